@@ -1,0 +1,96 @@
+//! The command line: one file per command. The doc comment of an argument is its help text.
+
+mod exit;
+
+pub use exit::{CommandError, Exit};
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::ui::{ColorChoice, Printer};
+
+/// Keeps the routes between the nodes of a network as they are declared.
+#[derive(Debug, Parser)]
+#[command(name = "topo", version, about, max_term_width = 100, disable_help_subcommand = true)]
+pub struct Cli {
+    #[command(flatten)]
+    global: GlobalArguments,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// Options of every command.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Global options")]
+pub struct GlobalArguments {
+    /// Where the state is: a file. Default: state/NAME.json beside the topology.
+    #[arg(long, global = true, value_name = "PATH", env = "TOPO_STATE")]
+    pub state: Option<PathBuf>,
+    /// How many nodes are talked to at once.
+    #[arg(long, global = true, value_name = "N", default_value_t = 32, value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub parallelism: u16,
+    /// How long to wait for a state that another run has locked (seconds, or with a unit: 500ms, 30s, 5m).
+    #[arg(long, global = true, value_name = "TIME", default_value = "0s", value_parser = parse_duration)]
+    pub lock_timeout: Duration,
+    /// How long opening a session may take.
+    #[arg(long, global = true, value_name = "TIME", default_value = "10s", value_parser = parse_duration)]
+    pub connect_timeout: Duration,
+    /// How long one exchange with a node may take.
+    #[arg(long, global = true, value_name = "TIME", default_value = "60s", value_parser = parse_duration)]
+    pub node_timeout: Duration,
+    /// Use this ssh configuration instead of ~/.ssh/config.
+    #[arg(long, global = true, value_name = "FILE", env = "TOPO_SSH_CONFIG")]
+    pub ssh_config: Option<PathBuf>,
+    /// Check host keys against this file instead of ssh's own.
+    #[arg(long, global = true, value_name = "FILE", env = "TOPO_KNOWN_HOSTS")]
+    pub known_hosts: Option<PathBuf>,
+    /// Write one JSON event per line to standard output.
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// When to colour.
+    #[arg(long, global = true, value_enum, value_name = "WHEN", default_value_t = ColorChoice::Auto)]
+    pub color: ColorChoice,
+    /// Say more on standard error; twice for everything.
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub verbose: u8,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {}
+
+/// Parses the command line of this process, runs the command and gives back its exit code.
+pub fn main() -> Exit {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            let _ = error.print();
+            return if error.use_stderr() { Exit::NothingChanged } else { Exit::Done };
+        }
+    };
+    let printer = Printer::new(cli.global.json, cli.global.color);
+    match run(cli, printer) {
+        Ok(exit) => exit,
+        Err(error) => error.report(printer),
+    }
+}
+
+fn run(cli: Cli, _printer: Printer) -> Result<Exit, CommandError> {
+    match cli.command {}
+}
+
+/// A time span: plain seconds, or a number with `ms`, `s`, `m` or `h`.
+fn parse_duration(text: &str) -> Result<Duration, String> {
+    let digits = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
+    let (number, unit) = text.split_at(digits);
+    let factor = match unit {
+        "ms" => 0.001,
+        "" | "s" => 1.0,
+        "m" => 60.0,
+        "h" => 3600.0,
+        _ => return Err(format!("`{unit}` is not a unit of time; use ms, s, m or h")),
+    };
+    let number: f64 = number.parse().map_err(|_| format!("`{text}` is not a time; write for example 30s"))?;
+    Duration::try_from_secs_f64(number * factor).map_err(|_| format!("`{text}` is out of range"))
+}

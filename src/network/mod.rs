@@ -1,0 +1,40 @@
+//! Addresses, prefixes, rows, views and route sets: which routes exist, without ever listing them for each node.
+
+mod prefix;
+mod route_set;
+mod rows;
+mod view;
+
+pub use prefix::{Prefix, PrefixError};
+pub use route_set::{ListDelta, Memo, Route, RouteChange, RouteSet};
+pub use rows::{Row, Rows};
+pub use view::{MAIN_TABLE, View};
+
+use std::net::IpAddr;
+
+/// An address family, IPv4 or IPv6.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Family {
+    /// Internet protocol version 4.
+    V4,
+    /// Internet protocol version 6.
+    V6,
+}
+
+impl Family {
+    /// The family of an address.
+    pub fn of(address: IpAddr) -> Self {
+        match address {
+            IpAddr::V4(_) => Self::V4,
+            IpAddr::V6(_) => Self::V6,
+        }
+    }
+
+    /// The name that people and the kernel's tools use: `IPv4` or `IPv6`.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::V4 => "IPv4",
+            Self::V6 => "IPv6",
+        }
+    }
+}

@@ -1,0 +1,259 @@
+//! Route sets: rows seen through a view, and the difference between two of them, computed without listing either.
+
+use std::collections::BTreeSet;
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use super::{Prefix, Row, Rows, View};
+
+/// The routes of one sender: the rows of the topology seen through its view, without those that it owns itself and
+/// without those that it lacks.
+#[derive(Clone, Debug)]
+pub struct RouteSet {
+    /// The rows of the whole topology.
+    pub rows: Rows,
+    /// How the sender reaches their owners.
+    pub view: Arc<View>,
+    /// The sender's own addresses: rows that they own are never routed, for a route of a node to its own pods would
+    /// cut them off.
+    pub own: Arc<[IpAddr]>,
+    /// Destinations that are wanted or recorded for others and not for this sender: provided by somebody else,
+    /// skipped, or dropped from the record.
+    pub lacks: Arc<BTreeSet<Prefix>>,
+}
+
+/// One route: computed from a row and a view, never stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Route {
+    /// Where to.
+    pub destination: Prefix,
+    /// Through which address, always of the destination's family.
+    pub next_hop: IpAddr,
+}
+
+/// What becomes of one route key between two route sets of one table and metric.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum RouteChange {
+    /// The route is only in the second set.
+    Add(Route),
+    /// The destination stays and its next hop changes.
+    Change {
+        /// The route in the first set.
+        from: Route,
+        /// The route in the second set.
+        to: Route,
+    },
+    /// The route is only in the first set.
+    Remove(Route),
+}
+
+impl RouteChange {
+    /// The destination that it is about.
+    pub fn destination(&self) -> Prefix {
+        match self {
+            Self::Add(route) | Self::Remove(route) | Self::Change { to: route, .. } => route.destination,
+        }
+    }
+}
+
+impl PartialEq for RouteSet {
+    fn eq(&self, other: &Self) -> bool {
+        self.own == other.own && self.view == other.view && self.lacks == other.lacks && self.rows == other.rows
+    }
+}
+
+impl Eq for RouteSet {}
+
+impl RouteSet {
+    /// The route for a row, or none where the sender owns the row, lacks it, or has no way to its owner.
+    pub fn route(&self, row: &Row) -> Option<Route> {
+        if self.own.contains(&row.owner) || (!self.lacks.is_empty() && self.lacks.contains(&row.destination)) {
+            return None;
+        }
+        let next_hop = self.view.next_hop(row.owner)?;
+        Some(Route { destination: row.destination, next_hop })
+    }
+
+    /// The route to a destination.
+    pub fn find(&self, destination: &Prefix) -> Option<Route> {
+        self.rows.find(destination).and_then(|row| self.route(row))
+    }
+
+    /// All routes, sorted by destination.
+    pub fn routes(&self) -> impl Iterator<Item = Route> + '_ {
+        self.rows.as_slice().iter().filter_map(|row| self.route(row))
+    }
+
+    /// Whether both are of one list, view and exceptions, which costs nothing to tell for equal sets.
+    pub fn is_same(&self, other: &Self, memo: &mut Memo) -> bool {
+        self.own == other.own
+            && (Arc::ptr_eq(&self.view, &other.view) || self.view == other.view)
+            && (Arc::ptr_eq(&self.lacks, &other.lacks) || self.lacks == other.lacks)
+            && memo.delta(&self.rows, &other.rows).is_empty()
+    }
+
+    /// What leads from this set to the other, where both have the same route keys (see [`View::same_key`]). The
+    /// list comparison behind it is made once for all senders.
+    pub fn changes_to(&self, other: &Self, memo: &mut Memo) -> Vec<RouteChange> {
+        let mut changes = Vec::new();
+        let mut push = |before: Option<Route>, after: Option<Route>| match (before, after) {
+            (None, Some(to)) => changes.push(RouteChange::Add(to)),
+            (Some(from), None) => changes.push(RouteChange::Remove(from)),
+            (Some(from), Some(to)) if from.next_hop != to.next_hop => changes.push(RouteChange::Change { from, to }),
+            _ => {}
+        };
+        let delta = memo.delta(&self.rows, &other.rows);
+        if self.own == other.own && self.view == other.view {
+            let mut seen = BTreeSet::new();
+            for (before, after) in delta.pairs() {
+                if let Some(row) = before.or(after) {
+                    seen.insert(row.destination);
+                }
+                push(before.and_then(|row| self.route(row)), after.and_then(|row| other.route(row)));
+            }
+            // A destination that is in both lists and in one of the two `lacks` only.
+            for destination in self.lacks.symmetric_difference(&other.lacks) {
+                if !seen.contains(destination) {
+                    push(self.find(destination), other.find(destination));
+                }
+            }
+        } else {
+            for (before, after) in merge(self.rows.as_slice(), other.rows.as_slice()) {
+                push(before.and_then(|row| self.route(row)), after.and_then(|row| other.route(row)));
+            }
+        }
+        changes.sort_unstable_by_key(RouteChange::destination);
+        changes
+    }
+}
+
+/// The difference between two row lists: pairs of the row before and the row after, only where they differ.
+#[derive(Debug, Default)]
+pub struct ListDelta {
+    pairs: Vec<(Option<Row>, Option<Row>)>,
+}
+
+impl ListDelta {
+    /// Rows before and after, sorted by destination; at least one of the two is there, and they are not equal.
+    pub fn pairs(&self) -> impl Iterator<Item = (Option<&Row>, Option<&Row>)> {
+        self.pairs.iter().map(|(before, after)| (before.as_ref(), after.as_ref()))
+    }
+
+    /// Whether the lists are equal.
+    pub fn is_empty(&self) -> bool {
+        self.pairs.is_empty()
+    }
+
+    /// Number of destinations that differ.
+    pub fn len(&self) -> usize {
+        self.pairs.len()
+    }
+}
+
+/// Remembers the differences between row lists, so that each pair of lists is compared once for all senders.
+#[derive(Default)]
+pub struct Memo {
+    deltas: HashMap<(usize, usize), Arc<ListDelta>>,
+    // Keeps the compared lists alive: an identity is an address, which must not be used again.
+    alive: Vec<Rows>,
+}
+
+impl Memo {
+    /// The difference between two lists.
+    pub fn delta(&mut self, from: &Rows, to: &Rows) -> Arc<ListDelta> {
+        if let Some(delta) = self.deltas.get(&(from.identity(), to.identity())) {
+            return Arc::clone(delta);
+        }
+        let pairs = if from.is_same_list(to) {
+            Vec::new()
+        } else {
+            merge(from.as_slice(), to.as_slice())
+                .filter(|(before, after)| before != after)
+                .map(|(before, after)| (before.copied(), after.copied()))
+                .collect()
+        };
+        let delta = Arc::new(ListDelta { pairs });
+        self.alive.extend([from.clone(), to.clone()]);
+        self.deltas.insert((from.identity(), to.identity()), Arc::clone(&delta));
+        delta
+    }
+}
+
+/// Walks two sorted lists together, by destination.
+fn merge<'a>(from: &'a [Row], to: &'a [Row]) -> impl Iterator<Item = (Option<&'a Row>, Option<&'a Row>)> {
+    let (mut left, mut right) = (from.iter().peekable(), to.iter().peekable());
+    std::iter::from_fn(move || match (left.peek(), right.peek()) {
+        (None, None) => None,
+        (Some(_), None) => Some((left.next(), None)),
+        (None, Some(_)) => Some((None, right.next())),
+        (Some(before), Some(after)) => Some(match before.destination.cmp(&after.destination) {
+            std::cmp::Ordering::Less => (left.next(), None),
+            std::cmp::Ordering::Greater => (None, right.next()),
+            std::cmp::Ordering::Equal => (left.next(), right.next()),
+        }),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::network::MAIN_TABLE;
+
+    fn row(destination: &str, owner: &str) -> Row {
+        Row { destination: destination.parse().expect("prefix"), owner: owner.parse().expect("address") }
+    }
+
+    fn set(rows: &[(&str, &str)], own: &str, via: &[&str]) -> RouteSet {
+        RouteSet {
+            rows: rows.iter().map(|(destination, owner)| row(destination, owner)).collect(),
+            view: Arc::new(View {
+                table: MAIN_TABLE,
+                metric: None,
+                protocol: 201,
+                device: None,
+                on_link: vec!["10.240.0.0/24".parse().expect("prefix")],
+                via: via.iter().map(|text| text.parse().expect("address")).collect(),
+            }),
+            own: Arc::from([own.parse().expect("address")]),
+            lacks: Arc::default(),
+        }
+    }
+
+    const TWO: &[(&str, &str)] = &[("10.200.0.0/24", "10.240.0.20"), ("10.200.1.0/24", "10.240.0.21")];
+
+    #[test]
+    fn a_node_gets_no_route_to_its_own_pods() {
+        let destinations: Vec<String> =
+            set(TWO, "10.240.0.20", &[]).routes().map(|route| route.destination.to_string()).collect();
+        assert_eq!(destinations, ["10.200.1.0/24"]);
+    }
+
+    #[test]
+    fn a_subnet_that_moves_is_added_changed_or_removed_as_seen_by_each_sender() {
+        let moved = &[("10.200.0.0/24", "10.240.0.20"), ("10.200.1.0/24", "10.240.0.20")];
+        let describe = |own: &str| {
+            let changes = set(TWO, own, &[]).changes_to(&set(moved, own, &[]), &mut Memo::default());
+            changes.iter().map(|change| format!("{change:?}")).collect::<Vec<_>>().join(";")
+        };
+        assert!(describe("10.240.0.10").starts_with("Change"));
+        assert!(describe("10.240.0.20").starts_with("Remove"), "the new owner loses its route to them");
+        assert!(describe("10.240.0.21").starts_with("Add"), "the old owner gets one");
+    }
+
+    #[test]
+    fn another_owner_behind_the_same_gateway_changes_nothing() {
+        let before = set(&[("10.200.1.0/24", "10.250.0.5")], "10.240.0.20", &["10.240.0.1"]);
+        let after = set(&[("10.200.1.0/24", "10.250.0.6")], "10.240.0.20", &["10.240.0.1"]);
+        assert!(before.changes_to(&after, &mut Memo::default()).is_empty());
+    }
+
+    #[test]
+    fn what_a_sender_lacks_is_a_difference_to_one_that_has_it() {
+        let whole = set(TWO, "10.240.0.10", &[]);
+        let mut less = whole.clone();
+        less.lacks = Arc::new(["10.200.1.0/24".parse().expect("prefix")].into());
+        assert!(matches!(less.changes_to(&whole, &mut Memo::default())[..], [RouteChange::Add(_)]));
+        assert!(matches!(whole.changes_to(&less, &mut Memo::default())[..], [RouteChange::Remove(_)]));
+    }
+}

@@ -1,0 +1,69 @@
+//! Rows: which destination belongs to which owner.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use super::Prefix;
+
+/// A destination and the address of the node that it belongs to. A row names its owner and not a next hop, so that
+/// one list serves every group of senders.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Row {
+    /// The pod subnet.
+    pub destination: Prefix,
+    /// The address, of the same family, of the node that has the subnet.
+    pub owner: IpAddr,
+}
+
+/// A sorted list of rows in which no destination occurs twice. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Rows(Arc<[Row]>);
+
+impl Rows {
+    /// Sorts the rows; of two with one destination the first by owner is kept.
+    pub fn new(mut rows: Vec<Row>) -> Self {
+        rows.sort_unstable();
+        rows.dedup_by_key(|row| row.destination);
+        Self(rows.into())
+    }
+
+    /// All rows, sorted by destination.
+    pub fn as_slice(&self) -> &[Row] {
+        &self.0
+    }
+
+    /// The row with this destination.
+    pub fn find(&self, destination: &Prefix) -> Option<&Row> {
+        self.0.binary_search_by(|row| row.destination.cmp(destination)).ok().map(|at| &self.0[at])
+    }
+
+    /// Whether both are the very same list in memory.
+    pub fn is_same_list(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
+    /// Where the list lies in memory; equal for clones of one list.
+    pub(crate) fn identity(&self) -> usize {
+        self.0.as_ptr() as usize
+    }
+}
+
+impl PartialEq for Rows {
+    fn eq(&self, other: &Self) -> bool {
+        self.is_same_list(other) || self.0 == other.0
+    }
+}
+
+impl Eq for Rows {}
+
+impl Default for Rows {
+    fn default() -> Self {
+        Self(Arc::from([]))
+    }
+}
+
+impl FromIterator<Row> for Rows {
+    fn from_iter<I: IntoIterator<Item = Row>>(rows: I) -> Self {
+        Self::new(rows.into_iter().collect())
+    }
+}

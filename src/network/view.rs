@@ -1,0 +1,78 @@
+//! A view: how a group of senders reaches an owner.
+
+use std::net::IpAddr;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Family, Prefix};
+
+/// The number of the kernel's main routing table (`RT_TABLE_MAIN`, linux/rtnetlink.h).
+pub const MAIN_TABLE: u32 = 254;
+
+/// How a group of senders reaches an owner: directly where the owner's address is on-link, else through the sender's
+/// gateway; and with which attributes the kernel route is written. Shared by all nodes of one link.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct View {
+    /// Number of the routing table.
+    pub table: u32,
+    /// Metric of the routes; none is the kernel's default (0 for IPv4, 1024 for IPv6).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub metric: Option<u32>,
+    /// Route protocol number: our mark.
+    pub protocol: u8,
+    /// Device that the routes are bound to; none lets the kernel choose by the next hop.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub device: Option<Box<str>>,
+    /// Prefixes whose addresses are reached without a gateway.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub on_link: Vec<Prefix>,
+    /// The gateways, at most one of each family.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub via: Vec<IpAddr>,
+}
+
+impl View {
+    /// The next hop towards an owner, or none where neither the link nor a gateway leads to its family.
+    pub fn next_hop(&self, owner: IpAddr) -> Option<IpAddr> {
+        if self.on_link.iter().any(|prefix| prefix.contains(owner)) {
+            return Some(owner);
+        }
+        self.via.iter().copied().find(|gateway| Family::of(*gateway) == Family::of(owner))
+    }
+
+    /// The metric as the kernel lists it: 0 for IPv4 and 1024 for IPv6 (`IP6_RT_PRIO_USER`) where none is given.
+    pub fn kernel_metric(&self, family: Family) -> u32 {
+        match (self.metric, family) {
+            (Some(0) | None, Family::V6) => 1024,
+            (Some(metric), _) => metric,
+            (None, Family::V4) => 0,
+        }
+    }
+
+    /// Whether routes of both views have the same kernel key for the same destination: table and metric.
+    pub fn same_key(&self, other: &Self) -> bool {
+        self.table == other.table
+            && [Family::V4, Family::V6].iter().all(|family| self.kernel_metric(*family) == other.kernel_metric(*family))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_owner_off_the_link_is_reached_through_the_gateway_of_its_family() {
+        let view = View {
+            table: MAIN_TABLE,
+            metric: None,
+            protocol: 201,
+            device: None,
+            on_link: vec!["10.240.0.0/24".parse().expect("prefix")],
+            via: vec!["10.240.0.1".parse().expect("address")],
+        };
+        let next_hop = |owner: &str| view.next_hop(owner.parse().expect("address")).map(|hop| hop.to_string());
+        assert_eq!(next_hop("10.240.0.21").as_deref(), Some("10.240.0.21"));
+        assert_eq!(next_hop("10.250.0.9").as_deref(), Some("10.240.0.1"));
+        assert_eq!(next_hop("fd00::9"), None);
+    }
+}

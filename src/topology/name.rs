@@ -1,0 +1,85 @@
+//! Names of topologies, nodes, subnets, groups and backends.
+
+use std::borrow::Borrow;
+use std::fmt;
+use std::sync::Arc;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+/// A letter or digit, then letters, digits, `-`, `_`, `.`, no `..`, at most 63 characters; ASCII. Safe as a file
+/// name and in a shell word. Cheap to clone.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Name(Arc<str>);
+
+/// A text that is not a name.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "`{}` is not a name; names are a letter or digit, then letters, digits, `-`, `_` and `.` (not `..`), \
+     at most 63 characters",
+    .0.escape_debug()
+)]
+pub struct NameError(pub String);
+
+impl Name {
+    /// Checks a text.
+    pub fn new(text: &str) -> Result<Self, NameError> {
+        let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
+        let valid = text.len() <= 63
+            && text.bytes().next().is_some_and(|first| first.is_ascii_alphanumeric())
+            && text.bytes().all(allowed)
+            && !text.contains("..");
+        if valid { Ok(Self(text.into())) } else { Err(NameError(text.to_owned())) }
+    }
+
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Borrow<str> for Name {
+    fn borrow(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
+    }
+}
+
+impl fmt::Debug for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&*self.0, f)
+    }
+}
+
+impl Serialize for Name {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for Name {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
+        Self::new(&text).map_err(serde::de::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Name;
+
+    #[test]
+    fn hostile_names_are_refused() {
+        let long = "a".repeat(64);
+        for text in ["", "-x", ".x", "a..b", "a b", "a/b", "a;b", "a\nb", "ä", "$(id)", "a\"b", &long] {
+            assert!(Name::new(text).is_err(), "{text:?}");
+        }
+        for text in ["node-0", "0", "a.b_c-d", &"a".repeat(63)] {
+            assert!(Name::new(text).is_ok(), "{text:?}");
+        }
+    }
+}

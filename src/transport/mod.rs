@@ -1,0 +1,57 @@
+//! The only code that talks to the world, beside the state stores.
+
+use std::future::Future;
+use std::pin::Pin;
+
+use serde::{Deserialize, Serialize};
+
+use crate::topology::Name;
+
+/// A future that can move between threads.
+pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// Where a node is reached. Kept in the state, so that topo can destroy there without the topology.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Endpoint {
+    /// Host name or address.
+    pub host: String,
+    /// TCP port; none leaves it to ssh's own configuration.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub port: Option<u16>,
+    /// Login name; none leaves it to ssh's own configuration.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user: Option<String>,
+    /// Whether commands run through `sudo -n`.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub sudo: bool,
+}
+
+/// A node that is to be talked to.
+#[derive(Clone, Debug)]
+pub struct Target {
+    /// Its name in the topology or in the state, also used as `HostKeyAlias`.
+    pub name: Name,
+    /// Where it is reached.
+    pub endpoint: Endpoint,
+}
+
+/// Why a script did not run to its end on a node. Each text is a full sentence that says what to do next.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum TransportError {
+    /// No session could be opened: nothing ran on the node.
+    #[error("{0}")]
+    Unreachable(String),
+    /// The session broke, or the time or size limit was hit, after the script had been sent: it may have run.
+    #[error("{0}")]
+    Interrupted(String),
+}
+
+/// Runs POSIX shell scripts on nodes. One implementation goes through ssh; tests have others.
+pub trait Shell: Send + Sync {
+    /// Runs a script with `sh` (through `sudo -n` where the endpoint says so) and gives back its standard output.
+    /// The script is passed as data on standard input; its exit status is not looked at, for a script frames its reply.
+    fn run<'a>(&'a self, at: &'a Target, script: &'a [u8]) -> BoxFuture<'a, Result<Vec<u8>, TransportError>>;
+
+    /// Ends all sessions.
+    fn close(&self) -> BoxFuture<'_, ()>;
+}

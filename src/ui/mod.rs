@@ -1,0 +1,82 @@
+//! The terminal: the only place that prints.
+
+#![allow(clippy::print_stdout, clippy::print_stderr)]
+
+use std::io::{self, IsTerminal, Write};
+
+use serde::Serialize;
+
+/// When to colour.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum ColorChoice {
+    /// Where the output is a terminal and `NO_COLOR` is not set.
+    #[default]
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// Writes results to standard output, and progress and diagnostics to standard error. A closed pipe ends quietly: what is
+/// written after it is dropped.
+#[derive(Clone, Copy, Debug)]
+pub struct Printer {
+    json: bool,
+    out_color: bool,
+    err_color: bool,
+}
+
+impl Printer {
+    /// A printer for this process's streams; with `json`, results are one JSON event a line.
+    pub fn new(json: bool, color: ColorChoice) -> Self {
+        let plain = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+        let decide = |terminal: bool| match color {
+            ColorChoice::Always => true,
+            ColorChoice::Never => false,
+            ColorChoice::Auto => terminal && !plain,
+        };
+        Self { json, out_color: decide(io::stdout().is_terminal()), err_color: decide(io::stderr().is_terminal()) }
+    }
+
+    /// Whether results are JSON events.
+    pub fn is_json(&self) -> bool {
+        self.json
+    }
+
+    /// Whether standard output is coloured.
+    pub fn colors_out(&self) -> bool {
+        self.out_color
+    }
+
+    /// Whether standard error is coloured.
+    pub fn colors_err(&self) -> bool {
+        self.err_color
+    }
+
+    /// Writes result text as it is; nothing in JSON mode.
+    pub fn result(&self, text: &str) {
+        if !self.json {
+            let _ = io::stdout().lock().write_all(text.as_bytes());
+        }
+    }
+
+    /// Writes result text as it is, also in JSON mode: for commands whose result is a document of its own.
+    pub fn document(&self, text: &str) {
+        let mut out = io::stdout().lock();
+        let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+    }
+
+    /// Writes one JSON event; nothing outside JSON mode.
+    pub fn event(&self, event: &impl Serialize) {
+        if self.json {
+            let mut out = io::BufWriter::new(io::stdout().lock());
+            let _ = serde_json::to_writer(&mut out, event).map_err(io::Error::from).and_then(|()| out.write_all(b"\n"));
+        }
+    }
+
+    /// Writes a diagnostic or a note to standard error, with a line end.
+    pub fn note(&self, text: &str) {
+        let _ = writeln!(io::stderr().lock(), "{text}");
+    }
+}
