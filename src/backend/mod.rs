@@ -1,0 +1,3 @@
+//! Backends: what each puts in place, and how. Pure: text in, text out.
+
+pub mod exchange;

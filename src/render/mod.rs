@@ -1,0 +1,1 @@
+//! Plans and states in text and JSON: pure functions.
