@@ -2,6 +2,7 @@
 //!
 //! Pure in the middle ([`topology`], [`network`]), thin at the edges ([`transport`], [`ui`], [`cli`]).
 
+pub mod backend;
 pub mod cli;
 pub mod network;
 pub mod topology;
