@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use super::KERNEL_ROUTE;
-use crate::network::{Family, MAIN_TABLE, Prefix, RouteSet, Row, Rows, View};
+use super::{KERNEL_ROUTE, Settings};
+use crate::network::{Family, Prefix, RouteSet, Row, Rows, View};
 use crate::plan::{Desired, Place, ResourceId};
 use crate::state::Shape;
 use crate::topology::{BackendTable, Name, Node, Topology};
@@ -79,11 +79,12 @@ impl<'a> Links<'a> {
     }
 
     fn view(&self, key: &[(Family, usize)], table: &BackendTable) -> View {
-        let number = |name: &str| table.settings.get(name).and_then(serde_json::Value::as_u64);
+        let Settings { table, metric, protocol } =
+            serde_json::from_value(table.settings.clone()).unwrap_or_default();
         let mut view = View {
-            table: number("table").and_then(|table| table.try_into().ok()).unwrap_or(MAIN_TABLE),
-            metric: number("metric").and_then(|metric| metric.try_into().ok()),
-            protocol: number("protocol").and_then(|protocol| protocol.try_into().ok()).unwrap_or(201),
+            table,
+            metric,
+            protocol,
             device: None,
             on_link: Vec::new(),
             via: Vec::new(),

@@ -2,7 +2,10 @@
 
 mod desired;
 mod inquiry;
+mod settings;
 mod work;
+
+pub use settings::{BACKEND, Settings};
 
 use crate::backend::exchange::{Work, Written};
 use crate::backend::{Backend, Settled};
@@ -20,7 +23,7 @@ pub struct SshStatic;
 
 impl Backend for SshStatic {
     fn id(&self) -> &'static str {
-        "ssh-static"
+        BACKEND
     }
 
     fn kinds(&self) -> &'static [&'static str] {
