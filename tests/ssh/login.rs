@@ -1,5 +1,6 @@
 //! Logins that work: names of host keys, jump hosts, drops, connections that died.
 
+use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -147,6 +148,84 @@ fn masters_are_bounded_and_end_at_close() {
         ssh.close().await;
     });
     wait_until(|| masters(node.port).is_empty());
+}
+
+#[test]
+fn masters_of_a_killed_process_are_ended_by_the_next() {
+    if skipped() {
+        return;
+    }
+    let node = Sshd::start("");
+    let mut gone = Command::new("true").spawn().unwrap();
+    gone.wait().unwrap();
+    let namespace = std::fs::read_link("/proc/self/ns/pid").unwrap();
+    let namespace: String = namespace.to_string_lossy().chars().filter(char::is_ascii_digit).collect();
+    let make = |process: u32| {
+        let parent = std::env::var_os("XDG_RUNTIME_DIR").unwrap_or_else(|| "/tmp".into());
+        let directory = Path::new(&parent).join(format!("topo-{process}-{namespace}-test{}", node.port));
+        std::fs::create_dir(&directory).unwrap();
+        let mut command = Command::new("ssh");
+        command.arg("-F").arg(node.client_config("")).arg("-S").arg(directory.join("0.s"));
+        command.args(["-M", "-f", "-N", "-o", "StrictHostKeyChecking=yes", "-o", "ControlPersist=60s"]);
+        let known_hosts = node.known_hosts(&["node-0"]);
+        command
+            .arg("-o")
+            .arg(format!("UserKnownHostsFile=\"{}\"", known_hosts.display().to_string().replace('%', "%%")));
+        command.args(["-o", "HostKeyAlias=node-0", "-p", &node.port.to_string(), "root@127.0.0.1"]);
+        assert!(command.status().unwrap().success());
+        directory
+    };
+    let (dead, living) = (make(gone.id()), make(1));
+    assert_eq!(masters(node.port).len(), 2);
+    assert_eq!(run_once(options(&node), &target("node-0", node.port), "echo ok").unwrap(), "ok\n");
+    wait_until(|| masters(node.port).len() == 1);
+    assert!(!dead.exists() && living.exists());
+    let stop = Command::new("ssh").args(["-q", "-O", "exit", "-S"]).arg(living.join("0.s")).arg("none").status();
+    assert!(stop.unwrap().success());
+    std::fs::remove_dir_all(living).unwrap();
+}
+
+#[test]
+#[ignore = "a measurement"]
+fn twenty_nodes_cost_what_bare_ssh_costs() {
+    let node = Sshd::start("MaxStartups 100");
+    let config = node.client_config("");
+    let known_hosts = node.known_hosts(&[&format!("[127.0.0.1]:{}", node.port)]);
+    for _ in 0..3 {
+        let start = Instant::now();
+        let one = |_| {
+            let mut command = Command::new("ssh");
+            command.arg("-F").arg(&config).args(["-o", "BatchMode=yes", "-o"]);
+            command.arg(format!("UserKnownHostsFile=\"{}\"", known_hosts.display().to_string().replace('%', "%%")));
+            command.args(["-p", &node.port.to_string(), "root@127.0.0.1", "cat"]);
+            command.stdin(std::process::Stdio::null()).spawn().unwrap()
+        };
+        for mut process in (0..20).map(one).collect::<Vec<_>>() {
+            assert!(process.wait().unwrap().success());
+        }
+        let bare = start.elapsed();
+        block_on(async {
+            let start = Instant::now();
+            let ssh = std::sync::Arc::new(Ssh::new(SshOptions { parallelism: 32, ..options(&node) }).unwrap());
+            let mut elapsed = Vec::new();
+            for _ in 0..2 {
+                let mut runs = JoinSet::new();
+                for number in 0..20 {
+                    let mut at = target(&format!("node-{number}"), node.port);
+                    // Another host each, so that no bound of one machine applies.
+                    at.endpoint.host = format!("127.0.0.{}", number + 1);
+                    at.endpoint.host = "127.0.0.1".to_owned();
+                    let ssh = ssh.clone();
+                    runs.spawn(async move { ssh.run(&at, b"cat").await });
+                }
+                assert!(runs.join_all().await.iter().all(Result::is_ok));
+                elapsed.push(start.elapsed());
+            }
+            ssh.close().await;
+            elapsed.push(start.elapsed());
+            eprintln!("bare {bare:?}, connect, again, close (cumulated) {elapsed:?}");
+        });
+    }
 }
 
 fn wait_until(mut condition: impl FnMut() -> bool) {

@@ -1,5 +1,7 @@
 //! The SSH transport against real sshd processes on loopback.
 
+#![allow(clippy::unwrap_used, clippy::print_stderr)]
+
 mod failures;
 mod login;
 mod sshd;

@@ -12,6 +12,7 @@ use tempfile::TempDir;
 pub(super) struct Sshd {
     directory: TempDir,
     process: Child,
+    files: std::cell::Cell<u32>,
     pub(super) port: u16,
 }
 
@@ -43,7 +44,7 @@ impl Sshd {
                 .spawn()
                 .unwrap();
             if listens(port, &mut process) {
-                return Self { directory, process, port };
+                return Self { directory, process, files: std::cell::Cell::new(0), port };
             }
         }
         panic!("sshd does not start: {}", fs::read_to_string(at.join("log")).unwrap());
@@ -62,9 +63,14 @@ impl Sshd {
         fs::read_to_string(self.path().join("host.pub")).unwrap()
     }
 
+    fn new_file(&self, name: &str) -> PathBuf {
+        self.files.set(self.files.get() + 1);
+        self.path().join(format!("{name} {}", self.files.get()))
+    }
+
     /// A client configuration that uses the key of this one, with more lines before.
     pub(super) fn client_config(&self, more: &str) -> PathBuf {
-        let path = self.path().join("client config");
+        let path = self.new_file("client config");
         let key = self.path().join("key");
         let text =
             format!("{more}\nHost *\nIdentityAgent none\nIdentitiesOnly yes\nIdentityFile \"{}\"\n", key.display());
@@ -79,7 +85,7 @@ impl Sshd {
     }
 
     pub(super) fn known_hosts_text(&self, text: &str) -> PathBuf {
-        let path = self.path().join("known hosts 100%");
+        let path = self.new_file("known hosts 100%");
         fs::write(&path, text).unwrap();
         path
     }

@@ -143,6 +143,12 @@ impl Configuration {
         drop(directory);
     }
 
+    /// Leaves the directory to the next run, which ends the masters in it.
+    pub(super) fn leave(&self) {
+        let directory = self.directory.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take();
+        drop(directory.map(TempDir::keep));
+    }
+
     /// Asks `ssh` what it makes of the node: a process, so only where it is needed.
     pub(super) async fn resolve(&self, at: &Target) -> Option<Resolved> {
         let mut command = tokio::process::Command::new("ssh");

@@ -1,7 +1,7 @@
 //! Master connections: `ssh -M -f -N` with a control socket, one a node.
 
 use std::fs;
-use std::io::{self, Read};
+use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::Arc;
@@ -27,7 +27,9 @@ const IDLE_BEYOND_EXCHANGE: Duration = Duration::from_secs(60);
 /// A master is asked to end within this time.
 const END_LIMIT: Duration = Duration::from_secs(2);
 /// As much of a master's log is read.
-const LOG_LIMIT: u64 = 16 << 10;
+const LOG_LIMIT: u64 = 64 << 10;
+/// What ssh says with `-v` and nobody needs.
+const CHATTER: [&str; 5] = ["debug", "OpenSSH_", "Authenticated to ", "Transferred: ", "Bytes per second: "];
 
 /// A connection that is up, and where it is reached.
 pub(super) struct Master {
@@ -144,7 +146,7 @@ impl Login<'_> {
                 let _alone = if tried > 1 { Some(hop.again.lock().await) } else { None };
                 let _permit = hop.logins.acquire().await;
                 let started = tokio::time::Instant::now();
-                match self.launch(learned.by_name).await {
+                match self.launch(learned).await {
                     Ok((control, log)) => return Ok(Master { control, log, _room: room }),
                     Err(failure) => {
                         spent += started.elapsed();
@@ -168,7 +170,7 @@ impl Login<'_> {
     ///
     /// As `openssh::SessionBuilder` does it, but: a login that hangs is ended, not left behind; what a jump host's `ssh`
     /// says is kept; `--` stands before the host; the process is out of the terminal's reach from the start.
-    async fn launch(&self, by_name: bool) -> Result<(PathBuf, PathBuf), Failure> {
+    async fn launch(&self, learned: &Learned) -> Result<(PathBuf, PathBuf), Failure> {
         let base = self.configuration.new_path();
         let (control, log) = (base.with_extension("s"), base.with_extension("log"));
         let failed =
@@ -179,8 +181,12 @@ impl Login<'_> {
         command.arg("-F").arg(self.configuration.path()).arg("-E").arg(&log).arg("-S").arg(&control);
         command.args(["-M", "-f", "-N", "-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=yes", "-o"]);
         command.arg(format!("ControlPersist={}s", configuration::whole_seconds(idle)));
-        if by_name {
+        if learned.by_name {
             command.arg("-o").arg(format!("HostKeyAlias={}", self.at.name));
+        }
+        // With ControlPersist, ssh lets a jump host's errors be seen in this case only.
+        if learned.resolved.as_ref().is_some_and(|resolved| resolved.proxy.is_some()) {
+            command.arg("-v");
         }
         command.args(configuration::destination(&self.at.endpoint));
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(stderr).process_group(0).kill_on_drop(true);
@@ -206,10 +212,18 @@ fn jitter() -> f64 {
     f64::from(getrandom::u32().unwrap_or(u32::MAX / 2)) / f64::from(u32::MAX)
 }
 
+/// The end of a master's log, without chatter.
 fn read_log(path: &Path) -> String {
-    let mut text = Vec::new();
-    if let Ok(file) = fs::File::open(path) {
-        let _ = file.take(LOG_LIMIT).read_to_end(&mut text);
-    }
-    String::from_utf8_lossy(&text).into_owned()
+    let read = || {
+        let mut file = fs::File::open(path)?;
+        let length = file.metadata()?.len();
+        file.seek(SeekFrom::Start(length.saturating_sub(LOG_LIMIT)))?;
+        let mut text = Vec::new();
+        file.take(LOG_LIMIT).read_to_end(&mut text)?;
+        Ok::<_, io::Error>(text)
+    };
+    let text = read().unwrap_or_default();
+    let text = String::from_utf8_lossy(&text);
+    let lines = text.lines().filter(|line| !CHATTER.iter().any(|start| line.starts_with(start)));
+    lines.collect::<Vec<_>>().join("\n")
 }

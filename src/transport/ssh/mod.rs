@@ -182,6 +182,14 @@ impl Ssh {
     }
 }
 
+impl Drop for Ssh {
+    fn drop(&mut self) {
+        if !self.pool.is_empty() {
+            self.configuration.leave();
+        }
+    }
+}
+
 impl Shell for Ssh {
     fn run<'a>(&'a self, at: &'a Target, script: &'a [u8]) -> BoxFuture<'a, Result<Vec<u8>, TransportError>> {
         Box::pin(self.exchange(at, script))

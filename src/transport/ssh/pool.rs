@@ -143,6 +143,11 @@ impl Pool {
         master.end().await;
     }
 
+    /// Whether there may be masters.
+    pub(super) fn is_empty(&self) -> bool {
+        lock(&self.slots).is_empty()
+    }
+
     /// Ends all masters, all at once, within [`CLOSE_LIMIT`].
     pub(super) async fn close(&self) {
         let slots: Vec<_> = lock(&self.slots).drain().map(|(_, slot)| slot).collect();
