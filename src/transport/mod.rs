@@ -1,5 +1,7 @@
 //! The only code that talks to the world, beside the state stores.
 
+pub mod ssh;
+
 use std::future::Future;
 use std::pin::Pin;
 
