@@ -1,9 +1,11 @@
 //! topo keeps the routes between the nodes of a network as they are declared.
 //!
-//! Pure in the middle ([`topology`], [`network`]), thin at the edges ([`transport`], [`ui`], [`cli`]).
+//! Pure in the middle ([`topology`], [`network`], [`plan`]), thin at the edges ([`state`], [`transport`], [`ui`], [`cli`]).
 
 pub mod cli;
 pub mod network;
+pub mod plan;
+pub mod state;
 pub mod topology;
 pub mod transport;
 pub mod ui;

@@ -1,0 +1,174 @@
+//! Rows of a routing table as `ip -o -d -N route show` prints them.
+
+use std::net::IpAddr;
+
+use crate::network::{Family, Prefix};
+
+/// A live row of a routing table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LiveRoute {
+    /// The destination.
+    pub destination: Prefix,
+    /// The next hop; none for connected routes, blackholes and routes with several next hops.
+    pub next_hop: Option<IpAddr>,
+    /// The device.
+    pub device: Option<String>,
+    /// Route protocol number (`rtm_protocol`; rtnetlink(7)).
+    pub protocol: u8,
+    /// Metric: 0 where IPv4 prints none.
+    pub metric: u32,
+    /// Whether it is a plain route (`RTN_UNICAST` without type of service and with one next hop), such as topo writes.
+    pub plain: bool,
+}
+
+impl LiveRoute {
+    /// Says what the row is, for messages: `via 10.240.0.9 dev eth0 (protocol 4, static)`.
+    pub fn describe(&self) -> String {
+        let way = match (self.next_hop, &self.device) {
+            (Some(next_hop), Some(device)) => format!("via {next_hop} dev {device}"),
+            (Some(next_hop), None) => format!("via {next_hop}"),
+            (None, Some(device)) => format!("dev {device}"),
+            (None, None) => "without next hop".to_owned(),
+        };
+        format!("{way}, {}", protocol_label(self.protocol))
+    }
+}
+
+/// Who a route protocol number belongs to (rtnetlink(7), `rt_protos` of iproute2, and the defaults of Calico, OVN and FRR).
+pub(crate) fn protocol_label(protocol: u8) -> String {
+    let owner = match protocol {
+        1 => "an ICMP redirect",
+        2 => "the kernel",
+        3 => "boot, typed by hand",
+        4 => "static",
+        8 => "gated",
+        9 => "router advertisements",
+        11 => "zebra",
+        12 => "BIRD",
+        16 => "DHCP",
+        17 => "mrouted",
+        18 => "keepalived",
+        42 => "Babel",
+        66 => "the guest agent of Google Cloud",
+        80 => "Calico",
+        84 => "OVN",
+        186 => "BGP",
+        187 => "IS-IS",
+        188 => "OSPF",
+        189 => "RIP",
+        192 => "EIGRP",
+        _ => return format!("protocol {protocol}"),
+    };
+    format!("protocol {protocol}, {owner}")
+}
+
+/// Parses a listing; lines that are not routes are passed over, for a node's words are not trusted.
+pub fn parse_listing(text: &str) -> Vec<LiveRoute> {
+    text.lines().filter_map(parse_line).collect()
+}
+
+/// Parses `TYPE DESTINATION [tos T] [via [inet6] ADDRESS] [dev D] … [proto P] … [metric M] …`.
+pub(crate) fn parse_line(line: &str) -> Option<LiveRoute> {
+    let mut words = line.split_ascii_whitespace().peekable();
+    let mut first = words.next()?;
+    // `-d` prints the type first, `-N` as a number; 1 is RTN_UNICAST.
+    let mut plain = true;
+    if !first.contains(['.', ':', '/']) && first != "default" {
+        plain = first == "1" || first == "unicast";
+        first = words.next()?;
+    }
+    // A default route names no family: its next hop, or an attribute that only IPv6 prints, tells.
+    let v6 = first.contains(':') || (first == "default" && line_is_v6(line));
+    let destination = parse_destination(first, v6)?;
+    let mut route =
+        LiveRoute { destination, next_hop: None, device: None, protocol: 0, metric: 0, plain };
+    while let Some(word) = words.next() {
+        match word {
+            "via" => {
+                let mut address = words.next()?;
+                if matches!(address, "inet" | "inet6") {
+                    address = words.next()?;
+                }
+                route.next_hop = address.parse().ok();
+            }
+            "dev" => route.device = words.next().map(str::to_owned),
+            "proto" => route.protocol = words.next()?.parse().ok()?,
+            "metric" => route.metric = words.next()?.parse().ok()?,
+            "tos" | "dsfield" => {
+                route.plain = false;
+                words.next();
+            }
+            "nexthop" | "\\nexthop" => {
+                route.plain = false;
+                route.next_hop = None;
+                break;
+            }
+            _ => {}
+        }
+    }
+    Some(route)
+}
+
+fn line_is_v6(line: &str) -> bool {
+    let mut words = line.split_ascii_whitespace();
+    words.any(|word| word == "pref")
+        || line.split_ascii_whitespace().skip_while(|word| *word != "via").nth(1).is_some_and(|hop| hop.contains(':'))
+}
+
+fn parse_destination(text: &str, v6: bool) -> Option<Prefix> {
+    match text {
+        "default" if v6 => "::/0".parse().ok(),
+        "default" => "0.0.0.0/0".parse().ok(),
+        _ if text.contains('/') => text.parse().ok(),
+        _ => text.parse().ok().map(Prefix::host),
+    }
+}
+
+impl LiveRoute {
+    /// The address family.
+    pub fn family(&self) -> Family {
+        self.destination.family()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_as_iproute2_6_1_prints_them() {
+        let text = "1 default via 10.240.0.1 dev eth0 proto 3 scope 0 \n\
+            1 10.8.0.0/16 proto 4 scope 0 \\\tnexthop via 10.240.0.5 dev eth0 weight 1 \\\tnexthop via 10.240.0.6 dev eth0 weight 1 \n\
+            6 10.9.0.0/16 proto 80 scope 0 \n\
+            1 10.200.2.1 via 10.240.0.21 dev eth0 proto 201 scope 0 metric 5 linkdown \n\
+            1 10.240.0.0/24 dev eth0 proto 2 scope 253 src 10.240.0.20 \n\
+            1 fd01::/64 via fd00:240::21 dev eth0 proto 201 scope 0 metric 1024 pref medium\n\
+            1 default via fe80::1 dev eth0 proto 9 scope 0 metric 100 pref medium\n\
+            1 10.7.0.0/16 via inet6 fe80::1 dev eth0 proto 4 scope 0 \n";
+        let rows = parse_listing(text);
+        let words: Vec<String> = rows
+            .iter()
+            .map(|row| format!("{} {} metric {} plain {}", row.destination, row.describe(), row.metric, row.plain))
+            .collect();
+        assert_eq!(
+            words,
+            [
+                "0.0.0.0/0 via 10.240.0.1 dev eth0, protocol 3, boot, typed by hand metric 0 plain true",
+                "10.8.0.0/16 without next hop, protocol 4, static metric 0 plain false",
+                "10.9.0.0/16 without next hop, protocol 80, Calico metric 0 plain false",
+                "10.200.2.1/32 via 10.240.0.21 dev eth0, protocol 201 metric 5 plain true",
+                "10.240.0.0/24 dev eth0, protocol 2, the kernel metric 0 plain true",
+                "fd01::/64 via fd00:240::21 dev eth0, protocol 201 metric 1024 plain true",
+                "::/0 via fe80::1 dev eth0, protocol 9, router advertisements metric 100 plain true",
+                "10.7.0.0/16 via fe80::1 dev eth0, protocol 4, static metric 0 plain true",
+            ]
+        );
+    }
+
+    #[test]
+    fn garbage_is_passed_over() {
+        for line in ["", "x", "1", "1 10.0.0.1/8 via", "proto proto proto", "1 10.0.0.0/8 via 1.2.3.4 metric x", "\u{0}"] {
+            assert!(parse_line(line).is_none(), "{line:?}");
+        }
+    }
+}

@@ -1,0 +1,228 @@
+//! Reads the framed output of an exchange. A node's words are not trusted: what does not have the form is refused
+//! whole, and what has it is still only data.
+
+use std::net::IpAddr;
+
+use super::{Identity, Listed, LiveRoute, Marker, Nonce, Reply, Work, Written, parse_listing};
+use crate::plan::Token;
+
+/// A reply that does not have the form of an answer to the exchange.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("The node's answer is not what was asked for ({0}); is something there that writes into every session?")]
+pub struct Untrusted(&'static str);
+
+/// Parses the output of a rendered exchange into one reply for each work, or a single [`Reply::Lacking`].
+pub fn parse(output: &[u8], works: &[Work], nonce: &Nonce) -> Result<Vec<Reply>, Untrusted> {
+    let text = String::from_utf8_lossy(output);
+    let mut frames = Frames { rest: &text, nonce: nonce.as_str() };
+    let mut replies = Vec::with_capacity(works.len());
+    for work in works {
+        let (kind, body) = frames.next()?;
+        if kind == "lacking" {
+            return Ok(vec![Reply::Lacking(body.trim().chars().filter(|c| !c.is_control()).take(200).collect())]);
+        }
+        replies.push(match (work, kind) {
+            (Work::Identify, "identity") => Reply::Identity(identity(body)),
+            (Work::List(_), "list") => listed(body)?,
+            (Work::Reach(next_hops), "reach") => Reply::NotOnLink(not_on_link(body, next_hops)),
+            (Work::WriteMarker(_) | Work::RemoveMarker(_), "marker") => {
+                let said = body.trim();
+                Reply::Marker((!said.is_empty()).then(|| clean(said)))
+            }
+            (Work::Write(write), "write") => Reply::Written(written(body, write.commands.len())?),
+            _ => return Err(Untrusted("another part than the one asked for")),
+        });
+    }
+    frames.finish()?;
+    Ok(replies)
+}
+
+struct Frames<'a> {
+    rest: &'a str,
+    nonce: &'a str,
+}
+
+impl<'a> Frames<'a> {
+    /// The kind and the body of the next frame.
+    fn next(&mut self) -> Result<(&'a str, &'a str), Untrusted> {
+        let begin = format!("\n{} begin ", self.nonce);
+        let end = format!("\n{} end\n", self.nonce);
+        // What stands before the frame is noise of the session.
+        let at = self.rest.find(&begin).ok_or(Untrusted("a part is missing"))? + begin.len();
+        let (kind, body) = self.rest[at..].split_once('\n').ok_or(Untrusted("it ends too early"))?;
+        // An empty body has the end mark right behind the line.
+        let (body, rest) = if let Some(rest) = body.strip_prefix(&end[1..]) {
+            ("", rest)
+        } else {
+            let at = body.find(&end).ok_or(Untrusted("it ends too early"))?;
+            (&body[..at], &body[at + end.len()..])
+        };
+        self.rest = rest;
+        Ok((kind, body))
+    }
+
+    fn finish(&self) -> Result<(), Untrusted> {
+        let done = format!("\n{} done", self.nonce);
+        let found = self.rest.contains(&done) || self.rest.starts_with(&done[1..]);
+        if found { Ok(()) } else { Err(Untrusted("it ends too early")) }
+    }
+}
+
+/// A node's words as they may stand in a message: without control characters, and short.
+pub(crate) fn clean(text: &str) -> String {
+    let mut words: String =
+        text.chars().map(|c| if c == '\n' { ' ' } else { c }).filter(|c| !c.is_control()).take(300).collect();
+    if words.len() < text.trim().len() {
+        words.push('…');
+    }
+    words.trim().to_owned()
+}
+
+fn identity(body: &str) -> Identity {
+    let mut identity = Identity::default();
+    for line in body.lines() {
+        let mut words = line.split_ascii_whitespace();
+        match words.next() {
+            Some("machine") => {
+                let id = words.next().unwrap_or_default();
+                if id.len() <= 64 && id.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-') {
+                    identity.machine_id = id.to_owned();
+                }
+            }
+            Some("peer") => identity.peer = words.next().and_then(|word| word.parse().ok()),
+            Some("marker") => {
+                if let Some(marker) = marker(words) {
+                    identity.markers.push(marker);
+                }
+            }
+            Some("resolver") => identity.resolvers.extend(words.next().and_then(|word| word.parse::<IpAddr>().ok())),
+            Some("inet" | "inet6") => {
+                let address = words.next().and_then(|word| word.split('/').next()?.parse::<IpAddr>().ok());
+                identity.addresses.extend(address);
+            }
+            Some("default") => {
+                let hop = words.skip_while(|word| *word != "via").skip(1).find(|word| !word.starts_with("inet"));
+                identity.gateways.extend(hop.and_then(|word| word.parse::<IpAddr>().ok()));
+            }
+            _ => {}
+        }
+    }
+    identity
+}
+
+/// `NAME lineage HEX protocol N`.
+fn marker<'a>(mut words: impl Iterator<Item = &'a str>) -> Option<Marker> {
+    let topology = crate::topology::Name::new(words.next()?).ok()?.to_string();
+    let (mut lineage, mut protocol) = (None, None);
+    while let Some(word) = words.next() {
+        match word {
+            "lineage" => lineage = words.next().filter(|word| word.bytes().all(|byte| byte.is_ascii_hexdigit())),
+            "protocol" => protocol = words.next().and_then(|word| word.parse().ok()),
+            _ => {}
+        }
+    }
+    Some(Marker { topology, lineage: lineage.unwrap_or_default().to_owned(), protocol: protocol.unwrap_or(0) })
+}
+
+fn token(line: &str) -> Result<Token, Untrusted> {
+    let mut words = line.strip_prefix("token ").ok_or(Untrusted("the token is missing"))?.split(' ');
+    let mut part = || {
+        let word = words.next().unwrap_or_default();
+        let digest = word.len() == 16 && word.bytes().all(|byte| byte.is_ascii_hexdigit());
+        digest.then_some(word).ok_or(Untrusted("the token is damaged"))
+    };
+    Ok(Token::of(part()?, part()?))
+}
+
+fn listed(body: &str) -> Result<Reply, Untrusted> {
+    let (first, rest) = body.split_once('\n').unwrap_or((body, ""));
+    let token = token(first)?;
+    let (ours, foreign) = match rest.strip_prefix("foreign\n").or((rest == "foreign").then_some("")) {
+        Some(foreign) => (None, Some(foreign)),
+        None => match rest.strip_prefix("ours\n") {
+            Some(both) => match both.split_once("\nforeign") {
+                Some((ours, foreign)) => (Some(ours), Some(foreign)),
+                None => (Some(both), None),
+            },
+            None => (None, None),
+        },
+    };
+    Ok(Reply::Listed(Listed { token, ours: ours.map(parse_listing), foreign: foreign.map(parse_listing) }))
+}
+
+/// Which next hops the answers of `ip route get` show to be reached otherwise than on-link.
+fn not_on_link(body: &str, next_hops: &[IpAddr]) -> Vec<(IpAddr, String)> {
+    if body.trim().is_empty() {
+        return Vec::new();
+    }
+    let mut fine = std::collections::HashSet::new();
+    let mut said = std::collections::HashMap::new();
+    for line in body.lines() {
+        let words: Vec<&str> = line.split_ascii_whitespace().collect();
+        let address = words.first().and_then(|word| word.parse::<IpAddr>().ok());
+        match (address, words.get(1).copied()) {
+            (Some(address), Some("dev")) => _ = fine.insert(address),
+            (Some(address), Some("from")) if words.get(3) == Some(&"dev") => _ = fine.insert(address),
+            (Some(address), _) => _ = said.insert(address, line),
+            (None, Some(second)) if matches!(words[0], "local" | "broadcast" | "unreachable" | "blackhole" | "prohibit") => {
+                if let Ok(address) = second.parse() {
+                    said.insert(address, line);
+                }
+            }
+            _ => {}
+        }
+    }
+    next_hops
+        .iter()
+        .filter(|hop| !fine.contains(*hop))
+        .map(|hop| (*hop, said.get(hop).map_or_else(|| "the kernel knows no way to it".to_owned(), |line| clean(line))))
+        .collect()
+}
+
+fn written(body: &str, commands: usize) -> Result<Written, Untrusted> {
+    if body.trim() == "moved" {
+        return Ok(Written::Moved);
+    }
+    if let Some(ways) = body.strip_prefix("back\n") {
+        let (before, after) = ways.split_once("\nthen\n").ok_or(Untrusted("the way back is missing"))?;
+        return Ok(Written::PutBack { before: clean(before), after: clean(after) });
+    }
+    let (first, rest) = body.split_once('\n').ok_or(Untrusted("the token is missing"))?;
+    let token = token(first)?;
+    let rest = rest.strip_prefix("said\n").ok_or(Untrusted("what ip said is missing"))?;
+    let (said, rest) = match rest.strip_prefix("differs") {
+        Some(rest) => ("", rest),
+        None => rest.split_once("\ndiffers").ok_or(Untrusted("the difference is missing"))?,
+    };
+    let (differs, loses) = rest.split_once("\nloses").unwrap_or((rest, ""));
+    let (mut appeared, mut vanished): (Vec<LiveRoute>, Vec<LiveRoute>) = (Vec::new(), Vec::new());
+    for line in differs.lines() {
+        // comm puts a tab before lines of the second file.
+        match line.strip_prefix('\t') {
+            Some(line) => appeared.extend(super::live::parse_line(line)),
+            None => vanished.extend(super::live::parse_line(line)),
+        }
+    }
+    let loses = loses.lines().map(clean).filter(|line| !line.is_empty()).collect();
+    Ok(Written::Done { token, appeared, vanished, refused: refused(said, commands), loses })
+}
+
+/// `ip -batch` prints a message and then `Command failed -:LINE`, lines counted from one.
+fn refused(said: &str, commands: usize) -> Vec<(usize, String)> {
+    let mut message = String::new();
+    let mut refused = Vec::new();
+    for line in said.lines() {
+        match line.rsplit_once("Command failed -:").and_then(|(_, number)| number.trim().parse::<usize>().ok()) {
+            Some(number) if (1..=commands).contains(&number) => {
+                refused.push((number - 1, clean(&std::mem::take(&mut message))));
+            }
+            Some(_) => message.clear(),
+            None => {
+                let line = line.trim_start_matches("RTNETLINK answers: ").trim_start_matches("Error: ");
+                message.push_str(line);
+                message.push(' ');
+            }
+        }
+    }
+    refused
+}

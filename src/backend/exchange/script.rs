@@ -1,0 +1,242 @@
+//! Renders an exchange as one POSIX shell script. It needs `sh`, iproute2 and coreutils, nothing else. All of it is a
+//! function that is called on the last line, so that the shell has read the whole before the first command runs, and a
+//! connection that breaks in the middle cannot leave half of it undone.
+
+use std::fmt::Write as _;
+use std::net::IpAddr;
+
+use super::{Listing, Marker, RouteCommand, RouteVerb, RouteWrite, Work, destination_text};
+use crate::network::{MAIN_TABLE, Prefix, Route};
+use crate::plan::Token;
+
+/// A random word that frames a reply, so that noise of login scripts cannot be taken for it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Nonce(String);
+
+impl Nonce {
+    /// A fresh one from the operating system's random numbers.
+    pub fn random() -> Self {
+        let mut bytes = [0u8; 8];
+        // Without random numbers the time still differs between exchanges, and framing is no secret.
+        if getrandom::fill(&mut bytes).is_err() {
+            bytes = jiff::Timestamp::now().as_microsecond().to_be_bytes();
+        }
+        Self(bytes.iter().fold(String::from("topo"), |mut text, byte| {
+            let _ = write!(text, "{byte:02x}");
+            text
+        }))
+    }
+
+    /// The word.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Renders the works of one exchange.
+pub fn render(works: &[Work], nonce: &Nonce) -> String {
+    let mut script = String::from("topo() {\nnonce=");
+    script.push_str(nonce.as_str());
+    script.push('\n');
+    script.push_str(include_str!("prelude.sh"));
+    for work in works {
+        match work {
+            Work::Identify => script.push_str(include_str!("identify.sh")),
+            Work::List(listing) => list(&mut script, listing),
+            Work::Reach(next_hops) => reach(&mut script, next_hops),
+            Work::WriteMarker(marker) => write_marker(&mut script, marker),
+            Work::RemoveMarker(topology) => remove_marker(&mut script, topology),
+            Work::Write(write) => write_routes(&mut script, write),
+        }
+    }
+    script.push_str("printf '\\n%s done\\n' \"$nonce\"\n}\ntopo \"$@\"\n");
+    script
+}
+
+/// A basic regular expression that matches the rows with our mark.
+fn pattern(listing: &Listing) -> String {
+    let numbers: Vec<String> = listing.protocols.iter().map(u8::to_string).collect();
+    format!(" proto \\({}\\) ", numbers.join("\\|"))
+}
+
+/// A part of a token as it may stand in a script: it comes from a state file, and only a digest reaches the shell.
+fn digest_word(known: Option<&Token>, part: fn(&Token) -> &str) -> &str {
+    let text = known.map(part).unwrap_or_default();
+    if text.bytes().all(|byte| byte.is_ascii_hexdigit()) { text } else { "damaged" }
+}
+
+fn list(script: &mut String, listing: &Listing) {
+    let known = listing.known.as_ref();
+    let _ = write!(
+        script,
+        "begin list\n\
+         split_rows \"$(rows {table})\" '{pattern}'\n\
+         printf 'token %s %s\\n' \"$ours_digest\" \"$foreign_digest\"\n\
+         [ \"$ours_digest\" = '{ours}' ] || printf 'ours\\n%s\\n' \"$ours\"\n\
+         [ \"$foreign_digest\" = '{foreign}' ] || printf 'foreign\\n%s\\n' \"$foreign\"\n\
+         end\n",
+        table = listing.table,
+        pattern = pattern(listing),
+        ours = digest_word(known, Token::ours),
+        foreign = digest_word(known, Token::foreign),
+    );
+}
+
+/// `ip route get` answers `ADDRESS dev …` (IPv4) or `ADDRESS from :: dev …` (IPv6) for what is on-link. The answers are
+/// sent only where one is different.
+fn reach(script: &mut String, next_hops: &[IpAddr]) {
+    script.push_str("begin reach\nanswers=$(ip -force -o -batch - 2>&1 <<'COMMANDS'\n");
+    for next_hop in next_hops {
+        let _ = writeln!(script, "route get {next_hop}");
+    }
+    script.push_str(
+        "COMMANDS\n)\n\
+         kinds=$(printf '%s\\n' \"$answers\" | cut -d ' ' -f 2,4 | sort -u | tr '\\n' ';')\n\
+         case $kinds in\n\
+         'dev src;' | 'from dev;' | 'dev src;from dev;') ;;\n\
+         *) printf '%s\\n' \"$answers\" ;;\n\
+         esac\nend\n",
+    );
+}
+
+fn write_marker(script: &mut String, Marker { topology, lineage, protocol }: &Marker) {
+    let _ = write!(
+        script,
+        "begin marker\n(\n\
+         mkdir -p /etc/topo &&\n\
+         printf 'lineage {lineage}\\nprotocol {protocol}\\n' >'/etc/topo/.{topology}.new' &&\n\
+         mv -f '/etc/topo/.{topology}.new' '/etc/topo/{topology}'\n\
+         ) 2>&1\nend\n"
+    );
+}
+
+fn remove_marker(script: &mut String, topology: &str) {
+    let _ = write!(
+        script,
+        "begin marker\n\
+         if [ -e '/etc/topo/{topology}' ]; then rm -f '/etc/topo/{topology}' 2>&1; fi\n\
+         rmdir /etc/topo 2>/dev/null\nend\n"
+    );
+}
+
+/// Guard, the way back before, one batch, the way back after; what changed in the table is what `comm` prints.
+fn write_routes(script: &mut String, write: &RouteWrite) {
+    let listing = &write.listing;
+    let table = listing.table;
+    let pattern = pattern(listing);
+    let mut guard = String::from("true");
+    if let Some(known) = &listing.known {
+        let _ = write!(guard, " && [ \"$ours_digest\" = '{}' ]", digest_word(Some(known), Token::ours));
+        if write.guard_foreign {
+            let _ = write!(guard, " && [ \"$foreign_digest\" = '{}' ]", digest_word(Some(known), Token::foreign));
+        }
+    }
+    let _ = write!(
+        script,
+        "begin write\n\
+         before=$(rows {table})\n\
+         split_rows \"$before\" '{pattern}'\n\
+         if {guard}; then\n\
+         way_before=$(way)\n\
+         said=$(ip -force -batch - 2>&1 <<'COMMANDS'\n"
+    );
+    for command in &write.commands {
+        push_command(script, table, command);
+    }
+    script.push_str(
+        "COMMANDS\n)\n\
+         way_after=$(way)\n\
+         if [ \"$way_before\" != \"$way_after\" ]; then\n\
+         ip -force -batch - >/dev/null 2>&1 <<'COMMANDS'\n",
+    );
+    for command in write.commands.iter().rev() {
+        push_command(script, table, &inverse(command));
+    }
+    let _ = write!(
+        script,
+        "COMMANDS\n\
+         printf 'back\\n%s\\nthen\\n%s\\n' \"$way_before\" \"$way_after\"\n\
+         else\n\
+         after=$(rows {table})\n\
+         split_rows \"$after\" '{pattern}'\n\
+         printf 'token %s %s\\nsaid\\n%s\\ndiffers\\n' \"$ours_digest\" \"$foreign_digest\" \"$said\"\n\
+         after=$(printf '%s\\n' \"$after\" | sort)\n\
+         printf '%s\\n' \"$before\" | sort | comm -3 - /dev/fd/3 3<<ROWS\n$after\nROWS\n"
+    );
+    push_winners(script, write);
+    script.push_str("fi\nelse\nprintf 'moved\\n'\nfi\nend\n");
+}
+
+/// Asks which routes win for an address behind each one written. Only the main table is what a plain lookup uses.
+fn push_winners(script: &mut String, write: &RouteWrite) {
+    let wanted: Vec<Route> = write
+        .commands
+        .iter()
+        .filter(|command| command.verb != RouteVerb::Delete)
+        .map(|command| command.route)
+        .collect();
+    if write.listing.table != MAIN_TABLE || wanted.is_empty() {
+        return;
+    }
+    script.push_str(
+        "printf 'loses\\n'\n\
+         ip -force -o -batch - 2>/dev/null <<'COMMANDS' | cut -d ' ' -f 1-3 | sort | comm -13 - /dev/fd/3 3<<'WANTED'\n",
+    );
+    for route in &wanted {
+        let _ = writeln!(script, "route get fibmatch {}", probe_address(&route.destination));
+    }
+    script.push_str("COMMANDS\n");
+    let mut lines: Vec<String> = wanted
+        .iter()
+        .map(|route| format!("{} via {}\n", destination_text(&route.destination), route.next_hop))
+        .collect();
+    lines.sort_unstable();
+    lines.dedup();
+    lines.iter().for_each(|line| script.push_str(line));
+    script.push_str("WANTED\n");
+}
+
+/// The address behind a prefix that is asked for: its second, for bridges have the first.
+fn probe_address(destination: &Prefix) -> IpAddr {
+    match destination.address() {
+        IpAddr::V4(address) if destination.length() < 31 => IpAddr::V4((u32::from(address) + 2).into()),
+        IpAddr::V6(address) if destination.length() < 127 => IpAddr::V6((u128::from(address) + 2).into()),
+        address => address,
+    }
+}
+
+fn push_command(script: &mut String, table: u32, command: &RouteCommand) {
+    let verb = match command.verb {
+        RouteVerb::Add => "add",
+        RouteVerb::Change { .. } => "change",
+        RouteVerb::Delete => "del",
+    };
+    let _ = write!(
+        script,
+        "route {verb} {} via {} proto {}",
+        destination_text(&command.route.destination),
+        command.route.next_hop,
+        command.protocol
+    );
+    if table != MAIN_TABLE {
+        let _ = write!(script, " table {table}");
+    }
+    if let Some(metric) = command.metric {
+        let _ = write!(script, " metric {metric}");
+    }
+    script.push('\n');
+}
+
+/// What undoes a command.
+fn inverse(command: &RouteCommand) -> RouteCommand {
+    match command.verb {
+        RouteVerb::Add => RouteCommand { verb: RouteVerb::Delete, ..*command },
+        RouteVerb::Delete => RouteCommand { verb: RouteVerb::Add, ..*command },
+        RouteVerb::Change { from, protocol } => RouteCommand {
+            verb: RouteVerb::Change { from: command.route.next_hop, protocol: command.protocol },
+            route: Route { next_hop: from, ..command.route },
+            protocol,
+            metric: command.metric,
+        },
+    }
+}

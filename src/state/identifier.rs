@@ -1,0 +1,108 @@
+//! Random identifiers: the lineage of a state and the id of a run.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::io;
+use std::str::FromStr;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+/// `N` random bytes, written as lower-case hexadecimal digits.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Identifier<const N: usize>([u8; N]);
+
+/// Which line of states a state belongs to: drawn once when the first is made. 128 bits, 32 digits.
+pub type Lineage = Identifier<16>;
+
+/// One run of a command that writes. 64 bits, 16 digits.
+pub type RunId = Identifier<8>;
+
+/// A text that is not an identifier.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{}` is not an identifier of {digits} hexadecimal digits", .text.escape_debug())]
+pub struct IdentifierError {
+    /// What was given.
+    pub text: String,
+    /// How many digits it should have.
+    pub digits: usize,
+}
+
+impl<const N: usize> Identifier<N> {
+    /// A new one, from the operating system's random numbers.
+    pub fn random() -> io::Result<Self> {
+        let mut bytes = [0; N];
+        getrandom::fill(&mut bytes)
+            .map_err(|error| io::Error::other(format!("The operating system gave no random numbers: {error}.")))?;
+        Ok(Self(bytes))
+    }
+
+    /// One with given bytes.
+    pub const fn from_bytes(bytes: [u8; N]) -> Self {
+        Self(bytes)
+    }
+}
+
+impl<const N: usize> FromStr for Identifier<N> {
+    type Err = IdentifierError;
+
+    fn from_str(text: &str) -> Result<Self, IdentifierError> {
+        let digit = |byte: u8| match byte {
+            b'0'..=b'9' => Some(byte - b'0'),
+            b'a'..=b'f' => Some(byte - b'a' + 10),
+            _ => None,
+        };
+        let mut bytes = [0; N];
+        let mut valid = text.len() == 2 * N;
+        for (byte, pair) in bytes.iter_mut().zip(text.as_bytes().chunks(2)) {
+            match pair {
+                [high, low] => match (digit(*high), digit(*low)) {
+                    (Some(high), Some(low)) => *byte = high << 4 | low,
+                    _ => valid = false,
+                },
+                _ => valid = false,
+            }
+        }
+        if valid { Ok(Self(bytes)) } else { Err(IdentifierError { text: text.to_owned(), digits: 2 * N }) }
+    }
+}
+
+impl<const N: usize> fmt::Display for Identifier<N> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl<const N: usize> fmt::Debug for Identifier<N> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl<const N: usize> Serialize for Identifier<N> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de, const N: usize> Deserialize<'de> for Identifier<N> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = Cow::<'de, str>::deserialize(deserializer)?;
+        text.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_form() {
+        let lineage = Lineage::random().expect("random");
+        assert_eq!(lineage.to_string().len(), 32);
+        assert_eq!(lineage.to_string().parse(), Ok(lineage));
+        assert_ne!(lineage, Lineage::random().expect("random"));
+        for text in ["", "0", "00112233445566778", "0011223344556g77", "0011223344556A77", "é011223344556677"] {
+            assert!(text.parse::<RunId>().is_err(), "{text}");
+        }
+    }
+}
