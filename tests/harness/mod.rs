@@ -20,7 +20,8 @@ macro_rules! lab_tests {
 }
 pub(crate) use lab_tests;
 
-/// Runs the tests as libtest would; where no lab can run, each is ignored, with the reason.
+/// Runs the tests as libtest would; where no lab can run, each is ignored, with the reason. `TOPO_TEST_LAB=required` makes
+/// that an error, for CI.
 pub fn run(tests: &[(&'static str, fn())]) -> ExitCode {
     let mut arguments = Arguments::from_args();
     // A lab is a few dozen processes.
@@ -29,6 +30,9 @@ pub fn run(tests: &[(&'static str, fn())]) -> ExitCode {
     let hindrance = if arguments.list { None } else { lab::hindrance() };
     if hindrance.is_none() && !arguments.list {
         lab::reap();
+    }
+    if let (Some(reason), true) = (&hindrance, std::env::var("TOPO_TEST_LAB").is_ok_and(|value| value == "required")) {
+        panic!("{reason}");
     }
     let trials = tests
         .iter()

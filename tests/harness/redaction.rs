@@ -60,7 +60,7 @@ fn is_span(word: &str) -> bool {
 fn unit_after(tail: &str) -> (bool, &str) {
     for unit in [" ms", " s"] {
         if let Some(after) = tail.strip_prefix(unit)
-            && !after.starts_with(in_word)
+            && !after.starts_with(|c: char| c.is_ascii_alphanumeric())
         {
             return (true, after);
         }
