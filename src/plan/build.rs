@@ -42,6 +42,8 @@ pub struct PlacePlan {
     pub machine_id: Option<Arc<str>>,
     /// The name under which it was recorded, where that is another.
     pub renamed_from: Option<Place>,
+    /// Another machine than the recorded one answers: what was recorded is dropped.
+    pub from_nothing: bool,
     /// Why it was not looked at, where it was not: the plan is made from the record then.
     pub unseen: Option<String>,
     /// Whether the marker of this topology was there, of this lineage.
@@ -267,10 +269,11 @@ impl Plan {
         }
         let has_marker =
             seen.is_some_and(|seen| self.check_identity(topology, place, seen, recorded, &tables, options));
-        let acts = tables.iter().any(|(_, table): &(ResourceId, TablePlan)| !table.is_settled(memo));
+        let ends = wanted.is_none_or(|wanted| wanted.resources.is_empty());
+        let acts =
+            (ends && has_marker) || tables.iter().any(|(_, table): &(ResourceId, TablePlan)| !table.is_settled(memo));
         let renamed = source.filter(|source| *source != place).cloned();
         let machine_id = seen.map(|seen| Arc::from(seen.identity.machine_id.as_str()));
-        let ends = wanted.is_none_or(|wanted| wanted.resources.is_empty());
         let drops = record.is_some() && ends;
         let replaced = claims.replaced.contains(place);
         if !acts && renamed.is_none() && !settles && !drops && !replaced {
@@ -289,7 +292,18 @@ impl Plan {
             Observation::Unreachable(reason) => Some(reason.clone()),
             Observation::Seen(_) => None,
         };
-        let plan = PlacePlan { endpoint, machine_id, renamed_from: renamed, unseen, has_marker, tables, ends, acts };
+        let from_nothing = replaced;
+        let plan = PlacePlan {
+            endpoint,
+            machine_id,
+            renamed_from: renamed,
+            from_nothing,
+            unseen,
+            has_marker,
+            tables,
+            ends,
+            acts,
+        };
         self.places.insert(place.clone(), plan);
     }
 
@@ -322,11 +336,19 @@ impl Plan {
         };
         let none: fn(&Prefix) -> bool = |_| false;
         let take_over: &dyn Fn(&Prefix) -> bool = if options.take_over.is_empty() { &none } else { &take_over };
+        let all = &recorded;
         keys.iter()
             .filter_map(|key| {
                 let recorded: Vec<&RouteSet> =
                     recorded.iter().copied().filter(|set| set.view.same_key(&key.view)).collect();
+                let mut marks: Vec<u8> = Vec::new();
+                for set in wanted.into_iter().chain(all.iter().copied()) {
+                    if set.view.table == key.view.table && !marks.contains(&set.view.protocol) {
+                        marks.push(set.view.protocol);
+                    }
+                }
                 TablePlan::new(&TableInput {
+                    marks,
                     recorded: &recorded,
                     in_doubt: record.is_some_and(Record::is_in_doubt),
                     wanted: wanted.filter(|set| set.view.same_key(&key.view)),
@@ -446,6 +468,51 @@ impl Plan {
         self.refusals
             .retain(|refusal| refusal.place().is_none_or(|place| places.get(place).is_some_and(|plan| plan.acts)));
         self.places = places;
+    }
+
+    /// Plans one place anew that could not be looked at before and has answered since. An error says why what was planned
+    /// from the record does not hold there.
+    pub fn replan(
+        &mut self,
+        place: &Place,
+        topology: &Name,
+        wanted: &Desired,
+        recorded: &State,
+        seen: Seen,
+        options: &Options,
+        memo: &mut Memo,
+    ) -> Result<(), String> {
+        let summary = |plan: &Self, memo: &mut Memo| -> BTreeSet<(ResourceId, Prefix, IpAddr, Phase)> {
+            let operations = plan.operations(place, memo).into_iter();
+            operations.map(|(id, one)| (id, one.route.destination, one.route.next_hop, one.phase)).collect()
+        };
+        let before = summary(self, memo);
+        let mut desired = Desired::default();
+        desired.places.extend(wanted.places.get(place).map(|wanted| (place.clone(), wanted.clone())));
+        let mut state = recorded.clone();
+        state.places.retain(|name, _| name == place);
+        let observed = [(place.clone(), Observation::Seen(Box::new(seen)))].into();
+        let mut fresh = Self::new(topology, &desired, &state, &observed, options, memo);
+        fresh.people = self.people.clone();
+        if let Some(conflict) = fresh.conflicts.first() {
+            return Err(format!("{} there is somebody else's: {}", conflict.destination, conflict.found));
+        }
+        if !fresh.refusals.is_empty() {
+            return Err("the checks before writing do not pass there".to_owned());
+        }
+        if fresh.notes.iter().any(|note| matches!(note, Note::Replaced(_))) {
+            return Err("another machine answers there than the one on record".to_owned());
+        }
+        if !summary(&fresh, memo).is_subset(&before) {
+            return Err("it is not as it was recorded".to_owned());
+        }
+        if let Some(planned) = fresh.places.remove(place) {
+            self.places.insert(place.clone(), planned);
+        } else if let Some(planned) = self.places.get_mut(place) {
+            planned.tables.clear();
+            planned.unseen = None;
+        }
+        Ok(())
     }
 
     /// Why the rows of a place come and go.

@@ -27,6 +27,10 @@ pub struct TablePlan {
     pub settled: Option<RouteSet>,
     /// What the place gave for the table when it was looked at.
     pub token: Option<Token>,
+    /// Whether rows with our mark are there that are neither wanted nor recorded: the token cannot stand for the record then.
+    pub has_strays: bool,
+    /// Whether others' rows win over wanted ones: they are to be listed again each time, for the warning.
+    pub has_winners: bool,
     /// Whether a row without our mark is changed, so that the guard has to include the others' rows.
     pub guard_foreign: bool,
 }
@@ -50,6 +54,8 @@ pub struct TableFindings {
 
 /// What a table is judged by.
 pub struct TableInput<'a> {
+    /// Protocols that are our mark in this table, recorded or wanted.
+    pub marks: Vec<u8>,
     /// What is recorded: one shape, or two where it is in doubt.
     pub recorded: &'a [&'a RouteSet],
     /// Whether the record is in doubt.
@@ -66,21 +72,17 @@ impl TablePlan {
     /// Judges one table by its two route sets (at least one of which is there) and its live rows.
     pub fn new(input: &TableInput<'_>) -> Option<(Self, TableFindings)> {
         let view = input.wanted.or(input.recorded.first().copied()).map(|set| Arc::clone(&set.view))?;
-        let mut marks = vec![view.protocol];
-        for set in input.recorded {
-            if !marks.contains(&set.view.protocol) {
-                marks.push(set.view.protocol);
-            }
-        }
         let from = input.recorded.first().map(|set| (*set).clone());
         let mut plan = Self {
             view,
-            marks,
+            marks: input.marks.clone(),
             from,
             to: input.wanted.cloned(),
             special: BTreeMap::new(),
             settled: None,
             token: input.listed.map(|listed| listed.token.clone()),
+            has_strays: false,
+            has_winners: false,
             guard_foreign: false,
         };
         let mut findings = TableFindings::default();
@@ -121,6 +123,8 @@ impl TablePlan {
         if input.in_doubt {
             self.settled = settle(input.recorded, &live, &self.special);
         }
+        self.has_strays = !findings.stray.is_empty();
+        self.has_winners = !findings.wins.is_empty();
         self.leave_out(findings);
     }
 
@@ -372,6 +376,15 @@ impl TablePlan {
         }
         if let Some(to) = self.to.as_mut().filter(|_| !lacks.is_empty()) {
             to.lacks = Arc::new(to.lacks.union(&lacks).copied().collect());
+        }
+    }
+
+    /// What may be recorded of a token that the place gave when the table was seen to be as wanted.
+    pub fn recordable(&self, token: Token) -> Option<Token> {
+        match (self.has_strays, self.has_winners) {
+            (true, _) => None,
+            (false, true) => Some(token.without_foreign()),
+            (false, false) => Some(token),
         }
     }
 

@@ -79,16 +79,8 @@ impl<'a> Links<'a> {
     }
 
     fn view(&self, key: &[(Family, usize)], table: &BackendTable) -> View {
-        let Settings { table, metric, protocol } =
-            serde_json::from_value(table.settings.clone()).unwrap_or_default();
-        let mut view = View {
-            table,
-            metric,
-            protocol,
-            device: None,
-            on_link: Vec::new(),
-            via: Vec::new(),
-        };
+        let Settings { table, metric, protocol } = serde_json::from_value(table.settings.clone()).unwrap_or_default();
+        let mut view = View { table, metric, protocol, device: None, on_link: Vec::new(), via: Vec::new() };
         for (family, position) in key {
             match self.topology.subnets.values().nth(*position) {
                 Some(subnet) => {
