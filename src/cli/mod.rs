@@ -1,6 +1,8 @@
 //! The command line: one file per command. The doc comment of an argument is its help text.
 
 mod exit;
+mod init;
+mod schema;
 mod validate;
 
 pub use exit::{CommandError, Exit};
@@ -60,7 +62,9 @@ pub struct GlobalArguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Init(init::Arguments),
     Validate(validate::Arguments),
+    Schema(schema::Arguments),
 }
 
 /// Parses the command line of this process, runs the command and gives back its exit code.
@@ -81,6 +85,8 @@ pub fn main() -> Exit {
 
 fn run(cli: Cli, printer: Printer) -> Result<Exit, CommandError> {
     match &cli.command {
+        Command::Init(arguments) => init::run(arguments, printer),
+        Command::Schema(arguments) => schema::run(arguments, printer),
         Command::Validate(arguments) => validate::run(arguments, printer),
     }
 }

@@ -85,7 +85,7 @@ pub(super) fn report(findings: &Diagnostics, sources: &[Source], printer: Printe
     }
     let text = diagnostics::render(findings, sources, printer.colors_err(), printer.width());
     if !text.is_empty() {
-        printer.note(text.trim_end());
+        printer.note(&text[..text.len() - 1]);
     }
 }
 

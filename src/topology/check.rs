@@ -73,7 +73,7 @@ fn node_name<'a>(draft: &Draft<'a>, node: u32) -> &'a str {
     draft.nodes[node as usize].name.value
 }
 
-fn check_addresses(draft: &Draft<'_>, report: &Reporter) {
+pub(super) fn check_addresses(draft: &Draft<'_>, report: &Reporter) {
     let mut sorted: Vec<usize> = (0..draft.addresses.len()).collect();
     sorted.sort_unstable_by_key(|index| (draft.addresses[*index].value, *index));
     for pair in sorted.windows(2) {
@@ -93,7 +93,7 @@ fn check_addresses(draft: &Draft<'_>, report: &Reporter) {
     }
 }
 
-fn check_pods(draft: &Draft<'_>, report: &Reporter) {
+pub(super) fn check_pods(draft: &Draft<'_>, report: &Reporter) {
     for (pod, node) in draft.pods.iter().map(|pod| (pod, &draft.nodes[pod.node as usize])) {
         let (family, name) = (pod.value.family(), node.name.value);
         if pod.value.is_default() {

@@ -152,6 +152,11 @@ impl Reporter {
         self.0.borrow_mut().push(diagnostic);
     }
 
+    /// Whether nothing was found so far.
+    pub fn is_empty(&self) -> bool {
+        self.0.borrow().is_empty()
+    }
+
     /// All findings, sorted by place; one that was made twice is there once.
     pub fn finish(self) -> Diagnostics {
         let mut list = self.0.into_inner();

@@ -167,7 +167,7 @@ fn read_named<'a>(
     named
 }
 
-const NAME_HINT: &str =
+pub(super) const NAME_HINT: &str =
     "A name is a letter or digit, then letters, digits, `-`, `_` and `.` (not `..`), at most 63 characters.";
 
 /// A name as a TOML key.
@@ -188,7 +188,7 @@ fn read_header<'a>(mut header: TableReader<'a>, draft: &mut Draft<'a>, broken: b
                 );
             }
         }
-        None if broken || header.has("name") => {}
+        None if broken || header.has_near("name") => {}
         None => header.report(
             Diagnostic::error(header.span, "The topology has no name.")
                 .label("`name` is missing")
@@ -272,10 +272,15 @@ fn upper_first(subject: Subject<'_>) -> String {
     characters.next().map_or_else(String::new, |first| first.to_uppercase().chain(characters).collect())
 }
 
-fn missing(reader: &TableReader<'_>, key: &str, example: &str) -> Diagnostic {
-    Diagnostic::error(reader.span, format!("{} has no `{key}`.", upper_first(reader.subject)))
+/// Reports a key that has to be there; not where it is there and misspelled, which is reported anyway.
+fn report_missing(reader: &TableReader<'_>, key: &str, example: &str) {
+    if reader.has_near(key) {
+        return;
+    }
+    let diagnostic = Diagnostic::error(reader.span, format!("{} has no `{key}`.", upper_first(reader.subject)))
         .label(format!("`{key}` is missing"))
-        .hint(format!("Add for example {key} = {example}."))
+        .hint(format!("Add for example {key} = {example}."));
+    reader.report(diagnostic);
 }
 
 fn read_subnet<'a>(entry: &Entry<'a>, mut reader: TableReader<'a>, broken: bool) -> SubnetDraft<'a> {
@@ -300,7 +305,7 @@ fn read_subnet<'a>(entry: &Entry<'a>, mut reader: TableReader<'a>, broken: bool)
         None if broken => {}
         None => {
             subnet.damaged = true;
-            reader.report(missing(&reader, "cidr", "\"10.240.0.0/24\""));
+            report_missing(&reader, "cidr", "\"10.240.0.0/24\"");
         }
     }
     if let Some(texts) = reader.strings("gateway") {
@@ -363,7 +368,7 @@ fn read_node<'a>(draft: &mut Draft<'a>, entry: &Entry<'a>, reader: Option<TableR
             if absent {
                 damaged = true;
                 if !broken {
-                    reader.report(missing(&reader, "address", "\"10.240.0.20\""));
+                    report_missing(&reader, "address", "\"10.240.0.20\"");
                 }
             }
             reader.finish();
@@ -381,7 +386,7 @@ fn read_node<'a>(draft: &mut Draft<'a>, entry: &Entry<'a>, reader: Option<TableR
 fn read_group<'a>(entry: &Entry<'a>, mut reader: TableReader<'a>, broken: bool) -> GroupDraft<'a> {
     let patterns = read_patterns(&mut reader);
     if patterns.is_none() && !broken {
-        reader.report(missing(&reader, "nodes", "[\"node-*\"]"));
+        report_missing(&reader, "nodes", "[\"node-*\"]");
     }
     let mut ssh = SshDraft::default();
     if let Some(mut ssh_reader) = reader.table("ssh", Subject::SshOf("group", entry.key)) {

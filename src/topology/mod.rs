@@ -7,9 +7,12 @@ mod glob;
 mod grammar;
 mod links;
 pub mod load;
+pub mod machines;
 mod name;
 mod prefix_index;
 pub mod reader;
+pub mod schema;
+pub mod update;
 
 pub use diagnostics::{Diagnostic, Diagnostics, Reporter, Severity, Source, Span, position};
 pub use glob::glob_matches;
@@ -108,21 +111,23 @@ pub fn parse(sources: &[Source]) -> (Option<Topology>, Diagnostics) {
             continue;
         }
         let (document, errors) = DeTable::parse_recoverable(&source.text);
+        let mut last: Option<(usize, bool)> = None;
         for error in errors {
-            let mut span = Span::new(file, error.span().unwrap_or(0..0));
+            let span = Span::new(file, error.span().unwrap_or(0..0));
             if error.message() == "duplicate key" {
                 report.report(duplicate_key(source, document.get_ref(), span));
                 continue;
             }
             broken = true;
-            // An error at the end of a line: the line itself is what should be seen.
-            let at = span.start as usize;
-            if source.text.as_bytes().get(at) == Some(&b'\n') && at > 0 && span.end > span.start {
-                span.end = span.start;
+            let line = position(&source.text, span.start).0;
+            broken_lines.insert((span.file, line));
+            // One slip makes the parser stumble again on the same line, and inside a bracket on the lines that follow.
+            let inside = ["comma", "array", "inline table"].iter().any(|word| error.message().contains(word));
+            let stumbled = last.is_some_and(|(before, inside)| line == before || inside && line == before + 1);
+            last = Some((line, inside || stumbled && last.is_some_and(|(_, inside)| inside)));
+            if !stumbled {
+                report.report(syntax_error(source, error.message(), span));
             }
-            broken_lines.insert((span.file, position(&source.text, span.start).0));
-            report
-                .report(Diagnostic::error(span, format!("This is not valid TOML: {}.", error.message())).label("here"));
         }
         documents.push((u32::try_from(file).unwrap_or(u32::MAX), document));
     }
@@ -145,12 +150,23 @@ pub fn parse(sources: &[Source]) -> (Option<Topology>, Diagnostics) {
         // What the parser made of a broken line is a guess: one finding about it is enough.
         diagnostics.retain(|diagnostic| {
             let line = || position(&sources[diagnostic.span.file as usize].text, diagnostic.span.start).0;
-            diagnostic.message.starts_with("This is not valid TOML")
-                || !broken_lines.contains(&(diagnostic.span.file, line()))
+            diagnostic.message.starts_with(NOT_TOML) || !broken_lines.contains(&(diagnostic.span.file, line()))
         });
     }
     let usable = !diagnostics.has_errors();
     (topology.filter(|_| usable), diagnostics)
+}
+
+/// How each message about text that is not TOML begins.
+const NOT_TOML: &str = "This is not valid TOML";
+
+fn syntax_error(source: &Source, message: &str, span: Span) -> Diagnostic {
+    let diagnostic = Diagnostic::error(span, format!("{NOT_TOML}: {message}.")).label("here");
+    let written = source.text.get(span.start as usize..span.end as usize).unwrap_or_default();
+    if message.contains("must be quoted") && written.len() <= 64 && !written.contains(['"', '\\', '\n']) {
+        return diagnostic.hint(format!("Put it in quotes: \"{written}\"."));
+    }
+    diagnostic
 }
 
 /// An error about a key that the same file has before, with the first place where it can be told.

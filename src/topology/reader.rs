@@ -121,6 +121,11 @@ impl<'a> TableReader<'a> {
         found
     }
 
+    /// Whether a key is there that was probably meant to be this one.
+    pub(super) fn has_near(&self, key: &str) -> bool {
+        self.parts().flat_map(|(_, table)| table.keys()).any(|given| did_you_mean(given.get_ref(), &[key]).is_some())
+    }
+
     /// Whether a key is there.
     pub fn has(&self, key: &str) -> bool {
         self.parts().any(|(_, table)| table.contains_key(key))

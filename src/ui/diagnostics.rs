@@ -15,7 +15,7 @@ pub const PLAIN_WIDTH: usize = 80;
 /// How many findings a report for people shows; JSON has them all.
 const MOST_SHOWN: usize = 100;
 /// How much of a line is shown around its finding, in characters.
-const LONGEST_LINE: usize = 160;
+const LONGEST_LINE: usize = 120;
 /// How much of a message is shown, in characters.
 const LONGEST_MESSAGE: usize = 600;
 
@@ -210,17 +210,18 @@ impl Excerpt {
             lines.iter().flat_map(|line| line.saturating_sub(1)..=(line + 1).min(file.last())).collect();
         shown.sort_unstable();
         shown.dedup();
-        for (at, number) in shown.iter().enumerate() {
-            if at == 0 || shown[at - 1] + 1 != *number {
-                let start = excerpt.text.len();
-                excerpt.blocks.push(Block { start, end: start, first_line: *number, line_count: 0 });
+        // The lines of the main finding come first, wherever they are in the source.
+        let mut runs: Vec<&[usize]> = shown.chunk_by(|before, after| before + 1 == *after).collect();
+        if let Some(main) = runs.iter().position(|run| run.contains(&lines[0])) {
+            runs.swap(0, main);
+        }
+        for run in runs {
+            let start = excerpt.text.len();
+            for number in run {
+                excerpt.push_line(file, *number, places, &lines);
             }
-            excerpt.push_line(file, *number, places, &lines);
             let end = excerpt.text.len();
-            if let Some(block) = excerpt.blocks.last_mut() {
-                block.end = end;
-                block.line_count += 1;
-            }
+            excerpt.blocks.push(Block { start, end, first_line: run[0], line_count: run.len() });
         }
         excerpt
     }
