@@ -1,6 +1,7 @@
 //! The command line: one file per command. The doc comment of an argument is its help text.
 
 mod exit;
+mod state;
 
 pub use exit::{CommandError, Exit};
 
@@ -58,7 +59,9 @@ pub struct GlobalArguments {
 }
 
 #[derive(Debug, Subcommand)]
-enum Command {}
+enum Command {
+    State(state::Arguments),
+}
 
 /// Parses the command line of this process, runs the command and gives back its exit code.
 pub fn main() -> Exit {
@@ -76,8 +79,13 @@ pub fn main() -> Exit {
     }
 }
 
-fn run(cli: Cli, _printer: Printer) -> Result<Exit, CommandError> {
-    match cli.command {}
+fn run(cli: Cli, printer: Printer) -> Result<Exit, CommandError> {
+    match cli.command {
+        Command::State(arguments) => {
+            let path = state::find(cli.global.state.as_deref())?;
+            state::run(arguments, &cli.global, &path, printer)
+        }
+    }
 }
 
 /// A time span: plain seconds, or a number with `ms`, `s`, `m` or `h`.
