@@ -1,3 +1,4 @@
-//! All integration tests.
+//! All integration tests that need no lab.
 
 mod ssh;
+mod state;

@@ -1,8 +1,13 @@
 //! The command line: one file per command. The doc comment of an argument is its help text.
 
+mod apply;
+mod destroy;
 mod exit;
 mod init;
+mod plan;
 mod schema;
+mod session;
+mod state;
 mod validate;
 
 pub use exit::{CommandError, Exit};
@@ -64,6 +69,10 @@ pub struct GlobalArguments {
 enum Command {
     Init(init::Arguments),
     Validate(validate::Arguments),
+    Plan(plan::Arguments),
+    Apply(apply::Arguments),
+    Destroy(destroy::Arguments),
+    State(state::Arguments),
     Schema(schema::Arguments),
 }
 
@@ -84,10 +93,17 @@ pub fn main() -> Exit {
 }
 
 fn run(cli: Cli, printer: Printer) -> Result<Exit, CommandError> {
-    match &cli.command {
-        Command::Init(arguments) => init::run(arguments, printer),
-        Command::Schema(arguments) => schema::run(arguments, printer),
-        Command::Validate(arguments) => validate::run(arguments, printer),
+    match cli.command {
+        Command::Init(arguments) => init::run(&arguments, printer),
+        Command::Validate(arguments) => validate::run(&arguments, printer),
+        Command::Plan(arguments) => plan::run(&arguments, &cli.global, printer),
+        Command::Apply(arguments) => apply::run(&arguments, &cli.global, printer),
+        Command::Destroy(arguments) => destroy::run(&arguments, &cli.global, printer),
+        Command::State(arguments) => {
+            let path = state::find(cli.global.state.as_deref())?;
+            state::run(arguments, &cli.global, &path, printer)
+        }
+        Command::Schema(arguments) => schema::run(&arguments, printer),
     }
 }
 

@@ -5,7 +5,7 @@ use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::lock::{self, Attempt, HeldLock};
 use super::{
@@ -72,7 +72,7 @@ impl LocalStore {
     async fn take(&self, info: LockInfo, wait: Duration) -> Result<(HeldLock, Locked), LockError> {
         let path = self.lock_path();
         self.0.make_folder().map_err(|error| LockError::Unavailable(error.message))?;
-        let until = tokio::time::Instant::now() + wait;
+        let start = Instant::now();
         loop {
             match lock::try_lock(&path, &info)? {
                 Attempt::Taken(held, left) => {
@@ -81,8 +81,13 @@ impl LocalStore {
                     });
                     return Ok((held, Locked { info, note }));
                 }
-                Attempt::Held(holder) if tokio::time::Instant::now() >= until => return Err(LockError::Held(holder)),
-                Attempt::Held(_) => tokio::time::sleep(LOCK_PAUSE.min(wait)).await,
+                // Who has just taken it needs a moment to say who it is.
+                Attempt::Held(holder)
+                    if start.elapsed() >= if holder.is_known() { wait } else { wait.max(LOCK_PAUSE * 3) } =>
+                {
+                    return Err(LockError::Held(holder));
+                }
+                Attempt::Held(_) => tokio::time::sleep(LOCK_PAUSE).await,
             }
         }
     }
@@ -238,12 +243,26 @@ impl Files {
             return Err(StoreError::moved(&self.given.display().to_string(), expect, found));
         }
         self.make_folder()?;
+        self.clear_temporary();
         let name = RunId::random().map_err(|error| self.trouble("written", &error))?;
         let temporary = self.beside(&format!(".{name}.new"));
         self.replace(&temporary, document).map_err(|error| {
             let _ = fs::remove_file(&temporary);
             self.trouble("written", &error)
         })
+    }
+
+    /// Removes what a kill in the middle of a write left behind. Only the holder of the lock writes, so nobody needs it.
+    fn clear_temporary(&self) {
+        let Some(name) = self.state.file_name().and_then(|name| name.to_str()) else { return };
+        for entry in fs::read_dir(self.folder()).into_iter().flatten().flatten() {
+            let file_name = entry.file_name();
+            let middle =
+                file_name.to_str().and_then(|found| found.strip_prefix(name)?.strip_prefix('.')?.strip_suffix(".new"));
+            if middle.is_some_and(|middle| middle.parse::<RunId>().is_ok()) {
+                let _ = fs::remove_file(entry.path());
+            }
+        }
     }
 
     fn replace(&self, temporary: &Path, document: &[u8]) -> io::Result<()> {

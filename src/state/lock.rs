@@ -50,6 +50,9 @@ pub enum LockError {
     /// It is locked by somebody else.
     #[error("{}", .0.sentence())]
     Held(LockInfo),
+    /// It is to be removed, and its holder still runs.
+    #[error("{} That process still runs.", .0.sentence())]
+    Running(LockInfo),
     /// Another lock than the named one is there.
     #[error("The lock has the id {} and not {given}: {}", .found.id, .found.sentence())]
     OtherId {
@@ -93,8 +96,13 @@ impl LockInfo {
         }
     }
 
+    /// Whether the holder has said who it is.
+    pub fn is_known(&self) -> bool {
+        !self.id.is_empty()
+    }
+
     fn sentence(&self) -> String {
-        if self.id.is_empty() {
+        if !self.is_known() {
             return "The state is locked by a process that has not said who it is.".to_owned();
         }
         let by = if self.manual { "by hand by " } else { "by " };
@@ -119,7 +127,7 @@ impl LockError {
     /// What to do next, a full sentence.
     pub fn hint(&self) -> String {
         match self {
-            Self::Held(info) if info.id.is_empty() => "Wait for it, with --lock-timeout 5m for example.".to_owned(),
+            Self::Held(info) if !info.is_known() => "Wait for it, with --lock-timeout 5m for example.".to_owned(),
             Self::Held(info) if info.manual => {
                 format!("When it is no longer needed, remove it with `topo state unlock {}`.", info.id)
             }
@@ -128,6 +136,7 @@ impl LockError {
                  lock.",
                 info.id
             ),
+            Self::Running(_) => "Nothing was removed. End that process first; its lock goes with it.".to_owned(),
             Self::OtherId { found, .. } => {
                 format!("If that is the one to remove, run `topo state unlock {}`.", found.id)
             }
@@ -172,7 +181,7 @@ pub(super) fn unlock(path: &Path, id: &str) -> Result<Option<LockInfo>, LockErro
     if !path.exists() {
         return Ok(None);
     }
-    let Some(mut held) = try_flock(path, false)? else { return Err(LockError::Held(holder(path))) };
+    let Some(mut held) = try_flock(path, false)? else { return Err(LockError::Running(holder(path))) };
     match held.read()? {
         Some(found) if found.id != id => {
             held.keep();
