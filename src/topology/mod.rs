@@ -110,7 +110,8 @@ pub fn parse(sources: &[Source]) -> (Option<Topology>, Diagnostics) {
             broken = true;
             continue;
         }
-        let (document, errors) = DeTable::parse_recoverable(&source.text);
+        let (document, mut errors) = DeTable::parse_recoverable(&source.text);
+        errors.sort_by_key(|error| error.span().map_or(0, |span| span.start));
         let mut last: Option<(usize, bool)> = None;
         for error in errors {
             let span = Span::new(file, error.span().unwrap_or(0..0));
