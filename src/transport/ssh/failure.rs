@@ -233,7 +233,7 @@ impl<'a> Sentence<'a> {
                 );
                 let port = self.at.endpoint.port.map(|port| format!("-p {port} ")).unwrap_or_default();
                 format!(
-                    "{whose}: {file} has it neither by address nor by name. Nothing was sent. Log in once by hand \
+                    "{whose}: {file} has none of its kind, neither by address nor by name. Nothing was sent. Log in once by hand \
                      (`{by_hand}`) and compare the fingerprint, or add what `ssh-keyscan {port}{}` prints to {file} \
                      after checking it.",
                     self.at.endpoint.host
