@@ -20,7 +20,15 @@ fn a_host_key_known_by_the_nodes_name_is_found() {
     for hashed in [false, true] {
         let known_hosts = node.known_hosts(&["other", "node-0"]);
         if hashed {
-            assert!(Command::new("ssh-keygen").args(["-q", "-H", "-f"]).arg(&known_hosts).status().unwrap().success());
+            assert!(
+                Command::new("ssh-keygen")
+                    .args(["-q", "-H", "-f"])
+                    .arg(&known_hosts)
+                    .output()
+                    .unwrap()
+                    .status
+                    .success()
+            );
             assert!(!std::fs::read_to_string(&known_hosts).unwrap().contains("node-0"));
         }
         let options = SshOptions { known_hosts: Some(known_hosts), ..options(&node) };
@@ -130,6 +138,25 @@ fn a_master_that_was_killed_while_idle_is_replaced() {
 }
 
 #[test]
+fn a_connection_that_died_unnoticed_is_replaced() {
+    if skipped() {
+        return;
+    }
+    let node = Sshd::start("");
+    let at = target("node-0", node.port);
+    block_on(async {
+        let ssh = Ssh::new(SshOptions { connect_timeout: Duration::from_secs(2), ..options(&node) }).unwrap();
+        let serving = String::from_utf8(ssh.run(&at, b"echo $PPID").await.unwrap()).unwrap();
+        let signal = |signal| Command::new("kill").args([signal, serving.trim()]).status().unwrap();
+        assert!(signal("-STOP").success());
+        let reply = ssh.run(&at, b"echo ok").await;
+        assert!(signal("-KILL").success());
+        assert_eq!(reply.unwrap(), b"ok\n");
+        ssh.close().await;
+    });
+}
+
+#[test]
 fn masters_are_bounded_and_end_at_close() {
     if skipped() {
         return;
@@ -137,13 +164,17 @@ fn masters_are_bounded_and_end_at_close() {
     let node = Sshd::start("");
     block_on(async {
         let ssh = Ssh::new(SshOptions { parallelism: 1, ..options(&node) }).unwrap();
-        for number in 0..6 {
+        let ssh = &ssh;
+        let run = async |number: u32| {
             let at = target(&format!("node-{number}"), node.port);
             assert_eq!(ssh.run(&at, b"echo ok").await.unwrap(), b"ok\n");
+        };
+        for number in [0, 1, 2, 3, 0, 4, 5] {
+            run(number).await;
         }
         wait_until(|| masters(node.port).len() == 4);
-        // The one used last is still there.
-        ssh.run(&target("node-5", node.port), b"echo ok").await.unwrap();
+        // Used in between, so it was not among those that had to go.
+        run(0).await;
         assert_eq!(node.log().matches("Accepted publickey").count(), 6, "{}", node.log());
         ssh.close().await;
     });
@@ -160,9 +191,10 @@ fn masters_of_a_killed_process_are_ended_by_the_next() {
     gone.wait().unwrap();
     let namespace = std::fs::read_link("/proc/self/ns/pid").unwrap();
     let namespace: String = namespace.to_string_lossy().chars().filter(char::is_ascii_digit).collect();
-    let make = |process: u32| {
-        let parent = std::env::var_os("XDG_RUNTIME_DIR").unwrap_or_else(|| "/tmp".into());
-        let directory = Path::new(&parent).join(format!("topo-{process}-{namespace}-test{}", node.port));
+    let parent = std::env::var_os("XDG_RUNTIME_DIR").unwrap_or_else(|| "/tmp".into());
+    let name = |process: u32, what| Path::new(&parent).join(format!("topo-{process}-{namespace}-{what}{}", node.port));
+    let make = |what| {
+        let directory = name(1, what);
         std::fs::create_dir(&directory).unwrap();
         let mut command = Command::new("ssh");
         command.arg("-F").arg(node.client_config("")).arg("-S").arg(directory.join("0.s"));
@@ -175,11 +207,14 @@ fn masters_of_a_killed_process_are_ended_by_the_next() {
         assert!(command.status().unwrap().success());
         directory
     };
-    let (dead, living) = (make(gone.id()), make(1));
+    let (dying, living) = (make("dying"), make("living"));
     assert_eq!(masters(node.port).len(), 2);
+    // Only now, for the other tests that run meanwhile clean up too.
+    let dead = name(gone.id(), "dead");
+    std::fs::rename(dying, &dead).unwrap();
     assert_eq!(run_once(options(&node), &target("node-0", node.port), "echo ok").unwrap(), "ok\n");
-    wait_until(|| masters(node.port).len() == 1);
-    assert!(!dead.exists() && living.exists());
+    wait_until(|| masters(node.port).len() == 1 && !dead.exists());
+    assert!(living.exists());
     let stop = Command::new("ssh").args(["-q", "-O", "exit", "-S"]).arg(living.join("0.s")).arg("none").status();
     assert!(stop.unwrap().success());
     std::fs::remove_dir_all(living).unwrap();
@@ -211,11 +246,7 @@ fn twenty_nodes_cost_what_bare_ssh_costs() {
             for _ in 0..2 {
                 let mut runs = JoinSet::new();
                 for number in 0..20 {
-                    let mut at = target(&format!("node-{number}"), node.port);
-                    // Another host each, so that no bound of one machine applies.
-                    at.endpoint.host = format!("127.0.0.{}", number + 1);
-                    at.endpoint.host = "127.0.0.1".to_owned();
-                    let ssh = ssh.clone();
+                    let (ssh, at) = (ssh.clone(), target(&format!("node-{number}"), node.port));
                     runs.spawn(async move { ssh.run(&at, b"cat").await });
                 }
                 assert!(runs.join_all().await.iter().all(Result::is_ok));

@@ -26,9 +26,11 @@ impl Sshd {
         // Another process may take the port in between: then once more.
         for _ in 0..10 {
             let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+            // SHLVL keeps bash from reading root's ~/.bashrc, whatever that does on this machine.
             let text = format!(
                 "Port {port}\nListenAddress 127.0.0.1\nHostKey \"{at}/host\"\nAuthorizedKeysFile \"{at}/authorized\"\n\
-                 StrictModes no\nUsePAM no\nPidFile none\nPrintMotd no\nPermitRootLogin yes\n{more}\n",
+                 StrictModes no\nUsePAM no\nPidFile none\nPrintMotd no\nPermitRootLogin yes\n{more}\n\
+                 SetEnv SHLVL=2\n",
                 at = at.display()
             );
             fs::write(at.join("sshd_config"), text).unwrap();

@@ -124,3 +124,16 @@ fn a_session_that_breaks_is_interrupted_and_then_replaced() {
         ssh.close().await;
     });
 }
+
+#[test]
+fn a_script_that_is_cut_on_the_way_does_not_run() {
+    if skipped() {
+        return;
+    }
+    let node = Sshd::start("ForceCommand head -c 3000 | eval \"$SSH_ORIGINAL_COMMAND\"");
+    let trace = node.path().join("trace");
+    let script = format!("echo ran > '{}'\n{}", trace.display(), "echo padding\n".repeat(1000));
+    let outcome = run_once(options(&node), &target("node-0", node.port), &script);
+    assert!(super::unreachable(outcome).contains("Nothing ran."));
+    assert!(!trace.exists());
+}

@@ -213,7 +213,7 @@ pub(super) fn check(at: &Target) -> Result<(), String> {
         return Err(host.clone());
     }
     match user {
-        Some(user) if !plain(user, b"@+$") => Err(user.clone()),
+        Some(user) if !plain(user, b"@+") => Err(user.clone()),
         _ => Ok(()),
     }
 }

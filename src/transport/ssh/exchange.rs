@@ -103,15 +103,25 @@ impl Exchange<'_> {
 
 /// Writes the script and closes the pipe. That the other side stops reading is not an error of its own.
 async fn send(mut stdin: impl AsyncWrite + Unpin, script: &[u8]) -> Result<(), Cut> {
+    let (before, after) = frame(getrandom::u64().unwrap_or_default());
     let written = async {
-        stdin.write_all(format!("echo {STARTED} >&2\n").as_bytes()).await?;
+        stdin.write_all(before.as_bytes()).await?;
         stdin.write_all(script).await?;
+        stdin.write_all(after.as_bytes()).await?;
         stdin.shutdown().await
     };
     match written.await {
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(Cut::Io(error)),
         _ => Ok(()),
     }
+}
+
+/// What stands before and after a script so that it runs as a whole or not at all. A shell runs what it has read so far:
+/// of a script that is cut on the way it would run a part, and a last line `10.200.1.0/2` of what was to be `/24`. Also,
+/// no command in the script can read the rest of it. Tried with dash, bash and BusyBox.
+fn frame(random: u64) -> (String, String) {
+    let end = format!("topo-end-{random:016x}");
+    (format!("eval \"$(cat <<'{end}'\necho {STARTED} >&2\n"), format!("\n{end}\n)\"\n"))
 }
 
 /// Reads to the end; keeps `keep` bytes and says whether there were more. More than `limit` is an error.
@@ -142,4 +152,36 @@ fn error_text(error: &Error) -> String {
         cause = error.source();
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+    use std::process::{Command, Stdio};
+
+    use super::{STARTED, frame};
+
+    fn run(text: &str) -> (String, String) {
+        let mut shell = Command::new("sh");
+        shell.args(["-s", "--", "argument"]).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut shell = shell.spawn().unwrap();
+        shell.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
+        let output = shell.wait_with_output().unwrap();
+        (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap())
+    }
+
+    #[test]
+    fn a_script_runs_as_a_whole_or_not_at_all() {
+        let script = "echo \"$1\"\ncat <<'EOF'\n) ' \\\" ` $(\nEOF\n# don't\ncat\nprintf last";
+        let (before, after) = frame(7);
+        let whole = format!("{before}{script}{after}");
+        let expected = ("argument\n) ' \\\" ` $(\nlast".to_owned(), format!("{STARTED}\n"));
+        assert_eq!(run(&whole), expected);
+        // All but the last newline is needed.
+        assert_eq!(run(whole.trim_end()), expected);
+        for length in 0..whole.trim_end().len() {
+            let (stdout, stderr) = run(&whole[..length]);
+            assert!(stdout.is_empty() && !stderr.contains(STARTED), "{length}: {stdout:?} {stderr:?}");
+        }
+    }
 }

@@ -233,7 +233,7 @@ impl<'a> Sentence<'a> {
                 );
                 let port = self.at.endpoint.port.map(|port| format!("-p {port} ")).unwrap_or_default();
                 format!(
-                    "{whose}: {file} has it neither by address nor by name. Nothing was sent. Log in once by hand \
+                    "{whose}: {file} has none of its kind, neither by address nor by name. Nothing was sent. Log in once by hand \
                      (`{by_hand}`) and compare the fingerprint, or add what `ssh-keyscan {port}{}` prints to {file} \
                      after checking it.",
                     self.at.endpoint.host
@@ -351,4 +351,41 @@ fn file_argument(options: &SshOptions) -> String {
 /// What ssh itself said says more, where it said something.
 fn reason_text(reason: &str, said: &str) -> String {
     if said.trim().is_empty() { sanitise(reason) } else { telling_line(said) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{EXCERPT, Login, LoginKind, sanitise, telling_line};
+
+    #[test]
+    fn the_reason_is_told_from_its_consequences() {
+        let drop = "kex_exchange_identification: Connection closed by remote host\r\nConnection closed by UNKNOWN port 65535\r\n";
+        let unknown = LoginKind::HostKeyUnknown { of: Some("[10.0.0.1]:2222".to_owned()) };
+        for (said, kind) in [
+            ("", LoginKind::Dropped),
+            ("No ED25519 host key is known for [10.0.0.1]:2222 and you have requested strict checking.\r\n", unknown),
+            ("a@b: Permission denied (publickey).\r\n", LoginKind::Denied),
+            ("ssh: Could not resolve hostname x: Name or service not known\r\n", LoginKind::HostUnknown),
+            ("ssh: connect to host x port 22: Connection refused\r\n", LoginKind::Refused),
+            ("ssh: connect to host x port 22: No route to host\r\n", LoginKind::NoRoute),
+            ("ssh: connect to host x port 22: Connection timed out\r\n", LoginKind::TimedOut),
+            ("channel 0: open failed: connect failed: open failed\r\nstdio forwarding failed\r\n", LoginKind::Other),
+        ] {
+            let all = format!("{said}{drop}");
+            assert_eq!(Login::of(all.clone()).kind, kind, "{said}");
+            assert!(said.is_empty() || said.contains(&telling_line(&all)), "{}", telling_line(&all));
+        }
+        for said in
+            ["kex_exchange_identification: read: Connection reset by peer", "Connection closed by 10.0.0.1 port 22"]
+        {
+            assert_eq!(Login::of(said.to_owned()).kind, LoginKind::Dropped);
+        }
+        assert_eq!(Login::of("something new".to_owned()).kind, LoginKind::Other);
+    }
+
+    #[test]
+    fn texts_from_outside_are_harmless() {
+        assert_eq!(sanitise(" a\r\nb\u{1b}[31m\tc\u{202e}d\u{9b}é\n"), "a; b\\u{1b}[31m\\tc\\u{202e}d\\u{9b}é");
+        assert_eq!(sanitise(&"x".repeat(1000)).chars().count(), EXCERPT + 1);
+    }
 }

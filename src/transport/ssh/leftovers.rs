@@ -21,13 +21,18 @@ pub(super) fn directory_prefix() -> String {
 pub(super) async fn clean(ours: &Path) {
     let _ = tokio::time::timeout(CLEAN_LIMIT, async {
         for directory in dead_directories(ours) {
-            for socket in sockets(&directory) {
-                master::end(&socket).await;
-            }
+            end_masters(&directory).await;
             let _ = fs::remove_dir_all(directory);
         }
     })
     .await;
+}
+
+/// Ends all masters whose sockets are in the directory.
+pub(super) async fn end_masters(directory: &Path) {
+    for socket in sockets(directory) {
+        master::end(&socket).await;
+    }
 }
 
 fn dead_directories(ours: &Path) -> Vec<PathBuf> {

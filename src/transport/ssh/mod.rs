@@ -199,6 +199,8 @@ impl Shell for Ssh {
         Box::pin(async {
             self.closed.store(true, Ordering::Release);
             self.pool.close().await;
+            // Those that were connected for somebody who did not wait for it.
+            leftovers::end_masters(self.configuration.directory()).await;
             self.configuration.remove();
         })
     }
