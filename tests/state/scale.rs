@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::Duration;
 
 use topo::network::{MAIN_TABLE, RouteSet, Row, Rows, View};
 use topo::plan::Token;
@@ -85,17 +85,37 @@ fn large() -> State {
     }
 }
 
+/// How long this thread was on a processor, which other work on the machine does not change.
+fn on_processor() -> Duration {
+    let text = std::fs::read_to_string("/proc/thread-self/schedstat").expect("schedstat");
+    Duration::from_nanos(text.split(' ').next().and_then(|text| text.parse().ok()).expect("nanoseconds"))
+}
+
 #[test]
 fn the_state_of_5000_nodes_is_small() {
     let state = large();
-    let start = Instant::now();
+    let start = on_processor();
     let document = state.to_json();
-    let wrote = start.elapsed();
+    let wrote = on_processor() - start;
     assert!(document.len() <= 3_000_000, "{} bytes", document.len());
     for known in [KNOWN_KINDS, &["kernel_route", "netplan_file"]] {
-        let start = Instant::now();
-        let read = State::from_json(&document, known).expect("document");
-        println!("{} bytes, written in {wrote:?}, read in {:?} knowing {known:?}", document.len(), start.elapsed());
+        let read = || State::from_json(&document, known).expect("document");
+        let time = |_| {
+            let start = on_processor();
+            let read = read();
+            let time = on_processor() - start;
+            drop(read);
+            time
+        };
+        let best = (0..3).map(time).min();
+        println!("{} bytes, written in {wrote:?}, read in {best:?} knowing {known:?}", document.len());
+        let bare = {
+            let start = on_processor();
+            serde_json::from_slice::<&serde_json::value::RawValue>(&document).expect("JSON");
+            on_processor() - start
+        };
+        println!("scanning it as JSON alone: {bare:?}");
+        let read = read();
         assert_eq!(read.places.len(), NODES);
         assert!(known.len() == 1 || read == state);
         let again = read.to_json();
