@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::wire::{DocumentWire, ListWire, PlaceWire, RecordWire, ShapeWire, Text, VERSION, VersionOnly};
+use super::wire::{DocumentWire, ListWire, Nullable, PlaceWire, RecordWire, ShapeWire, Text, VERSION, VersionOnly};
 use super::{Kept, Lineage, PlaceRecord, Record, Shape, State};
 use crate::network::{Family, Prefix, RouteSet, Row, Rows, View};
 use crate::plan::{Place, ResourceId};
@@ -228,14 +228,13 @@ impl<'k> Reader<'k> {
     fn place(&mut self, place: &Place, wire: PlaceWire<'_>) -> Result<PlaceRecord, DocumentError> {
         let mut resources = BTreeMap::new();
         for (Text(key), raw) in wire.resources.0 {
-            let resource = match self.resources.get(&*key) {
-                Some(resource) => resource.clone(),
-                None => {
-                    let resource: ResourceId =
-                        key.parse().map_err(|error| damaged(format!("in the place {place}, {error}")))?;
-                    self.resources.insert(key.as_ref().into(), resource.clone());
-                    resource
-                }
+            let resource = if let Some(resource) = self.resources.get(&*key) {
+                resource.clone()
+            } else {
+                let resource: ResourceId =
+                    key.parse().map_err(|error| damaged(format!("in the place {place}, {error}")))?;
+                self.resources.insert(key.as_ref().into(), resource.clone());
+                resource
             };
             let record = if self.known.contains(&&*resource.kind) {
                 let context = || format!("in {resource} of the place {place}, ");
@@ -252,7 +251,7 @@ impl<'k> Reader<'k> {
     }
 
     fn record(&mut self, wire: RecordWire<'_>) -> Result<Record, String> {
-        let mut shape = |wire: Option<ShapeWire<'_>>| wire.map(|wire| self.shape(wire)).transpose();
+        let mut shape = |wire: Nullable<ShapeWire<'_>>| wire.0.map(|wire| self.shape(wire)).transpose();
         match (wire.is, wire.to) {
             (Some(is), Some(to)) if wire.token.is_none() => Ok(Record::InDoubt { is: shape(is)?, to: shape(to)? }),
             (Some(_), Some(_)) => Err("a record in doubt has a token".to_owned()),
