@@ -3,6 +3,7 @@
 mod describe;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
@@ -11,7 +12,7 @@ use serde_json::{Map, Value, json};
 
 use self::describe::{describe, describe_row};
 use super::{CommandError, Exit, GlobalArguments};
-use crate::network::{Prefix, Route};
+use crate::network::{Prefix, Route, RouteSet};
 use crate::plan::{AddressPattern, Place, ResourceId};
 use crate::state::{
     DocumentError, KNOWN_KINDS, LocalStore, LockError, LockRequest, Record, Revision, State, Store, StoreError,
@@ -185,12 +186,12 @@ impl Session<'_> {
                 }
             };
             let whole = patterns.is_empty() || selects_whole(patterns, place, resource);
-            match named_row(resource, record) {
-                Some(row) if whole => line(row),
-                None => selected_rows(patterns, whole, place, resource, record, |route| {
+            if has_rows(resource, record) {
+                selected_rows(patterns, whole, place, resource, record, |route| {
                     line(Some(&route.destination.to_string()));
-                }),
-                Some(_) => {}
+                });
+            } else if whole {
+                line(own_row(resource));
             }
         }
         self.printer.result(&lines);
@@ -204,7 +205,7 @@ impl Session<'_> {
             for (resource, record) in &recorded.resources {
                 if selects_whole(patterns, place, resource) {
                     count += 1;
-                    let row = (!resource.name.is_empty()).then_some(&*resource.name);
+                    let row = own_row(resource);
                     self.block(
                         count,
                         &address(&resource.kind, place, row),
@@ -230,7 +231,7 @@ impl Session<'_> {
         self.printer.event(&event);
         let mut text = format!("{}# {address}\n", if number > 1 { "\n" } else { "" });
         for (name, value) in fields {
-            text += &format!("{name:<10}  {value}\n");
+            let _ = writeln!(text, "{name:<10}  {value}");
         }
         self.printer.result(&text);
     }
@@ -246,7 +247,7 @@ impl Session<'_> {
                     rows.insert(route.destination);
                 });
                 if whole || (!rows.is_empty() && rows.len() == destinations(record).len()) {
-                    let row = (!resource.name.is_empty()).then_some(&*resource.name);
+                    let row = own_row(resource);
                     // The routes in a file are not counted beside the same routes in the kernel.
                     forgotten.push((address(&resource.kind, place, row), if row.is_some() { 0 } else { rows.len() }));
                     return false;
@@ -365,19 +366,18 @@ fn address(kind: &str, place: &Place, row: Option<&str>) -> String {
 
 /// Whether a pattern selects the resource with all that is in it.
 fn selects_whole(patterns: &[AddressPattern], place: &Place, resource: &ResourceId) -> bool {
-    let row = (!resource.name.is_empty()).then_some(&*resource.name);
+    let row = own_row(resource);
     patterns.iter().any(|pattern| pattern.matches(&resource.kind, place.name(), row))
 }
 
-/// The one row of a resource that is listed as one: by its name, or, where it is unnamed and without routes, by none.
-fn named_row<'r>(resource: &'r ResourceId, record: &Record) -> Option<Option<&'r str>> {
-    if !resource.name.is_empty() {
-        Some(Some(&resource.name))
-    } else if record.shapes().any(|shape| shape.routes.is_some()) {
-        None
-    } else {
-        Some(None)
-    }
+/// Whether a resource is listed by its routes, and not as one.
+fn has_rows(resource: &ResourceId, record: &Record) -> bool {
+    resource.name.is_empty() && record.shapes().any(|shape| shape.routes.is_some())
+}
+
+/// What stands in the place of a row in the address of a resource that has a name of its own.
+fn own_row(resource: &ResourceId) -> Option<&str> {
+    (!resource.name.is_empty()).then_some(&*resource.name)
 }
 
 /// Calls with each route that may be there and is selected, once for each destination.
@@ -395,7 +395,7 @@ fn selected_rows(
         return;
     }
     let mut seen: Option<BTreeMap<Prefix, Route>> = record.is_in_doubt().then(BTreeMap::new);
-    for route in record.shapes().filter_map(|shape| shape.routes.as_ref()).flat_map(|routes| routes.routes()) {
+    for route in record.shapes().filter_map(|shape| shape.routes.as_ref()).flat_map(RouteSet::routes) {
         let row = || route.destination.to_string();
         if whole || patterns.iter().any(|pattern| pattern.matches(&resource.kind, place.name(), Some(&row()))) {
             match &mut seen {
@@ -411,7 +411,7 @@ fn selected_rows(
 
 fn destinations(record: &Record) -> BTreeSet<Prefix> {
     let routes = record.shapes().filter_map(|shape| shape.routes.as_ref());
-    routes.flat_map(|routes| routes.routes()).map(|route| route.destination).collect()
+    routes.flat_map(RouteSet::routes).map(|route| route.destination).collect()
 }
 
 /// Drops rows from a record; what the place proved of it before is then no proof any more.

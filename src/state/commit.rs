@@ -112,10 +112,9 @@ async fn write(
 }
 
 async fn commit(store: &dyn Store, bundle: &mut Vec<Entry>, failed: &watch::Sender<Option<StoreError>>) {
-    if !bundle.is_empty() && failed.borrow().is_none() {
-        if let Err(error) = store.append(bundle).await {
-            failed.send_replace(Some(error));
-        }
+    let writable = !bundle.is_empty() && failed.borrow().is_none();
+    if writable && let Err(error) = store.append(bundle).await {
+        failed.send_replace(Some(error));
     }
     bundle.clear();
 }

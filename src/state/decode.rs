@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::wire::{DocumentWire, ListWire, PlaceWire, RecordWire, ShapeWire, Text, VERSION, VersionOnly};
+use super::wire::{DocumentWire, ListWire, Nullable, PlaceWire, RecordWire, ShapeWire, Text, VERSION, VersionOnly};
 use super::{Kept, Lineage, PlaceRecord, Record, Shape, State};
 use crate::network::{Family, Prefix, RouteSet, Row, Rows, View};
 use crate::plan::{Place, ResourceId};
@@ -132,6 +132,8 @@ struct Reader<'k> {
     own: Arc<[IpAddr]>,
     lacks: Arc<BTreeSet<Prefix>>,
     nothing: Arc<BTreeSet<Prefix>>,
+    /// Where lists are put together, one after the other.
+    scratch: Vec<Row>,
 }
 
 impl<'k> Reader<'k> {
@@ -144,6 +146,7 @@ impl<'k> Reader<'k> {
             own: Arc::from([]),
             lacks: Arc::default(),
             nothing: Arc::default(),
+            scratch: Vec::new(),
         }
     }
 
@@ -191,7 +194,7 @@ impl<'k> Reader<'k> {
     }
 
     /// The whole list behind one version.
-    fn list(&self, wire: ListWire) -> Result<Rows, DocumentError> {
+    fn list(&mut self, wire: ListWire) -> Result<Rows, DocumentError> {
         let id = wire.id;
         let wrong = |what: String| damaged(format!("in the list of rows {id}, {what}"));
         let mut add: Vec<Row> = Vec::with_capacity(wire.add.len());
@@ -213,39 +216,25 @@ impl<'k> Reader<'k> {
         if wire.remove.is_empty() && add.is_empty() {
             return Ok(base);
         }
-        let remove: BTreeSet<Prefix> = wire.remove.into_iter().collect();
-        if let Some(missing) = remove.iter().find(|destination| base.find(destination).is_none()) {
-            return Err(wrong(format!("{missing} is removed and was not there")));
-        }
-        add.sort_unstable();
-        let mut rows = Vec::with_capacity(base.as_slice().len() + add.len());
-        let mut added = add.into_iter().peekable();
-        for row in base.as_slice() {
-            while let Some(before) = added.next_if(|added| added.destination < row.destination) {
-                rows.push(before);
-            }
-            if remove.is_empty() || !remove.contains(&row.destination) {
-                rows.push(*row);
-            }
-        }
-        rows.extend(added);
-        if let Some(pair) = rows.windows(2).find(|pair| pair[0].destination == pair[1].destination) {
+        add.sort_unstable_by_key(|row| row.destination);
+        if let Some(pair) = add.windows(2).find(|pair| pair[0].destination == pair[1].destination) {
             return Err(wrong(format!("the destination {} is there twice", pair[0].destination)));
         }
-        Ok(Rows::new(rows))
+        self.scratch.clear();
+        apply(&mut self.scratch, base.as_slice(), wire.remove.into_iter().collect(), add).map_err(wrong)?;
+        Ok(Rows::from_sorted(&self.scratch))
     }
 
     fn place(&mut self, place: &Place, wire: PlaceWire<'_>) -> Result<PlaceRecord, DocumentError> {
         let mut resources = BTreeMap::new();
         for (Text(key), raw) in wire.resources.0 {
-            let resource = match self.resources.get(&*key) {
-                Some(resource) => resource.clone(),
-                None => {
-                    let resource: ResourceId =
-                        key.parse().map_err(|error| damaged(format!("in the place {place}, {error}")))?;
-                    self.resources.insert(key.as_ref().into(), resource.clone());
-                    resource
-                }
+            let resource = if let Some(resource) = self.resources.get(&*key) {
+                resource.clone()
+            } else {
+                let resource: ResourceId =
+                    key.parse().map_err(|error| damaged(format!("in the place {place}, {error}")))?;
+                self.resources.insert(key.as_ref().into(), resource.clone());
+                resource
             };
             let record = if self.known.contains(&&*resource.kind) {
                 let context = || format!("in {resource} of the place {place}, ");
@@ -262,7 +251,7 @@ impl<'k> Reader<'k> {
     }
 
     fn record(&mut self, wire: RecordWire<'_>) -> Result<Record, String> {
-        let mut shape = |wire: Option<ShapeWire<'_>>| wire.map(|wire| self.shape(wire)).transpose();
+        let mut shape = |wire: Nullable<ShapeWire<'_>>| wire.0.map(|wire| self.shape(wire)).transpose();
         match (wire.is, wire.to) {
             (Some(is), Some(to)) if wire.token.is_none() => Ok(Record::InDoubt { is: shape(is)?, to: shape(to)? }),
             (Some(_), Some(_)) => Err("a record in doubt has a token".to_owned()),
@@ -298,4 +287,35 @@ impl<'k> Reader<'k> {
         };
         Ok(Shape { routes: Some(RouteSet { rows, view, own: Arc::clone(&self.own), lacks }), attributes })
     }
+}
+
+/// Puts together a sorted list without some of its destinations and with further rows, sorted too. Costs little for
+/// small changes.
+fn apply(rows: &mut Vec<Row>, mut base: &[Row], remove: BTreeSet<Prefix>, add: Vec<Row>) -> Result<(), String> {
+    let (mut remove, mut add) = (remove.into_iter().peekable(), add.into_iter().peekable());
+    loop {
+        let next = match (remove.peek(), add.peek()) {
+            (None, None) => break,
+            (Some(gone), Some(row)) => (*gone).min(row.destination),
+            (Some(gone), None) => *gone,
+            (None, Some(row)) => row.destination,
+        };
+        let (before, after) = base.split_at(base.partition_point(|row| row.destination < next));
+        rows.extend_from_slice(before);
+        base = after;
+        if remove.next_if_eq(&next).is_some() {
+            base = match base {
+                [row, after @ ..] if row.destination == next => after,
+                _ => return Err(format!("{next} is removed and was not there")),
+            };
+        }
+        if let Some(row) = add.next_if(|row| row.destination == next) {
+            if base.first().is_some_and(|after| after.destination == next) {
+                return Err(format!("the destination {next} is there twice"));
+            }
+            rows.push(row);
+        }
+    }
+    rows.extend_from_slice(base);
+    Ok(())
 }

@@ -9,7 +9,9 @@ use serde::Serialize;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use super::wire::{ListWire, RecordWire, References, ShapeReferences, ShapeWire, StrictEndpoint, VERSION, ViewWire};
+use super::wire::{
+    ListWire, Nullable, RecordWire, References, ShapeReferences, ShapeWire, StrictEndpoint, VERSION, ViewWire,
+};
 use super::{PlaceRecord, Record, Shape, State};
 use crate::network::{Memo, RouteSet, Rows, View};
 
@@ -209,12 +211,14 @@ impl<'s> Tables<'s> {
                     out.json(raw);
                     continue;
                 }
-                Record::Settled { is, token } => {
-                    RecordWire { is: Some(Some(self.shape(is))), to: None, token: token.as_ref().map(Cow::Borrowed) }
-                }
+                Record::Settled { is, token } => RecordWire {
+                    is: Some(Nullable(Some(self.shape(is)))),
+                    to: None,
+                    token: token.as_ref().map(Cow::Borrowed),
+                },
                 Record::InDoubt { is, to } => RecordWire {
-                    is: Some(is.as_ref().map(|shape| self.shape(shape))),
-                    to: Some(to.as_ref().map(|shape| self.shape(shape))),
+                    is: Some(Nullable(is.as_ref().map(|shape| self.shape(shape)))),
+                    to: Some(Nullable(to.as_ref().map(|shape| self.shape(shape)))),
                     token: None,
                 },
             };

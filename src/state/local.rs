@@ -85,7 +85,7 @@ impl LocalStore {
                 Attempt::Held(holder)
                     if start.elapsed() >= if holder.is_known() { wait } else { wait.max(LOCK_PAUSE * 3) } =>
                 {
-                    return Err(LockError::Held(holder));
+                    return Err(LockError::Held(Box::new(holder)));
                 }
                 Attempt::Held(_) => tokio::time::sleep(LOCK_PAUSE).await,
             }

@@ -49,15 +49,15 @@ pub struct LockRequest {
 pub enum LockError {
     /// It is locked by somebody else.
     #[error("{}", .0.sentence())]
-    Held(LockInfo),
+    Held(Box<LockInfo>),
     /// It is to be removed, and its holder still runs.
     #[error("{} That process still runs.", .0.sentence())]
-    Running(LockInfo),
+    Running(Box<LockInfo>),
     /// Another lock than the named one is there.
     #[error("The lock has the id {} and not {given}: {}", .found.id, .found.sentence())]
     OtherId {
         /// What is there.
-        found: LockInfo,
+        found: Box<LockInfo>,
         /// What was asked for.
         given: String,
     },
@@ -181,11 +181,11 @@ pub(super) fn unlock(path: &Path, id: &str) -> Result<Option<LockInfo>, LockErro
     if !path.exists() {
         return Ok(None);
     }
-    let Some(mut held) = try_flock(path, false)? else { return Err(LockError::Running(holder(path))) };
+    let Some(mut held) = try_flock(path, false)? else { return Err(LockError::Running(Box::new(holder(path)))) };
     match held.read()? {
         Some(found) if found.id != id => {
             held.keep();
-            Err(LockError::OtherId { found, given: id.chars().filter(|c| !c.is_control()).collect() })
+            Err(LockError::OtherId { found: Box::new(found), given: id.chars().filter(|c| !c.is_control()).collect() })
         }
         found => Ok(found),
     }

@@ -122,12 +122,17 @@ pub(super) struct PlaceWire<'a> {
 #[serde(deny_unknown_fields)]
 pub(super) struct RecordWire<'a> {
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
-    pub is: Option<Option<ShapeWire<'a>>>,
+    pub is: Option<Nullable<ShapeWire<'a>>>,
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
-    pub to: Option<Option<ShapeWire<'a>>>,
+    pub to: Option<Nullable<ShapeWire<'a>>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub token: Option<Cow<'a, Token>>,
 }
+
+/// What stands in a field that is there.
+#[derive(Serialize, Deserialize)]
+#[serde(transparent)]
+pub(super) struct Nullable<T>(pub Option<T>);
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -171,9 +176,9 @@ pub(super) struct Text<'a>(#[serde(borrow)] pub Cow<'a, str>);
 /// A JSON object in the order in which it stands, for the reader to refuse keys that are there twice.
 pub(super) struct Pairs<K, V>(pub Vec<(K, V)>);
 
-/// A field that is there, be it null.
-fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
-    T::deserialize(deserializer).map(Some)
+/// Tells a field that is null from one that is not there.
+fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<Nullable<T>>, D::Error> {
+    Option::deserialize(deserializer).map(|value| Some(Nullable(value)))
 }
 
 impl<'de, K: Deserialize<'de>, V: Deserialize<'de>> Deserialize<'de> for Pairs<K, V> {

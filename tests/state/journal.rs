@@ -63,7 +63,7 @@ fn lines_round_trip() {
     entries[3].machine_id = Some("0123".into());
     entries[2].forget = true;
     let lines = to_lines(&entries);
-    assert_eq!(lines.iter().filter(|byte| **byte == b'\n').count(), 4);
+    assert_eq!(lines.split_inclusive(|byte| *byte == b'\n').count(), 4);
     assert_eq!(from_lines(&lines).as_ref(), Ok(&entries));
     assert_eq!(from_lines(b""), Ok(vec![]));
 }

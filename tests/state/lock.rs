@@ -59,7 +59,7 @@ fn a_lock_is_held_once_and_leaves_nothing() {
     let second = LocalStore::new(&first.lock_path().with_extension(""));
     let mine = wait(first.lock(&request(), Duration::ZERO)).expect("locked").info;
     let Err(LockError::Held(holder)) = wait(second.lock(&request(), Duration::ZERO)) else { panic!("held") };
-    assert_eq!(holder, mine);
+    assert_eq!(*holder, mine);
     assert!(matches!(wait(second.unlock(&mine.id)), Err(LockError::Running(_))), "its process runs");
     wait(first.release()).expect("released");
     assert!(!first.lock_path().exists());
@@ -105,7 +105,7 @@ fn a_lock_that_cannot_be_judged_from_here_is_held_until_it_is_removed() {
         left_behind(&store, &info);
         for _ in 0..2 {
             let Err(LockError::Held(found)) = wait(store.lock(&request(), Duration::ZERO)) else { panic!("held") };
-            assert_eq!(found, info);
+            assert_eq!(*found, info);
         }
         assert!(matches!(wait(store.unlock("0011")), Err(LockError::OtherId { .. })));
         assert!(store.lock_path().exists());
@@ -122,7 +122,7 @@ fn a_lock_by_hand_outlives_its_process() {
     let mine = wait(store.lock_by_hand(&request(), Duration::ZERO)).expect("locked").info;
     drop(store.clone());
     let Err(LockError::Held(found)) = wait(store.lock(&request(), Duration::ZERO)) else { panic!("held") };
-    assert!(found.manual && found == mine);
+    assert!(found.manual && *found == mine);
     assert!(matches!(wait(store.lock_by_hand(&request(), Duration::ZERO)), Err(LockError::Held(_))));
 }
 

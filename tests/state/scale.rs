@@ -86,6 +86,7 @@ fn large() -> State {
 }
 
 #[test]
+#[allow(clippy::print_stdout, reason = "timings are for people")]
 fn the_state_of_5000_nodes_is_small() {
     let state = large();
     let start = Instant::now();
@@ -93,9 +94,15 @@ fn the_state_of_5000_nodes_is_small() {
     let wrote = start.elapsed();
     assert!(document.len() <= 3_000_000, "{} bytes", document.len());
     for known in [KNOWN_KINDS, &["kernel_route", "netplan_file"]] {
-        let start = Instant::now();
-        let read = State::from_json(&document, known).expect("document");
-        println!("{} bytes, written in {wrote:?}, read in {:?} knowing {known:?}", document.len(), start.elapsed());
+        let read = || State::from_json(&document, known).expect("document");
+        let time = |_| {
+            let start = Instant::now();
+            let read = read();
+            (start.elapsed(), drop(read)).0
+        };
+        let best = (0..5).map(time).min();
+        println!("{} bytes, written in {wrote:?}, read in {best:?} knowing {known:?}", document.len());
+        let read = read();
         assert_eq!(read.places.len(), NODES);
         assert!(known.len() == 1 || read == state);
         let again = read.to_json();
