@@ -110,26 +110,29 @@ impl Job<'_> {
         let (events, listener) = session::events();
         let progress = review::listen(listener, printer);
         let inputs = Inputs { name: self.name, desired: self.desired, options: self.options, state: &recorded.state };
-        let planned = session::make_plan(inputs, Some(transport), parallelism, &events).await;
+        let mut interrupted = stop.clone();
+        let planned = tokio::select! {
+            planned = session::make_plan(inputs, Some(transport), parallelism, &events) => Some(planned),
+            _ = interrupted.changed() => None,
+        };
         drop(events);
         progress.finish().await;
+        let Some(planned) = planned else {
+            return Err(CommandError::new(format!("topo {} was interrupted before anything was changed.", self.what)));
+        };
         let session::Planned { plan, desired, options, mut memo } = planned;
         review::show(&plan, &mut memo, printer);
         if !plan.refusals.is_empty() || !plan.conflicts.is_empty() {
             return Err(CommandError::new("Nothing was changed: the plan cannot be carried out as it stands."));
         }
-        if *stop.borrow() {
-            return Err(CommandError::new("Interrupted before anything was changed."));
-        }
         let only_record = plan.places.is_empty() && plan.forgotten.is_empty();
         if only_record {
-            return Ok(if plan.has_unseen() { Exit::NothingChanged } else { Exit::Done });
+            return Ok(if plan.reached_nothing() { Exit::NothingChanged } else { Exit::Done });
         }
-        if plan.has_changes() && !self.yes && !review::confirm(self.what, printer) {
+        if plan.has_changes() && !self.yes && !review::confirm(self.what, stop.clone(), printer).await {
             return Err(CommandError::new(format!("topo {} was declined; nothing was changed.", self.what)));
         }
         let incomplete = options.skip_conflicts && plan.notes.iter().any(review::is_left_out);
-        let unseen = plan.has_unseen();
         let (events, listener): (mpsc::Sender<Event>, _) = session::events();
         let progress = review::listen(listener, printer);
         let run = Run {
@@ -153,7 +156,7 @@ impl Job<'_> {
                 .hint("What was done is in the journal, or is found by the next run.")
         })?;
         review::outcome(self.what, &outcome, printer);
-        Ok(exit_of(&outcome, incomplete || unseen && !outcome.is_complete()))
+        Ok(exit_of(&outcome, incomplete))
     }
 }
 

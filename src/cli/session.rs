@@ -147,7 +147,10 @@ pub(super) fn block_on<T>(future: impl Future<Output = Result<T, CommandError>>)
         .enable_all()
         .build()
         .map_err(|error| CommandError::new(format!("The async runtime could not be started: {error}.")))?;
-    runtime.block_on(future)
+    let result = runtime.block_on(future);
+    // A question on the terminal that was interrupted still waits for its answer in a thread.
+    runtime.shutdown_background();
+    result
 }
 
 /// A channel for events.

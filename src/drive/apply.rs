@@ -18,7 +18,7 @@ use crate::plan::{
     Action, Desired, Observation, Operation, Options, Phase, Place, Plan, ResourceId, Steps, TablePlan, Token, Vertex,
     steps,
 };
-use crate::state::{Entry, JournalWriter, Outcome, Revision, RunId, State, Store, StoreError, fold};
+use crate::state::{Entry, JournalWriter, Outcome, Record, Revision, RunId, State, Store, StoreError, fold};
 use crate::topology::Name;
 use crate::transport::{Target, Transport, TransportError};
 
@@ -463,6 +463,7 @@ impl Executor<'_> {
             self.run.options,
             &mut self.memo,
         );
+        let replanned = replanned.and_then(|()| self.check_doubt(place));
         if let Err(why) = replanned {
             let message = format!("{} answers again, but {why}. Run topo plan to see it.", place.name());
             self.fail(place, phase, message).await?;
@@ -480,6 +481,37 @@ impl Executor<'_> {
         }
         spawn(running, &self.run.transport, target, works, Prepared { index, place: place.clone(), phase, batches });
         Ok(false)
+    }
+
+    /// A record that was in doubt before this run says what an earlier run meant. Where this one means something else, both
+    /// cannot be recorded until the place has been looked at.
+    fn check_doubt(&self, place: &Place) -> Result<(), String> {
+        let Some(planned) = self.run.plan.places.get(place) else { return Ok(()) };
+        for (id, table) in planned.tables.iter().filter(|(_, table)| table.to.is_some()) {
+            let meant = match self.run.state.record(place, id) {
+                Some(Record::InDoubt { to, .. }) => to.as_ref().and_then(|to| to.routes.as_ref()),
+                _ => None,
+            };
+            let same = table
+                .to
+                .as_ref()
+                .zip(meant)
+                .is_some_and(|(to, meant)| to.rows == meant.rows && to.view == meant.view && to.own == meant.own);
+            if !same {
+                return Err("a run before this one meant something else there and did not come to its end".to_owned());
+            }
+        }
+        Ok(())
+    }
+
+    /// What a resource turned out to lack since the state of this run was written.
+    fn lacks_since(&self, place: &Place, id: &ResourceId, table: &TablePlan) -> Vec<Prefix> {
+        let written = match self.run.state.record(place, id) {
+            Some(Record::InDoubt { to: Some(to), .. }) => to.routes.as_ref(),
+            _ => None,
+        };
+        let lacks = table.to.iter().flat_map(|to| to.lacks.iter());
+        lacks.filter(|key| written.is_some_and(|set| !set.lacks.contains(*key))).copied().collect()
     }
 
     fn touch(&mut self, place: &Place) {
@@ -507,6 +539,9 @@ impl Executor<'_> {
 
     /// Journals what became of a place once its last step has ended, or none will follow.
     async fn settle_place(&mut self, place: &Place, phase: Phase, failed: bool) -> Result<(), StoreError> {
+        let tables = self.run.plan.places.get(place).into_iter().flat_map(|planned| &planned.tables);
+        let mut since: BTreeMap<ResourceId, Vec<Prefix>> =
+            tables.map(|(id, table)| (id.clone(), self.lacks_since(place, id, table))).collect();
         let Some(progress) = self.progress.get_mut(place) else { return Ok(()) };
         progress.failed |= failed;
         progress.left.remove(&phase);
@@ -523,8 +558,9 @@ impl Executor<'_> {
                 if progress.wrote { Outcome::StillInDoubt } else { Outcome::Untouched }
             } else if let Some(table) = tables().find(|table| table.to.is_some()) {
                 let token = progress.tokens.get(&table.view.table).cloned();
-                let lacks = progress.lacks.get(id).cloned().unwrap_or_default();
+                let mut lacks = progress.lacks.get(id).cloned().unwrap_or_default();
                 let token = token.and_then(|token| table.recordable(token)).filter(|_| lacks.is_empty());
+                lacks.extend(since.remove(id).unwrap_or_default());
                 Outcome::Done { lacks, token }
             } else {
                 Outcome::Removed

@@ -124,8 +124,8 @@ pub struct Plan {
     pub refusals: Vec<Refusal>,
     /// What else is to be known.
     pub notes: Vec<Note>,
-    /// Number of places that the plan is about.
-    pub considered: usize,
+    /// Number of places that answered.
+    pub answered: usize,
     /// To whom addresses belong, and why rows come and go.
     pub people: Owners,
 }
@@ -217,7 +217,7 @@ impl Plan {
         let claims = Claims::new(desired, recorded, observed, options, &mut plan);
         let mut places: BTreeSet<&Place> = desired.places.keys().collect();
         places.extend(recorded.places.keys());
-        plan.considered = places.len();
+        plan.answered = observed.values().filter(|observation| observation.seen().is_some()).count();
         for place in places {
             if claims.moved.contains(place) && !desired.places.contains_key(place) {
                 continue;
@@ -538,6 +538,11 @@ impl Plan {
     /// Whether something is done anywhere.
     pub fn has_changes(&self) -> bool {
         !self.forgotten.is_empty() || self.places.values().any(|plan| plan.acts)
+    }
+
+    /// Whether places were asked and none of them answered.
+    pub fn reached_nothing(&self) -> bool {
+        self.answered == 0 && self.has_unseen()
     }
 
     /// Whether a place of the plan could not be looked at.

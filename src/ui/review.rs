@@ -36,7 +36,7 @@ pub fn can_ask() -> bool {
 }
 
 /// Asks.
-pub fn confirm(_what: &str, _printer: Printer) -> bool {
+pub async fn confirm(_what: &str, _stop: watch::Receiver<bool>, _printer: Printer) -> bool {
     false
 }
 
