@@ -7,6 +7,7 @@ mod desired;
 mod observed;
 mod operation;
 mod place;
+mod summary;
 mod table;
 
 pub use address::{AddressPattern, PatternError};
@@ -16,4 +17,5 @@ pub use desired::{Desired, DesiredPlace};
 pub use observed::{Observation, Seen};
 pub use operation::{Action, Live, Operation, Phase, Reason};
 pub use place::{Place, PlaceError, ResourceId, Token};
+pub use summary::{Change, Line, Part, Summary, natural_order};
 pub use table::{Reasons, TableFindings, TableInput, TablePlan};
