@@ -150,6 +150,13 @@ pub struct PlaceReasons<'a> {
     is_wanted: bool,
 }
 
+impl PlaceReasons<'_> {
+    /// All that tells the reasons of one place from those of another: whether it is new, and whether it is wanted.
+    pub(super) fn distinction(&self) -> (bool, bool) {
+        (self.is_new, self.is_wanted)
+    }
+}
+
 impl Reasons for PlaceReasons<'_> {
     fn added(&self, owner: Option<IpAddr>) -> Reason {
         if self.is_new {

@@ -8,6 +8,7 @@ mod observed;
 mod operation;
 mod place;
 mod steps;
+mod summary;
 mod table;
 
 pub use address::{AddressPattern, PatternError};
@@ -18,4 +19,5 @@ pub use observed::{Observation, Seen};
 pub use operation::{Action, Live, Operation, Phase, Reason};
 pub use place::{Place, PlaceError, ResourceId, Token};
 pub use steps::{Steps, Vertex, steps};
+pub use summary::{Change, Line, Part, Summary, natural_order};
 pub use table::{Reasons, TableFindings, TableInput, TablePlan};
