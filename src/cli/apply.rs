@@ -121,7 +121,7 @@ impl Job<'_> {
             return Err(CommandError::new(format!("topo {} was interrupted before anything was changed.", self.what)));
         };
         let session::Planned { plan, desired, options, mut memo } = planned;
-        review::show(&plan, &mut memo, printer);
+        review::show(&plan, &mut memo, !options.destroy, printer);
         if !plan.refusals.is_empty() || !plan.conflicts.is_empty() {
             return Err(CommandError::new("Nothing was changed: the plan cannot be carried out as it stands."));
         }
@@ -155,7 +155,7 @@ impl Job<'_> {
                 .exit(Exit::Partial)
                 .hint("What was done is in the journal, or is found by the next run.")
         })?;
-        review::outcome(self.what, &outcome, printer);
+        review::outcome(options.destroy, &outcome, printer);
         Ok(exit_of(&outcome, incomplete))
     }
 }

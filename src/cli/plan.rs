@@ -48,7 +48,7 @@ pub(super) fn run(arguments: &Arguments, global: &GlobalArguments, printer: Prin
         if let Some(transport) = &transport {
             transport.close().await;
         }
-        let has_changes = review::show(&planned.plan, &mut planned.memo, printer);
+        let has_changes = review::show(&planned.plan, &mut planned.memo, true, printer);
         Ok(session::exit_of(&planned.plan, has_changes, arguments.detailed_exitcode))
     })
 }

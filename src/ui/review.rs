@@ -6,7 +6,8 @@ use tokio::task::JoinHandle;
 use super::Printer;
 use crate::drive::{Event, RunOutcome};
 use crate::network::Memo;
-use crate::plan::{Note, Plan};
+use crate::plan::{Action, Note, Place, Plan, Summary};
+use crate::render::{json, text};
 
 /// Writes what happens while it happens.
 pub struct Listener(JoinHandle<()>);
@@ -61,28 +62,47 @@ pub fn is_left_out(note: &Note) -> bool {
     matches!(note, Note::Skipped(_) | Note::Deferred(..))
 }
 
-/// Writes a plan; tells whether it has changes.
-pub fn show(plan: &Plan, memo: &mut Memo, printer: Printer) -> bool {
-    for place in plan.places.keys() {
-        for (_, operation) in plan.operations(place, memo) {
-            printer.result(&format!(
-                "{} {} via {} on {} ({:?})\n",
-                operation.action.sign(),
-                operation.route.destination,
-                operation.route.next_hop,
-                place,
-                operation.reason
-            ));
-        }
-    }
-    printer.note(&format!("{:?} {:?} {:?}", plan.notes, plan.conflicts, plan.refusals));
-    if !plan.has_changes() {
-        printer.result("No changes. Your infrastructure matches the configuration.\n");
+/// Writes a plan; tells whether it has changes. `volatile` says that nothing makes its routes last.
+pub fn show(plan: &Plan, memo: &mut Memo, volatile: bool, printer: Printer) -> bool {
+    let summary = Summary::new(plan, memo);
+    if printer.is_json() {
+        printer.event(&json::version());
+        json::plan(plan, &summary, &mut |event| printer.event(&event));
+    } else {
+        printer.result(&text::plan(plan, &summary, look(printer), volatile));
     }
     plan.has_changes()
 }
 
 /// Writes what a run did.
-pub fn outcome(what: &str, outcome: &RunOutcome, printer: Printer) {
-    printer.result(&format!("{what}: {outcome:?}\n"));
+pub fn outcome(destroy: bool, outcome: &RunOutcome, printer: Printer) {
+    let done = |action| outcome.done.get(&action).copied().unwrap_or(0);
+    let mut left: Vec<(Place, usize, String)> =
+        outcome.failures.iter().map(|failure| (failure.place.clone(), 0, failure.message.clone())).collect();
+    left.extend(outcome.skipped.iter().map(|(place, receiver, routes)| {
+        (place.clone(), *routes, format!("left out, because {} has failed.", receiver.name()))
+    }));
+    left.extend(
+        outcome
+            .left
+            .iter()
+            .map(|(place, _)| (place.clone(), 0, "not begun, because the run was interrupted.".to_owned())),
+    );
+    let outcome = text::Outcome {
+        destroy,
+        imported: done(Action::Import),
+        added: done(Action::Add),
+        changed: done(Action::Change),
+        destroyed: done(Action::Remove),
+        left,
+    };
+    if printer.is_json() {
+        printer.event(&json::result(&outcome));
+    } else {
+        printer.result(&format!("\n{}", text::result(&outcome, look(printer))));
+    }
+}
+
+fn look(printer: Printer) -> text::Look {
+    text::Look { color: printer.colors_out(), width: printer.width() }
 }
