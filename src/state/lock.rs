@@ -272,24 +272,32 @@ fn unavailable(path: &Path, error: &io::Error) -> LockError {
     LockError::Unavailable(format!("The state cannot be locked with {}: {error}.", path.display()))
 }
 
-fn line_of(path: &str) -> String {
+fn text_of(path: &str) -> String {
     std::fs::read_to_string(path).map(|text| text.trim().to_owned()).unwrap_or_default()
 }
 
 fn host() -> String {
-    let name = line_of("/proc/sys/kernel/hostname");
+    let name = text_of("/proc/sys/kernel/hostname");
     if name.is_empty() { "localhost".to_owned() } else { name }
 }
 
 fn boot() -> String {
-    line_of("/proc/sys/kernel/random/boot_id")
+    text_of("/proc/sys/kernel/random/boot_id")
 }
 
 fn user() -> String {
     let named = |name: &str| std::env::var(name).ok().filter(|user| !user.is_empty());
-    named("USER").or_else(|| named("LOGNAME")).unwrap_or_else(|| {
-        std::fs::metadata("/proc/self").map_or_else(|_| "unknown".to_owned(), |own| format!("uid-{}", own.uid()))
-    })
+    let own = std::fs::metadata("/proc/self").map(|own| own.uid().to_string()).unwrap_or_default();
+    let listed = || {
+        let users = text_of("/etc/passwd");
+        let of = |line: &str| {
+            let mut fields = line.split(':');
+            let user = fields.next()?;
+            (fields.nth(1)? == own).then(|| user.to_owned())
+        };
+        users.lines().find_map(of)
+    };
+    named("USER").or_else(|| named("LOGNAME")).or_else(listed).unwrap_or_else(|| format!("uid-{own}"))
 }
 
 #[cfg(test)]
