@@ -164,7 +164,7 @@ pub(super) enum Attempt {
 
 /// Tries once to take the lock, and says who we are.
 pub(super) fn try_lock(path: &Path, info: &LockInfo) -> Result<Attempt, LockError> {
-    let Some(mut held) = try_flock(path, true)? else { return Ok(Attempt::Held(holder(path))) };
+    let Some(mut held) = try_flock(path)? else { return Ok(Attempt::Held(holder(path))) };
     let left = match held.read()? {
         Some(info) if info.manual || !info.is_visible_here() => {
             held.keep();
@@ -181,7 +181,7 @@ pub(super) fn unlock(path: &Path, id: &str) -> Result<Option<LockInfo>, LockErro
     if !path.exists() {
         return Ok(None);
     }
-    let Some(mut held) = try_flock(path, false)? else { return Err(LockError::Running(Box::new(holder(path)))) };
+    let Some(mut held) = try_flock(path)? else { return Err(LockError::Running(Box::new(holder(path)))) };
     match held.read()? {
         Some(found) if found.id != id => {
             held.keep();
@@ -192,10 +192,9 @@ pub(super) fn unlock(path: &Path, id: &str) -> Result<Option<LockInfo>, LockErro
 }
 
 /// The flock alone; none where another process has it.
-fn try_flock(path: &Path, create: bool) -> Result<Option<HeldLock>, LockError> {
+fn try_flock(path: &Path) -> Result<Option<HeldLock>, LockError> {
     loop {
-        let file = match OpenOptions::new().read(true).write(true).create(create).truncate(false).mode(0o600).open(path)
-        {
+        let file = match OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path) {
             Ok(file) => file,
             Err(error) => return Err(unavailable(path, &error)),
         };
@@ -205,15 +204,21 @@ fn try_flock(path: &Path, create: bool) -> Result<Option<HeldLock>, LockError> {
             Err(TryLockError::Error(error)) => return Err(unavailable(path, &error)),
         }
         // A holder removes the file when it ends: what was opened before that is nobody's lock any more.
-        let locked = file.metadata().map_err(|error| unavailable(path, &error))?;
-        match std::fs::metadata(path) {
-            Ok(there) if (there.dev(), there.ino()) == (locked.dev(), locked.ino()) => {
-                return Ok(Some(HeldLock { file, path: path.to_owned() }));
-            }
-            Ok(_) => {}
-            Err(error) if error.kind() == io::ErrorKind::NotFound && create => {}
+        match is_at(&file, path) {
+            Ok(true) => return Ok(Some(HeldLock { file, path: path.to_owned() })),
+            Ok(false) => {}
             Err(error) => return Err(unavailable(path, &error)),
         }
+    }
+}
+
+/// Whether the path still leads to the very file that was opened.
+fn is_at(file: &File, path: &Path) -> io::Result<bool> {
+    let opened = file.metadata()?;
+    match std::fs::metadata(path) {
+        Ok(there) => Ok((there.dev(), there.ino()) == (opened.dev(), opened.ino())),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error),
     }
 }
 
@@ -267,22 +272,48 @@ fn unavailable(path: &Path, error: &io::Error) -> LockError {
     LockError::Unavailable(format!("The state cannot be locked with {}: {error}.", path.display()))
 }
 
-fn line_of(path: &str) -> String {
+fn text_of(path: &str) -> String {
     std::fs::read_to_string(path).map(|text| text.trim().to_owned()).unwrap_or_default()
 }
 
 fn host() -> String {
-    let name = line_of("/proc/sys/kernel/hostname");
+    let name = text_of("/proc/sys/kernel/hostname");
     if name.is_empty() { "localhost".to_owned() } else { name }
 }
 
 fn boot() -> String {
-    line_of("/proc/sys/kernel/random/boot_id")
+    text_of("/proc/sys/kernel/random/boot_id")
 }
 
 fn user() -> String {
     let named = |name: &str| std::env::var(name).ok().filter(|user| !user.is_empty());
-    named("USER").or_else(|| named("LOGNAME")).unwrap_or_else(|| {
-        std::fs::metadata("/proc/self").map_or_else(|_| "unknown".to_owned(), |own| format!("uid-{}", own.uid()))
-    })
+    let own = std::fs::metadata("/proc/self").map(|own| own.uid().to_string()).unwrap_or_default();
+    let listed = || {
+        let users = text_of("/etc/passwd");
+        let of = |line: &str| {
+            let mut fields = line.split(':');
+            let user = fields.next()?;
+            (fields.nth(1)? == own).then(|| user.to_owned())
+        };
+        users.lines().find_map(of)
+    };
+    named("USER").or_else(|| named("LOGNAME")).or_else(listed).unwrap_or_else(|| format!("uid-{own}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_was_removed_or_replaced_is_no_longer_the_lock() {
+        let folder = tempfile::tempdir().expect("folder");
+        let path = folder.path().join("lock");
+        let first = File::create(&path).expect("file");
+        assert!(is_at(&first, &path).expect("looked"));
+        std::fs::remove_file(&path).expect("removed");
+        assert!(!is_at(&first, &path).expect("looked"));
+        let second = File::create(&path).expect("file");
+        assert!(!is_at(&first, &path).expect("looked"));
+        assert!(is_at(&second, &path).expect("looked"));
+    }
 }

@@ -132,6 +132,13 @@ fn what_a_binary_does_not_know_is_kept_with_the_lists_that_it_points_to() {
     assert!(written.contains(r#"{"id":4,"#) && written.contains("fd00:1::/64"), "{written}");
     assert!(written.contains(r#""id":3,"table":254"#), "{written}");
 
+    // What a place of unknown form points to cannot be told, so all is kept.
+    let vnet_alone = SMALL.replace("\"rows\":4", "\"rows\":0");
+    let vnet_alone =
+        vnet_alone.replace("\"places\":{", "\"places\":{\"vnet:a\":{\"resources\":{\"x/y\":{\"rows\":4}}},");
+    let written = String::from_utf8(read(vnet_alone.as_bytes()).expect("document").to_json()).expect("text");
+    assert!(written.contains(r#"{"id":4,"#), "{written}");
+
     let with_place = document.replace("\"places\":{", &format!("\"places\":{{\"vnet:a\":{vnet},"));
     let state = read(with_place.as_bytes()).expect("document");
     let written = String::from_utf8(state.to_json()).expect("text");

@@ -3,6 +3,7 @@
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use tempfile::TempDir;
@@ -135,4 +136,28 @@ fn a_lock_file_that_says_nonsense_is_no_lock() {
         fs::write(store.lock_path(), content).expect("lock file");
         assert!(wait(store.lock(&request(), Duration::ZERO)).expect("locked").note.is_none());
     }
+}
+
+#[test]
+fn two_are_never_inside_though_the_file_comes_and_goes() {
+    const TURNS: usize = 300;
+    let (_folder, store) = store();
+    let path = store.lock_path().with_extension("");
+    let (inside, turns) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                let store = LocalStore::new(&path);
+                while turns.load(Ordering::SeqCst) < TURNS {
+                    if wait(store.lock(&request(), Duration::ZERO)).is_ok() {
+                        assert_eq!(inside.fetch_add(1, Ordering::SeqCst), 0, "alone");
+                        std::thread::yield_now();
+                        inside.fetch_sub(1, Ordering::SeqCst);
+                        turns.fetch_add(1, Ordering::SeqCst);
+                        wait(store.release()).expect("released");
+                    }
+                }
+            });
+        }
+    });
 }

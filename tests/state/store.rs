@@ -130,11 +130,13 @@ fn the_journal_goes_on_after_a_torn_line() {
     let mut torn = fs::read(at.store.journal_path()).expect("journal");
     let whole = torn.len();
     torn.extend_from_slice(&to_lines(&[entry(1, Outcome::Removed)])[..70]);
+    torn.extend_from_slice(&[0; 9000]);
     fs::write(at.store.journal_path(), &torn).expect("journal");
     assert_eq!(wait(at.store.read()).expect("read").entries.len(), 1);
     assert_eq!(fs::read(at.store.journal_path()).expect("journal"), torn, "readers never write");
     wait(at.store.append(&[entry(2, Outcome::Removed), entry(3, Outcome::Untouched)])).expect("appended");
     assert_eq!(wait(at.store.read()).expect("read").entries.len(), 3);
+    assert_eq!(fs::read(at.store.journal_path()).expect("journal").last(), Some(&b'\n'), "nothing of it is left");
 
     let mut damaged = fs::read(at.store.journal_path()).expect("journal");
     damaged[whole - 5] ^= 1;
