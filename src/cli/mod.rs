@@ -1,9 +1,11 @@
 //! The command line: one file per command. The doc comment of an argument is its help text.
 
 mod apply;
+mod completions;
 mod destroy;
 mod exit;
 mod init;
+mod man;
 mod plan;
 mod schema;
 mod session;
@@ -74,6 +76,8 @@ enum Command {
     Destroy(destroy::Arguments),
     State(state::Arguments),
     Schema(schema::Arguments),
+    Completions(completions::Arguments),
+    Man(man::Arguments),
 }
 
 /// Parses the command line of this process, runs the command and gives back its exit code.
@@ -86,6 +90,7 @@ pub fn main() -> Exit {
         }
     };
     let printer = Printer::new(cli.global.json, cli.global.color);
+    crate::ui::log(cli.global.verbose, printer);
     match run(cli, printer) {
         Ok(exit) => exit,
         Err(error) => error.report(printer),
@@ -104,6 +109,8 @@ fn run(cli: Cli, printer: Printer) -> Result<Exit, CommandError> {
             state::run(arguments, &cli.global, &path, printer)
         }
         Command::Schema(arguments) => schema::run(&arguments, printer),
+        Command::Completions(arguments) => completions::run(&arguments, printer),
+        Command::Man(arguments) => man::run(&arguments, printer),
     }
 }
 

@@ -77,7 +77,17 @@ impl<S: Shell> Transport for ShellTransport<S> {
         Box::pin(async move {
             let nonce = Nonce::random();
             let script = exchange::render(works, &nonce);
-            let output = self.0.run(at, script.as_bytes()).await?;
+            let began = std::time::Instant::now();
+            let output = self.0.run(at, script.as_bytes()).await;
+            let milliseconds = began.elapsed().as_millis();
+            match &output {
+                Ok(reply) => tracing::info!(
+                    node = %at.name, milliseconds, sent = script.len(), received = reply.len(), "exchange"
+                ),
+                Err(error) => tracing::info!(node = %at.name, milliseconds, %error, "exchange failed"),
+            }
+            tracing::debug!(node = %at.name, %script, "script");
+            let output = output?;
             exchange::parse(&output, works, &nonce)
                 .map_err(|untrusted| TransportError::Interrupted(format!("{}: {untrusted}", at.name)))
         })

@@ -88,3 +88,20 @@ impl Printer {
         let _ = writeln!(io::stderr().lock(), "{text}");
     }
 }
+
+/// Sends the log to standard error: nothing but warnings at level 0, what is done at 1, all of it at 2 and more.
+pub fn log(verbose: u8, printer: Printer) {
+    use tracing::level_filters::LevelFilter;
+    let level = match verbose {
+        0 => LevelFilter::WARN,
+        1 => LevelFilter::INFO,
+        _ => LevelFilter::DEBUG,
+    };
+    // A second subscriber is refused, as in tests; the first one stays.
+    let _ = tracing_subscriber::fmt()
+        .with_max_level(level)
+        .with_writer(io::stderr)
+        .with_ansi(printer.colors_err())
+        .with_target(false)
+        .try_init();
+}

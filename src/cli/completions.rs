@@ -1,0 +1,23 @@
+//! `topo completions`.
+
+use clap::CommandFactory;
+use clap_complete::Shell;
+
+use super::{Cli, CommandError, Exit};
+use crate::ui::Printer;
+
+/// Write the completions of a shell to standard output.
+#[derive(Debug, clap::Args)]
+pub(super) struct Arguments {
+    /// Which shell.
+    #[arg(value_name = "SHELL")]
+    shell: Shell,
+}
+
+/// Runs the command.
+pub(super) fn run(arguments: &Arguments, printer: Printer) -> Result<Exit, CommandError> {
+    let mut text = Vec::new();
+    clap_complete::generate(arguments.shell, &mut Cli::command(), "topo", &mut text);
+    printer.document(&String::from_utf8_lossy(&text));
+    Ok(Exit::Done)
+}
