@@ -77,16 +77,16 @@ pub fn main() -> Exit {
         }
     };
     let printer = Printer::new(cli.global.json, cli.global.color);
-    match run(cli, printer) {
+    match run(&cli, printer) {
         Ok(exit) => exit,
         Err(error) => error.report(printer),
     }
 }
 
-fn run(cli: Cli, printer: Printer) -> Result<Exit, CommandError> {
+fn run(cli: &Cli, printer: Printer) -> Result<Exit, CommandError> {
     match &cli.command {
         Command::Init(arguments) => init::run(arguments, printer),
-        Command::Schema(arguments) => schema::run(arguments, printer),
+        Command::Schema(arguments) => Ok(schema::run(arguments, printer)),
         Command::Validate(arguments) => validate::run(arguments, printer),
     }
 }
