@@ -8,7 +8,7 @@ use crate::backend::ssh_static;
 use crate::network::{Family, Prefix};
 
 use super::diagnostics::{Diagnostic, Reporter, Span};
-use super::document::{Draft, SshDraft};
+use super::document::{Draft, NodeDraft, SshDraft};
 use super::glob::for_each_match;
 use super::prefix_index::{PrefixIndex, number};
 use super::reader::Located;
@@ -21,7 +21,10 @@ pub(super) fn check(draft: &Draft<'_>, report: &Reporter, broken: bool) -> Optio
     check_pods(draft, report);
     check_decommissioned(draft, report);
     let logins = merge_logins(draft, report, broken);
-    let names: Vec<Name> = draft.nodes.iter().filter_map(|node| Name::new(node.name.value).ok()).collect();
+    // A text that is not a name was reported: there will be no topology, and the names only have to stay in step.
+    let stand_in = Name::new("invalid").ok()?;
+    let own_name = |node: &NodeDraft<'_>| Name::new(node.name.value).unwrap_or_else(|_| stand_in.clone());
+    let names: Vec<Name> = draft.nodes.iter().map(own_name).collect();
     let backends = match_backends(draft, &names, report, broken);
     let homes = links::check(draft, &backends, report, broken);
     if !broken && draft.nodes.is_empty() {

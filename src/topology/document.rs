@@ -134,7 +134,8 @@ pub(super) fn read(mut root: TableReader<'_>, broken: bool) -> Draft<'_> {
     draft
 }
 
-/// The tables inside a table at the document's root, with their names checked. None: what stands there is no table.
+/// The tables inside a table at the document's root. What is not a name is reported, and read nevertheless. None: what
+/// stands there is no table.
 fn read_named<'a>(
     root: &mut TableReader<'a>,
     key: &'static str,
@@ -144,21 +145,7 @@ fn read_named<'a>(
     let report = section.reporter();
     let mut named = Vec::new();
     for entry in section.entries() {
-        if Name::is_valid(entry.key) {
-            let reader = match entry.as_str() {
-                Some(text) if kind == "node" => {
-                    let shown = text.escape_debug();
-                    report.report(
-                        Diagnostic::error(entry.span, format!("Node `{}` must be a table.", entry.key))
-                            .label("this is a string")
-                            .hint(format!("Write {} = {{ address = \"{shown}\" }}.", quoted(entry.key))),
-                    );
-                    None
-                }
-                _ => entry.table(report, Subject::Named(kind, entry.key)),
-            };
-            named.push((entry, reader));
-        } else {
+        if !Name::is_valid(entry.key) {
             let shown = entry.key.escape_debug();
             report.report(
                 Diagnostic::error(entry.key_span, format!("`{shown}` cannot be the name of a {kind}."))
@@ -166,6 +153,19 @@ fn read_named<'a>(
                     .hint(NAME_HINT),
             );
         }
+        let reader = match entry.as_str() {
+            Some(text) if kind == "node" => {
+                let shown = text.escape_debug();
+                report.report(
+                    Diagnostic::error(entry.span, format!("Node `{}` must be a table.", entry.key))
+                        .label("this is a string")
+                        .hint(format!("Write {} = {{ address = \"{shown}\" }}.", quoted(entry.key))),
+                );
+                None
+            }
+            _ => entry.table(report, Subject::Named(kind, entry.key)),
+        };
+        named.push((entry, reader));
     }
     named
 }
@@ -447,6 +447,9 @@ fn read_ssh<'a>(reader: &mut TableReader<'a>) -> SshDraft<'a> {
 fn read_backend<'a>(entry: &Entry<'a>, mut reader: TableReader<'a>) -> Option<BackendDraft<'a>> {
     let given = reader.string("type");
     if given.is_none() && reader.has("type") {
+        return None;
+    }
+    if given.is_none() && !Name::is_valid(entry.key) {
         return None;
     }
     let backend = given.unwrap_or(Located { value: entry.key, span: entry.key_span });

@@ -88,9 +88,9 @@ impl Forest {
         // Those that begin where the inner one does and are shorter than it come before it, the longest last.
         let before = |entry: &Entry| (entry.first, !entry.last) <= (first, !last);
         let hint = self.last.get();
-        let hit = (hint == 0 || self.entries.get(hint - 1).is_some_and(before))
+        let same_place = (hint == 0 || self.entries.get(hint - 1).is_some_and(before))
             && self.entries.get(hint).is_none_or(|entry| !before(entry));
-        let after = if hit { hint } else { self.entries.partition_point(before) };
+        let after = if same_place { hint } else { self.entries.partition_point(before) };
         self.last.set(after);
         std::iter::successors(after.checked_sub(1), |index| self.entries[*index].enclosing)
             .map(|index| &self.entries[index])
