@@ -136,8 +136,8 @@ fn rewrite(path: &Path, machines: &[machines::Machine], printer: Printer) -> Res
     printer.result(&if changes.is_empty() {
         format!("{FILE} has these nodes already; it was left as it is.\n")
     } else {
-        let (added, changed, removed) = (changes.added.len(), changes.changed.len(), changes.removed.len());
-        format!("Rewrote [nodes] of {FILE}: {added} added, {changed} changed, {removed} removed.\n")
+        let [added, other, removed] = [&changes.added, &changes.changed, &changes.removed].map(Vec::len);
+        format!("Rewrote [nodes] of {FILE}: {added} added, {other} changed, {removed} removed.\n")
     });
     Ok(Exit::Done)
 }
@@ -244,7 +244,7 @@ mod tests {
             ("/a/..x", "x"),
             ("/", "topo"),
             ("/a/äöü", "topo"),
-            ("/a/a...b", "a.-b"),
+            ("/a/a...b", "a.-.b"),
         ] {
             assert_eq!(name_of(Some(Path::new(directory))).as_str(), name, "{directory}");
         }

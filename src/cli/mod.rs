@@ -108,7 +108,7 @@ fn run(cli: Cli, printer: Printer) -> Result<Exit, CommandError> {
             let path = state::find(cli.global.state.as_deref())?;
             state::run(arguments, &cli.global, &path, printer)
         }
-        Command::Schema(arguments) => schema::run(&arguments, printer),
+        Command::Schema(arguments) => Ok(schema::run(&arguments, printer)),
         Command::Completions(arguments) => completions::run(&arguments, printer),
         Command::Man(arguments) => man::run(&arguments, printer),
     }

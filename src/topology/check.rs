@@ -1,15 +1,16 @@
 //! Checks that look at the document as a whole. All are by sorting and look-ups: a topology can have thousands of nodes.
 
 use std::collections::{BTreeSet, HashSet};
+use std::fmt::Write;
 use std::net::IpAddr;
 
 use crate::backend::ssh_static;
 use crate::network::{Family, Prefix};
 
 use super::diagnostics::{Diagnostic, Reporter, Span};
-use super::document::{Draft, SshDraft};
+use super::document::{Draft, NodeDraft, SshDraft};
 use super::glob::for_each_match;
-use super::prefix_index::PrefixIndex;
+use super::prefix_index::{PrefixIndex, number};
 use super::reader::Located;
 use super::{BackendTable, Name, Node, NodeSsh, Subnet, Topology, links};
 
@@ -20,24 +21,29 @@ pub(super) fn check(draft: &Draft<'_>, report: &Reporter, broken: bool) -> Optio
     check_pods(draft, report);
     check_decommissioned(draft, report);
     let logins = merge_logins(draft, report, broken);
-    let backends = match_backends(draft, report, broken);
+    // A text that is not a name was reported: there will be no topology, and the names only have to stay in step.
+    let stand_in = Name::new("invalid").ok()?;
+    let own_name = |node: &NodeDraft<'_>| Name::new(node.name.value).unwrap_or_else(|_| stand_in.clone());
+    let names: Vec<Name> = draft.nodes.iter().map(own_name).collect();
+    let backends = match_backends(draft, &names, report, broken);
     let homes = links::check(draft, &backends, report, broken);
     if !broken && draft.nodes.is_empty() {
         report.report(
             Diagnostic::warning(Span::default(), "The topology has no nodes, so there is nothing to do.")
                 .hint("Add for example node-0 = { address = \"10.240.0.20\" } below a line [nodes]."),
         );
-    } else if !broken && draft.backends.is_empty() {
+    } else if !broken && !draft.has_backends {
         report.report(
             Diagnostic::warning(Span::default(), "No backend is on, so no route will be put in place.")
                 .hint("Add a line [backends.ssh-static]."),
         );
     }
-    build(draft, logins, backends, &homes)
+    build(draft, names, logins, backends, &homes)
 }
 
 fn build(
     draft: &Draft<'_>,
+    names: Vec<Name>,
     logins: Vec<NodeSsh>,
     backends: Vec<BTreeSet<Name>>,
     homes: &[Option<u32>],
@@ -45,12 +51,12 @@ fn build(
     let name = |text: Located<&str>| Name::new(text.value).ok();
     let subnet_names: Vec<Name> = draft.subnets.iter().map(|subnet| name(subnet.name)).collect::<Option<_>>()?;
     let mut nodes = Vec::with_capacity(draft.nodes.len());
-    for (node, ssh) in draft.nodes.iter().zip(logins) {
+    for ((node, own_name), ssh) in draft.nodes.iter().zip(names).zip(logins) {
         let subnets =
             homes[node.addresses.clone()].iter().filter_map(|home| Some(subnet_names[(*home)? as usize].clone()));
         let addresses = draft.addresses[node.addresses.clone()].iter().map(|address| address.value).collect();
         let pods = draft.pods[node.pods.clone()].iter().map(|pod| pod.value).collect();
-        nodes.push((name(node.name)?, Node { addresses, subnets: subnets.collect(), pods, ssh }));
+        nodes.push((own_name, Node { addresses, subnets: subnets.collect(), pods, ssh }));
     }
     let subnets = draft.subnets.iter().zip(&subnet_names).map(|(subnet, name)| {
         let cidr = subnet.cidr.iter().map(|prefix| prefix.value).collect();
@@ -74,10 +80,11 @@ fn node_name<'a>(draft: &Draft<'a>, node: u32) -> &'a str {
 }
 
 pub(super) fn check_addresses(draft: &Draft<'_>, report: &Reporter) {
-    let mut sorted: Vec<usize> = (0..draft.addresses.len()).collect();
-    sorted.sort_unstable_by_key(|index| (draft.addresses[*index].value, *index));
-    for pair in sorted.windows(2) {
-        let (first, again) = (&draft.addresses[pair[0]], &draft.addresses[pair[1]]);
+    let keys = draft.addresses.iter().enumerate();
+    let mut sorted: Vec<(u128, usize)> = keys.map(|(index, address)| (number(address.value), index)).collect();
+    sorted.sort_unstable();
+    for pair in sorted.windows(2).filter(|pair| pair[0].0 == pair[1].0) {
+        let (first, again) = (&draft.addresses[pair[0].1], &draft.addresses[pair[1].1]);
         if first.value == again.value {
             let (one, other) = (node_name(draft, first.node), node_name(draft, again.node));
             report.report(
@@ -244,16 +251,16 @@ fn merge_logins(draft: &Draft<'_>, report: &Reporter, broken: bool) -> Vec<NodeS
                 };
                 let (own, slot) = (&node.ssh, &mut merged[index]);
                 join(own.host.is_some(), &mut slot.host, group.ssh.host, number, |before, now| {
-                    differ("host", before, now)
+                    differ("host", before, now);
                 });
                 join(own.port.is_some(), &mut slot.port, group.ssh.port, number, |before, now| {
-                    differ("port", before, now)
+                    differ("port", before, now);
                 });
                 join(own.user.is_some(), &mut slot.user, group.ssh.user, number, |before, now| {
-                    differ("user", before, now)
+                    differ("user", before, now);
                 });
                 join(own.sudo.is_some(), &mut slot.sudo, group.ssh.sudo, number, |before, now| {
-                    differ("sudo", before, now)
+                    differ("sudo", before, now);
                 });
             });
             if !any && !broken {
@@ -293,8 +300,7 @@ fn join<T: Copy + PartialEq>(
 }
 
 /// The nodes that each backend serves.
-fn match_backends(draft: &Draft<'_>, report: &Reporter, broken: bool) -> Vec<BTreeSet<Name>> {
-    let names: Vec<Name> = draft.nodes.iter().filter_map(|node| Name::new(node.name.value).ok()).collect();
+fn match_backends(draft: &Draft<'_>, names: &[Name], report: &Reporter, broken: bool) -> Vec<BTreeSet<Name>> {
     let mut served: Vec<BTreeSet<Name>> = Vec::with_capacity(draft.backends.len());
     for backend in &draft.backends {
         let Some(patterns) = &backend.patterns else {
@@ -352,7 +358,7 @@ pub(super) fn list_names<'a>(names: impl ExactSizeIterator<Item = &'a str>) -> S
         text.push('`');
     }
     if shown < count {
-        text.push_str(&format!(" and {} more", count - shown));
+        let _ = write!(text, " and {} more", count - shown);
     }
     text
 }

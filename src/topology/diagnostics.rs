@@ -160,7 +160,7 @@ impl Reporter {
     /// All findings, sorted by place; one that was made twice is there once.
     pub fn finish(self) -> Diagnostics {
         let mut list = self.0.into_inner();
-        list.sort_by(|left, right| (left.span, left.severity).cmp(&(right.span, right.severity)));
+        list.sort_by_key(|diagnostic| (diagnostic.span, diagnostic.severity));
         list.dedup();
         Diagnostics(list)
     }

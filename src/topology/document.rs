@@ -33,6 +33,8 @@ pub(super) struct Draft<'a> {
     pub(super) groups: Vec<GroupDraft<'a>>,
     pub(super) ssh: SshDraft<'a>,
     pub(super) backends: Vec<BackendDraft<'a>>,
+    /// There is a table of a backend, good or bad.
+    pub(super) has_backends: bool,
 }
 
 /// Something of a node.
@@ -90,7 +92,7 @@ pub(super) struct BackendDraft<'a> {
 }
 
 /// Reads the whole document. With `broken` some of it was not TOML, so that nothing follows from what is not there.
-pub(super) fn read<'a>(mut root: TableReader<'a>, broken: bool) -> Draft<'a> {
+pub(super) fn read(mut root: TableReader<'_>, broken: bool) -> Draft<'_> {
     let mut draft = Draft::default();
     match root.section("topology") {
         Some(header) => read_header(header, &mut draft, broken),
@@ -125,13 +127,15 @@ pub(super) fn read<'a>(mut root: TableReader<'a>, broken: bool) -> Draft<'a> {
         reader.finish();
     }
     for (entry, reader) in read_named(&mut root, "backends", "backend") {
+        draft.has_backends = true;
         draft.backends.extend(reader.and_then(|reader| read_backend(&entry, reader)));
     }
     root.finish();
     draft
 }
 
-/// The tables inside a table at the document's root, with their names checked. None: what stands there is no table.
+/// The tables inside a table at the document's root. What is not a name is reported, and read nevertheless. None: what
+/// stands there is no table.
 fn read_named<'a>(
     root: &mut TableReader<'a>,
     key: &'static str,
@@ -141,21 +145,7 @@ fn read_named<'a>(
     let report = section.reporter();
     let mut named = Vec::new();
     for entry in section.entries() {
-        if Name::is_valid(entry.key) {
-            let reader = match entry.as_str() {
-                Some(text) if kind == "node" => {
-                    let shown = text.escape_debug();
-                    report.report(
-                        Diagnostic::error(entry.span, format!("Node `{}` must be a table.", entry.key))
-                            .label("this is a string")
-                            .hint(format!("Write {} = {{ address = \"{shown}\" }}.", quoted(entry.key))),
-                    );
-                    None
-                }
-                _ => entry.table(report, Subject::Named(kind, entry.key)),
-            };
-            named.push((entry, reader));
-        } else {
+        if !Name::is_valid(entry.key) {
             let shown = entry.key.escape_debug();
             report.report(
                 Diagnostic::error(entry.key_span, format!("`{shown}` cannot be the name of a {kind}."))
@@ -163,6 +153,19 @@ fn read_named<'a>(
                     .hint(NAME_HINT),
             );
         }
+        let reader = match entry.as_str() {
+            Some(text) if kind == "node" => {
+                let shown = text.escape_debug();
+                report.report(
+                    Diagnostic::error(entry.span, format!("Node `{}` must be a table.", entry.key))
+                        .label("this is a string")
+                        .hint(format!("Write {} = {{ address = \"{shown}\" }}.", quoted(entry.key))),
+                );
+                None
+            }
+            _ => entry.table(report, Subject::Named(kind, entry.key)),
+        };
+        named.push((entry, reader));
     }
     named
 }
@@ -218,12 +221,9 @@ fn read_decommissioned<'a>(reader: &mut TableReader<'a>, draft: &mut Draft<'a>) 
 fn read_prefixes(reader: &TableReader<'_>, texts: Strings<'_>, mut found: impl FnMut(Located<Prefix>)) -> bool {
     let mut whole = true;
     for text in texts {
-        match grammar::read_prefix(text) {
-            Ok(value) => found(Located { value, span: text.span }),
-            Err(diagnostic) => {
-                whole = false;
-                reader.report(diagnostic);
-            }
+        match grammar::read_prefix(text, reader.reporter()) {
+            Some(value) => found(Located { value, span: text.span }),
+            None => whole = false,
         }
     }
     whole
@@ -239,37 +239,26 @@ fn read_addresses(
     let mut seen: [Option<Span>; 2] = [None, None];
     let mut whole = true;
     for text in texts {
-        match grammar::read_address(text) {
-            Ok(value) => {
-                let family = Family::of(value);
-                let slot = &mut seen[usize::from(family == Family::V6)];
-                if let Some(first) = slot {
-                    let message =
-                        format!("{} has more than one {} {what}.", upper_first(reader.subject), family.label());
-                    reader.report(
-                        Diagnostic::error(text.span, message)
-                            .label("one too many")
-                            .hint("One of each family can be used.")
-                            .second(*first, "the first"),
-                    );
-                } else {
-                    *slot = Some(text.span);
-                    found(Located { value, span: text.span });
-                }
-            }
-            Err(diagnostic) => {
-                whole = false;
-                reader.report(diagnostic);
-            }
+        let Some(value) = grammar::read_address(text, reader.reporter()) else {
+            whole = false;
+            continue;
+        };
+        let family = Family::of(value);
+        let slot = &mut seen[usize::from(family == Family::V6)];
+        if let Some(first) = slot {
+            let message = format!("{} has more than one {} {what}.", reader.subject.at_start(), family.label());
+            reader.report(
+                Diagnostic::error(text.span, message)
+                    .label("one too many")
+                    .hint("One of each family can be used.")
+                    .second(*first, "the first"),
+            );
+        } else {
+            *slot = Some(text.span);
+            found(Located { value, span: text.span });
         }
     }
     whole
-}
-
-fn upper_first(subject: Subject<'_>) -> String {
-    let text = subject.to_string();
-    let mut characters = text.chars();
-    characters.next().map_or_else(String::new, |first| first.to_uppercase().chain(characters).collect())
 }
 
 /// Reports a key that has to be there; not where it is there and misspelled, which is reported anyway.
@@ -277,7 +266,7 @@ fn report_missing(reader: &TableReader<'_>, key: &str, example: &str) {
     if reader.has_near(key) {
         return;
     }
-    let diagnostic = Diagnostic::error(reader.span, format!("{} has no `{key}`.", upper_first(reader.subject)))
+    let diagnostic = Diagnostic::error(reader.span, format!("{} has no `{key}`.", reader.subject.at_start()))
         .label(format!("`{key}` is missing"))
         .hint(format!("Add for example {key} = {example}."));
     reader.report(diagnostic);
@@ -458,6 +447,9 @@ fn read_ssh<'a>(reader: &mut TableReader<'a>) -> SshDraft<'a> {
 fn read_backend<'a>(entry: &Entry<'a>, mut reader: TableReader<'a>) -> Option<BackendDraft<'a>> {
     let given = reader.string("type");
     if given.is_none() && reader.has("type") {
+        return None;
+    }
+    if given.is_none() && !Name::is_valid(entry.key) {
         return None;
     }
     let backend = given.unwrap_or(Located { value: entry.key, span: entry.key_span });

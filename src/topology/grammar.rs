@@ -3,9 +3,9 @@
 
 use std::net::IpAddr;
 
-use crate::network::{Family, Prefix, PrefixError};
+use crate::network::{Prefix, PrefixError};
 
-use super::diagnostics::Diagnostic;
+use super::diagnostics::{Diagnostic, Reporter};
 use super::reader::Located;
 
 /// Longest host name, in bytes (RFC 1035).
@@ -35,79 +35,82 @@ fn is_word(text: &str, longest: usize, others: &[u8]) -> bool {
         && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || others.contains(&byte))
 }
 
-/// Reads an address that routes can lead to.
-pub(super) fn read_address(text: Located<&str>) -> Result<IpAddr, Diagnostic> {
-    let error = |message: String| Diagnostic::error(text.span, message);
-    let shown = text.value.escape_debug();
-    let Ok(address) = text.value.parse::<IpAddr>() else {
-        let diagnostic = error(format!("`{shown}` is not an IP address.")).label("not an address");
-        return Err(match text.value.split_once('/').and_then(|(address, _)| address.parse::<IpAddr>().ok()) {
-            Some(address) => diagnostic.hint(format!("Leave the prefix length out: \"{address}\".")),
-            None => diagnostic.hint("It should look like 10.240.0.20 or fd00:240::20."),
-        });
+/// Reads an address that routes can lead to; what is not one is reported.
+pub(super) fn read_address(text: Located<&str>, report: &Reporter) -> Option<IpAddr> {
+    let refuse = |message: String, label: &str, hint: String| {
+        report.report(Diagnostic::error(text.span, message).label(label).hint(hint));
+        None
     };
-    match unusable(Prefix::host(address)) {
-        None => Ok(address),
-        Some(kind) => Err(error(format!("`{address}` cannot be the next hop of a route: it is {kind}."))
-            .label(kind)
-            .hint("Give the address that the other nodes reach this one at.")),
-    }
+    let Ok(address) = text.value.parse::<IpAddr>() else {
+        let hint = match text.value.split_once('/').and_then(|(address, _)| address.parse::<IpAddr>().ok()) {
+            Some(address) => format!("Leave the prefix length out: \"{address}\"."),
+            None => "It should look like 10.240.0.20 or fd00:240::20.".to_owned(),
+        };
+        return refuse(format!("`{}` is not an IP address.", text.value.escape_debug()), "not an address", hint);
+    };
+    let Some(kind) = unusable(address, address) else { return Some(address) };
+    refuse(
+        format!("`{address}` cannot be the next hop of a route: it is {kind}."),
+        kind,
+        "Give the address that the other nodes reach this one at.".to_owned(),
+    )
 }
 
-/// Reads a prefix that routes can lead to.
-pub(super) fn read_prefix(text: Located<&str>) -> Result<Prefix, Diagnostic> {
-    let error = |message: String| Diagnostic::error(text.span, message);
+/// Reads a prefix that routes can lead to; what is not one is reported. The default route passes, and is judged elsewhere.
+pub(super) fn read_prefix(text: Located<&str>, report: &Reporter) -> Option<Prefix> {
+    let error = |message: String, label: &str| Diagnostic::error(text.span, message).label(label);
     let shown = text.value.escape_debug();
-    match text.value.parse::<Prefix>() {
-        // `10.0.0.0/024` and the like: ipnet takes some, and no other tool would.
-        Ok(_) | Err(PrefixError::HostBits { .. })
-            if text.value.split_once("/0").is_some_and(|(_, rest)| !rest.is_empty()) =>
-        {
-            Err(error(format!("The prefix length of `{shown}` starts with a zero.")).label("leading zero"))
+    let leading_zero =
+        text.value.split_once('/').is_some_and(|(_, length)| length.len() > 1 && length.starts_with('0'));
+    report.report(match text.value.parse::<Prefix>() {
+        // ipnet takes some of these, and other tools do not.
+        Ok(_) | Err(PrefixError::HostBits { .. }) if leading_zero => {
+            error(format!("The prefix length of `{shown}` starts with a zero."), "leading zero")
         }
-        Ok(prefix) => match unusable(prefix) {
-            None => Ok(prefix),
-            Some(kind) => Err(error(format!("`{prefix}` cannot be routed: it is {kind}.")).label(kind)),
-        },
+        Ok(prefix) if prefix.is_default() => return Some(prefix),
+        Ok(prefix) => {
+            let Some(kind) = unusable(prefix.address(), prefix.last_address()) else { return Some(prefix) };
+            error(format!("No route can lead to `{prefix}`: it holds {kind}."), kind)
+        }
         Err(PrefixError::HostBits { meant, .. }) => {
-            Err(error(format!("`{shown}` has host bits set: it is an address inside a prefix, not a prefix."))
-                .label("host bits set")
-                .hint(format!("The prefix is `{meant}`.")))
+            error(format!("`{shown}` has host bits set: it is an address in a prefix, not a prefix."), "host bits set")
+                .hint(format!("The prefix is `{meant}`."))
         }
         Err(PrefixError::Syntax(_)) => {
-            let diagnostic = error(format!("`{shown}` is not a prefix.")).label("not a prefix");
-            Err(if text.value.parse::<IpAddr>().is_ok() {
-                diagnostic.hint("The prefix length is missing, for example /24.")
+            error(format!("`{shown}` is not a prefix."), "not a prefix").hint(if text.value.parse::<IpAddr>().is_ok() {
+                "The prefix length is missing, for example /24."
             } else {
-                diagnostic.hint("It should look like 10.200.1.0/24 or fd00:200:1::/64.")
+                "It should look like 10.200.1.0/24 or fd00:200:1::/64."
             })
         }
-    }
+    });
+    None
 }
 
-/// Why no route can lead to or through a prefix or address, where that is so.
-fn unusable(prefix: Prefix) -> Option<&'static str> {
-    // The default route is judged elsewhere: it holds all of these.
-    if prefix.is_default() {
-        return None;
+/// Addresses that no route leads to or through: first, last, and what they are.
+const UNUSABLE_V4: &[(u32, u32, &str)] = &[
+    (0x0000_0000, 0x00ff_ffff, "an unspecified address"),
+    (0x7f00_0000, 0x7fff_ffff, "a loopback address"),
+    (0xe000_0000, 0xefff_ffff, "a multicast address"),
+    (0xf000_0000, 0xffff_ffff, "a reserved address"),
+];
+/// The same for IPv6.
+const UNUSABLE_V6: &[(u128, u128, &str)] = &[
+    (0, 0, "an unspecified address"),
+    (1, 1, "a loopback address"),
+    (0xffff_0000_0000, 0xffff_ffff_ffff, "an IPv4 address written as IPv6"),
+    (0xfe80 << 112, (0xfec0 << 112) - 1, "a link-local address"),
+    (0xff00 << 112, u128::MAX, "a multicast address"),
+];
+
+/// Why no route can lead to or through some of the addresses from the first to the last, where that is so.
+fn unusable(first: IpAddr, last: IpAddr) -> Option<&'static str> {
+    fn find<T: PartialOrd + Copy>(first: T, last: T, ranges: &[(T, T, &'static str)]) -> Option<&'static str> {
+        ranges.iter().find(|(from, to, _)| first <= *to && last >= *from).map(|(_, _, what)| *what)
     }
-    let address = prefix.address();
-    let within =
-        |network: IpAddr, length: u8| Prefix::new(network, length).is_ok_and(|network| network.overlaps(&prefix));
-    let v4 = |a: u8, length: u8| within(IpAddr::from([a, 0, 0, 0]), length);
-    let v6 = |first: u16, length: u8| within(IpAddr::from([first, 0, 0, 0, 0, 0, 0, 0]), length);
-    match Family::of(address) {
-        Family::V4 if v4(0, 8) => Some("an unspecified address"),
-        Family::V4 if v4(127, 8) => Some("a loopback address"),
-        Family::V4 if v4(224, 4) => Some("a multicast address"),
-        Family::V4 if v4(240, 4) => Some("a reserved address"),
-        Family::V6 if within(IpAddr::from([0, 0, 0, 0, 0, 0, 0, 0]), 128) => Some("an unspecified address"),
-        Family::V6 if within(IpAddr::from([0, 0, 0, 0, 0, 0, 0, 1]), 128) => Some("a loopback address"),
-        Family::V6 if within(IpAddr::from([0, 0, 0, 0, 0, 0xffff, 0, 0]), 96) => {
-            Some("an IPv4 address written as IPv6")
-        }
-        Family::V6 if v6(0xff00, 8) => Some("a multicast address"),
-        Family::V6 if v6(0xfe80, 10) => Some("a link-local address"),
+    match (first, last) {
+        (IpAddr::V4(first), IpAddr::V4(last)) => find(u32::from(first), u32::from(last), UNUSABLE_V4),
+        (IpAddr::V6(first), IpAddr::V6(last)) => find(u128::from(first), u128::from(last), UNUSABLE_V6),
         _ => None,
     }
 }
@@ -130,7 +133,7 @@ mod tests {
 
     #[test]
     fn addresses_that_no_route_can_lead_through_are_refused() {
-        let read = |value| read_address(Located { value, span: Span::default() });
+        let read = |value| read_address(Located { value, span: Span::default() }, &Reporter::default());
         for text in [
             "127.0.0.1",
             "0.0.0.0",
@@ -147,14 +150,14 @@ mod tests {
             "fe80::1%eth0",
             "",
         ] {
-            assert!(read(text).is_err(), "{text}");
+            assert!(read(text).is_none(), "{text}");
         }
-        assert!(read("10.0.0.1").is_ok() && read("fd00::1").is_ok());
+        assert!(read("10.0.0.1").is_some() && read("fd00::1").is_some());
     }
 
     #[test]
     fn prefixes_are_read_as_other_tools_read_them() {
-        let read = |value| read_prefix(Located { value, span: Span::default() });
+        let read = |value| read_prefix(Located { value, span: Span::default() }, &Reporter::default());
         for text in [
             "10.0.0.0/024",
             "10.0.0.0/+8",
@@ -165,8 +168,8 @@ mod tests {
             "128.0.0.0/1",
             "fe00::/8",
         ] {
-            assert!(read(text).is_err(), "{text}");
+            assert!(read(text).is_none(), "{text}");
         }
-        assert!(read("10.0.0.0/8").is_ok() && read("fd00::/8").is_ok() && read("0.0.0.0/0").is_ok());
+        assert!(read("10.0.0.0/8").is_some() && read("fd00::/8").is_some() && read("0.0.0.0/0").is_some());
     }
 }

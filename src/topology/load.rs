@@ -80,7 +80,7 @@ fn read(path: &Path, input: impl Read) -> Result<Source, LoadError> {
     }
     let text = String::from_utf8(bytes).map_err(|error| {
         let good = &error.as_bytes()[..error.utf8_error().valid_up_to()];
-        let line = good.iter().filter(|byte| **byte == b'\n').count() + 1;
+        let line = good.split(|byte| *byte == b'\n').count();
         LoadError::Encoding { file: path.to_owned(), line }
     })?;
     Ok(Source { name: path.display().to_string(), text })

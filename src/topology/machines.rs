@@ -1,5 +1,6 @@
 //! The `machines.txt` of *Kubernetes the hard way*: a line `IP FQDN HOSTNAME [POD_SUBNET]` for each machine.
 
+use std::fmt::Write;
 use std::net::IpAddr;
 
 use crate::network::Prefix;
@@ -91,12 +92,9 @@ fn read_line<'a>(draft: &mut Draft<'a>, content: &'a str, start: usize, report: 
     let (first_address, first_pod) = (draft.addresses.len(), draft.pods.len());
     let mut damaged = false;
     for word in first.split(',').filter(|word| !word.is_empty()) {
-        match grammar::read_address(Located { value: word, span: place(word) }) {
-            Ok(value) => draft.addresses.push(OfNode { value, node, span: place(word) }),
-            Err(diagnostic) => {
-                damaged = true;
-                report.report(diagnostic);
-            }
+        match grammar::read_address(Located { value: word, span: place(word) }, report) {
+            Some(value) => draft.addresses.push(OfNode { value, node, span: place(word) }),
+            None => damaged = true,
         }
     }
     let own = &draft.addresses[first_address..];
@@ -117,10 +115,8 @@ fn read_line<'a>(draft: &mut Draft<'a>, content: &'a str, start: usize, report: 
         );
     }
     for word in words.flat_map(|word| word.split(',')).filter(|word| !word.is_empty()) {
-        match grammar::read_prefix(Located { value: word, span: place(word) }) {
-            Ok(value) => draft.pods.push(OfNode { value, node, span: place(word) }),
-            Err(diagnostic) => report.report(diagnostic),
-        }
+        let pod = grammar::read_prefix(Located { value: word, span: place(word) }, report);
+        draft.pods.extend(pod.map(|value| OfNode { value, node, span: place(word) }));
     }
     let name = Name::new(hostname).ok();
     if name.is_none() {
@@ -145,7 +141,7 @@ pub fn to_topology(name: &Name, machines: &[Machine]) -> String {
     let mut nodes = String::new();
     let width = machines.iter().map(|machine| key(&machine.name).len()).max().unwrap_or(0);
     for machine in machines {
-        nodes.push_str(&format!("{:width$} = {}\n", key(&machine.name), node_value(machine)));
+        let _ = writeln!(nodes, "{:width$} = {}", key(&machine.name), node_value(machine));
     }
     format!(
         "\
@@ -182,7 +178,7 @@ pub(super) fn key(name: &Name) -> String {
 pub(super) fn node_value(machine: &Machine) -> String {
     let mut text = format!("{{ address = {}", addresses_value(&machine.addresses));
     if !machine.pods.is_empty() {
-        text.push_str(&format!(", pods = {}", list(&machine.pods)));
+        let _ = write!(text, ", pods = {}", list(&machine.pods));
     }
     text.push_str(" }");
     text

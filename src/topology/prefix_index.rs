@@ -1,13 +1,15 @@
 //! Finds which of many prefixes hold an address or a prefix. Two prefixes are either nested or disjoint, so that sorted
 //! ones form a forest: a look-up is a binary search and a walk to the root.
 
+use std::cell::Cell;
 use std::net::IpAddr;
 
-use crate::network::Prefix;
+use crate::network::{Family, Prefix};
 
-/// Sorted prefixes, each with the one that encloses it.
+/// Sorted prefixes, each with the one that encloses it; a forest for each family.
 pub(super) struct PrefixIndex {
-    entries: Vec<Entry>,
+    v4: Forest,
+    v6: Forest,
 }
 
 /// A prefix in the index.
@@ -15,42 +17,92 @@ pub(super) struct Entry {
     pub(super) prefix: Prefix,
     /// What the caller knows it by.
     pub(super) key: u32,
+    // Its first and last address as numbers, which compare faster than prefixes do.
+    first: u128,
+    last: u128,
     enclosing: Option<usize>,
+}
+
+#[derive(Default)]
+struct Forest {
+    entries: Vec<Entry>,
+    // Where the last look-up ended: neighbours in a topology are mostly neighbours in a network.
+    last: Cell<usize>,
 }
 
 impl PrefixIndex {
     /// Sorts prefixes by address and length; equal ones keep the order of their keys, and the later lies in the earlier.
     pub(super) fn new(prefixes: impl Iterator<Item = (Prefix, u32)>) -> Self {
-        let mut entries: Vec<Entry> = prefixes.map(|(prefix, key)| Entry { prefix, key, enclosing: None }).collect();
-        entries.sort_unstable_by_key(|entry| (entry.prefix, entry.key));
+        let mut index = Self { v4: Forest::default(), v6: Forest::default() };
+        for (prefix, key) in prefixes {
+            let (first, last) = (number(prefix.address()), number(prefix.last_address()));
+            let forest = if prefix.family() == Family::V4 { &mut index.v4 } else { &mut index.v6 };
+            forest.entries.push(Entry { prefix, key, first, last, enclosing: None });
+        }
+        index.v4.link();
+        index.v6.link();
+        index
+    }
+
+    /// Each entry that lies in another one, with the closest such.
+    pub(super) fn nested(&self) -> impl Iterator<Item = (&Entry, &Entry)> {
+        let both = [&self.v4, &self.v6].into_iter();
+        both.flat_map(|forest| {
+            forest.entries.iter().filter_map(|entry| Some((entry, &forest.entries[entry.enclosing?])))
+        })
+    }
+
+    /// The entries that hold a prefix, the longest first.
+    pub(super) fn covering(&self, inner: Prefix) -> impl Iterator<Item = &Entry> {
+        self.forest(inner.family()).covering(number(inner.address()), number(inner.last_address()))
+    }
+
+    /// The entries that hold an address, the longest first.
+    pub(super) fn holding(&self, address: IpAddr) -> impl Iterator<Item = &Entry> {
+        self.forest(Family::of(address)).covering(number(address), number(address))
+    }
+
+    fn forest(&self, family: Family) -> &Forest {
+        match family {
+            Family::V4 => &self.v4,
+            Family::V6 => &self.v6,
+        }
+    }
+}
+
+impl Forest {
+    fn link(&mut self) {
+        let entries = &mut self.entries;
+        entries.sort_unstable_by_key(|entry| (entry.first, !entry.last, entry.key));
         let mut open: Vec<usize> = Vec::new();
         for index in 0..entries.len() {
-            while open.last().is_some_and(|last| !entries[*last].prefix.covers(&entries[index].prefix)) {
+            while open.last().is_some_and(|open| entries[*open].last < entries[index].first) {
                 open.pop();
             }
             entries[index].enclosing = open.last().copied();
             open.push(index);
         }
-        Self { entries }
     }
 
-    /// Each entry that lies in another one, with the closest such.
-    pub(super) fn nested(&self) -> impl Iterator<Item = (&Entry, &Entry)> {
-        self.entries.iter().filter_map(|entry| Some((entry, &self.entries[entry.enclosing?])))
-    }
-
-    /// The entries that hold a prefix, the longest first.
-    pub(super) fn covering(&self, inner: Prefix) -> impl Iterator<Item = &Entry> {
-        let after = self.entries.partition_point(|entry| entry.prefix <= inner);
-        let up = |index: usize| self.entries[index].enclosing;
-        std::iter::successors(after.checked_sub(1), move |index| up(*index))
+    fn covering(&self, first: u128, last: u128) -> impl Iterator<Item = &Entry> {
+        // Those that begin where the inner one does and are shorter than it come before it, the longest last.
+        let before = |entry: &Entry| (entry.first, !entry.last) <= (first, !last);
+        let hint = self.last.get();
+        let same_place = (hint == 0 || self.entries.get(hint - 1).is_some_and(before))
+            && self.entries.get(hint).is_none_or(|entry| !before(entry));
+        let after = if same_place { hint } else { self.entries.partition_point(before) };
+        self.last.set(after);
+        std::iter::successors(after.checked_sub(1), |index| self.entries[*index].enclosing)
             .map(|index| &self.entries[index])
-            .filter(move |entry| entry.prefix.covers(&inner))
+            .filter(move |entry| entry.last >= last)
     }
+}
 
-    /// The entries that hold an address, the longest first.
-    pub(super) fn holding(&self, address: IpAddr) -> impl Iterator<Item = &Entry> {
-        self.covering(Prefix::host(address))
+/// An address as a number; of one family, numbers are in the order of addresses.
+pub(super) fn number(address: IpAddr) -> u128 {
+    match address {
+        IpAddr::V4(address) => u32::from(address).into(),
+        IpAddr::V6(address) => address.into(),
     }
 }
 

@@ -32,6 +32,15 @@ impl fmt::Display for Subject<'_> {
     }
 }
 
+impl Subject<'_> {
+    /// As the first words of a sentence.
+    pub fn at_start(self) -> String {
+        let text = self.to_string();
+        let mut characters = text.chars();
+        characters.next().map_or_else(String::new, |first| first.to_uppercase().chain(characters).collect())
+    }
+}
+
 /// A value with its place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Located<T> {
@@ -74,7 +83,11 @@ impl<'a> Entry<'a> {
         if let DeValue::Table(table) = self.value {
             Some(TableReader::new(report, subject, self.key_span, self.span.file, table))
         } else {
-            report.report(wrong_type(subject, self.key, self.value, self.span, "a table"));
+            let mut diagnostic = wrong_type(subject, self.key, self.value, self.span, "a table");
+            if !matches!(subject, Subject::SshOf(..)) {
+                diagnostic.message = format!("{} must be a table.", subject.at_start());
+            }
+            report.report(diagnostic);
             None
         }
     }
@@ -91,12 +104,14 @@ pub struct TableReader<'a> {
     // A table at the document's root can be continued in other files.
     rest: Vec<(u32, &'a DeTable<'a>)>,
     known: Vec<&'static str>,
+    // How many entries the known keys have.
+    found: usize,
 }
 
 impl<'a> TableReader<'a> {
     /// A reader for a table of a file, named at `span`.
     pub fn new(report: &'a Reporter, subject: Subject<'a>, span: Span, file: u32, table: &'a DeTable<'a>) -> Self {
-        Self { report, subject, span, first: (file, table), rest: Vec::new(), known: Vec::new() }
+        Self { report, subject, span, first: (file, table), rest: Vec::new(), known: Vec::with_capacity(4), found: 0 }
     }
 
     /// Adds the document's root of another file.
@@ -106,10 +121,11 @@ impl<'a> TableReader<'a> {
 
     /// The table with a key at the document's root, which may be continued in other files, as one table.
     pub(super) fn section(&mut self, key: &'static str) -> Option<TableReader<'a>> {
-        self.known.push(key);
         let mut found: Option<TableReader<'a>> = None;
+        let mut count = 0;
         for (file, table) in self.parts() {
             let Some((key_found, value)) = table.get_key_value(key) else { continue };
+            count += 1;
             let Some(part) = Entry::new(file, key_found, value).table(self.report, Subject::Table(key)) else {
                 continue;
             };
@@ -118,6 +134,7 @@ impl<'a> TableReader<'a> {
                 Some(first) => first.rest.push(part.first),
             }
         }
+        self.know(key, count);
         found
     }
 
@@ -173,19 +190,28 @@ impl<'a> TableReader<'a> {
         );
     }
 
+    fn know(&mut self, key: &'static str, entries: usize) {
+        if !self.known.contains(&key) {
+            self.known.push(key);
+            self.found += entries;
+        }
+    }
+
     /// The entry with a key, which is thereby known.
     pub fn entry(&mut self, key: &'static str) -> Option<Entry<'a>> {
-        self.known.push(key);
         let mut found: Option<Entry<'a>> = None;
+        let mut count = 0;
         for (file, table) in self.parts() {
             if let Some((key, value)) = table.get_key_value(key) {
                 let entry = Entry::new(file, key, value);
+                count += 1;
                 match &found {
                     None => found = Some(entry),
                     Some(first) => self.report_twice(first, &entry),
                 }
             }
         }
+        self.know(key, count);
         found
     }
 
@@ -257,10 +283,8 @@ impl<'a> TableReader<'a> {
 
     /// Whether the table has keys that nobody asked for.
     pub fn unknown(&self) -> Vec<Entry<'a>> {
-        let known: usize =
-            self.parts().map(|(_, table)| self.known.iter().filter(|key| table.contains_key(**key)).count()).sum();
         let all: usize = self.parts().map(|(_, table)| table.len()).sum();
-        if known == all {
+        if self.found == all {
             return Vec::new();
         }
         let all =

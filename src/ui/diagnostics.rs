@@ -1,6 +1,6 @@
 //! Findings about a text as people read them (miette's graphical report) and as JSON events.
 
-use std::fmt;
+use std::fmt::{self, Write};
 
 use miette::{
     GraphicalReportHandler, GraphicalTheme, LabeledSpan, MietteError, MietteSpanContents, SourceCode, SourceSpan,
@@ -52,14 +52,17 @@ pub fn events<'a>(diagnostics: &'a Diagnostics, sources: &'a [Source]) -> impl I
 /// the colours. `width` is in columns.
 pub fn render(diagnostics: &Diagnostics, sources: &[Source], color: bool, width: usize) -> String {
     let styles = if color { ThemeStyles::ansi() } else { ThemeStyles::none() };
+    let width = width.clamp(40, 200);
     let theme = GraphicalTheme { characters: ThemeCharacters::unicode(), styles };
-    let handler =
-        GraphicalReportHandler::new_themed(theme).with_width(width.clamp(40, 200)).without_syntax_highlighting();
+    let handler = GraphicalReportHandler::new_themed(theme)
+        .with_width(width)
+        .with_wrap_lines(false)
+        .without_syntax_highlighting();
     let files: Vec<Lines<'_>> = sources.iter().map(Lines::new).collect();
     let mut text = String::new();
     for diagnostic in diagnostics.iter().take(MOST_SHOWN) {
         // The report is written into a String, which does not fail.
-        let _ = handler.render_report(&mut text, &Report::new(diagnostic, &files));
+        let _ = handler.render_report(&mut text, &Report::new(diagnostic, &files, width));
         if let Some((span, label)) = diagnostic.second.as_ref().filter(|(span, _)| span.file != diagnostic.span.file) {
             let aside = Report {
                 message: String::new(),
@@ -76,7 +79,7 @@ pub fn render(diagnostics: &Diagnostics, sources: &[Source], color: bool, width:
     }
     let hidden = diagnostics.iter().count().saturating_sub(MOST_SHOWN);
     if hidden > 0 {
-        text.push_str(&format!("  … and {hidden} more; --json lists them all.\n"));
+        let _ = writeln!(text, "  … and {hidden} more; --json lists them all.");
     }
     text
 }
@@ -91,7 +94,7 @@ struct Report {
 }
 
 impl Report {
-    fn new(diagnostic: &Diagnostic, files: &[Lines<'_>]) -> Self {
+    fn new(diagnostic: &Diagnostic, files: &[Lines<'_>], width: usize) -> Self {
         let mut places = vec![(diagnostic.span, diagnostic.label.as_str())];
         places.extend(
             diagnostic
@@ -101,9 +104,9 @@ impl Report {
                 .map(|(span, label)| (*span, label.as_str())),
         );
         Self {
-            message: tame(&shorten(&diagnostic.message)),
+            message: wrap(&tame(&shorten(&diagnostic.message)), width - 4),
             severity: diagnostic.severity,
-            hint: diagnostic.hint.as_deref().map(|hint| tame(&shorten(hint))),
+            hint: diagnostic.hint.as_deref().map(|hint| wrap(&tame(&shorten(hint)), width - 8)),
             excerpt: Excerpt::new(files, &places),
         }
     }
@@ -253,16 +256,13 @@ impl Excerpt {
         let mut column = 0;
         for (at, character) in line[window_start..window_end].char_indices() {
             wanted.push((window_start + at, self.text.len()));
-            match character {
-                '\t' => {
-                    let spaces = 4 - column % 4;
-                    self.text.extend(std::iter::repeat_n(' ', spaces));
-                    column += spaces;
-                }
-                _ => {
-                    self.text.push(tame_character(character));
-                    column += 1;
-                }
+            if character == '\t' {
+                let spaces = 4 - column % 4;
+                self.text.extend(std::iter::repeat_n(' ', spaces));
+                column += spaces;
+            } else {
+                self.text.push(tame_character(character));
+                column += 1;
             }
         }
         wanted.push((window_end, self.text.len()));
@@ -336,4 +336,23 @@ fn shorten(text: &str) -> String {
         Some((at, _)) => format!("{}…", &text[..at]),
         None => text.to_owned(),
     }
+}
+
+/// Breaks a text at spaces only: prefixes and names stay whole, to be copied.
+fn wrap(text: &str, columns: usize) -> String {
+    let mut wrapped = String::with_capacity(text.len());
+    let mut column = 0;
+    for word in text.split(' ') {
+        let length = word.chars().count();
+        if column > 0 && column + 1 + length > columns {
+            wrapped.push('\n');
+            column = 0;
+        } else if column > 0 {
+            wrapped.push(' ');
+            column += 1;
+        }
+        wrapped.push_str(word);
+        column += length;
+    }
+    wrapped
 }

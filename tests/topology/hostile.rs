@@ -92,7 +92,7 @@ fn deep_nesting_and_huge_files_end_in_an_error() {
     for text in [
         format!("a = {}", "[".repeat(100_000)),
         format!("a = {}", "{a=".repeat(50_000)),
-        format!("[{}]", ["a"; 10_000].join(".")),
+        format!("[{}]", vec!["a"; 10_000].join(".")),
         " ".repeat(4 * 1024 * 1024 + 1),
         "\u{feff}[topology]\nnam = 1".to_owned(),
         "[topology]\rname = 1".to_owned(),

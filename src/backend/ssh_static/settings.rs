@@ -47,17 +47,15 @@ impl Settings {
                     .hint("The main table is 254; leave `table` out for it."),
             );
         }
-        if let Some(Located { value, span }) = protocol {
-            if let Some(owner) = protocol_owner(value) {
-                reader.report(
-                    Diagnostic::error(
-                        span,
-                        format!("Route protocol {value} belongs to {owner}, so it cannot mark the routes of topo."),
-                    )
+        if let Some((Located { value, span }, owner)) =
+            protocol.and_then(|protocol| Some((protocol, protocol_owner(protocol.value)?)))
+        {
+            let message = format!("Route protocol {value} belongs to {owner}, so it cannot mark the routes of topo.");
+            reader.report(
+                Diagnostic::error(span, message)
                     .label(format!("taken by {owner}"))
                     .hint("The numbers 199 to 254 are free; leave `protocol` out for 201."),
-                );
-            }
+            );
         }
         Self {
             table: table.map_or(MAIN_TABLE, |table| table.value),
@@ -114,7 +112,7 @@ impl Settings {
 }
 
 /// Route protocol numbers that are taken, as first and last of a range and by whom (linux/rtnetlink.h,
-/// /etc/iproute2/rt_protos, and the sources of the programs named).
+/// `/etc/iproute2/rt_protos`, and the sources of the programs named).
 const TAKEN: &[(u8, u8, &str)] = &[
     (0, 4, "the kernel and the boot scripts"),
     (8, 8, "GateD"),
