@@ -7,7 +7,7 @@ mod desired;
 mod observed;
 mod operation;
 mod place;
-mod summary;
+pub(crate) mod summary;
 mod table;
 
 pub use address::{AddressPattern, PatternError};
