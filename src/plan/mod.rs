@@ -8,7 +8,7 @@ mod observed;
 mod operation;
 mod place;
 mod steps;
-mod summary;
+pub(crate) mod summary;
 mod table;
 
 pub use address::{AddressPattern, PatternError};

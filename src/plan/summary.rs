@@ -269,7 +269,7 @@ impl Part {
     }
 
     /// The places that have a line.
-    pub fn members_of(&self, line: &Line) -> impl Iterator<Item = u32> {
+    pub fn members_of<'a>(&'a self, line: &'a Line) -> impl Iterator<Item = u32> + Clone + 'a {
         self.members.iter().copied().filter(|member| !line.without.contains(member))
     }
 }

@@ -4,3 +4,6 @@ pub mod json;
 pub mod sentence;
 pub mod text;
 mod words;
+
+#[cfg(test)]
+mod tests;

@@ -1,6 +1,6 @@
 //! Plans and results as text.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::net::IpAddr;
 use std::ops::ControlFlow;
@@ -15,6 +15,8 @@ use crate::plan::{Action, Change, Line, Part, Place, Plan, Reason, Summary};
 const LISTED: usize = 20;
 /// Up to here lines of several parts are compared, so that equal ones become one.
 const COMPARED: usize = 2000;
+/// With more lines than this, removals over different next hops are listed by destination.
+const REMOVALS: usize = 200;
 /// Sentences about the same topic are listed up to here, the rest is counted.
 const SAID: usize = 20;
 
@@ -152,7 +154,8 @@ fn write_change(out: &mut String, plan: &Plan, summary: &Summary, change: &Chang
     let heading = format!("{}: {}", change.kind, heading(summary, change));
     out.push_str(&look.paint_lines(BOLD, &wrapped(&heading, look.width, "  # ", "  #   ")));
     let foldable = matches!(change.action, Action::Add | Action::Import);
-    let mut rows = if change.lines > COMPARED && change.parts.len() > 1 && !foldable {
+    let limit = if change.action == Action::Remove { REMOVALS } else { COMPARED };
+    let mut rows = if change.lines > limit && change.parts.len() > 1 && !foldable {
         by_destination(plan, change)
     } else {
         by_line(plan, summary, change, foldable)
@@ -185,31 +188,37 @@ struct Row {
 
 /// One row for each different line; of what is folded, only as much as is shown.
 fn by_line(plan: &Plan, summary: &Summary, change: &Change, foldable: bool) -> Vec<Row> {
-    let mut rows: Vec<(String, Line, Vec<u32>)> = Vec::new();
-    let mut known: HashMap<(String, Option<Arc<str>>), usize> = HashMap::new();
-    let compares = change.lines <= COMPARED && change.parts.len() > 1;
-    change.for_each(plan, |part, line| {
-        let route = route_text(change, part, &line);
-        if compares {
-            if let Some(at) = known.get(&(route.clone(), line.found.clone())) {
-                rows[*at].2.extend(part.members_of(&line));
-                return ControlFlow::Continue(());
-            }
-            known.insert((route.clone(), line.found.clone()), rows.len());
-        }
-        let members = part.members_of(&line).collect();
-        rows.push((route, line, members));
-        if foldable && !compares && rows.len() == LISTED { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-    });
-    if compares {
-        rows.sort_by_key(|(_, line, _)| line.route.destination);
+    if change.lines > COMPARED || change.parts.len() == 1 {
+        let mut rows = Vec::new();
+        change.for_each(plan, |part, line| {
+            let places = if part.members.len() == change.members.len() {
+                shared_places_text(summary, part, &line)
+            } else {
+                places_text(summary, change, &part.members_of(&line).collect::<Vec<_>>())
+            };
+            let count = part.members.len() - line.without.len();
+            rows.push(Row { route: route_text(change, part, &line), places, count, found: shown(change, line.found) });
+            if foldable && rows.len() == LISTED { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        });
+        return rows;
     }
-    let row = |(route, line, mut members): (String, Line, Vec<u32>)| {
+    let mut lines: BTreeMap<(Prefix, String, Option<Arc<str>>), Vec<u32>> = BTreeMap::new();
+    change.for_each(plan, |part, line| {
+        let key = (line.route.destination, route_text(change, part, &line), line.found.clone());
+        lines.entry(key).or_default().extend(part.members_of(&line));
+        ControlFlow::Continue(())
+    });
+    let row = |((_, route, found), mut members): ((Prefix, String, Option<Arc<str>>), Vec<u32>)| {
         members.sort_unstable();
-        let found = line.found.filter(|_| !matches!(change.reason, Reason::Adopted(_)));
-        Row { route, places: places_text(summary, change, &members), count: members.len(), found }
+        let places = places_text(summary, change, &members);
+        Row { route, places, count: members.len(), found: shown(change, found) }
     };
-    rows.into_iter().map(row).collect()
+    lines.into_iter().map(row).collect()
+}
+
+/// What is live, where it says more than the line itself.
+fn shown(change: &Change, found: Option<Arc<str>>) -> Option<Arc<str>> {
+    found.filter(|_| !matches!(change.reason, Reason::Adopted(_)))
 }
 
 /// Each destination once, where the same ones come or go over many different next hops.
@@ -245,6 +254,22 @@ fn route_text(change: &Change, part: &Part, line: &Line) -> String {
         let _ = write!(text, " ({})", clean(found.split_once(", ").map_or(found, |(_, owner)| owner)));
     }
     text
+}
+
+/// The places of a line whose part has all places of the change.
+fn shared_places_text(summary: &Summary, part: &Part, line: &Line) -> String {
+    let name = |number: u32| summary.place(number).name();
+    let count = part.members.len() - line.without.len();
+    if count <= 3 {
+        return names(part.members_of(line).map(name));
+    }
+    if (1..=2).contains(&line.without.len()) {
+        return format!("all but {} ({count} nodes)", names(line.without.iter().copied().map(name)));
+    }
+    let is_there = |member: &&u32| !line.without.contains(*member);
+    let first = part.members.iter().find(is_there).map_or("", |number| name(*number));
+    let last = part.members.iter().rfind(is_there).map_or("", |number| name(*number));
+    format!("{first} … {last} ({count} nodes)")
 }
 
 fn places_text(summary: &Summary, change: &Change, members: &[u32]) -> String {
@@ -318,7 +343,7 @@ fn heading(summary: &Summary, change: &Change) -> String {
         }
         (Action::Remove, Reason::Destroy) => format!("{nodes} {lose} {routes} (destroy)"),
         (Action::Remove, Reason::BecomesOwn) => {
-            format!("{nodes} {lose} {routes} to what becomes the node's own, before anything else")
+            format!("{nodes} {lose} {routes} to what becomes {} own", if one_node { "its" } else { "their" })
         }
         (Action::Remove, Reason::Altered(_)) => {
             format!("{nodes} {lose} {routes}: no longer wanted, and changed by somebody since it was recorded")

@@ -111,6 +111,21 @@ fn what_single_nodes_have_otherwise_is_told_as_the_plan_has_it_and_put_together(
 }
 
 #[test]
+fn what_was_left_to_others_and_is_not_theirs_any_more_comes_on_that_node_alone() {
+    let world = World::mesh(10, 10);
+    let mut state = world.state();
+    let left = prefix("172.16.9.0/24");
+    let record = state.places.get_mut(&super::fixture::place("node-4")).expect("record");
+    for record in record.resources.values_mut() {
+        let crate::state::Record::Settled { is, .. } = record else { continue };
+        is.routes.as_mut().expect("routes").lacks = Arc::new([left].into());
+    }
+    let plan = plan_of(&world.desired(), &state, vec![seen(&state, "node-4", |_| ())], &Options::default());
+    assert_eq!(same(&plan), 1);
+    assert_eq!(same(&unseen(&world.desired(), &state)), 0);
+}
+
+#[test]
 fn a_run_that_did_not_end_and_routes_typed_by_hand_are_told_as_the_plan_has_it() {
     let world = World::mesh(12, 5);
     let mut state = world.state();
