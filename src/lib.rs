@@ -2,9 +2,12 @@
 //!
 //! Pure in the middle ([`topology`], [`network`], [`plan`]), thin at the edges ([`state`], [`transport`], [`ui`], [`cli`]).
 
+pub mod backend;
 pub mod cli;
+pub mod drive;
 pub mod network;
 pub mod plan;
+pub mod render;
 pub mod state;
 pub mod topology;
 pub mod transport;

@@ -1,1 +1,5 @@
-//! All integration tests.
+//! All integration tests that need no lab.
+
+mod ssh;
+mod state;
+mod topology;

@@ -1,6 +1,14 @@
 //! The command line: one file per command. The doc comment of an argument is its help text.
 
+mod apply;
+mod destroy;
 mod exit;
+mod init;
+mod plan;
+mod schema;
+mod session;
+mod state;
+mod validate;
 
 pub use exit::{CommandError, Exit};
 
@@ -58,7 +66,15 @@ pub struct GlobalArguments {
 }
 
 #[derive(Debug, Subcommand)]
-enum Command {}
+enum Command {
+    Init(init::Arguments),
+    Validate(validate::Arguments),
+    Plan(plan::Arguments),
+    Apply(apply::Arguments),
+    Destroy(destroy::Arguments),
+    State(state::Arguments),
+    Schema(schema::Arguments),
+}
 
 /// Parses the command line of this process, runs the command and gives back its exit code.
 pub fn main() -> Exit {
@@ -76,8 +92,19 @@ pub fn main() -> Exit {
     }
 }
 
-fn run(cli: Cli, _printer: Printer) -> Result<Exit, CommandError> {
-    match cli.command {}
+fn run(cli: Cli, printer: Printer) -> Result<Exit, CommandError> {
+    match cli.command {
+        Command::Init(arguments) => init::run(&arguments, printer),
+        Command::Validate(arguments) => validate::run(&arguments, printer),
+        Command::Plan(arguments) => plan::run(&arguments, &cli.global, printer),
+        Command::Apply(arguments) => apply::run(&arguments, &cli.global, printer),
+        Command::Destroy(arguments) => destroy::run(&arguments, &cli.global, printer),
+        Command::State(arguments) => {
+            let path = state::find(cli.global.state.as_deref())?;
+            state::run(arguments, &cli.global, &path, printer)
+        }
+        Command::Schema(arguments) => schema::run(&arguments, printer),
+    }
 }
 
 /// A time span: plain seconds, or a number with `ms`, `s`, `m` or `h`.

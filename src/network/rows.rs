@@ -27,6 +27,12 @@ impl Rows {
         Self(rows.into())
     }
 
+    /// Rows that are sorted by destination already, none of them twice.
+    pub(crate) fn from_sorted(rows: &[Row]) -> Self {
+        debug_assert!(rows.is_sorted_by(|one, next| one.destination < next.destination), "sorted, each once");
+        Self(rows.into())
+    }
+
     /// All rows, sorted by destination.
     pub fn as_slice(&self) -> &[Row] {
         &self.0

@@ -1,13 +1,34 @@
 //! The topology: what is desired, read from TOML and checked. Pure: text in, [`Topology`] and diagnostics out.
 
+mod check;
+mod diagnostics;
+mod document;
+mod glob;
+mod grammar;
+mod links;
+pub mod load;
+pub mod machines;
 mod name;
+mod prefix_index;
+pub mod reader;
+pub mod schema;
+pub mod update;
 
+pub use diagnostics::{Diagnostic, Diagnostics, Reporter, Severity, Source, Span, position};
+pub use glob::glob_matches;
 pub use name::{Name, NameError};
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
+use toml::de::DeTable;
+
 use crate::network::Prefix;
+
+use reader::{Subject, TableReader};
+
+/// The largest text that is parsed, in bytes: a parsed document takes about 35 times its size.
+pub const LARGEST_FILE: usize = 4 * 1024 * 1024;
 
 /// A checked topology.
 #[derive(Clone, Debug)]
@@ -40,6 +61,9 @@ pub struct Subnet {
 pub struct Node {
     /// Its addresses, at most one of each family; they are the next hops towards its pods.
     pub addresses: Vec<IpAddr>,
+    /// The subnets that its addresses are in, one for each address and in their order; empty where the topology has no
+    /// subnets.
+    pub subnets: Vec<Name>,
     /// The pod subnets behind it.
     pub pods: Vec<Prefix>,
     /// How to log in.
@@ -68,4 +92,105 @@ pub struct BackendTable {
     pub nodes: BTreeSet<Name>,
     /// Its settings as the backend itself checked and normalised them.
     pub settings: serde_json::Value,
+}
+
+/// Parses and checks one document, which may be in several files. All findings are made at once; with an error among
+/// them there is no topology.
+pub fn parse(sources: &[Source]) -> (Option<Topology>, Diagnostics) {
+    let report = Reporter::default();
+    let mut broken_lines: BTreeSet<(u32, usize)> = BTreeSet::new();
+    let mut broken = false;
+    let mut documents = Vec::with_capacity(sources.len());
+    for (file, source) in sources.iter().enumerate() {
+        if source.text.len() > LARGEST_FILE {
+            report.report(
+                Diagnostic::error(Span::new(file, 0..0), "The file is larger than 4 MiB, so it was not read.")
+                    .hint("Divide it: a topology can be a directory of .toml files."),
+            );
+            broken = true;
+            continue;
+        }
+        let (document, mut errors) = DeTable::parse_recoverable(&source.text);
+        errors.sort_by_key(|error| error.span().map_or(0, |span| span.start));
+        let mut last: Option<(usize, bool)> = None;
+        for error in errors {
+            let span = Span::new(file, error.span().unwrap_or(0..0));
+            if error.message() == "duplicate key" {
+                report.report(duplicate_key(source, document.get_ref(), span));
+                continue;
+            }
+            broken = true;
+            let line = position(&source.text, span.start).0;
+            broken_lines.insert((span.file, line));
+            // One slip makes the parser stumble again on the same line, and inside a bracket on the lines that follow.
+            let inside = ["comma", "array", "inline table"].iter().any(|word| error.message().contains(word));
+            let stumbled = last.is_some_and(|(before, inside)| line == before || inside && line == before + 1);
+            last = Some((line, inside || stumbled && last.is_some_and(|(_, inside)| inside)));
+            if !stumbled {
+                report.report(syntax_error(source, error.message(), span));
+            }
+        }
+        documents.push((u32::try_from(file).unwrap_or(u32::MAX), document));
+    }
+    let topology = documents.split_first().and_then(|((file, first), rest)| {
+        let mut root = TableReader::new(
+            &report,
+            Subject::Document,
+            Span { file: *file, ..Span::default() },
+            *file,
+            first.get_ref(),
+        );
+        for (file, document) in rest {
+            root.extend(*file, document.get_ref());
+        }
+        let draft = document::read(root, broken);
+        check::check(&draft, &report, broken)
+    });
+    let mut diagnostics = report.finish();
+    if !broken_lines.is_empty() {
+        // What the parser made of a broken line is a guess: one finding about it is enough.
+        diagnostics.retain(|diagnostic| {
+            let line = || position(&sources[diagnostic.span.file as usize].text, diagnostic.span.start).0;
+            diagnostic.message.starts_with(NOT_TOML) || !broken_lines.contains(&(diagnostic.span.file, line()))
+        });
+    }
+    let usable = !diagnostics.has_errors();
+    (topology.filter(|_| usable), diagnostics)
+}
+
+/// How each message about text that is not TOML begins.
+const NOT_TOML: &str = "This is not valid TOML";
+
+fn syntax_error(source: &Source, message: &str, span: Span) -> Diagnostic {
+    let diagnostic = Diagnostic::error(span, format!("{NOT_TOML}: {message}.")).label("here");
+    let written = source.text.get(span.start as usize..span.end as usize).unwrap_or_default();
+    if message.contains("must be quoted") && written.len() <= 64 && !written.contains(['"', '\\', '\n']) {
+        return diagnostic.hint(format!("Put it in quotes: \"{written}\"."));
+    }
+    diagnostic
+}
+
+/// An error about a key that the same file has before, with the first place where it can be told.
+fn duplicate_key(source: &Source, document: &DeTable<'_>, span: Span) -> Diagnostic {
+    fn collect(table: &DeTable<'_>, key: &str, before: usize, found: &mut Vec<std::ops::Range<usize>>) {
+        for (name, value) in table {
+            if name.get_ref() == key && name.span().start < before {
+                found.push(name.span());
+            }
+            if let toml::de::DeValue::Table(inner) = value.get_ref() {
+                collect(inner, key, before, found);
+            }
+        }
+    }
+    let written = source.text.get(span.start as usize..span.end as usize).unwrap_or_default();
+    let key = written.trim_matches(['"', '\'']);
+    let diagnostic = Diagnostic::error(span, format!("The key `{}` is given twice.", key.escape_debug()))
+        .label("given again here")
+        .hint("Keep one of the two.");
+    let mut found = Vec::new();
+    collect(document, key, span.start as usize, &mut found);
+    match found.as_slice() {
+        [first] => diagnostic.second(Span::new(span.file as usize, first.clone()), "first given here"),
+        _ => diagnostic,
+    }
 }

@@ -23,17 +23,29 @@ pub struct NameError(pub String);
 impl Name {
     /// Checks a text.
     pub fn new(text: &str) -> Result<Self, NameError> {
+        if Self::is_valid(text) { Ok(Self(text.into())) } else { Err(NameError(text.to_owned())) }
+    }
+
+    /// Whether a text is a name.
+    pub fn is_valid(text: &str) -> bool {
         let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
-        let valid = text.len() <= 63
+        text.len() <= 63
             && text.bytes().next().is_some_and(|first| first.is_ascii_alphanumeric())
             && text.bytes().all(allowed)
-            && !text.contains("..");
-        if valid { Ok(Self(text.into())) } else { Err(NameError(text.to_owned())) }
+            && !text.contains("..")
     }
 
     /// The text.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+}
+
+impl std::str::FromStr for Name {
+    type Err = NameError;
+
+    fn from_str(text: &str) -> Result<Self, NameError> {
+        Self::new(text)
     }
 }
 

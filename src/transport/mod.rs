@@ -1,10 +1,13 @@
 //! The only code that talks to the world, beside the state stores.
 
+pub mod ssh;
+
 use std::future::Future;
 use std::pin::Pin;
 
 use serde::{Deserialize, Serialize};
 
+use crate::backend::exchange::{self, Nonce, Reply, Work};
 use crate::topology::Name;
 
 /// A future that can move between threads.
@@ -54,4 +57,33 @@ pub trait Shell: Send + Sync {
 
     /// Ends all sessions.
     fn close(&self) -> BoxFuture<'_, ()>;
+}
+
+/// Carries exchanges to nodes.
+pub trait Transport: Send + Sync {
+    /// Carries out works on a node, in their order, and gives back one reply for each; or [`Reply::Lacking`] alone where
+    /// the node has not what it takes.
+    fn exchange<'a>(&'a self, at: &'a Target, works: &'a [Work]) -> BoxFuture<'a, Result<Vec<Reply>, TransportError>>;
+
+    /// Ends all sessions.
+    fn close(&self) -> BoxFuture<'_, ()>;
+}
+
+/// Exchanges as shell scripts.
+pub struct ShellTransport<S>(pub S);
+
+impl<S: Shell> Transport for ShellTransport<S> {
+    fn exchange<'a>(&'a self, at: &'a Target, works: &'a [Work]) -> BoxFuture<'a, Result<Vec<Reply>, TransportError>> {
+        Box::pin(async move {
+            let nonce = Nonce::random();
+            let script = exchange::render(works, &nonce);
+            let output = self.0.run(at, script.as_bytes()).await?;
+            exchange::parse(&output, works, &nonce)
+                .map_err(|untrusted| TransportError::Interrupted(format!("{}: {untrusted}", at.name)))
+        })
+    }
+
+    fn close(&self) -> BoxFuture<'_, ()> {
+        self.0.close()
+    }
 }

@@ -2,6 +2,9 @@
 
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
+pub mod diagnostics;
+pub mod review;
+
 use std::io::{self, IsTerminal, Write};
 
 use serde::Serialize;
@@ -52,6 +55,11 @@ impl Printer {
     /// Whether standard error is coloured.
     pub fn colors_err(&self) -> bool {
         self.err_color
+    }
+
+    /// How wide a report on standard error may be, in columns.
+    pub fn width(&self) -> usize {
+        diagnostics::PLAIN_WIDTH
     }
 
     /// Writes result text as it is; nothing in JSON mode.

@@ -80,8 +80,7 @@ pub(crate) fn parse_line(line: &str) -> Option<LiveRoute> {
     // A default route names no family: its next hop, or an attribute that only IPv6 prints, tells.
     let v6 = first.contains(':') || (first == "default" && line_is_v6(line));
     let destination = parse_destination(first, v6)?;
-    let mut route =
-        LiveRoute { destination, next_hop: None, device: None, protocol: 0, metric: 0, plain };
+    let mut route = LiveRoute { destination, next_hop: None, device: None, protocol: 0, metric: 0, plain };
     while let Some(word) = words.next() {
         match word {
             "via" => {
@@ -167,7 +166,9 @@ mod tests {
 
     #[test]
     fn garbage_is_passed_over() {
-        for line in ["", "x", "1", "1 10.0.0.1/8 via", "proto proto proto", "1 10.0.0.0/8 via 1.2.3.4 metric x", "\u{0}"] {
+        for line in
+            ["", "x", "1", "1 10.0.0.1/8 via", "proto proto proto", "1 10.0.0.0/8 via 1.2.3.4 metric x", "\u{0}"]
+        {
             assert!(parse_line(line).is_none(), "{line:?}");
         }
     }

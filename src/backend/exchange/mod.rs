@@ -191,14 +191,6 @@ impl Token {
     }
 }
 
-/// The family of the addresses, as an option of `ip`.
-pub(crate) fn family_option(family: Family) -> &'static str {
-    match family {
-        Family::V4 => "-4",
-        Family::V6 => "-6",
-    }
-}
-
 /// A destination in the words of `ip route`: a host prefix without its length.
 pub(crate) fn destination_text(destination: &Prefix) -> String {
     let whole = match destination.family() {

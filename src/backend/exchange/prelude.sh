@@ -9,6 +9,8 @@ peer=${peer%% *}
 peer=${peer#::ffff:}
 begin() { printf '\n%s begin %s\n' "$nonce" "$1"; }
 end() { printf '\n%s end\n' "$nonce"; }
+# Set where a write did not happen, so that the marker stays.
+held=
 lacking=
 for tool in ip cat comm cut head mkdir mv nl rm rmdir sha256sum sort tail tr wc; do
   command -v "$tool" >/dev/null 2>&1 || lacking="$lacking $tool"

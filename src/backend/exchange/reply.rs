@@ -164,7 +164,9 @@ fn not_on_link(body: &str, next_hops: &[IpAddr]) -> Vec<(IpAddr, String)> {
             (Some(address), Some("dev")) => _ = fine.insert(address),
             (Some(address), Some("from")) if words.get(3) == Some(&"dev") => _ = fine.insert(address),
             (Some(address), _) => _ = said.insert(address, line),
-            (None, Some(second)) if matches!(words[0], "local" | "broadcast" | "unreachable" | "blackhole" | "prohibit") => {
+            (None, Some(second))
+                if matches!(words[0], "local" | "broadcast" | "unreachable" | "blackhole" | "prohibit") =>
+            {
                 if let Ok(address) = second.parse() {
                     said.insert(address, line);
                 }

@@ -114,7 +114,7 @@ fn remove_marker(script: &mut String, topology: &str) {
     let _ = write!(
         script,
         "begin marker\n\
-         if [ -e '/etc/topo/{topology}' ]; then rm -f '/etc/topo/{topology}' 2>&1; fi\n\
+         if [ -z \"$held\" ] && [ -e '/etc/topo/{topology}' ]; then rm -f '/etc/topo/{topology}' 2>&1; fi\n\
          rmdir /etc/topo 2>/dev/null\nend\n"
     );
 }
@@ -155,6 +155,7 @@ fn write_routes(script: &mut String, write: &RouteWrite) {
     let _ = write!(
         script,
         "COMMANDS\n\
+         held=yes\n\
          printf 'back\\n%s\\nthen\\n%s\\n' \"$way_before\" \"$way_after\"\n\
          else\n\
          after=$(rows {table})\n\
@@ -164,7 +165,7 @@ fn write_routes(script: &mut String, write: &RouteWrite) {
          printf '%s\\n' \"$before\" | sort | comm -3 - /dev/fd/3 3<<ROWS\n$after\nROWS\n"
     );
     push_winners(script, write);
-    script.push_str("fi\nelse\nprintf 'moved\\n'\nfi\nend\n");
+    script.push_str("fi\nelse\nheld=yes\nprintf 'moved\\n'\nfi\nend\n");
 }
 
 /// Asks which routes win for an address behind each one written. Only the main table is what a plain lookup uses.

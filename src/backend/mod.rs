@@ -1,0 +1,79 @@
+//! Backends: what each puts in place, and how. Pure: text in, text out.
+
+pub mod exchange;
+pub mod ssh_static;
+
+use crate::network::Memo;
+use crate::plan::{Desired, Operation, TablePlan, Token};
+use crate::state::{Record, Shape};
+use crate::topology::{BackendTable, Name, Topology};
+use exchange::{Work, Written};
+
+/// A way of putting routes in place. A backend says what it wants, turns operations into work, and replies into outcomes;
+/// it does no I/O.
+pub trait Backend: Send + Sync {
+    /// What `type` in the topology calls it.
+    fn id(&self) -> &'static str;
+
+    /// The kinds of resource that it keeps.
+    fn kinds(&self) -> &'static [&'static str];
+
+    /// Adds what it wants to the places where it wants it. `name` is its table in the topology.
+    fn desire(&self, topology: &Topology, name: &Name, table: &BackendTable, desired: &mut Desired);
+
+    /// What a place is asked before it can be planned there.
+    fn inquire(&self, wanted: Option<&Shape>, record: Option<&Record>, memo: &mut Memo) -> Vec<Work>;
+
+    /// The work of one step on one table. `token` is what the place gave for the table last, the guard of the step.
+    fn work(&self, table: &TablePlan, operations: &[Operation], token: Option<&Token>) -> Option<Work>;
+
+    /// Reads what became of the operations of one step.
+    fn settle(&self, operations: &[Operation], written: &Written) -> Settled;
+}
+
+/// What became of the operations of a step.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Settled {
+    /// Number of operations that are seen to be in force.
+    pub done: usize,
+    /// Operations that are not, each with what was said of it; indices into the operations.
+    pub failed: Vec<(usize, String)>,
+    /// Whether anything may have been written.
+    pub touched: bool,
+    /// The token of the table afterwards.
+    pub token: Option<Token>,
+    /// What the user should know besides.
+    pub warnings: Vec<String>,
+}
+
+/// All backends of this binary.
+pub fn all() -> &'static [&'static dyn Backend] {
+    &[&ssh_static::SshStatic]
+}
+
+/// The backend that keeps resources of this kind.
+pub fn of_kind(kind: &str) -> Option<&'static dyn Backend> {
+    all().iter().copied().find(|backend| backend.kinds().contains(&kind))
+}
+
+/// Everything that a topology asks for.
+pub fn desire(topology: &Topology) -> Desired {
+    let mut desired = Desired::default();
+    for (name, node) in &topology.nodes {
+        let host = node.ssh.host.clone().or_else(|| node.addresses.first().map(ToString::to_string));
+        let endpoint = host.map(|host| crate::transport::Endpoint {
+            host,
+            port: node.ssh.port,
+            user: node.ssh.user.clone(),
+            sudo: node.ssh.sudo,
+        });
+        let place = crate::plan::DesiredPlace { endpoint, ..Default::default() };
+        desired.places.insert(crate::plan::Place::Node(name.clone()), place);
+    }
+    for (name, table) in &topology.backends {
+        if let Some(backend) = all().iter().find(|backend| backend.id() == table.backend) {
+            backend.desire(topology, name, table, &mut desired);
+        }
+    }
+    desired
+}

@@ -1,0 +1,69 @@
+//! What a node is asked before it can be planned there.
+
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+
+use crate::backend::exchange::{Listing, Work};
+use crate::network::{Memo, RouteChange, RouteSet};
+use crate::plan::Token;
+use crate::state::{Record, Shape};
+
+/// A listing for each table that is recorded or wanted; with the recorded token, so that a node where nothing has moved
+/// answers with a word. Where routes are to come, whether their next hops are on-link.
+pub(super) fn inquire(wanted: Option<&Shape>, record: Option<&Record>, memo: &mut Memo) -> Vec<Work> {
+    let wanted = wanted.and_then(|shape| shape.routes.as_ref());
+    let recorded: Vec<&RouteSet> =
+        record.into_iter().flat_map(Record::shapes).filter_map(|shape| shape.routes.as_ref()).collect();
+    let mut tables: Vec<Listing> = Vec::new();
+    for set in wanted.into_iter().chain(recorded.iter().copied()) {
+        let table = set.view.table;
+        if !tables.iter().any(|listing| listing.table == table) {
+            tables.push(Listing { table, protocols: Vec::new(), known: None });
+        }
+        for listing in tables.iter_mut().filter(|listing| listing.table == table) {
+            if !listing.protocols.contains(&set.view.protocol) {
+                listing.protocols.push(set.view.protocol);
+            }
+        }
+    }
+    if let (Some(Record::Settled { is, token: Some(token) }), [listing]) = (record, tables.as_mut_slice()) {
+        listing.known = known(is.routes.as_ref(), wanted, token, memo);
+    }
+    let mut works: Vec<Work> = tables.into_iter().map(Work::List).collect();
+    let next_hops = next_hops(wanted, record, memo);
+    if !next_hops.is_empty() {
+        works.push(Work::Reach(next_hops.into_iter().collect()));
+    }
+    works
+}
+
+/// A place whose record is what is wanted need not send anything that has not moved. Where something is to change, the rows
+/// of others are looked at again: they may have the key.
+fn known(recorded: Option<&RouteSet>, wanted: Option<&RouteSet>, token: &Token, memo: &mut Memo) -> Option<Token> {
+    let (Some(recorded), Some(wanted)) = (recorded, wanted) else { return Some(token.without_foreign()) };
+    // A token is over the rows of certain protocols: with another mark it does not mean the same.
+    if recorded.view.protocol != wanted.view.protocol || recorded.view.table != wanted.view.table {
+        return None;
+    }
+    Some(if recorded.is_same(wanted, memo) { token.clone() } else { token.without_foreign() })
+}
+
+/// Next hops of the routes that are to be added or changed.
+fn next_hops(wanted: Option<&RouteSet>, record: Option<&Record>, memo: &mut Memo) -> BTreeSet<IpAddr> {
+    let Some(wanted) = wanted else { return BTreeSet::new() };
+    let settled = match record {
+        Some(Record::Settled { is, .. }) => is.routes.as_ref().filter(|set| set.view.same_key(&wanted.view)),
+        _ => None,
+    };
+    match settled {
+        None => wanted.routes().map(|route| route.next_hop).collect(),
+        Some(from) => from
+            .changes_to(wanted, memo)
+            .into_iter()
+            .filter_map(|change| match change {
+                RouteChange::Add(route) | RouteChange::Change { to: route, .. } => Some(route.next_hop),
+                RouteChange::Remove(_) => None,
+            })
+            .collect(),
+    }
+}

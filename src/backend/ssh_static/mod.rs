@@ -1,0 +1,48 @@
+//! `ssh-static`: kernel routes on the nodes, put in with `ip -batch` over SSH.
+
+mod desired;
+mod inquiry;
+mod settings;
+mod work;
+
+pub use settings::{BACKEND, Settings};
+
+use crate::backend::exchange::{Work, Written};
+use crate::backend::{Backend, Settled};
+use crate::network::Memo;
+use crate::plan::{Desired, Operation, TablePlan, Token};
+use crate::state::{Record, Shape};
+use crate::topology::{BackendTable, Name, Topology};
+
+/// The kind of its resources: the routes of one node.
+pub const KERNEL_ROUTE: &str = "kernel_route";
+
+/// The backend.
+#[derive(Clone, Copy, Debug)]
+pub struct SshStatic;
+
+impl Backend for SshStatic {
+    fn id(&self) -> &'static str {
+        BACKEND
+    }
+
+    fn kinds(&self) -> &'static [&'static str] {
+        &[KERNEL_ROUTE]
+    }
+
+    fn desire(&self, topology: &Topology, name: &Name, table: &BackendTable, desired: &mut Desired) {
+        desired::desire(topology, name, table, desired);
+    }
+
+    fn inquire(&self, wanted: Option<&Shape>, record: Option<&Record>, memo: &mut Memo) -> Vec<Work> {
+        inquiry::inquire(wanted, record, memo)
+    }
+
+    fn work(&self, table: &TablePlan, operations: &[Operation], token: Option<&Token>) -> Option<Work> {
+        work::work(table, operations, token)
+    }
+
+    fn settle(&self, operations: &[Operation], written: &Written) -> Settled {
+        work::settle(operations, written)
+    }
+}

@@ -1,0 +1,157 @@
+//! The settings of `[backends.ssh-static]`.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value as Json, json};
+
+use crate::network::MAIN_TABLE;
+use crate::topology::Diagnostic;
+use crate::topology::reader::{Located, TableReader};
+
+/// The name of this backend in a topology.
+pub const BACKEND: &str = "ssh-static";
+
+/// The route protocol number that is topo's mark unless the topology says otherwise.
+const DEFAULT_PROTOCOL: u8 = 201;
+/// The kernel's local table (`RT_TABLE_LOCAL`, linux/rtnetlink.h): addresses of the machine itself, kept by the kernel.
+const LOCAL_TABLE: u32 = 255;
+
+/// How the kernel routes are written.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Settings {
+    /// Number of the routing table.
+    pub table: u32,
+    /// Metric of the routes; none is the kernel's default.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub metric: Option<u32>,
+    /// Route protocol number: our mark.
+    pub protocol: u8,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { table: MAIN_TABLE, metric: None, protocol: DEFAULT_PROTOCOL }
+    }
+}
+
+impl Settings {
+    /// Reads the keys of its table; what is wrong is reported, and the default stands in for it.
+    pub fn read(reader: &mut TableReader<'_>) -> Self {
+        let table = reader.integer("table", 1..=i64::from(u32::MAX));
+        let metric = reader.integer("metric", 0..=i64::from(u32::MAX));
+        let protocol = reader.integer("protocol", 5..=254);
+        if let Some(Located { span, .. }) = table.filter(|table| table.value == LOCAL_TABLE) {
+            reader.report(
+                Diagnostic::error(span, "Table 255 is the kernel's own table of local addresses.")
+                    .label("the kernel's local table")
+                    .hint("The main table is 254; leave `table` out for it."),
+            );
+        }
+        if let Some(Located { value, span }) = protocol {
+            if let Some(owner) = protocol_owner(value) {
+                reader.report(
+                    Diagnostic::error(
+                        span,
+                        format!("Route protocol {value} belongs to {owner}, so it cannot mark the routes of topo."),
+                    )
+                    .label(format!("taken by {owner}"))
+                    .hint("The numbers 199 to 254 are free; leave `protocol` out for 201."),
+                );
+            }
+        }
+        Self {
+            table: table.map_or(MAIN_TABLE, |table| table.value),
+            metric: metric.map(|metric| metric.value),
+            protocol: protocol.map_or(DEFAULT_PROTOCOL, |protocol| protocol.value),
+        }
+    }
+
+    /// The settings as they are kept in the topology and in the state.
+    pub fn to_json(&self) -> Json {
+        let mut json = json!({ "table": self.table, "protocol": self.protocol });
+        if let Some(metric) = self.metric {
+            json["metric"] = metric.into();
+        }
+        json
+    }
+
+    /// The settings from what [`Settings::to_json`] gave.
+    pub fn from_json(json: &Json) -> Result<Self, serde_json::Error> {
+        Self::deserialize(json)
+    }
+
+    /// Whether routes of both have the same kernel key for the same destination on the same node, so that one backend
+    /// would overwrite the other.
+    pub fn same_key(&self, other: &Self) -> bool {
+        // What the kernel makes of no metric, or of 0: `IP6_RT_PRIO_USER` for IPv6.
+        let as_v4 = |settings: &Self| settings.metric.unwrap_or(0);
+        let as_v6 = |settings: &Self| settings.metric.filter(|metric| *metric != 0).unwrap_or(1024);
+        self.table == other.table && (as_v4(self) == as_v4(other) || as_v6(self) == as_v6(other))
+    }
+
+    /// The JSON schema of its keys: the properties of its table.
+    pub fn schema_properties() -> Json {
+        let taken: Vec<Json> =
+            TAKEN.iter().map(|(first, last, _)| json!({ "minimum": first, "maximum": last })).collect();
+        json!({
+            "table": {
+                "title": "Routing table",
+                "description": "Number of the kernel's routing table; 254 is the main one.",
+                "type": "integer", "minimum": 1, "maximum": u32::MAX, "not": { "const": LOCAL_TABLE }, "default": MAIN_TABLE
+            },
+            "metric": {
+                "title": "Metric",
+                "description": "Metric of the routes. Left out, the kernel chooses: 0 for IPv4, 1024 for IPv6.",
+                "type": "integer", "minimum": 0, "maximum": u32::MAX
+            },
+            "protocol": {
+                "title": "Route protocol number",
+                "description": "The mark that topo's routes carry in the kernel. 199 to 254 are free.",
+                "type": "integer", "minimum": 5, "maximum": 254, "not": { "anyOf": taken }, "default": DEFAULT_PROTOCOL
+            }
+        })
+    }
+}
+
+/// Route protocol numbers that are taken, as first and last of a range and by whom (linux/rtnetlink.h,
+/// /etc/iproute2/rt_protos, and the sources of the programs named).
+const TAKEN: &[(u8, u8, &str)] = &[
+    (0, 4, "the kernel and the boot scripts"),
+    (8, 8, "GateD"),
+    (9, 9, "router advertisements"),
+    (10, 10, "MRT"),
+    (11, 11, "Zebra"),
+    (12, 12, "BIRD"),
+    (13, 13, "DECnet"),
+    (14, 14, "XORP"),
+    (15, 15, "netsukuku"),
+    (16, 16, "DHCP clients"),
+    (17, 17, "mrouted"),
+    (18, 18, "keepalived"),
+    (42, 42, "babeld"),
+    (66, 66, "the guest agent of Google Compute Engine"),
+    (80, 80, "Calico"),
+    (84, 84, "OVN"),
+    (99, 99, "Open/R"),
+    (186, 198, "FRR"),
+    (255, 255, "the kernel"),
+];
+
+fn protocol_owner(protocol: u8) -> Option<&'static str> {
+    TAKEN.iter().find(|(first, last, _)| (*first..=*last).contains(&protocol)).map(|(_, _, owner)| *owner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn settings_survive_json_and_leave_out_what_is_not_given() {
+        let settings = Settings::default();
+        assert_eq!(settings.to_json(), json!({ "table": 254, "protocol": 201 }));
+        for settings in [settings, Settings { table: 100, metric: Some(0), protocol: 202 }] {
+            assert_eq!(Settings::from_json(&settings.to_json()).expect("settings"), settings);
+        }
+        assert!(Settings::from_json(&json!({ "table": 254, "protocol": 201, "colour": 1 })).is_err());
+    }
+}

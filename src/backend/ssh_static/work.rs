@@ -1,0 +1,101 @@
+//! Operations to commands, and replies to outcomes.
+
+use std::collections::BTreeSet;
+
+use crate::backend::Settled;
+use crate::backend::exchange::{Listing, LiveRoute, RouteCommand, RouteVerb, RouteWrite, Work, Written};
+use crate::network::{Prefix, Route};
+use crate::plan::{Action, Live, Operation, TablePlan, Token};
+
+/// One batch for the operations of a step: adds, then changes, then removals. None where no row needs to be touched.
+pub(super) fn work(table: &TablePlan, operations: &[Operation], token: Option<&Token>) -> Option<Work> {
+    let mut commands: Vec<(u8, RouteCommand)> =
+        operations.iter().filter_map(|operation| command(table, operation)).collect();
+    commands.sort_by_key(|(order, _)| *order);
+    if commands.is_empty() {
+        return None;
+    }
+    let view = &table.view;
+    let listing = Listing { table: view.table, protocols: table.marks.clone(), known: token.cloned() };
+    let guard_foreign = table.guard_foreign;
+    Some(Work::Write(RouteWrite {
+        listing,
+        guard_foreign,
+        commands: commands.into_iter().map(|(_, command)| command).collect(),
+    }))
+}
+
+fn command(table: &TablePlan, operation: &Operation) -> Option<(u8, RouteCommand)> {
+    let view = &table.view;
+    let write = |verb, protocol| RouteCommand { verb, route: operation.route, protocol, metric: view.metric };
+    match (operation.action, operation.before) {
+        (Action::Add, _) => Some((0, write(RouteVerb::Add, view.protocol))),
+        (Action::Import, Some(before)) if before.protocol == view.protocol => None,
+        (Action::Import | Action::Change, Some(Live { next_hop, protocol })) => {
+            Some((1, write(RouteVerb::Change { from: next_hop, protocol }, view.protocol)))
+        }
+        (Action::Remove, Some(before)) => Some((2, write(RouteVerb::Delete, before.protocol))),
+        _ => None,
+    }
+}
+
+/// Compares what the table shows after the step with what was meant. A row that is not there counts as failed, whatever
+/// `ip` said; one that is there counts as done.
+pub(super) fn settle(operations: &[Operation], written: &Written) -> Settled {
+    let (token, appeared, vanished, refused, loses) = match written {
+        Written::Moved => {
+            return all_failed(
+                operations,
+                "the routes there have changed since the plan looked; nothing was written",
+                false,
+            );
+        }
+        Written::PutBack { before, after } => {
+            let said = format!(
+                "the way back to you would have changed from `{before}` to `{after}`; the rows were put back at once"
+            );
+            return all_failed(operations, &said, true);
+        }
+        Written::Done { token, appeared, vanished, refused, loses } => (token, appeared, vanished, refused, loses),
+    };
+    let has = |rows: &[LiveRoute], route: &Route| {
+        rows.iter().any(|row| row.destination == route.destination && row.next_hop == Some(route.next_hop))
+    };
+    // A row that shows another next hop, with the same destination, took the place of the one that was meant.
+    let gone: BTreeSet<Prefix> = vanished.iter().map(|row| row.destination).collect();
+    let mut settled = Settled { touched: true, token: Some(token.clone()), ..Settled::default() };
+    for (index, operation) in operations.iter().enumerate() {
+        let needless = operation.action == Action::Import
+            && operation.before.is_some_and(|before| before.next_hop == operation.route.next_hop)
+            && !has(appeared, &operation.route)
+            && !gone.contains(&operation.route.destination)
+            && refused.is_empty();
+        let in_force = match operation.action {
+            Action::Add | Action::Change | Action::Import => has(appeared, &operation.route) || needless,
+            Action::Remove => has(vanished, &operation.route),
+            Action::Forget => true,
+        };
+        if in_force {
+            settled.done += 1;
+        } else {
+            settled.failed.push((index, "it is not as it should be afterwards".to_owned()));
+        }
+    }
+    if !settled.failed.is_empty() && !refused.is_empty() {
+        let words: BTreeSet<&str> = refused.iter().map(|(_, said)| said.as_str()).collect();
+        let words = words.into_iter().collect::<Vec<_>>().join("; ");
+        settled.failed.iter_mut().for_each(|(_, said)| *said = format!("the kernel says: {words}"));
+    }
+    let lost =
+        loses.iter().map(|line| format!("another route wins over `{line}` there; look at `ip route` and `ip rule`"));
+    settled.warnings.extend(lost);
+    settled
+}
+
+fn all_failed(operations: &[Operation], said: &str, touched: bool) -> Settled {
+    Settled {
+        failed: (0..operations.len()).map(|index| (index, said.to_owned())).collect(),
+        touched,
+        ..Settled::default()
+    }
+}

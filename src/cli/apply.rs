@@ -1,0 +1,171 @@
+//! `topo apply`.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use tokio::sync::{mpsc, watch};
+
+use super::session::{self, Inputs, Recorded, Selection};
+use super::{CommandError, Exit, GlobalArguments};
+use crate::backend;
+use crate::drive::{Event, Run, RunOutcome};
+use crate::plan::{Desired, Options};
+use crate::state::{LockRequest, Store};
+use crate::topology::Name;
+use crate::transport::Transport;
+use crate::ui::{Printer, review};
+
+/// Plan, ask, and carry it out.
+///
+/// Exit code 0 when all is done; 1 when nothing was changed; 3 when something was changed and not all is done, then running it again
+/// goes on from there; 4 when another run has locked the state.
+#[derive(Debug, clap::Args)]
+pub(super) struct Arguments {
+    /// The topology: a .toml file, a directory (all its .toml files are one document), or - for standard input.
+    #[arg(value_name = "FILE", default_value = "topo.toml")]
+    file: PathBuf,
+    /// Do not ask.
+    #[arg(short = 'y', long = "yes")]
+    yes: bool,
+    #[command(flatten)]
+    selection: Selection,
+}
+
+/// Runs the command.
+pub(super) fn run(arguments: &Arguments, global: &GlobalArguments, printer: Printer) -> Result<Exit, CommandError> {
+    let topology = session::load_topology(&arguments.file, printer)?;
+    let path = session::state_path(global, &arguments.file, &topology.name)?;
+    let desired = backend::desire(&topology);
+    let options = arguments.selection.options(Some(&topology), false);
+    let job = Job { what: "apply", name: &topology.name, desired, options, yes: arguments.yes };
+    job.run(session::store_at(&path), global, printer)
+}
+
+/// A run that plans, asks and carries out: apply and destroy alike.
+pub(super) struct Job<'a> {
+    /// The command's name.
+    pub(super) what: &'static str,
+    /// The topology's name.
+    pub(super) name: &'a Name,
+    /// What is desired.
+    pub(super) desired: Desired,
+    /// What the user chose.
+    pub(super) options: Options,
+    /// Whether to go on without asking.
+    pub(super) yes: bool,
+}
+
+impl Job<'_> {
+    /// Locks the state, plans, asks, carries out, and tells what was done.
+    pub(super) fn run(
+        self,
+        store: Arc<dyn Store>,
+        global: &GlobalArguments,
+        printer: Printer,
+    ) -> Result<Exit, CommandError> {
+        if !self.yes && !review::can_ask() {
+            return Err(CommandError::new(format!(
+                "topo {} asks before it changes anything, and there is no terminal.",
+                self.what
+            ))
+            .hint("Add -y to go on without a question."));
+        }
+        session::block_on(async {
+            let request = LockRequest { what: self.what.to_owned() };
+            let locked = store.lock(&request, global.lock_timeout).await?;
+            if let Some(note) = locked.note {
+                printer.note(&note);
+            }
+            let result = self.locked(&store, global, printer).await;
+            let released = store.release().await;
+            let exit = result?;
+            released?;
+            Ok(exit)
+        })
+    }
+
+    async fn locked(
+        self,
+        store: &Arc<dyn Store>,
+        global: &GlobalArguments,
+        printer: Printer,
+    ) -> Result<Exit, CommandError> {
+        let recorded = session::read_state(Arc::clone(store), self.name).await?;
+        let transport = session::transport(global)?;
+        let stop = review::stop_on_interrupt(printer);
+        let result = self.carry_out(recorded, &transport, global, stop, printer).await;
+        transport.close().await;
+        result
+    }
+
+    async fn carry_out(
+        self,
+        recorded: Recorded,
+        transport: &Arc<dyn Transport>,
+        global: &GlobalArguments,
+        stop: watch::Receiver<bool>,
+        printer: Printer,
+    ) -> Result<Exit, CommandError> {
+        let parallelism = usize::from(global.parallelism);
+        let (events, listener) = session::events();
+        let progress = review::listen(listener, printer);
+        let inputs = Inputs { name: self.name, desired: self.desired, options: self.options, state: &recorded.state };
+        let mut interrupted = stop.clone();
+        let planned = tokio::select! {
+            planned = session::make_plan(inputs, Some(transport), parallelism, &events) => Some(planned),
+            _ = interrupted.changed() => None,
+        };
+        drop(events);
+        progress.finish().await;
+        let Some(planned) = planned else {
+            return Err(CommandError::new(format!("topo {} was interrupted before anything was changed.", self.what)));
+        };
+        let session::Planned { plan, desired, options, mut memo } = planned;
+        review::show(&plan, &mut memo, !options.destroy, printer);
+        if !plan.refusals.is_empty() || !plan.conflicts.is_empty() {
+            return Err(CommandError::new("Nothing was changed: the plan cannot be carried out as it stands."));
+        }
+        let only_record = plan.places.is_empty() && plan.forgotten.is_empty();
+        if only_record {
+            return Ok(if plan.reached_nothing() { Exit::NothingChanged } else { Exit::Done });
+        }
+        if plan.has_changes() && !self.yes && !review::confirm(self.what, stop.clone(), printer).await {
+            return Err(CommandError::new(format!("topo {} was declined; nothing was changed.", self.what)));
+        }
+        let incomplete = options.skip_conflicts && plan.notes.iter().any(review::is_left_out);
+        let (events, listener): (mpsc::Sender<Event>, _) = session::events();
+        let progress = review::listen(listener, printer);
+        let run = Run {
+            plan,
+            desired: &desired,
+            state: recorded.state,
+            revision: recorded.revision,
+            store: recorded.store,
+            transport: Arc::clone(transport),
+            parallelism,
+            topology: self.name.clone(),
+            options: &options,
+            events,
+            stop,
+        };
+        let outcome = run.carry_out(memo).await;
+        progress.finish().await;
+        let outcome = outcome.map_err(|error| {
+            CommandError::from(error)
+                .exit(Exit::Partial)
+                .hint("What was done is in the journal, or is found by the next run.")
+        })?;
+        review::outcome(options.destroy, &outcome, printer);
+        Ok(exit_of(&outcome, incomplete))
+    }
+}
+
+fn exit_of(outcome: &RunOutcome, incomplete: bool) -> Exit {
+    if outcome.is_complete() && !incomplete {
+        Exit::Done
+    } else if outcome.touched || outcome.is_complete() {
+        Exit::Partial
+    } else {
+        Exit::NothingChanged
+    }
+}

@@ -1,0 +1,63 @@
+//! `topo destroy`.
+
+use std::path::{Path, PathBuf};
+
+use super::apply::Job;
+use super::session::{self, Selection};
+use super::{CommandError, Exit, GlobalArguments};
+use crate::backend;
+use crate::plan::Desired;
+use crate::ui::Printer;
+
+/// Remove all that topo owns, and nothing else.
+///
+/// The state knows how to reach every node, so with --state it works without the topology, too.
+#[derive(Debug, clap::Args)]
+pub(super) struct Arguments {
+    /// The topology: a .toml file, a directory (all its .toml files are one document), or - for standard input.
+    #[arg(value_name = "FILE", default_value = "topo.toml")]
+    file: PathBuf,
+    /// Do not ask.
+    #[arg(short = 'y', long = "yes")]
+    yes: bool,
+    #[command(flatten)]
+    selection: Selection,
+}
+
+/// Runs the command.
+pub(super) fn run(arguments: &Arguments, global: &GlobalArguments, printer: Printer) -> Result<Exit, CommandError> {
+    let without_topology = global.state.is_some() && arguments.file != Path::new("-") && !arguments.file.exists();
+    if without_topology {
+        return without(arguments, global, printer);
+    }
+    let topology = session::load_topology(&arguments.file, printer)?;
+    let path = session::state_path(global, &arguments.file, &topology.name)?;
+    let mut desired = backend::desire(&topology);
+    for place in desired.places.values_mut() {
+        place.resources.clear();
+    }
+    let options = arguments.selection.options(Some(&topology), true);
+    Job { what: "destroy", name: &topology.name, desired, options, yes: arguments.yes }.run(
+        session::store_at(&path),
+        global,
+        printer,
+    )
+}
+
+/// The topology is gone; the state says all that is needed.
+fn without(arguments: &Arguments, global: &GlobalArguments, printer: Printer) -> Result<Exit, CommandError> {
+    let path = global.state.as_deref().unwrap_or(Path::new(""));
+    let store = session::store_at(path);
+    let snapshot = session::block_on(async { Ok(store.read().await?) })?;
+    let Some(state) = snapshot.state else {
+        return Err(CommandError::new(format!(
+            "There is no topology {} and no state {}.",
+            arguments.file.display(),
+            path.display()
+        ))
+        .hint("Name the topology's file, or the state with --state."));
+    };
+    let options = arguments.selection.options(None, true);
+    Job { what: "destroy", name: &state.topology, desired: Desired::default(), options, yes: arguments.yes }
+        .run(store, global, printer)
+}

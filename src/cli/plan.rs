@@ -1,0 +1,54 @@
+//! `topo plan`.
+
+use std::path::PathBuf;
+
+use super::session::{self, Inputs, Selection};
+use super::{CommandError, Exit, GlobalArguments};
+use crate::backend;
+use crate::ui::{Printer, review};
+
+/// Show what apply would change. Nothing is written, on no node and not in the state.
+///
+/// Exit code 0, or 1 where the topology is wrong or a conflict stands in the way. With --detailed-exitcode also 2 for changes, and 5
+/// where some node could not be looked at and nothing else was found.
+#[derive(Debug, clap::Args)]
+pub(super) struct Arguments {
+    /// The topology: a .toml file, a directory (all its .toml files are one document), or - for standard input.
+    #[arg(value_name = "FILE", default_value = "topo.toml")]
+    file: PathBuf,
+    /// Compare with the record alone, without a look at the nodes. Such a plan is for reading.
+    #[arg(long)]
+    no_refresh: bool,
+    /// Exit with 2 where there are changes, with 5 where not every node could be looked at.
+    #[arg(long)]
+    detailed_exitcode: bool,
+    #[command(flatten)]
+    selection: Selection,
+}
+
+/// Runs the command.
+pub(super) fn run(arguments: &Arguments, global: &GlobalArguments, printer: Printer) -> Result<Exit, CommandError> {
+    let topology = session::load_topology(&arguments.file, printer)?;
+    let path = session::state_path(global, &arguments.file, &topology.name)?;
+    session::block_on(async {
+        let recorded = session::read_state(session::store_at(&path), &topology.name).await?;
+        let transport = if arguments.no_refresh { None } else { Some(session::transport(global)?) };
+        let (events, listener) = session::events();
+        let progress = review::listen(listener, printer);
+        let inputs = Inputs {
+            name: &topology.name,
+            desired: backend::desire(&topology),
+            options: arguments.selection.options(Some(&topology), false),
+            state: &recorded.state,
+        };
+        let mut planned =
+            session::make_plan(inputs, transport.as_ref(), usize::from(global.parallelism), &events).await;
+        drop(events);
+        progress.finish().await;
+        if let Some(transport) = &transport {
+            transport.close().await;
+        }
+        let has_changes = review::show(&planned.plan, &mut planned.memo, true, printer);
+        Ok(session::exit_of(&planned.plan, has_changes, arguments.detailed_exitcode))
+    })
+}

@@ -1,0 +1,18 @@
+//! `topo schema`.
+
+use crate::topology::schema;
+use crate::ui::Printer;
+
+use super::{CommandError, Exit};
+
+/// Print the JSON schema of the topology, for editors.
+///
+/// An editor with taplo or Even Better TOML completes and checks a topology whose first line is `#:schema FILE`.
+#[derive(Debug, clap::Args)]
+pub(super) struct Arguments {}
+
+/// Runs the command.
+pub(super) fn run(_arguments: &Arguments, printer: Printer) -> Result<Exit, CommandError> {
+    printer.document(&schema::text());
+    Ok(Exit::Done)
+}

@@ -1,0 +1,215 @@
+//! What plan, apply and destroy share: topology, state, the way to the nodes, and the plan itself.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use clap::Args;
+use tokio::sync::mpsc;
+
+use super::{CommandError, Exit, GlobalArguments, validate};
+use crate::drive::{Event, observe};
+use crate::network::Memo;
+use crate::plan::{AddressPattern, Desired, Options, Plan};
+use crate::state::{KNOWN_KINDS, LocalStore, Record, Revision, State, Store};
+use crate::topology::{self, Name, Topology};
+use crate::transport::ssh::{Ssh, SshOptions};
+use crate::transport::{ShellTransport, Transport};
+use crate::ui::Printer;
+
+/// Events that wait for the terminal at most; more are dropped.
+const EVENTS: usize = 4096;
+/// The largest reply of a node that is read, in bytes: a table of some hundred thousand routes.
+const REPLY_LIMIT: usize = 64 << 20;
+
+/// What a plan leaves out, takes over or forgets.
+#[derive(Clone, Debug, Default, Args)]
+pub(super) struct Selection {
+    /// Only these addresses, such as 'kernel_route.node-0["10.200.1.0/24"]', kernel_route.node-0 or node-0; * and ? are
+    /// wildcards. May be given several times.
+    #[arg(long, value_name = "GLOB")]
+    pub(super) target: Vec<AddressPattern>,
+    /// Not these addresses.
+    #[arg(long, value_name = "GLOB")]
+    pub(super) exclude: Vec<AddressPattern>,
+    /// Drop the record of a node that is gone for good, without a login.
+    #[arg(long, value_name = "NODE")]
+    pub(super) forget: Vec<Name>,
+    /// Take these addresses over from whoever has them.
+    #[arg(long, value_name = "GLOB")]
+    pub(super) take_over: Vec<AddressPattern>,
+    /// Leave out what conflicts with others, and go on with the rest (exit code 3).
+    #[arg(long)]
+    pub(super) skip_conflicts: bool,
+    /// Make a state that was lost anew: adopt what is wanted and live, under a new lineage.
+    #[arg(long)]
+    pub(super) new_lineage: bool,
+}
+
+impl Selection {
+    /// As the planner takes it.
+    pub(super) fn options(&self, topology: Option<&Topology>, destroy: bool) -> Options {
+        let mut forget: BTreeSet<Name> = self.forget.iter().cloned().collect();
+        forget.extend(topology.iter().flat_map(|topology| topology.decommissioned.iter().cloned()));
+        Options {
+            targets: self.target.clone(),
+            excludes: self.exclude.clone(),
+            forget,
+            take_over: self.take_over.clone(),
+            skip_conflicts: self.skip_conflicts,
+            new_lineage: self.new_lineage,
+            destroy,
+        }
+    }
+}
+
+/// Reads and checks a topology; findings are written, and an error ends the command.
+pub(super) fn load_topology(file: &Path, printer: Printer) -> Result<Topology, CommandError> {
+    let sources = validate::load_sources(file)?;
+    let (topology, diagnostics) = topology::parse(&sources);
+    validate::report(&diagnostics, &sources, printer);
+    let (errors, _) = diagnostics.counts();
+    topology.ok_or_else(|| validate::invalid(file, errors))
+}
+
+/// Where the state of a topology is.
+pub(super) fn state_path(global: &GlobalArguments, file: &Path, name: &Name) -> Result<PathBuf, CommandError> {
+    if let Some(path) = &global.state {
+        if path.to_str().is_some_and(|text| text.contains("://")) {
+            return Err(CommandError::new(format!("A state at {} is not supported yet.", path.display()))
+                .hint("Give --state a path on this machine."));
+        }
+        return Ok(path.clone());
+    }
+    let beside = if file == Path::new("-") {
+        Path::new("")
+    } else if file.is_dir() {
+        file
+    } else {
+        file.parent().unwrap_or(Path::new(""))
+    };
+    Ok(beside.join("state").join(format!("{name}.json")))
+}
+
+/// A state as it was read, and where it is kept.
+pub(super) struct Recorded {
+    /// The state, with the journal of an unfinished run folded in; a new one where none was written yet.
+    pub(super) state: State,
+    /// Which write it is of.
+    pub(super) revision: Revision,
+    /// Where it is kept.
+    pub(super) store: Arc<dyn Store>,
+}
+
+/// The store at a path.
+pub(super) fn store_at(path: &Path) -> Arc<dyn Store> {
+    Arc::new(LocalStore::with_kinds(path, KNOWN_KINDS))
+}
+
+/// Reads the state.
+pub(super) async fn read_state(store: Arc<dyn Store>, name: &Name) -> Result<Recorded, CommandError> {
+    let snapshot = store.read().await?.expect_topology(name, &store.location())?;
+    let revision = snapshot.revision();
+    let state = match snapshot.folded() {
+        Some(state) => state,
+        None => State::new(name.clone())
+            .map_err(|error| CommandError::new(format!("There are no random numbers for a new state: {error}.")))?,
+    };
+    if let Some((place, id, _)) = state.records().find(|(.., record)| matches!(record, Record::Opaque(_))) {
+        return Err(CommandError::new(format!(
+            "The state {} has records of the backend `{}` ({} in {place}), which this topo does not have.",
+            store.location(),
+            id.backend,
+            id.kind
+        ))
+        .hint("Use a topo that has this backend; nothing was changed."));
+    }
+    Ok(Recorded { state, revision, store })
+}
+
+/// The way to the nodes.
+pub(super) fn transport(global: &GlobalArguments) -> Result<Arc<dyn Transport>, CommandError> {
+    let options = SshOptions {
+        parallelism: usize::from(global.parallelism),
+        connect_timeout: global.connect_timeout,
+        node_timeout: global.node_timeout,
+        ssh_config: global.ssh_config.clone(),
+        known_hosts: global.known_hosts.clone(),
+        reply_limit: REPLY_LIMIT,
+    };
+    let ssh = Ssh::new(options).map_err(|error| CommandError::new(error.to_string()))?;
+    Ok(Arc::new(ShellTransport(ssh)))
+}
+
+/// Runs a command's async part. One thread is enough: the work is done by ssh and the kernel.
+pub(super) fn block_on<T>(future: impl Future<Output = Result<T, CommandError>>) -> Result<T, CommandError> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| CommandError::new(format!("The async runtime could not be started: {error}.")))?;
+    let result = runtime.block_on(future);
+    // A question on the terminal that was interrupted still waits for its answer in a thread.
+    runtime.shutdown_background();
+    result
+}
+
+/// A channel for events.
+pub(super) fn events() -> (mpsc::Sender<Event>, mpsc::Receiver<Event>) {
+    mpsc::channel(EVENTS)
+}
+
+/// A plan, and what it was made with.
+pub(super) struct Planned {
+    /// The plan.
+    pub(super) plan: Plan,
+    /// What is desired.
+    pub(super) desired: Desired,
+    /// What the user chose.
+    pub(super) options: Options,
+    /// Comparisons made so far.
+    pub(super) memo: Memo,
+}
+
+/// What a plan is made from.
+pub(super) struct Inputs<'a> {
+    /// The topology's name.
+    pub(super) name: &'a Name,
+    /// What is desired.
+    pub(super) desired: Desired,
+    /// What the user chose.
+    pub(super) options: Options,
+    /// The state.
+    pub(super) state: &'a State,
+}
+
+/// Looks, where there is a way to the nodes, and plans.
+pub(super) async fn make_plan(
+    inputs: Inputs<'_>,
+    transport: Option<&Arc<dyn Transport>>,
+    parallelism: usize,
+    events: &mpsc::Sender<Event>,
+) -> Planned {
+    let Inputs { name, desired, options, state } = inputs;
+    let mut memo = Memo::default();
+    let observed = match transport {
+        Some(transport) => observe(&desired, state, &options.forget, transport, parallelism, events, &mut memo).await,
+        None => std::collections::BTreeMap::new(),
+    };
+    let plan = Plan::new(name, &desired, state, &observed, &options, &mut memo);
+    Planned { plan, desired, options, memo }
+}
+
+/// The exit code of a plan that was only looked at.
+pub(super) fn exit_of(plan: &Plan, has_changes: bool, detailed: bool) -> Exit {
+    if !plan.refusals.is_empty() || !plan.conflicts.is_empty() {
+        Exit::NothingChanged
+    } else if !detailed {
+        Exit::Done
+    } else if has_changes {
+        Exit::Changes
+    } else if plan.has_unseen() {
+        Exit::NotEverywhere
+    } else {
+        Exit::Done
+    }
+}

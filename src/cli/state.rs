@@ -1,0 +1,432 @@
+//! `topo state`: the recorded state.
+
+mod describe;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use clap::{Args, Subcommand};
+use serde_json::{Map, Value, json};
+
+use self::describe::{describe, describe_row};
+use super::{CommandError, Exit, GlobalArguments};
+use crate::network::{Prefix, Route, RouteSet};
+use crate::plan::{AddressPattern, Place, ResourceId};
+use crate::state::{
+    DocumentError, KNOWN_KINDS, LocalStore, LockError, LockRequest, Record, Revision, State, Store, StoreError,
+};
+use crate::ui::Printer;
+
+/// Shows or mends what is recorded.
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    /// Lists the addresses of what is recorded.
+    List {
+        /// Only these: an address with or without a row, or a name of a place; * and ? are wildcards.
+        #[arg(value_name = "ADDRESS")]
+        patterns: Vec<AddressPattern>,
+    },
+    /// Shows what is recorded of an address.
+    Show {
+        /// An address with or without a row, or a name of a place; * and ? are wildcards.
+        #[arg(value_name = "ADDRESS", required = true)]
+        patterns: Vec<AddressPattern>,
+    },
+    /// Drops records, without touching the nodes: what they stood for stays there and is nobody's.
+    Rm {
+        /// An address with or without a row, or a name of a place; * and ? are wildcards.
+        #[arg(value_name = "ADDRESS", required = true)]
+        patterns: Vec<AddressPattern>,
+    },
+    /// Writes the state to standard output.
+    Pull,
+    /// Replaces the state.
+    Push {
+        /// A state as `topo state pull` writes it; - for standard input.
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+    },
+    /// Locks the state until `topo state unlock`.
+    Lock,
+    /// Removes a lock that no running process holds.
+    Unlock {
+        /// The lock's id, as the message about the lock names it.
+        #[arg(value_name = "ID")]
+        id: String,
+    },
+}
+
+impl From<StoreError> for CommandError {
+    fn from(error: StoreError) -> Self {
+        Self::new(error.message).hint(error.hint)
+    }
+}
+
+impl From<LockError> for CommandError {
+    fn from(error: LockError) -> Self {
+        let exit = match error {
+            LockError::Held(_) | LockError::Running(_) => Exit::Locked,
+            LockError::OtherId { .. } | LockError::Unavailable(_) => Exit::NothingChanged,
+        };
+        Self::new(error.to_string()).hint(error.hint()).exit(exit)
+    }
+}
+
+/// The state's path: the one that was given, else the only state/*.json under the current directory.
+pub(super) fn find(given: Option<&Path>) -> Result<PathBuf, CommandError> {
+    if let Some(path) = given {
+        return Ok(path.to_owned());
+    }
+    let found: BTreeSet<PathBuf> = std::fs::read_dir("state")
+        .into_iter()
+        .flatten()
+        .flatten()
+        .map(|entry| entry.path())
+        .filter(|path| path.extension().is_some_and(|extension| extension == "json"))
+        .collect();
+    let mut paths = found.iter();
+    match (paths.next(), paths.next()) {
+        (Some(only), None) => Ok(only.clone()),
+        (None, _) => Err(CommandError::new("There is no state here: no state/*.json under the current directory.")
+            .hint("Go to the folder of the topology, or give the state with --state.")),
+        (Some(_), Some(_)) => {
+            let names: Vec<String> = found.iter().map(|path| path.display().to_string()).collect();
+            Err(CommandError::new(format!("There are several states here: {}.", names.join(", ")))
+                .hint("Say which one with --state."))
+        }
+    }
+}
+
+/// Runs the command on a local state.
+pub(super) fn run(
+    arguments: Arguments,
+    global: &GlobalArguments,
+    path: &Path,
+    printer: Printer,
+) -> Result<Exit, CommandError> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| CommandError::new(format!("No runtime could be started: {error}.")))?;
+    let store = LocalStore::new(path);
+    let session = Session { store: &store, global, printer };
+    runtime.block_on(session.run(arguments.action))
+}
+
+struct Session<'a> {
+    store: &'a dyn Store,
+    global: &'a GlobalArguments,
+    printer: Printer,
+}
+
+impl Session<'_> {
+    async fn run(&self, action: Action) -> Result<Exit, CommandError> {
+        match action {
+            Action::List { patterns } => self.list(&patterns).await,
+            Action::Show { patterns } => self.show(&patterns).await,
+            Action::Rm { patterns } => self.locked("state rm", async || self.forget(&patterns).await).await,
+            Action::Pull => {
+                self.printer.document(&String::from_utf8_lossy(&self.recorded().await?.1.to_json()));
+                Ok(Exit::Done)
+            }
+            Action::Push { file } => {
+                let pushed = read_document(&file)?;
+                self.locked("state push", async || self.push(pushed).await).await
+            }
+            Action::Lock => self.lock().await,
+            Action::Unlock { id } => self.unlock(&id).await,
+        }
+    }
+
+    /// The state, with the outcomes of an unfinished run.
+    async fn recorded(&self) -> Result<(Revision, State), CommandError> {
+        let snapshot = self.store.read().await?;
+        let revision = snapshot.revision();
+        let state = snapshot.folded().ok_or_else(|| {
+            CommandError::new(format!("There is no state {}.", self.store.location()))
+                .hint("The first apply makes it; if it is somewhere else, give its path with --state.")
+        })?;
+        Ok((revision, state))
+    }
+
+    async fn locked(
+        &self,
+        what: &str,
+        work: impl AsyncFnOnce() -> Result<Exit, CommandError>,
+    ) -> Result<Exit, CommandError> {
+        let request = LockRequest { what: what.to_owned() };
+        if let Some(note) = self.store.lock(&request, self.global.lock_timeout).await?.note {
+            self.printer.note(&format!("Note: {note}"));
+        }
+        let outcome = work().await;
+        self.store.release().await?;
+        outcome
+    }
+
+    async fn list(&self, patterns: &[AddressPattern]) -> Result<Exit, CommandError> {
+        let (_, state) = self.recorded().await?;
+        let mut lines = String::new();
+        for (place, resource, record) in state.records() {
+            let mut line = |row: Option<&str>| {
+                let address = address(&resource.kind, place, row);
+                self.printer.event(&json!({ "type": "address", "address": address, "in_doubt": record.is_in_doubt() }));
+                lines.push_str(&address);
+                lines.push('\n');
+                if lines.len() > 1 << 16 {
+                    self.printer.result(&lines);
+                    lines.clear();
+                }
+            };
+            let whole = patterns.is_empty() || selects_whole(patterns, place, resource);
+            if has_rows(resource, record) {
+                selected_rows(patterns, whole, place, resource, record, |route| {
+                    line(Some(&route.destination.to_string()));
+                });
+            } else if whole {
+                line(own_row(resource));
+            }
+        }
+        self.printer.result(&lines);
+        Ok(Exit::Done)
+    }
+
+    async fn show(&self, patterns: &[AddressPattern]) -> Result<Exit, CommandError> {
+        let (_, state) = self.recorded().await?;
+        let mut count = 0;
+        for (place, recorded) in &state.places {
+            for (resource, record) in &recorded.resources {
+                if selects_whole(patterns, place, resource) {
+                    count += 1;
+                    let row = own_row(resource);
+                    self.block(
+                        count,
+                        &address(&resource.kind, place, row),
+                        &describe(place, recorded, resource, record),
+                    );
+                    continue;
+                }
+                let mut rows = Vec::new();
+                selected_rows(patterns, false, place, resource, record, |route| rows.push(route.destination));
+                for row in rows {
+                    count += 1;
+                    let address = address(&resource.kind, place, Some(&row.to_string()));
+                    self.block(count, &address, &describe_row(place, recorded, resource, record, &row));
+                }
+            }
+        }
+        if count == 0 { Err(nothing_matches(patterns)) } else { Ok(Exit::Done) }
+    }
+
+    fn block(&self, number: usize, address: &str, fields: &[(&'static str, String)]) {
+        let mut event = Map::from_iter([("type".to_owned(), json!("record")), ("address".to_owned(), json!(address))]);
+        event.extend(fields.iter().map(|(name, value)| (name.replace(' ', "_"), Value::from(value.as_str()))));
+        self.printer.event(&event);
+        let mut text = format!("{}# {address}\n", if number > 1 { "\n" } else { "" });
+        for (name, value) in fields {
+            let _ = writeln!(text, "{name:<10}  {value}");
+        }
+        self.printer.result(&text);
+    }
+
+    async fn forget(&self, patterns: &[AddressPattern]) -> Result<Exit, CommandError> {
+        let (revision, mut state) = self.recorded().await?;
+        let mut forgotten: Vec<(String, usize)> = Vec::new();
+        for (place, recorded) in &mut state.places {
+            recorded.resources.retain(|resource, record| {
+                let mut rows = BTreeSet::new();
+                let whole = selects_whole(patterns, place, resource);
+                selected_rows(patterns, whole, place, resource, record, |route| {
+                    rows.insert(route.destination);
+                });
+                if whole || (!rows.is_empty() && rows.len() == destinations(record).len()) {
+                    let row = own_row(resource);
+                    // The routes in a file are not counted beside the same routes in the kernel.
+                    forgotten.push((address(&resource.kind, place, row), if row.is_some() { 0 } else { rows.len() }));
+                    return false;
+                }
+                forgotten.extend(rows.iter().map(|row| (address(&resource.kind, place, Some(&row.to_string())), 1)));
+                leave_out(record, &rows);
+                true
+            });
+        }
+        if forgotten.is_empty() {
+            return Err(nothing_matches(patterns));
+        }
+        state.places.retain(|_, recorded| !recorded.resources.is_empty());
+        self.write(revision, state).await?;
+        for (address, routes) in &forgotten {
+            self.printer.event(&json!({ "type": "forgotten", "address": address, "routes": routes }));
+            self.printer.result(&format!("Forgot {address}.\n"));
+        }
+        let routes: usize = forgotten.iter().map(|(_, routes)| routes).sum();
+        let others = forgotten.iter().filter(|(_, routes)| *routes == 0).count();
+        self.printer.note(&format!(
+            "No longer recorded: {routes} routes, {others} other resources. Nothing was changed on the nodes."
+        ));
+        Ok(Exit::Done)
+    }
+
+    async fn push(&self, mut pushed: State) -> Result<Exit, CommandError> {
+        let snapshot = self.store.read().await?;
+        let revision = snapshot.revision();
+        if let Some(current) = &snapshot.state {
+            let refuse = |error: DocumentError| {
+                CommandError::new(format!("The pushed state is refused: {error}."))
+                    .hint(format!("The state {} was left untouched.", self.store.location()))
+            };
+            pushed.expect_topology(&current.topology).map_err(refuse)?;
+            pushed.expect_lineage(current.lineage).map_err(refuse)?;
+            if pushed.serial < current.serial {
+                return Err(CommandError::new(format!(
+                    "The pushed state has serial {}, which is older than serial {} of the state {}.",
+                    pushed.serial,
+                    current.serial,
+                    self.store.location()
+                ))
+                .hint(format!(
+                    "Nothing was written. Pull again and make the change there; if the old one is meant, give it serial {}.",
+                    current.serial
+                )));
+            }
+        }
+        pushed.run = None;
+        let serial = self.write(revision, pushed).await?;
+        self.printer.event(&json!({ "type": "pushed", "serial": serial }));
+        self.printer.result(&format!("Wrote serial {serial} of the state {}.\n", self.store.location()));
+        Ok(Exit::Done)
+    }
+
+    /// Writes a state that no run is under way in, and gives back its serial.
+    async fn write(&self, revision: Revision, mut next: State) -> Result<u64, CommandError> {
+        next.run = None;
+        next.serial = next.serial.checked_add(1).ok_or_else(|| {
+            CommandError::new("The state has the highest serial that there is.").hint("Give it a lower one.")
+        })?;
+        self.store.swap(revision, &next).await?;
+        self.store.clear_journal().await?;
+        Ok(next.serial)
+    }
+
+    async fn lock(&self) -> Result<Exit, CommandError> {
+        let request = LockRequest { what: "state lock".to_owned() };
+        let locked = self.store.lock_by_hand(&request, self.global.lock_timeout).await?;
+        if let Some(note) = locked.note {
+            self.printer.note(&format!("Note: {note}"));
+        }
+        let id = &locked.info.id;
+        self.printer.event(&json!({ "type": "locked", "id": id }));
+        self.printer.result(&format!(
+            "Locked the state {}. Remove the lock with `topo state unlock {id}`.\n",
+            self.store.location()
+        ));
+        Ok(Exit::Done)
+    }
+
+    async fn unlock(&self, id: &str) -> Result<Exit, CommandError> {
+        let removed = self.store.unlock(id).await?;
+        self.printer.event(&json!({ "type": "unlocked", "removed": removed }));
+        self.printer.result(&match removed {
+            Some(info) => format!("Removed the lock of {info}.\n"),
+            None => format!("The state {} is not locked.\n", self.store.location()),
+        });
+        Ok(Exit::Done)
+    }
+}
+
+fn read_document(file: &Path) -> Result<State, CommandError> {
+    let (content, name) = if file == Path::new("-") {
+        let mut content = Vec::new();
+        (std::io::stdin().lock().read_to_end(&mut content).map(|_| content), "from standard input".to_owned())
+    } else {
+        (std::fs::read(file), file.display().to_string())
+    };
+    let content =
+        content.map_err(|error| CommandError::new(format!("The state {name} could not be read: {error}.")))?;
+    Ok(State::from_json(&content, KNOWN_KINDS).map_err(|error| StoreError::document(&name, error))?)
+}
+
+fn nothing_matches(patterns: &[AddressPattern]) -> CommandError {
+    let names: Vec<String> = patterns.iter().map(ToString::to_string).collect();
+    CommandError::new(format!("Nothing that is recorded matches {}.", names.join(", ")))
+        .hint("`topo state list` shows the addresses of what is recorded.")
+}
+
+fn address(kind: &str, place: &Place, row: Option<&str>) -> String {
+    let place = place.name();
+    row.map_or_else(|| format!("{kind}.{place}"), |row| format!("{kind}.{place}[\"{row}\"]"))
+}
+
+/// Whether a pattern selects the resource with all that is in it.
+fn selects_whole(patterns: &[AddressPattern], place: &Place, resource: &ResourceId) -> bool {
+    let row = own_row(resource);
+    patterns.iter().any(|pattern| pattern.matches(&resource.kind, place.name(), row))
+}
+
+/// Whether a resource is listed by its routes, and not as one.
+fn has_rows(resource: &ResourceId, record: &Record) -> bool {
+    resource.name.is_empty() && record.shapes().any(|shape| shape.routes.is_some())
+}
+
+/// What stands in the place of a row in the address of a resource that has a name of its own.
+fn own_row(resource: &ResourceId) -> Option<&str> {
+    (!resource.name.is_empty()).then_some(&*resource.name)
+}
+
+/// Calls with each route that may be there and is selected, once for each destination.
+fn selected_rows(
+    patterns: &[AddressPattern],
+    whole: bool,
+    place: &Place,
+    resource: &ResourceId,
+    record: &Record,
+    mut each: impl FnMut(Route),
+) {
+    let some = |pattern: &&AddressPattern| pattern.may_match_rows(&resource.kind, place.name());
+    let patterns: Vec<&AddressPattern> = patterns.iter().filter(some).collect();
+    if !whole && (patterns.is_empty() || !resource.name.is_empty()) {
+        return;
+    }
+    let mut seen: Option<BTreeMap<Prefix, Route>> = record.is_in_doubt().then(BTreeMap::new);
+    for route in record.shapes().filter_map(|shape| shape.routes.as_ref()).flat_map(RouteSet::routes) {
+        let row = || route.destination.to_string();
+        if whole || patterns.iter().any(|pattern| pattern.matches(&resource.kind, place.name(), Some(&row()))) {
+            match &mut seen {
+                Some(seen) => {
+                    seen.insert(route.destination, route);
+                }
+                None => each(route),
+            }
+        }
+    }
+    seen.into_iter().flat_map(BTreeMap::into_values).for_each(each);
+}
+
+fn destinations(record: &Record) -> BTreeSet<Prefix> {
+    let routes = record.shapes().filter_map(|shape| shape.routes.as_ref());
+    routes.flat_map(RouteSet::routes).map(|route| route.destination).collect()
+}
+
+/// Drops rows from a record; what the place proved of it before is then no proof any more.
+fn leave_out(record: &mut Record, rows: &BTreeSet<Prefix>) {
+    if rows.is_empty() {
+        return;
+    }
+    match record {
+        Record::Settled { is, token } => {
+            is.leave_out(rows.iter().copied());
+            *token = None;
+        }
+        Record::InDoubt { is, to } => {
+            is.iter_mut().chain(to).for_each(|shape| shape.leave_out(rows.iter().copied()));
+        }
+        Record::Opaque(_) => {}
+    }
+}

@@ -1,0 +1,104 @@
+//! `topo validate`.
+
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+
+use crate::topology::{self, Diagnostics, Source, load};
+use crate::ui::{Printer, diagnostics};
+
+use super::{CommandError, Exit};
+
+/// Check the topology alone: no state, no network.
+///
+/// All errors are shown at once, each with its place. Exit code 0 where it can be used, warnings included, else 1.
+#[derive(Debug, clap::Args)]
+pub(super) struct Arguments {
+    /// The topology: a .toml file, a directory (all its .toml files are one document), or - for standard input.
+    #[arg(value_name = "FILE", default_value = "topo.toml")]
+    pub(super) file: PathBuf,
+}
+
+#[derive(Serialize)]
+struct Summary<'a> {
+    r#type: &'static str,
+    command: &'static str,
+    valid: bool,
+    errors: usize,
+    warnings: usize,
+    file: String,
+    topology: Option<&'a str>,
+    nodes: Option<usize>,
+    pod_subnets: Option<usize>,
+    backends: Vec<&'a str>,
+}
+
+/// Runs the command.
+pub(super) fn run(arguments: &Arguments, printer: Printer) -> Result<Exit, CommandError> {
+    let sources = load_sources(&arguments.file)?;
+    let (topology, diagnostics) = topology::parse(&sources);
+    report(&diagnostics, &sources, printer);
+    let (errors, warnings) = diagnostics.counts();
+    let pods = topology.as_ref().map(|topology| topology.nodes.values().map(|node| node.pods.len()).sum());
+    let backends = || topology.iter().flat_map(|topology| topology.backends.keys()).map(topology::Name::as_str);
+    printer.event(&Summary {
+        r#type: "summary",
+        command: "validate",
+        valid: topology.is_some(),
+        errors,
+        warnings,
+        file: arguments.file.display().to_string(),
+        topology: topology.as_ref().map(|topology| topology.name.as_str()),
+        nodes: topology.as_ref().map(|topology| topology.nodes.len()),
+        pod_subnets: pods,
+        backends: backends().collect(),
+    });
+    let Some(topology) = &topology else { return Err(invalid(&arguments.file, errors)) };
+    let listed: Vec<&str> = backends().collect();
+    let backends = match listed.len() {
+        0 => "no backend".to_owned(),
+        1 => format!("backend {}", listed[0]),
+        _ => format!("backends {}", listed.join(", ")),
+    };
+    printer.result(&format!(
+        "{} is valid: {}, {}, {backends}.\n",
+        shown(&arguments.file),
+        count(topology.nodes.len(), "node"),
+        count(pods.unwrap_or(0), "pod subnet"),
+    ));
+    Ok(Exit::Done)
+}
+
+/// Reads the topology's files.
+pub(super) fn load_sources(path: &Path) -> Result<Vec<Source>, CommandError> {
+    load::load(path).map_err(|error| {
+        let missing = matches!(error, load::LoadError::Missing(_) | load::LoadError::EmptyDirectory(_));
+        let error = CommandError::new(error.to_string());
+        if missing { error.hint("Name the topology's file, or make one with `topo init`.") } else { error }
+    })
+}
+
+/// Writes findings: to standard error for people, and as events in JSON mode.
+pub(super) fn report(findings: &Diagnostics, sources: &[Source], printer: Printer) {
+    for event in diagnostics::events(findings, sources) {
+        printer.event(&event);
+    }
+    let text = diagnostics::render(findings, sources, printer.colors_err(), printer.width());
+    if !text.is_empty() {
+        printer.note(&text[..text.len() - 1]);
+    }
+}
+
+/// The error that ends a command after its findings were written.
+pub(super) fn invalid(file: &Path, errors: usize) -> CommandError {
+    CommandError::new(format!("{} is not valid: {}.", shown(file), count(errors, "error")))
+}
+
+fn shown(file: &Path) -> String {
+    if file == Path::new("-") { "Standard input".to_owned() } else { file.display().to_string() }
+}
+
+/// A number with its noun: `1 node`, `2 nodes`.
+pub(super) fn count(number: usize, noun: &str) -> String {
+    format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
+}

@@ -1,0 +1,625 @@
+//! Carries out a plan: steps in parallel inside a phase, a gate between phases, outcomes into the journal.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use petgraph::Direction;
+use petgraph::graph::NodeIndex;
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinSet;
+
+use super::record::begin;
+use super::{Event, observe, tell};
+use crate::backend::exchange::{Marker, Reply, Work, Written};
+use crate::backend::{self, Settled};
+use crate::network::{Memo, Prefix};
+use crate::plan::{
+    Action, Desired, Observation, Operation, Options, Phase, Place, Plan, ResourceId, Steps, TablePlan, Token, Vertex,
+    steps,
+};
+use crate::state::{Entry, JournalWriter, Outcome, Record, Revision, RunId, State, Store, StoreError, fold};
+use crate::topology::Name;
+use crate::transport::{Target, Transport, TransportError};
+
+/// A run that is to be carried out. The state's lock is held by the caller.
+pub struct Run<'a> {
+    /// What is to be done.
+    pub plan: Plan,
+    /// What the plan was made from.
+    pub desired: &'a Desired,
+    /// The recorded state, with the journal folded in.
+    pub state: State,
+    /// Which write of the state that was.
+    pub revision: Revision,
+    /// Where the state is kept.
+    pub store: Arc<dyn Store>,
+    /// The way to the nodes.
+    pub transport: Arc<dyn Transport>,
+    /// Exchanges at once.
+    pub parallelism: usize,
+    /// The topology's name.
+    pub topology: Name,
+    /// What the user chose.
+    pub options: &'a Options,
+    /// Who listens.
+    pub events: mpsc::Sender<Event>,
+    /// Becomes true when the user asks to stop.
+    pub stop: watch::Receiver<bool>,
+}
+
+/// A place where not all was done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure {
+    /// Where.
+    pub place: Place,
+    /// In which phase.
+    pub phase: Phase,
+    /// What happened, in full sentences.
+    pub message: String,
+}
+
+/// What a run did.
+#[derive(Clone, Debug, Default)]
+pub struct RunOutcome {
+    /// Number of operations that were carried out, by action.
+    pub done: BTreeMap<Action, usize>,
+    /// Places where not all was done.
+    pub failures: Vec<Failure>,
+    /// Routes that were left out because the node that they lead to has failed: place, that node, number.
+    pub skipped: Vec<(Place, Place, usize)>,
+    /// Steps that were not begun because the user asked to stop.
+    pub left: Vec<(Place, Phase)>,
+    /// What should be known besides.
+    pub warnings: Vec<(Place, String)>,
+    /// Whether anything may have been written on any place.
+    pub touched: bool,
+    /// Whether the user asked to stop.
+    pub stopped: bool,
+}
+
+impl RunOutcome {
+    /// Whether all that was planned is done.
+    pub fn is_complete(&self) -> bool {
+        self.failures.is_empty() && self.skipped.is_empty() && self.left.is_empty()
+    }
+}
+
+/// What is known about one place while the run goes on.
+#[derive(Default)]
+struct Progress {
+    tokens: BTreeMap<u32, Token>,
+    wrote: bool,
+    failed: bool,
+    /// Destinations that were left out because their node has failed.
+    lacks: BTreeMap<ResourceId, Vec<Prefix>>,
+    /// Changes that were left out.
+    held: bool,
+    left: BTreeSet<Phase>,
+}
+
+/// One step that is under way.
+struct Prepared {
+    index: NodeIndex,
+    place: Place,
+    phase: Phase,
+    /// For each write among the works: the table, and the operations that it carries out.
+    batches: Vec<(ResourceId, u32, Vec<Operation>)>,
+}
+
+type Replies = Result<Vec<Reply>, TransportError>;
+
+struct Executor<'a> {
+    run: Run<'a>,
+    id: RunId,
+    base: u64,
+    memo: Memo,
+    progress: BTreeMap<Place, Progress>,
+    entries: Vec<Entry>,
+    journal: JournalWriter,
+    outcome: RunOutcome,
+}
+
+impl Run<'_> {
+    /// Carries it out. An error is one of the state: where it comes before the first write, nothing was changed.
+    pub async fn carry_out(self, memo: Memo) -> Result<RunOutcome, StoreError> {
+        let random = |error: std::io::Error| {
+            StoreError::unavailable(format!("There are no random numbers: {error}."), "Run the command again.")
+        };
+        let id = RunId::random().map_err(random)?;
+        let mut next = begin(&self.state, &self.plan, id);
+        next.serial = self.state.serial + 1;
+        let acts = self.plan.places.values().any(|planned| planned.acts);
+        if !acts {
+            next.run = None;
+        }
+        self.store.swap(self.revision, &next).await?;
+        self.store.clear_journal().await?;
+        if !acts {
+            return Ok(RunOutcome::default());
+        }
+        let journal = JournalWriter::start(Arc::clone(&self.store));
+        let base = next.serial;
+        let mut run = self;
+        run.state = next;
+        let mut executor = Executor {
+            run,
+            id,
+            base,
+            memo,
+            progress: BTreeMap::new(),
+            entries: Vec::new(),
+            journal,
+            outcome: RunOutcome::default(),
+        };
+        let carried = executor.execute().await;
+        let Executor { run, journal, entries, outcome, .. } = executor;
+        // The journal is finished also after an error, so that what is known is not lost.
+        let finished = journal.finish().await;
+        carried.and(finished)?;
+        let mut last = fold(run.state.clone(), &entries);
+        last.run = None;
+        last.serial = base + 1;
+        run.store.swap(run.state.revision(), &last).await?;
+        run.store.clear_journal().await?;
+        Ok(outcome)
+    }
+}
+
+impl Executor<'_> {
+    /// Walks the graph: a vertex is begun when all before it have ended, whatever became of them.
+    async fn execute(&mut self) -> Result<(), StoreError> {
+        let graph = steps(&self.run.plan, &mut self.memo);
+        self.begin_progress(&graph);
+        let mut waits: BTreeMap<NodeIndex, usize> = graph
+            .node_indices()
+            .map(|index| (index, graph.neighbors_directed(index, Direction::Incoming).count()))
+            .collect();
+        let mut ready: VecDeque<NodeIndex> =
+            waits.iter().filter(|(_, waits)| **waits == 0).map(|(index, _)| *index).collect();
+        let mut running: JoinSet<(Prepared, Replies)> = JoinSet::new();
+        loop {
+            while running.len() < self.run.parallelism.max(1) {
+                let Some(index) = ready.pop_front() else { break };
+                let ended = match &graph[index] {
+                    Vertex::Gate(_) => {
+                        self.journal.flush().await?;
+                        true
+                    }
+                    Vertex::Step(place, phase) => !self.start(index, place, *phase, &mut running).await?,
+                };
+                if ended {
+                    release(&graph, index, &mut waits, &mut ready);
+                }
+            }
+            if running.is_empty() {
+                if ready.is_empty() {
+                    return Ok(());
+                }
+                continue;
+            }
+            let joined = running.join_next().await;
+            if let Some(Ok((prepared, replies))) = joined {
+                let index = prepared.index;
+                if self.finish(prepared, replies, &mut running).await? {
+                    release(&graph, index, &mut waits, &mut ready);
+                }
+            }
+        }
+    }
+
+    fn begin_progress(&mut self, graph: &Steps) {
+        let mut places = BTreeSet::new();
+        for vertex in graph.node_weights() {
+            if let Vertex::Step(place, phase) = vertex {
+                places.insert(place.clone());
+                self.progress.entry(place.clone()).or_default().left.insert(*phase);
+            }
+        }
+        for (place, progress) in &mut self.progress {
+            let Some(planned) = self.run.plan.places.get(place) else { continue };
+            for (_, table) in &planned.tables {
+                progress.tokens.extend(table.token.clone().map(|token| (table.view.table, token)));
+            }
+        }
+        let steps = graph.node_weights().filter(|vertex| matches!(vertex, Vertex::Step(..))).count();
+        tell(&self.run.events, Event::ApplyStarted { steps, places: places.len() });
+    }
+
+    /// Begins a step; false where there is nothing to wait for.
+    async fn start(
+        &mut self,
+        index: NodeIndex,
+        place: &Place,
+        phase: Phase,
+        running: &mut JoinSet<(Prepared, Replies)>,
+    ) -> Result<bool, StoreError> {
+        if self.progress.get(place).is_none_or(|progress| progress.failed) {
+            return Ok(false);
+        }
+        if *self.run.stop.borrow() {
+            if !self.outcome.stopped {
+                self.outcome.stopped = true;
+                tell(&self.run.events, Event::Stopping);
+            }
+            self.outcome.left.push((place.clone(), phase));
+            self.settle_place(place, phase, true).await?;
+            return Ok(false);
+        }
+        let Some(target) = self.target(place) else {
+            self.fail(place, phase, "The record does not say how this place is reached.".to_owned()).await?;
+            return Ok(false);
+        };
+        if self.run.plan.places.get(place).is_some_and(|planned| planned.unseen.is_some()) {
+            let Some((target, works)) = observe::question(place, self.run.desired, &self.run.state, &mut self.memo)
+            else {
+                return Ok(false);
+            };
+            spawn(
+                running,
+                &self.run.transport,
+                target,
+                works,
+                Prepared { index, place: place.clone(), phase, batches: Vec::new() },
+            );
+            return Ok(true);
+        }
+        let (works, batches) = self.works(place, phase);
+        if works.is_empty() {
+            self.end_step(place, phase, 0).await?;
+            return Ok(false);
+        }
+        spawn(running, &self.run.transport, target, works, Prepared { index, place: place.clone(), phase, batches });
+        Ok(true)
+    }
+
+    fn target(&self, place: &Place) -> Option<Target> {
+        let endpoint = self.run.plan.places.get(place)?.endpoint.clone()?;
+        Some(Target { name: place.node()?.clone(), endpoint })
+    }
+
+    /// The works of a step. They are made when the step starts: rows that lead to a node that has failed by then are left out.
+    fn works(&mut self, place: &Place, phase: Phase) -> (Vec<Work>, Vec<(ResourceId, u32, Vec<Operation>)>) {
+        let Some(planned) = self.run.plan.places.get(place) else { return (Vec::new(), Vec::new()) };
+        let reasons = self.run.plan.reasons(place);
+        let mut works = Vec::new();
+        let mut batches = Vec::new();
+        let mut skipped: BTreeMap<Place, usize> = BTreeMap::new();
+        let mut lacks: Vec<(ResourceId, Prefix)> = Vec::new();
+        let mut held = false;
+        for (id, table) in &planned.tables {
+            let mut operations = table.operations(&reasons, &mut self.memo);
+            operations.retain(|operation| operation.phase == phase);
+            operations.retain(|operation| {
+                let Some(receiver) = operation.receiver.and_then(|address| self.run.plan.people.name(address)) else {
+                    return true;
+                };
+                let receiver = Place::Node(receiver.clone());
+                if !self.progress.get(&receiver).is_some_and(|progress| progress.failed) {
+                    return true;
+                }
+                match operation.action {
+                    Action::Add | Action::Import => lacks.push((id.clone(), operation.route.destination)),
+                    _ => held = true,
+                }
+                *skipped.entry(receiver).or_default() += 1;
+                false
+            });
+            let token = self.progress.get(place).and_then(|progress| progress.tokens.get(&table.view.table));
+            let work = backend::of_kind(&id.kind).and_then(|backend| backend.work(table, &operations, token));
+            if work.is_some() || !operations.is_empty() {
+                batches.push((id.clone(), table.view.table, operations));
+                works.extend(work);
+            }
+        }
+        let wrote = self.progress.get(place).is_some_and(|progress| progress.wrote);
+        if !(works.is_empty() && batches.is_empty()) && !wrote && !planned.has_marker && !planned.ends {
+            works.insert(0, Work::WriteMarker(self.marker(place)));
+        }
+        let last = self.progress.get(place).is_some_and(|progress| progress.left.iter().all(|left| *left <= phase));
+        if planned.ends && last {
+            works.push(Work::RemoveMarker(self.run.topology.to_string()));
+        }
+        if let Some(progress) = self.progress.get_mut(place) {
+            progress.held |= held;
+            for (id, destination) in lacks {
+                progress.lacks.entry(id).or_default().push(destination);
+            }
+        }
+        for (receiver, routes) in skipped {
+            tell(&self.run.events, Event::Skipped { place: place.clone(), receiver: receiver.clone(), routes });
+            self.outcome.skipped.push((place.clone(), receiver, routes));
+        }
+        (works, batches)
+    }
+
+    fn marker(&self, place: &Place) -> Marker {
+        let planned = self.run.plan.places.get(place);
+        let protocol = planned.and_then(|planned| planned.tables.iter().find(|(_, table)| table.to.is_some()));
+        Marker {
+            topology: self.run.topology.to_string(),
+            lineage: self.run.state.lineage.to_string(),
+            protocol: protocol.map_or(0, |(_, table)| table.view.protocol),
+        }
+    }
+
+    /// Reads the replies of a step. False where the step goes on: a place that could not be looked at before has answered.
+    async fn finish(
+        &mut self,
+        prepared: Prepared,
+        replies: Replies,
+        running: &mut JoinSet<(Prepared, Replies)>,
+    ) -> Result<bool, StoreError> {
+        let Prepared { index, place, phase, batches } = prepared;
+        if self.run.plan.places.get(&place).is_some_and(|planned| planned.unseen.is_some()) {
+            return self.answered(index, &place, phase, replies, running).await;
+        }
+        let replies = match replies {
+            Ok(replies) => replies,
+            Err(error) => {
+                if matches!(error, TransportError::Interrupted(_)) {
+                    self.touch(&place);
+                }
+                self.fail(&place, phase, error.to_string()).await?;
+                return Ok(true);
+            }
+        };
+        if let [Reply::Lacking(what)] = replies.as_slice() {
+            let message = place.node().map(|name| observe::lacking(name, what)).unwrap_or_default();
+            self.fail(&place, phase, message).await?;
+            return Ok(true);
+        }
+        let mut written: VecDeque<Written> = VecDeque::new();
+        for reply in replies {
+            match reply {
+                Reply::Written(one) => written.push_back(one),
+                Reply::Marker(Some(said)) => {
+                    let message = format!(
+                        "The marker /etc/topo/{} could not be written or removed ({said}); topo will know this machine by its \
+                         id and its routes alone.",
+                        self.run.topology
+                    );
+                    self.warn(&place, message);
+                }
+                _ => {}
+            }
+        }
+        let mut done = 0;
+        let mut failed: Vec<(Operation, String)> = Vec::new();
+        for (id, table, operations) in batches {
+            let settled = self.settle_batch(&id, &operations, &mut written);
+            done += settled.done;
+            for (at, operation) in operations.iter().enumerate() {
+                match settled.failed.iter().find(|(index, _)| *index == at) {
+                    Some((_, said)) => failed.push((operation.clone(), said.clone())),
+                    None => *self.outcome.done.entry(operation.action).or_default() += 1,
+                }
+            }
+            if settled.touched {
+                self.touch(&place);
+            }
+            if let Some(progress) = self.progress.get_mut(&place) {
+                progress.tokens.extend(settled.token.map(|token| (table, token)));
+            }
+            for warning in settled.warnings {
+                self.warn(&place, warning);
+            }
+        }
+        if failed.is_empty() {
+            self.end_step(&place, phase, done).await?;
+        } else {
+            self.fail(&place, phase, describe(&failed)).await?;
+        }
+        Ok(true)
+    }
+
+    fn settle_batch(&self, id: &ResourceId, operations: &[Operation], written: &mut VecDeque<Written>) -> Settled {
+        let needs_write = operations.iter().any(|operation| {
+            operation.action != Action::Import
+                || operation.before.is_some_and(|before| before.protocol != self.mark(id))
+        });
+        let Some(backend) = backend::of_kind(&id.kind) else { return Settled::default() };
+        match needs_write.then(|| written.pop_front()).flatten() {
+            Some(written) => backend.settle(operations, &written),
+            // Rows that are imported as they are.
+            None => Settled { done: operations.len(), ..Settled::default() },
+        }
+    }
+
+    /// Protocol of the rows that a resource writes.
+    fn mark(&self, id: &ResourceId) -> u8 {
+        let tables = self.run.plan.places.values().flat_map(|planned| &planned.tables);
+        tables.filter(|(table, _)| table == id).map(|(_, table)| table.view.protocol).next().unwrap_or(0)
+    }
+
+    /// A place that could not be looked at before has answered, or not.
+    async fn answered(
+        &mut self,
+        index: NodeIndex,
+        place: &Place,
+        phase: Phase,
+        replies: Replies,
+        running: &mut JoinSet<(Prepared, Replies)>,
+    ) -> Result<bool, StoreError> {
+        let (Some((target, works)), false) =
+            (observe::question(place, self.run.desired, &self.run.state, &mut self.memo), *self.run.stop.borrow())
+        else {
+            return Ok(true);
+        };
+        let seen = match observe::read(&target, replies, &works) {
+            Observation::Seen(seen) => *seen,
+            Observation::Unreachable(reason) => {
+                self.fail(place, phase, reason).await?;
+                return Ok(true);
+            }
+            Observation::NotAsked => return Ok(true),
+        };
+        let replanned = self.run.plan.replan(
+            place,
+            &self.run.topology,
+            self.run.desired,
+            &self.run.state,
+            seen,
+            self.run.options,
+            &mut self.memo,
+        );
+        let replanned = replanned.and_then(|()| self.check_doubt(place));
+        if let Err(why) = replanned {
+            let message = format!("{} answers again, but {why}. Run topo plan to see it.", place.name());
+            self.fail(place, phase, message).await?;
+            return Ok(true);
+        }
+        if let (Some(planned), Some(progress)) = (self.run.plan.places.get(place), self.progress.get_mut(place)) {
+            for (_, table) in &planned.tables {
+                progress.tokens.extend(table.token.clone().map(|token| (table.view.table, token)));
+            }
+        }
+        let (works, batches) = self.works(place, phase);
+        if works.is_empty() {
+            self.end_step(place, phase, 0).await?;
+            return Ok(true);
+        }
+        spawn(running, &self.run.transport, target, works, Prepared { index, place: place.clone(), phase, batches });
+        Ok(false)
+    }
+
+    /// A record that was in doubt before this run says what an earlier run meant. Where this one means something else, both
+    /// cannot be recorded until the place has been looked at.
+    fn check_doubt(&self, place: &Place) -> Result<(), String> {
+        let Some(planned) = self.run.plan.places.get(place) else { return Ok(()) };
+        for (id, table) in planned.tables.iter().filter(|(_, table)| table.to.is_some()) {
+            let meant = match self.run.state.record(place, id) {
+                Some(Record::InDoubt { to, .. }) => to.as_ref().and_then(|to| to.routes.as_ref()),
+                _ => None,
+            };
+            let same = table
+                .to
+                .as_ref()
+                .zip(meant)
+                .is_some_and(|(to, meant)| to.rows == meant.rows && to.view == meant.view && to.own == meant.own);
+            if !same {
+                return Err("a run before this one meant something else there and did not come to its end".to_owned());
+            }
+        }
+        Ok(())
+    }
+
+    /// What a resource turned out to lack since the state of this run was written.
+    fn lacks_since(&self, place: &Place, id: &ResourceId, table: &TablePlan) -> Vec<Prefix> {
+        let written = match self.run.state.record(place, id) {
+            Some(Record::InDoubt { to: Some(to), .. }) => to.routes.as_ref(),
+            _ => None,
+        };
+        let lacks = table.to.iter().flat_map(|to| to.lacks.iter());
+        lacks.filter(|key| written.is_some_and(|set| !set.lacks.contains(*key))).copied().collect()
+    }
+
+    fn touch(&mut self, place: &Place) {
+        self.outcome.touched = true;
+        if let Some(progress) = self.progress.get_mut(place) {
+            progress.wrote = true;
+        }
+    }
+
+    fn warn(&mut self, place: &Place, message: String) {
+        tell(&self.run.events, Event::Warning { place: place.clone(), message: message.clone() });
+        self.outcome.warnings.push((place.clone(), message));
+    }
+
+    async fn end_step(&mut self, place: &Place, phase: Phase, operations: usize) -> Result<(), StoreError> {
+        tell(&self.run.events, Event::StepDone { place: place.clone(), phase, operations });
+        self.settle_place(place, phase, false).await
+    }
+
+    async fn fail(&mut self, place: &Place, phase: Phase, message: String) -> Result<(), StoreError> {
+        tell(&self.run.events, Event::StepFailed { place: place.clone(), phase, message: message.clone() });
+        self.outcome.failures.push(Failure { place: place.clone(), phase, message });
+        self.settle_place(place, phase, true).await
+    }
+
+    /// Journals what became of a place once its last step has ended, or none will follow.
+    async fn settle_place(&mut self, place: &Place, phase: Phase, failed: bool) -> Result<(), StoreError> {
+        let tables = self.run.plan.places.get(place).into_iter().flat_map(|planned| &planned.tables);
+        let mut since: BTreeMap<ResourceId, Vec<Prefix>> =
+            tables.map(|(id, table)| (id.clone(), self.lacks_since(place, id, table))).collect();
+        let Some(progress) = self.progress.get_mut(place) else { return Ok(()) };
+        progress.failed |= failed;
+        progress.left.remove(&phase);
+        if !progress.failed && !progress.left.is_empty() {
+            return Ok(());
+        }
+        let Some(planned) = self.run.plan.places.get(place) else { return Ok(()) };
+        let mut outcomes = Vec::new();
+        let mut ids: Vec<&ResourceId> = planned.tables.iter().map(|(id, _)| id).collect();
+        ids.dedup();
+        for id in ids {
+            let tables = || planned.tables.iter().filter(|(table, _)| table == id).map(|(_, table)| table);
+            let outcome = if progress.failed || progress.held || tables().any(TablePlan::is_partial) {
+                if progress.wrote { Outcome::StillInDoubt } else { Outcome::Untouched }
+            } else if let Some(table) = tables().find(|table| table.to.is_some()) {
+                let token = progress.tokens.get(&table.view.table).cloned();
+                let mut lacks = progress.lacks.get(id).cloned().unwrap_or_default();
+                let token = token.and_then(|token| table.recordable(token)).filter(|_| lacks.is_empty());
+                lacks.extend(since.remove(id).unwrap_or_default());
+                Outcome::Done { lacks, token }
+            } else {
+                Outcome::Removed
+            };
+            outcomes.push((id.clone(), outcome));
+        }
+        let entry = Entry {
+            run: self.id,
+            base: self.base,
+            seq: 0,
+            at: Timestamp::now(),
+            place: place.clone(),
+            phase: phase.label().into(),
+            outcomes,
+            machine_id: planned.machine_id.clone().filter(|id| !id.is_empty()),
+            forget: false,
+        };
+        self.entries.push(entry.clone());
+        self.journal.append(entry).await
+    }
+}
+
+fn spawn(
+    running: &mut JoinSet<(Prepared, Replies)>,
+    transport: &Arc<dyn Transport>,
+    target: Target,
+    works: Vec<Work>,
+    prepared: Prepared,
+) {
+    let transport = Arc::clone(transport);
+    running.spawn(async move {
+        let replies = transport.exchange(&target, &works).await;
+        (prepared, replies)
+    });
+}
+
+/// A vertex has ended: those behind it wait for one less.
+fn release(graph: &Steps, index: NodeIndex, waits: &mut BTreeMap<NodeIndex, usize>, ready: &mut VecDeque<NodeIndex>) {
+    for next in graph.neighbors_directed(index, Direction::Outgoing) {
+        if let Some(count) = waits.get_mut(&next) {
+            *count -= 1;
+            if *count == 0 {
+                ready.push_back(next);
+            }
+        }
+    }
+}
+
+/// Which routes are not as they should be, and what was said of them.
+fn describe(failed: &[(Operation, String)]) -> String {
+    let mut reasons: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    for (operation, said) in failed {
+        reasons.entry(said).or_default().push(operation.route.destination.to_string());
+    }
+    let one = |(said, destinations): (&&str, &Vec<String>)| {
+        let shown = destinations.iter().take(5).cloned().collect::<Vec<_>>().join(", ");
+        let more = destinations.len().saturating_sub(5);
+        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+        format!("{shown}{more}: {said}.")
+    };
+    reasons.iter().map(|(said, destinations)| one((said, destinations))).collect::<Vec<_>>().join(" ")
+}

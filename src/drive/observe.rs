@@ -1,0 +1,121 @@
+//! Looks at all places, each in one exchange.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+
+use super::{Event, tell};
+use crate::backend;
+use crate::backend::exchange::{Reply, Work};
+use crate::network::Memo;
+use crate::plan::{Desired, Observation, Place, Seen};
+use crate::state::State;
+use crate::topology::Name;
+use crate::transport::{Target, Transport, TransportError};
+
+/// Asks every place that is wanted or recorded, but for those whose record is to be dropped. At most `parallelism`
+/// exchanges are under way at once.
+pub async fn observe(
+    desired: &Desired,
+    recorded: &State,
+    left_out: &BTreeSet<Name>,
+    transport: &Arc<dyn Transport>,
+    parallelism: usize,
+    events: &mpsc::Sender<Event>,
+    memo: &mut Memo,
+) -> BTreeMap<Place, Observation> {
+    let mut places: BTreeSet<&Place> = desired.places.keys().collect();
+    places.extend(recorded.places.keys());
+    places.retain(|place| !place.node().is_some_and(|name| left_out.contains(name)));
+    tell(events, Event::ObserveStarted { places: places.len() });
+    let mut observed = BTreeMap::new();
+    let mut running: JoinSet<(Place, Observation)> = JoinSet::new();
+    for place in places {
+        let Some((target, works)) = question(place, desired, recorded, memo) else { continue };
+        while running.len() >= parallelism.max(1) {
+            take(running.join_next().await, &mut observed, events);
+        }
+        let transport = Arc::clone(transport);
+        let place = place.clone();
+        running.spawn(async move {
+            let replies = transport.exchange(&target, &works).await;
+            (place, read(&target, replies, &works))
+        });
+    }
+    while !running.is_empty() {
+        take(running.join_next().await, &mut observed, events);
+    }
+    observed
+}
+
+fn take(
+    joined: Option<Result<(Place, Observation), tokio::task::JoinError>>,
+    observed: &mut BTreeMap<Place, Observation>,
+    events: &mpsc::Sender<Event>,
+) {
+    // A task that panicked has observed nothing; its place stays "not asked", which nothing is written on.
+    let Some(Ok((place, observation))) = joined else { return };
+    let error = match &observation {
+        Observation::Unreachable(reason) => Some(reason.clone()),
+        _ => None,
+    };
+    tell(events, Event::Observed { place: place.clone(), error });
+    observed.insert(place, observation);
+}
+
+/// Where a place is reached, and what it is asked; none for a place that has neither something wanted nor recorded.
+pub(super) fn question(
+    place: &Place,
+    desired: &Desired,
+    recorded: &State,
+    memo: &mut Memo,
+) -> Option<(Target, Vec<Work>)> {
+    let wanted = desired.places.get(place);
+    let record = recorded.places.get(place);
+    let mut ids: BTreeSet<_> = wanted.iter().flat_map(|wanted| wanted.resources.keys()).collect();
+    ids.extend(record.iter().flat_map(|record| record.resources.keys()));
+    if ids.is_empty() && record.is_none() {
+        return None;
+    }
+    let endpoint = wanted
+        .and_then(|wanted| wanted.endpoint.clone())
+        .or_else(|| record.and_then(|record| record.endpoint.clone()))?;
+    let mut works = vec![Work::Identify];
+    for id in ids {
+        let Some(backend) = backend::of_kind(&id.kind) else { continue };
+        let shape = wanted.and_then(|wanted| wanted.resources.get(id));
+        works.extend(backend.inquire(shape, record.and_then(|record| record.resources.get(id)), memo));
+    }
+    Some((Target { name: place.node()?.clone(), endpoint }, works))
+}
+
+/// Reads the answers of a place.
+pub(super) fn read(target: &Target, replies: Result<Vec<Reply>, TransportError>, works: &[Work]) -> Observation {
+    let replies = match replies {
+        Ok(replies) => replies,
+        Err(error) => return Observation::Unreachable(error.to_string()),
+    };
+    let mut seen = Seen::default();
+    for (work, reply) in works.iter().zip(replies) {
+        match (work, reply) {
+            (_, Reply::Lacking(what)) => return Observation::Unreachable(lacking(&target.name, &what)),
+            (_, Reply::Identity(identity)) => seen.identity = identity,
+            (Work::List(listing), Reply::Listed(listed)) => seen.tables.push((listing.table, listed)),
+            (_, Reply::NotOnLink(found)) => seen.not_on_link.extend(found),
+            _ => {}
+        }
+    }
+    Observation::Seen(Box::new(seen))
+}
+
+/// Says what a node lacks.
+pub(super) fn lacking(name: &Name, what: &str) -> String {
+    let advice = if what.contains("iproute2") || what.split(' ').any(|tool| tool == "ip") {
+        "Install iproute2 there (Debian and Ubuntu: `apt install iproute2`); the `ip` of BusyBox is not enough."
+    } else {
+        "Install coreutils there."
+    };
+    format!("{name} lacks what topo needs on a node: {what}. {advice}")
+}

@@ -1,0 +1,85 @@
+//! The state writes of a run: what it sets out to touch is in doubt before the first write anywhere.
+
+use crate::plan::{PlacePlan, Plan, ResourceId, TablePlan};
+use crate::state::{PlaceRecord, Record, RunId, Shape, State};
+
+/// The state that is written before a run touches anything: every record that it will touch is `{is, to}`. Records that only
+/// change on paper are written as they become.
+pub(super) fn begin(state: &State, plan: &Plan, run: RunId) -> State {
+    let mut next = state.clone();
+    next.run = Some(run);
+    for place in &plan.forgotten {
+        next.places.remove(place);
+    }
+    // All moves first: two nodes may have swapped their names.
+    let moved: Vec<_> = plan
+        .places
+        .iter()
+        .filter_map(|(place, planned)| Some((place, state.places.get(planned.renamed_from.as_ref()?)?.clone())))
+        .collect();
+    for planned in plan.places.values() {
+        if let Some(source) = &planned.renamed_from {
+            next.places.remove(source);
+        }
+    }
+    for (place, record) in moved {
+        next.places.insert(place.clone(), record);
+    }
+    for (place, planned) in &plan.places {
+        let record = next.places.entry(place.clone()).or_default();
+        if planned.from_nothing {
+            record.resources.clear();
+        }
+        if planned.endpoint.is_some() {
+            record.endpoint.clone_from(&planned.endpoint);
+        }
+        if let Some(id) = planned.machine_id.as_ref().filter(|id| !id.is_empty()) {
+            record.machine_id = Some(id.clone());
+        }
+        mark(record, planned);
+        if record.resources.is_empty() {
+            next.places.remove(place);
+        }
+    }
+    next
+}
+
+fn mark(record: &mut PlaceRecord, planned: &PlacePlan) {
+    let mut ids: Vec<&ResourceId> = planned.tables.iter().map(|(id, _)| id).collect();
+    ids.dedup();
+    for id in ids {
+        let tables = || planned.tables.iter().filter(|(table, _)| table == id).map(|(_, table)| table);
+        let before = record.resources.remove(id);
+        let after = after(before, &tables, planned);
+        record.resources.extend(after.map(|after| (id.clone(), after)));
+    }
+}
+
+fn after<'a, I: Iterator<Item = &'a TablePlan>>(
+    before: Option<Record>,
+    tables: &dyn Fn() -> I,
+    planned: &PlacePlan,
+) -> Option<Record> {
+    let to = wanted(tables());
+    if !planned.acts && planned.unseen.is_none() {
+        let token =
+            tables().filter(|table| table.to.is_some()).find_map(|table| table.recordable(table.token.clone()?));
+        return to.map(|is| Record::Settled { is, token });
+    }
+    let is = match before {
+        Some(Record::Settled { is, .. }) => Some(is),
+        // Nobody looked: both sides of the doubt stay ours, and nothing is done there in this run but by a new plan.
+        Some(doubt) if planned.unseen.is_some() => return Some(doubt),
+        Some(Record::InDoubt { .. }) => tables().find_map(|table| table.settled.clone()).map(Shape::of_routes),
+        other => return other.or_else(|| to.map(|to| Record::InDoubt { is: None, to: Some(to) })),
+    };
+    match (&is, &to) {
+        (None, None) => None,
+        _ => Some(Record::InDoubt { is, to }),
+    }
+}
+
+/// What the resource is to become.
+fn wanted<'a>(mut tables: impl Iterator<Item = &'a TablePlan>) -> Option<Shape> {
+    tables.find_map(|table| table.to.clone()).map(Shape::of_routes)
+}

@@ -1,0 +1,23 @@
+//! What the topology asks for, place by place.
+
+use std::collections::BTreeMap;
+
+use super::{Place, ResourceId};
+use crate::state::Shape;
+use crate::transport::Endpoint;
+
+/// What the topology asks for.
+#[derive(Clone, Debug, Default)]
+pub struct Desired {
+    /// Every place that the topology knows, also those where nothing is wanted.
+    pub places: BTreeMap<Place, DesiredPlace>,
+}
+
+/// What is wanted in one place.
+#[derive(Clone, Debug, Default)]
+pub struct DesiredPlace {
+    /// How it is reached; none where it is not a machine.
+    pub endpoint: Option<Endpoint>,
+    /// The resources that are wanted there.
+    pub resources: BTreeMap<ResourceId, Shape>,
+}

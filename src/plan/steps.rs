@@ -1,0 +1,56 @@
+//! The order of a run: steps, and gates between the phases.
+
+use petgraph::graph::{DiGraph, NodeIndex};
+
+use super::{Phase, Place, Plan};
+use crate::network::Memo;
+
+/// A vertex of the graph.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Vertex {
+    /// One exchange with one place in one phase.
+    Step(Place, Phase),
+    /// The end of a phase: it orders, it never fails.
+    Gate(Phase),
+}
+
+/// The steps of a run. At most two edges a step: from the gate before its phase, and to the gate behind it.
+pub type Steps = DiGraph<Vertex, ()>;
+
+/// Builds the graph. A place that could not be looked at gets a step in Prepare, so that it is known whether it answers
+/// before others get routes that lead to it.
+pub fn steps(plan: &Plan, memo: &mut Memo) -> Steps {
+    let mut phases: Vec<(Phase, Vec<&Place>)> = Phase::ALL.iter().map(|phase| (*phase, Vec::new())).collect();
+    for (place, planned) in plan.places.iter().filter(|(_, planned)| planned.acts) {
+        let reasons = plan.reasons(place);
+        let mut needed = std::collections::BTreeSet::new();
+        for (_, table) in &planned.tables {
+            needed.extend(table.phases(&reasons, memo));
+        }
+        if planned.unseen.is_some() {
+            needed.insert(Phase::Prepare);
+        }
+        if planned.ends && planned.has_marker {
+            needed.insert(Phase::Retire);
+        }
+        for (phase, places) in &mut phases {
+            if needed.contains(phase) {
+                places.push(place);
+            }
+        }
+    }
+    let mut graph = Steps::new();
+    let mut before: Option<NodeIndex> = None;
+    for (phase, places) in phases.into_iter().filter(|(_, places)| !places.is_empty()) {
+        let gate = graph.add_node(Vertex::Gate(phase));
+        for place in places {
+            let step = graph.add_node(Vertex::Step(place.clone(), phase));
+            if let Some(before) = before {
+                graph.add_edge(before, step, ());
+            }
+            graph.add_edge(step, gate, ());
+        }
+        before = Some(gate);
+    }
+    graph
+}

@@ -1,0 +1,459 @@
+//! What happens to one routing table of one node: two route sets, and the keys whose live rows are not as recorded.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use super::classify::{Key, Verdict, classify};
+use super::operation::{Action, Live, Operation, Phase, Reason};
+use crate::backend::exchange::{Listed, LiveRoute};
+use crate::network::{Memo, Prefix, Route, RouteChange, RouteSet, Row, View};
+use crate::plan::Token;
+
+/// The changes of one table (and metric) of one node. Routes are computed when they are asked for.
+#[derive(Clone, Debug)]
+pub struct TablePlan {
+    /// How the routes are written: table, metric, protocol.
+    pub view: Arc<View>,
+    /// Protocols that are our mark there: the one that is written, and the recorded one where it differs.
+    pub marks: Vec<u8>,
+    /// What is recorded and, but for `special`, live.
+    pub from: Option<RouteSet>,
+    /// What is wanted.
+    pub to: Option<RouteSet>,
+    /// Keys whose live rows are not as recorded, with what follows for each.
+    pub special: BTreeMap<Prefix, Verdict>,
+    /// What a record in doubt turned out to be, where the place was looked at.
+    pub settled: Option<RouteSet>,
+    /// What the place gave for the table when it was looked at.
+    pub token: Option<Token>,
+    /// Whether rows with our mark are there that are neither wanted nor recorded: the token cannot stand for the record then.
+    pub has_strays: bool,
+    /// Whether others' rows win over wanted ones: they are to be listed again each time, for the warning.
+    pub has_winners: bool,
+    /// Whether a row without our mark is changed, so that the guard has to include the others' rows.
+    pub guard_foreign: bool,
+}
+
+/// What is said about a table beside its changes.
+#[derive(Debug, Default)]
+pub struct TableFindings {
+    /// Keys that somebody else has, and what is there: destination, description, protocol.
+    pub conflicts: Vec<(Prefix, String, u8)>,
+    /// Routes that somebody else provides.
+    pub provided: Vec<(Prefix, String)>,
+    /// Records of rows that somebody else has now and that are not wanted any more.
+    pub lost: Vec<(Prefix, String)>,
+    /// Rows with our mark that are neither wanted nor recorded.
+    pub stray: Vec<LiveRoute>,
+    /// Other rows that win over a wanted route for some or all of its addresses: wanted destination, description.
+    pub wins: Vec<(Prefix, String)>,
+    /// Keys of subnets that were the node's own and whose bridge still has them.
+    pub deferred: Vec<(Prefix, String)>,
+}
+
+/// What a table is judged by.
+pub struct TableInput<'a> {
+    /// Protocols that are our mark in this table, recorded or wanted.
+    pub marks: Vec<u8>,
+    /// What is recorded: one shape, or two where it is in doubt.
+    pub recorded: &'a [&'a RouteSet],
+    /// Whether the record is in doubt.
+    pub in_doubt: bool,
+    /// What is wanted.
+    pub wanted: Option<&'a RouteSet>,
+    /// What was listed.
+    pub listed: Option<&'a Listed>,
+    /// Whether a destination is taken over from others.
+    pub take_over: &'a dyn Fn(&Prefix) -> bool,
+}
+
+impl TablePlan {
+    /// Judges one table by its two route sets (at least one of which is there) and its live rows.
+    pub fn new(input: &TableInput<'_>) -> Option<(Self, TableFindings)> {
+        let view = input.wanted.or(input.recorded.first().copied()).map(|set| Arc::clone(&set.view))?;
+        let from = input.recorded.first().map(|set| (*set).clone());
+        let mut plan = Self {
+            view,
+            marks: input.marks.clone(),
+            from,
+            to: input.wanted.cloned(),
+            special: BTreeMap::new(),
+            settled: None,
+            token: input.listed.map(|listed| listed.token.clone()),
+            has_strays: false,
+            has_winners: false,
+            guard_foreign: false,
+        };
+        let mut findings = TableFindings::default();
+        match input.listed {
+            Some(listed) => plan.judge(input, listed, &mut findings),
+            // Nobody looked: what somebody else was seen to provide is taken to be there still.
+            None => {
+                if let (Some(from), Some(to)) = (&plan.from, &mut plan.to) {
+                    to.lacks = Arc::clone(&from.lacks);
+                }
+            }
+        }
+        Some((plan, findings))
+    }
+
+    fn judge(&mut self, input: &TableInput<'_>, listed: &Listed, findings: &mut TableFindings) {
+        let mut live: BTreeMap<Prefix, Vec<&LiveRoute>> = BTreeMap::new();
+        for row in listed.ours.iter().chain(&listed.foreign).flatten() {
+            let here = row.metric == self.view.kernel_metric(row.family());
+            if here {
+                live.entry(row.destination).or_default().push(row);
+            }
+            if !here || row.destination.length() > 0 {
+                self.note_winner(row, here, findings);
+            }
+        }
+        let mut keys: BTreeSet<Prefix> = live.keys().copied().collect();
+        // Rows as recorded are only assured where the listing is there, or the token is the recorded one.
+        if listed.ours.is_some() {
+            for set in input.recorded {
+                keys.extend(set.routes().map(|route| route.destination).filter(|key| !live.contains_key(key)));
+            }
+        }
+        for key in keys {
+            let rows = live.get(&key).map(Vec::as_slice).unwrap_or_default();
+            self.judge_key(input, listed, key, rows, findings);
+        }
+        if input.in_doubt {
+            self.settled = settle(input.recorded, &live, &self.special);
+        }
+        self.has_strays = !findings.stray.is_empty();
+        self.has_winners = !findings.wins.is_empty();
+        self.leave_out(findings);
+    }
+
+    fn judge_key(
+        &mut self,
+        input: &TableInput<'_>,
+        listed: &Listed,
+        key: Prefix,
+        live: &[&LiveRoute],
+        findings: &mut TableFindings,
+    ) {
+        let wanted = self.to.as_ref().and_then(|set| set.find(&key));
+        let mut owned: Vec<IpAddr> = Vec::new();
+        for set in input.recorded {
+            owned.extend(set.find(&key).map(|route| route.next_hop).filter(|hop| !owned.contains(hop)));
+        }
+        if wanted.is_none() && owned.is_empty() {
+            findings
+                .stray
+                .extend(live.iter().filter(|row| self.marks.contains(&row.protocol)).map(|row| (*row).clone()));
+            return;
+        }
+        // Our rows were not sent because they are as recorded: foreign rows beside them do not matter here.
+        if listed.ours.is_none() && !owned.is_empty() {
+            return;
+        }
+        let verdict = classify(
+            Key {
+                owned: &owned,
+                in_doubt: input.in_doubt,
+                wanted,
+                protocol: self.view.protocol,
+                marks: &self.marks,
+                take_over: (input.take_over)(&key),
+            },
+            live,
+        );
+        match &verdict {
+            Verdict::Conflict { found, protocol } => {
+                // The bridge of the old owner of a subnet that has moved: it has to go first.
+                let was_own = input
+                    .recorded
+                    .iter()
+                    .any(|set| set.rows.find(&key).is_some_and(|row| set.own.contains(&row.owner)));
+                if *protocol == super::classify::KERNEL && was_own {
+                    findings.deferred.push((key, found.clone()));
+                } else {
+                    findings.conflicts.push((key, found.clone(), *protocol));
+                }
+            }
+            Verdict::Provided(found) => findings.provided.push((key, found.clone())),
+            Verdict::Lost(found) => findings.lost.push((key, found.clone())),
+            Verdict::Act { before: Some(before), .. } if !self.marks.contains(&before.protocol) => {
+                self.guard_foreign = true;
+            }
+            // As the two sets say: nothing special about it.
+            Verdict::Same
+                if !input.in_doubt && owned.len() == 1 && wanted.is_some_and(|to| to.next_hop == owned[0]) =>
+            {
+                return;
+            }
+            Verdict::Act { reason: None, before: Some(before), .. }
+                if !input.in_doubt && owned == [before.next_hop] && self.from_protocol() == Some(before.protocol) =>
+            {
+                return;
+            }
+            Verdict::Act { reason: None, before: None, .. } if owned.is_empty() => return,
+            _ => {}
+        }
+        self.special.insert(key, verdict);
+    }
+
+    fn from_protocol(&self) -> Option<u8> {
+        self.from.as_ref().map(|set| set.view.protocol)
+    }
+
+    /// A longer foreign prefix inside a wanted one, or the same with a lower metric, wins over it.
+    fn note_winner(&self, row: &LiveRoute, same_key: bool, findings: &mut TableFindings) {
+        let Some(wanted) = &self.to else { return };
+        if self.marks.contains(&row.protocol) && same_key {
+            return;
+        }
+        let rows = wanted.rows.as_slice();
+        // Rows do not overlap, so the covering one can only be the last that does not sort behind.
+        let at = rows.partition_point(|candidate| candidate.destination <= row.destination);
+        let Some(covering) = at.checked_sub(1).and_then(|at| rows.get(at)) else { return };
+        if !covering.destination.covers(&row.destination) || wanted.route(covering).is_none() {
+            return;
+        }
+        let longer = covering.destination != row.destination;
+        let lower = !same_key && row.metric < self.view.kernel_metric(row.family());
+        if longer || lower {
+            let what = if longer { row.destination.to_string() } else { format!("metric {}", row.metric) };
+            findings.wins.push((covering.destination, format!("{what} {}", row.describe())));
+        }
+    }
+
+    /// What others have or provide is neither wanted nor recorded for this node.
+    fn leave_out(&mut self, findings: &TableFindings) {
+        let others = findings.conflicts.iter().map(|(key, ..)| key).chain(findings.provided.iter().map(|(key, _)| key));
+        let lacks: BTreeSet<Prefix> = others.chain(findings.deferred.iter().map(|(key, _)| key)).copied().collect();
+        if let Some(to) = self.to.as_mut().filter(|_| !lacks.is_empty()) {
+            to.lacks = Arc::new(to.lacks.union(&lacks).copied().collect());
+        }
+    }
+
+    /// Everything that is done, sorted by destination. `names` tell to whom an address belongs.
+    pub fn operations(&self, reasons: &dyn Reasons, memo: &mut Memo) -> Vec<Operation> {
+        let mut operations: Vec<Operation> = self
+            .changes(memo)
+            .into_iter()
+            .filter(|change| !self.special.contains_key(&change.destination()))
+            .map(|change| self.operation(change, reasons))
+            .collect();
+        let ordinary = operations.len();
+        for (key, verdict) in &self.special {
+            operations.extend(self.special_operation(key, verdict, reasons));
+        }
+        if operations.len() > ordinary {
+            operations.sort_by_key(|operation| operation.route.destination);
+        }
+        operations
+    }
+
+    /// What the two sets alone say.
+    fn changes(&self, memo: &mut Memo) -> Vec<RouteChange> {
+        match (&self.from, &self.to) {
+            (Some(from), Some(to)) => from.changes_to(to, memo),
+            (None, Some(to)) => to.routes().map(RouteChange::Add).collect(),
+            (Some(from), None) => from.routes().map(RouteChange::Remove).collect(),
+            (None, None) => Vec::new(),
+        }
+    }
+
+    fn operation(&self, change: RouteChange, reasons: &dyn Reasons) -> Operation {
+        let destination = change.destination();
+        let mark = self.from_protocol().unwrap_or(self.view.protocol);
+        match change {
+            RouteChange::Add(route) => Operation {
+                action: Action::Add,
+                reason: reasons.added(self.owner_after(&destination)),
+                phase: Phase::Install,
+                route,
+                before: None,
+                receiver: self.owner_after(&destination),
+            },
+            RouteChange::Change { from, to } => Operation {
+                action: Action::Change,
+                reason: Reason::Edited,
+                phase: Phase::Install,
+                route: to,
+                before: Some(Live { next_hop: from.next_hop, protocol: mark }),
+                receiver: self.owner_after(&destination),
+            },
+            RouteChange::Remove(route) => {
+                self.removal(route, Live { next_hop: route.next_hop, protocol: mark }, None, reasons)
+            }
+        }
+    }
+
+    fn removal(&self, route: Route, before: Live, reason: Option<Reason>, reasons: &dyn Reasons) -> Operation {
+        let owner = |set: &Option<RouteSet>| {
+            set.as_ref()
+                .and_then(|set| set.rows.find(&route.destination).map(|row| (row.owner, set.own.contains(&row.owner))))
+        };
+        let becomes_own = owner(&self.to).is_some_and(|(_, own)| own);
+        let (phase, usual) = if becomes_own {
+            (Phase::Prepare, Reason::BecomesOwn)
+        } else {
+            (Phase::Retire, reasons.removed(owner(&self.from).map(|(owner, _)| owner)))
+        };
+        Operation {
+            action: Action::Remove,
+            reason: reason.unwrap_or(usual),
+            phase,
+            route: Route { next_hop: before.next_hop, ..route },
+            before: Some(before),
+            receiver: None,
+        }
+    }
+
+    fn owner_after(&self, destination: &Prefix) -> Option<IpAddr> {
+        self.to.as_ref().and_then(|set| set.rows.find(destination)).map(|row| row.owner)
+    }
+
+    fn special_operation(&self, key: &Prefix, verdict: &Verdict, reasons: &dyn Reasons) -> Option<Operation> {
+        let Verdict::Act { action, reason, before } = verdict else { return None };
+        let wanted = self.to.as_ref().and_then(|set| set.find(key));
+        let receiver = self.owner_after(key);
+        match (action, wanted) {
+            (Action::Remove, _) => {
+                let before = (*before)?;
+                let route = Route { destination: *key, next_hop: before.next_hop };
+                Some(self.removal(route, before, reason.clone(), reasons))
+            }
+            (_, Some(route)) => Some(Operation {
+                action: *action,
+                reason: reason.clone().unwrap_or_else(|| match action {
+                    Action::Add => reasons.added(receiver),
+                    _ => Reason::Edited,
+                }),
+                phase: Phase::Install,
+                route,
+                before: *before,
+                receiver,
+            }),
+            (_, None) => None,
+        }
+    }
+
+    /// Whether there is nothing to do, told without computing operations where the two sets are one.
+    pub fn is_settled(&self, memo: &mut Memo) -> bool {
+        let acts = self.special.values().any(|verdict| matches!(verdict, Verdict::Act { .. }));
+        if acts {
+            return false;
+        }
+        match (&self.from, &self.to) {
+            (Some(from), Some(to)) if from.is_same(to, memo) => true,
+            _ => self.changes(memo).iter().all(|change| self.special.contains_key(&change.destination())),
+        }
+    }
+
+    /// The phases in which something is done, told without computing operations where a whole set comes or goes.
+    pub fn phases(&self, reasons: &dyn Reasons, memo: &mut Memo) -> BTreeSet<Phase> {
+        if self.special.is_empty() {
+            match (&self.from, &self.to) {
+                (None, Some(to)) => return to.routes().next().map(|_| Phase::Install).into_iter().collect(),
+                (Some(from), None) => return from.routes().next().map(|_| Phase::Retire).into_iter().collect(),
+                _ => {}
+            }
+        }
+        self.operations(reasons, memo).iter().map(|operation| operation.phase).collect()
+    }
+
+    /// Keeps only what is selected. What is not added is not recorded; where a change or a removal is left for later, the
+    /// record stays in doubt (see [`TablePlan::is_partial`]), so that both sides of it stay ours.
+    pub fn select(&mut self, keep: &dyn Fn(&Operation) -> bool, reasons: &dyn Reasons, memo: &mut Memo) {
+        let left: Vec<Operation> =
+            self.operations(reasons, memo).into_iter().filter(|operation| !keep(operation)).collect();
+        let mut lacks: BTreeSet<Prefix> = BTreeSet::new();
+        for operation in left {
+            let key = operation.route.destination;
+            if matches!(operation.action, Action::Add | Action::Import)
+                || matches!(operation.reason, Reason::TakenOver(_))
+            {
+                lacks.insert(key);
+            }
+            self.special.insert(key, Verdict::NotSelected);
+        }
+        if let Some(to) = self.to.as_mut().filter(|_| !lacks.is_empty()) {
+            to.lacks = Arc::new(to.lacks.union(&lacks).copied().collect());
+        }
+    }
+
+    /// What may be recorded of a token that the place gave when the table was seen to be as wanted.
+    pub fn recordable(&self, token: Token) -> Option<Token> {
+        match (self.has_strays, self.has_winners) {
+            (true, _) => None,
+            (false, true) => Some(token.without_foreign()),
+            (false, false) => Some(token),
+        }
+    }
+
+    /// Whether a change or a removal of this table was not selected.
+    pub fn is_partial(&self) -> bool {
+        self.special.iter().any(|(key, verdict)| {
+            *verdict == Verdict::NotSelected
+                && self.from.as_ref().and_then(|set| set.find(key)) != self.to.as_ref().and_then(|set| set.find(key))
+        })
+    }
+
+    /// Whether the plan gives this destination a route that is not there yet, or another than is there.
+    pub fn writes(&self, destination: &Prefix) -> bool {
+        match self.special.get(destination) {
+            Some(Verdict::Act { action, .. }) => matches!(action, Action::Add | Action::Change),
+            Some(_) => false,
+            None => {
+                let wanted = self.to.as_ref().and_then(|set| set.find(destination));
+                wanted.is_some() && wanted != self.from.as_ref().and_then(|set| set.find(destination))
+            }
+        }
+    }
+}
+
+/// What a record in doubt turned out to be: the rows of either side that are live and ours. Given as one of the two sets
+/// without what it lacks where that is possible, so that lists stay shared.
+fn settle(
+    recorded: &[&RouteSet],
+    live: &BTreeMap<Prefix, Vec<&LiveRoute>>,
+    verdicts: &BTreeMap<Prefix, Verdict>,
+) -> Option<RouteSet> {
+    let rows_of = |key: &Prefix| live.get(key).map(Vec::as_slice).unwrap_or_default();
+    let is_ours = |key: &Prefix| matches!(verdicts.get(key), Some(Verdict::Same | Verdict::Act { .. }));
+    let mut all: BTreeMap<Prefix, Row> = BTreeMap::new();
+    for set in recorded {
+        for row in set.rows.as_slice() {
+            let Some(route) = set.route(row).filter(|route| is_ours(&route.destination)) else { continue };
+            let rows = rows_of(&route.destination);
+            // A row that was altered stays owned by its key; one that is as recorded says whose it is.
+            if rows.iter().any(|row| row.next_hop == Some(route.next_hop)) {
+                all.insert(route.destination, *row);
+            } else if !rows.is_empty() {
+                all.entry(route.destination).or_insert(*row);
+            }
+        }
+    }
+    let within = |set: &RouteSet| {
+        all.values().all(|row| set.route(row).is_some() && set.rows.find(&row.destination) == Some(row))
+    };
+    let base = recorded.iter().rev().find(|set| within(set));
+    let Some(base) = base else {
+        let mut set = (*recorded.last()?).clone();
+        set.rows = all.into_values().collect();
+        set.lacks = Arc::default();
+        return Some(set);
+    };
+    let mut set = (*base).clone();
+    let missing: BTreeSet<Prefix> =
+        base.routes().map(|route| route.destination).filter(|key| !all.contains_key(key)).collect();
+    if !missing.is_empty() {
+        set.lacks = Arc::new(set.lacks.union(&missing).copied().collect());
+    }
+    Some(set)
+}
+
+/// Tells why rows are added or removed, by the address that they belong to.
+pub trait Reasons {
+    /// Why a row of this owner is added.
+    fn added(&self, owner: Option<IpAddr>) -> Reason;
+    /// Why a row of this owner is removed.
+    fn removed(&self, owner: Option<IpAddr>) -> Reason;
+}

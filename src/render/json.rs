@@ -1,0 +1,333 @@
+//! Plans and runs as JSON events: one object a line, streamed.
+//!
+//! `version` comes first. A plan is `change` events (the places of one share all of its routes, but for those that
+//! a route names itself), then `note`, `conflict` and `refusal`, then `summary`. Readers skip types and keys
+//! that they do not know.
+
+use std::cell::Cell;
+use std::net::IpAddr;
+use std::ops::ControlFlow;
+
+use serde::ser::SerializeSeq;
+use serde::{Serialize, Serializer};
+
+use super::sentence::{self, Level};
+use super::text::Outcome;
+use crate::drive;
+use crate::network::Prefix;
+use crate::plan::{Change, Line, Part, Place, Plan, Reason, Summary};
+
+/// One JSON event.
+#[derive(Serialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum Event<'a> {
+    /// Which topo speaks, in which format.
+    Version {
+        /// Version of topo.
+        topo: &'static str,
+        /// Version of this format: the first number changes where readers of the old one would be wrong.
+        format_version: &'static str,
+    },
+    /// Routes that come, go or change for one reason, on places that share them.
+    Change(ChangeEvent<'a>),
+    /// Something to be known.
+    Note(Said<'a>),
+    /// Somebody else has a route that is wanted.
+    Conflict {
+        /// The address of the route.
+        address: String,
+        /// What is there.
+        found: &'a str,
+    },
+    /// Why nothing is written.
+    Refusal(Said<'a>),
+    /// The record of a place is dropped.
+    Forget {
+        /// The place.
+        node: &'a str,
+    },
+    /// Totals of a plan.
+    Summary {
+        /// Routes that are recorded as they are.
+        import: usize,
+        /// Routes that are added.
+        add: usize,
+        /// Routes that are changed.
+        change: usize,
+        /// Routes that are removed.
+        destroy: usize,
+        /// Places that could not be looked at.
+        unseen: usize,
+    },
+    /// Looking at places begins.
+    ObserveStarted {
+        /// Number of places.
+        places: usize,
+    },
+    /// A place has answered or not.
+    Observed {
+        /// The place.
+        node: &'a str,
+        /// Why it could not be looked at.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        error: Option<&'a str>,
+    },
+    /// Carrying out begins.
+    ApplyStarted {
+        /// Number of exchanges.
+        steps: usize,
+        /// Number of places.
+        places: usize,
+    },
+    /// An exchange is done.
+    StepDone {
+        /// The place.
+        node: &'a str,
+        /// The phase.
+        phase: &'static str,
+        /// Number of operations that were carried out.
+        operations: usize,
+    },
+    /// An exchange has failed.
+    StepFailed {
+        /// The place.
+        node: &'a str,
+        /// The phase.
+        phase: &'static str,
+        /// What happened.
+        message: &'a str,
+    },
+    /// Routes were left out because the node that they lead to has failed.
+    Skipped {
+        /// The place.
+        node: &'a str,
+        /// The node that has failed.
+        receiver: &'a str,
+        /// Number of routes.
+        routes: usize,
+    },
+    /// Something that stops nothing.
+    Warning {
+        /// The place.
+        node: &'a str,
+        /// What.
+        message: &'a str,
+    },
+    /// The user asked to stop.
+    Stopping,
+    /// What has come of a run.
+    Result {
+        /// Whether all is done.
+        complete: bool,
+        /// Routes that were recorded as they were.
+        imported: usize,
+        /// Routes that were added.
+        added: usize,
+        /// Routes that were changed.
+        changed: usize,
+        /// Routes that were removed.
+        destroyed: usize,
+        /// What is left to do.
+        left: Vec<Left<'a>>,
+    },
+}
+
+/// A sentence about places.
+#[derive(Serialize)]
+pub struct Said<'a> {
+    /// What it is about.
+    pub topic: &'static str,
+    /// How much it matters: `note`, `warning` or `error`.
+    pub level: &'static str,
+    /// The places.
+    pub nodes: Vec<&'a str>,
+    /// The sentence as people read it.
+    pub message: String,
+}
+
+/// What is left to do in one place.
+#[derive(Serialize)]
+pub struct Left<'a> {
+    /// The place.
+    pub node: &'a str,
+    /// Number of routes.
+    pub routes: usize,
+    /// Why.
+    pub message: &'a str,
+}
+
+/// The routes of one part of a change; they are computed while they are written.
+pub struct ChangeEvent<'a> {
+    plan: &'a Plan,
+    summary: &'a Summary,
+    change: &'a Change,
+    part: &'a Part,
+    drift: bool,
+}
+
+impl Serialize for ChangeEvent<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        #[derive(Serialize)]
+        struct Fields<'a> {
+            action: &'static str,
+            reason: &'static str,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            reason_node: Option<&'a str>,
+            kind: &'a str,
+            drift: bool,
+            table: u32,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            metric: Option<u32>,
+            count: usize,
+            nodes: Nodes<'a>,
+            routes: Routes<'a, 'a>,
+            /// Whether routes are missing on the node whose own their destination is; it is named in `not_on` there.
+            #[serde(skip_serializing_if = "is_unset")]
+            own_left_out: &'a Cell<bool>,
+        }
+        let reason_node = match &self.change.reason {
+            Reason::NodeAdded(name) | Reason::NodeRemoved(name) => Some(name.as_str()),
+            _ => None,
+        };
+        // Known when the routes are written, which comes before.
+        let own_left_out = Cell::new(false);
+        Fields {
+            action: self.change.action.label(),
+            reason: self.change.reason.label(),
+            reason_node,
+            kind: &self.change.kind,
+            drift: self.drift,
+            table: self.part.table,
+            metric: self.part.metric,
+            count: self.part.count,
+            nodes: Nodes(self.summary, &self.part.members),
+            routes: Routes(self, &own_left_out),
+            own_left_out: &own_left_out,
+        }
+        .serialize(serializer)
+    }
+}
+
+fn is_unset(cell: &&Cell<bool>) -> bool {
+    !cell.get()
+}
+
+struct Nodes<'a>(&'a Summary, &'a [u32]);
+
+impl Serialize for Nodes<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.1.iter().map(|number| self.0.place(*number).name()))
+    }
+}
+
+struct Routes<'a, 'b>(&'b ChangeEvent<'a>, &'b Cell<bool>);
+
+impl Serialize for Routes<'_, '_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        #[derive(Serialize)]
+        struct Route<'a> {
+            destination: Prefix,
+            next_hop: IpAddr,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            before: Option<Before>,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            found: Option<&'a str>,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            not_on: Option<Nodes<'a>>,
+        }
+        #[derive(Serialize)]
+        struct Before {
+            next_hop: IpAddr,
+            protocol: u8,
+        }
+        let event = self.0;
+        let mut routes = serializer.serialize_seq(Some(event.part.len))?;
+        let mut outcome = Ok(());
+        let _ = event.part.for_each(event.plan, event.change, |line: Line| {
+            self.1.set(self.1.get() || !line.without.is_empty());
+            let route = Route {
+                destination: line.route.destination,
+                next_hop: line.route.next_hop,
+                before: line.before.map(|live| Before { next_hop: live.next_hop, protocol: live.protocol }),
+                found: line.found.as_deref(),
+                not_on: (!line.without.is_empty()).then(|| Nodes(event.summary, &line.without)),
+            };
+            outcome = routes.serialize_element(&route);
+            if outcome.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+        });
+        outcome?;
+        routes.end()
+    }
+}
+
+/// The event that comes before all others.
+pub fn version() -> Event<'static> {
+    Event::Version { topo: env!("CARGO_PKG_VERSION"), format_version: "1.0" }
+}
+
+/// Gives the events of a plan one by one; each is to be written at once, for its routes are computed while it is.
+pub fn plan<'a>(plan: &'a Plan, summary: &'a Summary, take: &mut dyn FnMut(Event<'_>)) {
+    let drift = summary.drift.iter().map(|change| (change, true));
+    for (change, drift) in drift.chain(summary.changes.iter().map(|change| (change, false))) {
+        for part in &change.parts {
+            take(Event::Change(ChangeEvent { plan, summary, change, part, drift }));
+        }
+    }
+    for place in &plan.forgotten {
+        take(Event::Forget { node: place.name() });
+    }
+    for said in sentence::all(plan) {
+        let message = said.text();
+        let nodes = said.places.iter().map(|place| place.name()).collect();
+        match said.level {
+            Level::Conflict => {}
+            Level::Note => take(Event::Note(Said { topic: said.topic, level: "note", nodes, message })),
+            Level::Warning => take(Event::Note(Said { topic: said.topic, level: "warning", nodes, message })),
+            Level::Error => take(Event::Refusal(Said { topic: said.topic, level: "error", nodes, message })),
+        }
+    }
+    for conflict in &plan.conflicts {
+        let address = format!("{}.{}[\"{}\"]", conflict.kind, conflict.place.name(), conflict.destination);
+        take(Event::Conflict { address, found: &conflict.found });
+    }
+    let unseen = plan.notes.iter().filter(|note| matches!(note, crate::plan::Note::Unseen(..))).count();
+    let Summary { import, add, change, destroy, .. } = *summary;
+    take(Event::Summary { import, add, change, destroy, unseen });
+}
+
+/// An event of a run.
+pub fn run(event: &drive::Event) -> Event<'_> {
+    let name = Place::name;
+    match event {
+        drive::Event::ObserveStarted { places } => Event::ObserveStarted { places: *places },
+        drive::Event::Observed { place, error } => Event::Observed { node: name(place), error: error.as_deref() },
+        drive::Event::ApplyStarted { steps, places } => Event::ApplyStarted { steps: *steps, places: *places },
+        drive::Event::StepDone { place, phase, operations } => {
+            Event::StepDone { node: name(place), phase: phase.label(), operations: *operations }
+        }
+        drive::Event::StepFailed { place, phase, message } => {
+            Event::StepFailed { node: name(place), phase: phase.label(), message }
+        }
+        drive::Event::Skipped { place, receiver, routes } => {
+            Event::Skipped { node: name(place), receiver: name(receiver), routes: *routes }
+        }
+        drive::Event::Warning { place, message } => Event::Warning { node: name(place), message },
+        drive::Event::Stopping => Event::Stopping,
+    }
+}
+
+/// What has come of a run.
+pub fn result(outcome: &Outcome) -> Event<'_> {
+    Event::Result {
+        complete: outcome.left.is_empty(),
+        imported: outcome.imported,
+        added: outcome.added,
+        changed: outcome.changed,
+        destroyed: outcome.destroyed,
+        left: outcome
+            .left
+            .iter()
+            .map(|(place, routes, message)| Left { node: place.name(), routes: *routes, message })
+            .collect(),
+    }
+}

@@ -1,0 +1,285 @@
+//! What is to be known beside the changes, in full sentences: the same said of many nodes is said once.
+
+use std::collections::HashMap;
+
+use super::words::names;
+use crate::plan::{Conflict, Note, Place, Plan, Refusal, natural_order};
+
+/// How much it matters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Level {
+    /// Good to know.
+    Note,
+    /// Traffic may not go as the topology says.
+    Warning,
+    /// Somebody else has what is wanted.
+    Conflict,
+    /// Nothing is written.
+    Error,
+}
+
+impl Level {
+    /// The word in front of the sentence.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Note => "Note",
+            Self::Warning => "Warning",
+            Self::Conflict => "Conflict",
+            Self::Error => "Error",
+        }
+    }
+}
+
+/// Something that is said about one or more places.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sentence<'a> {
+    /// How much it matters.
+    pub level: Level,
+    /// What it is about; its name in JSON.
+    pub topic: &'static str,
+    /// The places, in natural order.
+    pub places: Vec<&'a Place>,
+    words: Words,
+}
+
+/// The words around the names of the places, and the address of a route where one is to be given.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Words {
+    before: String,
+    after: String,
+    /// Text in front of the address, kind, destination.
+    address: Option<(&'static str, String, String)>,
+}
+
+/// All that is to be said about a plan.
+pub fn all(plan: &Plan) -> Vec<Sentence<'_>> {
+    let notes = plan.notes.iter().map(note);
+    let conflicts = plan.conflicts.iter().map(conflict);
+    let refusals = plan.refusals.iter().map(refusal);
+    let mut sentences: Vec<Sentence<'_>> = Vec::new();
+    let mut known: HashMap<(Level, &'static str, Words), usize> = HashMap::new();
+    for sentence in notes.chain(conflicts).chain(refusals) {
+        let key = (sentence.level, sentence.topic, sentence.words.clone());
+        match known.get(&key) {
+            Some(at) => sentences[*at].places.extend(sentence.places),
+            None => {
+                known.insert(key, sentences.len());
+                sentences.push(sentence);
+            }
+        }
+    }
+    for sentence in &mut sentences {
+        sentence.places.sort_by(|one, other| natural_order(one.name(), other.name()));
+        sentence.places.dedup();
+    }
+    sentences.sort_by_key(|sentence| sentence.level);
+    sentences
+}
+
+impl Sentence<'_> {
+    /// The whole text.
+    pub fn text(&self) -> String {
+        let places = names(self.places.iter().map(|place| place.name()));
+        let Words { before, after, address } = &self.words;
+        let mut text = format!("{before}{places}{after}");
+        if let Some((lead, kind, destination)) = address {
+            let place = if let [only] = self.places[..] { only.name() } else { "*" };
+            text.push_str(&format!(" {lead} --take-over '{kind}.{place}[\"{destination}\"]'."));
+        }
+        text
+    }
+}
+
+fn say<'a>(
+    level: Level,
+    topic: &'static str,
+    place: &'a Place,
+    before: impl Into<String>,
+    after: impl Into<String>,
+) -> Sentence<'a> {
+    let words = Words { before: before.into(), after: after.into(), address: None };
+    Sentence { level, topic, places: vec![place], words }
+}
+
+/// A note in words.
+pub fn note(note: &Note) -> Sentence<'_> {
+    use Level::{Note as Plain, Warning};
+    match note {
+        Note::Unseen(place, reason) => say(
+            Warning,
+            "unseen",
+            place,
+            "",
+            format!(" could not be reached; what is planned there is planned from the record. {reason}"),
+        ),
+        Note::Replaced(place) => say(
+            Warning,
+            "replaced",
+            place,
+            "Another machine than the recorded one answers as ",
+            "; nothing is recorded of it, so all is planned anew.",
+        ),
+        Note::Renamed(from, to) => say(
+            Plain,
+            "renamed",
+            to,
+            "",
+            format!(" is the machine that was called {} before; its record moves with it.", from.name()),
+        ),
+        Note::Forgotten(place) => say(
+            Plain,
+            "forgotten",
+            place,
+            "Nothing is done on ",
+            "; what topo has put there is not recorded any more, and stays for as long as the machine lives.",
+        ),
+        Note::Provided(place, destination, found) => {
+            let mut sentence = say(
+                Plain,
+                "provided",
+                place,
+                "On ",
+                format!(", the route to {destination} is provided by somebody else ({found}) and is left alone."),
+            );
+            let row = destination.to_string();
+            sentence.words.address = Some(("It becomes topo's with", "kernel_route".to_owned(), row));
+            sentence
+        }
+        Note::Wins(place, destination, found) => say(
+            Warning,
+            "wins",
+            place,
+            "On ",
+            format!(
+                ", another route wins over the one to {destination}: {found}. Remove it, or take the destination out of \
+                 the topology."
+            ),
+        ),
+        Note::Deferred(place, destination, found) => say(
+            Warning,
+            "deferred",
+            place,
+            "On ",
+            format!(
+                ", the route to {destination} is left for later, for the node itself still has that subnet ({found}). \
+                 Take the subnet away from there, then run topo apply again."
+            ),
+        ),
+        Note::Lost(place, destination, found) => say(
+            Plain,
+            "lost",
+            place,
+            "On ",
+            format!(
+                ", the route to {destination} is somebody else's by now ({found}). It is not wanted any more, so only \
+                 its record is dropped."
+            ),
+        ),
+        Note::Stray(place, destination, found) => say(
+            Warning,
+            "stray",
+            place,
+            "On ",
+            format!(
+                ", a route to {destination} carries the mark of topo and is neither recorded nor wanted ({found}). It \
+                 is left alone; remove it with ip route del where nobody needs it."
+            ),
+        ),
+        Note::OtherLineage(place, lineage) => say(
+            Warning,
+            "other_lineage",
+            place,
+            "The marker of this topology on ",
+            format!(" is of another lineage ({lineage}): the state that it belongs to is not this one."),
+        ),
+        Note::Skipped(conflict) => say(
+            Warning,
+            "skipped",
+            &conflict.place,
+            "On ",
+            format!(
+                ", the route to {} is left out as asked: somebody else has it ({}).",
+                conflict.destination, conflict.found
+            ),
+        ),
+    }
+}
+
+/// A conflict in words, with the ways out.
+pub fn conflict(conflict: &Conflict) -> Sentence<'_> {
+    let Conflict { place, kind, destination, found } = conflict;
+    let mut sentence = say(
+        Level::Conflict,
+        "conflict",
+        place,
+        "On ",
+        format!(", the route to {destination} is somebody else's: {found}. Leave it to them with --skip-conflicts"),
+    );
+    // A link, or a route that topo could not put back as it was, cannot be taken over.
+    if found.starts_with("via ") && !found.contains("the kernel") {
+        sentence.words.after.push(',');
+        sentence.words.address = Some(("or make it topo's with", kind.to_string(), destination.to_string()));
+    } else {
+        sentence.words.after.push_str(", or remove it there; a route of this sort cannot be taken over.");
+    }
+    sentence
+}
+
+/// A refusal in words, with what to do.
+pub fn refusal(refusal: &Refusal) -> Sentence<'_> {
+    use Level::Error;
+    match refusal {
+        Refusal::NotOnLink(place, next_hop, found) => say(
+            Error,
+            "not_on_link",
+            place,
+            "On ",
+            format!(
+                ", the next hop {next_hop} is not on the link: {found}. Declare the networks of the nodes in \
+                 [subnets], with a gateway where one leads to the others, or correct the address."
+            ),
+        ),
+        Refusal::Captures(place, destination, address, what) => say(
+            Error,
+            "captures",
+            place,
+            "On ",
+            format!(
+                ", a route to {destination} would capture {address}, {what}, and could cut the node off. Take that \
+                 pod subnet out of the topology, or give the pods another one."
+            ),
+        ),
+        Refusal::ProtocolTaken(place, topology, protocol) => {
+            let free = if *protocol == 202 { 203 } else { 202 };
+            say(
+                Error,
+                "protocol_taken",
+                place,
+                "On ",
+                format!(
+                    ", the topology {topology} marks its routes with the protocol number {protocol} too, so neither \
+                     could tell its own. Write protocol = {free} in [backends.ssh-static]."
+                ),
+            )
+        }
+        Refusal::LineageLost(place) => say(
+            Error,
+            "lineage_lost",
+            place,
+            "The marker on ",
+            " says that this topology was applied with another state. Give that state with --state; where it is lost, \
+             --new-lineage records what is there and wanted, and goes on.",
+        ),
+        Refusal::SameMachine(one, other) => say(
+            Error,
+            "same_machine",
+            other,
+            "",
+            format!(
+                " and {} are one machine: both have the same /etc/machine-id. Take one of them out of the topology, or \
+                 run systemd-machine-id-setup on a machine that was cloned.",
+                one.name()
+            ),
+        ),
+    }
+}

@@ -1,0 +1,381 @@
+//! Plans and results as text.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fmt::Write;
+use std::net::IpAddr;
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+use super::sentence::{self, Level};
+use super::words::{clean, counted, names, wrapped};
+use crate::network::{MAIN_TABLE, Prefix};
+use crate::plan::{Action, Change, Line, Part, Place, Plan, Reason, Summary};
+
+/// Adds and imports of one change are listed up to here, the rest is counted.
+const LISTED: usize = 20;
+/// Up to here lines of several parts are compared, so that equal ones become one.
+const COMPARED: usize = 2000;
+/// Sentences about the same topic are listed up to here, the rest is counted.
+const SAID: usize = 20;
+
+/// How text looks.
+#[derive(Clone, Copy, Debug)]
+pub struct Look {
+    /// Whether to colour with ANSI sequences.
+    pub color: bool,
+    /// Number of columns that prose is broken at.
+    pub width: usize,
+}
+
+impl Default for Look {
+    fn default() -> Self {
+        Self { color: false, width: 80 }
+    }
+}
+
+impl Look {
+    fn paint(self, style: &str, text: &str) -> String {
+        if self.color && !style.is_empty() { format!("\u{1b}[{style}m{text}\u{1b}[0m") } else { text.to_owned() }
+    }
+
+    /// Paints each line by itself, so that a pager that shows part of the text shows it right.
+    fn paint_lines(self, style: &str, text: &str) -> String {
+        text.lines().map(|line| self.paint(style, line) + "\n").collect()
+    }
+}
+
+const BOLD: &str = "1";
+const DIM: &str = "2";
+
+fn style(action: Action) -> &'static str {
+    match action {
+        Action::Import => "36",
+        Action::Add => "32",
+        Action::Change => "33",
+        Action::Remove => "31",
+        Action::Forget => DIM,
+    }
+}
+
+/// A plan for review. `volatile` says that routes of it are kept by nothing that survives a reboot.
+pub fn plan(plan: &Plan, summary: &Summary, look: Look, volatile: bool) -> String {
+    let mut out = String::new();
+    if !summary.drift.is_empty() {
+        out.push_str(&look.paint_lines(BOLD, "Changed outside of topo since the last run:"));
+        out.push('\n');
+        for change in &summary.drift {
+            write_change(&mut out, plan, summary, change, look);
+        }
+        if !summary.changes.is_empty() {
+            out.push_str(&look.paint_lines(BOLD, "Asked for by the topology:"));
+            out.push('\n');
+        }
+    }
+    for change in &summary.changes {
+        write_change(&mut out, plan, summary, change, look);
+    }
+    if !plan.forgotten.is_empty() {
+        let mut places: Vec<&Place> = plan.forgotten.iter().collect();
+        places.sort_by(|one, other| crate::plan::natural_order(one.name(), other.name()));
+        let heading =
+            format!("  # {} without a login", counted(places.len(), "record").replace("record", "dropped record"));
+        out.push_str(&look.paint_lines(BOLD, &heading));
+        for place in places {
+            let line = format!("  {} {}", Action::Forget.sign(), place.name());
+            out.push_str(&look.paint_lines(style(Action::Forget), &line));
+        }
+        out.push('\n');
+    }
+    write_sentences(&mut out, plan, look);
+    out.push_str(&look.paint_lines(BOLD, &totals(plan, summary)));
+    if volatile && summary.add + summary.change > 0 {
+        let text = "These routes will not survive a reboot, a restart of systemd-networkd or a loss of carrier.";
+        out.push('\n');
+        out.push_str(text);
+        out.push('\n');
+    }
+    out
+}
+
+fn totals(plan: &Plan, summary: &Summary) -> String {
+    // What is left to others or for later is not as configured, though nothing is done about it now.
+    let complete = plan.forgotten.is_empty() && plan.conflicts.is_empty() && plan.refusals.is_empty();
+    let left =
+        |note: &crate::plan::Note| matches!(note, crate::plan::Note::Skipped(_) | crate::plan::Note::Deferred(..));
+    if summary.is_empty() && complete && !plan.notes.iter().any(left) {
+        return "No changes. Your infrastructure matches the configuration.".to_owned();
+    }
+    let import = if summary.import > 0 { format!("{} to import, ", summary.import) } else { String::new() };
+    format!("Plan: {import}{} to add, {} to change, {} to destroy.", summary.add, summary.change, summary.destroy)
+}
+
+fn write_sentences(out: &mut String, plan: &Plan, look: Look) {
+    let sentences = sentence::all(plan);
+    let mut said: BTreeMap<&str, usize> = BTreeMap::new();
+    for sentence in &sentences {
+        *said.entry(sentence.topic).or_default() += 1;
+    }
+    let mut told: BTreeMap<&str, usize> = BTreeMap::new();
+    for sentence in &sentences {
+        // Dropped records are listed with the changes.
+        if sentence.topic == "forgotten" {
+            continue;
+        }
+        let told = told.entry(sentence.topic).or_default();
+        *told += 1;
+        let left = said[sentence.topic] - SAID.min(said[sentence.topic]);
+        let text = match *told {
+            number if number <= SAID => format!("{}: {}", sentence.level.label(), sentence.text()),
+            number if number == SAID + 1 => {
+                format!("{}: the same holds for {} more.", sentence.level.label(), counted(left, "destination"))
+            }
+            _ => continue,
+        };
+        let style = match sentence.level {
+            Level::Note => "",
+            Level::Warning => "33",
+            Level::Conflict | Level::Error => "31",
+        };
+        let mut lines = wrapped(&text, look.width, "", "  ");
+        if look.color {
+            let label = sentence.level.label();
+            lines.replace_range(..label.len(), &look.paint(style, label));
+        }
+        out.push_str(&lines);
+    }
+    if !told.is_empty() {
+        out.push('\n');
+    }
+}
+
+fn write_change(out: &mut String, plan: &Plan, summary: &Summary, change: &Change, look: Look) {
+    let heading = format!("{}: {}", change.kind, heading(summary, change));
+    out.push_str(&look.paint_lines(BOLD, &wrapped(&heading, look.width, "  # ", "  #   ")));
+    let foldable = matches!(change.action, Action::Add | Action::Import);
+    let mut rows = if change.lines > COMPARED && change.parts.len() > 1 && !foldable {
+        by_destination(plan, change)
+    } else {
+        by_line(plan, summary, change, foldable)
+    };
+    let left = if foldable { change.count - rows.iter().take(LISTED).map(|row| row.count).sum::<usize>() } else { 0 };
+    if foldable {
+        rows.truncate(LISTED);
+    }
+    let width = rows.iter().map(|row| row.route.chars().count()).max().unwrap_or(0).max(39);
+    for row in rows {
+        let line = format!("  {} {:width$}  on {}", change.action.sign(), row.route, row.places);
+        out.push_str(&look.paint_lines(style(change.action), &line));
+        if let Some(found) = row.found {
+            out.push_str(&look.paint_lines(DIM, &format!("      live now: {}", clean(&found))));
+        }
+    }
+    if left > 0 {
+        out.push_str(&look.paint_lines(DIM, &format!("  … and {}", counted(left, "more route"))));
+    }
+    out.push('\n');
+}
+
+/// A line of text to be.
+struct Row {
+    route: String,
+    places: String,
+    count: usize,
+    found: Option<Arc<str>>,
+}
+
+/// One row for each different line; of what is folded, only as much as is shown.
+fn by_line(plan: &Plan, summary: &Summary, change: &Change, foldable: bool) -> Vec<Row> {
+    let mut rows: Vec<(String, Line, Vec<u32>)> = Vec::new();
+    let mut known: HashMap<(String, Option<Arc<str>>), usize> = HashMap::new();
+    let compares = change.lines <= COMPARED && change.parts.len() > 1;
+    change.for_each(plan, |part, line| {
+        let route = route_text(change, part, &line);
+        if compares {
+            if let Some(at) = known.get(&(route.clone(), line.found.clone())) {
+                rows[*at].2.extend(part.members_of(&line));
+                return ControlFlow::Continue(());
+            }
+            known.insert((route.clone(), line.found.clone()), rows.len());
+        }
+        let members = part.members_of(&line).collect();
+        rows.push((route, line, members));
+        if foldable && !compares && rows.len() == LISTED { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    });
+    if compares {
+        rows.sort_by_key(|(_, line, _)| line.route.destination);
+    }
+    let row = |(route, line, mut members): (String, Line, Vec<u32>)| {
+        members.sort_unstable();
+        let found = line.found.filter(|_| !matches!(change.reason, Reason::Adopted(_)));
+        Row { route, places: places_text(summary, change, &members), count: members.len(), found }
+    };
+    rows.into_iter().map(row).collect()
+}
+
+/// Each destination once, where the same ones come or go over many different next hops.
+fn by_destination(plan: &Plan, change: &Change) -> Vec<Row> {
+    let mut destinations: BTreeMap<Prefix, (Option<IpAddr>, usize)> = BTreeMap::new();
+    change.for_each(plan, |part, line| {
+        let next_hop = Some(line.route.next_hop);
+        let entry = destinations.entry(line.route.destination).or_insert((next_hop, 0));
+        entry.0 = entry.0.filter(|known| Some(*known) == next_hop);
+        entry.1 += part.members.len() - line.without.len();
+        ControlFlow::Continue(())
+    });
+    let row = |(destination, (next_hop, count)): (Prefix, (Option<IpAddr>, usize))| {
+        let way = next_hop.map_or("via several next hops".to_owned(), |next_hop| format!("via {next_hop}"));
+        Row { route: format!("{destination} {way}"), places: counted(count, "node"), count, found: None }
+    };
+    destinations.into_iter().map(row).collect()
+}
+
+fn route_text(change: &Change, part: &Part, line: &Line) -> String {
+    let mut text = format!("{} via ", line.route.destination);
+    if let Some(before) = line.before.filter(|before| before.next_hop != line.route.next_hop) {
+        let _ = write!(text, "{} → ", before.next_hop);
+    }
+    let _ = write!(text, "{}", line.route.next_hop);
+    if part.table != MAIN_TABLE {
+        let _ = write!(text, " table {}", part.table);
+    }
+    if let Some(metric) = part.metric {
+        let _ = write!(text, " metric {metric}");
+    }
+    if let (Reason::Adopted(_), Some(found)) = (&change.reason, &line.found) {
+        let _ = write!(text, " ({})", clean(found.split_once(", ").map_or(found, |(_, owner)| owner)));
+    }
+    text
+}
+
+fn places_text(summary: &Summary, change: &Change, members: &[u32]) -> String {
+    let name = |number: &u32| summary.place(*number).name();
+    let missing = change.members.len().saturating_sub(members.len());
+    if members.len() > 3 && (1..=2).contains(&missing) {
+        let others = change.members.iter().filter(|member| members.binary_search(member).is_err());
+        return format!("all but {} ({} nodes)", names(others.map(name)), members.len());
+    }
+    names(members.iter().map(name))
+}
+
+/// Says what a change is, counting routes.
+fn heading(summary: &Summary, change: &Change) -> String {
+    let nodes = match change.members.len() {
+        number @ 4.. => counted(number, "node"),
+        _ => names(change.members.iter().map(|number| summary.place(*number).name())),
+    };
+    let one_node = change.members.len() == 1;
+    let routes = match change.each {
+        _ if one_node && change.count == 1 => "a route".to_owned(),
+        _ if one_node => counted(change.count, "route"),
+        (1, 1) => "a route each".to_owned(),
+        (least, most) if least == most => format!("{least} routes each"),
+        _ => format!("{} in all", counted(change.count, "route")),
+    };
+    let many = change.count > 1;
+    let (was, is, it) = if many { ("were", "are", "they") } else { ("was", "is", "it") };
+    let get = if one_node { "gets" } else { "get" };
+    let lose = if one_node { "loses" } else { "lose" };
+    let have = if one_node { "has" } else { "have" };
+    // `a route to the pods` needs no `each`.
+    let toward = |name: &str| {
+        format!(
+            "{} to the pods of {name}",
+            routes.strip_suffix(" each").filter(|text| *text == "a route").unwrap_or(&routes)
+        )
+    };
+    let edited = "(the topology says otherwise than before)";
+    match (change.action, &change.reason) {
+        (Action::Import, _) => {
+            format!("{nodes} {have} {routes} as wanted that {is} not recorded yet; {it} {is} recorded and marked")
+        }
+        (_, Reason::TakenOver(_)) => format!("{nodes} {get} {routes} that {was} somebody else's (taken over as asked)"),
+        (Action::Add, Reason::NewNode) => {
+            format!("{nodes} {get} {routes} ({})", if one_node { "new node" } else { "new nodes" })
+        }
+        (Action::Add, Reason::NodeAdded(name)) => format!("{nodes} {get} {} (new node)", toward(name.as_str())),
+        (Action::Add, Reason::Missing) => {
+            format!("{nodes} {get} {routes} again: what was recorded is not live any more")
+        }
+        (Action::Add, Reason::InDoubt) => {
+            format!("{nodes} {get} {routes} again: a run before did not come to its end there")
+        }
+        (Action::Add, _) => format!("{nodes} {get} {routes} {edited}"),
+        (Action::Change, Reason::Altered(_)) => {
+            format!("{nodes} {get} {routes} put back: somebody has changed what was recorded")
+        }
+        (Action::Change, Reason::MarkLost(_)) => {
+            format!("{nodes} {get} {routes} marked again: as recorded, but without the mark of topo")
+        }
+        (Action::Change, Reason::InDoubt) => {
+            format!("{nodes} {get} {routes} put right: a run before did not come to its end there")
+        }
+        (Action::Change, _) => format!("{nodes} {get} another next hop for {routes} {edited}"),
+        (Action::Remove, Reason::NodeRemoved(name)) => {
+            format!("{nodes} {lose} {} (no longer in the topology)", toward(name.as_str()))
+        }
+        (Action::Remove, Reason::NotWanted) => {
+            format!("{nodes} {lose} {routes} (no longer in the topology, or no longer served by the backend)")
+        }
+        (Action::Remove, Reason::Destroy) => format!("{nodes} {lose} {routes} (destroy)"),
+        (Action::Remove, Reason::BecomesOwn) => {
+            format!("{nodes} {lose} {routes} to what becomes the node's own, before anything else")
+        }
+        (Action::Remove, Reason::Altered(_)) => {
+            format!("{nodes} {lose} {routes}: no longer wanted, and changed by somebody since it was recorded")
+        }
+        (Action::Remove, Reason::MarkLost(_)) => {
+            format!("{nodes} {lose} {routes}: no longer wanted, and without the mark of topo by now")
+        }
+        (Action::Remove, _) => format!("{nodes} {lose} {routes} {edited}"),
+        (Action::Forget, _) => format!("{nodes} {have} {routes} whose record is dropped"),
+    }
+}
+
+/// What has come of a run.
+#[derive(Clone, Debug, Default)]
+pub struct Outcome {
+    /// Whether all was to be removed.
+    pub destroy: bool,
+    /// Routes that were recorded as they were.
+    pub imported: usize,
+    /// Routes that were added.
+    pub added: usize,
+    /// Routes that were changed.
+    pub changed: usize,
+    /// Routes that were removed.
+    pub destroyed: usize,
+    /// What is left to do: where, number of routes, and why, in a sentence.
+    pub left: Vec<(Place, usize, String)>,
+}
+
+/// The end of `apply` or `destroy`.
+pub fn result(outcome: &Outcome, look: Look) -> String {
+    let verb = if outcome.destroy { "Destroy" } else { "Apply" };
+    let import = if outcome.imported > 0 { format!("{} imported, ", outcome.imported) } else { String::new() };
+    let resources = if outcome.destroy && outcome.added + outcome.changed + outcome.imported == 0 {
+        format!("{} destroyed", outcome.destroyed)
+    } else {
+        format!("{import}{} added, {} changed, {} destroyed", outcome.added, outcome.changed, outcome.destroyed)
+    };
+    if outcome.left.is_empty() {
+        return look.paint_lines("1;32", &format!("{verb} complete! Resources: {resources}."));
+    }
+    let mut out = look.paint_lines("1;33", &format!("{verb} incomplete. Resources: {resources}."));
+    let mut reasons: BTreeMap<&str, (Vec<&Place>, usize)> = BTreeMap::new();
+    for (place, routes, why) in &outcome.left {
+        let entry = reasons.entry(why).or_default();
+        entry.0.push(place);
+        entry.1 += routes;
+    }
+    out.push_str("\nLeft to do:\n");
+    for (why, (mut places, routes)) in reasons {
+        places.sort_by(|one, other| crate::plan::natural_order(one.name(), other.name()));
+        places.dedup();
+        let routes = if routes > 0 { format!(" ({})", counted(routes, "route")) } else { String::new() };
+        let text = format!("{}{routes}: {why}", names(places.iter().map(|place| place.name())));
+        out.push_str(&wrapped(&text, look.width, "  ", "    "));
+    }
+    let command = verb.to_lowercase();
+    let _ = write!(out, "\nRun topo {command} again to go on from there.\n");
+    out
+}

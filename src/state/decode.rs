@@ -1,0 +1,321 @@
+//! Reading a state document.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use super::wire::{DocumentWire, ListWire, Nullable, PlaceWire, RecordWire, ShapeWire, Text, VERSION, VersionOnly};
+use super::{Kept, Lineage, PlaceRecord, Record, Shape, State};
+use crate::network::{Family, Prefix, RouteSet, Row, Rows, View};
+use crate::plan::{Place, ResourceId};
+use crate::topology::Name;
+
+/// Rows of all lists together that are read at most: far more than any state has, and it bounds the memory that a
+/// document of many small deltas can ask for.
+const MOST_ROWS: usize = 32_000_000;
+
+/// Why a document is refused.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum DocumentError {
+    /// It was written by a newer topo.
+    #[error("it has version {0}, and this topo reads version {VERSION} only")]
+    Newer(u64),
+    /// It has a part that this topo does not know, and that it would lose when it writes.
+    #[error("it has a part that this topo does not know: {0}")]
+    Unknown(String),
+    /// It is not what topo wrote.
+    #[error("{0}")]
+    Damaged(String),
+    /// It is the state of another topology.
+    #[error("it belongs to the topology `{found}` and not to `{asked}`")]
+    OtherTopology {
+        /// Whose it is.
+        found: Name,
+        /// Whose it should be.
+        asked: Name,
+    },
+    /// It is of another lineage.
+    #[error("it is of lineage {found} and not of lineage {expected}")]
+    OtherLineage {
+        /// Its lineage.
+        found: Lineage,
+        /// What the lineage should be.
+        expected: Lineage,
+    },
+}
+
+impl DocumentError {
+    /// What to do next, a full sentence.
+    pub fn hint(&self) -> &'static str {
+        match self {
+            Self::Newer(_) | Self::Unknown(_) => "Upgrade topo; the file was left untouched.",
+            Self::Damaged(_) => {
+                "The file was left untouched. Restore it from a backup or from version control; without one, move it away, and \
+                 the next plan lists what it finds on the nodes."
+            }
+            Self::OtherTopology { .. } => {
+                "The file was left untouched. Give the topology's own state with --state, or correct `name` in the topology."
+            }
+            Self::OtherLineage { .. } => {
+                "The file was left untouched. It comes from another beginning; make sure that it is the state that you mean."
+            }
+        }
+    }
+}
+
+fn damaged(reason: impl Into<String>) -> DocumentError {
+    DocumentError::Damaged(reason.into())
+}
+
+impl State {
+    /// Reads a document. Records of kinds that are not in `known` stay as they are.
+    pub fn from_json(document: &[u8], known: &[&str]) -> Result<Self, DocumentError> {
+        if document.is_empty() {
+            return Err(damaged("it is empty (0 bytes)"));
+        }
+        let text = std::str::from_utf8(document).map_err(|error| damaged(format!("it is not UTF-8 text ({error})")))?;
+        let wire: DocumentWire<'_> = match serde_json::from_str(text) {
+            Ok(wire) => wire,
+            // What a newer topo wrote may be of any form, so the version is looked at before the rest is judged.
+            Err(error) => match serde_json::from_str(text) {
+                Ok(VersionOnly { version }) if version > VERSION => return Err(DocumentError::Newer(version)),
+                _ => return Err(refuse(&error, "")),
+            },
+        };
+        match wire.version {
+            VERSION => Reader::new(known).read(wire),
+            0 => Err(damaged("it has version 0, which there never was")),
+            newer => Err(DocumentError::Newer(newer)),
+        }
+    }
+
+    /// Whether it is the state of this topology.
+    pub fn expect_topology(&self, asked: &Name) -> Result<(), DocumentError> {
+        if self.topology == *asked {
+            return Ok(());
+        }
+        Err(DocumentError::OtherTopology { found: self.topology.clone(), asked: asked.clone() })
+    }
+
+    /// Whether it is of this lineage.
+    pub fn expect_lineage(&self, expected: Lineage) -> Result<(), DocumentError> {
+        if self.lineage == expected {
+            return Ok(());
+        }
+        Err(DocumentError::OtherLineage { found: self.lineage, expected })
+    }
+}
+
+fn refuse(error: &serde_json::Error, context: &str) -> DocumentError {
+    let text = format!("{context}{error}");
+    if error.to_string().starts_with("unknown field") {
+        DocumentError::Unknown(text)
+    } else if error.is_eof() {
+        damaged(format!("it is cut off or not JSON ({text})"))
+    } else if error.is_syntax() {
+        damaged(format!("it is not JSON ({text})"))
+    } else {
+        damaged(text)
+    }
+}
+
+/// What is shared between the records that are read.
+struct Reader<'k> {
+    known: &'k [&'k str],
+    lists: BTreeMap<u32, Rows>,
+    views: BTreeMap<u32, Arc<View>>,
+    /// The same few resources are in every place.
+    resources: HashMap<Box<str>, ResourceId>,
+    /// Neighbouring records mostly have the same ones.
+    own: Arc<[IpAddr]>,
+    lacks: Arc<BTreeSet<Prefix>>,
+    nothing: Arc<BTreeSet<Prefix>>,
+    /// Where lists are put together, one after the other.
+    scratch: Vec<Row>,
+}
+
+impl<'k> Reader<'k> {
+    fn new(known: &'k [&'k str]) -> Self {
+        Self {
+            known,
+            lists: BTreeMap::new(),
+            views: BTreeMap::new(),
+            resources: HashMap::new(),
+            own: Arc::from([]),
+            lacks: Arc::default(),
+            nothing: Arc::default(),
+            scratch: Vec::new(),
+        }
+    }
+
+    fn read(mut self, wire: DocumentWire<'_>) -> Result<State, DocumentError> {
+        let mut total = 0;
+        for list in wire.rows {
+            let id = list.id;
+            let rows = self.list(list)?;
+            total += rows.as_slice().len();
+            if total > MOST_ROWS {
+                return Err(damaged(format!("its lists have more than {MOST_ROWS} rows together")));
+            }
+            if self.lists.insert(id, rows).is_some() {
+                return Err(damaged(format!("the list of rows {id} is there twice")));
+            }
+        }
+        for view in wire.views {
+            let (id, view) = view.into_view();
+            if self.views.insert(id, Arc::new(view)).is_some() {
+                return Err(damaged(format!("the view {id} is there twice")));
+            }
+        }
+        let mut places = BTreeMap::new();
+        let mut opaque = false;
+        for (place, recorded) in wire.places.known {
+            let recorded = self.place(&place, recorded)?;
+            opaque |= recorded.resources.values().any(|record| matches!(record, Record::Opaque(_)));
+            let name = place.to_string();
+            if places.insert(place, recorded).is_some() {
+                return Err(damaged(format!("the place {name} is there twice")));
+            }
+        }
+        let mut kept = Kept::default();
+        for (key, value) in wire.places.unknown {
+            if let Some(twice) = kept.places.insert(key.clone(), value) {
+                drop(twice);
+                return Err(damaged(format!("the place {} is there twice", key.escape_debug())));
+            }
+        }
+        if opaque || !kept.places.is_empty() {
+            (kept.rows, kept.views) = (self.lists, self.views);
+        }
+        let (lineage, serial, topology, run) = (wire.lineage, wire.serial, wire.topology, wire.run);
+        Ok(State { lineage, serial, topology, run, places, kept })
+    }
+
+    /// The whole list behind one version.
+    fn list(&mut self, wire: ListWire) -> Result<Rows, DocumentError> {
+        let id = wire.id;
+        let wrong = |what: String| damaged(format!("in the list of rows {id}, {what}"));
+        let mut add: Vec<Row> = Vec::with_capacity(wire.add.len());
+        for (destination, owner) in wire.add {
+            if destination.family() != Family::of(owner) {
+                return Err(wrong(format!("{destination} and its owner {owner} are of different families")));
+            }
+            add.push(Row { destination, owner });
+        }
+        let base = match wire.from {
+            None if wire.remove.is_empty() => Rows::default(),
+            None => return Err(wrong("rows are removed from nothing".to_owned())),
+            Some(from) => self
+                .lists
+                .get(&from)
+                .cloned()
+                .ok_or_else(|| wrong(format!("the list {from} that it builds on does not stand before it")))?,
+        };
+        if wire.remove.is_empty() && add.is_empty() {
+            return Ok(base);
+        }
+        add.sort_unstable_by_key(|row| row.destination);
+        if let Some(pair) = add.windows(2).find(|pair| pair[0].destination == pair[1].destination) {
+            return Err(wrong(format!("the destination {} is there twice", pair[0].destination)));
+        }
+        self.scratch.clear();
+        apply(&mut self.scratch, base.as_slice(), wire.remove.into_iter().collect(), add).map_err(wrong)?;
+        Ok(Rows::from_sorted(&self.scratch))
+    }
+
+    fn place(&mut self, place: &Place, wire: PlaceWire<'_>) -> Result<PlaceRecord, DocumentError> {
+        let mut resources = BTreeMap::new();
+        for (Text(key), raw) in wire.resources.0 {
+            let resource = if let Some(resource) = self.resources.get(&*key) {
+                resource.clone()
+            } else {
+                let resource: ResourceId =
+                    key.parse().map_err(|error| damaged(format!("in the place {place}, {error}")))?;
+                self.resources.insert(key.as_ref().into(), resource.clone());
+                resource
+            };
+            let record = if self.known.contains(&&*resource.kind) {
+                let context = || format!("in {resource} of the place {place}, ");
+                let wire = serde_json::from_str(raw.get()).map_err(|error| refuse(&error, &context()))?;
+                self.record(wire).map_err(|reason| damaged(context() + &reason))?
+            } else {
+                Record::Opaque(raw.to_owned())
+            };
+            if resources.insert(resource, record).is_some() {
+                return Err(damaged(format!("in the place {place}, {} is there twice", key.escape_debug())));
+            }
+        }
+        Ok(PlaceRecord { endpoint: wire.endpoint.map(|strict| strict.0), machine_id: wire.machine_id, resources })
+    }
+
+    fn record(&mut self, wire: RecordWire<'_>) -> Result<Record, String> {
+        let mut shape = |wire: Nullable<ShapeWire<'_>>| wire.0.map(|wire| self.shape(wire)).transpose();
+        match (wire.is, wire.to) {
+            (Some(is), Some(to)) if wire.token.is_none() => Ok(Record::InDoubt { is: shape(is)?, to: shape(to)? }),
+            (Some(_), Some(_)) => Err("a record in doubt has a token".to_owned()),
+            (Some(is), None) => {
+                let is = shape(is)?.ok_or_else(|| "a settled record is null".to_owned())?;
+                Ok(Record::Settled { is, token: wire.token.map(std::borrow::Cow::into_owned) })
+            }
+            (None, _) => Err("the record does not say what is there".to_owned()),
+        }
+    }
+
+    fn shape(&mut self, wire: ShapeWire<'_>) -> Result<Shape, String> {
+        let attributes = wire.attributes.map_or(Value::Null, std::borrow::Cow::into_owned);
+        let (Some(rows), Some(view)) = (wire.rows, wire.view) else {
+            if wire.rows.is_some() || wire.view.is_some() || wire.own.is_some() || wire.lacks.is_some() {
+                return Err("a route set is not complete: it needs both rows and view".to_owned());
+            }
+            return Ok(Shape { routes: None, attributes });
+        };
+        let rows = self.lists.get(&rows).ok_or_else(|| format!("the list of rows {rows} does not exist"))?.clone();
+        let view = self.views.get(&view).ok_or_else(|| format!("the view {view} does not exist"))?.clone();
+        let own = wire.own.unwrap_or_else(|| Arc::from([]));
+        if own != self.own {
+            self.own = own;
+        }
+        let lacks = match wire.lacks {
+            None => Arc::clone(&self.nothing),
+            Some(lacks) if *lacks == *self.lacks => Arc::clone(&self.lacks),
+            Some(lacks) => {
+                self.lacks = Arc::clone(&lacks);
+                lacks
+            }
+        };
+        Ok(Shape { routes: Some(RouteSet { rows, view, own: Arc::clone(&self.own), lacks }), attributes })
+    }
+}
+
+/// Puts together a sorted list without some of its destinations and with further rows, sorted too. Costs little for
+/// small changes.
+fn apply(rows: &mut Vec<Row>, mut base: &[Row], remove: BTreeSet<Prefix>, add: Vec<Row>) -> Result<(), String> {
+    let (mut remove, mut add) = (remove.into_iter().peekable(), add.into_iter().peekable());
+    loop {
+        let next = match (remove.peek(), add.peek()) {
+            (None, None) => break,
+            (Some(gone), Some(row)) => (*gone).min(row.destination),
+            (Some(gone), None) => *gone,
+            (None, Some(row)) => row.destination,
+        };
+        let (before, after) = base.split_at(base.partition_point(|row| row.destination < next));
+        rows.extend_from_slice(before);
+        base = after;
+        if remove.next_if_eq(&next).is_some() {
+            base = match base {
+                [row, after @ ..] if row.destination == next => after,
+                _ => return Err(format!("{next} is removed and was not there")),
+            };
+        }
+        if let Some(row) = add.next_if(|row| row.destination == next) {
+            if base.first().is_some_and(|after| after.destination == next) {
+                return Err(format!("the destination {next} is there twice"));
+            }
+            rows.push(row);
+        }
+    }
+    rows.extend_from_slice(base);
+    Ok(())
+}

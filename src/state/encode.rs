@@ -1,0 +1,284 @@
+//! Writing a state document: compact, a line for each list, view and place, so that two versions compare well as text.
+
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::io::Write as _;
+use std::sync::Arc;
+
+use serde::Serialize;
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+
+use super::wire::{
+    ListWire, Nullable, RecordWire, References, ShapeReferences, ShapeWire, StrictEndpoint, VERSION, ViewWire,
+};
+use super::{PlaceRecord, Record, Shape, State};
+use crate::network::{Memo, RouteSet, Rows, View};
+
+impl State {
+    /// The document, with a line end. Lists and views that no record points to are left out.
+    pub fn to_json(&self) -> Vec<u8> {
+        let tables = Tables::collect(self);
+        let mut out = Document(Vec::with_capacity(512 * self.places.len() + 4096));
+        out.text("{\"version\":");
+        out.json(&VERSION);
+        out.text(",\n\"lineage\":");
+        out.json(&self.lineage);
+        out.text(",\n\"serial\":");
+        out.json(&self.serial);
+        out.text(",\n\"topology\":");
+        out.json(&self.topology);
+        out.text(",\n\"run\":");
+        out.json(&self.run);
+        out.text(",\n\"rows\":[");
+        tables.write_lists(&mut out);
+        out.text("],\n\"views\":[");
+        for (at, (id, view)) in tables.views_by_id().into_iter().enumerate() {
+            out.separate(at);
+            out.json(&ViewWire::new(id, view));
+        }
+        out.text("],\n\"places\":{");
+        let mut count = 0;
+        for (place, recorded) in &self.places {
+            out.separate(count);
+            out.json(place);
+            out.text(":");
+            tables.write_place(&mut out, recorded);
+            count += 1;
+        }
+        for (key, value) in &self.kept.places {
+            out.separate(count);
+            out.json(key);
+            out.text(":");
+            out.json(value);
+            count += 1;
+        }
+        out.text("}}\n");
+        out.0
+    }
+
+    /// The SHA-256 of the document, 64 hexadecimal digits: two states with one digest are the same.
+    pub fn digest(&self) -> String {
+        Sha256::digest(self.to_json()).iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
+    }
+}
+
+struct Document(Vec<u8>);
+
+impl Document {
+    fn text(&mut self, text: &str) {
+        self.0.extend_from_slice(text.as_bytes());
+    }
+
+    fn separate(&mut self, at: usize) {
+        self.text(if at == 0 { "\n" } else { ",\n" });
+    }
+
+    fn json(&mut self, value: &impl Serialize) {
+        // Writing to memory does not fail, and all keys are texts.
+        let written = serde_json::to_writer(&mut self.0, value);
+        debug_assert!(written.is_ok(), "{written:?}");
+        let _ = self.0.flush();
+    }
+}
+
+/// A list or a view with its id and the number of shapes that point to it.
+struct Counted<T> {
+    value: T,
+    count: usize,
+    id: Option<u32>,
+}
+
+/// All lists and views of a state, each once.
+#[derive(Default)]
+struct Tables<'s> {
+    lists: Vec<Counted<&'s Rows>>,
+    list_at: HashMap<usize, usize>,
+    alike: HashMap<u64, Vec<usize>>,
+    views: Vec<Counted<&'s Arc<View>>>,
+    view_at: HashMap<*const View, usize>,
+    equal_view: HashMap<&'s View, usize>,
+}
+
+impl<'s> Tables<'s> {
+    fn collect(state: &'s State) -> Self {
+        let mut tables = Self::default();
+        let (keep_rows, keep_views) = referenced(state);
+        for (id, rows) in state.kept.rows.iter().filter(|(id, _)| keep_rows.contains(id)) {
+            // An id must stay what it is, even where two lists with different ids are equal.
+            tables.lists.push(Counted { value: rows, count: 1, id: Some(*id) });
+            let at = tables.lists.len() - 1;
+            tables.list_at.entry(rows.identity()).or_insert(at);
+            tables.alike.entry(likeness(rows)).or_default().push(at);
+        }
+        for (id, view) in state.kept.views.iter().filter(|(id, _)| keep_views.contains(id)) {
+            tables.views.push(Counted { value: view, count: 1, id: Some(*id) });
+            let at = tables.views.len() - 1;
+            tables.view_at.entry(Arc::as_ptr(view)).or_insert(at);
+            tables.equal_view.entry(view).or_insert(at);
+        }
+        for routes in
+            state.records().flat_map(|(_, _, record)| record.shapes()).filter_map(|shape| shape.routes.as_ref())
+        {
+            tables.count(routes);
+        }
+        number(&mut tables.lists);
+        number(&mut tables.views);
+        tables
+    }
+
+    fn count(&mut self, routes: &'s RouteSet) {
+        let (rows, view) = (&routes.rows, &routes.view);
+        let list = *self.list_at.entry(rows.identity()).or_insert_with(|| {
+            let alike = self.alike.entry(likeness(rows)).or_default();
+            if let Some(at) = alike.iter().find(|at| self.lists[**at].value == rows) {
+                return *at;
+            }
+            self.lists.push(Counted { value: rows, count: 0, id: None });
+            alike.push(self.lists.len() - 1);
+            self.lists.len() - 1
+        });
+        self.lists[list].count += 1;
+        let view = *self.view_at.entry(Arc::as_ptr(view)).or_insert_with(|| {
+            *self.equal_view.entry(&**view).or_insert_with(|| {
+                self.views.push(Counted { value: view, count: 0, id: None });
+                self.views.len() - 1
+            })
+        });
+        self.views[view].count += 1;
+    }
+
+    /// The lists by id, the one with most references first and whole, others as what differs from a list before.
+    fn write_lists(&self, out: &mut Document) {
+        let mut order: Vec<&Counted<&Rows>> = self.lists.iter().collect();
+        order.sort_by_key(|list| (std::cmp::Reverse(list.count), list.id));
+        let mut memo = Memo::default();
+        let mut first: Option<(u32, &Rows)> = None;
+        let mut previous: Option<(u32, &Rows)> = None;
+        for (at, list) in order.into_iter().enumerate() {
+            let (rows, id) = (list.value, list.id.unwrap_or_default());
+            let mut best = ListWire {
+                id,
+                from: None,
+                remove: Vec::new(),
+                add: rows.as_slice().iter().map(|row| (row.destination, row.owner)).collect(),
+            };
+            let cost = |list: &ListWire| 2 * list.add.len() + list.remove.len() + usize::from(list.from.is_some());
+            for (from, base) in first.into_iter().chain(previous) {
+                let delta = memo.delta(base, rows);
+                let wire = ListWire {
+                    id,
+                    from: Some(from),
+                    remove: delta.pairs().filter_map(|(before, _)| before.map(|row| row.destination)).collect(),
+                    add: delta.pairs().filter_map(|(_, after)| after.map(|row| (row.destination, row.owner))).collect(),
+                };
+                if cost(&wire) < cost(&best) {
+                    best = wire;
+                }
+            }
+            out.separate(at);
+            out.json(&best);
+            first = first.or(Some((id, rows)));
+            previous = Some((id, rows));
+        }
+    }
+
+    fn views_by_id(&self) -> BTreeMap<u32, &'s View> {
+        self.views.iter().map(|view| (view.id.unwrap_or_default(), &**view.value)).collect()
+    }
+
+    fn write_place(&self, out: &mut Document, recorded: &PlaceRecord) {
+        out.text("{");
+        if let Some(endpoint) = &recorded.endpoint {
+            out.text("\"endpoint\":");
+            out.json(&StrictEndpoint(endpoint.clone()));
+            out.text(",");
+        }
+        if let Some(machine_id) = &recorded.machine_id {
+            out.text("\"machine_id\":");
+            out.json(machine_id);
+            out.text(",");
+        }
+        out.text("\"resources\":{");
+        for (at, (resource, record)) in recorded.resources.iter().enumerate() {
+            if at > 0 {
+                out.text(",");
+            }
+            out.json(resource);
+            out.text(":");
+            let wire = match record {
+                Record::Opaque(raw) => {
+                    out.json(raw);
+                    continue;
+                }
+                Record::Settled { is, token } => RecordWire {
+                    is: Some(Nullable(Some(self.shape(is)))),
+                    to: None,
+                    token: token.as_ref().map(Cow::Borrowed),
+                },
+                Record::InDoubt { is, to } => RecordWire {
+                    is: Some(Nullable(is.as_ref().map(|shape| self.shape(shape)))),
+                    to: Some(Nullable(to.as_ref().map(|shape| self.shape(shape)))),
+                    token: None,
+                },
+            };
+            out.json(&wire);
+        }
+        out.text("}}");
+    }
+
+    fn shape<'a>(&self, shape: &'a Shape) -> ShapeWire<'a> {
+        let attributes = (shape.attributes != Value::Null).then_some(Cow::Borrowed(&shape.attributes));
+        let Some(routes) = &shape.routes else {
+            return ShapeWire { rows: None, view: None, own: None, lacks: None, attributes };
+        };
+        let list = self.list_at.get(&routes.rows.identity()).and_then(|at| self.lists[*at].id);
+        let view = self.view_at.get(&Arc::as_ptr(&routes.view)).and_then(|at| self.views[*at].id);
+        debug_assert!(list.is_some() && view.is_some(), "every list and view was counted");
+        ShapeWire {
+            rows: list,
+            view,
+            own: (!routes.own.is_empty()).then(|| Arc::clone(&routes.own)),
+            lacks: (!routes.lacks.is_empty()).then(|| Arc::clone(&routes.lacks)),
+            attributes,
+        }
+    }
+}
+
+/// The kept lists and views that records which this binary cannot read point to; all where that cannot be told.
+fn referenced(state: &State) -> (BTreeSet<u32>, BTreeSet<u32>) {
+    let all = || (state.kept.rows.keys().copied().collect(), state.kept.views.keys().copied().collect());
+    let (mut rows, mut views) = (BTreeSet::new(), BTreeSet::new());
+    if !state.kept.places.is_empty() {
+        return all();
+    }
+    for (_, _, record) in state.records() {
+        let Record::Opaque(raw) = record else { continue };
+        let Ok(References { is, to }) = serde_json::from_str(raw.get()) else { return all() };
+        for ShapeReferences { rows: list, view } in is.into_iter().chain(to) {
+            rows.extend(list);
+            views.extend(view);
+        }
+    }
+    (rows, views)
+}
+
+/// Gives ids to those that have none: the smallest free ones, most references first.
+fn number<T>(entries: &mut [Counted<T>]) {
+    let taken: BTreeSet<u32> = entries.iter().filter_map(|entry| entry.id).collect();
+    let mut free = (0..).filter(|id| !taken.contains(id));
+    let mut order: Vec<usize> = (0..entries.len()).filter(|at| entries[*at].id.is_none()).collect();
+    order.sort_by_key(|at| std::cmp::Reverse(entries[*at].count));
+    for at in order {
+        entries[at].id = free.next();
+    }
+}
+
+/// Equal for equal lists, and cheap: only lists that are alike are compared row by row.
+fn likeness(rows: &Rows) -> u64 {
+    use std::hash::{DefaultHasher, Hash, Hasher};
+    let mut hasher = DefaultHasher::new();
+    let rows = rows.as_slice();
+    (rows.len(), rows.first(), rows.last()).hash(&mut hasher);
+    hasher.finish()
+}

@@ -1,0 +1,316 @@
+//! A state in a file, with its journal and its lock beside it.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::lock::{self, Attempt, HeldLock};
+use super::{
+    Entry, KNOWN_KINDS, LockError, LockInfo, LockRequest, Locked, Revision, RunId, Snapshot, State, Store, StoreError,
+    StoreErrorKind, from_lines, to_lines,
+};
+use crate::transport::BoxFuture;
+
+/// How long to wait between two attempts at a lock.
+const LOCK_PAUSE: Duration = Duration::from_millis(100);
+
+/// A state in a file. Written by replacing the file, never in place.
+#[derive(Clone, Debug)]
+pub struct LocalStore(Arc<Files>);
+
+#[derive(Debug)]
+struct Files {
+    /// The path as given, for people.
+    given: PathBuf,
+    /// The file behind it, links followed: a link is written through, and all who come by it share one lock.
+    state: PathBuf,
+    known: &'static [&'static str],
+    held: Mutex<Option<HeldLock>>,
+}
+
+impl LocalStore {
+    /// A state in a file, which need not be there yet.
+    pub fn new(path: &Path) -> Self {
+        Self::with_kinds(path, KNOWN_KINDS)
+    }
+
+    /// The same for a binary that knows these kinds of resources.
+    pub fn with_kinds(path: &Path, known: &'static [&'static str]) -> Self {
+        let held = Mutex::new(None);
+        Self(Arc::new(Files { given: path.to_owned(), state: follow(path), known, held }))
+    }
+
+    /// The journal's file.
+    pub fn journal_path(&self) -> PathBuf {
+        self.0.beside(".journal")
+    }
+
+    /// The lock's file.
+    pub fn lock_path(&self) -> PathBuf {
+        self.0.beside(".lock")
+    }
+
+    /// Runs what blocks beside the runtime's other tasks.
+    fn blocking<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Files) -> Result<T, StoreError> + Send + 'static,
+    ) -> BoxFuture<'_, Result<T, StoreError>> {
+        let files = Arc::clone(&self.0);
+        Box::pin(async move {
+            tokio::task::spawn_blocking(move || work(&files)).await.unwrap_or_else(|error| {
+                Err(StoreError::unavailable(
+                    format!("Work on the state was cut off: {error}."),
+                    "Run the command again.",
+                ))
+            })
+        })
+    }
+
+    async fn take(&self, info: LockInfo, wait: Duration) -> Result<(HeldLock, Locked), LockError> {
+        let path = self.lock_path();
+        self.0.make_folder().map_err(|error| LockError::Unavailable(error.message))?;
+        let start = Instant::now();
+        loop {
+            match lock::try_lock(&path, &info)? {
+                Attempt::Taken(held, left) => {
+                    let note = left.map(|left| {
+                        format!("The lock of {left} was left behind by a process that has ended; it was taken over.")
+                    });
+                    return Ok((held, Locked { info, note }));
+                }
+                // Who has just taken it needs a moment to say who it is.
+                Attempt::Held(holder)
+                    if start.elapsed() >= if holder.is_known() { wait } else { wait.max(LOCK_PAUSE * 3) } =>
+                {
+                    return Err(LockError::Held(Box::new(holder)));
+                }
+                Attempt::Held(_) => tokio::time::sleep(LOCK_PAUSE).await,
+            }
+        }
+    }
+}
+
+impl Store for LocalStore {
+    fn read(&self) -> BoxFuture<'_, Result<Snapshot, StoreError>> {
+        self.blocking(Files::read)
+    }
+
+    fn swap<'a>(&'a self, expect: Revision, next: &'a State) -> BoxFuture<'a, Result<(), StoreError>> {
+        let document = next.to_json();
+        self.blocking(move |files| files.swap(expect, &document))
+    }
+
+    fn append<'a>(&'a self, bundle: &'a [Entry]) -> BoxFuture<'a, Result<(), StoreError>> {
+        let lines = to_lines(bundle);
+        self.blocking(move |files| files.append(&lines))
+    }
+
+    fn clear_journal(&self) -> BoxFuture<'_, Result<(), StoreError>> {
+        self.blocking(Files::clear_journal)
+    }
+
+    fn lock<'a>(&'a self, request: &'a LockRequest, wait: Duration) -> BoxFuture<'a, Result<Locked, LockError>> {
+        Box::pin(async move {
+            let info = this_process(&request.what, false)?;
+            let (held, locked) = self.take(info, wait).await?;
+            *self.0.held.lock().unwrap_or_else(PoisonError::into_inner) = Some(held);
+            Ok(locked)
+        })
+    }
+
+    fn release(&self) -> BoxFuture<'_, Result<(), LockError>> {
+        let held = self.0.held.lock().unwrap_or_else(PoisonError::into_inner).take();
+        drop(held);
+        Box::pin(std::future::ready(Ok(())))
+    }
+
+    fn lock_by_hand<'a>(
+        &'a self,
+        request: &'a LockRequest,
+        wait: Duration,
+    ) -> BoxFuture<'a, Result<Locked, LockError>> {
+        Box::pin(async move {
+            let info = this_process(&request.what, true)?;
+            let (held, locked) = self.take(info, wait).await?;
+            held.keep();
+            Ok(locked)
+        })
+    }
+
+    fn unlock<'a>(&'a self, id: &'a str) -> BoxFuture<'a, Result<Option<LockInfo>, LockError>> {
+        Box::pin(std::future::ready(lock::unlock(&self.lock_path(), id)))
+    }
+
+    fn location(&self) -> String {
+        self.0.given.display().to_string()
+    }
+}
+
+fn this_process(what: &str, manual: bool) -> Result<LockInfo, LockError> {
+    LockInfo::of_this_process(what, manual).map_err(|error| LockError::Unavailable(error.to_string()))
+}
+
+/// The file behind a path, with links followed also where the last one leads to nothing yet.
+fn follow(path: &Path) -> PathBuf {
+    let mut path = path.to_owned();
+    // As many as the kernel follows (path_resolution(7)).
+    for _ in 0..40 {
+        let Ok(target) = fs::read_link(&path) else { break };
+        path = path.parent().unwrap_or(Path::new("")).join(target);
+    }
+    path
+}
+
+impl Files {
+    fn beside(&self, ending: &str) -> PathBuf {
+        let mut name = self.state.clone().into_os_string();
+        name.push(ending);
+        name.into()
+    }
+
+    fn folder(&self) -> &Path {
+        self.state.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+    }
+
+    fn trouble(&self, doing: &str, error: &io::Error) -> StoreError {
+        let message = format!("The state {} could not be {doing}: {error}.", self.given.display());
+        let hint = match error.kind() {
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+                "Make room on the disk; what was recorded before is whole."
+            }
+            io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
+                "Check who may write to the folder, or give another place with --state."
+            }
+            _ => "Check the path, or give another one with --state.",
+        };
+        StoreError::unavailable(message, hint)
+    }
+
+    fn make_folder(&self) -> Result<(), StoreError> {
+        let folder = self.folder();
+        if folder.is_dir() {
+            return Ok(());
+        }
+        fs::create_dir_all(folder).map_err(|error| self.trouble("written", &error))?;
+        // The folder's own name must outlast a loss of power as the file in it does.
+        let above = folder.parent().filter(|above| !above.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        File::open(above).and_then(|above| above.sync_all()).map_err(|error| self.trouble("written", &error))
+    }
+
+    /// The file's content; none where it is not there.
+    fn content(&self, path: &Path) -> Result<Option<Vec<u8>>, StoreError> {
+        let refuse = |error: io::Error| Err(self.trouble("read", &error));
+        match fs::metadata(path) {
+            Ok(there) if there.is_dir() => return refuse(io::Error::other("it is a folder and not a file")),
+            Ok(there) if !there.is_file() => return refuse(io::Error::other("it is not a regular file")),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return refuse(error),
+            Ok(_) => {}
+        }
+        match fs::read(path) {
+            Ok(content) => Ok(Some(content)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => refuse(error),
+        }
+    }
+
+    fn read(&self) -> Result<Snapshot, StoreError> {
+        let journal = self.content(&self.beside(".journal"))?.unwrap_or_default();
+        let state = self.state()?;
+        let entries = from_lines(&journal).map_err(|damage| StoreError {
+            kind: StoreErrorKind::Journal,
+            message: format!("The journal {} is damaged: {damage}.", self.beside(".journal").display()),
+            hint: "Everything was left untouched. With the journal moved away nothing is lost but what it settled: the next \
+                   run looks at those nodes again."
+                .to_owned(),
+        })?;
+        Ok(Snapshot { state, entries })
+    }
+
+    fn state(&self) -> Result<Option<State>, StoreError> {
+        let Some(document) = self.content(&self.state)? else { return Ok(None) };
+        State::from_json(&document, self.known)
+            .map(Some)
+            .map_err(|error| StoreError::document(&self.given.display().to_string(), error))
+    }
+
+    fn swap(&self, expect: Revision, document: &[u8]) -> Result<(), StoreError> {
+        let found = self.state()?.map_or(Revision::Absent, |state| state.revision());
+        if found != expect {
+            return Err(StoreError::moved(&self.given.display().to_string(), expect, found));
+        }
+        self.make_folder()?;
+        self.clear_temporary();
+        let name = RunId::random().map_err(|error| self.trouble("written", &error))?;
+        let temporary = self.beside(&format!(".{name}.new"));
+        self.replace(&temporary, document).map_err(|error| {
+            let _ = fs::remove_file(&temporary);
+            self.trouble("written", &error)
+        })
+    }
+
+    /// Removes what a kill in the middle of a write left behind. Only the holder of the lock writes, so nobody needs it.
+    fn clear_temporary(&self) {
+        let Some(name) = self.state.file_name().and_then(|name| name.to_str()) else { return };
+        for entry in fs::read_dir(self.folder()).into_iter().flatten().flatten() {
+            let file_name = entry.file_name();
+            let middle =
+                file_name.to_str().and_then(|found| found.strip_prefix(name)?.strip_prefix('.')?.strip_suffix(".new"));
+            if middle.is_some_and(|middle| middle.parse::<RunId>().is_ok()) {
+                let _ = fs::remove_file(entry.path());
+            }
+        }
+    }
+
+    fn replace(&self, temporary: &Path, document: &[u8]) -> io::Result<()> {
+        let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(temporary)?;
+        file.write_all(document)?;
+        file.sync_all()?;
+        fs::rename(temporary, &self.state)?;
+        File::open(self.folder())?.sync_all()
+    }
+
+    fn append(&self, lines: &[u8]) -> Result<(), StoreError> {
+        let path = self.beside(".journal");
+        let append = || {
+            let is_new = !path.exists();
+            let mut file =
+                OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(&path)?;
+            let end = whole_lines(&mut file)?;
+            file.set_len(end)?;
+            file.seek(SeekFrom::Start(end))?;
+            file.write_all(lines).and_then(|()| file.sync_data()).inspect_err(|_| {
+                let _ = file.set_len(end);
+            })?;
+            if is_new { File::open(self.folder())?.sync_all() } else { Ok(()) }
+        };
+        append().map_err(|error| self.trouble("journalled", &error))
+    }
+
+    fn clear_journal(&self) -> Result<(), StoreError> {
+        match fs::remove_file(self.beside(".journal")) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(self.trouble("freed of its journal", &error)),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Where the last whole line of a journal ends: what a kill cut off must not become the start of the next line.
+fn whole_lines(file: &mut File) -> io::Result<u64> {
+    let mut end = file.seek(SeekFrom::End(0))?;
+    let mut block = vec![0; 4096];
+    while end > 0 {
+        let start = end.saturating_sub(4096);
+        let length = usize::try_from(end - start).unwrap_or(4096);
+        file.seek(SeekFrom::Start(start))?;
+        file.read_exact(&mut block[..length])?;
+        if let Some(at) = block[..length].iter().rposition(|byte| *byte == b'\n') {
+            return Ok(start + at as u64 + 1);
+        }
+        end = start;
+    }
+    Ok(0)
+}

@@ -1,0 +1,231 @@
+//! The form of the document on disk. One set of types serves reading and writing, so that the two cannot drift apart.
+//!
+//! Unknown fields are refused and not dropped: what an older topo does not understand it must not write away.
+
+use std::borrow::Cow;
+use std::collections::BTreeSet;
+use std::fmt;
+use std::marker::PhantomData;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use serde::de::{self, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::Value;
+use serde_json::value::RawValue;
+
+use super::{Lineage, RunId};
+use crate::network::{Prefix, View};
+use crate::plan::{Place, Token};
+use crate::topology::Name;
+use crate::transport::Endpoint;
+
+/// The version of documents that this binary reads and writes.
+pub(super) const VERSION: u64 = 1;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct DocumentWire<'a> {
+    pub version: u64,
+    pub lineage: Lineage,
+    pub serial: u64,
+    pub topology: Name,
+    pub run: Option<RunId>,
+    #[serde(default)]
+    pub rows: Vec<ListWire>,
+    #[serde(default)]
+    pub views: Vec<ViewWire>,
+    #[serde(borrow)]
+    pub places: PlacesWire<'a>,
+}
+
+/// A version of the list of rows: whole, or what another one that stands before it lacks and has besides.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ListWire {
+    pub id: u32,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<u32>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub remove: Vec<Prefix>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub add: Vec<(Prefix, IpAddr)>,
+}
+
+/// A [`View`] with its id.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ViewWire {
+    id: u32,
+    table: u32,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    metric: Option<u32>,
+    protocol: u8,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    device: Option<Box<str>>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    on_link: Vec<Prefix>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    via: Vec<IpAddr>,
+}
+
+impl ViewWire {
+    pub(super) fn new(id: u32, view: &View) -> Self {
+        // Taken apart, so that a field that is added to a view cannot be forgotten here.
+        let View { table, metric, protocol, device, on_link, via } = view.clone();
+        Self { id, table, metric, protocol, device, on_link, via }
+    }
+
+    pub(super) fn into_view(self) -> (u32, View) {
+        let Self { id, table, metric, protocol, device, on_link, via } = self;
+        (id, View { table, metric, protocol, device, on_link, via })
+    }
+}
+
+/// [`Endpoint`], strictly.
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "Endpoint", deny_unknown_fields)]
+struct EndpointWire {
+    host: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    port: Option<u16>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    user: Option<String>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    sudo: bool,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(transparent)]
+pub(super) struct StrictEndpoint(#[serde(with = "EndpointWire")] pub Endpoint);
+
+/// Places of a form that is known, and others as they are.
+#[derive(Default)]
+pub(super) struct PlacesWire<'a> {
+    pub known: Vec<(Place, PlaceWire<'a>)>,
+    pub unknown: Vec<(Box<str>, Box<RawValue>)>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct PlaceWire<'a> {
+    #[serde(default)]
+    pub endpoint: Option<StrictEndpoint>,
+    #[serde(default)]
+    pub machine_id: Option<Arc<str>>,
+    #[serde(borrow)]
+    pub resources: Pairs<Text<'a>, &'a RawValue>,
+}
+
+/// A record: settled where it has no `to`.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RecordWire<'a> {
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    pub is: Option<Nullable<ShapeWire<'a>>>,
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    pub to: Option<Nullable<ShapeWire<'a>>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub token: Option<Cow<'a, Token>>,
+}
+
+/// What stands in a field that is there.
+#[derive(Serialize, Deserialize)]
+#[serde(transparent)]
+pub(super) struct Nullable<T>(pub Option<T>);
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ShapeWire<'a> {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rows: Option<u32>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub view: Option<u32>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub own: Option<Arc<[IpAddr]>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lacks: Option<Arc<BTreeSet<Prefix>>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attributes: Option<Cow<'a, Value>>,
+}
+
+/// The ids that a record points to, whatever else is in it.
+#[derive(Deserialize)]
+pub(super) struct References {
+    pub is: Option<ShapeReferences>,
+    pub to: Option<ShapeReferences>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct ShapeReferences {
+    pub rows: Option<u32>,
+    pub view: Option<u32>,
+}
+
+/// The version of a document, whatever else is in it.
+#[derive(Deserialize)]
+pub(super) struct VersionOnly {
+    pub version: u64,
+}
+
+/// A text, borrowed where it has no escapes.
+#[derive(Deserialize, PartialEq, Eq, Hash)]
+#[serde(transparent)]
+pub(super) struct Text<'a>(#[serde(borrow)] pub Cow<'a, str>);
+
+/// A JSON object in the order in which it stands, for the reader to refuse keys that are there twice.
+pub(super) struct Pairs<K, V>(pub Vec<(K, V)>);
+
+/// Tells a field that is null from one that is not there.
+fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<Nullable<T>>, D::Error> {
+    Option::deserialize(deserializer).map(|value| Some(Nullable(value)))
+}
+
+impl<'de, K: Deserialize<'de>, V: Deserialize<'de>> Deserialize<'de> for Pairs<K, V> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Each<K, V>(PhantomData<(K, V)>);
+        impl<'de, K: Deserialize<'de>, V: Deserialize<'de>> Visitor<'de> for Each<K, V> {
+            type Value = Pairs<K, V>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                let mut pairs = Vec::new();
+                while let Some(pair) = map.next_entry()? {
+                    pairs.push(pair);
+                }
+                Ok(Pairs(pairs))
+            }
+        }
+        deserializer.deserialize_map(Each(PhantomData))
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for PlacesWire<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Each;
+        impl<'de> Visitor<'de> for Each {
+            type Value = PlacesWire<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object of places")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                let mut places = PlacesWire::default();
+                while let Some(Text(key)) = map.next_key()? {
+                    if key.starts_with("node:") || key.starts_with("arm:") {
+                        let place = key.parse().map_err(de::Error::custom)?;
+                        places.known.push((place, map.next_value()?));
+                    } else {
+                        places.unknown.push((key.into(), map.next_value()?));
+                    }
+                }
+                Ok(places)
+            }
+        }
+        deserializer.deserialize_map(Each)
+    }
+}

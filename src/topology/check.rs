@@ -1,0 +1,369 @@
+//! Checks that look at the document as a whole. All are by sorting and look-ups: a topology can have thousands of nodes.
+
+use std::collections::{BTreeSet, HashSet};
+use std::net::IpAddr;
+
+use crate::backend::ssh_static;
+use crate::network::{Family, Prefix};
+
+use super::diagnostics::{Diagnostic, Reporter, Span};
+use super::document::{Draft, SshDraft};
+use super::glob::for_each_match;
+use super::prefix_index::PrefixIndex;
+use super::reader::Located;
+use super::{BackendTable, Name, Node, NodeSsh, Subnet, Topology, links};
+
+/// Checks the draft and builds the topology. With `broken` some of the document was not TOML, so that nothing follows
+/// from what is not there.
+pub(super) fn check(draft: &Draft<'_>, report: &Reporter, broken: bool) -> Option<Topology> {
+    check_addresses(draft, report);
+    check_pods(draft, report);
+    check_decommissioned(draft, report);
+    let logins = merge_logins(draft, report, broken);
+    let backends = match_backends(draft, report, broken);
+    let homes = links::check(draft, &backends, report, broken);
+    if !broken && draft.nodes.is_empty() {
+        report.report(
+            Diagnostic::warning(Span::default(), "The topology has no nodes, so there is nothing to do.")
+                .hint("Add for example node-0 = { address = \"10.240.0.20\" } below a line [nodes]."),
+        );
+    } else if !broken && draft.backends.is_empty() {
+        report.report(
+            Diagnostic::warning(Span::default(), "No backend is on, so no route will be put in place.")
+                .hint("Add a line [backends.ssh-static]."),
+        );
+    }
+    build(draft, logins, backends, &homes)
+}
+
+fn build(
+    draft: &Draft<'_>,
+    logins: Vec<NodeSsh>,
+    backends: Vec<BTreeSet<Name>>,
+    homes: &[Option<u32>],
+) -> Option<Topology> {
+    let name = |text: Located<&str>| Name::new(text.value).ok();
+    let subnet_names: Vec<Name> = draft.subnets.iter().map(|subnet| name(subnet.name)).collect::<Option<_>>()?;
+    let mut nodes = Vec::with_capacity(draft.nodes.len());
+    for (node, ssh) in draft.nodes.iter().zip(logins) {
+        let subnets =
+            homes[node.addresses.clone()].iter().filter_map(|home| Some(subnet_names[(*home)? as usize].clone()));
+        let addresses = draft.addresses[node.addresses.clone()].iter().map(|address| address.value).collect();
+        let pods = draft.pods[node.pods.clone()].iter().map(|pod| pod.value).collect();
+        nodes.push((name(node.name)?, Node { addresses, subnets: subnets.collect(), pods, ssh }));
+    }
+    let subnets = draft.subnets.iter().zip(&subnet_names).map(|(subnet, name)| {
+        let cidr = subnet.cidr.iter().map(|prefix| prefix.value).collect();
+        let gateway = subnet.gateway.iter().map(|gateway| gateway.value).collect();
+        (name.clone(), Subnet { cidr, gateway, routed: subnet.routed })
+    });
+    let tables = draft.backends.iter().zip(backends).map(|(draft, nodes)| {
+        Some((name(draft.name)?, BackendTable { backend: draft.backend, nodes, settings: draft.settings.clone() }))
+    });
+    Some(Topology {
+        name: draft.name.clone()?,
+        decommissioned: draft.decommissioned.iter().filter_map(|text| name(*text)).collect(),
+        subnets: subnets.collect(),
+        nodes: nodes.into_iter().collect(),
+        backends: tables.collect::<Option<_>>()?,
+    })
+}
+
+fn node_name<'a>(draft: &Draft<'a>, node: u32) -> &'a str {
+    draft.nodes[node as usize].name.value
+}
+
+pub(super) fn check_addresses(draft: &Draft<'_>, report: &Reporter) {
+    let mut sorted: Vec<usize> = (0..draft.addresses.len()).collect();
+    sorted.sort_unstable_by_key(|index| (draft.addresses[*index].value, *index));
+    for pair in sorted.windows(2) {
+        let (first, again) = (&draft.addresses[pair[0]], &draft.addresses[pair[1]]);
+        if first.value == again.value {
+            let (one, other) = (node_name(draft, first.node), node_name(draft, again.node));
+            report.report(
+                Diagnostic::error(
+                    again.span,
+                    format!("Nodes `{one}` and `{other}` have the same address {}.", again.value),
+                )
+                .label(format!("of `{other}`"))
+                .second(first.span, format!("of `{one}`"))
+                .hint("Give each node an address of its own."),
+            );
+        }
+    }
+}
+
+pub(super) fn check_pods(draft: &Draft<'_>, report: &Reporter) {
+    for (pod, node) in draft.pods.iter().map(|pod| (pod, &draft.nodes[pod.node as usize])) {
+        let (family, name) = (pod.value.family(), node.name.value);
+        if pod.value.is_default() {
+            let message = format!("The pod subnet {} of node `{name}` is the default route.", pod.value);
+            report.report(
+                Diagnostic::error(pod.span, message)
+                    .label("holds all addresses")
+                    .hint("Give the prefix that the node's pods live in."),
+            );
+        }
+        if !node.damaged && !draft.addresses[node.addresses.clone()].iter().any(|own| Family::of(own.value) == family) {
+            let message = format!(
+                "Node `{name}` has an {label} pod subnet and no {label} address, so nobody has a next hop for it.",
+                label = family.label()
+            );
+            report.report(
+                Diagnostic::error(pod.span, message)
+                    .label(format!("{} pod subnet", family.label()))
+                    .second(node.name.span, format!("without an {} address", family.label()))
+                    .hint(format!("Add an {} address to the node: `address` takes a list.", family.label())),
+            );
+        }
+    }
+    let real = draft.pods.iter().zip(0..).filter(|(pod, _)| !pod.value.is_default());
+    let index = PrefixIndex::new(real.map(|(pod, key)| (pod.value, key)));
+    for (inner, outer) in index.nested() {
+        let (inner, outer) = (&draft.pods[inner.key as usize], &draft.pods[outer.key as usize]);
+        let (one, other) = (node_name(draft, outer.node), node_name(draft, inner.node));
+        let message = match (outer.value == inner.value, outer.node == inner.node) {
+            (true, true) => format!("Node `{one}` has the pod subnet {} twice.", inner.value),
+            (true, false) => format!("Nodes `{one}` and `{other}` have the same pod subnet {}.", inner.value),
+            (false, true) => format!("The pod subnets {} and {} of node `{one}` overlap.", outer.value, inner.value),
+            (false, false) => {
+                format!(
+                    "The pod subnets {} of node `{one}` and {} of node `{other}` overlap.",
+                    outer.value, inner.value
+                )
+            }
+        };
+        report.report(
+            Diagnostic::error(inner.span, message)
+                .label(format!("of `{other}`"))
+                .second(outer.span, format!("of `{one}`"))
+                .hint("Every pod subnet belongs to one node and shares no address with another."),
+        );
+    }
+    check_covered(draft, &index, report);
+}
+
+/// Pod subnets that would take a network, a gateway or a node away from its link. One finding for each pod subnet.
+fn check_covered(draft: &Draft<'_>, pods: &PrefixIndex, report: &Reporter) {
+    let mut reported = HashSet::new();
+    let mut covered = |key: u32, place: Span, what: String| {
+        if reported.insert(key) {
+            let pod = &draft.pods[key as usize];
+            let message =
+                format!("The pod subnet {} of node `{}` covers {what}.", pod.value, node_name(draft, pod.node));
+            report.report(
+                Diagnostic::error(pod.span, message).label("pod subnet").second(place, "covered by it").hint(
+                    "A route to it would take the way to the nodes themselves: pods and nodes need separate prefixes.",
+                ),
+            );
+        }
+    };
+    for subnet in &draft.subnets {
+        for cidr in &subnet.cidr {
+            for pod in pods.covering(cidr.value) {
+                covered(pod.key, cidr.span, format!("{} of subnet `{}`", cidr.value, subnet.name.value));
+            }
+        }
+        for gateway in &subnet.gateway {
+            for pod in pods.holding(gateway.value) {
+                covered(
+                    pod.key,
+                    gateway.span,
+                    format!("{}, the gateway of subnet `{}`", gateway.value, subnet.name.value),
+                );
+            }
+        }
+    }
+    for address in &draft.addresses {
+        for pod in pods.holding(address.value) {
+            covered(
+                pod.key,
+                address.span,
+                format!("{}, the address of node `{}`", address.value, node_name(draft, address.node)),
+            );
+        }
+    }
+}
+
+fn check_decommissioned(draft: &Draft<'_>, report: &Reporter) {
+    for name in &draft.decommissioned {
+        if let Ok(index) = draft.nodes.binary_search_by(|node| node.name.value.cmp(name.value)) {
+            report.report(
+                Diagnostic::error(name.span, format!("`{}` is decommissioned and is a node as well.", name.value))
+                    .label("gone for good")
+                    .second(draft.nodes[index].name.span, "still a node")
+                    .hint("Remove it from one of the two."),
+            );
+        }
+    }
+}
+
+/// A pattern that matches no node.
+fn matches_nothing(pattern: Located<&str>, kind: &str, name: &str) -> Diagnostic {
+    Diagnostic::warning(pattern.span, format!("The pattern `{}` of {kind} `{name}` matches no node.", pattern.value))
+        .label("no node")
+        .hint("Remove it, or look whether the names are spelled as in [nodes].")
+}
+
+/// How to log in to each node: its own settings, else those of its groups, else those for all.
+fn merge_logins(draft: &Draft<'_>, report: &Reporter, broken: bool) -> Vec<NodeSsh> {
+    /// A value, and the group that it is from.
+    type From<T> = Option<(Located<T>, usize)>;
+    #[derive(Clone, Copy, Default)]
+    struct FromGroups<'a> {
+        host: From<&'a str>,
+        port: From<u16>,
+        user: From<&'a str>,
+        sudo: From<bool>,
+    }
+    let mut merged: Vec<FromGroups<'_>> = Vec::new();
+    if !draft.groups.is_empty() {
+        merged.resize_with(draft.nodes.len(), FromGroups::default);
+    }
+    let mut said = HashSet::new();
+    for (number, group) in draft.groups.iter().enumerate() {
+        for pattern in &group.patterns {
+            let mut any = false;
+            for_each_match(pattern.value, &draft.nodes, |index| {
+                any = true;
+                let node = &draft.nodes[index];
+                let mut differ = |key: &'static str, before: (Span, usize), now: Span| {
+                    if said.insert((key, before.1, number)) {
+                        let (one, other) = (draft.groups[before.1].name.value, group.name.value);
+                        let message = format!(
+                            "Groups `{one}` and `{other}` differ on `ssh.{key}` for node `{}`.",
+                            node.name.value
+                        );
+                        report.report(
+                            Diagnostic::error(now, message)
+                                .label(format!("of `{other}`"))
+                                .second(before.0, format!("of `{one}`"))
+                                .hint("Give the node its own value, or change the patterns of the groups."),
+                        );
+                    }
+                };
+                let (own, slot) = (&node.ssh, &mut merged[index]);
+                join(own.host.is_some(), &mut slot.host, group.ssh.host, number, |before, now| {
+                    differ("host", before, now)
+                });
+                join(own.port.is_some(), &mut slot.port, group.ssh.port, number, |before, now| {
+                    differ("port", before, now)
+                });
+                join(own.user.is_some(), &mut slot.user, group.ssh.user, number, |before, now| {
+                    differ("user", before, now)
+                });
+                join(own.sudo.is_some(), &mut slot.sudo, group.ssh.sudo, number, |before, now| {
+                    differ("sudo", before, now)
+                });
+            });
+            if !any && !broken {
+                report.report(matches_nothing(*pattern, "group", group.name.value));
+            }
+        }
+    }
+    let all = &draft.ssh;
+    let none = FromGroups::default();
+    let logins = draft.nodes.iter().enumerate().map(|(index, node)| {
+        let SshDraft { host, port, user, sudo } = node.ssh;
+        let group = merged.get(index).unwrap_or(&none);
+        let text = |located: Located<&str>| located.value.to_owned();
+        NodeSsh {
+            host: host.or(group.host.map(|(host, _)| host)).map(text),
+            port: port.or(group.port.map(|(port, _)| port)).or(all.port).map(|port| port.value),
+            user: user.or(group.user.map(|(user, _)| user)).or(all.user).map(text),
+            sudo: sudo.or(group.sudo.map(|(sudo, _)| sudo)).or(all.sudo).is_some_and(|sudo| sudo.value),
+        }
+    });
+    logins.collect()
+}
+
+fn join<T: Copy + PartialEq>(
+    own: bool,
+    slot: &mut Option<(Located<T>, usize)>,
+    value: Option<Located<T>>,
+    group: usize,
+    differ: impl FnOnce((Span, usize), Span),
+) {
+    let Some(value) = value.filter(|_| !own) else { return };
+    match slot {
+        None => *slot = Some((value, group)),
+        Some((before, from)) if before.value != value.value => differ((before.span, *from), value.span),
+        Some(_) => {}
+    }
+}
+
+/// The nodes that each backend serves.
+fn match_backends(draft: &Draft<'_>, report: &Reporter, broken: bool) -> Vec<BTreeSet<Name>> {
+    let names: Vec<Name> = draft.nodes.iter().filter_map(|node| Name::new(node.name.value).ok()).collect();
+    let mut served: Vec<BTreeSet<Name>> = Vec::with_capacity(draft.backends.len());
+    for backend in &draft.backends {
+        let Some(patterns) = &backend.patterns else {
+            served.push(names.iter().cloned().collect());
+            continue;
+        };
+        let mut nodes = Vec::new();
+        for pattern in patterns {
+            let before = nodes.len();
+            for_each_match(pattern.value, &draft.nodes, |index| nodes.push(names[index].clone()));
+            if nodes.len() == before && !broken {
+                report.report(matches_nothing(*pattern, "backend", backend.name.value));
+            }
+        }
+        served.push(nodes.into_iter().collect());
+    }
+    for (number, backend) in draft.backends.iter().enumerate() {
+        for (before, nodes) in draft.backends[..number].iter().zip(&served) {
+            let settings = |json| ssh_static::Settings::from_json(json).ok();
+            let same = settings(&backend.settings)
+                .zip(settings(&before.settings))
+                .is_some_and(|(one, other)| one.same_key(&other));
+            if !same || backend.backend != before.backend {
+                continue;
+            }
+            if let Some(node) = nodes.intersection(&served[number]).next() {
+                let (one, other) = (before.name.value, backend.name.value);
+                let message = format!("Backends `{one}` and `{other}` would write the same routes on node `{node}`.");
+                report.report(
+                    Diagnostic::error(backend.name.span, message)
+                        .label("the second")
+                        .second(before.name.span, "the first")
+                        .hint("Give them separate `nodes`, or another `table` or `metric`."),
+                );
+            }
+        }
+    }
+    served
+}
+
+/// Names for a sentence: the first three, and how many more.
+pub(super) fn list_names<'a>(names: impl ExactSizeIterator<Item = &'a str>) -> String {
+    let count = names.len();
+    let shown = if count > 4 { 3 } else { count };
+    let mut text = String::new();
+    for (index, name) in names.take(shown).enumerate() {
+        let separator = match index {
+            0 => "",
+            _ if index + 1 == count => " and ",
+            _ => ", ",
+        };
+        text.push_str(separator);
+        text.push('`');
+        text.push_str(name);
+        text.push('`');
+    }
+    if shown < count {
+        text.push_str(&format!(" and {} more", count - shown));
+    }
+    text
+}
+
+/// Whether an IPv4 address is the first or the last of its link, which no node can have.
+pub(super) fn edge_of_link(address: IpAddr, cidr: Prefix) -> Option<&'static str> {
+    let edges = Family::of(address) == Family::V4 && cidr.length() <= 30;
+    match address {
+        _ if !edges => None,
+        _ if address == cidr.address() => Some("the network address"),
+        _ if address == cidr.last_address() => Some("the broadcast address"),
+        _ => None,
+    }
+}

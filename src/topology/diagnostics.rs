@@ -1,0 +1,178 @@
+//! What is wrong with a text and where, as plain data.
+
+use std::cell::RefCell;
+use std::ops::Range;
+
+/// A text with the name that it is shown under.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Source {
+    /// File name as the user gave it; `-` is standard input.
+    pub name: String,
+    /// The whole text.
+    pub text: String,
+}
+
+/// Bytes `start..end` of one of the sources.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Span {
+    /// Index into the sources.
+    pub file: u32,
+    /// First byte.
+    pub start: u32,
+    /// The byte after the last.
+    pub end: u32,
+}
+
+impl Span {
+    /// A range of bytes of a source.
+    pub fn new(file: usize, range: Range<usize>) -> Self {
+        let narrow = |value: usize| u32::try_from(value).unwrap_or(u32::MAX);
+        Self { file: narrow(file), start: narrow(range.start), end: narrow(range.end) }
+    }
+}
+
+/// Whether the text can be used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Severity {
+    /// It cannot.
+    Error,
+    /// It can, and something about it deserves a look.
+    Warning,
+}
+
+impl Severity {
+    /// The word for it: `error` or `warning`.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Warning => "warning",
+        }
+    }
+}
+
+/// One finding.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Diagnostic {
+    /// Whether the text can be used.
+    pub severity: Severity,
+    /// What is wrong, as a full sentence.
+    pub message: String,
+    /// Where.
+    pub span: Span,
+    /// What stands there, a few words for the underline.
+    pub label: String,
+    /// What to do, as a full sentence.
+    pub hint: Option<String>,
+    /// Another place that belongs to it, with a few words for its underline.
+    pub second: Option<(Span, String)>,
+}
+
+impl Diagnostic {
+    /// An error.
+    pub fn error(span: Span, message: impl Into<String>) -> Self {
+        let message = message.into();
+        Self { severity: Severity::Error, message, span, label: String::new(), hint: None, second: None }
+    }
+
+    /// A warning.
+    pub fn warning(span: Span, message: impl Into<String>) -> Self {
+        Self { severity: Severity::Warning, ..Self::error(span, message) }
+    }
+
+    /// With words for the underline.
+    #[must_use]
+    pub fn label(mut self, label: impl Into<String>) -> Self {
+        self.label = label.into();
+        self
+    }
+
+    /// With what to do.
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// With another place.
+    #[must_use]
+    pub fn second(mut self, span: Span, label: impl Into<String>) -> Self {
+        self.second = Some((span, label.into()));
+        self
+    }
+}
+
+/// All findings about some sources, in the order of their places.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Diagnostics(Vec<Diagnostic>);
+
+impl Diagnostics {
+    /// All of them.
+    pub fn iter(&self) -> std::slice::Iter<'_, Diagnostic> {
+        self.0.iter()
+    }
+
+    /// Whether there is nothing to say.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Whether one of them is an error.
+    pub fn has_errors(&self) -> bool {
+        self.iter().any(|diagnostic| diagnostic.severity == Severity::Error)
+    }
+
+    /// Keeps those that are wanted.
+    pub fn retain(&mut self, keep: impl FnMut(&Diagnostic) -> bool) {
+        self.0.retain(keep);
+    }
+
+    /// Numbers of errors and of warnings.
+    pub fn counts(&self) -> (usize, usize) {
+        let errors = self.iter().filter(|diagnostic| diagnostic.severity == Severity::Error).count();
+        (errors, self.0.len() - errors)
+    }
+}
+
+impl<'a> IntoIterator for &'a Diagnostics {
+    type Item = &'a Diagnostic;
+    type IntoIter = std::slice::Iter<'a, Diagnostic>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter()
+    }
+}
+
+/// Collects findings while a document is walked; shared by all readers of its tables.
+#[derive(Debug, Default)]
+pub struct Reporter(RefCell<Vec<Diagnostic>>);
+
+impl Reporter {
+    /// Takes a finding.
+    pub fn report(&self, diagnostic: Diagnostic) {
+        self.0.borrow_mut().push(diagnostic);
+    }
+
+    /// Whether nothing was found so far.
+    pub fn is_empty(&self) -> bool {
+        self.0.borrow().is_empty()
+    }
+
+    /// All findings, sorted by place; one that was made twice is there once.
+    pub fn finish(self) -> Diagnostics {
+        let mut list = self.0.into_inner();
+        list.sort_by(|left, right| (left.span, left.severity).cmp(&(right.span, right.severity)));
+        list.dedup();
+        Diagnostics(list)
+    }
+}
+
+/// Line and column of a byte of a text, both from 1; columns count characters.
+pub fn position(text: &str, byte: u32) -> (usize, usize) {
+    let mut byte = (byte as usize).min(text.len());
+    while !text.is_char_boundary(byte) {
+        byte -= 1;
+    }
+    let before = &text[..byte];
+    let line_start = before.rfind('\n').map_or(0, |at| at + 1);
+    (before.bytes().filter(|byte| *byte == b'\n').count() + 1, before[line_start..].chars().count() + 1)
+}

@@ -1,0 +1,484 @@
+//! Reads the tables of the document into a draft: everything that can be judged where it stands.
+
+use std::net::IpAddr;
+use std::ops::Range;
+
+use serde_json::Value as Json;
+
+use crate::backend::ssh_static;
+use crate::network::{Family, Prefix};
+
+use super::Name;
+use super::diagnostics::{Diagnostic, Span};
+use super::grammar;
+use super::reader::{Entry, Located, Strings, Subject, TableReader, did_you_mean, unknown_key};
+
+/// The backends that are built in.
+const BACKENDS: &[&str] = &[ssh_static::BACKEND];
+/// Backends of the design that this build does not have.
+const LATER_BACKENDS: &[&str] = &["netplan", "azure-udr"];
+/// Keys of a node that make sense for one node only.
+const KEYS_OF_ONE_NODE: &[&str] = &["address", "pods"];
+
+/// The document as far as it could be read. Addresses and pod subnets are flat lists, so that checks can sort them.
+#[derive(Default)]
+pub(super) struct Draft<'a> {
+    pub(super) name: Option<Name>,
+    pub(super) decommissioned: Vec<Located<&'a str>>,
+    pub(super) subnets: Vec<SubnetDraft<'a>>,
+    /// Sorted by name.
+    pub(super) nodes: Vec<NodeDraft<'a>>,
+    pub(super) addresses: Vec<OfNode<IpAddr>>,
+    pub(super) pods: Vec<OfNode<Prefix>>,
+    pub(super) groups: Vec<GroupDraft<'a>>,
+    pub(super) ssh: SshDraft<'a>,
+    pub(super) backends: Vec<BackendDraft<'a>>,
+}
+
+/// Something of a node.
+pub(super) struct OfNode<T> {
+    pub(super) value: T,
+    /// Index of the node.
+    pub(super) node: u32,
+    pub(super) span: Span,
+}
+
+pub(super) struct SubnetDraft<'a> {
+    pub(super) name: Located<&'a str>,
+    pub(super) cidr: Vec<Located<Prefix>>,
+    pub(super) gateway: Vec<Located<IpAddr>>,
+    pub(super) routed: bool,
+    /// Some of it could not be read, so that nothing follows from what is not there.
+    pub(super) damaged: bool,
+}
+
+pub(super) struct NodeDraft<'a> {
+    pub(super) name: Located<&'a str>,
+    pub(super) addresses: Range<usize>,
+    pub(super) pods: Range<usize>,
+    pub(super) ssh: SshDraft<'a>,
+    /// Some of its addresses could not be read, so that nothing follows from what is not there.
+    pub(super) damaged: bool,
+}
+
+impl AsRef<str> for NodeDraft<'_> {
+    fn as_ref(&self) -> &str {
+        self.name.value
+    }
+}
+
+pub(super) struct GroupDraft<'a> {
+    pub(super) name: Located<&'a str>,
+    pub(super) patterns: Vec<Located<&'a str>>,
+    pub(super) ssh: SshDraft<'a>,
+}
+
+#[derive(Clone, Copy, Default)]
+pub(super) struct SshDraft<'a> {
+    pub(super) host: Option<Located<&'a str>>,
+    pub(super) port: Option<Located<u16>>,
+    pub(super) user: Option<Located<&'a str>>,
+    pub(super) sudo: Option<Located<bool>>,
+}
+
+pub(super) struct BackendDraft<'a> {
+    pub(super) name: Located<&'a str>,
+    pub(super) backend: &'static str,
+    /// None: all nodes.
+    pub(super) patterns: Option<Vec<Located<&'a str>>>,
+    pub(super) settings: Json,
+}
+
+/// Reads the whole document. With `broken` some of it was not TOML, so that nothing follows from what is not there.
+pub(super) fn read<'a>(mut root: TableReader<'a>, broken: bool) -> Draft<'a> {
+    let mut draft = Draft::default();
+    match root.section("topology") {
+        Some(header) => read_header(header, &mut draft, broken),
+        None if broken || root.has("topology") => {}
+        None => root.report(
+            Diagnostic::error(root.span, "The topology has no name.")
+                .label("there is no `[topology]`")
+                .hint("Begin with a line [topology] and below it for example name = \"kthw\". It names the state and what topo creates."),
+        ),
+    }
+    read_decommissioned(&mut root, &mut draft);
+    for (entry, reader) in read_named(&mut root, "subnets", "subnet") {
+        draft.subnets.extend(reader.map(|reader| read_subnet(&entry, reader, broken)));
+    }
+    let mut nodes = read_named(&mut root, "nodes", "node");
+    nodes.sort_by(|left, right| left.0.key.cmp(right.0.key));
+    for (entry, reader) in nodes {
+        read_node(&mut draft, &entry, reader, broken);
+    }
+    for (entry, reader) in read_named(&mut root, "groups", "group") {
+        draft.groups.extend(reader.map(|reader| read_group(&entry, reader, broken)));
+    }
+    if let Some(mut reader) = root.section("ssh") {
+        draft.ssh = read_ssh(&mut reader);
+        if let Some(host) = draft.ssh.host.take() {
+            reader.report(
+                Diagnostic::error(host.span, "`host` in `[ssh]` would send the logins of all nodes to one host.")
+                    .label("not for all nodes")
+                    .hint("Give it to a node: ssh = { host = \"…\" }."),
+            );
+        }
+        reader.finish();
+    }
+    for (entry, reader) in read_named(&mut root, "backends", "backend") {
+        draft.backends.extend(reader.and_then(|reader| read_backend(&entry, reader)));
+    }
+    root.finish();
+    draft
+}
+
+/// The tables inside a table at the document's root, with their names checked. None: what stands there is no table.
+fn read_named<'a>(
+    root: &mut TableReader<'a>,
+    key: &'static str,
+    kind: &'static str,
+) -> Vec<(Entry<'a>, Option<TableReader<'a>>)> {
+    let Some(mut section) = root.section(key) else { return Vec::new() };
+    let report = section.reporter();
+    let mut named = Vec::new();
+    for entry in section.entries() {
+        if Name::is_valid(entry.key) {
+            let reader = match entry.as_str() {
+                Some(text) if kind == "node" => {
+                    let shown = text.escape_debug();
+                    report.report(
+                        Diagnostic::error(entry.span, format!("Node `{}` must be a table.", entry.key))
+                            .label("this is a string")
+                            .hint(format!("Write {} = {{ address = \"{shown}\" }}.", quoted(entry.key))),
+                    );
+                    None
+                }
+                _ => entry.table(report, Subject::Named(kind, entry.key)),
+            };
+            named.push((entry, reader));
+        } else {
+            let shown = entry.key.escape_debug();
+            report.report(
+                Diagnostic::error(entry.key_span, format!("`{shown}` cannot be the name of a {kind}."))
+                    .label("not a name")
+                    .hint(NAME_HINT),
+            );
+        }
+    }
+    named
+}
+
+pub(super) const NAME_HINT: &str =
+    "A name is a letter or digit, then letters, digits, `-`, `_` and `.` (not `..`), at most 63 characters.";
+
+/// A name as a TOML key.
+fn quoted(name: &str) -> String {
+    if name.contains('.') { format!("\"{name}\"") } else { name.to_owned() }
+}
+
+fn read_header<'a>(mut header: TableReader<'a>, draft: &mut Draft<'a>, broken: bool) {
+    match header.string("name") {
+        Some(name) => {
+            draft.name = Name::new(name.value).ok();
+            if draft.name.is_none() {
+                let shown = name.value.escape_debug();
+                header.report(
+                    Diagnostic::error(name.span, format!("`{shown}` cannot be the name of a topology."))
+                        .label("not a name")
+                        .hint(NAME_HINT),
+                );
+            }
+        }
+        None if broken || header.has_near("name") => {}
+        None => header.report(
+            Diagnostic::error(header.span, "The topology has no name.")
+                .label("`name` is missing")
+                .hint("Add for example name = \"kthw\". It names the state and what topo creates."),
+        ),
+    }
+    read_decommissioned(&mut header, draft);
+    header.finish();
+}
+
+fn read_decommissioned<'a>(reader: &mut TableReader<'a>, draft: &mut Draft<'a>) {
+    for name in reader.strings("decommissioned").into_iter().flatten() {
+        if Name::is_valid(name.value) {
+            draft.decommissioned.push(name);
+        } else {
+            let shown = name.value.escape_debug();
+            reader.report(
+                Diagnostic::error(name.span, format!("`{shown}` cannot be the name of a node."))
+                    .label("not a name")
+                    .hint(NAME_HINT),
+            );
+        }
+    }
+}
+
+/// Reads prefixes; the second value says whether all could be read.
+fn read_prefixes(reader: &TableReader<'_>, texts: Strings<'_>, mut found: impl FnMut(Located<Prefix>)) -> bool {
+    let mut whole = true;
+    for text in texts {
+        match grammar::read_prefix(text) {
+            Ok(value) => found(Located { value, span: text.span }),
+            Err(diagnostic) => {
+                whole = false;
+                reader.report(diagnostic);
+            }
+        }
+    }
+    whole
+}
+
+/// Reads addresses, at most one of each family; says whether all could be read.
+fn read_addresses(
+    reader: &TableReader<'_>,
+    what: &str,
+    texts: Strings<'_>,
+    mut found: impl FnMut(Located<IpAddr>),
+) -> bool {
+    let mut seen: [Option<Span>; 2] = [None, None];
+    let mut whole = true;
+    for text in texts {
+        match grammar::read_address(text) {
+            Ok(value) => {
+                let family = Family::of(value);
+                let slot = &mut seen[usize::from(family == Family::V6)];
+                if let Some(first) = slot {
+                    let message =
+                        format!("{} has more than one {} {what}.", upper_first(reader.subject), family.label());
+                    reader.report(
+                        Diagnostic::error(text.span, message)
+                            .label("one too many")
+                            .hint("One of each family can be used.")
+                            .second(*first, "the first"),
+                    );
+                } else {
+                    *slot = Some(text.span);
+                    found(Located { value, span: text.span });
+                }
+            }
+            Err(diagnostic) => {
+                whole = false;
+                reader.report(diagnostic);
+            }
+        }
+    }
+    whole
+}
+
+fn upper_first(subject: Subject<'_>) -> String {
+    let text = subject.to_string();
+    let mut characters = text.chars();
+    characters.next().map_or_else(String::new, |first| first.to_uppercase().chain(characters).collect())
+}
+
+/// Reports a key that has to be there; not where it is there and misspelled, which is reported anyway.
+fn report_missing(reader: &TableReader<'_>, key: &str, example: &str) {
+    if reader.has_near(key) {
+        return;
+    }
+    let diagnostic = Diagnostic::error(reader.span, format!("{} has no `{key}`.", upper_first(reader.subject)))
+        .label(format!("`{key}` is missing"))
+        .hint(format!("Add for example {key} = {example}."));
+    reader.report(diagnostic);
+}
+
+fn read_subnet<'a>(entry: &Entry<'a>, mut reader: TableReader<'a>, broken: bool) -> SubnetDraft<'a> {
+    let name = Located { value: entry.key, span: entry.key_span };
+    let mut subnet = SubnetDraft { name, cidr: Vec::new(), gateway: Vec::new(), routed: false, damaged: broken };
+    match reader.strings("cidr") {
+        Some(texts) => {
+            let (empty, span) = (texts.is_empty_list(), texts.span);
+            subnet.damaged |= !read_prefixes(&reader, texts, |prefix| subnet.cidr.push(prefix));
+            if let Some(default) = subnet.cidr.iter().find(|prefix| prefix.value.is_default()) {
+                let message = format!("Subnet `{}` holds all addresses there are.", entry.key);
+                reader.report(Diagnostic::error(default.span, message).label("the default route"));
+            }
+            if empty {
+                reader.report(
+                    Diagnostic::error(span, format!("Subnet `{}` has no prefix.", entry.key))
+                        .label("this list is empty"),
+                );
+            }
+            subnet.damaged |= subnet.cidr.is_empty();
+        }
+        None if broken => {}
+        None => {
+            subnet.damaged = true;
+            report_missing(&reader, "cidr", "\"10.240.0.0/24\"");
+        }
+    }
+    if let Some(texts) = reader.strings("gateway") {
+        subnet.damaged |= !read_addresses(&reader, "gateway", texts, |gateway| subnet.gateway.push(gateway));
+    }
+    subnet.routed = reader.boolean("routed").is_some_and(|routed| routed.value);
+    reader.finish();
+    subnet
+}
+
+fn read_node<'a>(draft: &mut Draft<'a>, entry: &Entry<'a>, reader: Option<TableReader<'a>>, broken: bool) {
+    let index = u32::try_from(draft.nodes.len()).unwrap_or(u32::MAX);
+    let (first_address, first_pod) = (draft.addresses.len(), draft.pods.len());
+    let mut damaged = broken || reader.is_none();
+    let mut ssh = SshDraft::default();
+    if let Some(mut reader) = reader {
+        let addresses = reader.strings("address");
+        let absent = addresses.is_none();
+        if let Some(texts) = addresses {
+            let (empty, span) = (texts.is_empty_list(), texts.span);
+            damaged |= !read_addresses(&reader, "address", texts, |address| {
+                draft.addresses.push(OfNode { value: address.value, node: index, span: address.span });
+            });
+            if empty {
+                let message = format!("Node `{}` has no address.", entry.key);
+                reader.report(Diagnostic::error(span, message).label("this list is empty"));
+            }
+            damaged |= draft.addresses.len() == first_address;
+        }
+        if let Some(texts) = reader.strings("pods") {
+            read_prefixes(&reader, texts, |prefix| {
+                draft.pods.push(OfNode { value: prefix.value, node: index, span: prefix.span });
+            });
+        }
+        if let Some(mut ssh_reader) = reader.table("ssh", Subject::SshOf("node", entry.key)) {
+            ssh = read_ssh(&mut ssh_reader);
+            ssh_reader.finish();
+        }
+        // A name with a dot that was not quoted.
+        let unknown = reader.unknown();
+        let mut nested =
+            unknown.iter().filter(|key| key.is_table() && did_you_mean(key.key, &["ssh"]).is_none()).peekable();
+        if nested.peek().is_some() {
+            for inner in nested {
+                let full = format!("{}.{}", entry.key, inner.key);
+                let span = inner.key_span;
+                reader.report(
+                    Diagnostic::error(span, format!("There is no key `{}` in node `{}`.", inner.key, entry.key))
+                        .label("a table inside the node")
+                        .hint(format!(
+                            "Where `{full}` is meant to be the name of a node, quote it: [nodes.\"{full}\"]."
+                        )),
+                );
+            }
+            damaged = true;
+            for key in unknown.iter().filter(|key| !key.is_table()) {
+                reader.report(unknown_key(key, reader.subject, &["address", "pods", "ssh"]));
+            }
+        } else {
+            if absent {
+                damaged = true;
+                if !broken {
+                    report_missing(&reader, "address", "\"10.240.0.20\"");
+                }
+            }
+            reader.finish();
+        }
+    }
+    draft.nodes.push(NodeDraft {
+        name: Located { value: entry.key, span: entry.key_span },
+        addresses: first_address..draft.addresses.len(),
+        pods: first_pod..draft.pods.len(),
+        ssh,
+        damaged,
+    });
+}
+
+fn read_group<'a>(entry: &Entry<'a>, mut reader: TableReader<'a>, broken: bool) -> GroupDraft<'a> {
+    let patterns = read_patterns(&mut reader);
+    if patterns.is_none() && !broken {
+        report_missing(&reader, "nodes", "[\"node-*\"]");
+    }
+    let mut ssh = SshDraft::default();
+    if let Some(mut ssh_reader) = reader.table("ssh", Subject::SshOf("group", entry.key)) {
+        ssh = read_ssh(&mut ssh_reader);
+        ssh_reader.finish();
+    }
+    for key in KEYS_OF_ONE_NODE {
+        if let Some(found) = reader.entry(key) {
+            reader.report(
+                Diagnostic::error(
+                    found.key_span,
+                    format!("`{key}` cannot be given to a group: no two nodes may share it."),
+                )
+                .label("not for a group")
+                .hint("Write it at the node itself."),
+            );
+        }
+    }
+    reader.finish();
+    GroupDraft { name: Located { value: entry.key, span: entry.key_span }, patterns: patterns.unwrap_or_default(), ssh }
+}
+
+/// Reads `nodes`, a list of patterns.
+fn read_patterns<'a>(reader: &mut TableReader<'a>) -> Option<Vec<Located<&'a str>>> {
+    let texts = reader.strings("nodes")?;
+    if texts.is_empty_list() {
+        let message = format!("`nodes` of {} names no node.", reader.subject);
+        reader
+            .report(Diagnostic::error(texts.span, message).label("this list is empty").hint("Every node is [\"*\"]."));
+    }
+    let mut patterns = Vec::new();
+    for text in texts {
+        if grammar::is_pattern(text.value) {
+            patterns.push(text);
+        } else {
+            let shown = text.value.escape_debug();
+            reader.report(
+                Diagnostic::error(text.span, format!("`{shown}` cannot match the name of a node."))
+                    .label("not a pattern")
+                    .hint("A pattern is a name in which `*` stands for any characters and `?` for one, at most 64 characters."),
+            );
+        }
+    }
+    Some(patterns)
+}
+
+fn read_ssh<'a>(reader: &mut TableReader<'a>) -> SshDraft<'a> {
+    let host = reader.string("host").filter(|host| {
+        grammar::is_host(host.value) || {
+            let message = format!("`{}` is not a host name or address.", host.value.escape_debug());
+            reader.report(Diagnostic::error(host.span, message).label("not a host").hint(
+                "A host is letters, digits, `.`, `-`, `_`, `:` and `%`, not with a leading `-`, at most 255 characters.",
+            ));
+            false
+        }
+    });
+    let user = reader.string("user").filter(|user| {
+        grammar::is_user(user.value) || {
+            let message = format!("`{}` is not a login name.", user.value.escape_debug());
+            reader.report(Diagnostic::error(user.span, message).label("not a login name").hint(
+                "A login name is letters, digits, `_`, `.` and `-`, not with a leading `-`, at most 64 characters.",
+            ));
+            false
+        }
+    });
+    SshDraft { host, port: reader.integer("port", 1..=65535), user, sudo: reader.boolean("sudo") }
+}
+
+fn read_backend<'a>(entry: &Entry<'a>, mut reader: TableReader<'a>) -> Option<BackendDraft<'a>> {
+    let given = reader.string("type");
+    if given.is_none() && reader.has("type") {
+        return None;
+    }
+    let backend = given.unwrap_or(Located { value: entry.key, span: entry.key_span });
+    let Some(known) = BACKENDS.iter().copied().find(|known| *known == backend.value) else {
+        let shown = backend.value.escape_debug();
+        let list: Vec<String> = BACKENDS.iter().map(|known| format!("`{known}`")).collect();
+        reader.report(if LATER_BACKENDS.contains(&backend.value) {
+            Diagnostic::error(backend.span, format!("The backend `{shown}` is not built into this topo yet."))
+                .label("not built in")
+                .hint(format!("Built in: {}.", list.join(", ")))
+        } else {
+            Diagnostic::error(backend.span, format!("There is no backend `{shown}`.")).label("unknown backend").hint(
+                did_you_mean(backend.value, BACKENDS).unwrap_or_else(|| {
+                    format!("Known: {}. A table with a name of its own needs type = \"…\".", list.join(", "))
+                }),
+            )
+        });
+        return None;
+    };
+    let patterns = reader.has("nodes").then(|| read_patterns(&mut reader).unwrap_or_default());
+    let settings = ssh_static::Settings::read(&mut reader).to_json();
+    reader.finish();
+    Some(BackendDraft { name: Located { value: entry.key, span: entry.key_span }, backend: known, patterns, settings })
+}

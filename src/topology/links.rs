@@ -1,0 +1,194 @@
+//! Which subnet each address is in, and whether every sender has a next hop for every owner.
+
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+
+use crate::network::{Family, Prefix};
+
+use super::Name;
+use super::check::{edge_of_link, list_names};
+use super::diagnostics::{Diagnostic, Reporter, Span};
+use super::document::{Draft, SubnetDraft};
+use super::prefix_index::PrefixIndex;
+
+/// Checks subnets, gateways and next hops, and gives back the index of the subnet of each address. `served` are the nodes
+/// of each backend.
+pub(super) fn check(draft: &Draft<'_>, served: &[BTreeSet<Name>], report: &Reporter, broken: bool) -> Vec<Option<u32>> {
+    let mut homes = vec![None; draft.addresses.len()];
+    if draft.subnets.is_empty() {
+        return homes;
+    }
+    // All prefixes of all subnets; the key of each is its place here.
+    let cidrs: Vec<(Prefix, Span, u32)> = (0..)
+        .zip(&draft.subnets)
+        .flat_map(|(number, subnet)| subnet.cidr.iter().map(move |cidr| (cidr.value, cidr.span, number)))
+        .filter(|(prefix, _, _)| !prefix.is_default())
+        .collect();
+    let index = PrefixIndex::new(cidrs.iter().zip(0..).map(|((prefix, _, _), key)| (*prefix, key)));
+    let damaged = broken || draft.subnets.iter().any(|subnet| subnet.damaged);
+    for (home, address) in homes.iter_mut().zip(&draft.addresses) {
+        let node = draft.nodes[address.node as usize].name.value;
+        let mut holding = index.holding(address.value).map(|entry| cidrs[entry.key as usize]);
+        let Some((prefix, span, subnet)) = holding.next() else {
+            if !damaged {
+                let message = format!("The address {} of node `{node}` is in none of the subnets.", address.value);
+                report.report(
+                    Diagnostic::error(address.span, message)
+                        .label("in no subnet")
+                        .hint("Correct the address, or add its network below [subnets]."),
+                );
+            }
+            continue;
+        };
+        *home = Some(subnet);
+        if let Some((_, other_span, other)) = holding.find(|(_, _, other)| *other != subnet) {
+            let (one, two) = (name(draft, subnet), name(draft, other));
+            let message =
+                format!("The address {} of node `{node}` is in two subnets, `{one}` and `{two}`.", address.value);
+            let wider = if other_span == span { span } else { other_span };
+            report.report(
+                Diagnostic::error(address.span, message)
+                    .label("in two subnets")
+                    .second(wider, format!("`{two}` overlaps `{one}`"))
+                    .hint("An address lives on one link: make the subnets disjoint."),
+            );
+        }
+        if let Some(edge) = edge_of_link(address.value, prefix) {
+            let message = format!("Node `{node}` cannot have {}: it is {edge} of {prefix}.", address.value);
+            report.report(Diagnostic::error(address.span, message).label(edge).second(span, "of this prefix"));
+        }
+    }
+    for subnet in &draft.subnets {
+        check_gateways(subnet, report);
+    }
+    check_pods_on_link(draft, &index, &cidrs, report);
+    if !damaged {
+        check_next_hops(draft, served, &homes, report);
+    }
+    homes
+}
+
+fn name<'a>(draft: &Draft<'a>, subnet: u32) -> &'a str {
+    draft.subnets[subnet as usize].name.value
+}
+
+/// Pod subnets inside a link are allowed, and seldom meant.
+fn check_pods_on_link(draft: &Draft<'_>, index: &PrefixIndex, cidrs: &[(Prefix, Span, u32)], report: &Reporter) {
+    for pod in &draft.pods {
+        let Some(entry) = index.covering(pod.value).find(|entry| entry.prefix != pod.value) else { continue };
+        let (prefix, span, subnet) = cidrs[entry.key as usize];
+        let (node, subnet) = (draft.nodes[pod.node as usize].name.value, name(draft, subnet));
+        let message =
+            format!("The pod subnet {} of node `{node}` lies inside {prefix} of subnet `{subnet}`.", pod.value);
+        report.report(
+            Diagnostic::warning(pod.span, message)
+                .label("part of a link")
+                .second(span, "the link")
+                .hint("Its addresses are taken away from the link: look that no machine there has one of them."),
+        );
+    }
+}
+
+fn check_gateways(subnet: &SubnetDraft<'_>, report: &Reporter) {
+    for gateway in &subnet.gateway {
+        let home = subnet.cidr.iter().find(|cidr| cidr.value.contains(gateway.value));
+        let shown = subnet.name.value;
+        if let Some(cidr) = home {
+            if let Some(edge) = edge_of_link(gateway.value, cidr.value) {
+                let message = format!(
+                    "The gateway of subnet `{shown}` cannot be {}: it is {edge} of {}.",
+                    gateway.value, cidr.value
+                );
+                report.report(Diagnostic::error(gateway.span, message).label(edge).second(cidr.span, "of this prefix"));
+            }
+        } else if !subnet.damaged {
+            let message = format!("The gateway {} of subnet `{shown}` is not in it.", gateway.value);
+            let mut diagnostic = Diagnostic::error(gateway.span, message)
+                .label("not on this link")
+                .hint("A gateway is the router's own address in the subnet that uses it.");
+            if let Some(cidr) = subnet.cidr.first() {
+                diagnostic = diagnostic.second(cidr.span, "the subnet");
+            }
+            report.report(diagnostic);
+        }
+    }
+}
+
+/// Which senders and owners a subnet has, for one family.
+#[derive(Clone, Copy, Default)]
+struct Roles {
+    sends: bool,
+    owns: bool,
+}
+
+/// Whether every subnet with senders has a way to every other subnet with pods behind its nodes.
+fn check_next_hops(draft: &Draft<'_>, served: &[BTreeSet<Name>], homes: &[Option<u32>], report: &Reporter) {
+    // Every node sends while no backend says otherwise.
+    let mut sends =
+        vec![served.is_empty() || served.iter().any(|nodes| nodes.len() == draft.nodes.len()); draft.nodes.len()];
+    if !sends.first().copied().unwrap_or(true) {
+        for (sends, node) in sends.iter_mut().zip(&draft.nodes) {
+            *sends = served.iter().any(|nodes| nodes.contains(node.name.value));
+        }
+    }
+    for family in [Family::V4, Family::V6] {
+        let mut roles = vec![Roles::default(); draft.subnets.len()];
+        for (address, home) in draft.addresses.iter().zip(homes) {
+            let (Some(home), true) = (home, Family::of(address.value) == family) else { continue };
+            let pods = &draft.pods[draft.nodes[address.node as usize].pods.clone()];
+            let roles = &mut roles[*home as usize];
+            roles.sends |= sends[address.node as usize];
+            roles.owns |= pods.iter().any(|pod| pod.value.family() == family);
+        }
+        let owners: Vec<usize> = (0..roles.len()).filter(|number| roles[*number].owns).collect();
+        for (number, subnet) in draft.subnets.iter().enumerate() {
+            let others = owners.len() - usize::from(roles[number].owns);
+            if !roles[number].sends || others == 0 {
+                continue;
+            }
+            let others: Vec<usize> = owners.iter().copied().filter(|owner| *owner != number).take(others).collect();
+            let listed = list_names(others.iter().map(|other| draft.subnets[*other].name.value));
+            let (shown, label) = (subnet.name.value, family.label());
+            let gateway = subnet.gateway.iter().find(|gateway| Family::of(gateway.value) == family);
+            let second = draft.subnets[others[0]].name;
+            match gateway {
+                None => report.report(
+                    Diagnostic::error(
+                        subnet.name.span,
+                        format!("Nodes in subnet `{shown}` have no {label} next hop for the pods of nodes in {listed}."),
+                    )
+                    .label(format!("without an {label} gateway"))
+                    .second(second.span, "another link")
+                    .hint(format!("Add the router that leads there: gateway = \"{}\".", example(subnet, family))),
+                ),
+                Some(_) if subnet.routed => {}
+                Some(gateway) => report.report(
+                    Diagnostic::warning(
+                        gateway.span,
+                        format!(
+                            "Nodes in subnet `{shown}` reach the pods of nodes in {listed} through {}: that router must \
+                             know the {label} pod subnets there.",
+                            gateway.value
+                        ),
+                    )
+                    .label("must know the pod subnets")
+                    .hint(format!("Where it does, say so: routed = true in [subnets.{}].", key(shown))),
+                ),
+            }
+        }
+    }
+}
+
+/// A name as a part of a TOML key.
+fn key(name: &str) -> String {
+    if name.contains('.') { format!("\"{name}\"") } else { name.to_owned() }
+}
+
+/// The address that most networks give to their router.
+fn example(subnet: &SubnetDraft<'_>, family: Family) -> String {
+    let first = subnet.cidr.iter().find(|cidr| cidr.value.family() == family).map(|cidr| match cidr.value.address() {
+        IpAddr::V4(address) => IpAddr::V4(u32::from(address).saturating_add(1).into()),
+        IpAddr::V6(address) => IpAddr::V6(u128::from(address).saturating_add(1).into()),
+    });
+    first.map_or_else(|| "…".to_owned(), |address| address.to_string())
+}

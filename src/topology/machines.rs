@@ -1,0 +1,203 @@
+//! The `machines.txt` of *Kubernetes the hard way*: a line `IP FQDN HOSTNAME [POD_SUBNET]` for each machine.
+
+use std::net::IpAddr;
+
+use crate::network::Prefix;
+
+use super::check;
+use super::diagnostics::{Diagnostic, Diagnostics, Reporter, Source, Span};
+use super::document::{Draft, NodeDraft, OfNode, SshDraft};
+use super::grammar;
+use super::reader::Located;
+use super::{LARGEST_FILE, Name};
+
+/// A machine of the file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Machine {
+    /// Its host name, the third word.
+    pub name: Name,
+    /// Its addresses, at most one of each family.
+    pub addresses: Vec<IpAddr>,
+    /// The pod subnets behind it.
+    pub pods: Vec<Prefix>,
+}
+
+/// Reads the file's text; the machines are in its order. Blank lines and `#` comments are allowed, and several addresses
+/// or pod subnets with commas between them. With an error among the findings there are no machines.
+pub fn parse(source: &Source) -> (Vec<Machine>, Diagnostics) {
+    let report = Reporter::default();
+    if source.text.len() > LARGEST_FILE {
+        report.report(Diagnostic::error(Span::default(), "The file is larger than 4 MiB, so it was not read."));
+        return (Vec::new(), report.finish());
+    }
+    let mut draft = Draft::default();
+    let mut order = Vec::new();
+    let mut start = 0;
+    for line in source.text.split_inclusive('\n') {
+        let content = line.split('#').next().unwrap_or_default();
+        if let Some(name) = read_line(&mut draft, content, start, &report) {
+            order.push(name);
+        }
+        start += line.len();
+    }
+    if order.is_empty() && report.is_empty() {
+        report.report(
+            Diagnostic::error(Span::default(), "The file names no machine.")
+                .hint("It has a line for each: IP FQDN HOSTNAME [POD_SUBNET]."),
+        );
+    }
+    let mut by_name: Vec<&NodeDraft<'_>> = draft.nodes.iter().collect();
+    by_name.sort_by_key(|node| (node.name.value, node.name.span));
+    for pair in by_name.windows(2) {
+        let (first, again) = (pair[0].name, pair[1].name);
+        if first.value == again.value {
+            report.report(
+                Diagnostic::error(again.span, format!("The machine `{}` is there twice.", again.value))
+                    .label("again")
+                    .second(first.span, "first here"),
+            );
+        }
+    }
+    check::check_addresses(&draft, &report);
+    check::check_pods(&draft, &report);
+    let diagnostics = report.finish();
+    let mut machines = Vec::new();
+    if !diagnostics.has_errors() {
+        machines.extend(draft.nodes.iter().zip(order).map(|(node, name)| Machine {
+            name,
+            addresses: draft.addresses[node.addresses.clone()].iter().map(|address| address.value).collect(),
+            pods: draft.pods[node.pods.clone()].iter().map(|pod| pod.value).collect(),
+        }));
+    }
+    (machines, diagnostics)
+}
+
+fn read_line<'a>(draft: &mut Draft<'a>, content: &'a str, start: usize, report: &Reporter) -> Option<Name> {
+    let place = |word: &str| {
+        let at = start + (word.as_ptr() as usize - content.as_ptr() as usize);
+        Span::new(0, at..at + word.len())
+    };
+    let mut words = content.split_whitespace();
+    let first = words.next()?;
+    let (Some(host), Some(hostname)) = (words.next(), words.next()) else {
+        report.report(
+            Diagnostic::error(place(content.trim()), "This line does not describe a machine.")
+                .label("fewer than three words")
+                .hint("A line is IP FQDN HOSTNAME [POD_SUBNET], for example 10.240.0.20 node-0.kubernetes.local node-0 10.200.0.0/24."),
+        );
+        return None;
+    };
+    let node = u32::try_from(draft.nodes.len()).unwrap_or(u32::MAX);
+    let (first_address, first_pod) = (draft.addresses.len(), draft.pods.len());
+    let mut damaged = false;
+    for word in first.split(',').filter(|word| !word.is_empty()) {
+        match grammar::read_address(Located { value: word, span: place(word) }) {
+            Ok(value) => draft.addresses.push(OfNode { value, node, span: place(word) }),
+            Err(diagnostic) => {
+                damaged = true;
+                report.report(diagnostic);
+            }
+        }
+    }
+    let own = &draft.addresses[first_address..];
+    if let Some(second) = own.iter().enumerate().find_map(|(at, one)| {
+        own[..at].iter().any(|before| before.value.is_ipv4() == one.value.is_ipv4()).then_some(one)
+    }) {
+        report.report(
+            Diagnostic::error(second.span, "A machine has at most one address of each family.").label("one too many"),
+        );
+    }
+    damaged |= own.is_empty();
+    if !grammar::is_host(host) {
+        let message = format!("`{}` is not a fully qualified host name.", host.escape_debug());
+        report.report(
+            Diagnostic::error(place(host), message)
+                .label("the second word")
+                .hint("A line is IP FQDN HOSTNAME [POD_SUBNET]."),
+        );
+    }
+    for word in words.flat_map(|word| word.split(',')).filter(|word| !word.is_empty()) {
+        match grammar::read_prefix(Located { value: word, span: place(word) }) {
+            Ok(value) => draft.pods.push(OfNode { value, node, span: place(word) }),
+            Err(diagnostic) => report.report(diagnostic),
+        }
+    }
+    let name = Name::new(hostname).ok();
+    if name.is_none() {
+        let message = format!("`{}` cannot be the name of a node.", hostname.escape_debug());
+        report.report(
+            Diagnostic::error(place(hostname), message).label("the third word").hint(super::document::NAME_HINT),
+        );
+    }
+    draft.nodes.push(NodeDraft {
+        name: Located { value: hostname, span: place(hostname) },
+        addresses: first_address..draft.addresses.len(),
+        pods: first_pod..draft.pods.len(),
+        ssh: SshDraft::default(),
+        damaged,
+    });
+    // Where the name is not one there are no machines in the end; the order only has to stay in step.
+    name.or_else(|| Name::new("invalid").ok())
+}
+
+/// A topology for the machines, as text.
+pub fn to_topology(name: &Name, machines: &[Machine]) -> String {
+    let mut nodes = String::new();
+    let width = machines.iter().map(|machine| key(&machine.name).len()).max().unwrap_or(0);
+    for machine in machines {
+        nodes.push_str(&format!("{:width$} = {}\n", key(&machine.name), node_value(machine)));
+    }
+    format!(
+        "\
+# A topology: which nodes there are, and which pod subnets stand behind each. `topo validate` checks it.
+
+[topology]
+name = \"{name}\"
+
+# All nodes share one link. Where they do not, say which networks there are, and which router leads to the others:
+# [subnets.kubernetes]
+# cidr = \"10.240.0.0/24\"
+# gateway = \"10.240.0.1\"
+
+[nodes]
+{nodes}
+[ssh]
+user = \"root\"
+
+# Kernel routes on the nodes, over SSH.
+[backends.ssh-static]
+
+# Later, not built into topo yet: routes that survive a reboot.
+# [backends.netplan]
+"
+    )
+}
+
+/// A name as a TOML key.
+pub(super) fn key(name: &Name) -> String {
+    if name.as_str().contains('.') { format!("\"{name}\"") } else { name.to_string() }
+}
+
+/// What a node's line says.
+pub(super) fn node_value(machine: &Machine) -> String {
+    let mut text = format!("{{ address = {}", addresses_value(&machine.addresses));
+    if !machine.pods.is_empty() {
+        text.push_str(&format!(", pods = {}", list(&machine.pods)));
+    }
+    text.push_str(" }");
+    text
+}
+
+/// A string, or for dual stack a list.
+pub(super) fn addresses_value(addresses: &[IpAddr]) -> String {
+    match addresses {
+        [one] => format!("\"{one}\""),
+        _ => list(addresses),
+    }
+}
+
+/// A TOML list of strings.
+pub(super) fn list(values: &[impl std::fmt::Display]) -> String {
+    let texts: Vec<String> = values.iter().map(|value| format!("\"{value}\"")).collect();
+    format!("[{}]", texts.join(", "))
+}

@@ -1,0 +1,396 @@
+//! Typed access to a table of the document: whatever is not as it should be is reported with its place.
+
+use std::fmt;
+use std::ops::RangeInclusive;
+
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use super::diagnostics::{Diagnostic, Reporter, Span};
+
+/// What a table describes, for messages: ``node `node-0` `` or `` `[ssh]` ``.
+#[derive(Clone, Copy, Debug)]
+pub enum Subject<'a> {
+    /// The document as a whole.
+    Document,
+    /// A table that there is one of, by its path.
+    Table(&'static str),
+    /// One of many: what it is, and its name.
+    Named(&'static str, &'a str),
+    /// The `ssh` table of one of many.
+    SshOf(&'static str, &'a str),
+}
+
+impl fmt::Display for Subject<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Document => f.write_str("the topology"),
+            Self::Table(path) => write!(f, "`[{path}]`"),
+            Self::Named(kind, name) => write!(f, "{kind} `{name}`"),
+            Self::SshOf(kind, name) => write!(f, "`ssh` of {kind} `{name}`"),
+        }
+    }
+}
+
+/// A value with its place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Located<T> {
+    /// The value.
+    pub value: T,
+    /// Where it stands.
+    pub span: Span,
+}
+
+/// A key and its value in a table.
+#[derive(Clone, Copy)]
+pub struct Entry<'a> {
+    /// The key.
+    pub key: &'a str,
+    /// Where the key stands.
+    pub key_span: Span,
+    /// Where the value stands; of a table with a header, the header.
+    pub span: Span,
+    value: &'a DeValue<'a>,
+}
+
+impl<'a> Entry<'a> {
+    fn new(file: u32, key: &'a Spanned<std::borrow::Cow<'a, str>>, value: &'a Spanned<DeValue<'a>>) -> Self {
+        let place = |range| Span { file, ..Span::new(0, range) };
+        Self { key: key.get_ref(), key_span: place(key.span()), span: place(value.span()), value: value.get_ref() }
+    }
+
+    /// The text of a string.
+    pub fn as_str(&self) -> Option<&'a str> {
+        self.value.as_str()
+    }
+
+    /// Whether it is a table.
+    pub fn is_table(&self) -> bool {
+        self.value.is_table()
+    }
+
+    /// The value as a table, or an error about what stands there.
+    pub fn table(&self, report: &'a Reporter, subject: Subject<'a>) -> Option<TableReader<'a>> {
+        if let DeValue::Table(table) = self.value {
+            Some(TableReader::new(report, subject, self.key_span, self.span.file, table))
+        } else {
+            report.report(wrong_type(subject, self.key, self.value, self.span, "a table"));
+            None
+        }
+    }
+}
+
+/// Reads the keys of a table. Keys that nobody asked for are reported by [`TableReader::finish`].
+pub struct TableReader<'a> {
+    report: &'a Reporter,
+    /// What the table describes.
+    pub subject: Subject<'a>,
+    /// Where it is named.
+    pub span: Span,
+    first: (u32, &'a DeTable<'a>),
+    // A table at the document's root can be continued in other files.
+    rest: Vec<(u32, &'a DeTable<'a>)>,
+    known: Vec<&'static str>,
+}
+
+impl<'a> TableReader<'a> {
+    /// A reader for a table of a file, named at `span`.
+    pub fn new(report: &'a Reporter, subject: Subject<'a>, span: Span, file: u32, table: &'a DeTable<'a>) -> Self {
+        Self { report, subject, span, first: (file, table), rest: Vec::new(), known: Vec::new() }
+    }
+
+    /// Adds the document's root of another file.
+    pub(super) fn extend(&mut self, file: u32, table: &'a DeTable<'a>) {
+        self.rest.push((file, table));
+    }
+
+    /// The table with a key at the document's root, which may be continued in other files, as one table.
+    pub(super) fn section(&mut self, key: &'static str) -> Option<TableReader<'a>> {
+        self.known.push(key);
+        let mut found: Option<TableReader<'a>> = None;
+        for (file, table) in self.parts() {
+            let Some((key_found, value)) = table.get_key_value(key) else { continue };
+            let Some(part) = Entry::new(file, key_found, value).table(self.report, Subject::Table(key)) else {
+                continue;
+            };
+            match &mut found {
+                None => found = Some(part),
+                Some(first) => first.rest.push(part.first),
+            }
+        }
+        found
+    }
+
+    /// Whether a key is there that was probably meant to be this one.
+    pub(super) fn has_near(&self, key: &str) -> bool {
+        self.parts().flat_map(|(_, table)| table.keys()).any(|given| did_you_mean(given.get_ref(), &[key]).is_some())
+    }
+
+    /// Whether a key is there.
+    pub fn has(&self, key: &str) -> bool {
+        self.parts().any(|(_, table)| table.contains_key(key))
+    }
+
+    /// Takes a finding.
+    pub fn report(&self, diagnostic: Diagnostic) {
+        self.report.report(diagnostic);
+    }
+
+    /// Where findings go, for readers of tables inside this one.
+    pub fn reporter(&self) -> &'a Reporter {
+        self.report
+    }
+
+    fn parts(&self) -> impl Iterator<Item = (u32, &'a DeTable<'a>)> + use<'_, 'a> {
+        std::iter::once(self.first).chain(self.rest.iter().copied())
+    }
+
+    /// All keys, sorted in each file. A key that is in two files is reported, and the first one is taken.
+    pub fn entries(&mut self) -> Vec<Entry<'a>> {
+        let mut entries: Vec<Entry<'a>> = Vec::with_capacity(self.parts().map(|(_, table)| table.len()).sum());
+        for (file, table) in self.parts() {
+            entries.extend(table.iter().map(|(key, value)| Entry::new(file, key, value)));
+        }
+        if !self.rest.is_empty() {
+            entries.sort_by(|left, right| left.key.cmp(right.key));
+            entries.dedup_by(|again, first| {
+                let same = again.key == first.key;
+                if same {
+                    self.report_twice(first, again);
+                }
+                same
+            });
+        }
+        entries
+    }
+
+    fn report_twice(&self, first: &Entry<'a>, again: &Entry<'a>) {
+        self.report(
+            Diagnostic::error(again.key_span, format!("The key `{}` is given twice in {}.", again.key, self.subject))
+                .label("given again here")
+                .hint("All files of a topology are one document: keep one of the two.")
+                .second(first.key_span, "first given here"),
+        );
+    }
+
+    /// The entry with a key, which is thereby known.
+    pub fn entry(&mut self, key: &'static str) -> Option<Entry<'a>> {
+        self.known.push(key);
+        let mut found: Option<Entry<'a>> = None;
+        for (file, table) in self.parts() {
+            if let Some((key, value)) = table.get_key_value(key) {
+                let entry = Entry::new(file, key, value);
+                match &found {
+                    None => found = Some(entry),
+                    Some(first) => self.report_twice(first, &entry),
+                }
+            }
+        }
+        found
+    }
+
+    /// A string.
+    pub fn string(&mut self, key: &'static str) -> Option<Located<&'a str>> {
+        let entry = self.entry(key)?;
+        let value = entry.as_str();
+        if value.is_none() {
+            self.report(wrong_type(self.subject, key, entry.value, entry.span, "a string"));
+        }
+        value.map(|value| Located { value, span: entry.span })
+    }
+
+    /// `true` or `false`.
+    pub fn boolean(&mut self, key: &'static str) -> Option<Located<bool>> {
+        let entry = self.entry(key)?;
+        let value = entry.value.as_bool();
+        if value.is_none() {
+            self.report(wrong_type(self.subject, key, entry.value, entry.span, "`true` or `false`"));
+        }
+        value.map(|value| Located { value, span: entry.span })
+    }
+
+    /// A whole number within bounds.
+    pub fn integer<T: TryFrom<i64>>(&mut self, key: &'static str, bounds: RangeInclusive<i64>) -> Option<Located<T>> {
+        let entry = self.entry(key)?;
+        let DeValue::Integer(integer) = entry.value else {
+            self.report(wrong_type(self.subject, key, entry.value, entry.span, "a whole number"));
+            return None;
+        };
+        let value = i64::from_str_radix(integer.as_str(), integer.radix()).ok().filter(|value| bounds.contains(value));
+        let Some(value) = value.and_then(|value| T::try_from(value).ok()) else {
+            let message = format!("`{key}` of {} is out of range.", self.subject);
+            let hint = format!("It is a whole number from {} to {}.", bounds.start(), bounds.end());
+            self.report(Diagnostic::error(entry.span, message).label("out of range").hint(hint));
+            return None;
+        };
+        Some(Located { value, span: entry.span })
+    }
+
+    /// A string, or a list of strings; whatever else stands there is reported and left out. None where the key is not there.
+    pub fn strings(&mut self, key: &'static str) -> Option<Strings<'a>> {
+        let entry = self.entry(key)?;
+        let (single, list) = match entry.value {
+            DeValue::String(text) => (Some(Located { value: &**text, span: entry.span }), [].iter()),
+            DeValue::Array(array) => (None, array.iter()),
+            other => {
+                self.report(wrong_type(self.subject, key, other, entry.span, "a string, or a list of strings"));
+                (None, [].iter())
+            }
+        };
+        Some(Strings {
+            key,
+            subject: self.subject,
+            report: self.report,
+            key_span: entry.key_span,
+            span: entry.span,
+            is_list: entry.value.is_array(),
+            single,
+            list,
+        })
+    }
+
+    /// A table inside this one.
+    pub fn table(&mut self, key: &'static str, subject: Subject<'a>) -> Option<TableReader<'a>> {
+        let entry = self.entry(key)?;
+        entry.table(self.report, subject)
+    }
+
+    /// Whether the table has keys that nobody asked for.
+    pub fn unknown(&self) -> Vec<Entry<'a>> {
+        let known: usize =
+            self.parts().map(|(_, table)| self.known.iter().filter(|key| table.contains_key(**key)).count()).sum();
+        let all: usize = self.parts().map(|(_, table)| table.len()).sum();
+        if known == all {
+            return Vec::new();
+        }
+        let all =
+            self.parts().flat_map(|(file, table)| table.iter().map(move |(key, value)| Entry::new(file, key, value)));
+        all.filter(|entry| !self.known.contains(&entry.key)).collect()
+    }
+
+    /// Reports the keys that nobody asked for.
+    pub fn finish(self) {
+        for entry in self.unknown() {
+            self.report(unknown_key(&entry, self.subject, &self.known));
+        }
+    }
+}
+
+/// A string or the strings of a list, with their places.
+pub struct Strings<'a> {
+    key: &'static str,
+    subject: Subject<'a>,
+    report: &'a Reporter,
+    /// Where the key stands.
+    pub key_span: Span,
+    /// Where the string or the list stands.
+    pub span: Span,
+    is_list: bool,
+    single: Option<Located<&'a str>>,
+    list: std::slice::Iter<'a, Spanned<DeValue<'a>>>,
+}
+
+impl Strings<'_> {
+    /// Whether this is a list without elements.
+    pub fn is_empty_list(&self) -> bool {
+        self.is_list && self.list.as_slice().is_empty()
+    }
+}
+
+impl<'a> Iterator for Strings<'a> {
+    type Item = Located<&'a str>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if let Some(single) = self.single.take() {
+            return Some(single);
+        }
+        loop {
+            let element = self.list.next()?;
+            let span = Span { file: self.span.file, ..Span::new(0, element.span()) };
+            match element.get_ref() {
+                DeValue::String(text) => return Some(Located { value: text, span }),
+                other => self.report.report(wrong_type(self.subject, self.key, other, span, "a list of strings")),
+            }
+        }
+    }
+}
+
+fn wrong_type(subject: Subject<'_>, key: &str, value: &DeValue<'_>, span: Span, wanted: &str) -> Diagnostic {
+    let found = match value {
+        DeValue::String(_) => "a string",
+        DeValue::Integer(_) => "a whole number",
+        DeValue::Float(_) => "a number with a fraction",
+        DeValue::Boolean(_) => "`true` or `false`",
+        DeValue::Datetime(_) => "a date or time",
+        DeValue::Array(_) => "a list",
+        DeValue::Table(_) => "a table",
+    };
+    Diagnostic::error(span, format!("`{key}` of {subject} must be {wanted}.")).label(format!("this is {found}"))
+}
+
+/// An error about a key that is not known, with the known one that was probably meant.
+pub(super) fn unknown_key(entry: &Entry<'_>, subject: Subject<'_>, known: &[&str]) -> Diagnostic {
+    let key = entry.key;
+    let hint = did_you_mean(key, known).unwrap_or_else(|| {
+        let list: Vec<String> = known.iter().map(|key| format!("`{key}`")).collect();
+        format!("Known here: {}.", list.join(", "))
+    });
+    Diagnostic::error(entry.key_span, format!("There is no key `{key}` in {subject}.")).label("unknown key").hint(hint)
+}
+
+/// ``Did you mean `x`?`` where one of the known words is close.
+pub(super) fn did_you_mean(word: &str, known: &[&str]) -> Option<String> {
+    if word.len() > 64 {
+        return None;
+    }
+    let lower = word.to_lowercase();
+    let (distance, best) = known.iter().map(|known| (edit_distance(&lower, known), known)).min()?;
+    let close =
+        distance <= 1 + best.len() / 4 || (lower.len() >= 3 && (best.starts_with(&lower) || lower.starts_with(best)));
+    close.then(|| format!("Did you mean `{best}`?"))
+}
+
+/// How many characters have to be added, dropped, replaced or swapped with their neighbour to make one word the other.
+fn edit_distance(left: &str, right: &str) -> usize {
+    let right: Vec<char> = right.chars().collect();
+    let mut before_last: Vec<usize> = Vec::new();
+    let mut last: Vec<usize> = (0..=right.len()).collect();
+    let mut previous = None;
+    for (row, from) in left.chars().enumerate() {
+        let mut line = vec![row + 1];
+        for (column, to) in right.iter().enumerate() {
+            let replaced = last[column] + usize::from(from != *to);
+            let mut best = replaced.min(last[column + 1] + 1).min(line[column] + 1);
+            if column > 0 && previous == Some(*to) && right[column - 1] == from {
+                best = best.min(before_last[column - 1] + 1);
+            }
+            line.push(best);
+        }
+        before_last = std::mem::replace(&mut last, line);
+        previous = Some(from);
+    }
+    last[right.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn close_words_are_suggested_and_others_are_not() {
+        let known = ["address", "pods", "ssh"];
+        for (word, meant) in [
+            ("adress", "address"),
+            ("adrress", "address"),
+            ("pod", "pods"),
+            ("pdos", "pods"),
+            ("SSH", "ssh"),
+            ("addresses", "address"),
+        ] {
+            assert_eq!(did_you_mean(word, &known), Some(format!("Did you mean `{meant}`?")), "{word}");
+        }
+        for word in ["", "color", "x", "ä", "gateway"] {
+            assert_eq!(did_you_mean(word, &known), None, "{word}");
+        }
+    }
+}

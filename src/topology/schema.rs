@@ -1,0 +1,205 @@
+//! The JSON schema of a topology, for editors. It says what can be told of each value alone; what only the document as a
+//! whole tells (overlaps, duplicates, next hops) is left to the parser.
+
+use serde_json::{Value as Json, json};
+
+use crate::backend::ssh_static;
+
+/// The schema file's text, with a line end: draft 2020-12.
+pub fn text() -> String {
+    let mut text = serde_json::to_string_pretty(&schema()).unwrap_or_default();
+    text.push('\n');
+    text
+}
+
+/// The same grammar as [`super::Name`].
+const NAME: &str = r"^[A-Za-z0-9](\.?[A-Za-z0-9_-])*\.?$";
+const HOST: &str = r"^[A-Za-z0-9._:%][A-Za-z0-9._:%-]*$";
+const USER: &str = r"^[A-Za-z0-9_.][A-Za-z0-9_.-]*$";
+const PATTERN: &str = r"^[A-Za-z0-9*?][A-Za-z0-9*?._-]*$";
+const OCTET: &str = r"(25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])";
+const V6: &str = r"[0-9A-Fa-f:]*:[0-9A-Fa-f:.]*";
+
+fn schema() -> Json {
+    let v4 = format!(r"{OCTET}(\.{OCTET}){{3}}");
+    let mut backend = ssh_static::Settings::schema_properties();
+    backend["type"] = json!({ "title": "Backend", "description": "Which backend this is; needed where the table has a name of its own.", "const": ssh_static::BACKEND });
+    backend["nodes"] = json!({ "$ref": "#/$defs/patterns", "description": "The nodes that it serves; left out, all." });
+    json!({
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$id": "https://topo.invalid/topology.schema.json",
+        "title": "topo topology",
+        "description": "Which nodes there are, where they live, and which pod subnets stand behind each.",
+        "type": "object",
+        "required": ["topology"],
+        "additionalProperties": false,
+        "properties": {
+            "topology": {
+                "title": "Topology",
+                "type": "object",
+                "required": ["name"],
+                "additionalProperties": false,
+                "properties": {
+                    "name": { "$ref": "#/$defs/name", "title": "Name", "description": "Names the state and what topo creates." },
+                    "decommissioned": { "$ref": "#/$defs/decommissioned" }
+                }
+            },
+            "decommissioned": { "$ref": "#/$defs/decommissioned" },
+            "subnets": {
+                "title": "Subnets",
+                "description": "The networks that node addresses live in. Left out, all nodes are taken to share one link.",
+                "type": "object",
+                "propertyNames": { "$ref": "#/$defs/name" },
+                "additionalProperties": { "$ref": "#/$defs/subnet" }
+            },
+            "nodes": {
+                "title": "Nodes",
+                "description": "The machines, by name.",
+                "type": "object",
+                "propertyNames": { "$ref": "#/$defs/name" },
+                "additionalProperties": { "$ref": "#/$defs/node" }
+            },
+            "groups": {
+                "title": "Groups",
+                "description": "Settings for many nodes; a node's own win.",
+                "type": "object",
+                "propertyNames": { "$ref": "#/$defs/name" },
+                "additionalProperties": { "$ref": "#/$defs/group" }
+            },
+            "ssh": {
+                "title": "SSH",
+                "description": "How to log in to all nodes; everything else comes from ssh's own configuration.",
+                "type": "object",
+                "additionalProperties": false,
+                "properties": {
+                    "user": { "$ref": "#/$defs/user" },
+                    "port": { "$ref": "#/$defs/port" },
+                    "sudo": { "$ref": "#/$defs/sudo" }
+                }
+            },
+            "backends": {
+                "title": "Backends",
+                "description": "What puts the routes in place. A backend is on when its table is there.",
+                "type": "object",
+                "propertyNames": { "$ref": "#/$defs/name" },
+                "properties": { ssh_static::BACKEND: { "$ref": "#/$defs/ssh-static" } },
+                "additionalProperties": { "$ref": "#/$defs/ssh-static", "required": ["type"] }
+            }
+        },
+        "$defs": {
+            "name": {
+                "description": "A letter or digit, then letters, digits, `-`, `_` and `.` (not `..`), at most 63 characters.",
+                "type": "string", "maxLength": 63, "pattern": NAME
+            },
+            "address": {
+                "description": "An IP address.",
+                "type": "string",
+                "anyOf": [{ "pattern": format!("^{v4}$") }, { "pattern": format!("^{V6}$") }]
+            },
+            "addresses": one_or_list("address", json!({ "minItems": 1, "maxItems": 2 })),
+            "prefix": {
+                "description": "A network prefix without host bits.",
+                "type": "string",
+                "anyOf": [
+                    { "pattern": format!("^{v4}/(3[0-2]|[12]?[0-9])$") },
+                    { "pattern": format!("^{V6}/(12[0-8]|1[01][0-9]|[1-9]?[0-9])$") }
+                ]
+            },
+            "patterns": one_or_list("pattern", json!({ "minItems": 1 })),
+            "pattern": {
+                "description": "A name in which `*` stands for any characters and `?` for one.",
+                "type": "string", "maxLength": 64, "pattern": PATTERN
+            },
+            "decommissioned": merged(one_or_list("name", json!({})), json!({
+                "title": "Decommissioned nodes",
+                "description": "Machines that are gone for good: their records are dropped without a login."
+            })),
+            "host": {
+                "title": "Host", "description": "Host name or address to connect to; left out, the node's first address.",
+                "type": "string", "maxLength": 255, "pattern": HOST
+            },
+            "user": { "title": "User", "description": "Login name.", "type": "string", "maxLength": 64, "pattern": USER },
+            "port": { "title": "Port", "description": "TCP port.", "type": "integer", "minimum": 1, "maximum": 65535 },
+            "sudo": { "title": "Sudo", "description": "Run commands through `sudo -n`.", "type": "boolean", "default": false },
+            "login": {
+                "title": "SSH",
+                "description": "How to log in.",
+                "type": "object",
+                "additionalProperties": false,
+                "properties": {
+                    "host": { "$ref": "#/$defs/host" },
+                    "port": { "$ref": "#/$defs/port" },
+                    "user": { "$ref": "#/$defs/user" },
+                    "sudo": { "$ref": "#/$defs/sudo" }
+                }
+            },
+            "subnet": {
+                "title": "Subnet",
+                "description": "One link, or one subnet of a virtual network.",
+                "type": "object",
+                "required": ["cidr"],
+                "additionalProperties": false,
+                "properties": {
+                    "cidr": merged(one_or_list("prefix", json!({ "minItems": 1 })), json!({
+                        "title": "Prefix", "description": "Its prefix; a list for dual stack."
+                    })),
+                    "gateway": merged(one_or_list("address", json!({ "maxItems": 2 })), json!({
+                        "title": "Gateway",
+                        "description": "How its nodes reach nodes in other subnets; left out, they do not. At most one of each family."
+                    })),
+                    "routed": {
+                        "title": "Routed",
+                        "description": "The routers behind the gateway know the pod subnets, so that no warning is due.",
+                        "type": "boolean", "default": false
+                    }
+                }
+            },
+            "node": {
+                "title": "Node",
+                "type": "object",
+                "required": ["address"],
+                "additionalProperties": false,
+                "properties": {
+                    "address": {
+                        "$ref": "#/$defs/addresses",
+                        "title": "Address", "description": "The next hop towards its pods; a list for dual stack, at most one of each family."
+                    },
+                    "pods": merged(one_or_list("prefix", json!({})), json!({
+                        "title": "Pod subnets", "description": "The pod subnets behind this node, as a list.", "default": []
+                    })),
+                    "ssh": { "$ref": "#/$defs/login" }
+                }
+            },
+            "group": {
+                "title": "Group",
+                "type": "object",
+                "required": ["nodes"],
+                "additionalProperties": false,
+                "properties": {
+                    "nodes": { "$ref": "#/$defs/patterns", "title": "Nodes", "description": "The nodes in it, by patterns." },
+                    "ssh": { "$ref": "#/$defs/login" }
+                }
+            },
+            "ssh-static": {
+                "title": "ssh-static",
+                "description": "Kernel routes on nodes, put in place over SSH.",
+                "type": "object",
+                "additionalProperties": false,
+                "properties": backend
+            }
+        }
+    })
+}
+
+/// A string, or a list of strings within bounds.
+fn one_or_list(definition: &str, bounds: Json) -> Json {
+    let item = json!({ "$ref": format!("#/$defs/{definition}") });
+    json!({ "anyOf": [item, merged(json!({ "type": "array", "items": item }), bounds)] })
+}
+
+fn merged(mut left: Json, right: Json) -> Json {
+    if let (Json::Object(left), Json::Object(right)) = (&mut left, right) {
+        left.extend(right);
+    }
+    left
+}

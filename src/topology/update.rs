@@ -1,0 +1,138 @@
+//! Rewrites the nodes of a topology's text from a list of machines, and leaves everything else as it is.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use toml_edit::{DocumentMut, Item, Key, TableLike, Value};
+
+use crate::network::Prefix;
+
+use super::machines::{Machine, addresses_value, key, list, node_value};
+
+/// What a rewrite did, each with the node's name and a few words.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Changes {
+    /// New nodes.
+    pub added: Vec<(String, String)>,
+    /// Nodes with another address or other pod subnets.
+    pub changed: Vec<(String, String)>,
+    /// Nodes that are gone.
+    pub removed: Vec<(String, String)>,
+}
+
+impl Changes {
+    /// Whether nothing was to do.
+    pub fn is_empty(&self) -> bool {
+        self.added.is_empty() && self.changed.is_empty() && self.removed.is_empty()
+    }
+}
+
+/// The text with the nodes of the list and no others: addresses and pod subnets are the list's, other keys of a node
+/// stay. None where the text is no TOML document with a table of nodes.
+pub fn update(text: &str, machines: &[Machine]) -> Option<(String, Changes)> {
+    let mut document: DocumentMut = text.parse().ok()?;
+    let mut changes = Changes::default();
+    let root = document.as_table_mut();
+    if !root.contains_key("nodes") {
+        root.insert("nodes", toml_edit::table());
+    }
+    let nodes = root.get_mut("nodes")?.as_table_like_mut()?;
+    let wanted: BTreeMap<&str, &Machine> = machines.iter().map(|machine| (machine.name.as_str(), machine)).collect();
+
+    let names: Vec<String> = nodes.iter().map(|(name, _)| name.to_owned()).collect();
+    let mut comment = String::new();
+    for name in &names {
+        if !wanted.contains_key(name.as_str()) {
+            comment.push_str(&leading_comment(nodes, name));
+            nodes.remove(name);
+            changes.removed.push((name.clone(), String::new()));
+        } else if !comment.is_empty() && give_comment(nodes, name, &comment) {
+            comment.clear();
+        }
+    }
+    for machine in machines {
+        let name = machine.name.as_str();
+        if let Some(item) = nodes.get_mut(name) {
+            let node = item.as_table_like_mut()?;
+            let mut what = Vec::new();
+            let given: Option<Vec<IpAddr>> = parsed(node.get("address"));
+            if given.as_deref().is_none_or(|given| !same(given, &machine.addresses)) {
+                what.push(format!("address {}", addresses_value(&machine.addresses)));
+                put(node, "address", &addresses_value(&machine.addresses))?;
+            }
+            let given: Option<Vec<Prefix>> =
+                parsed(node.get("pods")).or_else(|| (!node.contains_key("pods")).then(Vec::new));
+            if given.as_deref().is_none_or(|given| !same(given, &machine.pods)) {
+                what.push(format!("pods {}", list(&machine.pods)));
+                if machine.pods.is_empty() {
+                    node.remove("pods");
+                } else {
+                    put(node, "pods", &list(&machine.pods))?;
+                }
+            }
+            if !what.is_empty() {
+                changes.changed.push((name.to_owned(), what.join(", ")));
+            }
+        } else {
+            let value: Value = node_value(machine).parse().ok()?;
+            let mut new = Key::new(name);
+            if !comment.is_empty() {
+                new.leaf_decor_mut().set_prefix(std::mem::take(&mut comment));
+            }
+            nodes.entry_format(&new).or_insert(Item::Value(value));
+            changes.added.push((key(&machine.name), node_value(machine)));
+        }
+    }
+    Some((document.to_string(), changes))
+}
+
+fn same<T: PartialEq>(left: &[T], right: &[T]) -> bool {
+    left.len() == right.len() && left.iter().all(|value| right.contains(value))
+}
+
+/// The values of a string or a list of strings, where all can be read.
+fn parsed<T: std::str::FromStr>(item: Option<&Item>) -> Option<Vec<T>> {
+    let item = item?;
+    match item.as_array() {
+        Some(array) => array.iter().map(|value| value.as_str()?.parse().ok()).collect(),
+        None => Some(vec![item.as_str()?.parse().ok()?]),
+    }
+}
+
+/// Puts a value in the place of another, with the same space and comments around it.
+fn put(node: &mut dyn TableLike, key: &str, text: &str) -> Option<()> {
+    let mut value: Value = text.parse().ok()?;
+    match node.get_mut(key).and_then(Item::as_value_mut) {
+        Some(old) => {
+            *value.decor_mut() = old.decor().clone();
+            *old = value;
+        }
+        None => {
+            node.insert(key, Item::Value(value));
+        }
+    }
+    Some(())
+}
+
+/// The comment lines above a node, which outlive it: they are as often about the nodes that follow.
+fn leading_comment(nodes: &dyn TableLike, name: &str) -> String {
+    let prefix = match nodes.get(name) {
+        Some(Item::Table(table)) => table.decor().prefix(),
+        _ => nodes.key(name).and_then(|key| key.leaf_decor().prefix()),
+    };
+    let text = prefix.and_then(|prefix| prefix.as_str()).unwrap_or_default();
+    if text.contains('#') { text.to_owned() } else { String::new() }
+}
+
+/// Puts comment lines above a node.
+fn give_comment(nodes: &mut dyn TableLike, name: &str, comment: &str) -> bool {
+    if let Some(Item::Table(table)) = nodes.get_mut(name) {
+        let before = table.decor().prefix().and_then(|prefix| prefix.as_str()).unwrap_or_default().to_owned();
+        table.decor_mut().set_prefix(format!("{comment}{before}"));
+        return true;
+    }
+    let Some(mut key) = nodes.key_mut(name) else { return false };
+    let before = key.leaf_decor().prefix().and_then(|prefix| prefix.as_str()).unwrap_or_default().to_owned();
+    key.leaf_decor_mut().set_prefix(format!("{comment}{before}"));
+    true
+}

@@ -1,0 +1,295 @@
+//! The configuration that `ssh` runs with: our lines first, for the first value wins, then the operator's own files.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::io;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use tempfile::TempDir;
+
+use super::{SshOptions, SshSetupError, leftovers};
+use crate::transport::{Endpoint, Target};
+
+/// Longest name of a directory that control directories are made in: a control path may have 107 bytes.
+const PARENT_LIMIT: usize = 40;
+/// A file of ssh's configuration is read up to here when it is searched for words.
+const SEARCH_LIMIT: usize = 1 << 20;
+
+/// Ours, whatever the operator's say; they hold for jump hosts too. Only what topo's purpose needs: no questions, no
+/// unknown host keys, nothing forwarded, nothing run but the script, dead connections noticed, known hosts only read.
+const OURS: &str = "\
+BatchMode yes
+StrictHostKeyChecking yes
+UpdateHostKeys no
+ForwardAgent no
+ForwardX11 no
+ClearAllForwardings yes
+PermitLocalCommand no
+RequestTTY no
+RemoteCommand none
+LogLevel ERROR
+ConnectionAttempts 1
+ServerAliveInterval 5
+ServerAliveCountMax 3
+";
+
+/// The private directory and what is in it.
+pub(super) struct Configuration {
+    directory: std::sync::Mutex<Option<TempDir>>,
+    path: PathBuf,
+    /// Whether jump hosts or proxies occur in it at all.
+    proxies: bool,
+    /// Our names of files, and what the operator calls them.
+    names: Vec<(String, String)>,
+    serial: AtomicU64,
+}
+
+/// What ssh makes of a destination, as `ssh -G` says.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Resolved {
+    pub(super) host: String,
+    pub(super) port: u16,
+    /// The jump host or proxy command, if there is one.
+    pub(super) proxy: Option<String>,
+    /// The operator gave a `HostKeyAlias`.
+    pub(super) has_alias: bool,
+    /// The known hosts files in effect.
+    pub(super) known_hosts: Vec<PathBuf>,
+}
+
+impl Configuration {
+    /// Makes the directory, writes the configuration, and lets `ssh` read it once.
+    pub(super) fn write(options: &SshOptions) -> Result<Self, SshSetupError> {
+        let directory = private_directory()?;
+        let at = directory.path();
+        let failed = |source| SshSetupError::Directory { directory: at.display().to_string(), source };
+        let file_failed = |option, path: &Path| {
+            let path = path.display().to_string();
+            move |source| SshSetupError::File { option, path, source }
+        };
+        let mut names = Vec::new();
+        let mut text = format!("# Written by topo, which removes it when it ends.\n{OURS}");
+        let _ = writeln!(text, "ConnectTimeout {}", whole_seconds(options.connect_timeout));
+
+        if let Some(known_hosts) = &options.known_hosts {
+            let absolute = fs::canonicalize(known_hosts).map_err(file_failed("--known-hosts", known_hosts))?;
+            fs::File::open(&absolute).map_err(file_failed("--known-hosts", known_hosts))?;
+            // Through a link of ours: the operator's path may hold what ssh would expand.
+            let link = at.join("known_hosts");
+            std::os::unix::fs::symlink(&absolute, &link).map_err(failed)?;
+            names.push((link.display().to_string(), known_hosts.display().to_string()));
+            let _ = writeln!(text, "UserKnownHostsFile {}\nGlobalKnownHostsFile none", link.display());
+            let _ = writeln!(text, "VerifyHostKeyDNS no");
+        }
+        if let Some(ssh_config) = &options.ssh_config {
+            // Its text is copied: ssh is stricter about the permissions of included files than about those of `-F`.
+            let theirs = fs::read(ssh_config).map_err(file_failed("--ssh-config", ssh_config))?;
+            let copy = at.join("ssh_config");
+            write_private(&copy, &theirs).map_err(failed)?;
+            names.push((copy.display().to_string(), ssh_config.display().to_string()));
+            let _ = writeln!(text, "Include {}", copy.display());
+        } else {
+            text.push_str("Include ~/.ssh/config\nInclude /etc/ssh/ssh_config\n");
+        }
+        let path = at.join("config");
+        write_private(&path, text.as_bytes()).map_err(failed)?;
+        let words = Words::read(&path, &names)?;
+        if options.known_hosts.is_some() && words.known_hosts_command {
+            // The operator's file is the only source of keys then; older versions of ssh do not know this option.
+            let text = text.replace("VerifyHostKeyDNS no\n", "VerifyHostKeyDNS no\nKnownHostsCommand none\n");
+            fs::write(&path, text).map_err(failed)?;
+        }
+        Ok(Self {
+            directory: std::sync::Mutex::new(Some(directory)),
+            path,
+            proxies: words.proxies,
+            names,
+            serial: AtomicU64::new(0),
+        })
+    }
+
+    /// The file for `ssh -F`.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The private directory.
+    pub(super) fn directory(&self) -> &Path {
+        self.path.parent().unwrap_or(&self.path)
+    }
+
+    /// Whether a node may be behind a jump host or proxy.
+    pub(super) fn has_proxies(&self) -> bool {
+        self.proxies
+    }
+
+    /// A new path without extension in the directory, for a master's files.
+    pub(super) fn new_path(&self) -> PathBuf {
+        self.directory().join(self.serial.fetch_add(1, Ordering::Relaxed).to_string())
+    }
+
+    /// The text with our names of files replaced by the operator's.
+    pub(super) fn in_operators_words(&self, text: &str) -> String {
+        self.names.iter().fold(text.to_owned(), |text, (ours, theirs)| text.replace(ours, theirs))
+    }
+
+    /// Removes the directory.
+    pub(super) fn remove(&self) {
+        let directory = self.directory.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take();
+        drop(directory);
+    }
+
+    /// Leaves the directory to the next run, which ends the masters in it.
+    pub(super) fn leave(&self) {
+        let directory = self.directory.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take();
+        drop(directory.map(TempDir::keep));
+    }
+
+    /// Asks `ssh` what it makes of the node: a process, so only where it is needed.
+    pub(super) async fn resolve(&self, at: &Target) -> Option<Resolved> {
+        let mut command = tokio::process::Command::new("ssh");
+        command.arg("-G").arg("-F").arg(&self.path);
+        command.args(destination(&at.endpoint)).stdin(Stdio::null()).stderr(Stdio::null()).kill_on_drop(true);
+        let output = tokio::time::timeout(Duration::from_secs(10), command.output()).await.ok()?.ok()?;
+        output.status.success().then(|| Resolved::parse(&String::from_utf8_lossy(&output.stdout)))
+    }
+}
+
+impl Resolved {
+    fn parse(text: &str) -> Self {
+        let mut resolved = Self { port: 22, ..Self::default() };
+        for (key, value) in text.lines().filter_map(|line| line.split_once(' ')) {
+            match key {
+                "hostname" => resolved.host = value.to_ascii_lowercase(),
+                "port" => resolved.port = value.parse().unwrap_or(22),
+                "proxyjump" | "proxycommand" if value != "none" => resolved.proxy = Some(value.to_owned()),
+                "hostkeyalias" if value != "none" => resolved.has_alias = true,
+                "userknownhostsfile" | "globalknownhostsfile" => resolved
+                    .known_hosts
+                    .extend(value.split_whitespace().filter(|path| *path != "none").map(expand_home)),
+                _ => {}
+            }
+        }
+        resolved
+    }
+}
+
+fn expand_home(path: &str) -> PathBuf {
+    match (path.strip_prefix("~/"), std::env::home_dir()) {
+        (Some(rest), Some(home)) => home.join(rest),
+        _ => PathBuf::from(path),
+    }
+}
+
+/// The arguments that name a node, `--` and host last.
+pub(super) fn destination(endpoint: &Endpoint) -> Vec<String> {
+    let mut arguments = Vec::new();
+    if let Some(port) = endpoint.port {
+        arguments.extend(["-p".to_owned(), port.to_string()]);
+    }
+    if let Some(user) = &endpoint.user {
+        arguments.extend(["-l".to_owned(), user.clone()]);
+    }
+    arguments.extend(["--".to_owned(), endpoint.host.clone()]);
+    arguments
+}
+
+/// Refuses a host or user that a shell, `ssh` or its configuration could take for something else. They were checked
+/// when the topology was read; a state may have been edited.
+pub(super) fn check(at: &Target) -> Result<(), String> {
+    let plain = |text: &str, more: &[u8]| {
+        !text.is_empty()
+            && text.len() <= 255
+            && !text.starts_with('-')
+            && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte) || more.contains(&byte))
+    };
+    let Endpoint { host, user, .. } = &at.endpoint;
+    // A colon for IPv6, a percent sign for its zone. A user may be of a directory (`DOMAIN+name`, `name@domain`).
+    if !plain(host, b":%") {
+        return Err(host.clone());
+    }
+    match user {
+        Some(user) if !plain(user, b"@+") => Err(user.clone()),
+        _ => Ok(()),
+    }
+}
+
+/// At least one: ssh takes 0 for no limit.
+pub(super) fn whole_seconds(time: Duration) -> u64 {
+    time.as_millis().div_ceil(1000).try_into().map_or(u64::MAX, |seconds: u64| seconds.max(1))
+}
+
+/// What the files that ssh reads talk about.
+#[derive(Default)]
+struct Words {
+    proxies: bool,
+    known_hosts_command: bool,
+}
+
+impl Words {
+    /// Lets `ssh` read the configuration once: it says which files it reads, and whether it likes them.
+    fn read(path: &Path, names: &[(String, String)]) -> Result<Self, SshSetupError> {
+        let mut command = std::process::Command::new("ssh");
+        command.args(["-v", "-G", "-F"]).arg(path).args(["--", "localhost"]).stdin(Stdio::null());
+        let output = command.output().map_err(|error| match error.kind() {
+            io::ErrorKind::NotFound => SshSetupError::NoClient,
+            _ => SshSetupError::Client(error),
+        })?;
+        let said = String::from_utf8_lossy(&output.stderr);
+        if !output.status.success() {
+            let lines = said.lines().filter(|line| !line.starts_with("debug") && !line.starts_with("OpenSSH_"));
+            let mut reason = lines.collect::<Vec<_>>().join("; ");
+            for (ours, theirs) in names {
+                reason = reason.replace(ours, theirs);
+            }
+            return Err(SshSetupError::Configuration(super::failure::sanitise(&reason)));
+        }
+        let mut words = Self::default();
+        for file in said.lines().filter_map(|line| line.trim().strip_prefix("debug1: Reading configuration data ")) {
+            words.add(&fs::read(file).unwrap_or_default());
+        }
+        Ok(words)
+    }
+
+    fn add(&mut self, text: &[u8]) {
+        let text = String::from_utf8_lossy(&text[..text.len().min(SEARCH_LIMIT)]).to_ascii_lowercase();
+        for line in text.lines().map(str::trim_start).filter(|line| !line.starts_with('#')) {
+            self.proxies |= line.contains("proxyjump") || line.contains("proxycommand");
+            self.known_hosts_command |= line.contains("knownhostscommand");
+        }
+    }
+}
+
+fn write_private(path: &Path, text: &[u8]) -> io::Result<()> {
+    let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+    io::Write::write_all(&mut file, text)
+}
+
+/// Makes a directory for this process only, with a short name: in the user's runtime directory, else in /tmp.
+fn private_directory() -> Result<TempDir, SshSetupError> {
+    let runtime = std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from).filter(|path| usable(path));
+    let make = |parent: &Path| {
+        let made = tempfile::Builder::new()
+            .prefix(&leftovers::directory_prefix())
+            .permissions(fs::Permissions::from_mode(0o700))
+            .tempdir_in(parent);
+        made.map_err(|source| SshSetupError::Directory { directory: parent.display().to_string(), source })
+    };
+    match runtime.map(|runtime| make(&runtime)) {
+        Some(Ok(directory)) => Ok(directory),
+        _ => make(Path::new("/tmp")),
+    }
+}
+
+/// Short enough, without what ssh would expand, and this user's own.
+fn usable(path: &Path) -> bool {
+    let plain = |text: &str| text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"/_.-".contains(&byte));
+    let named = path.to_str().is_some_and(|text| text.len() <= PARENT_LIMIT && text.starts_with('/') && plain(text));
+    let process = fs::metadata("/proc/self").map(|process| process.uid());
+    let owned = fs::metadata(path).and_then(|it| process.map(|process| it.is_dir() && it.uid() == process));
+    named && owned.unwrap_or(false)
+}

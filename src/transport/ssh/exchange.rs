@@ -1,0 +1,187 @@
+//! One exchange: a script goes in, its output comes back.
+
+use openssh::{Error, Session, Stdio};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::time::timeout;
+
+use super::SshOptions;
+use super::failure::Sentence;
+use super::master::Master;
+use crate::transport::TransportError;
+
+/// As much of standard error is kept, in bytes.
+const STDERR_LIMIT: usize = 64 << 10;
+/// The first thing that the shell which reads the script says, on standard error: from then on the script runs.
+const STARTED: &str = "topo:script-started";
+/// Quoted for any login shell, csh and fish too. Messages are wanted in English. The script finds `SSH_CONNECTION`,
+/// which sudo drops, in `$1`.
+const PLAIN: &str = r#"sh -c 'LC_ALL=C; export LC_ALL; exec sh -s -- "$SSH_CONNECTION"'"#;
+const SUDO: &str = r#"sh -c 'LC_ALL=C; export LC_ALL; exec sudo -n -- sh -s -- "$SSH_CONNECTION"'"#;
+
+/// What an exchange needs to know.
+pub(super) struct Exchange<'a> {
+    pub(super) options: &'a SshOptions,
+    pub(super) about: &'a Sentence<'a>,
+    pub(super) sudo: bool,
+}
+
+/// How an exchange ended badly.
+pub(super) enum ExchangeError {
+    /// The master did not open a session: nothing was sent.
+    NotOpened(String),
+    /// The session broke off after the script was sent.
+    Broken(String),
+    /// Anything else; the master is still good.
+    Failed(TransportError),
+}
+
+struct Output {
+    stdout: Vec<u8>,
+    stderr: Vec<u8>,
+    stderr_cut: bool,
+    ended: Result<std::process::ExitStatus, Error>,
+}
+
+enum Cut {
+    ReplyLimit,
+    Io(std::io::Error),
+}
+
+impl Exchange<'_> {
+    /// Runs the script over the master.
+    pub(super) async fn run(&self, master: &Master, script: &[u8]) -> Result<Vec<u8>, ExchangeError> {
+        let session = Session::resume_mux(master.control().into(), None);
+        let mut command = session.raw_command(if self.sudo { SUDO } else { PLAIN });
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        // A connection that died unnoticed leaves this without an answer.
+        let mut child = match timeout(self.options.connect_timeout, command.spawn()).await {
+            Ok(Ok(child)) => child,
+            Ok(Err(error)) => return Err(ExchangeError::NotOpened(error_text(&error))),
+            Err(_) => return Err(ExchangeError::NotOpened("no answer in time".to_owned())),
+        };
+        let (Some(stdin), Some(stdout), Some(stderr)) =
+            (child.stdin().take(), child.stdout().take(), child.stderr().take())
+        else {
+            return Err(ExchangeError::NotOpened("no pipes".to_owned()));
+        };
+        let limit = self.options.reply_limit;
+        let transfer = async {
+            let ((), (stdout, _), (stderr, stderr_cut)) = tokio::try_join!(
+                send(stdin, script),
+                receive(stdout, limit, limit),
+                receive(stderr, STDERR_LIMIT, limit.max(STDERR_LIMIT)),
+            )?;
+            Ok::<_, Cut>(Output { stdout, stderr, stderr_cut, ended: child.wait().await })
+        };
+        // Whatever is dropped here closes the session's channel: a script that goes on writing is ended by that.
+        match timeout(self.options.node_timeout, transfer).await {
+            Ok(Ok(output)) => self.judge(output),
+            Ok(Err(Cut::ReplyLimit)) => Err(ExchangeError::Failed(self.about.too_long(limit))),
+            Ok(Err(Cut::Io(error))) => Err(ExchangeError::Broken(error.to_string())),
+            Err(_) => Err(ExchangeError::Failed(self.about.timed_out(self.options.node_timeout))),
+        }
+    }
+
+    fn judge(&self, output: Output) -> Result<Vec<u8>, ExchangeError> {
+        let Output { stdout, stderr, stderr_cut, ended } = output;
+        let stderr = String::from_utf8_lossy(&stderr);
+        let status = match ended {
+            Ok(status) => status.code(),
+            Err(Error::Remote(_)) => Some(127),
+            Err(error) => return Err(ExchangeError::Broken(error_text(&error))),
+        };
+        let started = stderr.contains(STARTED);
+        // Where standard error was swallowed or cut on the way, what came back is left to the caller to judge.
+        let unclear = stderr_cut || (stderr.is_empty() && !stdout.is_empty());
+        if started || unclear {
+            tracing::debug!(stderr = %stderr.escape_debug(), status, "exchange ended");
+            return Ok(stdout);
+        }
+        Err(ExchangeError::Failed(self.about.no_shell(self.sudo, &stderr, status)))
+    }
+}
+
+/// Writes the script and closes the pipe. That the other side stops reading is not an error of its own.
+async fn send(mut stdin: impl AsyncWrite + Unpin, script: &[u8]) -> Result<(), Cut> {
+    let (before, after) = frame(getrandom::u64().unwrap_or_default());
+    let written = async {
+        stdin.write_all(before.as_bytes()).await?;
+        stdin.write_all(script).await?;
+        stdin.write_all(after.as_bytes()).await?;
+        stdin.shutdown().await
+    };
+    match written.await {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(Cut::Io(error)),
+        _ => Ok(()),
+    }
+}
+
+/// What stands before and after a script so that it runs as a whole or not at all. A shell runs what it has read so far:
+/// of a script that is cut on the way it would run a part, and a last line `10.200.1.0/2` of what was to be `/24`. Also,
+/// no command in the script can read the rest of it. Tried with dash, bash and BusyBox.
+fn frame(random: u64) -> (String, String) {
+    let end = format!("topo-end-{random:016x}");
+    (format!("eval \"$(cat <<'{end}'\necho {STARTED} >&2\n"), format!("\n{end}\n)\"\n"))
+}
+
+/// Reads to the end; keeps `keep` bytes and says whether there were more. More than `limit` is an error.
+async fn receive(mut from: impl AsyncRead + Unpin, keep: usize, limit: usize) -> Result<(Vec<u8>, bool), Cut> {
+    let mut kept = Vec::with_capacity(4096);
+    let mut buffer = vec![0; 64 << 10];
+    let mut total = 0_usize;
+    loop {
+        let read = from.read(&mut buffer).await.map_err(Cut::Io)?;
+        if read == 0 {
+            return Ok((kept, total > keep));
+        }
+        total = total.saturating_add(read);
+        if total > limit {
+            return Err(Cut::ReplyLimit);
+        }
+        let room = keep.saturating_sub(kept.len()).min(read);
+        kept.extend_from_slice(&buffer[..room]);
+    }
+}
+
+/// The error with its causes, in one line.
+fn error_text(error: &Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = std::error::Error::source(error);
+    while let Some(error) = cause {
+        text = format!("{text}: {error}");
+        cause = error.source();
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+    use std::process::{Command, Stdio};
+
+    use super::{STARTED, frame};
+
+    fn run(text: &str) -> (String, String) {
+        let mut shell = Command::new("sh");
+        shell.args(["-s", "--", "argument"]).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut shell = shell.spawn().unwrap();
+        shell.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
+        let output = shell.wait_with_output().unwrap();
+        (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap())
+    }
+
+    #[test]
+    fn a_script_runs_as_a_whole_or_not_at_all() {
+        let script = "echo \"$1\"\ncat <<'EOF'\n) ' \\\" ` $(\nEOF\n# don't\ncat\nprintf last";
+        let (before, after) = frame(7);
+        let whole = format!("{before}{script}{after}");
+        let expected = ("argument\n) ' \\\" ` $(\nlast".to_owned(), format!("{STARTED}\n"));
+        assert_eq!(run(&whole), expected);
+        // All but the last newline is needed.
+        assert_eq!(run(whole.trim_end()), expected);
+        for length in 0..whole.trim_end().len() {
+            let (stdout, stderr) = run(&whole[..length]);
+            assert!(stdout.is_empty() && !stderr.contains(STARTED), "{length}: {stdout:?} {stderr:?}");
+        }
+    }
+}

@@ -1,0 +1,391 @@
+//! What went wrong, told from what ssh said, and the sentences for it.
+
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use super::SshOptions;
+use super::configuration::{Resolved, whole_seconds};
+use super::known_hosts;
+use crate::transport::{Target, TransportError};
+
+/// Longest excerpt of a remote's or ssh's text in a message, in characters.
+const EXCERPT: usize = 300;
+
+/// A login that failed.
+pub(super) struct Login {
+    pub(super) kind: LoginKind,
+    /// All that ssh said.
+    pub(super) said: String,
+    /// How many tries it was.
+    pub(super) tried: u32,
+}
+
+/// Why a login failed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum LoginKind {
+    NoClient,
+    Local,
+    Configuration,
+    HostKeyChanged {
+        of: Option<String>,
+    },
+    HostKeyRevoked,
+    HostKeyUnknown {
+        of: Option<String>,
+    },
+    Denied,
+    HostUnknown,
+    Refused,
+    NoRoute,
+    TimedOut,
+    /// Closed before authentication: tried again.
+    Dropped,
+    Other,
+}
+
+impl Login {
+    /// Tells the reason. The order matters: one failure ends in the words of another, above all behind jump hosts.
+    pub(super) fn of(said: String) -> Self {
+        let has = |words: &[&str]| words.iter().any(|word| said.contains(word));
+        let kind = if has(&["REVOKED HOST KEY", "marked as revoked"]) {
+            LoginKind::HostKeyRevoked
+        } else if has(&["HOST IDENTIFICATION HAS CHANGED", "has changed and you have requested strict"]) {
+            LoginKind::HostKeyChanged { of: between(&said, "Host key for ", " has changed") }
+        } else if has(&["host key is known for", "Host key verification failed"]) {
+            LoginKind::HostKeyUnknown { of: between(&said, "host key is known for ", " and you have") }
+        } else if has(&["Permission denied (", "Too many authentication failures", "Permission denied, please try"]) {
+            LoginKind::Denied
+        } else if has(&["Bad configuration option", "Bad owner or permissions", "bad configuration options"]) {
+            LoginKind::Configuration
+        } else if has(&["Could not resolve hostname"]) {
+            LoginKind::HostUnknown
+        } else if has(&["Connection refused"]) {
+            LoginKind::Refused
+        } else if has(&["No route to host", "Network is unreachable"]) {
+            LoginKind::NoRoute
+        } else if has(&["timed out"]) {
+            LoginKind::TimedOut
+        } else if has(&["open failed: ", "stdio forwarding failed"]) {
+            LoginKind::Other
+        } else if has(&["exchange_identification", "onnection closed by", "onnection reset by", "Broken pipe"]) {
+            LoginKind::Dropped
+        } else {
+            LoginKind::Other
+        };
+        Self { kind, said, tried: 1 }
+    }
+
+    /// `ssh` is gone.
+    pub(super) fn no_client() -> Self {
+        Self { kind: LoginKind::NoClient, said: String::new(), tried: 1 }
+    }
+
+    /// Something on this machine.
+    pub(super) fn local(said: String) -> Self {
+        Self { kind: LoginKind::Local, said, tried: 1 }
+    }
+
+    /// Not done in time.
+    pub(super) fn hung(said: &str, limit: Duration) -> Self {
+        let said = format!("{said}\nno login within {} s", limit.as_secs());
+        Self { kind: LoginKind::TimedOut, said, tried: 1 }
+    }
+}
+
+fn between(text: &str, start: &str, end: &str) -> Option<String> {
+    let (_, rest) = text.split_once(start)?;
+    Some(rest.split_once(end)?.0.to_ascii_lowercase())
+}
+
+/// Makes a text from outside harmless in a message: one line, nothing that steers a terminal, not long.
+pub(super) fn sanitise(text: &str) -> String {
+    let mut clean = String::new();
+    let mut characters = text.trim().chars().peekable();
+    while let Some(character) = characters.next() {
+        if clean.chars().count() >= EXCERPT {
+            clean.push('…');
+            break;
+        }
+        match character {
+            '\r' if characters.peek() == Some(&'\n') => {}
+            '\n' => clean.push_str("; "),
+            // Steers the direction of text, or is not seen.
+            '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{61c}' => {
+                let _ = write!(clean, "{}", character.escape_unicode());
+            }
+            character if character.is_control() => {
+                let _ = write!(clean, "{}", character.escape_default());
+            }
+            character => clean.push(character),
+        }
+    }
+    clean
+}
+
+/// The line that says it best: the last that is not only about the consequence.
+fn telling_line(said: &str) -> String {
+    let consequence = ["Connection closed by UNKNOWN", "kex_exchange_identification", "Host key verification failed"];
+    let lines = || said.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with("@@@"));
+    let best = lines().rfind(|line| !consequence.iter().any(|start| line.starts_with(start)));
+    sanitise(best.or_else(|| lines().next_back()).unwrap_or("ssh gave no reason"))
+}
+
+/// Writes the sentences about one node.
+pub(super) struct Sentence<'a> {
+    at: &'a Target,
+}
+
+impl<'a> Sentence<'a> {
+    pub(super) fn new(at: &'a Target) -> Self {
+        Self { at }
+    }
+
+    /// The node's name, with its address where that is another text.
+    fn node(&self) -> String {
+        let (name, host) = (&self.at.name, &self.at.endpoint.host);
+        if name.as_str() == host { name.to_string() } else { format!("{name} ({host})") }
+    }
+
+    /// `user@host` as far as it was given.
+    fn login(&self) -> String {
+        let endpoint = &self.at.endpoint;
+        endpoint.user.as_ref().map_or_else(|| endpoint.host.clone(), |user| format!("{user}@{}", endpoint.host))
+    }
+
+    /// The `ssh` command that does the same by hand.
+    fn by_hand(&self) -> String {
+        let port = self.at.endpoint.port.map(|port| format!("-p {port} ")).unwrap_or_default();
+        format!("ssh {port}{}", self.login())
+    }
+
+    pub(super) fn closed(&self) -> TransportError {
+        TransportError::Unreachable(format!("{} was not contacted: topo is ending.", self.at.name))
+    }
+
+    pub(super) fn odd_endpoint(&self, odd: &str) -> TransportError {
+        TransportError::Unreachable(format!(
+            "{} was not contacted: `{}` is not a host or user name that is safe to hand to ssh. Correct it in the \
+             topology, or in the state if it was edited.",
+            self.at.name,
+            sanitise(odd)
+        ))
+    }
+
+    /// For a login that failed.
+    pub(super) fn no_login(
+        &self,
+        failure: &Login,
+        resolved: Option<&Resolved>,
+        options: &SshOptions,
+        said: &str,
+    ) -> TransportError {
+        let (node, login, by_hand) = (self.node(), self.login(), self.by_hand());
+        let said = telling_line(said);
+        let address = resolved.map_or_else(|| self.at.endpoint.host.clone(), known_hosts::address);
+        let file = options.known_hosts.as_ref();
+        let file = file.map_or_else(|| "known_hosts".to_owned(), |file| sanitise(&file.display().to_string()));
+        let jump =
+            |of: &Option<String>| of.as_ref().filter(|of| **of != address && *of != self.at.name.as_str()).cloned();
+        let text = match &failure.kind {
+            LoginKind::NoClient => format!(
+                "{node} cannot be reached: the OpenSSH client is not installed on this machine (`ssh` is not in PATH). \
+                 Install it (Debian and Ubuntu: `apt install openssh-client`)."
+            ),
+            LoginKind::Local => format!(
+                "{node} cannot be reached: ssh could not be started on this machine ({said}). Check free space, open \
+                 files and permissions there."
+            ),
+            LoginKind::Configuration => format!(
+                "{node} cannot be reached: ssh does not accept its configuration: {said}. Correct it and run topo again."
+            ),
+            LoginKind::HostKeyRevoked => format!(
+                "{node} cannot be reached: its host key is marked as revoked in {file}. Nothing was sent. Find out why \
+                 that machine still uses it."
+            ),
+            LoginKind::HostKeyChanged { of } => {
+                let whose = jump(of).map_or_else(
+                    || format!("The host key of {node} has changed"),
+                    |jump| {
+                        format!(
+                            "{node} cannot be reached: the host key of its jump host {} has changed",
+                            sanitise(&jump)
+                        )
+                    },
+                );
+                let entry = sanitise(of.as_deref().unwrap_or(&address));
+                format!(
+                    "{whose}: it is not the one in {file}. Nothing was sent. Either the machine was installed anew, or \
+                     somebody is in between. Compare the fingerprint on the machine itself (`ssh-keygen -lf \
+                     /etc/ssh/ssh_host_ed25519_key.pub`); only if it is right, remove the old key with `ssh-keygen -R \
+                     '{entry}'{}` and log in once by hand (`{by_hand}`).",
+                    file_argument(options)
+                )
+            }
+            LoginKind::HostKeyUnknown { of } => {
+                let whose = jump(of).map_or_else(
+                    || format!("The host key of {node} is not known"),
+                    |jump| {
+                        format!(
+                            "{node} cannot be reached: the host key of its jump host {} is not known",
+                            sanitise(&jump)
+                        )
+                    },
+                );
+                let port = self.at.endpoint.port.map(|port| format!("-p {port} ")).unwrap_or_default();
+                format!(
+                    "{whose}: {file} has none of its kind, neither by address nor by name. Nothing was sent. Log in once by hand \
+                     (`{by_hand}`) and compare the fingerprint, or add what `ssh-keyscan {port}{}` prints to {file} \
+                     after checking it.",
+                    self.at.endpoint.host
+                )
+            }
+            LoginKind::Denied => format!(
+                "{node} refused the login as {login}: {said}. Check the user name, that your key is in the agent \
+                 (`ssh-add -l`) or named by IdentityFile without a passphrase, and that `{by_hand}` works without a question."
+            ),
+            LoginKind::HostUnknown => format!(
+                "{node} cannot be reached: its host name cannot be resolved ({said}). Check the name, or give the node \
+                 an address in `ssh.host`."
+            ),
+            LoginKind::Refused => format!(
+                "{node} cannot be reached: the connection was refused ({said}). Check that sshd runs there, and the port."
+            ),
+            LoginKind::NoRoute => format!(
+                "{node} cannot be reached: there is no way to it from this machine ({said}). Check the network, or name a \
+                 jump host in ssh's configuration (ProxyJump)."
+            ),
+            LoginKind::TimedOut => format!(
+                "{node} cannot be reached: it did not answer within {} s ({said}). Check that the machine is up and that no \
+                 firewall is in between, or raise --connect-timeout.",
+                whole_seconds(options.connect_timeout)
+            ),
+            LoginKind::Dropped => format!(
+                "{node} cannot be reached: its sshd, or that of its jump host, closed the connection before the login, {} \
+                 times ({said}). Lower --parallelism, or raise MaxStartups in sshd_config there.",
+                failure.tried
+            ),
+            LoginKind::Other => {
+                format!("{node} cannot be reached: {said}. Check that `{by_hand}` works without a question.")
+            }
+        };
+        TransportError::Unreachable(text)
+    }
+
+    /// The connection is up, but opens no session.
+    pub(super) fn not_opened(&self, reason: &str, said: &str) -> TransportError {
+        TransportError::Unreachable(format!(
+            "{} opened no session over the connection: {}. Nothing ran. Check MaxSessions and the account on that \
+             machine, and that `{}` works without a question.",
+            self.node(),
+            reason_text(reason, said),
+            self.by_hand()
+        ))
+    }
+
+    /// The connection broke after the script was sent.
+    pub(super) fn broken(&self, reason: &str, said: &str) -> TransportError {
+        TransportError::Interrupted(format!(
+            "The session with {} broke off: {}. What was under way may have been carried out in part. Run topo again: it \
+             looks first, and goes on from there.",
+            self.node(),
+            reason_text(reason, said)
+        ))
+    }
+
+    pub(super) fn timed_out(&self, limit: Duration) -> TransportError {
+        TransportError::Interrupted(format!(
+            "{} did not finish within {} s, and the session was ended. What was under way may have been carried out in \
+             part, or still run. Raise --node-timeout if the machine is slow, and run topo again.",
+            self.node(),
+            whole_seconds(limit)
+        ))
+    }
+
+    pub(super) fn too_long(&self, limit: usize) -> TransportError {
+        TransportError::Interrupted(format!(
+            "{} sent more than {} MiB, and the session was ended. What was under way may have been carried out in part. \
+             Look at what a login there prints (`{}`), and run topo again.",
+            self.node(),
+            (limit >> 20).max(1),
+            self.by_hand()
+        ))
+    }
+
+    /// The session was opened, but the shell that would have read the script never began.
+    pub(super) fn no_shell(&self, sudo: bool, stderr: &str, status: Option<i32>) -> TransportError {
+        let (node, login) = (self.node(), self.login());
+        let of_sudo = stderr.lines().map(str::trim).rfind(|line| line.starts_with("sudo: ") || line.contains(" sudo"));
+        let ending = status.map_or_else(String::new, |status| format!(" (exit status {status})"));
+        let said = match stderr.trim() {
+            "" => format!("it said nothing{ending}"),
+            text => format!("{}{ending}", sanitise(text)),
+        };
+        let text = match of_sudo {
+            Some(line) if sudo && status == Some(127) => format!(
+                "sudo cannot be started for {login} on {node}: {}. Nothing ran. Install sudo there, or log in as root and \
+                 leave `sudo` out.",
+                sanitise(line)
+            ),
+            Some(line) if sudo => format!(
+                "sudo -n is refused for {login} on {node}: {}. Nothing ran. Allow it without a password there \
+                 (`NOPASSWD` in a file of /etc/sudoers.d), or log in as root.",
+                sanitise(line)
+            ),
+            _ => format!(
+                "{node} did not start a shell for {login}: {said}. Nothing ran. Check that the account has a login \
+                 shell, that `sh` is there, and that no forced command stands in the way."
+            ),
+        };
+        TransportError::Unreachable(text)
+    }
+}
+
+fn file_argument(options: &SshOptions) -> String {
+    options
+        .known_hosts
+        .as_ref()
+        .map(|file| format!(" -f '{}'", sanitise(&file.display().to_string())))
+        .unwrap_or_default()
+}
+
+/// What ssh itself said says more, where it said something.
+fn reason_text(reason: &str, said: &str) -> String {
+    if said.trim().is_empty() { sanitise(reason) } else { telling_line(said) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{EXCERPT, Login, LoginKind, sanitise, telling_line};
+
+    #[test]
+    fn the_reason_is_told_from_its_consequences() {
+        let drop = "kex_exchange_identification: Connection closed by remote host\r\nConnection closed by UNKNOWN port 65535\r\n";
+        let unknown = LoginKind::HostKeyUnknown { of: Some("[10.0.0.1]:2222".to_owned()) };
+        for (said, kind) in [
+            ("", LoginKind::Dropped),
+            ("No ED25519 host key is known for [10.0.0.1]:2222 and you have requested strict checking.\r\n", unknown),
+            ("a@b: Permission denied (publickey).\r\n", LoginKind::Denied),
+            ("ssh: Could not resolve hostname x: Name or service not known\r\n", LoginKind::HostUnknown),
+            ("ssh: connect to host x port 22: Connection refused\r\n", LoginKind::Refused),
+            ("ssh: connect to host x port 22: No route to host\r\n", LoginKind::NoRoute),
+            ("ssh: connect to host x port 22: Connection timed out\r\n", LoginKind::TimedOut),
+            ("channel 0: open failed: connect failed: open failed\r\nstdio forwarding failed\r\n", LoginKind::Other),
+        ] {
+            let all = format!("{said}{drop}");
+            assert_eq!(Login::of(all.clone()).kind, kind, "{said}");
+            assert!(said.is_empty() || said.contains(&telling_line(&all)), "{}", telling_line(&all));
+        }
+        for said in
+            ["kex_exchange_identification: read: Connection reset by peer", "Connection closed by 10.0.0.1 port 22"]
+        {
+            assert_eq!(Login::of(said.to_owned()).kind, LoginKind::Dropped);
+        }
+        assert_eq!(Login::of("something new".to_owned()).kind, LoginKind::Other);
+    }
+
+    #[test]
+    fn texts_from_outside_are_harmless() {
+        assert_eq!(sanitise(" a\r\nb\u{1b}[31m\tc\u{202e}d\u{9b}é\n"), "a; b\\u{1b}[31m\\tc\\u{202e}d\\u{9b}é");
+        assert_eq!(sanitise(&"x".repeat(1000)).chars().count(), EXCERPT + 1);
+    }
+}

@@ -1,0 +1,207 @@
+//! SSH: runs scripts on nodes through OpenSSH's own client, one master connection a node.
+//!
+//! The client is the installed `ssh`, so its configuration, agent, jump hosts and known hosts work as they do by hand.
+//! Exchanges go over the master's control socket (`openssh`, native multiplexing): during an exchange no process of
+//! ours sits in the terminal's process group, and none is started.
+
+mod configuration;
+mod exchange;
+mod failure;
+mod known_hosts;
+mod leftovers;
+mod master;
+mod pool;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use tokio::sync::{OnceCell, Semaphore};
+
+use self::configuration::Configuration;
+use self::exchange::{Exchange, ExchangeError};
+use self::failure::Sentence;
+use self::master::Master;
+use self::pool::{Pool, Slot};
+use super::{BoxFuture, Shell, Target, TransportError};
+
+/// How nodes are talked to. None of it comes from a topology.
+#[derive(Clone, Debug)]
+pub struct SshOptions {
+    /// Exchanges at once, at least one. At most four times as many connections are kept open.
+    pub parallelism: usize,
+    /// Time for one try to connect, whole seconds, rounded up.
+    pub connect_timeout: Duration,
+    /// Time for one exchange with a node that is connected.
+    pub node_timeout: Duration,
+    /// A file to use in place of ssh's own configuration, as with `ssh -F`.
+    pub ssh_config: Option<PathBuf>,
+    /// A file to check host keys against in place of ssh's own.
+    pub known_hosts: Option<PathBuf>,
+    /// The largest reply that is taken, in bytes.
+    pub reply_limit: usize,
+}
+
+impl Default for SshOptions {
+    fn default() -> Self {
+        Self {
+            parallelism: 32,
+            connect_timeout: Duration::from_secs(10),
+            node_timeout: Duration::from_secs(60),
+            ssh_config: None,
+            known_hosts: None,
+            reply_limit: 32 << 20,
+        }
+    }
+}
+
+/// Why SSH cannot be used at all from this machine.
+#[derive(Debug, thiserror::Error)]
+pub enum SshSetupError {
+    /// There is no `ssh`.
+    #[error(
+        "The OpenSSH client is not installed on this machine: `ssh` is not in PATH. Install it \
+         (Debian and Ubuntu: `apt install openssh-client`)."
+    )]
+    NoClient,
+    /// `ssh` could not be started.
+    #[error("`ssh` could not be started on this machine: {0}.")]
+    Client(std::io::Error),
+    /// A file that was asked for cannot be read.
+    #[error("The file {path} given by {option} cannot be read: {source}.")]
+    File {
+        /// The option that named it.
+        option: &'static str,
+        /// Its path as it was given.
+        path: String,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The private directory for control sockets cannot be made.
+    #[error("The private directory for ssh's control sockets cannot be made in {directory}: {source}.")]
+    Directory {
+        /// Where it was to be.
+        directory: String,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// `ssh` does not accept the configuration.
+    #[error("ssh does not accept its configuration: {0}. Correct the file and run topo again.")]
+    Configuration(String),
+}
+
+/// SSH to nodes: implements [`Shell`].
+pub struct Ssh {
+    options: SshOptions,
+    configuration: Configuration,
+    exchanges: Semaphore,
+    pool: Pool,
+    cleaned: OnceCell<()>,
+    closed: AtomicBool,
+}
+
+impl Ssh {
+    /// Writes ssh's configuration to a private directory and has `ssh` check it. Nothing is connected yet.
+    pub fn new(mut options: SshOptions) -> Result<Self, SshSetupError> {
+        options.parallelism = options.parallelism.clamp(1, 10_000);
+        let configuration = Configuration::write(&options)?;
+        Ok(Self {
+            exchanges: Semaphore::new(options.parallelism),
+            pool: Pool::new(options.parallelism),
+            options,
+            configuration,
+            cleaned: OnceCell::new(),
+            closed: AtomicBool::new(false),
+        })
+    }
+
+    async fn exchange(&self, at: &Target, script: &[u8]) -> Result<Vec<u8>, TransportError> {
+        let about = Sentence::new(at);
+        configuration::check(at).map_err(|odd| about.odd_endpoint(&odd))?;
+        let _permit = self.exchanges.acquire().await.map_err(|_| about.closed())?;
+        if self.closed.load(Ordering::Acquire) {
+            return Err(about.closed());
+        }
+        self.cleaned.get_or_init(|| leftovers::clean(self.configuration.directory())).await;
+
+        let slot = self.pool.slot(at);
+        let limits = Exchange { options: &self.options, about: &about, sudo: at.endpoint.sudo };
+        // A master that died while it was idle is replaced, once: nothing was sent over it.
+        let (master, fresh) = self.master(&slot, at, &about).await?;
+        let outcome = match limits.run(&master, script).await {
+            Err(ExchangeError::NotOpened(_)) if !fresh => {
+                self.pool.discard(&slot, &master).await;
+                let (master, _) = self.master(&slot, at, &about).await?;
+                self.settle(&slot, &master, limits.run(&master, script).await, &about).await
+            }
+            outcome => self.settle(&slot, &master, outcome, &about).await,
+        };
+        slot.used();
+        outcome
+    }
+
+    async fn settle(
+        &self,
+        slot: &Slot,
+        master: &Arc<Master>,
+        outcome: Result<Vec<u8>, ExchangeError>,
+        about: &Sentence<'_>,
+    ) -> Result<Vec<u8>, TransportError> {
+        match outcome {
+            Ok(reply) => Ok(reply),
+            Err(ExchangeError::Failed(error)) => Err(error),
+            Err(ExchangeError::NotOpened(reason)) => {
+                let error = about.not_opened(&reason, &master.last_words());
+                self.pool.discard(slot, master).await;
+                Err(error)
+            }
+            Err(ExchangeError::Broken(reason)) => {
+                let error = about.broken(&reason, &master.last_words());
+                self.pool.discard(slot, master).await;
+                Err(error)
+            }
+        }
+    }
+
+    /// The slot's master, connected now where there is none (then `true`). Others for the same node wait.
+    async fn master(
+        &self,
+        slot: &Slot,
+        at: &Target,
+        about: &Sentence<'_>,
+    ) -> Result<(Arc<Master>, bool), TransportError> {
+        let mut held = slot.master.lock().await;
+        if let Some(master) = &*held {
+            return Ok((Arc::clone(master), false));
+        }
+        let login = master::Login { options: &self.options, configuration: &self.configuration, pool: &self.pool, at };
+        let master = Arc::new(login.connect(about).await?);
+        *held = Some(Arc::clone(&master));
+        Ok((master, true))
+    }
+}
+
+impl Drop for Ssh {
+    fn drop(&mut self) {
+        if !self.pool.is_empty() {
+            self.configuration.leave();
+        }
+    }
+}
+
+impl Shell for Ssh {
+    fn run<'a>(&'a self, at: &'a Target, script: &'a [u8]) -> BoxFuture<'a, Result<Vec<u8>, TransportError>> {
+        Box::pin(self.exchange(at, script))
+    }
+
+    fn close(&self) -> BoxFuture<'_, ()> {
+        Box::pin(async {
+            self.closed.store(true, Ordering::Release);
+            self.pool.close().await;
+            // Those that were connected for somebody who did not wait for it.
+            leftovers::end_masters(self.configuration.directory()).await;
+            self.configuration.remove();
+        })
+    }
+}

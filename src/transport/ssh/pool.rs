@@ -1,0 +1,165 @@
+//! The masters that are held, how many may be, and how many logins may be under way.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::task::JoinSet;
+
+use super::configuration::Resolved;
+use super::master::Master;
+use crate::topology::Name;
+use crate::transport::{Endpoint, Target};
+
+/// Logins at once through one jump host or to one address: below the 10 from which sshd starts to drop them.
+const LOGINS_PER_HOP: usize = 8;
+/// Masters held for each exchange that may be under way.
+const MASTERS_PER_EXCHANGE: usize = 4;
+/// All masters are asked to end within this time.
+const CLOSE_LIMIT: Duration = Duration::from_secs(5);
+
+type Key = (Name, String, Option<u16>, Option<String>);
+
+/// One node's place in the pool. Whoever talks to the node holds it, so one that only the pool holds is idle.
+pub(super) struct Slot {
+    /// The master, if there is one. Locked while it is being connected.
+    pub(super) master: tokio::sync::Mutex<Option<Arc<Master>>>,
+    last_used: AtomicU64,
+}
+
+impl Slot {
+    /// Notes that the slot was just used.
+    pub(super) fn used(&self) {
+        static CLOCK: AtomicU64 = AtomicU64::new(1);
+        self.last_used.store(CLOCK.fetch_add(1, Ordering::Relaxed), Ordering::Relaxed);
+    }
+}
+
+/// The machine that a login's first connection goes to: a jump host, or the node itself.
+pub(super) struct Hop {
+    /// Bounds logins under way.
+    pub(super) logins: Semaphore,
+    /// Held by a login that is tried again because it was dropped, so that those go one by one.
+    pub(super) again: tokio::sync::Mutex<()>,
+}
+
+/// What was found out about a node, kept beyond its master.
+#[derive(Clone, Default)]
+pub(super) struct Learned {
+    /// What ssh's configuration makes of it.
+    pub(super) resolved: Option<Arc<Resolved>>,
+    /// Its host key is known by the node's name only.
+    pub(super) by_name: bool,
+}
+
+/// All masters.
+pub(super) struct Pool {
+    slots: Mutex<HashMap<Key, Arc<Slot>>>,
+    learned: Mutex<HashMap<Key, Learned>>,
+    hops: Mutex<HashMap<String, Arc<Hop>>>,
+    masters: Arc<Semaphore>,
+}
+
+fn key(at: &Target) -> Key {
+    let Endpoint { host, port, user, sudo: _ } = &at.endpoint;
+    (at.name.clone(), host.clone(), *port, user.clone())
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Pool {
+    pub(super) fn new(parallelism: usize) -> Self {
+        Self {
+            slots: Mutex::default(),
+            learned: Mutex::default(),
+            hops: Mutex::default(),
+            masters: Arc::new(Semaphore::new(parallelism * MASTERS_PER_EXCHANGE)),
+        }
+    }
+
+    /// The node's slot, in use for as long as it is held.
+    pub(super) fn slot(&self, at: &Target) -> Arc<Slot> {
+        let mut slots = lock(&self.slots);
+        let slot = slots
+            .entry(key(at))
+            .or_insert_with(|| Arc::new(Slot { master: tokio::sync::Mutex::new(None), last_used: AtomicU64::new(0) }));
+        Arc::clone(slot)
+    }
+
+    /// What was found out about the node so far.
+    pub(super) fn learned(&self, at: &Target) -> Learned {
+        lock(&self.learned).get(&key(at)).cloned().unwrap_or_default()
+    }
+
+    /// Keeps what was found out.
+    pub(super) fn learn(&self, at: &Target, learned: Learned) {
+        lock(&self.learned).insert(key(at), learned);
+    }
+
+    /// The hop of that name.
+    pub(super) fn hop(&self, name: String) -> Arc<Hop> {
+        let mut hops = lock(&self.hops);
+        let hop = hops.entry(name).or_insert_with(|| {
+            Arc::new(Hop { logins: Semaphore::new(LOGINS_PER_HOP), again: tokio::sync::Mutex::new(()) })
+        });
+        Arc::clone(hop)
+    }
+
+    /// Room for one more master; the one that was idle longest is ended for it where there is none.
+    pub(super) async fn room(&self) -> OwnedSemaphorePermit {
+        loop {
+            if let Ok(permit) = Arc::clone(&self.masters).try_acquire_owned() {
+                return permit;
+            }
+            match self.take_idle() {
+                Some(master) => master.end().await,
+                // Every one is in use or being ended by somebody else: soon one will not be.
+                None => tokio::time::sleep(Duration::from_millis(5)).await,
+            }
+        }
+    }
+
+    fn take_idle(&self) -> Option<Arc<Master>> {
+        let mut slots = lock(&self.slots);
+        // Nobody can take a new share of a slot while the map is locked, so a count of one stays one.
+        slots.retain(|_, slot| Arc::strong_count(slot) > 1 || slot.master.try_lock().is_ok_and(|held| held.is_some()));
+        let idle = slots.iter().filter(|(_, slot)| Arc::strong_count(slot) == 1);
+        let oldest = idle.min_by_key(|(_, slot)| slot.last_used.load(Ordering::Relaxed)).map(|(key, _)| key.clone())?;
+        Arc::into_inner(slots.remove(&oldest)?)?.master.into_inner()
+    }
+
+    /// Ends a master that is of no use any more; the next exchange connects anew.
+    pub(super) async fn discard(&self, slot: &Slot, master: &Arc<Master>) {
+        {
+            let mut held = slot.master.lock().await;
+            if held.as_ref().is_some_and(|held| Arc::ptr_eq(held, master)) {
+                *held = None;
+            }
+        }
+        master.end().await;
+    }
+
+    /// Whether there may be masters.
+    pub(super) fn is_empty(&self) -> bool {
+        lock(&self.slots).is_empty()
+    }
+
+    /// Ends all masters, all at once, within [`CLOSE_LIMIT`].
+    pub(super) async fn close(&self) {
+        let slots: Vec<_> = lock(&self.slots).drain().map(|(_, slot)| slot).collect();
+        let mut ends = JoinSet::new();
+        for slot in slots {
+            ends.spawn(async move {
+                if let Some(master) = slot.master.lock().await.take() {
+                    master.end().await;
+                }
+            });
+        }
+        // Those that do not answer in time end by themselves when they have been idle long enough.
+        let _ = tokio::time::timeout(CLOSE_LIMIT, ends.join_all()).await;
+    }
+}

@@ -1,0 +1,339 @@
+//! Findings about a text as people read them (miette's graphical report) and as JSON events.
+
+use std::fmt;
+
+use miette::{
+    GraphicalReportHandler, GraphicalTheme, LabeledSpan, MietteError, MietteSpanContents, SourceCode, SourceSpan,
+    SpanContents, ThemeCharacters, ThemeStyles,
+};
+use serde::Serialize;
+
+use crate::topology::{Diagnostic, Diagnostics, Severity, Source, Span, position};
+
+/// Width of a report where the terminal does not say, in columns.
+pub const PLAIN_WIDTH: usize = 80;
+/// How many findings a report for people shows; JSON has them all.
+const MOST_SHOWN: usize = 100;
+/// How much of a line is shown around its finding, in characters.
+const LONGEST_LINE: usize = 120;
+/// How much of a message is shown, in characters.
+const LONGEST_MESSAGE: usize = 600;
+
+/// A finding as a JSON event.
+#[derive(Debug, Serialize)]
+pub struct DiagnosticEvent<'a> {
+    r#type: &'static str,
+    severity: &'static str,
+    message: &'a str,
+    file: &'a str,
+    line: usize,
+    column: usize,
+    hint: Option<&'a str>,
+}
+
+/// All findings as JSON events.
+pub fn events<'a>(diagnostics: &'a Diagnostics, sources: &'a [Source]) -> impl Iterator<Item = DiagnosticEvent<'a>> {
+    diagnostics.iter().map(|diagnostic| {
+        let source = sources.get(diagnostic.span.file as usize);
+        let (line, column) = source.map_or((1, 1), |source| position(&source.text, diagnostic.span.start));
+        DiagnosticEvent {
+            r#type: "diagnostic",
+            severity: diagnostic.severity.label(),
+            message: &diagnostic.message,
+            file: source.map_or("", |source| &source.name),
+            line,
+            column,
+            hint: diagnostic.hint.as_deref(),
+        }
+    })
+}
+
+/// All findings as a text that ends with a line end; empty where there are none. Nothing in it acts on a terminal but
+/// the colours. `width` is in columns.
+pub fn render(diagnostics: &Diagnostics, sources: &[Source], color: bool, width: usize) -> String {
+    let styles = if color { ThemeStyles::ansi() } else { ThemeStyles::none() };
+    let theme = GraphicalTheme { characters: ThemeCharacters::unicode(), styles };
+    let handler =
+        GraphicalReportHandler::new_themed(theme).with_width(width.clamp(40, 200)).without_syntax_highlighting();
+    let files: Vec<Lines<'_>> = sources.iter().map(Lines::new).collect();
+    let mut text = String::new();
+    for diagnostic in diagnostics.iter().take(MOST_SHOWN) {
+        // The report is written into a String, which does not fail.
+        let _ = handler.render_report(&mut text, &Report::new(diagnostic, &files));
+        if let Some((span, label)) = diagnostic.second.as_ref().filter(|(span, _)| span.file != diagnostic.span.file) {
+            let aside = Report {
+                message: String::new(),
+                severity: Severity::Warning,
+                hint: None,
+                excerpt: Excerpt::new(&files, &[(*span, label)]),
+            };
+            let mut place = String::new();
+            let _ = handler.render_report(&mut place, &aside);
+            // Without the line that a message would be on.
+            text.push_str(place.split_once('\n').map_or("", |(_, rest)| rest));
+        }
+        text.push('\n');
+    }
+    let hidden = diagnostics.iter().count().saturating_sub(MOST_SHOWN);
+    if hidden > 0 {
+        text.push_str(&format!("  … and {hidden} more; --json lists them all.\n"));
+    }
+    text
+}
+
+/// A finding as miette wants it.
+#[derive(Debug)]
+struct Report {
+    message: String,
+    severity: Severity,
+    hint: Option<String>,
+    excerpt: Excerpt,
+}
+
+impl Report {
+    fn new(diagnostic: &Diagnostic, files: &[Lines<'_>]) -> Self {
+        let mut places = vec![(diagnostic.span, diagnostic.label.as_str())];
+        places.extend(
+            diagnostic
+                .second
+                .as_ref()
+                .filter(|(span, _)| span.file == diagnostic.span.file)
+                .map(|(span, label)| (*span, label.as_str())),
+        );
+        Self {
+            message: tame(&shorten(&diagnostic.message)),
+            severity: diagnostic.severity,
+            hint: diagnostic.hint.as_deref().map(|hint| tame(&shorten(hint))),
+            excerpt: Excerpt::new(files, &places),
+        }
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for Report {}
+
+impl miette::Diagnostic for Report {
+    fn severity(&self) -> Option<miette::Severity> {
+        Some(match self.severity {
+            Severity::Error => miette::Severity::Error,
+            Severity::Warning => miette::Severity::Warning,
+        })
+    }
+
+    fn help<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
+        self.hint.as_ref().map(|hint| Box::new(hint) as Box<dyn fmt::Display>)
+    }
+
+    fn source_code(&self) -> Option<&dyn SourceCode> {
+        Some(&self.excerpt)
+    }
+
+    fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {
+        Some(Box::new(self.excerpt.labels.iter().cloned()))
+    }
+}
+
+/// Where the lines of a source begin.
+struct Lines<'a> {
+    source: &'a Source,
+    starts: Vec<usize>,
+}
+
+impl<'a> Lines<'a> {
+    fn new(source: &'a Source) -> Self {
+        let starts = std::iter::once(0).chain(source.text.match_indices('\n').map(|(at, _)| at + 1)).collect();
+        Self { source, starts }
+    }
+
+    /// The number of the line, from 0, that a byte is on.
+    fn line_of(&self, byte: usize) -> usize {
+        self.starts.partition_point(|start| *start <= byte).saturating_sub(1)
+    }
+
+    /// The text of a line without its end.
+    fn line(&self, number: usize) -> &'a str {
+        let start = self.starts.get(number).copied().unwrap_or(self.source.text.len());
+        let end = self.starts.get(number + 1).map_or(self.source.text.len(), |next| next - 1);
+        let line = &self.source.text[start..end];
+        line.strip_suffix('\r').unwrap_or(line)
+    }
+
+    /// The last line that has something on it.
+    fn last(&self) -> usize {
+        let last = self.starts.len() - 1;
+        if last > 0 && self.line(last).is_empty() { last - 1 } else { last }
+    }
+}
+
+/// The lines around the findings, made fit for a terminal: no control characters, no tabs, no endless lines.
+#[derive(Debug)]
+struct Excerpt {
+    name: String,
+    text: String,
+    blocks: Vec<Block>,
+    labels: Vec<LabeledSpan>,
+    /// For each label: where it begins in the excerpt, and its line and column in the source, from 0.
+    positions: Vec<(usize, usize, usize)>,
+}
+
+/// Neighbouring lines of the source.
+#[derive(Debug)]
+struct Block {
+    /// Bytes of the excerpt.
+    start: usize,
+    end: usize,
+    first_line: usize,
+    line_count: usize,
+}
+
+impl Excerpt {
+    /// Findings in one file, the main one first.
+    fn new(files: &[Lines<'_>], places: &[(Span, &str)]) -> Self {
+        let mut excerpt = Self {
+            name: String::new(),
+            text: String::new(),
+            blocks: Vec::new(),
+            labels: Vec::new(),
+            positions: Vec::new(),
+        };
+        let Some(file) = places.first().and_then(|(span, _)| files.get(span.file as usize)) else { return excerpt };
+        excerpt.name = tame(&file.source.name);
+        // A finding is shown on the line where it begins; the end of the text belongs to its last line.
+        let lines: Vec<usize> =
+            places.iter().map(|(span, _)| file.line_of(span.start as usize).min(file.last())).collect();
+        let mut shown: Vec<usize> =
+            lines.iter().flat_map(|line| line.saturating_sub(1)..=(line + 1).min(file.last())).collect();
+        shown.sort_unstable();
+        shown.dedup();
+        // The lines of the main finding come first, wherever they are in the source.
+        let mut runs: Vec<&[usize]> = shown.chunk_by(|before, after| before + 1 == *after).collect();
+        if let Some(main) = runs.iter().position(|run| run.contains(&lines[0])) {
+            runs.swap(0, main);
+        }
+        for run in runs {
+            let start = excerpt.text.len();
+            for number in run {
+                excerpt.push_line(file, *number, places, &lines);
+            }
+            let end = excerpt.text.len();
+            excerpt.blocks.push(Block { start, end, first_line: run[0], line_count: run.len() });
+        }
+        excerpt
+    }
+
+    fn push_line(&mut self, file: &Lines<'_>, number: usize, places: &[(Span, &str)], lines: &[usize]) {
+        let line = file.line(number);
+        let start = file.starts[number];
+        let inside = |byte: u32| {
+            let mut byte = (byte as usize).saturating_sub(start).min(line.len());
+            while !line.is_char_boundary(byte) {
+                byte -= 1;
+            }
+            byte
+        };
+        // A window of a long line: around its first finding.
+        let anchor =
+            places.iter().zip(lines).find(|(_, on)| **on == number).map_or(0, |((span, _), _)| inside(span.start));
+        let before = line[..anchor].chars().count();
+        let skipped =
+            if line.chars().nth(LONGEST_LINE).is_some() { before.saturating_sub(LONGEST_LINE / 3) } else { 0 };
+        let window_start = line.char_indices().nth(skipped).map_or(line.len(), |(at, _)| at);
+        let window_end =
+            line[window_start..].char_indices().nth(LONGEST_LINE).map_or(line.len(), |(at, _)| window_start + at);
+        if window_start > 0 {
+            self.text.push('…');
+        }
+        // Where each byte of the window that matters lies in the excerpt.
+        let mut wanted: Vec<(usize, usize)> = Vec::new();
+        let mut column = 0;
+        for (at, character) in line[window_start..window_end].char_indices() {
+            wanted.push((window_start + at, self.text.len()));
+            match character {
+                '\t' => {
+                    let spaces = 4 - column % 4;
+                    self.text.extend(std::iter::repeat_n(' ', spaces));
+                    column += spaces;
+                }
+                _ => {
+                    self.text.push(tame_character(character));
+                    column += 1;
+                }
+            }
+        }
+        wanted.push((window_end, self.text.len()));
+        if window_end < line.len() {
+            self.text.push('…');
+        }
+        let place = |byte: usize| {
+            let index = wanted.partition_point(|(at, _)| *at < byte).min(wanted.len() - 1);
+            wanted[index].1
+        };
+        for (index, ((span, label), _)) in places.iter().zip(lines).enumerate().filter(|(_, (_, on))| **on == number) {
+            let (from, to) = (inside(span.start), inside(span.end.max(span.start)));
+            let (shown_from, shown_to) = (place(from), place(to.max(from)));
+            let length = shown_to.saturating_sub(shown_from);
+            let label = (!label.is_empty()).then(|| tame(&shorten(label)));
+            let labelled = if index == 0 {
+                LabeledSpan::new_primary_with_span(label, (shown_from, length))
+            } else {
+                LabeledSpan::new_with_span(label, (shown_from, length))
+            };
+            self.labels.push(labelled);
+            self.positions.push((shown_from, number, line[..from].chars().count()));
+        }
+        self.text.push('\n');
+    }
+}
+
+impl SourceCode for Excerpt {
+    fn read_span<'a>(
+        &'a self,
+        span: &SourceSpan,
+        context_before: usize,
+        _context_after: usize,
+    ) -> Result<Box<dyn SpanContents<'a> + 'a>, MietteError> {
+        let offset = span.offset();
+        let block = self.blocks.iter().find(|block| (block.start..block.end.max(block.start + 1)).contains(&offset));
+        let block = block.filter(|block| offset + span.len() <= block.end).ok_or(MietteError::OutOfBounds)?;
+        let data = self.text.as_bytes();
+        // Without context miette asks for the place to write above the lines.
+        let position = self.positions.iter().find(|(at, _, _)| context_before == 0 && *at == offset);
+        let (data, span, line, column) = match position {
+            Some((_, line, column)) => (&data[offset..offset + span.len()], *span, *line, *column),
+            None => (&data[block.start..block.end], (block.start, block.end - block.start).into(), block.first_line, 0),
+        };
+        Ok(Box::new(MietteSpanContents::new_named(self.name.clone(), data, span, line, column, block.line_count)))
+    }
+}
+
+/// A character that does nothing on a terminal but be seen.
+fn tame_character(character: char) -> char {
+    match character {
+        '\0'..='\u{1f}' => char::from_u32(0x2400 + u32::from(character)).unwrap_or('\u{fffd}'),
+        '\u{7f}' => '\u{2421}',
+        '\u{80}'..='\u{9f}'
+        | '\u{61c}'
+        | '\u{200b}'..='\u{200f}'
+        | '\u{2028}'..='\u{202e}'
+        | '\u{2060}'..='\u{206f}'
+        | '\u{feff}' => '\u{fffd}',
+        _ => character,
+    }
+}
+
+/// A text with such characters only.
+fn tame(text: &str) -> String {
+    text.chars().map(tame_character).collect()
+}
+
+fn shorten(text: &str) -> String {
+    match text.char_indices().nth(LONGEST_MESSAGE) {
+        Some((at, _)) => format!("{}…", &text[..at]),
+        None => text.to_owned(),
+    }
+}

@@ -1,0 +1,213 @@
+//! The document: round trips, sharing, and what is refused.
+
+use std::sync::Arc;
+
+use proptest::prelude::*;
+use topo::state::{DocumentError, KNOWN_KINDS, Record, State};
+
+use super::{any_state, kernel_route, mesh, name, node, rows, view};
+
+fn read(document: &[u8]) -> Result<State, DocumentError> {
+    State::from_json(document, KNOWN_KINDS)
+}
+
+fn refusal(document: &str) -> String {
+    read(document.as_bytes()).expect_err("refused").to_string()
+}
+
+const SMALL: &str = r#"{"version":1,"lineage":"00112233445566778899aabbccddeeff","serial":5,"topology":"kthw","run":null,
+"rows":[{"id":0,"add":[["10.200.0.0/24","10.240.0.20"],["10.200.1.0/24","10.240.0.21"]]},
+{"id":4,"from":0,"remove":["10.200.1.0/24"],"add":[["10.200.1.0/24","10.240.0.22"],["fd00:1::/64","fd00::1"]]}],
+"views":[{"id":3,"table":254,"protocol":201}],
+"places":{"node:node-0":{"endpoint":{"host":"10.240.0.20"},"resources":{
+"ssh-static/kernel_route":{"is":{"rows":4,"view":3,"own":["10.240.0.20"]},"token":"t"}}}}}"#;
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn what_is_written_is_read(state in any_state()) {
+        let document = state.to_json();
+        let again = read(&document).expect("own document");
+        prop_assert_eq!(&again, &state);
+        prop_assert_eq!(&read(&again.to_json()).expect("own document"), &state);
+        prop_assert_eq!(again.digest(), read(&again.to_json()).expect("own document").digest());
+    }
+
+    #[test]
+    fn damaged_documents_are_refused_or_read_and_never_panic(
+        state in any_state(),
+        changes in proptest::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..6),
+        cut in any::<Option<prop::sample::Index>>(),
+    ) {
+        let mut document = state.to_json();
+        for (at, byte) in changes {
+            let at = at.index(document.len());
+            document[at] = byte;
+        }
+        if let Some(cut) = cut {
+            document.truncate(cut.index(document.len()));
+        }
+        if let Ok(state) = read(&document) {
+            prop_assert_eq!(read(&state.to_json()).expect("own document"), state);
+        }
+    }
+}
+
+#[test]
+fn each_cut_off_document_is_damaged() {
+    let document = mesh(3).to_json();
+    // Without its line end it is still whole.
+    for length in 0..document.len() - 1 {
+        assert!(matches!(read(&document[..length]), Err(DocumentError::Damaged(_))), "{length}");
+    }
+}
+
+#[test]
+fn a_document_is_read_as_it_stands() {
+    let state = read(SMALL.as_bytes()).expect("document");
+    let Some(Record::Settled { is, token }) = state.record(&node(0), &kernel_route()) else { panic!("settled") };
+    let rows: Vec<String> = is
+        .routes
+        .as_ref()
+        .expect("routes")
+        .rows
+        .as_slice()
+        .iter()
+        .map(|row| format!("{} {}", row.destination, row.owner))
+        .collect();
+    assert_eq!(rows, ["10.200.0.0/24 10.240.0.20", "10.200.1.0/24 10.240.0.22", "fd00:1::/64 fd00::1"]);
+    assert_eq!(token.as_ref().map(topo::plan::Token::as_str), Some("t"));
+}
+
+#[test]
+fn lists_and_views_are_shared_and_written_once() {
+    let mut state = mesh(50);
+    // Equal lists and views in other memory, as a caller may have them.
+    if let Some(Record::Settled { is, .. }) =
+        state.places.get_mut(&node(7)).expect("place").resources.get_mut(&kernel_route())
+    {
+        let routes = is.routes.as_mut().expect("routes");
+        (routes.rows, routes.view) = (rows(0..50), view());
+    }
+    let mut newer = rows(0..51);
+    if let Some(Record::Settled { is, .. }) =
+        state.places.get_mut(&node(8)).expect("place").resources.get_mut(&kernel_route())
+    {
+        std::mem::swap(&mut is.routes.as_mut().expect("routes").rows, &mut newer);
+    }
+    let document = String::from_utf8(state.to_json()).expect("text");
+    assert_eq!(document.matches("10.100.7.0/24").count(), 1, "{document}");
+    assert_eq!(document.matches("\"table\"").count(), 1);
+    assert!(document.contains(r#"{"id":1,"from":0,"add":[["10.100.50.0/24","10.240.0.60"]]}"#), "{document}");
+
+    let state = read(document.as_bytes()).expect("document");
+    let routes = |number| {
+        let Some(Record::Settled { is, .. }) = state.record(&node(number), &kernel_route()) else { panic!("settled") };
+        is.routes.clone().expect("routes")
+    };
+    assert!(routes(0).rows.is_same_list(&routes(7).rows));
+    assert!(Arc::ptr_eq(&routes(0).view, &routes(7).view));
+    assert!(Arc::ptr_eq(&routes(0).lacks, &routes(8).lacks));
+    assert!(!routes(0).rows.is_same_list(&routes(8).rows));
+}
+
+#[test]
+fn a_list_that_no_record_points_to_is_dropped() {
+    let document = SMALL.replace("\"rows\":4", "\"rows\":0");
+    let written = String::from_utf8(read(document.as_bytes()).expect("document").to_json()).expect("text");
+    assert!(!written.contains("fd00"), "{written}");
+}
+
+#[test]
+fn what_a_binary_does_not_know_is_kept_with_the_lists_that_it_points_to() {
+    let file = r#"{ "is" : {"rows":4,"view":3,"attributes":{"z":1.50, "a":1}} }"#;
+    let vnet = r#"{"resources" : {"x/y":{"rows" :0}}}"#;
+    let ending = r#""token":"t"}}}}}"#;
+    let document = SMALL.replace("\"rows\":4", "\"rows\":0");
+    let document =
+        document.replace(ending, &format!(r#""token":"t"}},"netplan/netplan_file/60-topo.yaml":{file}}}}}}}}}"#));
+    let written = String::from_utf8(read(document.as_bytes()).expect("document").to_json()).expect("text");
+    assert!(written.contains(file), "{written}");
+    assert!(written.contains(r#"{"id":4,"#) && written.contains("fd00:1::/64"), "{written}");
+    assert!(written.contains(r#""id":3,"table":254"#), "{written}");
+
+    // What a place of unknown form points to cannot be told, so all is kept.
+    let vnet_alone = SMALL.replace("\"rows\":4", "\"rows\":0");
+    let vnet_alone =
+        vnet_alone.replace("\"places\":{", "\"places\":{\"vnet:a\":{\"resources\":{\"x/y\":{\"rows\":4}}},");
+    let written = String::from_utf8(read(vnet_alone.as_bytes()).expect("document").to_json()).expect("text");
+    assert!(written.contains(r#"{"id":4,"#), "{written}");
+
+    let with_place = document.replace("\"places\":{", &format!("\"places\":{{\"vnet:a\":{vnet},"));
+    let state = read(with_place.as_bytes()).expect("document");
+    let written = String::from_utf8(state.to_json()).expect("text");
+    assert!(written.contains(&format!("\"vnet:a\":{vnet}")), "{written}");
+    assert!(!state.is_empty());
+
+    // A binary that knows the kind reads what this one wrote.
+    let whole = State::from_json(written.as_bytes(), &["kernel_route", "netplan_file"]).expect("document");
+    let file = "netplan/netplan_file/60-topo.yaml".parse().expect("resource");
+    let Some(Record::Settled { is, .. }) = whole.record(&node(0), &file) else { panic!("settled") };
+    assert_eq!(is.routes.as_ref().expect("routes").rows.as_slice().len(), 3);
+}
+
+#[test]
+fn refusals_say_why() {
+    assert!(read(SMALL.as_bytes()).is_ok());
+    for (from, to, why) in [
+        ("\"version\":1", "\"version\":2", "it has version 2, and this topo reads version 1 only"),
+        ("\"version\":1", "\"version\":2,\"new\":[]", "it has version 2"),
+        ("\"version\":1", "\"version\":0", "version 0"),
+        ("\"version\":1", "\"version\":\"1\"", "invalid type"),
+        ("\"serial\":5", "\"serial\":5,\"extra\":1", "a part that this topo does not know: unknown field `extra`"),
+        ("{\"host\"", "{\"jump\":\"x\",\"host\"", "unknown field `jump`"),
+        (
+            "\"token\"",
+            "\"new\":1,\"token\"",
+            "in ssh-static/kernel_route of the place node:node-0, unknown field `new`",
+        ),
+        ("\"rows\":4", "\"rows\":9", "the list of rows 9 does not exist"),
+        ("\"view\":3", "\"view\":9", "the view 9 does not exist"),
+        ("\"view\":3,", "", "not complete"),
+        ("\"from\":0", "\"from\":4", "the list 4 that it builds on"),
+        ("\"from\":0", "\"from\":7", "the list 7 that it builds on"),
+        ("\"id\":4", "\"id\":0", "the list of rows 0 is there twice"),
+        ("\"remove\":[\"10.200.1.0/24\"],", "", "the destination 10.200.1.0/24 is there twice"),
+        ("\"10.200.1.0/24\",\"10.240.0.21\"", "\"10.200.0.0/24\",\"10.240.0.21\"", "10.200.0.0/24 is there twice"),
+        ("[\"10.200.1.0/24\"],\"add\"", "[\"10.9.0.0/24\"],\"add\"", "10.9.0.0/24 is removed and was not there"),
+        ("\"fd00::1\"", "\"10.0.0.1\"", "different families"),
+        ("10.200.0.0/24", "10.200.0.1/24", "host bits"),
+        ("node:node-0", "node:-x", "is not a place"),
+        ("ssh-static/kernel_route", "kernel_route", "is not a resource"),
+        ("{\"is\":", "{\"is\":null,\"was\":", "unknown field `was`"),
+        ("\"token\":\"t\"", "\"to\":null,\"token\":\"t\"", "a record in doubt has a token"),
+        ("\"places\"", "\"place\"", "unknown field"),
+        ("aabbccddeeff", "aabbccddeef", "32 hexadecimal digits"),
+        ("kthw", "../x", "is not a name"),
+    ] {
+        let document = SMALL.replacen(from, to, 1);
+        assert_ne!(document, SMALL, "{from}");
+        let found = refusal(&document);
+        assert!(found.contains(why), "{from} → {to}: {found}");
+    }
+    let doubled = SMALL.replace("\"places\":{", r#""places":{"node:node-0":{"resources":{}},"#);
+    assert!(refusal(&doubled).contains("the place node:node-0 is there twice"));
+    assert_eq!(refusal(""), "it is empty (0 bytes)");
+    assert!(refusal("\u{0}\u{0}\u{0}").contains("not JSON"));
+    assert!(refusal(&"[".repeat(100_000)).contains("invalid type"));
+    let deep = format!("{}1{}", "{\"a\":".repeat(5000), "}".repeat(5000));
+    assert!(refusal(&SMALL.replacen("\"own\"", &format!("\"attributes\":{deep},\"own\""), 1)).contains("recursion"));
+}
+
+#[test]
+fn another_topology_or_lineage_is_told() {
+    let state = mesh(1);
+    assert!(state.expect_topology(&name("kthw")).is_ok());
+    let error = state.expect_topology(&name("other")).expect_err("another");
+    assert_eq!(error.to_string(), "it belongs to the topology `kthw` and not to `other`");
+    assert!(matches!(
+        state.expect_lineage(topo::state::Lineage::from_bytes([8; 16])),
+        Err(DocumentError::OtherLineage { .. })
+    ));
+}

@@ -1,0 +1,60 @@
+//! Large topologies.
+
+use std::fmt::Write;
+use std::time::Instant;
+
+use topo::topology::{Source, parse};
+
+/// 5,000 nodes in 500 subnets, dual stack, with pods of both families.
+fn large() -> String {
+    let mut text = String::from(
+        "[topology]\nname = \"large\"\n\n[backends.ssh-static]\n\n[groups.all]\nnodes = [\"node-*\"]\nssh = { user = \"x\" }\n\n",
+    );
+    for subnet in 0..500 {
+        let (high, low) = (subnet / 250, subnet % 250);
+        let v4 = format!("10.{high}.{low}");
+        let v6 = format!("fd00:{subnet:x}:");
+        writeln!(text, "[subnets.s{subnet}]\ncidr = [\"{v4}.0/24\", \"{v6}:/64\"]\ngateway = [\"{v4}.1\", \"{v6}:1\"]\nrouted = true").expect("text");
+    }
+    text.push_str("[nodes]\n");
+    for node in 0..5000 {
+        let (subnet, host) = (node / 10, node % 10 + 10);
+        let (high, low) = (subnet / 250, subnet % 250);
+        writeln!(
+            text,
+            "node-{node} = {{ address = [\"10.{high}.{low}.{host}\", \"fd00:{subnet:x}::{host:x}\"], \
+             pods = [\"10.{}.{}.0/24\", \"fd01:{node:x}::/64\"] }}",
+            100 + node / 250,
+            node % 250
+        )
+        .expect("text");
+    }
+    text
+}
+
+#[test]
+fn a_large_topology_is_valid() {
+    let (topology, findings) = parse(&[Source { name: "topo.toml".to_owned(), text: large() }]);
+    assert!(findings.is_empty(), "{:?}", findings.iter().next());
+    let topology = topology.expect("topology");
+    assert_eq!((topology.nodes.len(), topology.subnets.len()), (5000, 500));
+    assert!(topology.nodes.values().all(|node| node.subnets.len() == 2 && node.ssh.user.as_deref() == Some("x")));
+}
+
+/// Prints what parsing alone and all of it take: `cargo test --release large_times -- --ignored --nocapture`.
+#[test]
+#[ignore = "measures, and judges nothing"]
+fn large_times() {
+    let sources = [Source { name: "topo.toml".to_owned(), text: large() }];
+    let least = |work: &dyn Fn()| {
+        let times = (0..20).map(|_| {
+            let start = Instant::now();
+            work();
+            start.elapsed()
+        });
+        times.min().expect("times")
+    };
+    let bare = least(&|| drop(toml::de::DeTable::parse_recoverable(&sources[0].text)));
+    let whole = least(&|| drop(parse(&sources)));
+    eprintln!("{} KB: {bare:?} to parse, {whole:?} with all checks", sources[0].text.len() / 1024);
+}

@@ -1,0 +1,66 @@
+//! The schema: fresh, and of one mind with the parser about what each value alone tells.
+
+use std::fs;
+use std::path::Path;
+
+use topo::topology::{Source, parse, schema};
+
+fn folder(name: &str) -> std::path::PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(name)
+}
+
+#[test]
+fn the_schema_that_is_checked_in_is_fresh() {
+    let file = folder("schema/topology.schema.json");
+    if std::env::var_os("TOPO_BLESS").is_some() {
+        fs::write(&file, schema::text()).expect("bless");
+    }
+    let is = fs::read_to_string(&file).expect("schema");
+    assert!(is == schema::text(), "`topo schema > schema/topology.schema.json` makes it fresh");
+}
+
+/// Each file has small documents between lines of `---`, and the first line of each says in a comment what it is about.
+#[test]
+fn schema_and_parser_agree() {
+    let schema = serde_json::from_str(&schema::text()).expect("JSON");
+    assert!(jsonschema::meta::is_valid(&schema));
+    let validator = jsonschema::validator_for(&schema).expect("a schema");
+    for (file, valid) in [("valid.txt", true), ("invalid.txt", false)] {
+        let text = fs::read_to_string(folder("tests/topology/schema").join(file)).expect("documents");
+        let documents: Vec<&str> = text.split("---\n").collect();
+        assert!(documents.len() > 15, "{file}");
+        for document in documents {
+            let parsed: toml_edit::DocumentMut = document.parse().expect(document);
+            let schema_says = validator.is_valid(&to_json(parsed.as_item()));
+            let (topology, findings) = parse(&[Source { name: file.to_owned(), text: document.to_owned() }]);
+            assert_eq!(schema_says, valid, "the schema about\n{document}");
+            assert_eq!(topology.is_some(), valid, "the parser about\n{document}{findings:?}");
+        }
+    }
+}
+
+#[test]
+fn the_example_and_both_kinds_of_init_follow_the_schema() {
+    let schema = serde_json::from_str(&schema::text()).expect("JSON");
+    let validator = jsonschema::validator_for(&schema).expect("a schema");
+    let text = fs::read_to_string(folder("examples/kthw/topo.toml")).expect("example");
+    let parsed: toml_edit::DocumentMut = text.parse().expect("TOML");
+    assert!(validator.is_valid(&to_json(parsed.as_item())));
+}
+
+fn to_json(item: &toml_edit::Item) -> serde_json::Value {
+    use serde_json::Value;
+    if let Some(table) = item.as_table_like() {
+        return Value::Object(table.iter().map(|(key, item)| (key.to_owned(), to_json(item))).collect());
+    }
+    match item.as_value() {
+        Some(toml_edit::Value::String(text)) => Value::from(text.value().as_str()),
+        Some(toml_edit::Value::Integer(number)) => Value::from(*number.value()),
+        Some(toml_edit::Value::Float(number)) => Value::from(*number.value()),
+        Some(toml_edit::Value::Boolean(is)) => Value::from(*is.value()),
+        Some(toml_edit::Value::Array(array)) => {
+            array.iter().map(|value| to_json(&toml_edit::Item::Value(value.clone()))).collect()
+        }
+        _ => Value::Null,
+    }
+}
