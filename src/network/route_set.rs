@@ -97,10 +97,12 @@ impl RouteSet {
     /// list comparison behind it is made once for all senders.
     pub fn changes_to(&self, other: &Self, memo: &mut Memo) -> Vec<RouteChange> {
         let mut changes = Vec::new();
+        // The same next hop with another mark or device is another route.
+        let rewrites = self.view.protocol != other.view.protocol || self.view.device != other.view.device;
         let mut push = |before: Option<Route>, after: Option<Route>| match (before, after) {
             (None, Some(to)) => changes.push(RouteChange::Add(to)),
             (Some(from), None) => changes.push(RouteChange::Remove(from)),
-            (Some(from), Some(to)) if from.next_hop != to.next_hop => changes.push(RouteChange::Change { from, to }),
+            (Some(from), Some(to)) if rewrites || from.next_hop != to.next_hop => changes.push(RouteChange::Change { from, to }),
             _ => {}
         };
         let delta = memo.delta(&self.rows, &other.rows);
@@ -246,6 +248,15 @@ mod tests {
         let before = set(&[("10.200.1.0/24", "10.250.0.5")], "10.240.0.20", &["10.240.0.1"]);
         let after = set(&[("10.200.1.0/24", "10.250.0.6")], "10.240.0.20", &["10.240.0.1"]);
         assert!(before.changes_to(&after, &mut Memo::default()).is_empty());
+    }
+
+    #[test]
+    fn another_mark_rewrites_every_route() {
+        let before = set(TWO, "10.240.0.10", &[]);
+        let mut after = before.clone();
+        after.view = Arc::new(View { protocol: 202, ..(*before.view).clone() });
+        let changes = before.changes_to(&after, &mut Memo::default());
+        assert!(matches!(changes[..], [RouteChange::Change { .. }, RouteChange::Change { .. }]));
     }
 
     #[test]

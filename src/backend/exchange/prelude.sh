@@ -28,10 +28,23 @@ if [ -n "$lacking" ]; then
   printf '\n%s done\n' "$nonce"
   exit 0
 fi
-# All rows of table $1; a table that does not exist yet is empty.
+# All rows of table $1; a table that does not exist yet is empty. Rows from router advertisements count down the seconds of
+# their life, which says nothing about the route.
 rows() {
   ip -o -d -N -4 route show table "$1" 2>/dev/null
-  ip -o -d -N -6 route show table "$1" 2>/dev/null
+  rows6=$(ip -o -d -N -6 route show table "$1" 2>/dev/null)
+  case $rows6 in
+    *' expires '*) printf '%s\n' "$rows6" | without_expiry ;;
+    *) printf '%s\n' "$rows6" ;;
+  esac
+}
+without_expiry() {
+  while IFS= read -r line; do
+    case $line in
+      *' expires '*) rest="${line#* expires } "; line="${line%% expires *} ${rest#* }" ;;
+    esac
+    printf '%s\n' "$line"
+  done
 }
 digest() { sha256sum | cut -c 1-16; }
 # Splits the rows $1 by the pattern $2 into $ours and $foreign, and takes the digest of each. nl numbers the lines that match
@@ -45,4 +58,20 @@ split_rows() {
   ours_digest=$(printf '%s\n' "$ours" | digest)
   foreign_digest=$(printf '%s\n' "$foreign" | digest)
 }
-way() { [ -z "$peer" ] || ip -o route get "$peer" 2>&1; }
+# How packets get back to the operator: next hop, device and source address of the answer to `ip route get`, whose other
+# words (lifetimes, path MTU) change by themselves.
+way() (
+  [ -n "$peer" ] || return 0
+  set -f
+  said=$(ip -o route get "$peer" 2>&1)
+  found=
+  # shellcheck disable=SC2086 # to be split into words
+  set -- $said
+  while [ $# -gt 1 ]; do
+    case $1 in
+      via | dev | src) found="$found $1 $2"; shift ;;
+    esac
+    shift
+  done
+  printf '%s\n' "${found:-$said}"
+)
