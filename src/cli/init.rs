@@ -19,7 +19,8 @@ use super::{CommandError, Exit};
 /// A file that is there is never overwritten.
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
-    /// Make it from a machines.txt of "Kubernetes the hard way" (a line IP FQDN HOSTNAME [`POD_SUBNET`] for each machine);
+    #[allow(clippy::doc_markdown)] // The words of the file, as it is printed.
+    /// Make it from a machines.txt of "Kubernetes the hard way" (a line IP FQDN HOSTNAME [POD_SUBNET] for each machine);
     /// - is standard input.
     #[arg(long, value_name = "FILE")]
     from: Option<PathBuf>,

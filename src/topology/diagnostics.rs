@@ -166,13 +166,28 @@ impl Reporter {
     }
 }
 
-/// Line and column of a byte of a text, both from 1; columns count characters.
-pub fn position(text: &str, byte: u32) -> (usize, usize) {
-    let mut byte = (byte as usize).min(text.len());
-    while !text.is_char_boundary(byte) {
-        byte -= 1;
+/// Where the lines of a text begin. A hostile text can have a great many findings, so that places must be found fast.
+#[derive(Clone, Debug)]
+pub struct LineIndex(Vec<usize>);
+
+impl LineIndex {
+    /// Finds all lines.
+    pub fn new(text: &str) -> Self {
+        Self(std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect())
     }
-    let before = &text[..byte];
-    let line_start = before.rfind('\n').map_or(0, |at| at + 1);
-    (before.bytes().filter(|byte| *byte == b'\n').count() + 1, before[line_start..].chars().count() + 1)
+
+    /// The line, from 0, that a byte is on.
+    pub fn line_of(&self, byte: usize) -> usize {
+        self.0.partition_point(|start| *start <= byte).saturating_sub(1)
+    }
+
+    /// The first byte of a line, from 0; none after the last line.
+    pub fn start(&self, line: usize) -> Option<usize> {
+        self.0.get(line).copied()
+    }
+
+    /// The number of lines; what follows the last line end counts, even where it is nothing.
+    pub fn count(&self) -> usize {
+        self.0.len()
+    }
 }

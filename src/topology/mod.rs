@@ -14,7 +14,7 @@ pub mod reader;
 pub mod schema;
 pub mod update;
 
-pub use diagnostics::{Diagnostic, Diagnostics, Reporter, Severity, Source, Span, position};
+pub use diagnostics::{Diagnostic, Diagnostics, LineIndex, Reporter, Severity, Source, Span};
 pub use glob::glob_matches;
 pub use name::{Name, NameError};
 
@@ -26,6 +26,9 @@ use toml::de::DeTable;
 use crate::network::Prefix;
 
 use reader::{Subject, TableReader};
+
+/// How many errors about what is not TOML are said of one file: a file can be nothing else.
+const MOST_SYNTAX_ERRORS: usize = 500;
 
 /// The largest text that is parsed, in bytes: a parsed document takes about 35 times its size.
 pub const LARGEST_FILE: usize = 4 * 1024 * 1024;
@@ -101,6 +104,7 @@ pub fn parse(sources: &[Source]) -> (Option<Topology>, Diagnostics) {
     let mut broken_lines: BTreeSet<(u32, usize)> = BTreeSet::new();
     let mut broken = false;
     let mut documents = Vec::with_capacity(sources.len());
+    let mut indexes: BTreeMap<usize, LineIndex> = BTreeMap::new();
     for (file, source) in sources.iter().enumerate() {
         if source.text.len() > LARGEST_FILE {
             report.report(
@@ -112,6 +116,8 @@ pub fn parse(sources: &[Source]) -> (Option<Topology>, Diagnostics) {
         }
         let (document, mut errors) = DeTable::parse_recoverable(&source.text);
         errors.sort_by_key(|error| error.span().map_or(0, |span| span.start));
+        errors.truncate(MOST_SYNTAX_ERRORS);
+        let lines = LineIndex::new(&source.text);
         let mut last: Option<(usize, bool)> = None;
         for error in errors {
             let span = Span::new(file, error.span().unwrap_or(0..0));
@@ -120,7 +126,7 @@ pub fn parse(sources: &[Source]) -> (Option<Topology>, Diagnostics) {
                 continue;
             }
             broken = true;
-            let line = position(&source.text, span.start).0;
+            let line = lines.line_of(span.start as usize);
             broken_lines.insert((span.file, line));
             // One slip makes the parser stumble again on the same line, and inside a bracket on the lines that follow.
             let inside = ["comma", "array", "inline table"].iter().any(|word| error.message().contains(word));
@@ -130,6 +136,7 @@ pub fn parse(sources: &[Source]) -> (Option<Topology>, Diagnostics) {
                 report.report(syntax_error(source, error.message(), span));
             }
         }
+        indexes.insert(file, lines);
         documents.push((u32::try_from(file).unwrap_or(u32::MAX), document));
     }
     let topology = documents.split_first().and_then(|((file, first), rest)| {
@@ -150,8 +157,10 @@ pub fn parse(sources: &[Source]) -> (Option<Topology>, Diagnostics) {
     if !broken_lines.is_empty() {
         // What the parser made of a broken line is a guess: one finding about it is enough.
         diagnostics.retain(|diagnostic| {
-            let line = || position(&sources[diagnostic.span.file as usize].text, diagnostic.span.start).0;
-            diagnostic.message.starts_with(NOT_TOML) || !broken_lines.contains(&(diagnostic.span.file, line()))
+            let file = diagnostic.span.file;
+            let line =
+                || indexes.get(&(file as usize)).map_or(0, |lines| lines.line_of(diagnostic.span.start as usize));
+            diagnostic.message.starts_with(NOT_TOML) || !broken_lines.contains(&(file, line()))
         });
     }
     let usable = !diagnostics.has_errors();

@@ -8,7 +8,7 @@ use miette::{
 };
 use serde::Serialize;
 
-use crate::topology::{Diagnostic, Diagnostics, Severity, Source, Span, position};
+use crate::topology::{Diagnostic, Diagnostics, LineIndex, Severity, Source, Span};
 
 /// Width of a report where the terminal does not say, in columns.
 pub const PLAIN_WIDTH: usize = 80;
@@ -33,16 +33,30 @@ pub struct DiagnosticEvent<'a> {
 
 /// All findings as JSON events.
 pub fn events<'a>(diagnostics: &'a Diagnostics, sources: &'a [Source]) -> impl Iterator<Item = DiagnosticEvent<'a>> {
-    diagnostics.iter().map(|diagnostic| {
-        let source = sources.get(diagnostic.span.file as usize);
-        let (line, column) = source.map_or((1, 1), |source| position(&source.text, diagnostic.span.start));
+    let files: Vec<LineIndex> = sources.iter().map(|source| LineIndex::new(&source.text)).collect();
+    // File, line, byte and column of the one before: findings come sorted, and a line can be long.
+    let mut before = (usize::MAX, 0, 0, 0);
+    diagnostics.iter().map(move |diagnostic| {
+        let (file, byte) = (diagnostic.span.file as usize, diagnostic.span.start as usize);
+        if let (Some(source), Some(lines)) = (sources.get(file), files.get(file)) {
+            let byte =
+                (0..=byte.min(source.text.len())).rev().find(|at| source.text.is_char_boundary(*at)).unwrap_or(0);
+            let line = lines.line_of(byte);
+            let (from, column) = match before {
+                (last_file, last_line, from, column) if (last_file, last_line) == (file, line) && from <= byte => {
+                    (from, column)
+                }
+                _ => (lines.start(line).unwrap_or(byte), 0),
+            };
+            before = (file, line, byte, column + source.text[from..byte].chars().count());
+        }
         DiagnosticEvent {
             r#type: "diagnostic",
             severity: diagnostic.severity.label(),
             message: &diagnostic.message,
-            file: source.map_or("", |source| &source.name),
-            line,
-            column,
+            file: sources.get(file).map_or("", |source| &source.name),
+            line: before.1 + 1,
+            column: before.3 + 1,
             hint: diagnostic.hint.as_deref(),
         }
     })
@@ -141,34 +155,28 @@ impl miette::Diagnostic for Report {
     }
 }
 
-/// Where the lines of a source begin.
+/// A source and its lines.
 struct Lines<'a> {
     source: &'a Source,
-    starts: Vec<usize>,
+    index: LineIndex,
 }
 
 impl<'a> Lines<'a> {
     fn new(source: &'a Source) -> Self {
-        let starts = std::iter::once(0).chain(source.text.match_indices('\n').map(|(at, _)| at + 1)).collect();
-        Self { source, starts }
-    }
-
-    /// The number of the line, from 0, that a byte is on.
-    fn line_of(&self, byte: usize) -> usize {
-        self.starts.partition_point(|start| *start <= byte).saturating_sub(1)
+        Self { source, index: LineIndex::new(&source.text) }
     }
 
     /// The text of a line without its end.
     fn line(&self, number: usize) -> &'a str {
-        let start = self.starts.get(number).copied().unwrap_or(self.source.text.len());
-        let end = self.starts.get(number + 1).map_or(self.source.text.len(), |next| next - 1);
+        let start = self.index.start(number).unwrap_or(self.source.text.len());
+        let end = self.index.start(number + 1).map_or(self.source.text.len(), |next| next - 1);
         let line = &self.source.text[start..end];
         line.strip_suffix('\r').unwrap_or(line)
     }
 
     /// The last line that has something on it.
     fn last(&self) -> usize {
-        let last = self.starts.len() - 1;
+        let last = self.index.count() - 1;
         if last > 0 && self.line(last).is_empty() { last - 1 } else { last }
     }
 }
@@ -208,7 +216,7 @@ impl Excerpt {
         excerpt.name = tame(&file.source.name);
         // A finding is shown on the line where it begins; the end of the text belongs to its last line.
         let lines: Vec<usize> =
-            places.iter().map(|(span, _)| file.line_of(span.start as usize).min(file.last())).collect();
+            places.iter().map(|(span, _)| file.index.line_of(span.start as usize).min(file.last())).collect();
         let mut shown: Vec<usize> =
             lines.iter().flat_map(|line| line.saturating_sub(1)..=(line + 1).min(file.last())).collect();
         shown.sort_unstable();
@@ -231,7 +239,7 @@ impl Excerpt {
 
     fn push_line(&mut self, file: &Lines<'_>, number: usize, places: &[(Span, &str)], lines: &[usize]) {
         let line = file.line(number);
-        let start = file.starts[number];
+        let start = file.index.start(number).unwrap_or(0);
         let inside = |byte: u32| {
             let mut byte = (byte as usize).saturating_sub(start).min(line.len());
             while !line.is_char_boundary(byte) {

@@ -102,6 +102,27 @@ fn deep_nesting_and_huge_files_end_in_an_error() {
 }
 
 #[test]
+fn files_full_of_errors_are_read_in_reasonable_time() {
+    let many = |count: usize, part: &dyn Fn(usize) -> String| (0..count).map(part).collect::<String>();
+    let head = "[topology]\nname = \"x\"\n[nodes]\n";
+    for text in [
+        "=".repeat(1_000_000),
+        "=\n".repeat(500_000),
+        many(50_000, &|_| "a = 1\n".to_owned()),
+        format!("{head}a = {{ address = [{}] }}", many(50_000, &|_| "\"x\", ".to_owned())),
+        format!(
+            "{head}{}",
+            many(20_000, &|n| format!("n{n} = {{ address = \"10.0.0.1\", pods = \"10.0.0.0/24\" }}\n"))
+        ),
+    ] {
+        let start = std::time::Instant::now();
+        assert!(!check(&source(&text)));
+        // Anything quadratic takes minutes.
+        assert!(start.elapsed().as_secs() < 20, "{:?} for {}", start.elapsed(), &text[..40]);
+    }
+}
+
+#[test]
 fn keys_of_one_table_in_several_files_are_one_table() {
     let two = |first: &str, second: &str| {
         let file = |name: &str, text: &str| Source { name: name.to_owned(), text: text.to_owned() };
