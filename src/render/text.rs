@@ -79,8 +79,9 @@ pub fn plan(plan: &Plan, summary: &Summary, look: Look, volatile: bool) -> Strin
     if !plan.forgotten.is_empty() {
         let mut places: Vec<&Place> = plan.forgotten.iter().collect();
         places.sort_by(|one, other| crate::plan::natural_order(one.name(), other.name()));
-        let heading =
-            format!("  # {} without a login", counted(places.len(), "record").replace("record", "dropped record"));
+        let records =
+            if places.len() == 1 { "1 record is".to_owned() } else { format!("{} records are", places.len()) };
+        let heading = format!("  # {records} dropped without a login; what topo has put there stays");
         out.push_str(&look.paint_lines(BOLD, &heading));
         for place in places {
             let line = format!("  {} {}", Action::Forget.sign(), place.name());
@@ -128,9 +129,7 @@ fn write_sentences(out: &mut String, plan: &Plan, look: Look) {
         let left = said[sentence.topic] - SAID.min(said[sentence.topic]);
         let text = match *told {
             number if number <= SAID => format!("{}: {}", sentence.level.label(), sentence.text()),
-            number if number == SAID + 1 => {
-                format!("{}: the same holds for {} more.", sentence.level.label(), counted(left, "destination"))
-            }
+            number if number == SAID + 1 => format!("{}: … and {left} more of this sort.", sentence.level.label()),
             _ => continue,
         };
         let style = match sentence.level {
@@ -191,7 +190,7 @@ fn by_line(plan: &Plan, summary: &Summary, change: &Change, foldable: bool) -> V
     if change.lines > COMPARED || change.parts.len() == 1 {
         let mut rows = Vec::new();
         change.for_each(plan, |part, line| {
-            let places = if part.members.len() == change.members.len() {
+            let places = if Arc::ptr_eq(&part.members, &change.members) {
                 shared_places_text(summary, part, &line)
             } else {
                 places_text(summary, change, &part.members_of(&line).collect::<Vec<_>>())
@@ -202,13 +201,14 @@ fn by_line(plan: &Plan, summary: &Summary, change: &Change, foldable: bool) -> V
         });
         return rows;
     }
-    let mut lines: BTreeMap<(Prefix, String, Option<Arc<str>>), Vec<u32>> = BTreeMap::new();
+    type Key = (Prefix, String, Option<Arc<str>>);
+    let mut lines: BTreeMap<Key, Vec<u32>> = BTreeMap::new();
     change.for_each(plan, |part, line| {
         let key = (line.route.destination, route_text(change, part, &line), line.found.clone());
         lines.entry(key).or_default().extend(part.members_of(&line));
         ControlFlow::Continue(())
     });
-    let row = |((_, route, found), mut members): ((Prefix, String, Option<Arc<str>>), Vec<u32>)| {
+    let row = |((_, route, found), mut members): (Key, Vec<u32>)| {
         members.sort_unstable();
         let places = places_text(summary, change, &members);
         Row { route, places, count: members.len(), found: shown(change, found) }
