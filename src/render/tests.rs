@@ -126,8 +126,8 @@ Asked for by the topology:
   + 172.16.8.0/24 via 10.128.0.19            on node-8
   + 192.168.5.0/24 via 10.128.0.15           on node-0 … node-29 (26 nodes)
 
-  # kernel_route: 28 nodes get another next hop for a route each (the topology
-  #   says otherwise than before)
+  # kernel_route: 28 nodes get a route each changed (the topology says otherwise
+  #   than before)
   ~ 172.16.8.0/24 via 10.128.0.18 → 10.128.0.19  on node-0 … node-29 (28 nodes)
 
   # kernel_route: 29 nodes lose a route each (the topology says otherwise than
@@ -172,6 +172,61 @@ fn routes_typed_by_hand_are_to_import() {
 
 Plan: 6 to import, 0 to add, 0 to change, 0 to destroy.
 "
+    );
+}
+
+#[test]
+fn a_mark_that_was_lost_is_told_with_both_protocols() {
+    let state = World::mesh(3, 3).state();
+    let answer = seen(&state, "node-0", |rows| rows[0].protocol = 3);
+    assert_eq!(
+        render(&planned(&World::mesh(3, 3).desired(), &state, vec![answer])),
+        "Changed outside of topo since the last run:
+
+  # kernel_route: node-0 gets a route marked again: as recorded, but without the
+  #   mark of topo
+  ~ 172.16.1.0/24 via 10.128.0.11 protocol 3 → 201  on node-0
+      live now: via 10.128.0.11 dev eth0, protocol 3, boot, typed by hand
+
+Plan: 0 to add, 1 to change, 0 to destroy.
+"
+    );
+}
+
+#[test]
+fn events_of_a_run_as_json() {
+    use crate::drive::Event;
+    use crate::plan::Phase;
+    let node = || place("node-1");
+    let lines: Vec<String> = [
+        Event::ObserveStarted { places: 2 },
+        Event::Observed { place: node(), error: None },
+        Event::Observed { place: node(), error: Some("Away.".to_owned()) },
+        Event::ApplyStarted { steps: 3, places: 2 },
+        Event::StepDone { place: node(), phase: Phase::Install, operations: 4 },
+        Event::StepFailed { place: node(), phase: Phase::Retire, message: "Broken.".to_owned() },
+        Event::Skipped { place: node(), receiver: place("node-2"), routes: 5 },
+        Event::Warning { place: node(), message: "Odd.".to_owned() },
+        Event::Stopping,
+    ]
+    .iter()
+    .map(|event| serde_json::to_string(&json::run(event)).expect("JSON"))
+    .chain([serde_json::to_string(&json::version()).expect("JSON")])
+    .collect();
+    assert_eq!(
+        lines,
+        [
+            r#"{"type":"observe_started","places":2}"#,
+            r#"{"type":"observed","node":"node-1"}"#,
+            r#"{"type":"observed","node":"node-1","error":"Away."}"#,
+            r#"{"type":"apply_started","steps":3,"places":2}"#,
+            r#"{"type":"step_done","node":"node-1","phase":"install","operations":4}"#,
+            r#"{"type":"step_failed","node":"node-1","phase":"retire","message":"Broken."}"#,
+            r#"{"type":"skipped","node":"node-1","receiver":"node-2","routes":5}"#,
+            r#"{"type":"warning","node":"node-1","message":"Odd."}"#,
+            r#"{"type":"stopping"}"#,
+            concat!(r#"{"type":"version","topo":""#, env!("CARGO_PKG_VERSION"), r#"","format_version":"1.0"}"#),
+        ]
     );
 }
 
@@ -300,11 +355,11 @@ fn colour_adds_nothing_but_colour() {
     assert!(
         colored.contains("\u{1b}[32m  + ") && colored.contains("\u{1b}[31m  - ") && colored.contains("\u{1b}[33m  ~ ")
     );
-    let mut plain = String::new();
+    let mut bare = String::new();
     for (index, piece) in colored.split('\u{1b}').enumerate() {
-        plain.push_str(if index == 0 { piece } else { piece.split_once('m').expect("sequence").1 });
+        bare.push_str(if index == 0 { piece } else { piece.split_once('m').expect("sequence").1 });
     }
-    assert_eq!(plain, render(&plan));
+    assert_eq!(bare, render(&plan));
 }
 
 #[test]

@@ -2,6 +2,9 @@
 
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
+pub mod progress;
+pub mod prompt;
+
 use std::io::{self, IsTerminal, Write};
 
 use serde::Serialize;
