@@ -129,7 +129,7 @@ impl Job<'_> {
         if only_record {
             return Ok(if plan.reached_nothing() { Exit::NothingChanged } else { Exit::Done });
         }
-        if plan.has_changes() && !self.yes && !review::confirm(self.what, stop.clone(), printer).await {
+        if plan.has_changes() && !self.yes && !review::confirm(options.destroy, stop.clone(), printer).await {
             return Err(CommandError::new(format!("topo {} was declined; nothing was changed.", self.what)));
         }
         let incomplete = options.skip_conflicts && plan.notes.iter().any(review::is_left_out);

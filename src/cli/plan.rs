@@ -41,13 +41,19 @@ pub(super) fn run(arguments: &Arguments, global: &GlobalArguments, printer: Prin
             options: arguments.selection.options(Some(&topology), false),
             state: &recorded.state,
         };
-        let mut planned =
-            session::make_plan(inputs, transport.as_ref(), usize::from(global.parallelism), &events).await;
+        let mut stop = review::stop_on_interrupt(printer);
+        let planned = tokio::select! {
+            planned = session::make_plan(inputs, transport.as_ref(), usize::from(global.parallelism), &events) => {
+                Some(planned)
+            }
+            _ = stop.changed() => None,
+        };
         drop(events);
         progress.finish().await;
         if let Some(transport) = &transport {
             transport.close().await;
         }
+        let Some(mut planned) = planned else { return Err(CommandError::new("topo plan was interrupted.")) };
         let has_changes = review::show(&planned.plan, &mut planned.memo, true, printer);
         Ok(session::exit_of(&planned.plan, has_changes, arguments.detailed_exitcode))
     })

@@ -102,7 +102,9 @@ impl RouteSet {
         let mut push = |before: Option<Route>, after: Option<Route>| match (before, after) {
             (None, Some(to)) => changes.push(RouteChange::Add(to)),
             (Some(from), None) => changes.push(RouteChange::Remove(from)),
-            (Some(from), Some(to)) if rewrites || from.next_hop != to.next_hop => changes.push(RouteChange::Change { from, to }),
+            (Some(from), Some(to)) if rewrites || from.next_hop != to.next_hop => {
+                changes.push(RouteChange::Change { from, to })
+            }
             _ => {}
         };
         let delta = memo.delta(&self.rows, &other.rows);

@@ -1,17 +1,19 @@
 //! A plan as a reviewer reads it: changes, each with the places that it applies to, counted without listing the routes
 //! of a mesh node by node.
 
-use std::cmp::Ordering;
+mod group;
+mod order;
+
 use std::collections::{BTreeMap, HashMap};
-use std::net::IpAddr;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
+use self::group::{Group, restricted};
+pub use self::order::natural_order;
 use super::build::Plan;
-use super::operation::{Action, Live, Operation, Reason};
-use super::table::TablePlan;
+use super::operation::{Action, Live, Reason};
 use super::{Place, ResourceId};
-use crate::network::{Memo, Prefix, Route, RouteSet, View};
+use crate::network::{Memo, Route, RouteSet, View};
 
 /// Parts with more lines than this keep none of them; they are computed again when asked for. 500 views of a mesh of
 /// 5,000 nodes would be five million lines.
@@ -64,6 +66,8 @@ pub struct Part {
     pub table: u32,
     /// Metric of the routes, where one is given.
     pub metric: Option<u32>,
+    /// Route protocol number that is written.
+    pub protocol: u8,
     /// The places, as numbers for [`Summary::place`], in natural order.
     pub members: Arc<[u32]>,
     /// Number of routes, over all places.
@@ -94,21 +98,6 @@ enum Lines {
     Computed(Arc<Group>),
 }
 
-/// Places whose tables differ in nothing but whose own the rows are.
-#[derive(Debug)]
-struct Group {
-    kind: Arc<str>,
-    /// The change of a sender that owns nothing and has no exceptions.
-    template: TablePlan,
-    /// One of the places; the reasons of all are alike.
-    first: Place,
-    members: Vec<u32>,
-    owners: HashMap<IpAddr, u32>,
-    except: HashMap<Prefix, Vec<u32>>,
-    /// Destinations that move between two owners, by each of the two.
-    moved: HashMap<IpAddr, Vec<Prefix>>,
-}
-
 #[derive(PartialEq, Eq, Hash)]
 struct GroupKey<'a> {
     id: &'a ResourceId,
@@ -124,6 +113,7 @@ type ChangeKey = (Action, Reason, Arc<str>);
 struct SingleKey {
     table: u32,
     metric: Option<u32>,
+    protocol: u8,
     route: Route,
     before: Option<Live>,
     found: Option<Arc<str>>,
@@ -161,6 +151,7 @@ impl Summary {
                         .entry(SingleKey {
                             table: table.view.table,
                             metric: table.view.metric,
+                            protocol: table.view.protocol,
                             route: operation.route,
                             before: operation.before,
                             found,
@@ -274,135 +265,20 @@ impl Part {
     }
 }
 
-impl Group {
-    fn new(kind: &Arc<str>, first: &Place, table: &TablePlan, memo: &mut Memo) -> Self {
-        let bare = |set: &Option<RouteSet>| {
-            set.as_ref().map(|set| RouteSet { own: Arc::from([]), lacks: Arc::default(), ..set.clone() })
-        };
-        let template = TablePlan {
-            from: bare(&table.from),
-            to: bare(&table.to),
-            special: BTreeMap::new(),
-            settled: None,
-            ..table.clone()
-        };
-        let mut moved: HashMap<IpAddr, Vec<Prefix>> = HashMap::new();
-        if let (Some(from), Some(to)) = (&table.from, &table.to) {
-            for pair in memo.delta(&from.rows, &to.rows).pairs() {
-                let (Some(before), Some(after)) = pair else { continue };
-                if before.owner != after.owner {
-                    moved.entry(before.owner).or_default().push(before.destination);
-                    moved.entry(after.owner).or_default().push(after.destination);
-                }
-            }
-        }
-        Self {
-            kind: Arc::clone(kind),
-            template,
-            first: first.clone(),
-            members: Vec::new(),
-            owners: HashMap::new(),
-            except: HashMap::new(),
-            moved,
-        }
-    }
-
-    /// Takes a place in; gives back the destinations that are to be computed for it alone.
-    fn admit(&mut self, index: u32, table: &TablePlan) -> Vec<Prefix> {
-        let own = |set: &Option<RouteSet>| set.as_ref().map(|set| Arc::clone(&set.own));
-        let (before, after) = (own(&table.from), own(&table.to));
-        let mut exceptions: Vec<Prefix> = table.special.keys().copied().collect();
-        for set in table.from.iter().chain(&table.to) {
-            exceptions.extend(set.lacks.iter());
-        }
-        let sides: Vec<&Arc<[IpAddr]>> = before.iter().chain(&after).collect();
-        for address in sides.iter().flat_map(|side| side.iter()) {
-            if !self.moved.is_empty() {
-                exceptions.extend(self.moved.get(address).into_iter().flatten());
-            }
-            if sides.iter().all(|side| side.contains(address)) {
-                self.owners.insert(*address, index);
-            } else {
-                // An address that the node has on one side only: nothing about its rows is as elsewhere.
-                let rows = table.from.iter().chain(&table.to).flat_map(|set| set.rows.as_slice());
-                exceptions.extend(rows.filter(|row| row.owner == *address).map(|row| row.destination));
-            }
-        }
-        exceptions.sort_unstable();
-        exceptions.dedup();
-        self.members.push(index);
-        for destination in &exceptions {
-            self.except.entry(*destination).or_default().push(index);
-        }
-        exceptions
-    }
-
-    fn operations(&self, plan: &Plan, memo: &mut Memo) -> Vec<Operation> {
-        self.template.operations(&plan.reasons(&self.first), memo)
-    }
-
-    fn line(&self, operation: &Operation) -> Line {
-        let destination = &operation.route.destination;
-        let mut without = self.except.get(destination).cloned().unwrap_or_default();
-        let set = if operation.action == Action::Remove { &self.template.from } else { &self.template.to };
-        let row = set.as_ref().and_then(|set| set.rows.find(destination));
-        if let Some(owner) = row.and_then(|row| self.owners.get(&row.owner)) {
-            if !without.contains(owner) {
-                without.push(*owner);
-            }
-        }
-        let (_, found) = split_reason(operation.reason.clone());
-        Line { route: operation.route, before: operation.before, found, without }
-    }
-
-    fn parts(self: Arc<Self>, plan: &Plan, memo: &mut Memo, changes: &mut BTreeMap<ChangeKey, Vec<Part>>) {
-        let members: Arc<[u32]> = self.members.clone().into();
-        let mut parts: BTreeMap<(Action, Reason), Part> = BTreeMap::new();
-        for operation in self.operations(plan, memo) {
-            let line = self.line(&operation);
-            let places = members.len() - line.without.len();
-            if places == 0 {
-                continue;
-            }
-            let (reason, _) = split_reason(operation.reason);
-            let part = parts.entry((operation.action, reason)).or_insert_with(|| Part {
-                table: self.template.view.table,
-                metric: self.template.view.metric,
-                members: Arc::clone(&members),
-                count: 0,
-                len: 0,
-                lines: Lines::Listed(Vec::new()),
-                missing: HashMap::new(),
-            });
-            part.count += places;
-            part.len += 1;
-            for member in &line.without {
-                *part.missing.entry(*member).or_default() += 1;
-            }
-            match &mut part.lines {
-                Lines::Listed(lines) if lines.len() < KEPT_LINES => lines.push(line),
-                Lines::Listed(_) => part.lines = Lines::Computed(Arc::clone(&self)),
-                Lines::Computed(_) => {}
-            }
-        }
-        for ((action, reason), part) in parts {
-            changes.entry((action, reason, Arc::clone(&self.kind))).or_default().push(part);
-        }
-    }
-}
-
 /// Lines that were computed place by place, put together by the places that they apply to.
 fn single_parts(lines: HashMap<SingleKey, Vec<u32>>) -> impl Iterator<Item = Part> {
-    let mut parts: BTreeMap<(u32, Option<u32>, Vec<u32>), Vec<Line>> = BTreeMap::new();
+    type Shared = (u32, Option<u32>, u8, Vec<u32>);
+    let mut parts: BTreeMap<Shared, Vec<Line>> = BTreeMap::new();
     for (key, members) in lines {
         let line = Line { route: key.route, before: key.before, found: key.found, without: Vec::new() };
-        parts.entry((key.table, key.metric, members)).or_default().push(line);
+        parts.entry((key.table, key.metric, key.protocol, members)).or_default().push(line);
     }
-    parts.into_iter().map(|((table, metric, members), mut lines)| {
-        lines.sort_unstable_by(|one, other| (one.route, one.before).cmp(&(other.route, other.before)));
+    parts.into_iter().map(|((table, metric, protocol, members), mut lines)| {
+        lines.sort_unstable_by_key(|line| (line.route, line.before));
         Part {
             table,
             metric,
+            protocol,
             count: members.len() * lines.len(),
             len: lines.len(),
             members: members.into(),
@@ -410,17 +286,6 @@ fn single_parts(lines: HashMap<SingleKey, Vec<u32>>) -> impl Iterator<Item = Par
             missing: HashMap::new(),
         }
     })
-}
-
-/// The plan of a table for a few destinations only.
-fn restricted(table: &TablePlan, destinations: &[Prefix]) -> TablePlan {
-    let cut = |set: &Option<RouteSet>| {
-        set.as_ref().map(|set| RouteSet {
-            rows: destinations.iter().filter_map(|key| set.rows.find(key).copied()).collect(),
-            ..set.clone()
-        })
-    };
-    TablePlan { from: cut(&table.from), to: cut(&table.to), ..table.clone() }
 }
 
 /// Takes the description of what is live out of a reason, so that changes differ by what happened and not by where.
@@ -449,29 +314,6 @@ impl Views {
             let next = by_content.len();
             *by_content.entry(Arc::clone(view)).or_insert(next)
         })
-    }
-}
-
-/// Compares names with runs of digits as numbers: `node-2` before `node-10`.
-pub fn natural_order(one: &str, other: &str) -> Ordering {
-    let (mut left, mut right) = (one.as_bytes(), other.as_bytes());
-    let digits = |text: &[u8]| text.iter().take_while(|byte| byte.is_ascii_digit()).count();
-    loop {
-        let (first, second) = (digits(left), digits(right));
-        if first > 0 && second > 0 {
-            let number = |text: &[u8]| text.iter().position(|byte| *byte != b'0').unwrap_or(text.len());
-            let (a, b) = (&left[..first], &right[..second]);
-            let (a, b) = (&a[number(a)..], &b[number(b)..]);
-            match a.len().cmp(&b.len()).then_with(|| a.cmp(b)) {
-                Ordering::Equal => (left, right) = (&left[first..], &right[second..]),
-                unequal => return unequal,
-            }
-            continue;
-        }
-        match (left.split_first(), right.split_first()) {
-            (Some((a, rest)), Some((b, others))) if a == b => (left, right) = (rest, others),
-            (a, b) => return a.map(|(byte, _)| byte).cmp(&b.map(|(byte, _)| byte)).then_with(|| one.cmp(other)),
-        }
     }
 }
 

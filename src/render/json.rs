@@ -208,6 +208,7 @@ impl Serialize for ChangeEvent<'_> {
     }
 }
 
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference to the field")]
 fn is_unset(cell: &&Cell<bool>) -> bool {
     !cell.get()
 }

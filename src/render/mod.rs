@@ -1,6 +1,7 @@
 //! Plans and states in text and JSON: pure functions.
 
 pub mod json;
+mod result;
 pub mod sentence;
 pub mod text;
 mod words;

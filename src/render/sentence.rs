@@ -1,6 +1,7 @@
 //! What is to be known beside the changes, in full sentences: the same said of many nodes is said once.
 
 use std::collections::HashMap;
+use std::fmt::Write;
 
 use super::words::names;
 use crate::plan::{Conflict, Note, Place, Plan, Refusal, natural_order};
@@ -60,12 +61,11 @@ pub fn all(plan: &Plan) -> Vec<Sentence<'_>> {
     let mut known: HashMap<(Level, &'static str, Words), usize> = HashMap::new();
     for sentence in notes.chain(conflicts).chain(refusals) {
         let key = (sentence.level, sentence.topic, sentence.words.clone());
-        match known.get(&key) {
-            Some(at) => sentences[*at].places.extend(sentence.places),
-            None => {
-                known.insert(key, sentences.len());
-                sentences.push(sentence);
-            }
+        if let Some(at) = known.get(&key) {
+            sentences[*at].places.extend(sentence.places);
+        } else {
+            known.insert(key, sentences.len());
+            sentences.push(sentence);
         }
     }
     for sentence in &mut sentences {
@@ -84,7 +84,7 @@ impl Sentence<'_> {
         let mut text = format!("{before}{places}{after}");
         if let Some((lead, kind, destination)) = address {
             let place = if let [only] = self.places[..] { only.name() } else { "*" };
-            text.push_str(&format!(" {lead} --take-over '{kind}.{place}[\"{destination}\"]'."));
+            let _ = write!(text, " {lead} --take-over '{kind}.{place}[\"{destination}\"]'.");
         }
         text
     }

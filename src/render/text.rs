@@ -6,10 +6,11 @@ use std::net::IpAddr;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
+pub use super::result::{Outcome, result};
 use super::sentence::{self, Level};
 use super::words::{clean, counted, names, wrapped};
 use crate::network::{MAIN_TABLE, Prefix};
-use crate::plan::{Action, Change, Line, Part, Place, Plan, Reason, Summary};
+use crate::plan::{Action, Change, Line, Live, Part, Place, Plan, Reason, Summary};
 
 /// Adds and imports of one change are listed up to here, the rest is counted.
 const LISTED: usize = 20;
@@ -36,12 +37,12 @@ impl Default for Look {
 }
 
 impl Look {
-    fn paint(self, style: &str, text: &str) -> String {
+    pub(super) fn paint(self, style: &str, text: &str) -> String {
         if self.color && !style.is_empty() { format!("\u{1b}[{style}m{text}\u{1b}[0m") } else { text.to_owned() }
     }
 
     /// Paints each line by itself, so that a pager that shows part of the text shows it right.
-    fn paint_lines(self, style: &str, text: &str) -> String {
+    pub(super) fn paint_lines(self, style: &str, text: &str) -> String {
         text.lines().map(|line| self.paint(style, line) + "\n").collect()
     }
 }
@@ -79,8 +80,9 @@ pub fn plan(plan: &Plan, summary: &Summary, look: Look, volatile: bool) -> Strin
     if !plan.forgotten.is_empty() {
         let mut places: Vec<&Place> = plan.forgotten.iter().collect();
         places.sort_by(|one, other| crate::plan::natural_order(one.name(), other.name()));
-        let heading =
-            format!("  # {} without a login", counted(places.len(), "record").replace("record", "dropped record"));
+        let records =
+            if places.len() == 1 { "1 record is".to_owned() } else { format!("{} records are", places.len()) };
+        let heading = format!("  # {records} dropped without a login; what topo has put there stays");
         out.push_str(&look.paint_lines(BOLD, &heading));
         for place in places {
             let line = format!("  {} {}", Action::Forget.sign(), place.name());
@@ -128,9 +130,7 @@ fn write_sentences(out: &mut String, plan: &Plan, look: Look) {
         let left = said[sentence.topic] - SAID.min(said[sentence.topic]);
         let text = match *told {
             number if number <= SAID => format!("{}: {}", sentence.level.label(), sentence.text()),
-            number if number == SAID + 1 => {
-                format!("{}: the same holds for {} more.", sentence.level.label(), counted(left, "destination"))
-            }
+            number if number == SAID + 1 => format!("{}: … and {left} more of this sort.", sentence.level.label()),
             _ => continue,
         };
         let style = match sentence.level {
@@ -186,12 +186,15 @@ struct Row {
     found: Option<Arc<str>>,
 }
 
+/// What tells lines apart: destination, text, what is live.
+type RowKey = (Prefix, String, Option<Arc<str>>);
+
 /// One row for each different line; of what is folded, only as much as is shown.
 fn by_line(plan: &Plan, summary: &Summary, change: &Change, foldable: bool) -> Vec<Row> {
     if change.lines > COMPARED || change.parts.len() == 1 {
         let mut rows = Vec::new();
         change.for_each(plan, |part, line| {
-            let places = if part.members.len() == change.members.len() {
+            let places = if Arc::ptr_eq(&part.members, &change.members) {
                 shared_places_text(summary, part, &line)
             } else {
                 places_text(summary, change, &part.members_of(&line).collect::<Vec<_>>())
@@ -202,13 +205,13 @@ fn by_line(plan: &Plan, summary: &Summary, change: &Change, foldable: bool) -> V
         });
         return rows;
     }
-    let mut lines: BTreeMap<(Prefix, String, Option<Arc<str>>), Vec<u32>> = BTreeMap::new();
+    let mut lines: BTreeMap<RowKey, Vec<u32>> = BTreeMap::new();
     change.for_each(plan, |part, line| {
         let key = (line.route.destination, route_text(change, part, &line), line.found.clone());
         lines.entry(key).or_default().extend(part.members_of(&line));
         ControlFlow::Continue(())
     });
-    let row = |((_, route, found), mut members): ((Prefix, String, Option<Arc<str>>), Vec<u32>)| {
+    let row = |((_, route, found), mut members): (RowKey, Vec<u32>)| {
         members.sort_unstable();
         let places = places_text(summary, change, &members);
         Row { route, places, count: members.len(), found: shown(change, found) }
@@ -244,6 +247,10 @@ fn route_text(change: &Change, part: &Part, line: &Line) -> String {
         let _ = write!(text, "{} → ", before.next_hop);
     }
     let _ = write!(text, "{}", line.route.next_hop);
+    let same_way = |before: &Live| before.next_hop == line.route.next_hop && before.protocol != part.protocol;
+    if let Some(before) = line.before.filter(same_way).filter(|_| change.action == Action::Change) {
+        let _ = write!(text, " protocol {} → {}", before.protocol, part.protocol);
+    }
     if part.table != MAIN_TABLE {
         let _ = write!(text, " table {}", part.table);
     }
@@ -334,7 +341,7 @@ fn heading(summary: &Summary, change: &Change) -> String {
         (Action::Change, Reason::InDoubt) => {
             format!("{nodes} {get} {routes} put right: a run before did not come to its end there")
         }
-        (Action::Change, _) => format!("{nodes} {get} another next hop for {routes} {edited}"),
+        (Action::Change, _) => format!("{nodes} {get} {routes} changed {edited}"),
         (Action::Remove, Reason::NodeRemoved(name)) => {
             format!("{nodes} {lose} {} (no longer in the topology)", toward(name.as_str()))
         }
@@ -354,53 +361,4 @@ fn heading(summary: &Summary, change: &Change) -> String {
         (Action::Remove, _) => format!("{nodes} {lose} {routes} {edited}"),
         (Action::Forget, _) => format!("{nodes} {have} {routes} whose record is dropped"),
     }
-}
-
-/// What has come of a run.
-#[derive(Clone, Debug, Default)]
-pub struct Outcome {
-    /// Whether all was to be removed.
-    pub destroy: bool,
-    /// Routes that were recorded as they were.
-    pub imported: usize,
-    /// Routes that were added.
-    pub added: usize,
-    /// Routes that were changed.
-    pub changed: usize,
-    /// Routes that were removed.
-    pub destroyed: usize,
-    /// What is left to do: where, number of routes, and why, in a sentence.
-    pub left: Vec<(Place, usize, String)>,
-}
-
-/// The end of `apply` or `destroy`.
-pub fn result(outcome: &Outcome, look: Look) -> String {
-    let verb = if outcome.destroy { "Destroy" } else { "Apply" };
-    let import = if outcome.imported > 0 { format!("{} imported, ", outcome.imported) } else { String::new() };
-    let resources = if outcome.destroy && outcome.added + outcome.changed + outcome.imported == 0 {
-        format!("{} destroyed", outcome.destroyed)
-    } else {
-        format!("{import}{} added, {} changed, {} destroyed", outcome.added, outcome.changed, outcome.destroyed)
-    };
-    if outcome.left.is_empty() {
-        return look.paint_lines("1;32", &format!("{verb} complete! Resources: {resources}."));
-    }
-    let mut out = look.paint_lines("1;33", &format!("{verb} incomplete. Resources: {resources}."));
-    let mut reasons: BTreeMap<&str, (Vec<&Place>, usize)> = BTreeMap::new();
-    for (place, routes, why) in &outcome.left {
-        let entry = reasons.entry(why).or_default();
-        entry.0.push(place);
-        entry.1 += routes;
-    }
-    out.push_str("\nLeft to do:\n");
-    for (why, (mut places, routes)) in reasons {
-        places.sort_by(|one, other| crate::plan::natural_order(one.name(), other.name()));
-        places.dedup();
-        let routes = if routes > 0 { format!(" ({})", counted(routes, "route")) } else { String::new() };
-        let text = format!("{}{routes}: {why}", names(places.iter().map(|place| place.name())));
-        out.push_str(&wrapped(&text, look.width, "  ", "    "));
-    }
-    let command = verb.to_lowercase();
-    let _ = write!(out, "\nRun topo {command} again to go on from there.\n");
-    out
 }

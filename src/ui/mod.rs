@@ -3,6 +3,8 @@
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
 pub mod diagnostics;
+pub mod progress;
+pub mod prompt;
 pub mod review;
 
 use std::io::{self, IsTerminal, Write};

@@ -1,9 +1,13 @@
 //! Plans and runs on the terminal.
 
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
 use super::Printer;
+use super::progress::Progress;
+use super::prompt::{self, Question};
+use crate::cli::Exit;
 use crate::drive::{Event, RunOutcome};
 use crate::network::Memo;
 use crate::plan::{Action, Note, Place, Plan, Summary};
@@ -15,11 +19,11 @@ pub struct Listener(JoinHandle<()>);
 /// Begins to listen.
 pub fn listen(mut events: mpsc::Receiver<Event>, printer: Printer) -> Listener {
     Listener(tokio::spawn(async move {
+        let mut progress = Progress::new(printer);
         while let Some(event) = events.recv().await {
-            if let Event::StepFailed { .. } | Event::Warning { .. } = event {
-                printer.note(&format!("{event:?}"));
-            }
+            progress.event(&event);
         }
+        progress.finish();
     }))
 }
 
@@ -36,25 +40,53 @@ pub fn can_ask() -> bool {
     std::io::stdin().is_terminal() && std::io::stderr().is_terminal()
 }
 
-/// Asks.
-pub async fn confirm(_what: &str, _stop: watch::Receiver<bool>, _printer: Printer) -> bool {
-    false
+/// Asks, and gives up when the user interrupts.
+pub async fn confirm(destroy: bool, mut stop: watch::Receiver<bool>, printer: Printer) -> bool {
+    let question = if destroy { Question::Destroy } else { Question::Apply };
+    // The answer is waited for in a thread of its own, which an interrupt leaves behind.
+    let answer = tokio::task::spawn_blocking(move || prompt::confirm(question));
+    tokio::select! {
+        answer = answer => match answer {
+            Ok(Ok(answer)) => answer,
+            Ok(Err(error)) => {
+                printer.note(&error.to_string());
+                false
+            }
+            Err(_) => false,
+        },
+        _ = stop.changed() => false,
+    }
 }
 
-/// A receiver that turns true at the first interrupt; the second one ends the process at once.
+/// A receiver that turns true at the first Ctrl-C or SIGTERM. The second one ends the process at once with the exit code of an
+/// unfinished run: what was done so far is in the journal, the rest is in doubt.
 pub fn stop_on_interrupt(printer: Printer) -> watch::Receiver<bool> {
     let (sender, receiver) = watch::channel(false);
     tokio::spawn(async move {
-        if tokio::signal::ctrl_c().await.is_ok() {
-            printer.note("Stopping: exchanges in flight are finished, and no other is begun. Press Ctrl-C again to stop at once.");
-            let _ = sender.send(true);
-            if tokio::signal::ctrl_c().await.is_ok() {
-                std::process::exit(3);
+        let mut terminations = signal(SignalKind::terminate()).ok();
+        for times in 0.. {
+            tokio::select! {
+                pressed = tokio::signal::ctrl_c() => if pressed.is_err() { break },
+                () = terminated(&mut terminations) => {}
             }
+            if times > 0 {
+                std::process::exit(Exit::Partial as i32);
+            }
+            printer.note(
+                "Stopping: exchanges in flight are finished and no other is begun. A second Ctrl-C stops at once.",
+            );
+            let _ = sender.send(true);
         }
         std::future::pending::<()>().await;
     });
     receiver
+}
+
+async fn terminated(signals: &mut Option<Signal>) {
+    match signals {
+        Some(signals) => _ = signals.recv().await,
+        None => std::future::pending().await,
+    }
 }
 
 /// Whether a note tells of something wanted that is left out.

@@ -1,0 +1,150 @@
+//! Places whose changes are computed once for all of them.
+
+use std::collections::{BTreeMap, HashMap};
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use super::{ChangeKey, KEPT_LINES, Line, Lines, Part, split_reason};
+use crate::network::{Memo, Prefix, RouteSet};
+use crate::plan::{Action, Operation, Place, Plan, Reason, TablePlan};
+
+/// Places whose tables differ in nothing but whose own the rows are.
+#[derive(Debug)]
+pub(super) struct Group {
+    kind: Arc<str>,
+    /// The change of a sender that owns nothing and has no exceptions.
+    template: TablePlan,
+    /// One of the places; the reasons of all are alike.
+    first: Place,
+    members: Vec<u32>,
+    owners: HashMap<IpAddr, u32>,
+    except: HashMap<Prefix, Vec<u32>>,
+    /// Destinations that move between two owners, by each of the two.
+    moved: HashMap<IpAddr, Vec<Prefix>>,
+}
+
+impl Group {
+    pub(super) fn new(kind: &Arc<str>, first: &Place, table: &TablePlan, memo: &mut Memo) -> Self {
+        let bare = |set: &Option<RouteSet>| {
+            set.as_ref().map(|set| RouteSet { own: Arc::from([]), lacks: Arc::default(), ..set.clone() })
+        };
+        let template = TablePlan {
+            from: bare(&table.from),
+            to: bare(&table.to),
+            special: BTreeMap::new(),
+            settled: None,
+            ..table.clone()
+        };
+        let mut moved: HashMap<IpAddr, Vec<Prefix>> = HashMap::new();
+        if let (Some(from), Some(to)) = (&table.from, &table.to) {
+            for pair in memo.delta(&from.rows, &to.rows).pairs() {
+                let (Some(before), Some(after)) = pair else { continue };
+                if before.owner != after.owner {
+                    moved.entry(before.owner).or_default().push(before.destination);
+                    moved.entry(after.owner).or_default().push(after.destination);
+                }
+            }
+        }
+        Self {
+            kind: Arc::clone(kind),
+            template,
+            first: first.clone(),
+            members: Vec::new(),
+            owners: HashMap::new(),
+            except: HashMap::new(),
+            moved,
+        }
+    }
+
+    /// Takes a place in; gives back the destinations that are to be computed for it alone.
+    pub(super) fn admit(&mut self, index: u32, table: &TablePlan) -> Vec<Prefix> {
+        let own = |set: &Option<RouteSet>| set.as_ref().map(|set| Arc::clone(&set.own));
+        let (before, after) = (own(&table.from), own(&table.to));
+        let mut exceptions: Vec<Prefix> = table.special.keys().copied().collect();
+        for set in table.from.iter().chain(&table.to) {
+            exceptions.extend(set.lacks.iter());
+        }
+        let sides: Vec<&Arc<[IpAddr]>> = before.iter().chain(&after).collect();
+        for address in sides.iter().flat_map(|side| side.iter()) {
+            if !self.moved.is_empty() {
+                exceptions.extend(self.moved.get(address).into_iter().flatten());
+            }
+            if sides.iter().all(|side| side.contains(address)) {
+                self.owners.insert(*address, index);
+            } else {
+                // An address that the node has on one side only: nothing about its rows is as elsewhere.
+                let rows = table.from.iter().chain(&table.to).flat_map(|set| set.rows.as_slice());
+                exceptions.extend(rows.filter(|row| row.owner == *address).map(|row| row.destination));
+            }
+        }
+        exceptions.sort_unstable();
+        exceptions.dedup();
+        self.members.push(index);
+        for destination in &exceptions {
+            self.except.entry(*destination).or_default().push(index);
+        }
+        exceptions
+    }
+
+    pub(super) fn operations(&self, plan: &Plan, memo: &mut Memo) -> Vec<Operation> {
+        self.template.operations(&plan.reasons(&self.first), memo)
+    }
+
+    pub(super) fn line(&self, operation: &Operation) -> Line {
+        let destination = &operation.route.destination;
+        let mut without = self.except.get(destination).cloned().unwrap_or_default();
+        let set = if operation.action == Action::Remove { &self.template.from } else { &self.template.to };
+        let row = set.as_ref().and_then(|set| set.rows.find(destination));
+        let owner = row.and_then(|row| self.owners.get(&row.owner));
+        without.extend(owner.filter(|owner| !without.contains(owner)).copied());
+        let (_, found) = split_reason(operation.reason.clone());
+        Line { route: operation.route, before: operation.before, found, without }
+    }
+
+    pub(super) fn parts(self: Arc<Self>, plan: &Plan, memo: &mut Memo, changes: &mut BTreeMap<ChangeKey, Vec<Part>>) {
+        let members: Arc<[u32]> = self.members.clone().into();
+        let mut parts: BTreeMap<(Action, Reason), Part> = BTreeMap::new();
+        for operation in self.operations(plan, memo) {
+            let line = self.line(&operation);
+            let places = members.len() - line.without.len();
+            if places == 0 {
+                continue;
+            }
+            let (reason, _) = split_reason(operation.reason);
+            let part = parts.entry((operation.action, reason)).or_insert_with(|| Part {
+                table: self.template.view.table,
+                metric: self.template.view.metric,
+                protocol: self.template.view.protocol,
+                members: Arc::clone(&members),
+                count: 0,
+                len: 0,
+                lines: Lines::Listed(Vec::new()),
+                missing: HashMap::new(),
+            });
+            part.count += places;
+            part.len += 1;
+            for member in &line.without {
+                *part.missing.entry(*member).or_default() += 1;
+            }
+            match &mut part.lines {
+                Lines::Listed(lines) if lines.len() < KEPT_LINES => lines.push(line),
+                Lines::Listed(_) => part.lines = Lines::Computed(Arc::clone(&self)),
+                Lines::Computed(_) => {}
+            }
+        }
+        for ((action, reason), part) in parts {
+            changes.entry((action, reason, Arc::clone(&self.kind))).or_default().push(part);
+        }
+    }
+}
+
+/// The plan of a table for a few destinations only.
+pub(super) fn restricted(table: &TablePlan, destinations: &[Prefix]) -> TablePlan {
+    let cut = |set: &Option<RouteSet>| {
+        set.as_ref().map(|set| RouteSet {
+            rows: destinations.iter().filter_map(|key| set.rows.find(key).copied()).collect(),
+            ..set.clone()
+        })
+    };
+    TablePlan { from: cut(&table.from), to: cut(&table.to), ..table.clone() }
+}

@@ -1,0 +1,167 @@
+//! Progress of a run on standard error, and its events on standard output where JSON is asked for.
+
+use std::io::{self, IsTerminal};
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use super::Printer;
+use crate::drive::Event;
+use crate::plan::Place;
+use crate::render::json;
+
+/// Shows a run: a bar where standard error is a terminal, and a line for each thing that went wrong.
+pub struct Progress {
+    printer: Printer,
+    shows_bar: bool,
+    bar: Option<ProgressBar>,
+}
+
+impl Progress {
+    /// For one run.
+    pub fn new(printer: Printer) -> Self {
+        // In JSON mode the bar would only get between the events of a terminal that shows both streams.
+        let shows_bar = io::stderr().is_terminal() && !printer.is_json();
+        Self { printer, shows_bar, bar: None }
+    }
+
+    /// Takes the next event.
+    pub fn event(&mut self, event: &Event) {
+        self.printer.event(&json::run(event));
+        match event {
+            Event::ObserveStarted { places } => {
+                self.start(*places, format!("Looking at {}", counted(*places, "node")));
+            }
+            Event::ApplyStarted { steps, .. } => self.start(*steps, "Applying".to_owned()),
+            Event::Observed { .. } | Event::StepDone { .. } | Event::StepFailed { .. } => {
+                if let Some(bar) = &self.bar {
+                    bar.inc(1);
+                }
+            }
+            Event::Stopping => {
+                if let Some(bar) = &self.bar {
+                    bar.set_message("Stopping");
+                }
+            }
+            Event::Skipped { .. } | Event::Warning { .. } => {}
+        }
+        if let Some((line, is_error)) = line(event) {
+            let line = paint(&line, is_error, self.printer.colors_err());
+            match &self.bar {
+                Some(bar) => bar.suspend(|| self.printer.note(&line)),
+                None => self.printer.note(&line),
+            }
+        }
+    }
+
+    /// Takes the bar away: something else is to be written, or the run is over.
+    pub fn finish(&mut self) {
+        if let Some(bar) = self.bar.take() {
+            bar.finish_and_clear();
+        }
+    }
+
+    fn start(&mut self, length: usize, message: String) {
+        self.finish();
+        if !self.shows_bar || length == 0 {
+            return;
+        }
+        let bar = ProgressBar::with_draw_target(Some(length as u64), ProgressDrawTarget::stderr());
+        if let Ok(style) = ProgressStyle::with_template("{msg} [{bar:30}] {pos}/{len} {elapsed}") {
+            bar.set_style(style.progress_chars("=> "));
+        }
+        bar.set_message(message);
+        self.bar = Some(bar);
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        self.finish();
+    }
+}
+
+fn counted(number: usize, noun: &str) -> String {
+    if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
+}
+
+/// The line that an event is worth, and whether it tells of an error. A node that could not be looked at is in the plan's
+/// notes as well, but those come after all others have answered.
+fn line(event: &Event) -> Option<(String, bool)> {
+    let (place, text, is_error): (Option<&Place>, String, bool) = match event {
+        Event::Observed { place, error: Some(error) } => (Some(place), error.clone(), false),
+        Event::StepFailed { place, message, .. } => (Some(place), message.clone(), true),
+        Event::Warning { place, message } => (Some(place), message.clone(), false),
+        Event::Skipped { place, receiver, routes } => {
+            let text = if *routes == 1 {
+                format!("A route to {} was left out, for that node has failed.", receiver.name())
+            } else {
+                format!("{routes} routes to {} were left out, for that node has failed.", receiver.name())
+            };
+            (Some(place), text, false)
+        }
+        Event::Stopping => {
+            (None, "Stopping: what is under way is brought to its end, nothing else is begun.".to_owned(), false)
+        }
+        _ => return None,
+    };
+    // Words of a node must not steer the terminal.
+    let text: String = text.chars().map(|c| if c.is_control() && c != '\n' { '\u{fffd}' } else { c }).collect();
+    Some((place.map_or(text.clone(), |place| format!("{}: {text}", place.name())), is_error))
+}
+
+fn paint(line: &str, is_error: bool, color: bool) -> String {
+    match (color, is_error) {
+        (false, _) => line.to_owned(),
+        (true, true) => format!("\u{1b}[31m{line}\u{1b}[0m"),
+        (true, false) => format!("\u{1b}[33m{line}\u{1b}[0m"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::Phase;
+
+    fn place(name: &str) -> Place {
+        format!("node:{name}").parse().expect("place")
+    }
+
+    #[test]
+    fn only_what_went_wrong_is_worth_a_line() {
+        let node = || place("node-1");
+        let text =
+            |event: Event| line(&event).map(|(text, is_error)| format!("{text}{}", if is_error { " !" } else { "" }));
+        let failed =
+            Event::StepFailed { place: node(), phase: Phase::Install, message: "It broke \u{1b}[2J.".to_owned() };
+        assert_eq!(text(failed).as_deref(), Some("node-1: It broke \u{fffd}[2J. !"));
+        let unseen = Event::Observed { place: node(), error: Some("It is away.".to_owned()) };
+        assert_eq!(text(unseen).as_deref(), Some("node-1: It is away."));
+        let skipped = Event::Skipped { place: node(), receiver: place("node-2"), routes: 3 };
+        assert_eq!(
+            text(skipped).as_deref(),
+            Some("node-1: 3 routes to node-2 were left out, for that node has failed.")
+        );
+        for quiet in [
+            Event::ObserveStarted { places: 3 },
+            Event::Observed { place: node(), error: None },
+            Event::ApplyStarted { steps: 1, places: 1 },
+            Event::StepDone { place: node(), phase: Phase::Install, operations: 4 },
+        ] {
+            assert_eq!(text(quiet), None);
+        }
+    }
+
+    #[test]
+    fn without_a_terminal_there_is_no_bar() {
+        let mut progress =
+            Progress { printer: Printer::new(false, super::super::ColorChoice::Never), shows_bar: false, bar: None };
+        progress.event(&Event::ObserveStarted { places: 3 });
+        assert!(progress.bar.is_none());
+        progress.shows_bar = true;
+        progress.event(&Event::ObserveStarted { places: 3 });
+        progress.event(&Event::Observed { place: place("node-1"), error: None });
+        assert_eq!(progress.bar.as_ref().map(ProgressBar::position), Some(1));
+        progress.finish();
+        assert!(progress.bar.is_none());
+    }
+}
