@@ -13,7 +13,7 @@ use super::record::begin;
 use super::{Event, observe, tell};
 use crate::backend::exchange::{Marker, Reply, Work, Written};
 use crate::backend::{self, Settled};
-use crate::network::{Memo, Prefix};
+use crate::network::{Memo, Prefix, View};
 use crate::plan::{
     Action, Desired, Observation, Operation, Options, Phase, Place, Plan, ResourceId, Steps, TablePlan, Token, Vertex,
     steps,
@@ -104,13 +104,15 @@ struct Prepared {
     place: Place,
     phase: Phase,
     /// For each write among the works: the table, and the operations that it carries out.
-    batches: Vec<(ResourceId, u32, Vec<Operation>)>,
+    batches: Vec<(ResourceId, Arc<View>, Vec<Operation>)>,
 }
 
 type Replies = Result<Vec<Reply>, TransportError>;
 
 struct Executor<'a> {
     run: Run<'a>,
+    /// The state before the run: what a place that could not be looked at is planned from when it answers.
+    before: State,
     id: RunId,
     base: u64,
     memo: Memo,
@@ -141,9 +143,10 @@ impl Run<'_> {
         let journal = JournalWriter::start(Arc::clone(&self.store));
         let base = next.serial;
         let mut run = self;
-        run.state = next;
+        let before = std::mem::replace(&mut run.state, next);
         let mut executor = Executor {
             run,
+            before,
             id,
             base,
             memo,
@@ -251,7 +254,7 @@ impl Executor<'_> {
             return Ok(false);
         };
         if self.run.plan.places.get(place).is_some_and(|planned| planned.unseen.is_some()) {
-            let Some((target, works)) = observe::question(place, self.run.desired, &self.run.state, &mut self.memo)
+            let Some((target, works)) = observe::question(place, self.run.desired, &self.before, &mut self.memo)
             else {
                 return Ok(false);
             };
@@ -279,7 +282,7 @@ impl Executor<'_> {
     }
 
     /// The works of a step. They are made when the step starts: rows that lead to a node that has failed by then are left out.
-    fn works(&mut self, place: &Place, phase: Phase) -> (Vec<Work>, Vec<(ResourceId, u32, Vec<Operation>)>) {
+    fn works(&mut self, place: &Place, phase: Phase) -> (Vec<Work>, Vec<(ResourceId, Arc<View>, Vec<Operation>)>) {
         let Some(planned) = self.run.plan.places.get(place) else { return (Vec::new(), Vec::new()) };
         let reasons = self.run.plan.reasons(place);
         let mut works = Vec::new();
@@ -308,7 +311,7 @@ impl Executor<'_> {
             let token = self.progress.get(place).and_then(|progress| progress.tokens.get(&table.view.table));
             let work = backend::of_kind(&id.kind).and_then(|backend| backend.work(table, &operations, token));
             if work.is_some() || !operations.is_empty() {
-                batches.push((id.clone(), table.view.table, operations));
+                batches.push((id.clone(), Arc::clone(&table.view), operations));
                 works.extend(work);
             }
         }
@@ -386,8 +389,8 @@ impl Executor<'_> {
         }
         let mut done = 0;
         let mut failed: Vec<(Operation, String)> = Vec::new();
-        for (id, table, operations) in batches {
-            let settled = self.settle_batch(&id, &operations, &mut written);
+        for (id, view, operations) in batches {
+            let settled = self.settle_batch(&id, &view, &operations, &mut written);
             done += settled.done;
             for (at, operation) in operations.iter().enumerate() {
                 match settled.failed.iter().find(|(index, _)| *index == at) {
@@ -399,7 +402,7 @@ impl Executor<'_> {
                 self.touch(&place);
             }
             if let Some(progress) = self.progress.get_mut(&place) {
-                progress.tokens.extend(settled.token.map(|token| (table, token)));
+                progress.tokens.extend(settled.token.map(|token| (view.table, token)));
             }
             for warning in settled.warnings {
                 self.warn(&place, warning);
@@ -413,23 +416,31 @@ impl Executor<'_> {
         Ok(true)
     }
 
-    fn settle_batch(&self, id: &ResourceId, operations: &[Operation], written: &mut VecDeque<Written>) -> Settled {
+    fn settle_batch(
+        &self,
+        id: &ResourceId,
+        view: &View,
+        operations: &[Operation],
+        written: &mut VecDeque<Written>,
+    ) -> Settled {
         let needs_write = operations.iter().any(|operation| {
             operation.action != Action::Import
-                || operation.before.is_some_and(|before| before.protocol != self.mark(id))
+                || operation.before.is_some_and(|before| before.protocol != view.protocol)
         });
         let Some(backend) = backend::of_kind(&id.kind) else { return Settled::default() };
         match needs_write.then(|| written.pop_front()).flatten() {
-            Some(written) => backend.settle(operations, &written),
+            Some(mut written) => {
+                // Rows of other metrics say nothing about these operations.
+                if let Written::Done { appeared, vanished, .. } = &mut written {
+                    for rows in [appeared, vanished] {
+                        rows.retain(|row| row.metric == view.kernel_metric(row.family()));
+                    }
+                }
+                backend.settle(operations, &written)
+            }
             // Rows that are imported as they are.
             None => Settled { done: operations.len(), ..Settled::default() },
         }
-    }
-
-    /// Protocol of the rows that a resource writes.
-    fn mark(&self, id: &ResourceId) -> u8 {
-        let tables = self.run.plan.places.values().flat_map(|planned| &planned.tables);
-        tables.filter(|(table, _)| table == id).map(|(_, table)| table.view.protocol).next().unwrap_or(0)
     }
 
     /// A place that could not be looked at before has answered, or not.
@@ -442,7 +453,7 @@ impl Executor<'_> {
         running: &mut JoinSet<(Prepared, Replies)>,
     ) -> Result<bool, StoreError> {
         let (Some((target, works)), false) =
-            (observe::question(place, self.run.desired, &self.run.state, &mut self.memo), *self.run.stop.borrow())
+            (observe::question(place, self.run.desired, &self.before, &mut self.memo), *self.run.stop.borrow())
         else {
             return Ok(true);
         };
@@ -458,7 +469,7 @@ impl Executor<'_> {
             place,
             &self.run.topology,
             self.run.desired,
-            &self.run.state,
+            &self.before,
             seen,
             self.run.options,
             &mut self.memo,

@@ -93,14 +93,15 @@ impl RouteSet {
             && memo.delta(&self.rows, &other.rows).is_empty()
     }
 
-    /// What leads from this set to the other, where both have the same route keys (see [`View::same_key`]). The
-    /// list comparison behind it is made once for all senders.
+    /// What leads from this set to the other, where both have the same route keys (see [`View::same_key`]). A route that gets
+    /// another protocol changes, too. The list comparison behind it is made once for all senders.
     pub fn changes_to(&self, other: &Self, memo: &mut Memo) -> Vec<RouteChange> {
         let mut changes = Vec::new();
+        let remarked = self.view.protocol != other.view.protocol;
         let mut push = |before: Option<Route>, after: Option<Route>| match (before, after) {
             (None, Some(to)) => changes.push(RouteChange::Add(to)),
             (Some(from), None) => changes.push(RouteChange::Remove(from)),
-            (Some(from), Some(to)) if from.next_hop != to.next_hop => changes.push(RouteChange::Change { from, to }),
+            (Some(from), Some(to)) if from.next_hop != to.next_hop || remarked => changes.push(RouteChange::Change { from, to }),
             _ => {}
         };
         let delta = memo.delta(&self.rows, &other.rows);

@@ -351,6 +351,11 @@ impl Plan {
                     marks,
                     recorded: &recorded,
                     in_doubt: record.is_some_and(Record::is_in_doubt),
+                    firm: match record {
+                        Some(Record::Settled { is, .. } | Record::InDoubt { is: Some(is), .. }) => is.routes.as_ref(),
+                        _ => None,
+                    }
+                    .filter(|set| set.view.same_key(&key.view)),
                     wanted: wanted.filter(|set| set.view.same_key(&key.view)),
                     listed: seen.and_then(|seen| seen.table(key.view.table)),
                     take_over,
@@ -360,7 +365,8 @@ impl Plan {
     }
 
     fn take_findings(&mut self, place: &Place, id: &ResourceId, findings: TableFindings, options: &Options) {
-        for (destination, found, _) in findings.conflicts {
+        let held = findings.held.into_iter().map(|(key, found)| (key, format!("{found}, beside ours")));
+        for (destination, found) in findings.conflicts.into_iter().map(|(key, found, _)| (key, found)).chain(held) {
             let conflict = Conflict { place: place.clone(), kind: Arc::clone(&id.kind), destination, found };
             if options.skip_conflicts {
                 self.notes.push(Note::Skipped(conflict));

@@ -19,6 +19,8 @@ pub struct TablePlan {
     pub marks: Vec<u8>,
     /// What is recorded and, but for `special`, live.
     pub from: Option<RouteSet>,
+    /// What else is recorded, where the record is in doubt.
+    pub doubts: Vec<RouteSet>,
     /// What is wanted.
     pub to: Option<RouteSet>,
     /// Keys whose live rows are not as recorded, with what follows for each.
@@ -48,6 +50,8 @@ pub struct TableFindings {
     pub stray: Vec<LiveRoute>,
     /// Other rows that win over a wanted route for some or all of its addresses: wanted destination, description.
     pub wins: Vec<(Prefix, String)>,
+    /// Keys of ours that cannot be changed because somebody else has put a row beside ours.
+    pub held: Vec<(Prefix, String)>,
     /// Keys of subnets that were the node's own and whose bridge still has them.
     pub deferred: Vec<(Prefix, String)>,
 }
@@ -60,6 +64,8 @@ pub struct TableInput<'a> {
     pub recorded: &'a [&'a RouteSet],
     /// Whether the record is in doubt.
     pub in_doubt: bool,
+    /// What is recorded and was confirmed once; the rest of a record in doubt may never have been written.
+    pub firm: Option<&'a RouteSet>,
     /// What is wanted.
     pub wanted: Option<&'a RouteSet>,
     /// What was listed.
@@ -77,6 +83,7 @@ impl TablePlan {
             view,
             marks: input.marks.clone(),
             from,
+            doubts: input.recorded.iter().skip(1).map(|set| (*set).clone()).collect(),
             to: input.wanted.cloned(),
             special: BTreeMap::new(),
             settled: None,
@@ -123,7 +130,9 @@ impl TablePlan {
         if input.in_doubt {
             self.settled = settle(input.recorded, &live, &self.special);
         }
-        self.has_strays = !findings.stray.is_empty();
+        // A row with our mark that is not recorded would be hidden by a token that is.
+        let marked = |(_, _, protocol): &(Prefix, String, u8)| self.marks.contains(protocol);
+        self.has_strays = !findings.stray.is_empty() || findings.conflicts.iter().any(marked);
         self.has_winners = !findings.wins.is_empty();
         self.leave_out(findings);
     }
@@ -149,11 +158,17 @@ impl TablePlan {
         }
         // Our rows were not sent because they are as recorded: foreign rows beside them do not matter here.
         if listed.ours.is_none() && !owned.is_empty() {
+            // But a change would hit whichever row of the key is the first.
+            let changes = wanted.is_some_and(|to| owned != [to.next_hop]) || self.from_protocol() != Some(self.view.protocol);
+            if wanted.is_some() && changes {
+                self.hold(key, live[0], findings);
+            }
             return;
         }
         let verdict = classify(
             Key {
                 owned: &owned,
+                firm: input.firm.is_some_and(|set| set.find(&key).is_some()),
                 in_doubt: input.in_doubt,
                 wanted,
                 protocol: self.view.protocol,
@@ -162,6 +177,20 @@ impl TablePlan {
             },
             live,
         );
+        if let (Verdict::Act { action: Action::Change | Action::Import, before: Some(before), .. }, [_, _, ..]) = (&verdict, live)
+        {
+            let same = |row: &&&LiveRoute| row.next_hop == Some(before.next_hop) && row.protocol == before.protocol;
+            let other = live.iter().find(|row| !same(row)).unwrap_or(&live[0]);
+            if *before != (Live { next_hop: wanted.map_or(before.next_hop, |to| to.next_hop), protocol: self.view.protocol }) {
+                if owned.is_empty() {
+                    findings.conflicts.push((key, other.describe(), other.protocol));
+                    self.special.insert(key, Verdict::Conflict { found: other.describe(), protocol: other.protocol });
+                } else {
+                    self.hold(key, other, findings);
+                }
+                return;
+            }
+        }
         match &verdict {
             Verdict::Conflict { found, protocol } => {
                 // The bridge of the old owner of a subnet that has moved: it has to go first.
@@ -182,7 +211,10 @@ impl TablePlan {
             }
             // As the two sets say: nothing special about it.
             Verdict::Same
-                if !input.in_doubt && owned.len() == 1 && wanted.is_some_and(|to| to.next_hop == owned[0]) =>
+                if !input.in_doubt
+                    && owned.len() == 1
+                    && wanted.is_some_and(|to| to.next_hop == owned[0])
+                    && self.from_protocol() == Some(self.view.protocol) =>
             {
                 return;
             }
@@ -195,6 +227,13 @@ impl TablePlan {
             _ => {}
         }
         self.special.insert(key, verdict);
+    }
+
+    /// `ip route change` changes the first row of a key, and a listing does not tell which that is. So where others have put a row
+    /// beside ours, ours is left as it is, and stays ours.
+    fn hold(&mut self, key: Prefix, other: &LiveRoute, findings: &mut TableFindings) {
+        findings.held.push((key, other.describe()));
+        self.special.insert(key, Verdict::NotSelected);
     }
 
     fn from_protocol(&self) -> Option<u8> {
@@ -392,7 +431,11 @@ impl TablePlan {
     pub fn is_partial(&self) -> bool {
         self.special.iter().any(|(key, verdict)| {
             *verdict == Verdict::NotSelected
-                && self.from.as_ref().and_then(|set| set.find(key)) != self.to.as_ref().and_then(|set| set.find(key))
+                && self
+                    .from
+                    .iter()
+                    .chain(&self.doubts)
+                    .any(|set| set.find(key) != self.to.as_ref().and_then(|set| set.find(key)))
         })
     }
 

@@ -67,6 +67,8 @@ pub(crate) struct Node {
     pub(crate) markers: BTreeMap<String, Marker>,
     /// Addresses with the length of their link's prefix.
     pub(crate) addresses: Vec<(IpAddr, u8)>,
+    /// Addresses that it had, under which it can still be logged in to.
+    pub(crate) aliases: Vec<IpAddr>,
     /// Whether the link is down.
     pub(crate) down: bool,
     pub(crate) rows: Vec<TableRow>,
@@ -95,8 +97,14 @@ impl Node {
     /// Gives it these addresses, in place of those that it has; rows stay.
     pub(crate) fn address(&mut self, addresses: &[(IpAddr, u8)]) {
         self.rows.retain(|row| row.protocol != KERNEL || !self.addresses.iter().any(|own| link(own) == row.destination));
+        self.aliases.extend(self.addresses.iter().map(|own| own.0));
         self.addresses = addresses.to_vec();
         self.connect();
+    }
+
+    /// Whether a login at this address ends here.
+    pub(crate) fn answers_at(&self, host: IpAddr) -> bool {
+        self.addresses.iter().any(|own| own.0 == host) || self.aliases.contains(&host)
     }
 
     fn connect(&mut self) {
@@ -130,7 +138,12 @@ impl Node {
 
     /// All is new there, under the same addresses.
     pub(crate) fn reinstall(&mut self, machine_id: &str) {
-        *self = Self { trespasses: std::mem::take(&mut self.trespasses), ..Self::new(machine_id, &self.addresses, self.peer) };
+        let fresh = Self::new(machine_id, &self.addresses, self.peer);
+        *self = Self {
+            trespasses: std::mem::take(&mut self.trespasses),
+            aliases: std::mem::take(&mut self.aliases),
+            ..fresh
+        };
     }
 
     /// Carries out `ip route …` as somebody else does it. A row of ours that is changed by hand is still ours.

@@ -3,6 +3,8 @@
 mod differential;
 mod kernel;
 mod namespace;
+mod properties;
+mod world;
 
 /// How many cases a property is tried with; `TOPO_TEST_CASES` multiplies it.
 fn cases(usual: u32) -> u32 {

@@ -12,7 +12,7 @@ use topo::drive::{Run, RunOutcome, observe};
 use topo::network::Memo;
 use topo::plan::{Action, Desired, Options, Plan, Reason};
 use topo::state::{
-    Entry, KNOWN_KINDS, LockError, LockInfo, LockRequest, Locked, Revision, Snapshot, State, Store, StoreError, fold,
+    Entry, KNOWN_KINDS, LockError, LockInfo, LockRequest, Locked, Record, Revision, Shape, Snapshot, State, Store, StoreError, fold,
     from_lines, to_lines,
 };
 use topo::topology::Name;
@@ -70,7 +70,6 @@ pub(crate) struct Network {
     pub(crate) nodes: Mutex<Vec<Node>>,
     /// Machines whose exchanges fail, with how: 0 before anything ran, 1 before, said to be after, 2 after all ran.
     pub(crate) faults: Mutex<BTreeMap<usize, u8>>,
-    /// Whether only writing exchanges fail.
     pub(crate) fate: Fate,
 }
 
@@ -80,9 +79,9 @@ impl Network {
     }
 }
 
-pub(crate) struct Way2(pub(crate) Arc<World>);
+pub(crate) struct Wires(pub(crate) Arc<World>);
 
-impl Transport for Way2 {
+impl Transport for Wires {
     fn exchange<'a>(&'a self, at: &'a Target, works: &'a [Work]) -> BoxFuture<'a, Result<Vec<Reply>, TransportError>> {
         let network = &self.0.network;
         Box::pin(async move {
@@ -90,7 +89,7 @@ impl Transport for Way2 {
             let act = || {
                 let host: IpAddr = at.endpoint.host.parse().expect("an address");
                 let mut nodes = network.nodes();
-                let found = nodes.iter_mut().enumerate().find(|(_, node)| node.addresses.iter().any(|own| own.0 == host));
+                let found = nodes.iter_mut().enumerate().find(|(_, node)| node.answers_at(host));
                 let Some((machine, node)) = found else {
                     return Err(TransportError::Unreachable(format!("{host} does not answer.")));
                 };
@@ -158,23 +157,15 @@ impl Store for Books {
     fn append<'a>(&'a self, bundle: &'a [Entry]) -> BoxFuture<'a, Result<(), StoreError>> {
         let lines = to_lines(bundle);
         let journal = &self.0.disk.journal;
-        let keep = |length: usize| {
-            let mut journal = journal.lock().expect("no panic before");
-            let whole = journal.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
-            journal.truncate(whole);
-            journal.extend(&lines[..length]);
-        };
-        let (all, part) = (lines.len(), lines.len() * 2 / 3);
-        let effect = self.0.network.fate.effect(|| Ok(keep(all)), || keep(part));
-        let died = matches!(self.0.network.fate.at.load(Ordering::SeqCst), 0);
-        let _ = died;
-        // The lines are lent to the effect, so it is awaited where they live.
-        let result = futures_now(effect);
         Box::pin(async move {
-            match result {
-                Some(result) => result,
-                None => std::future::pending().await,
-            }
+            let keep = |length: usize| {
+                let mut journal = journal.lock().expect("no panic before");
+                let whole = journal.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
+                journal.truncate(whole);
+                journal.extend(&lines[..length]);
+            };
+            self.0.network.fate.effect(|| keep(lines.len()), || keep(lines.len() * 2 / 3)).await;
+            Ok(())
         })
     }
 
@@ -207,15 +198,6 @@ impl Store for Books {
     }
 }
 
-/// Polls a future once.
-fn futures_now<T>(future: impl Future<Output = T>) -> Option<T> {
-    let mut context = std::task::Context::from_waker(std::task::Waker::noop());
-    match std::pin::pin!(future).poll(&mut context) {
-        std::task::Poll::Ready(value) => Some(value),
-        std::task::Poll::Pending => None,
-    }
-}
-
 /// All that outlives a run.
 #[derive(Default)]
 pub(crate) struct World {
@@ -245,7 +227,7 @@ impl World {
     pub(crate) fn plan(self: &Arc<Self>, name: &Name, desired: &Desired, options: &Options) -> (Plan, State, Revision, Memo) {
         let (state, revision) = self.state(name);
         let mut memo = Memo::default();
-        let transport: Arc<dyn Transport> = Arc::new(Way2(Arc::clone(self)));
+        let transport: Arc<dyn Transport> = Arc::new(Wires(Arc::clone(self)));
         let (events, _listener) = mpsc::channel(1);
         let looking = observe(desired, &state, &options.forget, &transport, 4, &events, &mut memo);
         let observed = runtime().block_on(looking);
@@ -264,6 +246,8 @@ impl World {
         }
         self.adopt(&plan, &mut memo);
         let fate = &self.network.fate;
+        // A permit of a run that died before is of no meaning.
+        let _ = std::pin::pin!(fate.died.notified()).poll(&mut std::task::Context::from_waker(std::task::Waker::noop()));
         fate.count.store(0, Ordering::SeqCst);
         fate.at.store(at, Ordering::SeqCst);
         fate.how.store(how, Ordering::SeqCst);
@@ -275,7 +259,7 @@ impl World {
             state,
             revision,
             store: Arc::new(Books(Arc::clone(self))),
-            transport: Arc::new(Way2(Arc::clone(self))),
+            transport: Arc::new(Wires(Arc::clone(self))),
             parallelism: 4,
             topology: name.clone(),
             options,
@@ -299,7 +283,7 @@ impl World {
         for (place, planned) in &plan.places {
             let Some(endpoint) = &planned.endpoint else { continue };
             let host: IpAddr = endpoint.host.parse().expect("address");
-            let Some(node) = nodes.iter_mut().find(|node| node.addresses.iter().any(|own| own.0 == host)) else { continue };
+            let Some(node) = nodes.iter_mut().find(|node| node.answers_at(host)) else { continue };
             for (_, operation) in plan.operations(place, memo) {
                 let adopted = operation.action == Action::Import || matches!(operation.reason, Reason::TakenOver(_));
                 let Some(before) = operation.before.filter(|_| adopted) else { continue };
@@ -332,6 +316,29 @@ impl World {
         self.network.nodes().iter().flat_map(|node| node.trespasses.clone()).collect()
     }
 
+    /// Whether the key of a row was once confirmed to be ours, and the next hops that are recorded for it.
+    pub(crate) fn recorded(&self, name: &Name, machine: usize, row: &TableRow) -> (bool, Vec<IpAddr>) {
+        let (state, _) = self.state(name);
+        let (mut firm, mut hops) = (false, Vec::new());
+        let id = self.network.nodes()[machine].machine_id.clone();
+        for record in state.places.values().filter(|record| record.machine_id.as_deref() == Some(&id)) {
+            for record in record.resources.values() {
+                let at = |shape: &Shape| {
+                    let set = shape.routes.as_ref().filter(|set| {
+                        set.view.table == row.table && set.view.kernel_metric(row.destination.family()) == row.metric
+                    })?;
+                    set.find(&row.destination).map(|route| route.next_hop)
+                };
+                hops.extend(record.shapes().filter_map(at));
+                firm |= match record {
+                    Record::Settled { is, .. } | Record::InDoubt { is: Some(is), .. } => at(is).is_some(),
+                    _ => false,
+                };
+            }
+        }
+        (firm, hops)
+    }
+
     /// Our rows that no record covers.
     pub(crate) fn forgotten(&self, name: &Name) -> Vec<String> {
         let (state, _) = self.state(name);
@@ -344,7 +351,7 @@ impl World {
                 .filter(|record| {
                     record.machine_id.as_deref() == Some(&node.machine_id)
                         || record.endpoint.as_ref().is_some_and(|endpoint| {
-                            node.addresses.iter().any(|own| own.0.to_string() == endpoint.host)
+                            node.answers_at(endpoint.host.parse().expect("address"))
                         })
                 })
                 .collect();
