@@ -79,7 +79,7 @@ fn after<'a, I: Iterator<Item = &'a TablePlan>>(
         }
         // What each table turned out to be.
         Some(Record::InDoubt { .. }) => {
-            let settled = tables().filter_map(|table| table.settled.clone());
+            let settled = tables().flat_map(|table| table.settled.iter().cloned());
             let mut settled = settled.filter(|set| set.routes().next().is_some()).map(Shape::of_routes);
             (settled.next(), settled.collect())
         }

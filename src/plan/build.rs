@@ -109,6 +109,8 @@ pub enum Refusal {
     LineageLost(Place),
     /// Two places of the topology are one machine.
     SameMachine(Place, Place),
+    /// A machine has the name now under which another one is recorded, and that one does not answer: its record would be lost.
+    NameTaken(Place, Place),
 }
 
 /// What is to be done, and all that was found out on the way.
@@ -560,7 +562,8 @@ impl Refusal {
             | Self::Captures(place, ..)
             | Self::ProtocolTaken(place, ..)
             | Self::LineageLost(place)
-            | Self::SameMachine(place, _) => Some(place),
+            | Self::SameMachine(place, _)
+            | Self::NameTaken(place, _) => Some(place),
         }
     }
 }
@@ -626,6 +629,21 @@ impl Claims {
                     claims.sources.insert(place.clone(), place.clone());
                 }
                 (None, None, _) => {}
+            }
+        }
+        // A place that does not answer cannot have the record that went with its machine to another name.
+        let silent = |place: &Place| machine(place).is_none();
+        claims.sources.retain(|place, source| place != source || !silent(place) || !claims.moved.contains(place));
+        for (place, source) in &claims.sources {
+            // What was never confirmed, on a machine that was never seen, is not another machine's.
+            let confirmed = |record: &PlaceRecord| {
+                let is = |record: &Record| !matches!(record, Record::InDoubt { is: None, .. });
+                record.machine_id.is_some() || record.resources.values().any(is)
+            };
+            let displaced = place != source && recorded.places.get(place).is_some_and(confirmed);
+            let machine_gone = claims.replaced.contains(place) || options.forget.iter().any(|name| place.node() == Some(name));
+            if displaced && !machine_gone && !claims.sources.values().any(|source| source == place) {
+                plan.refusals.push(Refusal::NameTaken(place.clone(), source.clone()));
             }
         }
         for place in recorded.places.keys().filter(|place| !desired.places.contains_key(*place)) {

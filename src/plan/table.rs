@@ -25,8 +25,8 @@ pub struct TablePlan {
     pub to: Option<RouteSet>,
     /// Keys whose live rows are not as recorded, with what follows for each.
     pub special: BTreeMap<Prefix, Verdict>,
-    /// What a record in doubt turned out to be, where the place was looked at.
-    pub settled: Option<RouteSet>,
+    /// What a record in doubt turned out to be, where the place was looked at; several where the marks differ.
+    pub settled: Vec<RouteSet>,
     /// What the place gave for the table when it was looked at.
     pub token: Option<Token>,
     /// Whether rows with our mark are there that are neither wanted nor recorded: the token cannot stand for the record then.
@@ -86,7 +86,7 @@ impl TablePlan {
             doubts: input.recorded.iter().skip(1).map(|set| (*set).clone()).collect(),
             to: input.wanted.cloned(),
             special: BTreeMap::new(),
-            settled: None,
+            settled: Vec::new(),
             token: input.listed.map(|listed| listed.token.clone()),
             has_strays: false,
             has_winners: false,
@@ -128,7 +128,13 @@ impl TablePlan {
             self.judge_key(input, listed, key, rows, findings);
         }
         if input.in_doubt {
-            self.settled = settle(input.recorded, &live, &self.special);
+            let one_mark = input.recorded.iter().all(|set| Some(set.view.protocol) == self.from_protocol());
+            self.settled = if one_mark {
+                settle(input.recorded, &live, &self.special).into_iter().collect()
+            } else {
+                // A set says one mark for all its rows, and some may have each.
+                input.recorded.iter().map(|set| (*set).clone()).collect()
+            };
         }
         // A row with our mark that is not recorded would be hidden by a token that is.
         let marked = |(_, _, protocol): &(Prefix, String, u8)| self.marks.contains(protocol);
@@ -429,13 +435,14 @@ impl TablePlan {
 
     /// Whether a change or a removal of this table was not selected.
     pub fn is_partial(&self) -> bool {
+        let becomes = |key: &Prefix| {
+            let to = self.to.as_ref()?;
+            to.find(key).map(|route| (route, to.view.protocol))
+        };
+        let recorded = || self.from.iter().chain(&self.doubts);
         self.special.iter().any(|(key, verdict)| {
             *verdict == Verdict::NotSelected
-                && self
-                    .from
-                    .iter()
-                    .chain(&self.doubts)
-                    .any(|set| set.find(key) != self.to.as_ref().and_then(|set| set.find(key)))
+                && recorded().any(|set| set.find(key).map(|route| (route, set.view.protocol)) != becomes(key))
         })
     }
 

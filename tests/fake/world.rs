@@ -244,7 +244,7 @@ impl World {
         if plan.places.is_empty() && plan.forgotten.is_empty() {
             return Ran::Nothing;
         }
-        self.adopt(&plan, &mut memo);
+        let adopted = self.adopt(&plan, &mut memo);
         let fate = &self.network.fate;
         // A permit of a run that died before is of no meaning.
         let _ = std::pin::pin!(fate.died.notified()).poll(&mut std::task::Context::from_waker(std::task::Waker::noop()));
@@ -274,16 +274,25 @@ impl World {
             }
         });
         fate.at.store(0, Ordering::SeqCst);
+        if self.state(name).1 == revision {
+            // It died before it began, and nothing was adopted.
+            let mut nodes = self.network.nodes();
+            for (machine, adopted) in adopted {
+                nodes[machine].rows.iter_mut().filter(|row| **row == adopted).for_each(|row| row.owner = Owner::Other);
+            }
+        }
         ran
     }
 
     /// Rows that the plan adopts or takes over as asked are ours from now on.
-    fn adopt(&self, plan: &Plan, memo: &mut Memo) {
+    fn adopt(&self, plan: &Plan, memo: &mut Memo) -> Vec<(usize, TableRow)> {
+        let mut ours = Vec::new();
         let mut nodes = self.network.nodes();
         for (place, planned) in &plan.places {
             let Some(endpoint) = &planned.endpoint else { continue };
             let host: IpAddr = endpoint.host.parse().expect("address");
-            let Some(node) = nodes.iter_mut().find(|node| node.answers_at(host)) else { continue };
+            let found = nodes.iter_mut().enumerate().find(|(_, node)| node.answers_at(host));
+            let Some((machine, node)) = found else { continue };
             for (_, operation) in plan.operations(place, memo) {
                 let adopted = operation.action == Action::Import || matches!(operation.reason, Reason::TakenOver(_));
                 let Some(before) = operation.before.filter(|_| adopted) else { continue };
@@ -295,10 +304,14 @@ impl World {
                             && row.way == Way::Via(before.next_hop)
                             && row.protocol == before.protocol
                     };
-                    node.rows.iter_mut().filter(fits).for_each(|row| row.owner = Owner::Us);
+                    for row in node.rows.iter_mut().filter(fits).filter(|row| row.owner == Owner::Other) {
+                        row.owner = Owner::Us;
+                        ours.push((machine, row.clone()));
+                    }
                 }
             }
         }
+        ours
     }
 
     /// The rows of others, machine by machine, in their order.
