@@ -473,8 +473,10 @@ impl Plan {
         }
         places.retain(|_, plan| plan.acts || plan.renamed_from.is_some());
         self.conflicts.retain(|conflict| chosen(&conflict.place, &conflict.kind, &conflict.destination));
+        // Records move to other names whatever is selected.
+        let moves = |refusal: &Refusal| matches!(refusal, Refusal::NameTaken(..));
         self.refusals
-            .retain(|refusal| refusal.place().is_none_or(|place| places.get(place).is_some_and(|plan| plan.acts)));
+            .retain(|refusal| moves(refusal) || refusal.place().is_none_or(|place| places.get(place).is_some_and(|plan| plan.acts)));
         self.places = places;
     }
 
@@ -634,6 +636,26 @@ impl Claims {
         // A place that does not answer cannot have the record that went with its machine to another name.
         let silent = |place: &Place| machine(place).is_none();
         claims.sources.retain(|place, source| place != source || !silent(place) || !claims.moved.contains(place));
+        // It has the record of a machine that was reached where it is to be reached now, and whose name another has.
+        let same_host = |wanted: &super::DesiredPlace, record: &PlaceRecord| {
+            let host = |endpoint: &Option<Endpoint>| endpoint.as_ref().map(|one| (one.host.clone(), one.port));
+            wanted.endpoint.is_some() && host(&wanted.endpoint) == host(&record.endpoint)
+        };
+        let mut found: Vec<(Place, Place)> = Vec::new();
+        for (place, record) in &recorded.places {
+            let lost = claims.replaced.contains(place) || claims.sources.get(place).is_some_and(|source| source != place);
+            if !lost || claims.sources.values().any(|source| source == place) {
+                continue;
+            }
+            let mut silent = desired.places.iter().filter(|(other, _)| silent(other) && !claims.sources.contains_key(*other));
+            let other = silent.find(|(_, wanted)| same_host(wanted, record));
+            found.extend(other.map(|(other, _)| (other.clone(), place.clone())));
+        }
+        for (place, source) in found {
+            plan.notes.push(Note::Renamed(source.clone(), place.clone()));
+            claims.moved.insert(source.clone());
+            claims.sources.insert(place, source);
+        }
         for (place, source) in &claims.sources {
             // What was never confirmed, on a machine that was never seen, is not another machine's.
             let confirmed = |record: &PlaceRecord| {
@@ -641,7 +663,14 @@ impl Claims {
                 record.machine_id.is_some() || record.resources.values().any(is)
             };
             let displaced = place != source && recorded.places.get(place).is_some_and(confirmed);
-            let machine_gone = claims.replaced.contains(place) || options.forget.iter().any(|name| place.node() == Some(name));
+            // Where it was reached another machine answers by now.
+            let reinstalled = recorded.places.get(place).is_some_and(|record| {
+                let mut there = desired.places.iter().filter(|(_, wanted)| same_host(wanted, record));
+                there.any(|(other, _)| machine(other).is_some_and(|id| record.machine_id.as_deref() != Some(id)))
+            });
+            let machine_gone = reinstalled
+                || claims.replaced.contains(place)
+                || options.forget.iter().any(|name| place.node() == Some(name));
             if displaced && !machine_gone && !claims.sources.values().any(|source| source == place) {
                 plan.refusals.push(Refusal::NameTaken(place.clone(), source.clone()));
             }
