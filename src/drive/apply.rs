@@ -11,7 +11,7 @@ use tokio::task::JoinSet;
 
 use super::record::begin;
 use super::{Event, observe, tell};
-use crate::backend::exchange::{Marker, Reply, Work, Written};
+use crate::backend::exchange::{Marker, Reply, RouteVerb, RouteWrite, Work, Written};
 use crate::backend::{self, Settled};
 use crate::network::{Memo, Prefix, View};
 use crate::plan::{
@@ -103,8 +103,17 @@ struct Prepared {
     index: NodeIndex,
     place: Place,
     phase: Phase,
-    /// For each write among the works: the table, and the operations that it carries out.
-    batches: Vec<(ResourceId, Arc<View>, Vec<Operation>)>,
+    /// What the works carry out.
+    batches: Vec<Batch>,
+}
+
+/// The operations of one step on the routes of one metric in one table.
+struct Batch {
+    id: ResourceId,
+    view: Arc<View>,
+    operations: Vec<Operation>,
+    /// Which of the writes of the exchange they are in; none where the rows are right as they are.
+    write: Option<usize>,
 }
 
 type Replies = Result<Vec<Reply>, TransportError>;
@@ -282,10 +291,10 @@ impl Executor<'_> {
     }
 
     /// The works of a step. They are made when the step starts: rows that lead to a node that has failed by then are left out.
-    fn works(&mut self, place: &Place, phase: Phase) -> (Vec<Work>, Vec<(ResourceId, Arc<View>, Vec<Operation>)>) {
+    fn works(&mut self, place: &Place, phase: Phase) -> (Vec<Work>, Vec<Batch>) {
         let Some(planned) = self.run.plan.places.get(place) else { return (Vec::new(), Vec::new()) };
         let reasons = self.run.plan.reasons(place);
-        let mut works = Vec::new();
+        let mut writes: Vec<RouteWrite> = Vec::new();
         let mut batches = Vec::new();
         let mut skipped: BTreeMap<Place, usize> = BTreeMap::new();
         let mut lacks: Vec<(ResourceId, Prefix)> = Vec::new();
@@ -310,11 +319,15 @@ impl Executor<'_> {
             });
             let token = self.progress.get(place).and_then(|progress| progress.tokens.get(&table.view.table));
             let work = backend::of_kind(&id.kind).and_then(|backend| backend.work(table, &operations, token));
-            if work.is_some() || !operations.is_empty() {
-                batches.push((id.clone(), Arc::clone(&table.view), operations));
-                works.extend(work);
+            let write = match work {
+                Some(Work::Write(write)) => Some(join(&mut writes, write)),
+                _ => None,
+            };
+            if !operations.is_empty() {
+                batches.push(Batch { id: id.clone(), view: Arc::clone(&table.view), operations, write });
             }
         }
+        let mut works: Vec<Work> = writes.into_iter().map(Work::Write).collect();
         let wrote = self.progress.get(place).is_some_and(|progress| progress.wrote);
         if !(works.is_empty() && batches.is_empty()) && !wrote && !planned.has_marker && !planned.ends {
             works.insert(0, Work::WriteMarker(self.marker(place)));
@@ -372,10 +385,10 @@ impl Executor<'_> {
             self.fail(&place, phase, message).await?;
             return Ok(true);
         }
-        let mut written: VecDeque<Written> = VecDeque::new();
+        let mut written: Vec<Written> = Vec::new();
         for reply in replies {
             match reply {
-                Reply::Written(one) => written.push_back(one),
+                Reply::Written(one) => written.push(one),
                 Reply::Marker(Some(said)) => {
                     let message = format!(
                         "The marker /etc/topo/{} could not be written or removed ({said}); topo will know this machine by its \
@@ -389,8 +402,9 @@ impl Executor<'_> {
         }
         let mut done = 0;
         let mut failed: Vec<(Operation, String)> = Vec::new();
-        for (id, view, operations) in batches {
-            let settled = self.settle_batch(&id, &view, &operations, &mut written);
+        for batch in batches {
+            let settled = settle_batch(&batch, &written);
+            let Batch { view, operations, .. } = batch;
             done += settled.done;
             for (at, operation) in operations.iter().enumerate() {
                 match settled.failed.iter().find(|(index, _)| *index == at) {
@@ -414,33 +428,6 @@ impl Executor<'_> {
             self.fail(&place, phase, describe(&failed)).await?;
         }
         Ok(true)
-    }
-
-    fn settle_batch(
-        &self,
-        id: &ResourceId,
-        view: &View,
-        operations: &[Operation],
-        written: &mut VecDeque<Written>,
-    ) -> Settled {
-        let needs_write = operations.iter().any(|operation| {
-            operation.action != Action::Import
-                || operation.before.is_some_and(|before| before.protocol != view.protocol)
-        });
-        let Some(backend) = backend::of_kind(&id.kind) else { return Settled::default() };
-        match needs_write.then(|| written.pop_front()).flatten() {
-            Some(mut written) => {
-                // Rows of other metrics say nothing about these operations.
-                if let Written::Done { appeared, vanished, .. } = &mut written {
-                    for rows in [appeared, vanished] {
-                        rows.retain(|row| row.metric == view.kernel_metric(row.family()));
-                    }
-                }
-                backend.settle(operations, &written)
-            }
-            // Rows that are imported as they are.
-            None => Settled { done: operations.len(), ..Settled::default() },
-        }
     }
 
     /// A place that could not be looked at before has answered, or not.
@@ -556,6 +543,42 @@ impl Executor<'_> {
         self.entries.push(entry.clone());
         self.journal.append(entry).await
     }
+}
+
+/// Joins writes to one table: after the first of two, the guard of the second could not hold.
+fn join(writes: &mut Vec<RouteWrite>, write: RouteWrite) -> usize {
+    let same = |other: &RouteWrite| other.listing == write.listing;
+    let Some(at) = writes.iter().position(same) else {
+        writes.push(write);
+        return writes.len() - 1;
+    };
+    let joined = &mut writes[at];
+    joined.guard_foreign |= write.guard_foreign;
+    joined.commands.extend(write.commands);
+    joined.commands.sort_by_key(|command| match command.verb {
+        RouteVerb::Add => 0,
+        RouteVerb::Change { .. } => 1,
+        RouteVerb::Delete => 2,
+    });
+    at
+}
+
+fn settle_batch(batch: &Batch, written: &[Written]) -> Settled {
+    let Batch { id, view, operations, write } = batch;
+    let Some(backend) = backend::of_kind(&id.kind) else { return Settled::default() };
+    // Rows that are imported as they are need no write.
+    let Some(write) = write else { return Settled { done: operations.len(), ..Settled::default() } };
+    let Some(mut written) = written.get(*write).cloned() else {
+        let failed = (0..operations.len()).map(|index| (index, "the node did not say what became of it".to_owned()));
+        return Settled { failed: failed.collect(), touched: true, ..Settled::default() };
+    };
+    // Rows of other metrics say nothing about these operations.
+    if let Written::Done { appeared, vanished, .. } = &mut written {
+        for rows in [appeared, vanished] {
+            rows.retain(|row| row.metric == view.kernel_metric(row.family()));
+        }
+    }
+    backend.settle(operations, &written)
 }
 
 fn spawn(

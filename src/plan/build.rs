@@ -349,6 +349,7 @@ impl Plan {
                         marks.push(set.view.protocol);
                     }
                 }
+                marks.sort_unstable();
                 TablePlan::new(&TableInput {
                     marks,
                     recorded: &recorded,
