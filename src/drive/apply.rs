@@ -18,7 +18,7 @@ use crate::plan::{
     Action, Desired, Observation, Operation, Options, Phase, Place, Plan, ResourceId, Steps, TablePlan, Token, Vertex,
     steps,
 };
-use crate::state::{Entry, JournalWriter, Outcome, Revision, RunId, State, Store, StoreError, fold};
+use crate::state::{Entry, JournalWriter, Outcome, Record, Revision, RunId, State, Store, StoreError, fold};
 use crate::topology::Name;
 use crate::transport::{Target, Transport, TransportError};
 
@@ -452,6 +452,14 @@ impl Executor<'_> {
             }
             Observation::NotAsked => return Ok(true),
         };
+        if self.is_in_doubt(place) {
+            let message = format!(
+                "{} answers again; what an earlier run left there has to be looked at first. Run topo apply again.",
+                place.name()
+            );
+            self.fail(place, phase, message).await?;
+            return Ok(true);
+        }
         let replanned = self.run.plan.replan(
             place,
             &self.run.topology,
@@ -478,6 +486,12 @@ impl Executor<'_> {
         }
         spawn(running, &self.run.transport, target, works, Prepared { index, place: place.clone(), phase, batches });
         Ok(false)
+    }
+
+    /// Whether an earlier run has left a place in doubt.
+    fn is_in_doubt(&self, place: &Place) -> bool {
+        let recorded = self.run.plan.places.get(place).and_then(|planned| planned.renamed_from.as_ref()).unwrap_or(place);
+        self.before.places.get(recorded).is_some_and(|record| record.resources.values().any(Record::is_in_doubt))
     }
 
     fn touch(&mut self, place: &Place) {
@@ -511,14 +525,16 @@ impl Executor<'_> {
         if !progress.failed && !progress.left.is_empty() {
             return Ok(());
         }
+        let in_doubt = self.is_in_doubt(place);
         let Some(planned) = self.run.plan.places.get(place) else { return Ok(()) };
+        let Some(progress) = self.progress.get(place) else { return Ok(()) };
         let mut outcomes = Vec::new();
         let mut ids: Vec<&ResourceId> = planned.tables.iter().map(|(id, _)| id).collect();
         ids.dedup();
         for id in ids {
             let tables = || planned.tables.iter().filter(|(table, _)| table == id).map(|(_, table)| table);
             let outcome = if progress.failed || progress.held || tables().any(TablePlan::is_partial) {
-                if progress.wrote { Outcome::StillInDoubt } else { Outcome::Untouched }
+                if progress.wrote || (in_doubt && planned.unseen.is_some()) { Outcome::StillInDoubt } else { Outcome::Untouched }
             } else if let Some(table) = tables().find(|table| table.to.is_some()) {
                 let token = progress.tokens.get(&table.view.table).cloned();
                 let lacks = progress.lacks.get(id).cloned().unwrap_or_default();

@@ -72,11 +72,8 @@ fn after<'a, I: Iterator<Item = &'a TablePlan>>(
     }
     let (is, also) = match before {
         Some(Record::Settled { is, .. }) => (Some(is), Vec::new()),
-        // Nobody looked: all sides of the doubt stay ours.
-        Some(Record::InDoubt { is, to: before, mut also }) if planned.unseen.is_some() => {
-            also.extend(before);
-            (is, also)
-        }
+        // Nobody looked: all sides of the doubt stay ours, and nothing is done there in this run.
+        Some(doubt @ Record::InDoubt { .. }) if planned.unseen.is_some() => return Some(doubt),
         // What each table turned out to be.
         Some(Record::InDoubt { .. }) => {
             let settled = tables().flat_map(|table| table.settled.iter().cloned());

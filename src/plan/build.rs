@@ -354,11 +354,12 @@ impl Plan {
                     marks,
                     recorded: &recorded,
                     in_doubt: record.is_some_and(Record::is_in_doubt),
-                    firm: match record {
-                        Some(Record::Settled { is, .. } | Record::InDoubt { is: Some(is), .. }) => is.routes.as_ref(),
-                        _ => None,
-                    }
-                    .filter(|set| set.view.same_key(&key.view)),
+                    firm: record
+                        .iter()
+                        .flat_map(|record| record.confirmed())
+                        .filter_map(|shape| shape.routes.as_ref())
+                        .filter(|set| set.view.same_key(&key.view))
+                        .collect(),
                     wanted: wanted.filter(|set| set.view.same_key(&key.view)),
                     listed: seen.and_then(|seen| seen.table(key.view.table)),
                     take_over,

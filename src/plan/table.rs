@@ -65,7 +65,7 @@ pub struct TableInput<'a> {
     /// Whether the record is in doubt.
     pub in_doubt: bool,
     /// What is recorded and was confirmed once; the rest of a record in doubt may never have been written.
-    pub firm: Option<&'a RouteSet>,
+    pub firm: Vec<&'a RouteSet>,
     /// What is wanted.
     pub wanted: Option<&'a RouteSet>,
     /// What was listed.
@@ -133,7 +133,13 @@ impl TablePlan {
                 settle(input.recorded, &live, &self.special).into_iter().collect()
             } else {
                 // A set says one mark for all its rows, and some may have each.
-                input.recorded.iter().map(|set| (*set).clone()).collect()
+                let there = |key: &Prefix| live.contains_key(key) && is_ours(self.special.get(key));
+                let settled = input.recorded.iter().map(|set| {
+                    let gone = set.routes().map(|route| route.destination).filter(|key| !there(key));
+                    let lacks = Arc::new(set.lacks.iter().copied().chain(gone).collect());
+                    RouteSet { lacks, ..(*set).clone() }
+                });
+                settled.collect()
             };
         }
         // A row with our mark that is not recorded would be hidden by a token that is.
@@ -174,7 +180,7 @@ impl TablePlan {
         let verdict = classify(
             Key {
                 owned: &owned,
-                firm: input.firm.is_some_and(|set| set.find(&key).is_some()),
+                firm: input.firm.iter().any(|set| set.find(&key).is_some()),
                 in_doubt: input.in_doubt,
                 wanted,
                 protocol: self.view.protocol,
@@ -426,7 +432,9 @@ impl TablePlan {
 
     /// What may be recorded of a token that the place gave when the table was seen to be as wanted.
     pub fn recordable(&self, token: Token) -> Option<Token> {
-        match (self.has_strays, self.has_winners) {
+        // What was left for another run is live otherwise than recorded.
+        let has_left = self.special.values().any(|verdict| *verdict == Verdict::NotSelected);
+        match (self.has_strays || has_left, self.has_winners) {
             (true, _) => None,
             (false, true) => Some(token.without_foreign()),
             (false, false) => Some(token),
@@ -459,6 +467,11 @@ impl TablePlan {
     }
 }
 
+/// Whether a live row of a key in doubt is ours; one that is held is.
+fn is_ours(verdict: Option<&Verdict>) -> bool {
+    matches!(verdict, Some(Verdict::Same | Verdict::Act { .. } | Verdict::NotSelected))
+}
+
 /// What a record in doubt turned out to be: the rows of either side that are live and ours. Given as one of the two sets
 /// without what it lacks where that is possible, so that lists stay shared.
 fn settle(
@@ -467,11 +480,10 @@ fn settle(
     verdicts: &BTreeMap<Prefix, Verdict>,
 ) -> Option<RouteSet> {
     let rows_of = |key: &Prefix| live.get(key).map(Vec::as_slice).unwrap_or_default();
-    let is_ours = |key: &Prefix| matches!(verdicts.get(key), Some(Verdict::Same | Verdict::Act { .. }));
     let mut all: BTreeMap<Prefix, Row> = BTreeMap::new();
     for set in recorded {
         for row in set.rows.as_slice() {
-            let Some(route) = set.route(row).filter(|route| is_ours(&route.destination)) else { continue };
+            let Some(route) = set.route(row).filter(|route| is_ours(verdicts.get(&route.destination))) else { continue };
             let rows = rows_of(&route.destination);
             // A row that was altered stays owned by its key; one that is as recorded says whose it is.
             if rows.iter().any(|row| row.next_hop == Some(route.next_hop)) {

@@ -58,7 +58,7 @@ pub enum Record {
         is: Option<Shape>,
         /// What it was to become.
         to: Option<Shape>,
-        /// What runs before that one may have left: in other tables or with other metrics, or in a place that did not answer.
+        /// What runs before that one may have left: in other tables, with other metrics or marks.
         also: Vec<Shape>,
     },
     /// A record of a backend that this binary does not have, kept byte for byte.
@@ -117,6 +117,16 @@ impl Record {
             Self::Opaque(_) => (None, None, &[][..]),
         };
         first.into_iter().chain(second).chain(more)
+    }
+
+    /// What was once seen to be there.
+    pub fn confirmed(&self) -> impl Iterator<Item = &Shape> {
+        let (is, also) = match self {
+            Self::Settled { is, .. } => (Some(is), &[][..]),
+            Self::InDoubt { is, also, .. } => (is.as_ref(), also.as_slice()),
+            Self::Opaque(_) => (None, &[][..]),
+        };
+        is.into_iter().chain(also)
     }
 
     /// Whether its outcome is not known.

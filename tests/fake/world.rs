@@ -12,7 +12,7 @@ use topo::drive::{Run, RunOutcome, observe};
 use topo::network::Memo;
 use topo::plan::{Action, Desired, Options, Plan, Reason};
 use topo::state::{
-    Entry, KNOWN_KINDS, LockError, LockInfo, LockRequest, Locked, Record, Revision, Shape, Snapshot, State, Store, StoreError, fold,
+    Entry, KNOWN_KINDS, LockError, LockInfo, LockRequest, Locked, Revision, Shape, Snapshot, State, Store, StoreError, fold,
     from_lines, to_lines,
 };
 use topo::topology::Name;
@@ -343,10 +343,7 @@ impl World {
                     set.find(&row.destination).map(|route| route.next_hop)
                 };
                 hops.extend(record.shapes().filter_map(at));
-                firm |= match record {
-                    Record::Settled { is, .. } | Record::InDoubt { is: Some(is), .. } => at(is).is_some(),
-                    _ => false,
-                };
+                firm |= record.confirmed().any(|shape| at(shape).is_some());
             }
         }
         (firm, hops)
