@@ -263,7 +263,7 @@ impl Executor<'_> {
             return Ok(false);
         };
         if self.run.plan.places.get(place).is_some_and(|planned| planned.unseen.is_some()) {
-            let Some((target, works)) = observe::question(place, self.run.desired, &self.before, &mut self.memo)
+            let Some((target, works)) = observe::question(place, self.run.desired, self.before.places.get(place), &mut self.memo)
             else {
                 return Ok(false);
             };
@@ -440,7 +440,7 @@ impl Executor<'_> {
         running: &mut JoinSet<(Prepared, Replies)>,
     ) -> Result<bool, StoreError> {
         let (Some((target, works)), false) =
-            (observe::question(place, self.run.desired, &self.before, &mut self.memo), *self.run.stop.borrow())
+            (observe::question(place, self.run.desired, self.before.places.get(place), &mut self.memo), *self.run.stop.borrow())
         else {
             return Ok(true);
         };

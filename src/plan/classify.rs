@@ -88,11 +88,12 @@ fn as_live(row: &LiveRoute) -> Option<Live> {
 }
 
 fn recorded(key: Key<'_>, live: &[&LiveRoute]) -> Verdict {
-    let has_mark = |row: &&&LiveRoute| key.marks.contains(&row.protocol);
-    // By hand: boot where the key was ours for certain; else, and with static, only where it still is our route.
+    // What was never confirmed may never have been written: then only our very route is ours.
+    let still = |row: &LiveRoute| row.next_hop.is_some_and(|hop| key.is_ours(hop));
+    let has_mark = |row: &&&LiveRoute| key.marks.contains(&row.protocol) && (key.firm || still(row));
+    // By hand: boot always; static only where it still is our route, for somebody's own static row is theirs.
     let by_hand = |row: &&&LiveRoute| {
-        let still = || row.next_hop.is_some_and(|hop| key.is_ours(hop));
-        (row.protocol == BOOT && (key.firm || still())) || (row.protocol == STATIC && still())
+        (row.protocol == BOOT && (key.firm || still(row))) || (row.protocol == STATIC && still(row))
     };
     let same = |row: &&&LiveRoute| key.wanted.is_some_and(|route| row.next_hop == Some(route.next_hop)) && row.plain;
     let mine: Vec<&&LiveRoute> = live.iter().filter(has_mark).collect();
