@@ -263,7 +263,8 @@ impl Executor<'_> {
             return Ok(false);
         };
         if self.run.plan.places.get(place).is_some_and(|planned| planned.unseen.is_some()) {
-            let Some((target, works)) = observe::question(place, self.run.desired, self.before.places.get(place), &mut self.memo)
+            let Some((target, works)) =
+                observe::question(place, self.run.desired, self.before.places.get(place), &mut self.memo)
             else {
                 return Ok(false);
             };
@@ -439,9 +440,10 @@ impl Executor<'_> {
         replies: Replies,
         running: &mut JoinSet<(Prepared, Replies)>,
     ) -> Result<bool, StoreError> {
-        let (Some((target, works)), false) =
-            (observe::question(place, self.run.desired, self.before.places.get(place), &mut self.memo), *self.run.stop.borrow())
-        else {
+        let (Some((target, works)), false) = (
+            observe::question(place, self.run.desired, self.before.places.get(place), &mut self.memo),
+            *self.run.stop.borrow(),
+        ) else {
             return Ok(true);
         };
         let seen = match observe::read(&target, replies, &works) {
@@ -490,7 +492,8 @@ impl Executor<'_> {
 
     /// Whether an earlier run has left a place in doubt.
     fn is_in_doubt(&self, place: &Place) -> bool {
-        let recorded = self.run.plan.places.get(place).and_then(|planned| planned.renamed_from.as_ref()).unwrap_or(place);
+        let recorded =
+            self.run.plan.places.get(place).and_then(|planned| planned.renamed_from.as_ref()).unwrap_or(place);
         self.before.places.get(recorded).is_some_and(|record| record.resources.values().any(Record::is_in_doubt))
     }
 
@@ -534,7 +537,11 @@ impl Executor<'_> {
         for id in ids {
             let tables = || planned.tables.iter().filter(|(table, _)| table == id).map(|(_, table)| table);
             let outcome = if progress.failed || progress.held || tables().any(TablePlan::is_partial) {
-                if progress.wrote || (in_doubt && planned.unseen.is_some()) { Outcome::StillInDoubt } else { Outcome::Untouched }
+                if progress.wrote || (in_doubt && planned.unseen.is_some()) {
+                    Outcome::StillInDoubt
+                } else {
+                    Outcome::Untouched
+                }
             } else if let Some(table) = tables().find(|table| table.to.is_some()) {
                 let token = progress.tokens.get(&table.view.table).cloned();
                 let lacks = progress.lacks.get(id).cloned().unwrap_or_default();

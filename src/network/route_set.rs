@@ -101,7 +101,9 @@ impl RouteSet {
         let mut push = |before: Option<Route>, after: Option<Route>| match (before, after) {
             (None, Some(to)) => changes.push(RouteChange::Add(to)),
             (Some(from), None) => changes.push(RouteChange::Remove(from)),
-            (Some(from), Some(to)) if from.next_hop != to.next_hop || remarked => changes.push(RouteChange::Change { from, to }),
+            (Some(from), Some(to)) if from.next_hop != to.next_hop || remarked => {
+                changes.push(RouteChange::Change { from, to })
+            }
             _ => {}
         };
         let delta = memo.delta(&self.rows, &other.rows);

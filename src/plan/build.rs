@@ -109,7 +109,8 @@ pub enum Refusal {
     LineageLost(Place),
     /// Two places of the topology are one machine.
     SameMachine(Place, Place),
-    /// A machine has the name now under which another one is recorded, and that one does not answer: its record would be lost.
+    /// A machine (recorded under the second name) has the first name now, under which another one is recorded that does not
+    /// answer or has left the topology: its record would be lost. Another name for the machine helps until that one is settled.
     NameTaken(Place, Place),
 }
 
@@ -477,8 +478,9 @@ impl Plan {
         self.conflicts.retain(|conflict| chosen(&conflict.place, &conflict.kind, &conflict.destination));
         // Records move to other names whatever is selected.
         let moves = |refusal: &Refusal| matches!(refusal, Refusal::NameTaken(..));
-        self.refusals
-            .retain(|refusal| moves(refusal) || refusal.place().is_none_or(|place| places.get(place).is_some_and(|plan| plan.acts)));
+        self.refusals.retain(|refusal| {
+            moves(refusal) || refusal.place().is_none_or(|place| places.get(place).is_some_and(|plan| plan.acts))
+        });
         self.places = places;
     }
 
@@ -645,11 +647,13 @@ impl Claims {
         };
         let mut found: Vec<(Place, Place)> = Vec::new();
         for (place, record) in &recorded.places {
-            let lost = claims.replaced.contains(place) || claims.sources.get(place).is_some_and(|source| source != place);
+            let lost =
+                claims.replaced.contains(place) || claims.sources.get(place).is_some_and(|source| source != place);
             if !lost || claims.sources.values().any(|source| source == place) {
                 continue;
             }
-            let mut silent = desired.places.iter().filter(|(other, _)| silent(other) && !claims.sources.contains_key(*other));
+            let mut silent =
+                desired.places.iter().filter(|(other, _)| silent(other) && !claims.sources.contains_key(*other));
             let other = silent.find(|(_, wanted)| same_host(wanted, record));
             found.extend(other.map(|(other, _)| (other.clone(), place.clone())));
         }

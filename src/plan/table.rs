@@ -171,7 +171,8 @@ impl TablePlan {
         // Our rows were not sent because they are as recorded: foreign rows beside them do not matter here.
         if listed.ours.is_none() && !owned.is_empty() {
             // But a change would hit whichever row of the key is the first.
-            let changes = wanted.is_some_and(|to| owned != [to.next_hop]) || self.from_protocol() != Some(self.view.protocol);
+            let changes =
+                wanted.is_some_and(|to| owned != [to.next_hop]) || self.from_protocol() != Some(self.view.protocol);
             if wanted.is_some() && changes {
                 self.hold(key, live[0], findings);
             }
@@ -189,11 +190,14 @@ impl TablePlan {
             },
             live,
         );
-        if let (Verdict::Act { action: Action::Change | Action::Import, before: Some(before), .. }, [_, _, ..]) = (&verdict, live)
+        if let (Verdict::Act { action: Action::Change | Action::Import, before: Some(before), .. }, [_, _, ..]) =
+            (&verdict, live)
         {
             let same = |row: &&&LiveRoute| row.next_hop == Some(before.next_hop) && row.protocol == before.protocol;
             let other = live.iter().find(|row| !same(row)).unwrap_or(&live[0]);
-            if *before != (Live { next_hop: wanted.map_or(before.next_hop, |to| to.next_hop), protocol: self.view.protocol }) {
+            if *before
+                != (Live { next_hop: wanted.map_or(before.next_hop, |to| to.next_hop), protocol: self.view.protocol })
+            {
                 if owned.is_empty() {
                     findings.conflicts.push((key, other.describe(), other.protocol));
                     self.special.insert(key, Verdict::Conflict { found: other.describe(), protocol: other.protocol });
@@ -483,7 +487,9 @@ fn settle(
     let mut all: BTreeMap<Prefix, Row> = BTreeMap::new();
     for set in recorded {
         for row in set.rows.as_slice() {
-            let Some(route) = set.route(row).filter(|route| is_ours(verdicts.get(&route.destination))) else { continue };
+            let Some(route) = set.route(row).filter(|route| is_ours(verdicts.get(&route.destination))) else {
+                continue;
+            };
             let rows = rows_of(&route.destination);
             // A row that was altered stays owned by its key; one that is as recorded says whose it is.
             if rows.iter().any(|row| row.next_hop == Some(route.next_hop)) {

@@ -11,9 +11,9 @@ use topo::backend::exchange::{
 use topo::network::{Family, MAIN_TABLE, Prefix, Route};
 use topo::plan::{BOOT, Token};
 
+use super::cases;
 use super::kernel::{Command, Node, Verb, Way, text};
 use super::namespace::{MACHINE_ID, Namespace, PEER};
-use super::cases;
 
 #[derive(Clone, Debug)]
 enum Act {
@@ -21,8 +21,16 @@ enum Act {
     Flap,
     Down,
     Up,
-    Look { table: u32, metric_known: bool },
-    Write { table: u32, protocol: u8, guard: Guard, commands: Vec<RouteCommand> },
+    Look {
+        table: u32,
+        metric_known: bool,
+    },
+    Write {
+        table: u32,
+        protocol: u8,
+        guard: Guard,
+        commands: Vec<RouteCommand>,
+    },
     Mark(u8),
     Unmark(u8),
     /// A write that is held back, and the removal of a marker behind it.
@@ -77,7 +85,15 @@ fn by_hand() -> impl Strategy<Value = Command> {
         3 => Just(Verb::Add), 2 => Just(Verb::Append), 1 => Just(Verb::Prepend), 2 => Just(Verb::Change),
         1 => Just(Verb::Replace), 3 => Just(Verb::Delete)
     ];
-    (verb, table(), destination(), metric(), 0..10_u8, 1..=5_u8, prop::option::weighted(0.6, prop::sample::select(PROTOCOLS)))
+    (
+        verb,
+        table(),
+        destination(),
+        metric(),
+        0..10_u8,
+        1..=5_u8,
+        prop::option::weighted(0.6, prop::sample::select(PROTOCOLS)),
+    )
         .prop_map(|(verb, table, destination, metric, way, number, protocol)| {
             let family = destination.family();
             let way = match way {
@@ -249,7 +265,8 @@ fn words(command: &Command) -> String {
     };
     let option = |name: &str, value: Option<u32>| value.map(|value| format!(" {name} {value}")).unwrap_or_default();
     let table = (command.table != MAIN_TABLE).then_some(command.table);
-    let attributes = option("proto", command.protocol.map(u32::from)) + &option("table", table) + &option("metric", command.metric);
+    let attributes =
+        option("proto", command.protocol.map(u32::from)) + &option("table", table) + &option("metric", command.metric);
     format!("ip route {verb} {kind}{}{attributes}{way}", text(&command.destination))
 }
 

@@ -96,7 +96,8 @@ impl Node {
 
     /// Gives it these addresses, in place of those that it has; rows stay.
     pub(crate) fn address(&mut self, addresses: &[(IpAddr, u8)]) {
-        self.rows.retain(|row| row.protocol != KERNEL || !self.addresses.iter().any(|own| link(own) == row.destination));
+        self.rows
+            .retain(|row| row.protocol != KERNEL || !self.addresses.iter().any(|own| link(own) == row.destination));
         self.aliases.extend(self.addresses.iter().map(|own| own.0));
         self.addresses = addresses.to_vec();
         self.connect();
@@ -495,7 +496,10 @@ impl Node {
         }
         let after = self.listed(write.listing.table);
         let without = |rows: &[(LiveRoute, String)], others: &[(LiveRoute, String)]| -> Vec<LiveRoute> {
-            rows.iter().filter(|(_, text)| others.iter().all(|(_, other)| other != text)).map(|(row, _)| row.clone()).collect()
+            rows.iter()
+                .filter(|(_, text)| others.iter().all(|(_, other)| other != text))
+                .map(|(row, _)| row.clone())
+                .collect()
         };
         Written::Done {
             token: self.parts(&write.listing).2,

@@ -3,6 +3,7 @@
 mod differential;
 mod kernel;
 mod namespace;
+mod pinned;
 mod properties;
 mod world;
 

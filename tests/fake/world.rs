@@ -12,8 +12,8 @@ use topo::drive::{Run, RunOutcome, observe};
 use topo::network::Memo;
 use topo::plan::{Action, Desired, Options, Plan, Reason};
 use topo::state::{
-    Entry, KNOWN_KINDS, LockError, LockInfo, LockRequest, Locked, Revision, Shape, Snapshot, State, Store, StoreError, fold,
-    from_lines, to_lines,
+    Entry, KNOWN_KINDS, LockError, LockInfo, LockRequest, Locked, Revision, Shape, Snapshot, State, Store, StoreError,
+    fold, from_lines, to_lines,
 };
 use topo::topology::Name;
 use topo::transport::{BoxFuture, Target, Transport, TransportError};
@@ -126,7 +126,8 @@ impl Disk {
     fn snapshot(&self) -> Snapshot {
         let state = self.state.lock().expect("no panic before");
         let state = state.as_ref().map(|text| State::from_json(text, KNOWN_KINDS).expect("a whole state"));
-        let entries = from_lines(&self.journal.lock().expect("no panic before")).expect("a journal, its end torn at most");
+        let entries =
+            from_lines(&self.journal.lock().expect("no panic before")).expect("a journal, its end torn at most");
         Snapshot { state, entries }
     }
 }
@@ -224,7 +225,12 @@ impl World {
     }
 
     /// Looks and plans, as all commands do.
-    pub(crate) fn plan(self: &Arc<Self>, name: &Name, desired: &Desired, options: &Options) -> (Plan, State, Revision, Memo) {
+    pub(crate) fn plan(
+        self: &Arc<Self>,
+        name: &Name,
+        desired: &Desired,
+        options: &Options,
+    ) -> (Plan, State, Revision, Memo) {
         let (state, revision) = self.state(name);
         let mut memo = Memo::default();
         let transport: Arc<dyn Transport> = Arc::new(Wires(Arc::clone(self)));
@@ -236,7 +242,14 @@ impl World {
     }
 
     /// Plans and carries out, as apply and destroy do. Dies at operation `at` of the run, where that is not 0.
-    pub(crate) fn run(self: &Arc<Self>, name: &Name, desired: &Desired, options: &Options, at: usize, how: usize) -> Ran {
+    pub(crate) fn run(
+        self: &Arc<Self>,
+        name: &Name,
+        desired: &Desired,
+        options: &Options,
+        at: usize,
+        how: usize,
+    ) -> Ran {
         let (plan, state, revision, mut memo) = self.plan(name, desired, options);
         if !plan.refusals.is_empty() || !plan.conflicts.is_empty() {
             return Ran::Refused(plan);
@@ -247,7 +260,8 @@ impl World {
         let adopted = self.adopt(&plan, &mut memo);
         let fate = &self.network.fate;
         // A permit of a run that died before is of no meaning.
-        let _ = std::pin::pin!(fate.died.notified()).poll(&mut std::task::Context::from_waker(std::task::Waker::noop()));
+        let _ =
+            std::pin::pin!(fate.died.notified()).poll(&mut std::task::Context::from_waker(std::task::Waker::noop()));
         fate.count.store(0, Ordering::SeqCst);
         fate.at.store(at, Ordering::SeqCst);
         fate.how.store(how, Ordering::SeqCst);
@@ -360,13 +374,15 @@ impl World {
                 .values()
                 .filter(|record| {
                     record.machine_id.as_deref() == Some(&node.machine_id)
-                        || record.endpoint.as_ref().is_some_and(|endpoint| {
-                            node.answers_at(endpoint.host.parse().expect("address"))
-                        })
+                        || record
+                            .endpoint
+                            .as_ref()
+                            .is_some_and(|endpoint| node.answers_at(endpoint.host.parse().expect("address")))
                 })
                 .collect();
             for row in node.rows.iter().filter(|row| row.owner == Owner::Us) {
-                let covered = records.iter().flat_map(|record| record.resources.values()).flat_map(|record| record.shapes());
+                let covered =
+                    records.iter().flat_map(|record| record.resources.values()).flat_map(|record| record.shapes());
                 let covered = covered.filter_map(|shape| shape.routes.as_ref()).any(|set| {
                     set.view.table == row.table
                         && set.view.kernel_metric(row.destination.family()) == row.metric
