@@ -109,6 +109,9 @@ pub enum Refusal {
     LineageLost(Place),
     /// Two places of the topology are one machine.
     SameMachine(Place, Place),
+    /// A machine (recorded under the second name) has the first name now, under which another one is recorded that does not
+    /// answer or has left the topology: its record would be lost. Another name for the machine helps until that one is settled.
+    NameTaken(Place, Place),
 }
 
 /// What is to be done, and all that was found out on the way.
@@ -354,10 +357,17 @@ impl Plan {
                         marks.push(set.view.protocol);
                     }
                 }
+                marks.sort_unstable();
                 TablePlan::new(&TableInput {
                     marks,
                     recorded: &recorded,
                     in_doubt: record.is_some_and(Record::is_in_doubt),
+                    firm: record
+                        .iter()
+                        .flat_map(|record| record.confirmed())
+                        .filter_map(|shape| shape.routes.as_ref())
+                        .filter(|set| set.view.same_key(&key.view))
+                        .collect(),
                     wanted: wanted.filter(|set| set.view.same_key(&key.view)),
                     listed: seen.and_then(|seen| seen.table(key.view.table)),
                     take_over,
@@ -367,7 +377,8 @@ impl Plan {
     }
 
     fn take_findings(&mut self, place: &Place, id: &ResourceId, findings: TableFindings, options: &Options) {
-        for (destination, found, _) in findings.conflicts {
+        let held = findings.held.into_iter().map(|(key, found)| (key, format!("{found}, beside ours")));
+        for (destination, found) in findings.conflicts.into_iter().map(|(key, found, _)| (key, found)).chain(held) {
             let conflict = Conflict { place: place.clone(), kind: Arc::clone(&id.kind), destination, found };
             if options.skip_conflicts {
                 self.notes.push(Note::Skipped(conflict));
@@ -472,8 +483,11 @@ impl Plan {
         }
         places.retain(|_, plan| plan.acts || plan.renamed_from.is_some());
         self.conflicts.retain(|conflict| chosen(&conflict.place, &conflict.kind, &conflict.destination));
-        self.refusals
-            .retain(|refusal| refusal.place().is_none_or(|place| places.get(place).is_some_and(|plan| plan.acts)));
+        // Records move to other names whatever is selected.
+        let moves = |refusal: &Refusal| matches!(refusal, Refusal::NameTaken(..));
+        self.refusals.retain(|refusal| {
+            moves(refusal) || refusal.place().is_none_or(|place| places.get(place).is_some_and(|plan| plan.acts))
+        });
         self.places = places;
     }
 
@@ -566,7 +580,8 @@ impl Refusal {
             | Self::Captures(place, ..)
             | Self::ProtocolTaken(place, ..)
             | Self::LineageLost(place)
-            | Self::SameMachine(place, _) => Some(place),
+            | Self::SameMachine(place, _)
+            | Self::NameTaken(place, _) => Some(place),
         }
     }
 }
@@ -632,6 +647,50 @@ impl Claims {
                     claims.sources.insert(place.clone(), place.clone());
                 }
                 (None, None, _) => {}
+            }
+        }
+        // A place that does not answer cannot have the record that went with its machine to another name.
+        let silent = |place: &Place| machine(place).is_none();
+        claims.sources.retain(|place, source| place != source || !silent(place) || !claims.moved.contains(place));
+        // It has the record of a machine that was reached where it is to be reached now, and whose name another has.
+        let same_host = |wanted: &super::DesiredPlace, record: &PlaceRecord| {
+            let host = |endpoint: &Option<Endpoint>| endpoint.as_ref().map(|one| (one.host.clone(), one.port));
+            wanted.endpoint.is_some() && host(&wanted.endpoint) == host(&record.endpoint)
+        };
+        let mut found: Vec<(Place, Place)> = Vec::new();
+        for (place, record) in &recorded.places {
+            let lost =
+                claims.replaced.contains(place) || claims.sources.get(place).is_some_and(|source| source != place);
+            if !lost || claims.sources.values().any(|source| source == place) {
+                continue;
+            }
+            let mut silent =
+                desired.places.iter().filter(|(other, _)| silent(other) && !claims.sources.contains_key(*other));
+            let other = silent.find(|(_, wanted)| same_host(wanted, record));
+            found.extend(other.map(|(other, _)| (other.clone(), place.clone())));
+        }
+        for (place, source) in found {
+            plan.notes.push(Note::Renamed(source.clone(), place.clone()));
+            claims.moved.insert(source.clone());
+            claims.sources.insert(place, source);
+        }
+        for (place, source) in &claims.sources {
+            // What was never confirmed, on a machine that was never seen, is not another machine's.
+            let confirmed = |record: &PlaceRecord| {
+                let is = |record: &Record| !matches!(record, Record::InDoubt { is: None, .. });
+                record.machine_id.is_some() || record.resources.values().any(is)
+            };
+            let displaced = place != source && recorded.places.get(place).is_some_and(confirmed);
+            // Where it was reached another machine answers by now.
+            let reinstalled = recorded.places.get(place).is_some_and(|record| {
+                let mut there = desired.places.iter().filter(|(_, wanted)| same_host(wanted, record));
+                there.any(|(other, _)| machine(other).is_some_and(|id| record.machine_id.as_deref() != Some(id)))
+            });
+            let machine_gone = reinstalled
+                || claims.replaced.contains(place)
+                || options.forget.iter().any(|name| place.node() == Some(name));
+            if displaced && !machine_gone && !claims.sources.values().any(|source| source == place) {
+                plan.refusals.push(Refusal::NameTaken(place.clone(), source.clone()));
             }
         }
         for place in recorded.places.keys().filter(|place| !desired.places.contains_key(*place)) {

@@ -270,6 +270,19 @@ pub fn refusal(refusal: &Refusal) -> Sentence<'_> {
             " says that this topology was applied with another state. Give that state with --state; where it is lost, \
              --new-lineage records what is there and wanted, and goes on.",
         ),
+        Refusal::NameTaken(place, source) => say(
+            Error,
+            "name_taken",
+            place,
+            "",
+            format!(
+                " is the name of the machine that is recorded as {} now, and the machine that is recorded under this name \
+                 does not answer: its record would be lost. Bring it back under its new name first, or drop its record \
+                 with --forget {}.",
+                source.name(),
+                place.name()
+            ),
+        ),
         Refusal::SameMachine(one, other) => say(
             Error,
             "same_machine",
