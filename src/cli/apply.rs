@@ -38,7 +38,7 @@ pub(super) fn run(arguments: &Arguments, global: &GlobalArguments, printer: Prin
     let desired = backend::desire(&topology);
     let options = arguments.selection.options(Some(&topology), false);
     let job = Job { what: "apply", name: &topology.name, desired, options, yes: arguments.yes };
-    job.run(session::store_at(&path), global, printer)
+    job.run(&session::store_at(&path), global, printer)
 }
 
 /// A run that plans, asks and carries out: apply and destroy alike.
@@ -59,7 +59,7 @@ impl Job<'_> {
     /// Locks the state, plans, asks, carries out, and tells what was done.
     pub(super) fn run(
         self,
-        store: Arc<dyn Store>,
+        store: &Arc<dyn Store>,
         global: &GlobalArguments,
         printer: Printer,
     ) -> Result<Exit, CommandError> {
@@ -76,7 +76,7 @@ impl Job<'_> {
             if let Some(note) = locked.note {
                 printer.note(&note);
             }
-            let result = self.locked(&store, global, printer).await;
+            let result = self.locked(store, global, printer).await;
             let released = store.release().await;
             let exit = result?;
             released?;

@@ -25,7 +25,7 @@ const REPLY_LIMIT: usize = 64 << 20;
 /// What a plan leaves out, takes over or forgets.
 #[derive(Clone, Debug, Default, Args)]
 pub(super) struct Selection {
-    /// Only these addresses, such as 'kernel_route.node-0["10.200.1.0/24"]', kernel_route.node-0 or node-0; * and ? are
+    /// Only these addresses: node-0, kernel_route.node-0, or one route of it as `topo state list` writes it; * and ? are
     /// wildcards. May be given several times.
     #[arg(long, value_name = "GLOB")]
     pub(super) target: Vec<AddressPattern>,

@@ -15,8 +15,8 @@ use crate::backend::exchange::{Marker, Reply, Work, Written};
 use crate::backend::{self, Settled};
 use crate::network::{Memo, Prefix};
 use crate::plan::{
-    Action, Desired, Observation, Operation, Options, Phase, Place, Plan, ResourceId, Steps, TablePlan, Token, Vertex,
-    steps,
+    Action, Desired, Inputs, Observation, Operation, Options, Phase, Place, Plan, ResourceId, Steps, TablePlan, Token,
+    Vertex, steps,
 };
 use crate::state::{Entry, JournalWriter, Outcome, Record, Revision, RunId, State, Store, StoreError, fold};
 use crate::topology::Name;
@@ -103,9 +103,11 @@ struct Prepared {
     index: NodeIndex,
     place: Place,
     phase: Phase,
-    /// For each write among the works: the table, and the operations that it carries out.
-    batches: Vec<(ResourceId, u32, Vec<Operation>)>,
+    batches: Vec<Batch>,
 }
+
+/// A write among the works of a step: the resource, the table, and the operations that it carries out.
+type Batch = (ResourceId, u32, Vec<Operation>);
 
 type Replies = Result<Vec<Reply>, TransportError>;
 
@@ -279,7 +281,7 @@ impl Executor<'_> {
     }
 
     /// The works of a step. They are made when the step starts: rows that lead to a node that has failed by then are left out.
-    fn works(&mut self, place: &Place, phase: Phase) -> (Vec<Work>, Vec<(ResourceId, u32, Vec<Operation>)>) {
+    fn works(&mut self, place: &Place, phase: Phase) -> (Vec<Work>, Vec<Batch>) {
         let Some(planned) = self.run.plan.places.get(place) else { return (Vec::new(), Vec::new()) };
         let reasons = self.run.plan.reasons(place);
         let mut works = Vec::new();
@@ -313,7 +315,8 @@ impl Executor<'_> {
             }
         }
         let wrote = self.progress.get(place).is_some_and(|progress| progress.wrote);
-        if !(works.is_empty() && batches.is_empty()) && !wrote && !planned.has_marker && !planned.ends {
+        let does_something = !works.is_empty() || !batches.is_empty();
+        if does_something && !wrote && !planned.has_marker && !planned.ends {
             works.insert(0, Work::WriteMarker(self.marker(place)));
         }
         let last = self.progress.get(place).is_some_and(|progress| progress.left.iter().all(|left| *left <= phase));
@@ -454,15 +457,13 @@ impl Executor<'_> {
             }
             Observation::NotAsked => return Ok(true),
         };
-        let replanned = self.run.plan.replan(
-            place,
-            &self.run.topology,
-            self.run.desired,
-            &self.run.state,
-            seen,
-            self.run.options,
-            &mut self.memo,
-        );
+        let inputs = Inputs {
+            topology: &self.run.topology,
+            desired: self.run.desired,
+            recorded: &self.run.state,
+            options: self.run.options,
+        };
+        let replanned = self.run.plan.replan(place, &inputs, seen, &mut self.memo);
         let replanned = replanned.and_then(|()| self.check_doubt(place));
         if let Err(why) = replanned {
             let message = format!("{} answers again, but {why}. Run topo plan to see it.", place.name());

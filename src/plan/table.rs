@@ -187,7 +187,9 @@ impl TablePlan {
                 return;
             }
             Verdict::Act { reason: None, before: Some(before), .. }
-                if !input.in_doubt && owned == [before.next_hop] && self.from_protocol() == Some(before.protocol) =>
+                if !input.in_doubt
+                    && owned == [before.next_hop]
+                    && self.recorded_protocol() == Some(before.protocol) =>
             {
                 return;
             }
@@ -197,7 +199,7 @@ impl TablePlan {
         self.special.insert(key, verdict);
     }
 
-    fn from_protocol(&self) -> Option<u8> {
+    fn recorded_protocol(&self) -> Option<u8> {
         self.from.as_ref().map(|set| set.view.protocol)
     }
 
@@ -261,7 +263,7 @@ impl TablePlan {
 
     fn operation(&self, change: RouteChange, reasons: &dyn Reasons) -> Operation {
         let destination = change.destination();
-        let mark = self.from_protocol().unwrap_or(self.view.protocol);
+        let mark = self.recorded_protocol().unwrap_or(self.view.protocol);
         match change {
             RouteChange::Add(route) => Operation {
                 action: Action::Add,
