@@ -130,7 +130,8 @@ impl Job<'_> {
             return Ok(if plan.reached_nothing() { Exit::NothingChanged } else { Exit::Done });
         }
         if plan.has_changes() && !self.yes && !review::confirm(options.destroy, stop.clone(), printer).await {
-            return Err(CommandError::new(format!("topo {} was declined; nothing was changed.", self.what)));
+            let how = if *stop.borrow() { "interrupted" } else { "declined" };
+            return Err(CommandError::new(format!("topo {} was {how}; nothing was changed.", self.what)));
         }
         let incomplete = options.skip_conflicts && plan.notes.iter().any(review::is_left_out);
         let (events, listener): (mpsc::Sender<Event>, _) = session::events();
