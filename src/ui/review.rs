@@ -72,9 +72,7 @@ pub fn stop_on_interrupt(printer: Printer) -> watch::Receiver<bool> {
             if times > 0 {
                 std::process::exit(Exit::Partial as i32);
             }
-            printer.note(
-                "Stopping: exchanges in flight are finished and no other is begun. A second Ctrl-C stops at once.",
-            );
+            printer.note("\nInterrupted: what is under way is finished. A second Ctrl-C stops at once.");
             let _ = sender.send(true);
         }
         std::future::pending::<()>().await;
