@@ -199,6 +199,20 @@ pub(super) async fn make_plan(
     Planned { plan, desired, options, memo }
 }
 
+/// Nodes that need no look: those to be forgotten, and those that are excluded as a whole.
+fn left_out(desired: &Desired, state: &State, options: &Options) -> BTreeSet<Name> {
+    let mut names = options.forget.clone();
+    let resources = desired
+        .places
+        .iter()
+        .flat_map(|(place, wanted)| wanted.resources.keys().map(move |id| (place, id)))
+        .chain(state.records().map(|(place, id, _)| (place, id)));
+    let excluded = resources
+        .filter(|(place, id)| options.excludes.iter().any(|pattern| pattern.matches(&id.kind, place.name(), None)));
+    names.extend(excluded.filter_map(|(place, _)| place.node().cloned()));
+    names
+}
+
 /// The exit code of a plan that was only looked at.
 pub(super) fn exit_of(plan: &Plan, has_changes: bool, detailed: bool) -> Exit {
     if !plan.refusals.is_empty() || !plan.conflicts.is_empty() {
