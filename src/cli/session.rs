@@ -192,7 +192,10 @@ pub(super) async fn make_plan(
     let Inputs { name, desired, options, state } = inputs;
     let mut memo = Memo::default();
     let observed = match transport {
-        Some(transport) => observe(&desired, state, &options.forget, transport, parallelism, events, &mut memo).await,
+        Some(transport) => {
+            let left_out = left_out(&desired, state, &options);
+            observe(&desired, state, &left_out, transport, parallelism, events, &mut memo).await
+        }
         None => std::collections::BTreeMap::new(),
     };
     let plan = Plan::new(name, &desired, state, &observed, &options, &mut memo);
