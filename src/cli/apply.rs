@@ -127,6 +127,9 @@ impl Job<'_> {
         }
         let only_record = plan.places.is_empty() && plan.forgotten.is_empty();
         if only_record {
+            if options.skip_conflicts && plan.notes.iter().any(review::is_left_out) {
+                return Ok(Exit::Partial);
+            }
             return Ok(if plan.reached_nothing() { Exit::NothingChanged } else { Exit::Done });
         }
         if plan.has_changes() && !self.yes && !review::confirm(options.destroy, stop.clone(), printer).await {
