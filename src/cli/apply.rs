@@ -132,7 +132,7 @@ impl Job<'_> {
         if plan.has_changes() && !self.yes && !review::confirm(self.what, stop.clone(), printer).await {
             return Err(CommandError::new(format!("topo {} was declined; nothing was changed.", self.what)));
         }
-        let incomplete = options.skip_conflicts && plan.notes.iter().any(review::is_left_out);
+        let incomplete = plan.notes.iter().any(review::is_left_out);
         let (events, listener): (mpsc::Sender<Event>, _) = session::events();
         let progress = review::listen(listener, printer);
         let run = Run {

@@ -1,6 +1,7 @@
 //! What the cases share: topologies, routing tables of all nodes, and the sentences of the contract.
 
 use std::collections::BTreeMap;
+use std::process::{Child, Stdio};
 
 use crate::harness::{Lab, Reply};
 
@@ -43,7 +44,12 @@ pub fn assert_plan(reply: &Reply, counts: Counts) {
     let Counts { import, add, change, destroy } = counts;
     let import = if import > 0 { format!("{import} to import, ") } else { String::new() };
     let line = format!("Plan: {import}{add} to add, {change} to change, {destroy} to destroy.");
-    assert!(reply.stdout.lines().any(|found| found == line), "`{line}` is missing:\n{}\n{}", reply.stdout, reply.stderr);
+    assert!(
+        reply.stdout.lines().any(|found| found == line),
+        "`{line}` is missing:\n{}\n{}",
+        reply.stdout,
+        reply.stderr
+    );
 }
 
 /// Panics unless nothing is left to do: said so, and the exit codes say so too.
@@ -73,6 +79,12 @@ impl Tables {
         Self(nodes.iter().map(|name| ((*name).to_owned(), lab.node(name).routes())).collect())
     }
 
+    /// Of these nodes only.
+    pub fn only(mut self, nodes: &[&str]) -> Self {
+        self.0.retain(|name, _| nodes.contains(&name.as_str()));
+        self
+    }
+
     /// With rows more on one node. `PREFIX via NEXT_HOP`, and what follows the device where it is not topo's usual.
     pub fn with(mut self, node: &str, rows: &[&str]) -> Self {
         let table = self.0.get_mut(node).expect("a node of these tables");
@@ -95,6 +107,18 @@ impl Tables {
         self
     }
 
+    /// Panics unless one node has exactly its table.
+    #[track_caller]
+    pub fn assert_is_live(&self, lab: &Lab, node: &str) {
+        Self([(node.to_owned(), self.0[node].clone())].into()).assert_are_live(lab);
+    }
+
+    /// Panics unless the table of a node is this text.
+    #[track_caller]
+    pub fn assert_row_set(&self, node: &str, expected: &str) {
+        assert_eq!(self.0[node], expected);
+    }
+
     /// Panics unless the nodes have exactly these tables, byte for byte.
     #[track_caller]
     pub fn assert_are_live(&self, lab: &Lab) {
@@ -107,15 +131,15 @@ impl Tables {
 
 /// A row as `ip -N -d route show table all` shows it.
 fn line(row: &str) -> String {
+    if row.contains(" table ") {
+        return format!("1 {row}");
+    }
     let (route, rest) = row.split_once(" proto ").unwrap_or((row, ""));
     if !rest.is_empty() {
         return format!("1 {route} dev eth0 table 254 proto {rest}");
     }
-    if row.contains(" table ") {
-        return format!("1 {row}");
-    }
     if route.contains(':') {
-        format!("1 {route} dev eth0 table 254 proto 201 metric 1024 pref medium")
+        format!("1 {route} dev eth0 table 254 proto 201 scope 0 metric 1024 pref medium")
     } else {
         format!("1 {route} dev eth0 table 254 proto 201 scope 0")
     }
@@ -179,7 +203,7 @@ pub fn has_state(lab: &Lab) -> bool {
 }
 
 /// Sends a signal to a process that a case started.
-pub fn signal(child: &std::process::Child, name: &str) {
+pub fn signal(child: &Child, name: &str) {
     let status = std::process::Command::new("kill").args([name, &child.id().to_string()]).status();
     assert!(status.is_ok_and(|status| status.success()), "the signal is sent");
 }
@@ -189,11 +213,8 @@ pub fn mesh(name: &str, count: u32) -> String {
     use std::fmt::Write as _;
     let mut text = format!("[topology]\nname = \"{name}\"\n[ssh]\nuser = \"root\"\n[backends.ssh-static]\n[nodes]\n");
     for node in 0..count {
-        let _ = writeln!(
-            text,
-            "node-{node} = {{ address = \"10.240.0.{}\", pods = [\"10.200.{node}.0/24\"] }}",
-            20 + node
-        );
+        let _ =
+            writeln!(text, "node-{node} = {{ address = \"10.240.0.{}\", pods = [\"10.200.{node}.0/24\"] }}", 20 + node);
     }
     text
 }
@@ -207,4 +228,25 @@ pub fn mesh_tables(before: &Tables, count: u32) -> Tables {
             .collect();
         tables.with(&format!("node-{node}"), &rows.iter().map(String::as_str).collect::<Vec<_>>())
     })
+}
+
+/// A ping every 50 ms from the pod of a node, while something else happens. It ends by itself after half a minute.
+pub struct Ping(Child);
+
+impl Ping {
+    /// Begins.
+    pub fn start(lab: &Lab, from: &str, address: &str) -> Self {
+        let mut ping = lab.pod_command(from, "ping");
+        ping.args(["-q", "-n", "-i", "0.05", "-W", "1", "-w", "30", address])
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null());
+        Self(ping.spawn().expect("ping starts"))
+    }
+
+    /// Ends, and panics unless every single one was answered.
+    #[track_caller]
+    pub fn assert_lost_nothing(self) {
+        signal(&self.0, "-INT");
+        Reply::new(&self.0.wait_with_output().expect("ping ends")).exits(0).says(&[" 0% packet loss"]);
+    }
 }
