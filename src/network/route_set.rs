@@ -97,10 +97,13 @@ impl RouteSet {
     /// list comparison behind it is made once for all senders.
     pub fn changes_to(&self, other: &Self, memo: &mut Memo) -> Vec<RouteChange> {
         let mut changes = Vec::new();
+        let same_mark = self.view.protocol == other.view.protocol;
         let mut push = |before: Option<Route>, after: Option<Route>| match (before, after) {
             (None, Some(to)) => changes.push(RouteChange::Add(to)),
             (Some(from), None) => changes.push(RouteChange::Remove(from)),
-            (Some(from), Some(to)) if from.next_hop != to.next_hop => changes.push(RouteChange::Change { from, to }),
+            (Some(from), Some(to)) if from.next_hop != to.next_hop || !same_mark => {
+                changes.push(RouteChange::Change { from, to });
+            }
             _ => {}
         };
         let delta = memo.delta(&self.rows, &other.rows);
