@@ -45,4 +45,5 @@ split_rows() {
   ours_digest=$(printf '%s\n' "$ours" | digest)
   foreign_digest=$(printf '%s\n' "$foreign" | digest)
 }
-way() { [ -z "$peer" ] || ip -o route get "$peer" 2>&1; }
+# The first line: the second is a cache's, and ages.
+way() { [ -z "$peer" ] || ip -o route get "$peer" 2>&1 | cut -d '\' -f 1; }
