@@ -136,7 +136,7 @@ impl Job<'_> {
             let how = if *stop.borrow() { "interrupted" } else { "declined" };
             return Err(CommandError::new(format!("topo {} was {how}; nothing was changed.", self.what)));
         }
-        let incomplete = options.skip_conflicts && plan.notes.iter().any(review::is_left_out);
+        let incomplete = plan.notes.iter().any(review::is_left_out);
         let (events, listener): (mpsc::Sender<Event>, _) = session::events();
         let progress = review::listen(listener, printer);
         let run = Run {
