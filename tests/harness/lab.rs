@@ -42,7 +42,7 @@ pub struct LabOptions {
     pub nodes: Option<&'static str>,
     /// That many nodes: node-0 (10.240.0.20, pods 10.200.0.0/24), node-1 and so on, and no server.
     pub count: Option<u32>,
-    /// The addresses of the operator, separated by commas. Default: 10.240.0.2 and fd00:240::2.
+    /// The addresses of the operator, separated by commas. Default: `10.240.0.2,fd00:240::2`.
     pub operator: Option<&'static str>,
     /// The process whose end is that of the lab too. Default: this one.
     pub owner: Option<u32>,

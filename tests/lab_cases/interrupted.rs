@@ -35,8 +35,7 @@ pub fn an_interrupted_run_goes_on_from_there() {
     let child = start(&lab, &["apply", "-y", "--parallelism", "1"]);
     let login =
         || fs::read_to_string(lab.folder().join("nodes/node-0/sshd.log")).is_ok_and(|log| log.contains("Accepted"));
-    let locked = || fs::read_dir(lab.work().join("state")).is_ok_and(|mut entries| entries.next().is_some());
-    assert!(within(Duration::from_secs(10), || login() || locked()), "it never began");
+    assert!(within(Duration::from_secs(10), login), "it never logged in");
     signal(&child, "-INT");
     let reply = Reply::new(&child.wait_with_output().expect("topo ends")).exits(1);
     before.assert_are_live(&lab);
@@ -85,7 +84,7 @@ pub fn killed_runs_never_lose_what_is_owned() {
         let command = if round % 3 == 2 { "destroy" } else { "apply" };
         let mut child = start(&lab, &[command, "-y", "--parallelism", "4"]);
         seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        let moment = whole.mul_f64((f64::from(round) + (seed >> 40) as f64 / 16_777_216.0) / 6.0);
+        let moment = whole.mul_f64((f64::from(round) + f64::from((seed >> 48) as u16) / 65_536.0) / 6.0);
         within(moment, || child.try_wait().is_ok_and(|ended| ended.is_some()));
         let _ = child.kill();
         child.wait().expect("it ends");
@@ -109,7 +108,10 @@ pub fn forty_nodes() {
     let timed = |arguments: &[&str]| {
         let start = Instant::now();
         let reply = lab.topo(arguments).exits(0);
-        println!("{COUNT} nodes: topo {} took {:.1} s", arguments.join(" "), start.elapsed().as_secs_f64());
+        #[allow(clippy::print_stdout, reason = "how long it took is a result of this test")]
+        {
+            println!("{COUNT} nodes: topo {} took {:.1} s", arguments.join(" "), start.elapsed().as_secs_f64());
+        }
         reply
     };
     timed(&["plan", "--no-refresh"]);

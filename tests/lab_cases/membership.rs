@@ -198,3 +198,34 @@ pub fn pings_go_on_while_nodes_come() {
     lab.topo(&["apply", "-y"]).exits(0);
     ping.assert_lost_nothing();
 }
+
+pub fn a_recorded_node_is_away_while_another_comes() {
+    let lab = Lab::up(LabOptions::default());
+    let (before, after) = applied_kthw(&lab);
+    lab.add("node-2 10.240.0.22 10.200.2.0/24");
+    let before = before.and_of(&lab, &["node-2"]);
+    let after = after.and_of(&lab, &["node-2"]);
+    edit(&lab, NODE_1, &format!("{NODE_1}{NODE_2}"));
+    lab.node("node-1").broken("dead");
+
+    // What is planned there is planned from the record; the others go on without what leads to it.
+    let dead = ["--connect-timeout", "1s"];
+    let plan = lab.topo(&[&["plan"][..], &dead].concat()).exits(0).says(&["node-1", "record"]);
+    assert_plan(&plan, adds(5));
+    lab.topo(&[&["apply", "-y"][..], &dead].concat()).exits(3).says(&["node-1"]);
+    let to_new = ["10.200.2.0/24 via 10.240.0.22"];
+    let some = after.with("server", &to_new).with("node-0", &to_new).with("node-2", &["10.200.0.0/24 via 10.240.0.20"]);
+    some.assert_are_live(&lab);
+
+    lab.node("node-1").mended();
+    apply(&lab, adds(2));
+    let all = some.with("node-1", &to_new).with("node-2", &["10.200.1.0/24 via 10.240.0.21"]);
+    all.assert_are_live(&lab);
+    lab.assert_pods_meet("node-1", "node-2");
+
+    // Away while all is removed: what it has is removed once it is back.
+    lab.node("node-2").broken("dead");
+    lab.topo(&[&["destroy", "-y"][..], &dead].concat()).exits(3).says(&["node-2"]);
+    lab.node("node-2").mended();
+    destroy_leaves(&lab, &before);
+}

@@ -24,6 +24,7 @@ crate::harness::lab_tests! {
     ownership::conflicts_stop_the_run_before_its_first_write,
     membership::nodes_come_go_and_change,
     membership::a_node_dies,
+    membership::a_recorded_node_is_away_while_another_comes,
     membership::an_unreachable_new_node_comes_later,
     membership::a_pod_subnet_moves_after_its_bridge,
     membership::a_pod_subnet_moves_before_its_bridge,

@@ -79,6 +79,12 @@ impl Tables {
         Self(nodes.iter().map(|name| ((*name).to_owned(), lab.node(name).routes())).collect())
     }
 
+    /// And those of more nodes, as they are.
+    pub fn and_of(mut self, lab: &Lab, nodes: &[&str]) -> Self {
+        self.0.extend(Self::of(lab, nodes).0);
+        self
+    }
+
     /// Of these nodes only.
     pub fn only(mut self, nodes: &[&str]) -> Self {
         self.0.retain(|name, _| nodes.contains(&name.as_str()));

@@ -68,8 +68,9 @@ pub fn from_the_tutorials_machines_to_a_destroy_without_the_topology() {
     kthw_tables(&before).assert_are_live(&lab);
     let states: Vec<_> = fs::read_dir(lab.work().join("state"))
         .expect("the states")
-        .map(|entry| entry.expect("a state").path().display().to_string())
-        .filter(|path| path.ends_with(".json"))
+        .map(|entry| entry.expect("a state").path())
+        .filter(|path| path.extension().is_some_and(|extension| extension == "json"))
+        .map(|path| path.display().to_string())
         .collect();
     assert_eq!(states.len(), 1, "{states:?}");
     assert_plan(&lab.topo(&["destroy", "-y", "--state", &states[0]]).exits(0), destroys(4));
