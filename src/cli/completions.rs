@@ -3,7 +3,7 @@
 use clap::CommandFactory;
 use clap_complete::Shell;
 
-use super::{Cli, CommandError, Exit};
+use super::{Cli, Exit};
 use crate::ui::Printer;
 
 /// Write the completions of a shell to standard output.
@@ -15,9 +15,9 @@ pub(super) struct Arguments {
 }
 
 /// Runs the command.
-pub(super) fn run(arguments: &Arguments, printer: Printer) -> Result<Exit, CommandError> {
+pub(super) fn run(arguments: &Arguments, printer: Printer) -> Exit {
     let mut text = Vec::new();
     clap_complete::generate(arguments.shell, &mut Cli::command(), "topo", &mut text);
     printer.document(&String::from_utf8_lossy(&text));
-    Ok(Exit::Done)
+    Exit::Done
 }

@@ -38,7 +38,7 @@ pub(super) fn run(arguments: &Arguments, global: &GlobalArguments, printer: Prin
     }
     let options = arguments.selection.options(Some(&topology), true);
     Job { what: "destroy", name: &topology.name, desired, options, yes: arguments.yes }.run(
-        session::store_at(&path),
+        &session::store_at(&path),
         global,
         printer,
     )
@@ -59,5 +59,5 @@ fn without(arguments: &Arguments, global: &GlobalArguments, printer: Printer) ->
     };
     let options = arguments.selection.options(None, true);
     Job { what: "destroy", name: &state.topology, desired: Desired::default(), options, yes: arguments.yes }
-        .run(store, global, printer)
+        .run(&store, global, printer)
 }

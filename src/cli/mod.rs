@@ -109,7 +109,7 @@ fn run(cli: Cli, printer: Printer) -> Result<Exit, CommandError> {
             state::run(arguments, &cli.global, &path, printer)
         }
         Command::Schema(arguments) => Ok(schema::run(&arguments, printer)),
-        Command::Completions(arguments) => completions::run(&arguments, printer),
+        Command::Completions(arguments) => Ok(completions::run(&arguments, printer)),
         Command::Man(arguments) => man::run(&arguments, printer),
     }
 }

@@ -25,7 +25,7 @@ const REPLY_LIMIT: usize = 64 << 20;
 /// What a plan leaves out, takes over or forgets.
 #[derive(Clone, Debug, Default, Args)]
 pub(super) struct Selection {
-    /// Only these addresses, such as 'kernel_route.node-0["10.200.1.0/24"]', kernel_route.node-0 or node-0; * and ? are
+    /// Only these addresses: node-0, kernel_route.node-0, or one route of it as `topo state list` writes it; * and ? are
     /// wildcards. May be given several times.
     #[arg(long, value_name = "GLOB")]
     pub(super) target: Vec<AddressPattern>,
@@ -192,11 +192,28 @@ pub(super) async fn make_plan(
     let Inputs { name, desired, options, state } = inputs;
     let mut memo = Memo::default();
     let observed = match transport {
-        Some(transport) => observe(&desired, state, &options.forget, transport, parallelism, events, &mut memo).await,
+        Some(transport) => {
+            let left_out = left_out(&desired, state, &options);
+            observe(&desired, state, &left_out, transport, parallelism, events, &mut memo).await
+        }
         None => std::collections::BTreeMap::new(),
     };
     let plan = Plan::new(name, &desired, state, &observed, &options, &mut memo);
     Planned { plan, desired, options, memo }
+}
+
+/// Nodes that need no look: those to be forgotten, and those that are excluded as a whole.
+fn left_out(desired: &Desired, state: &State, options: &Options) -> BTreeSet<Name> {
+    let mut names = options.forget.clone();
+    let resources = desired
+        .places
+        .iter()
+        .flat_map(|(place, wanted)| wanted.resources.keys().map(move |id| (place, id)))
+        .chain(state.records().map(|(place, id, _)| (place, id)));
+    let excluded = resources
+        .filter(|(place, id)| options.excludes.iter().any(|pattern| pattern.matches(&id.kind, place.name(), None)));
+    names.extend(excluded.filter_map(|(place, _)| place.node().cloned()));
+    names
 }
 
 /// The exit code of a plan that was only looked at.

@@ -15,8 +15,8 @@ use crate::backend::exchange::{Marker, Reply, RouteVerb, RouteWrite, Work, Writt
 use crate::backend::{self, Settled};
 use crate::network::{Memo, Prefix, View};
 use crate::plan::{
-    Action, Desired, Observation, Operation, Options, Phase, Place, Plan, ResourceId, Steps, TablePlan, Token, Vertex,
-    steps,
+    Action, Desired, Inputs, Observation, Operation, Options, Phase, Place, Plan, ResourceId, Steps, TablePlan, Token,
+    Vertex, steps,
 };
 use crate::state::{Entry, JournalWriter, Outcome, Record, Revision, RunId, State, Store, StoreError, fold};
 use crate::topology::Name;
@@ -330,7 +330,8 @@ impl Executor<'_> {
         }
         let mut works: Vec<Work> = writes.into_iter().map(Work::Write).collect();
         let wrote = self.progress.get(place).is_some_and(|progress| progress.wrote);
-        if !(works.is_empty() && batches.is_empty()) && !wrote && !planned.has_marker && !planned.ends {
+        let does_something = !works.is_empty() || !batches.is_empty();
+        if does_something && !wrote && !planned.has_marker && !planned.ends {
             works.insert(0, Work::WriteMarker(self.marker(place)));
         }
         let last = self.progress.get(place).is_some_and(|progress| progress.left.iter().all(|left| *left <= phase));
@@ -462,15 +463,13 @@ impl Executor<'_> {
             self.fail(place, phase, message).await?;
             return Ok(true);
         }
-        let replanned = self.run.plan.replan(
-            place,
-            &self.run.topology,
-            self.run.desired,
-            &self.before,
-            seen,
-            self.run.options,
-            &mut self.memo,
-        );
+        let inputs = Inputs {
+            topology: &self.run.topology,
+            desired: self.run.desired,
+            recorded: &self.before,
+            options: self.run.options,
+        };
+        let replanned = self.run.plan.replan(place, &inputs, seen, &mut self.memo);
         if let Err(why) = replanned {
             let message = format!("{} answers again, but {why}. Run topo plan to see it.", place.name());
             self.fail(place, phase, message).await?;

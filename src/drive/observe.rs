@@ -15,7 +15,7 @@ use crate::state::{PlaceRecord, State};
 use crate::topology::Name;
 use crate::transport::{Target, Transport, TransportError};
 
-/// Asks every place that is wanted or recorded, but for those whose record is to be dropped. At most `parallelism`
+/// Asks every place that is wanted or recorded, but for those that are left out. At most `parallelism`
 /// exchanges are under way at once.
 pub async fn observe(
     desired: &Desired,
@@ -29,6 +29,11 @@ pub async fn observe(
     let mut places: BTreeSet<&Place> = desired.places.keys().collect();
     places.extend(recorded.places.keys());
     places.retain(|place| !place.node().is_some_and(|name| left_out.contains(name)));
+    // Where nothing is wanted and nothing recorded there is nothing to ask.
+    places.retain(|place| {
+        recorded.places.contains_key(*place)
+            || desired.places.get(*place).is_some_and(|wanted| !wanted.resources.is_empty())
+    });
     tell(events, Event::ObserveStarted { places: places.len() });
     let asked: Vec<(&Place, &Place)> = places.into_iter().map(|place| (place, place)).collect();
     let mut observed = ask(&asked, desired, recorded, transport, parallelism, events, memo).await;

@@ -103,7 +103,7 @@ impl RouteSet {
             (None, Some(to)) => changes.push(RouteChange::Add(to)),
             (Some(from), None) => changes.push(RouteChange::Remove(from)),
             (Some(from), Some(to)) if rewrites || from.next_hop != to.next_hop => {
-                changes.push(RouteChange::Change { from, to })
+                changes.push(RouteChange::Change { from, to });
             }
             _ => {}
         };

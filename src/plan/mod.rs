@@ -2,21 +2,28 @@
 
 mod address;
 mod build;
+mod checks;
+mod claims;
 mod classify;
 mod desired;
+mod findings;
 mod observed;
 mod operation;
+mod owners;
 mod place;
+mod select;
 mod steps;
 pub(crate) mod summary;
 mod table;
 
 pub use address::{AddressPattern, PatternError};
-pub use build::{Conflict, Note, Options, Owners, PlacePlan, PlaceReasons, Plan, Refusal};
+pub use build::{Inputs, Options, PlacePlan, Plan};
 pub use classify::{BOOT, KERNEL, Key, STATIC, Verdict, classify};
 pub use desired::{Desired, DesiredPlace};
+pub use findings::{Conflict, Note, Refusal};
 pub use observed::{Observation, Seen};
 pub use operation::{Action, Live, Operation, Phase, Reason};
+pub use owners::{Owners, PlaceReasons};
 pub use place::{Place, PlaceError, ResourceId, Token};
 pub use steps::{Steps, Vertex, steps};
 pub use summary::{Change, Line, Part, Summary, natural_order};

@@ -128,7 +128,7 @@ impl TablePlan {
             self.judge_key(input, listed, key, rows, findings);
         }
         if input.in_doubt {
-            let one_mark = input.recorded.iter().all(|set| Some(set.view.protocol) == self.from_protocol());
+            let one_mark = input.recorded.iter().all(|set| Some(set.view.protocol) == self.recorded_protocol());
             self.settled = if one_mark {
                 settle(input.recorded, &live, &self.special).into_iter().collect()
             } else {
@@ -172,7 +172,7 @@ impl TablePlan {
         if listed.ours.is_none() && !owned.is_empty() {
             // But a change would hit whichever row of the key is the first.
             let changes =
-                wanted.is_some_and(|to| owned != [to.next_hop]) || self.from_protocol() != Some(self.view.protocol);
+                wanted.is_some_and(|to| owned != [to.next_hop]) || self.recorded_protocol() != Some(self.view.protocol);
             if wanted.is_some() && changes {
                 self.hold(key, live[0], findings);
             }
@@ -230,12 +230,14 @@ impl TablePlan {
                 if !input.in_doubt
                     && owned.len() == 1
                     && wanted.is_some_and(|to| to.next_hop == owned[0])
-                    && self.from_protocol() == Some(self.view.protocol) =>
+                    && self.recorded_protocol() == Some(self.view.protocol) =>
             {
                 return;
             }
             Verdict::Act { reason: None, before: Some(before), .. }
-                if !input.in_doubt && owned == [before.next_hop] && self.from_protocol() == Some(before.protocol) =>
+                if !input.in_doubt
+                    && owned == [before.next_hop]
+                    && self.recorded_protocol() == Some(before.protocol) =>
             {
                 return;
             }
@@ -252,7 +254,7 @@ impl TablePlan {
         self.special.insert(key, Verdict::NotSelected);
     }
 
-    fn from_protocol(&self) -> Option<u8> {
+    fn recorded_protocol(&self) -> Option<u8> {
         self.from.as_ref().map(|set| set.view.protocol)
     }
 
@@ -316,7 +318,7 @@ impl TablePlan {
 
     fn operation(&self, change: RouteChange, reasons: &dyn Reasons) -> Operation {
         let destination = change.destination();
-        let mark = self.from_protocol().unwrap_or(self.view.protocol);
+        let mark = self.recorded_protocol().unwrap_or(self.view.protocol);
         match change {
             RouteChange::Add(route) => Operation {
                 action: Action::Add,

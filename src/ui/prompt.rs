@@ -27,17 +27,18 @@ pub fn confirm(question: Question) -> Result<bool, PromptError> {
     if !io::stdin().is_terminal() || !io::stderr().is_terminal() {
         return Err(PromptError::NoTerminal);
     }
-    Ok(ask(question, &mut io::stdin().lock(), &mut io::stderr().lock())?)
+    // Standard error is not locked while the answer is waited for: an interrupt is answered there.
+    Ok(ask(question, &mut io::stdin().lock(), &mut io::stderr())?)
 }
 
 fn ask(question: Question, input: &mut dyn BufRead, output: &mut dyn Write) -> io::Result<bool> {
     let text = match question {
         Question::Apply => {
-            "Do you want to perform these actions?\n  topo will perform the actions described above.\n  \
+            "\nDo you want to perform these actions?\n  topo will perform the actions described above.\n  \
              Only 'yes' will be accepted to approve.\n\n  Enter a value: "
         }
         Question::Destroy => {
-            "Do you really want to remove all that topo has put in place?\n  There is no undo. Only 'yes' will be \
+            "\nDo you really want to remove all that topo has put in place?\n  There is no undo. Only 'yes' will be \
              accepted to confirm.\n\n  Enter a value: "
         }
     };

@@ -86,7 +86,7 @@ fn identity(body: &str) -> Identity {
             Some("machine") => {
                 let id = words.next().unwrap_or_default();
                 if id.len() <= 64 && id.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-') {
-                    identity.machine_id = id.to_owned();
+                    id.clone_into(&mut identity.machine_id);
                 }
             }
             Some("peer") => identity.peer = words.next().and_then(|word| word.parse().ok()),

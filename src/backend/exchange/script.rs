@@ -193,7 +193,9 @@ fn push_winners(script: &mut String, write: &RouteWrite) {
         .collect();
     lines.sort_unstable();
     lines.dedup();
-    lines.iter().for_each(|line| script.push_str(line));
+    for line in &lines {
+        script.push_str(line);
+    }
     script.push_str("WANTED\n");
 }
 

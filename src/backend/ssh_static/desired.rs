@@ -21,15 +21,13 @@ pub(super) fn desire(topology: &Topology, name: &Name, table: &BackendTable, des
         let Some(node) = topology.nodes.get(node_name) else { continue };
         let key: Vec<(Family, usize)> =
             node.addresses.iter().map(|address| (Family::of(*address), links.of(*address))).collect();
-        let view = match views.get(&key) {
-            Some(view) => Arc::clone(view),
-            None => {
-                let view = Arc::new(links.view(&key, table));
-                views.insert(key, Arc::clone(&view));
-                view
-            }
+        let view = views.entry(key).or_insert_with_key(|key| Arc::new(links.view(key, table)));
+        let set = RouteSet {
+            rows: rows.clone(),
+            view: Arc::clone(view),
+            own: node.addresses.clone().into(),
+            lacks: Arc::default(),
         };
-        let set = RouteSet { rows: rows.clone(), view, own: node.addresses.clone().into(), lacks: Arc::default() };
         if set.routes().next().is_none() {
             continue;
         }

@@ -88,7 +88,10 @@ pub(super) fn settle(operations: &[Operation], written: &Written) -> Settled {
     }
     if !settled.failed.is_empty() && !refused.is_empty() {
         let words: BTreeSet<&str> = refused.iter().map(|(_, said)| said.as_str()).collect();
-        let words = words.into_iter().collect::<Vec<_>>().join("; ");
+        let mut words = words.into_iter().collect::<Vec<_>>().join("; ");
+        if words.contains("Operation not permitted") {
+            words.push_str(" (log in as root, or set `sudo = true` under [ssh])");
+        }
         settled.failed.iter_mut().for_each(|(_, said)| *said = format!("the kernel says: {words}"));
     }
     let lost =

@@ -1,0 +1,89 @@
+//! A part of a plan: what the user selected, or one place anew.
+
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+
+use super::build::{Inputs, Options, Plan};
+use super::findings::{Note, Refusal};
+use super::observed::{Observation, Seen};
+use super::operation::{Operation, Phase};
+use super::{AddressPattern, Desired, Place, ResourceId};
+use crate::network::{Memo, Prefix};
+
+impl Plan {
+    /// Keeps what the user selected, and the Prepare changes of the receivers of what is selected.
+    pub(super) fn select(&mut self, options: &Options, memo: &mut Memo) {
+        let chosen = |place: &Place, kind: &str, destination: &Prefix| {
+            let row = destination.to_string();
+            let matches = |patterns: &[AddressPattern]| {
+                patterns.iter().any(|pattern| pattern.matches(kind, place.name(), Some(&row)))
+            };
+            (options.targets.is_empty() || matches(&options.targets)) && !matches(&options.excludes)
+        };
+        let mut received: BTreeSet<Prefix> = BTreeSet::new();
+        for (place, plan) in &self.places {
+            for (id, table) in &plan.tables {
+                let reasons = self.reasons(place);
+                let selected = table.operations(&reasons, memo);
+                let selected = selected.iter().map(|operation| operation.route.destination);
+                received.extend(selected.filter(|key| chosen(place, &id.kind, key)));
+            }
+        }
+        let mut places = std::mem::take(&mut self.places);
+        for (place, plan) in &mut places {
+            let reasons = self.reasons(place);
+            for (id, table) in &mut plan.tables {
+                let keep = |operation: &Operation| {
+                    let key = &operation.route.destination;
+                    chosen(place, &id.kind, key) || (operation.phase == Phase::Prepare && received.contains(key))
+                };
+                table.select(&keep, &reasons, memo);
+            }
+            plan.acts = plan.tables.iter().any(|(_, table)| !table.is_settled(memo));
+        }
+        places.retain(|_, plan| plan.acts || plan.renamed_from.is_some());
+        self.conflicts.retain(|conflict| chosen(&conflict.place, &conflict.kind, &conflict.destination));
+        // Records move to other names whatever is selected.
+        let moves = |refusal: &Refusal| matches!(refusal, Refusal::NameTaken(..));
+        self.refusals.retain(|refusal| {
+            moves(refusal) || refusal.place().is_none_or(|place| places.get(place).is_some_and(|plan| plan.acts))
+        });
+        self.places = places;
+    }
+
+    /// Plans one place anew that could not be looked at before and has answered since. An error says why what was planned
+    /// from the record does not hold there.
+    pub fn replan(&mut self, place: &Place, inputs: &Inputs<'_>, seen: Seen, memo: &mut Memo) -> Result<(), String> {
+        let summary = |plan: &Self, memo: &mut Memo| -> BTreeSet<(ResourceId, Prefix, IpAddr, Phase)> {
+            let operations = plan.operations(place, memo).into_iter();
+            operations.map(|(id, one)| (id, one.route.destination, one.route.next_hop, one.phase)).collect()
+        };
+        let before = summary(self, memo);
+        let mut desired = Desired::default();
+        desired.places.extend(inputs.desired.places.get(place).map(|wanted| (place.clone(), wanted.clone())));
+        let mut state = inputs.recorded.clone();
+        state.places.retain(|name, _| name == place);
+        let observed = [(place.clone(), Observation::Seen(Box::new(seen)))].into();
+        let mut fresh = Self::new(inputs.topology, &desired, &state, &observed, inputs.options, memo);
+        fresh.people = self.people.clone();
+        if let Some(conflict) = fresh.conflicts.first() {
+            return Err(format!("{} there is somebody else's: {}", conflict.destination, conflict.found));
+        }
+        if !fresh.refusals.is_empty() {
+            return Err("the checks before writing do not pass there".to_owned());
+        }
+        if fresh.notes.iter().any(|note| matches!(note, Note::Replaced(_))) {
+            return Err("another machine answers there than the one on record".to_owned());
+        }
+        if !summary(&fresh, memo).is_subset(&before) {
+            return Err("it is not as it was recorded".to_owned());
+        }
+        if let Some(planned) = fresh.places.remove(place) {
+            self.places.insert(place.clone(), planned);
+        } else if let Some(planned) = self.places.get_mut(place) {
+            planned.tables.clear();
+            planned.unseen = None;
+        }
+        Ok(())
+    }
+}
