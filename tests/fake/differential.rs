@@ -261,7 +261,7 @@ fn words(command: &Command) -> String {
         Way::Via(hop) => ("", format!(" via {hop}")),
         Way::Device => ("", " dev eth0".to_owned()),
         Way::Blackhole => ("blackhole ", String::new()),
-        Way::Multi(hops) => ("", hops.iter().map(|hop| format!(" nexthop via {hop}")).collect()),
+        Way::Multi(hops) => ("", hops.iter().fold(String::new(), |text, hop| text + &format!(" nexthop via {hop}"))),
     };
     let option = |name: &str, value: Option<u32>| value.map(|value| format!(" {name} {value}")).unwrap_or_default();
     let table = (command.table != MAIN_TABLE).then_some(command.table);
@@ -318,9 +318,10 @@ fn plain(reply: &Reply) -> Reply {
 }
 
 #[test]
+#[expect(clippy::print_stderr, reason = "a test that is skipped says so")]
 fn the_fake_node_is_as_the_kernel() {
     if let Err(reason) = Namespace::new() {
-        println!("skipped: no network namespace can be made here: {reason}");
+        eprintln!("skipped: no network namespace can be made here: {reason}");
         return;
     }
     let config = Config { cases: cases(6), failure_persistence: None, max_shrink_iters: 200, ..Config::default() };

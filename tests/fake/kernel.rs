@@ -192,7 +192,7 @@ impl Node {
         (0..self.rows.len()).filter(|at| same(&self.rows[*at])).collect()
     }
 
-    /// `fib_table_insert` (net/ipv4/fib_trie.c).
+    /// `fib_table_insert` in `net/ipv4/fib_trie.c`.
     fn put_v4(&mut self, verb: Verb, mut row: TableRow) -> Result<Vec<TableRow>, String> {
         let key = self.at_key(&row);
         let equal = key.iter().position(|at| self.rows[*at].way == row.way && self.rows[*at].protocol == row.protocol);
@@ -220,7 +220,7 @@ impl Node {
         }
     }
 
-    /// `fib6_add_rt2node` (net/ipv6/ip6_fib.c).
+    /// `fib6_add_rt2node` in `net/ipv6/ip6_fib.c`.
     fn put_v6(&mut self, verb: Verb, mut row: TableRow) -> Result<Vec<TableRow>, String> {
         let key = self.at_key(&row);
         let joins = |row: &TableRow| matches!(row.way, Way::Via(_));
@@ -401,7 +401,9 @@ impl Node {
             listed.into_iter().partition(|(row, _)| listing.protocols.contains(&row.protocol));
         let digest = |rows: &[(LiveRoute, String)]| {
             let mut hasher = DefaultHasher::new();
-            rows.iter().for_each(|(_, text)| text.hash(&mut hasher));
+            for (_, text) in rows {
+                text.hash(&mut hasher);
+            }
             format!("{:016x}", hasher.finish())
         };
         let token = Token::of(&digest(&ours), &digest(&foreign));

@@ -62,3 +62,19 @@ fn a_machine_that_was_renamed_is_asked_for_what_it_has() {
     let edits = [(Edit::Table, How::Killed(5, 0)), (Edit::Protocol, How::Nothing), (Edit::Rename(0), How::Apply)];
     play(Draft::v4(&[&[0], &[2], &[4]]), &[], &edits);
 }
+
+#[test]
+fn a_strangers_row_with_our_mark_is_not_taken_for_what_may_have_been_written() {
+    // Machine 0, the table of the topology, pods 4, its metric, via machine 0 itself, protocol 201, appended.
+    let mut draft = Draft::v4(&[&[], &[], &[4]]);
+    draft.drop(0);
+    let edits = [(Edit::Fault(0, 0), How::Nothing), (Edit::Add(0, 0), How::Killed(1, 1))];
+    play(draft, &[(0, 0, 4, 0, 0, 7, 0)], &edits);
+}
+
+#[test]
+fn what_is_left_for_later_is_not_proved_by_a_token() {
+    // The first of our rows loses its mark, and the run that renames the machine leaves that for later.
+    let edits = [(Edit::Drift(0, 2), How::Nothing), (Edit::Rename(0), How::Target(0, true))];
+    play(Draft::v4(&[&[], &[], &[4, 5]]), &[], &edits);
+}

@@ -132,6 +132,11 @@ impl DraftBuilder {
         Self(Draft { v4: false, v6: true, ..draft })
     }
 
+    /// Without this machine.
+    pub(super) fn drop(&mut self, machine: usize) {
+        self.0.nodes.remove(&machine);
+    }
+
     pub(super) fn build(self) -> Draft {
         self.0
     }
@@ -262,12 +267,10 @@ impl Scene {
     fn foreign(&mut self, (machine, table, number, metric, way, protocol, verb): &Foreign, any: bool) {
         let family = if self.draft.v4 && (!self.draft.v6 || number % 2 == 0) { Family::V4 } else { Family::V6 };
         let table = if *table < 6 { self.draft.table } else { 254 };
-        let way = if *way < MACHINES {
-            Way::Via(self.sites.address(*way, family))
-        } else if *way == MACHINES {
-            Way::Device
-        } else {
-            Way::Blackhole
+        let way = match *way {
+            MACHINES => Way::Device,
+            machine if machine < MACHINES => Way::Via(self.sites.address(machine, family)),
+            _ => Way::Blackhole,
         };
         let protocols: [u8; 8] = if any { [3, 4, 80, 186, 201, 3, 4, 201] } else { [4, 80, 186, 4, 80, 4, 80, 4] };
         let command = Command {

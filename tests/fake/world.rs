@@ -382,7 +382,7 @@ impl World {
                 .collect();
             for row in node.rows.iter().filter(|row| row.owner == Owner::Us) {
                 let covered =
-                    records.iter().flat_map(|record| record.resources.values()).flat_map(|record| record.shapes());
+                    records.iter().flat_map(|record| record.resources.values()).flat_map(topo::state::Record::shapes);
                 let covered = covered.filter_map(|shape| shape.routes.as_ref()).any(|set| {
                     set.view.table == row.table
                         && set.view.kernel_metric(row.destination.family()) == row.metric
