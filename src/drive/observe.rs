@@ -35,29 +35,32 @@ pub async fn observe(
             || desired.places.get(*place).is_some_and(|wanted| !wanted.resources.is_empty())
     });
     tell(events, Event::ObserveStarted { places: places.len() });
-    let asked: Vec<(&Place, &Place)> = places.into_iter().map(|place| (place, place)).collect();
+    let asked: Vec<(&Place, Option<&Place>)> = places.into_iter().map(|place| (place, Some(place))).collect();
     let mut observed = ask(&asked, desired, recorded, transport, parallelism, events, memo).await;
     // A machine that has another name now was asked what that name stands for: it is asked again for what it has on record.
     let known: HashMap<&str, &Place> =
         recorded.places.iter().filter_map(|(place, record)| Some((record.machine_id.as_deref()?, place))).collect();
-    let renamed: Vec<(&Place, &Place)> = desired
-        .places
-        .keys()
-        .filter_map(|place| {
-            let seen = observed.get(place)?.seen()?;
-            let source = known.get(seen.identity.machine_id.as_str()).copied().filter(|source| *source != place)?;
-            Some((place, source))
-        })
-        .collect();
-    if !renamed.is_empty() {
-        observed.extend(ask(&renamed, desired, recorded, transport, parallelism, events, memo).await);
+    let mut again: Vec<(&Place, Option<&Place>)> = Vec::new();
+    for place in desired.places.keys() {
+        let Some(seen) = observed.get(place).and_then(Observation::seen) else { continue };
+        let id = seen.identity.machine_id.as_str();
+        let by_name = recorded.places.get(place).and_then(|record| record.machine_id.as_deref());
+        match known.get(id).copied() {
+            Some(source) if source != place => again.push((place, Some(source))),
+            // Another machine than the recorded one: a token of the record says nothing about its rows.
+            None if by_name.is_some_and(|recorded| recorded != id) => again.push((place, None)),
+            _ => {}
+        }
+    }
+    if !again.is_empty() {
+        observed.extend(ask(&again, desired, recorded, transport, parallelism, events, memo).await);
     }
     observed
 }
 
-/// Asks places, each for what is recorded under the name beside it.
+/// Asks places, each for what is recorded under the name beside it, if any.
 async fn ask(
-    places: &[(&Place, &Place)],
+    places: &[(&Place, Option<&Place>)],
     desired: &Desired,
     recorded: &State,
     transport: &Arc<dyn Transport>,
@@ -68,7 +71,7 @@ async fn ask(
     let mut observed = BTreeMap::new();
     let mut running: JoinSet<(Place, Observation)> = JoinSet::new();
     for (place, source) in places.iter().copied() {
-        let record = recorded.places.get(source);
+        let record = source.and_then(|source| recorded.places.get(source));
         let Some((target, works)) = question(place, desired, record, memo) else { continue };
         while running.len() >= parallelism.max(1) {
             take(running.join_next().await, &mut observed, events);

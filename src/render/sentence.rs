@@ -110,14 +110,15 @@ pub fn note(note: &Note) -> Sentence<'_> {
             "unseen",
             place,
             "",
-            format!(" could not be reached; what is planned there is planned from the record. {reason}"),
+            format!(" could not be looked at, and is planned from what is recorded. {reason}"),
         ),
         Note::Replaced(place) => say(
             Warning,
             "replaced",
             place,
             "Another machine than the recorded one answers as ",
-            "; nothing is recorded of it, so all is planned anew.",
+            ": it is planned from nothing, and the record of the other one is dropped. Where that one still runs, its routes \
+             and its marker in /etc/topo stay there; give it a name of its own in the topology to keep or destroy them.",
         ),
         Note::Renamed(from, to) => say(
             Plain,
@@ -182,7 +183,7 @@ pub fn note(note: &Note) -> Sentence<'_> {
             "On ",
             format!(
                 ", a route to {destination} carries the mark of topo and is neither recorded nor wanted ({found}). It \
-                 is left alone; remove it with ip route del where nobody needs it."
+                 is left alone; where nobody needs it, remove it there with `ip route del {destination}`."
             ),
         ),
         Note::OtherLineage(place, lineage) => say(
