@@ -462,7 +462,7 @@ impl Node {
         let known = listing.known.as_ref();
         Listed {
             ours: (known.map(Token::ours) != Some(token.ours())).then_some(ours),
-            foreign: (known.map(Token::foreign) != Some(token.foreign())).then_some(foreign),
+            foreign: (known != Some(&token)).then_some(foreign),
             token,
         }
     }

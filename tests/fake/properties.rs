@@ -272,7 +272,12 @@ impl Scene {
             machine if machine < MACHINES => Way::Via(self.sites.address(machine, family)),
             _ => Way::Blackhole,
         };
-        let protocols: [u8; 8] = if any { [3, 4, 80, 186, 201, 3, 4, 201] } else { [4, 80, 186, 4, 80, 4, 80, 4] };
+        // A static row with our very next hop, where ours is gone, is what ours becomes when it is changed by hand.
+        let protocols: [u8; 8] = match way {
+            _ if any => [3, 4, 80, 186, 201, 3, 4, 201],
+            Way::Via(_) => [186, 80, 186, 80, 80, 186, 80, 186],
+            _ => [4, 80, 186, 4, 80, 4, 80, 4],
+        };
         let command = Command {
             // Siblings of IPv6 are one row in a listing: what is in them is not told from ours.
             verb: match verb {
@@ -428,6 +433,7 @@ impl Scene {
     fn run(&mut self, desired: &Desired, options: &Options, at: usize, kind: usize) -> Ran {
         let before = self.world.foreign();
         let writes = self.writes();
+        let given_up = self.given_up();
         let ran = self.world.run(&self.name, desired, options, at, kind);
         assert_eq!(self.world.trespasses(), Vec::<String>::new(), "{ran:?}");
         let after = self.world.foreign();
@@ -436,12 +442,33 @@ impl Scene {
             let mut kept = before.iter();
             assert!(after.iter().all(|row| kept.any(|other| other == row)), "{before:?} became {after:?}");
         }
+        let (state, _) = self.world.state(&self.name);
+        for id in given_up {
+            if !state.places.values().any(|record| record.machine_id.as_deref() == Some(&id)) {
+                let mut nodes = self.world.network.nodes();
+                let node = nodes.iter_mut().find(|node| node.machine_id == id);
+                node.into_iter().flat_map(|node| &mut node.rows).for_each(|row| row.owner = Owner::Other);
+            }
+        }
         let forgotten = self.world.forgotten(&self.name);
         assert!(forgotten.is_empty(), "forgotten: {forgotten:?} by {ran:?}\n{:#?}", self.world.state(&self.name).0);
         if matches!(ran, Ran::Refused(_) | Ran::Nothing) {
             assert_eq!(writes, self.writes());
         }
         ran
+    }
+
+    /// Machines that have left the topology and whose name another one has that is not recorded: that is how a machine that was
+    /// replaced looks, and what is recorded of the old one is dropped then.
+    fn given_up(&self) -> Vec<String> {
+        let (state, _) = self.world.state(&self.name);
+        let nodes = self.world.network.nodes();
+        let in_topology: Vec<&str> =
+            self.draft.nodes.keys().map(|machine| nodes[*machine].machine_id.as_str()).collect();
+        let names: Vec<&str> = self.draft.nodes.values().map(|node| node.name.as_str()).collect();
+        let reused = state.places.iter().filter(|(place, _)| names.contains(&place.name()));
+        let ids = reused.filter_map(|(_, record)| record.machine_id.as_deref().map(str::to_owned));
+        ids.filter(|id| !in_topology.contains(&id.as_str())).collect()
     }
 
     fn writes(&self) -> usize {

@@ -288,10 +288,11 @@ impl World {
             }
         });
         fate.at.store(0, Ordering::SeqCst);
-        if self.state(name).1 == revision {
-            // It died before it began, and nothing was adopted.
-            let mut nodes = self.network.nodes();
-            for (machine, adopted) in adopted {
+        // What is as it was and not recorded was not adopted: the run died before it began, or the owner of the row did not
+        // answer.
+        for (machine, adopted) in adopted {
+            if self.recorded(name, machine, &adopted).1.is_empty() {
+                let mut nodes = self.network.nodes();
                 nodes[machine].rows.iter_mut().filter(|row| **row == adopted).for_each(|row| row.owner = Owner::Other);
             }
         }
