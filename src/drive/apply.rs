@@ -335,7 +335,8 @@ impl Executor<'_> {
             works.insert(0, Work::WriteMarker(self.marker(place)));
         }
         let last = self.progress.get(place).is_some_and(|progress| progress.left.iter().all(|left| *left <= phase));
-        if planned.ends && last {
+        let partial = planned.tables.iter().any(|(_, table)| table.is_partial());
+        if planned.ends && last && !partial {
             works.push(Work::RemoveMarker(self.run.topology.to_string()));
         }
         if let Some(progress) = self.progress.get_mut(place) {

@@ -14,6 +14,8 @@ use crate::transport::Endpoint;
 pub(super) struct Claims {
     /// Place of the topology → place of the record.
     sources: HashMap<Place, Place>,
+    /// No machine was seen: every record is that of its name.
+    by_name: bool,
     /// Recorded places that another place of the topology has claimed.
     pub(super) moved: BTreeSet<Place>,
     /// Places where another machine answers than the recorded one.
@@ -30,6 +32,10 @@ impl Claims {
         plan: &mut Plan,
     ) -> Self {
         let mut claims = Self::default();
+        if !observed.values().any(|observation| observation.seen().is_some()) {
+            claims.by_name = true;
+            return claims;
+        }
         let machine = |place: &Place| {
             observed
                 .get(place)
@@ -131,6 +137,6 @@ impl Claims {
 
     /// Where what is recorded for a place stands in the record.
     pub(super) fn source<'a>(&'a self, place: &'a Place) -> Option<&'a Place> {
-        self.sources.get(place)
+        if self.by_name { Some(place) } else { self.sources.get(place) }
     }
 }
