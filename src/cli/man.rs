@@ -5,14 +5,27 @@ use clap::CommandFactory;
 use super::{Cli, CommandError, Exit};
 use crate::ui::Printer;
 
-/// Write the manual page to standard output, in the form that `man` reads.
+/// Write a manual page to standard output, in the form that `man` reads: topo man plan | man -l -
 #[derive(Debug, clap::Args)]
-pub(super) struct Arguments {}
+pub(super) struct Arguments {
+    /// The command that the page is about; topo itself where none is named.
+    #[arg(value_name = "COMMAND")]
+    command: Option<String>,
+}
 
 /// Runs the command.
-pub(super) fn run(_: &Arguments, printer: Printer) -> Result<Exit, CommandError> {
+pub(super) fn run(arguments: &Arguments, printer: Printer) -> Result<Exit, CommandError> {
+    let mut all = Cli::command();
+    // Names the subcommands in full, `topo-plan`, and gives them the global options.
+    all.build();
+    let page = match &arguments.command {
+        None => all,
+        Some(name) => all.find_subcommand(name).cloned().ok_or_else(|| {
+            CommandError::new(format!("There is no command {name}.")).hint("`topo --help` lists the commands.")
+        })?,
+    };
     let mut text = Vec::new();
-    clap_mangen::Man::new(Cli::command())
+    clap_mangen::Man::new(page)
         .render(&mut text)
         .map_err(|error| CommandError::new(format!("The manual page could not be made: {error}.")))?;
     printer.document(&String::from_utf8_lossy(&text));

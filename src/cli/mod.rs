@@ -91,6 +91,7 @@ pub fn main() -> Exit {
     };
     let printer = Printer::new(cli.global.json, cli.global.color);
     crate::ui::log(cli.global.verbose, printer);
+    printer.event(&crate::render::json::version());
     let exit = match run(cli, printer) {
         Ok(exit) => exit,
         Err(error) => error.report(printer),

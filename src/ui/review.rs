@@ -96,7 +96,6 @@ pub fn is_left_out(note: &Note) -> bool {
 pub fn show(plan: &Plan, memo: &mut Memo, volatile: bool, printer: Printer) -> bool {
     let summary = Summary::new(plan, memo);
     if printer.is_json() {
-        printer.event(&json::version());
         json::plan(plan, &summary, &mut |event| printer.event(&event));
     } else {
         printer.result(&text::plan(plan, &summary, look(printer), volatile));
