@@ -71,12 +71,19 @@ impl Job<'_> {
             .hint("Add -y to go on without a question."));
         }
         session::block_on(async {
+            let stop = review::stop_on_interrupt(printer);
             let request = LockRequest { what: self.what.to_owned() };
-            let locked = store.lock(&request, global.lock_timeout).await?;
+            let mut interrupted = stop.clone();
+            let locked = tokio::select! {
+                locked = store.lock(&request, global.lock_timeout) => locked?,
+                _ = interrupted.changed() => {
+                    return Err(interrupted_early(self.what));
+                }
+            };
             if let Some(note) = locked.note {
                 printer.note(&note);
             }
-            let result = self.locked(store, global, printer).await;
+            let result = self.locked(store, global, stop, printer).await;
             let released = store.release().await;
             let exit = result?;
             released?;
@@ -88,11 +95,11 @@ impl Job<'_> {
         self,
         store: &Arc<dyn Store>,
         global: &GlobalArguments,
+        stop: watch::Receiver<bool>,
         printer: Printer,
     ) -> Result<Exit, CommandError> {
         let recorded = session::read_state(Arc::clone(store), self.name).await?;
         let transport = session::transport(global)?;
-        let stop = review::stop_on_interrupt(printer);
         let result = self.carry_out(recorded, &transport, global, stop, printer).await;
         transport.close().await;
         result
@@ -110,7 +117,11 @@ impl Job<'_> {
         let (events, listener) = session::events();
         let progress = review::listen(listener, printer);
         let inputs = Inputs { name: self.name, desired: self.desired, options: self.options, state: &recorded.state };
+        if *stop.borrow() {
+            return Err(interrupted_early(self.what));
+        }
         let mut interrupted = stop.clone();
+        let what = self.what;
         let planned = tokio::select! {
             planned = session::make_plan(inputs, Some(transport), parallelism, &events) => Some(planned),
             _ = interrupted.changed() => None,
@@ -118,7 +129,7 @@ impl Job<'_> {
         drop(events);
         progress.finish().await;
         let Some(planned) = planned else {
-            return Err(CommandError::new(format!("topo {} was interrupted before anything was changed.", self.what)));
+            return Err(interrupted_early(what));
         };
         let session::Planned { plan, desired, options, mut memo } = planned;
         review::show(&plan, &mut memo, !options.destroy, printer);
@@ -136,7 +147,7 @@ impl Job<'_> {
             let how = if *stop.borrow() { "interrupted" } else { "declined" };
             return Err(CommandError::new(format!("topo {} was {how}; nothing was changed.", self.what)));
         }
-        let incomplete = options.skip_conflicts && plan.notes.iter().any(review::is_left_out);
+        let incomplete = plan.notes.iter().any(review::is_left_out);
         let (events, listener): (mpsc::Sender<Event>, _) = session::events();
         let progress = review::listen(listener, printer);
         let run = Run {
@@ -162,6 +173,10 @@ impl Job<'_> {
         review::outcome(options.destroy, &outcome, printer);
         Ok(exit_of(&outcome, incomplete))
     }
+}
+
+fn interrupted_early(what: &str) -> CommandError {
+    CommandError::new(format!("topo {what} was interrupted before anything was changed."))
 }
 
 fn exit_of(outcome: &RunOutcome, incomplete: bool) -> Exit {

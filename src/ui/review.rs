@@ -58,16 +58,17 @@ pub async fn confirm(destroy: bool, mut stop: watch::Receiver<bool>, printer: Pr
     }
 }
 
-/// A receiver that turns true at the first Ctrl-C or SIGTERM. The second one ends the process at once with the exit code of an
-/// unfinished run: what was done so far is in the journal, the rest is in doubt.
+/// A receiver that turns true at the first Ctrl-C or SIGTERM; both are caught from this call on. The second one ends the
+/// process at once with the exit code of an unfinished run: what was done so far is in the journal, the rest is in doubt.
 pub fn stop_on_interrupt(printer: Printer) -> watch::Receiver<bool> {
     let (sender, receiver) = watch::channel(false);
+    let mut interrupts = signal(SignalKind::interrupt()).ok();
+    let mut terminations = signal(SignalKind::terminate()).ok();
     tokio::spawn(async move {
-        let mut terminations = signal(SignalKind::terminate()).ok();
         for times in 0.. {
             tokio::select! {
-                pressed = tokio::signal::ctrl_c() => if pressed.is_err() { break },
-                () = terminated(&mut terminations) => {}
+                () = caught(&mut interrupts) => {}
+                () = caught(&mut terminations) => {}
             }
             if times > 0 {
                 std::process::exit(Exit::Partial as i32);
@@ -75,12 +76,11 @@ pub fn stop_on_interrupt(printer: Printer) -> watch::Receiver<bool> {
             printer.note("\nInterrupted: what is under way is finished. A second Ctrl-C stops at once.");
             let _ = sender.send(true);
         }
-        std::future::pending::<()>().await;
     });
     receiver
 }
 
-async fn terminated(signals: &mut Option<Signal>) {
+async fn caught(signals: &mut Option<Signal>) {
     match signals {
         Some(signals) => _ = signals.recv().await,
         None => std::future::pending().await,

@@ -42,6 +42,8 @@ pub struct LabOptions {
     pub nodes: Option<&'static str>,
     /// That many nodes: node-0 (10.240.0.20, pods 10.200.0.0/24), node-1 and so on, and no server.
     pub count: Option<u32>,
+    /// The addresses of the operator, separated by commas. Default: `10.240.0.2,fd00:240::2`.
+    pub operator: Option<&'static str>,
     /// The process whose end is that of the lab too. Default: this one.
     pub owner: Option<u32>,
 }
@@ -63,8 +65,24 @@ pub struct Reply {
 }
 
 impl Reply {
-    fn new(output: &Output) -> Self {
+    pub fn new(output: &Output) -> Self {
         Self { exit: output.status.code(), stdout: text(&output.stdout), stderr: text(&output.stderr) }
+    }
+
+    /// All that was said, on one line, however it was wrapped.
+    pub fn said(&self) -> String {
+        let all = format!("{}\n{}", self.stdout, self.stderr);
+        all.split_whitespace().collect::<Vec<_>>().join(" ")
+    }
+
+    /// Panics unless all of these words were said, on either stream.
+    #[track_caller]
+    pub fn says(self, words: &[&str]) -> Self {
+        let said = self.said();
+        for word in words {
+            assert!(said.contains(word), "`{word}` is not said:\n{}\n{}", self.stdout, self.stderr);
+        }
+        self
     }
 
     /// Panics with all that was said unless the exit code is this one.
@@ -89,6 +107,9 @@ impl Lab {
         }
         if let Some(count) = options.count {
             command.args(["--count", &count.to_string()]);
+        }
+        if let Some(operator) = options.operator {
+            command.args(["--operator", operator]);
         }
         if let Some(nodes) = options.nodes {
             let file = work.path().join(".nodes");
@@ -205,9 +226,15 @@ impl Lab {
         namespaces
     }
 
-    fn pings(&self, from: &str, address: &str) -> bool {
+    /// Whether a ping from the pod of a node is answered.
+    pub fn pings(&self, from: &str, address: &str) -> bool {
         let mut ping = self.script("pod", [from, "ping", "-c1", "-W1", address]);
         ping.stdout(Stdio::null()).stderr(Stdio::null()).status().expect("ping starts").success()
+    }
+
+    /// A command in the pod of a node, not started yet.
+    pub fn pod_command(&self, node: &str, program: &str) -> Command {
+        self.script("pod", [node, program])
     }
 
     fn pod_addresses(&self, node: &str) -> Vec<String> {

@@ -6,7 +6,7 @@ mod redaction;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-pub use lab::{Lab, LabOptions};
+pub use lab::{Lab, LabOptions, Reply};
 use libtest_mimic::{Arguments, Completion, Trial};
 
 /// Lists the tests of `lab_cases`: `MODULE::FUNCTION, …`.
@@ -55,7 +55,8 @@ pub fn eventually(what: &str, condition: impl FnMut() -> bool) {
     assert!(within(Duration::from_secs(5), condition), "waited in vain for {what}");
 }
 
-fn within(limit: Duration, mut condition: impl FnMut() -> bool) -> bool {
+/// Whether a condition comes true in time.
+pub fn within(limit: Duration, mut condition: impl FnMut() -> bool) -> bool {
     let start = Instant::now();
     loop {
         if condition() {

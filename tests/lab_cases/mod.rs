@@ -1,6 +1,16 @@
 //! The tests that need a lab. Each is a `pub fn()` that panics when it fails; name it here, or it does not run.
 
+mod commands;
+mod families;
+mod hostile;
+mod interrupted;
+mod membership;
+mod ownership;
+mod refusals;
 mod routes_by_hand;
+mod support;
+mod trouble;
+mod tutorial;
 
 crate::harness::lab_tests! {
     routes_by_hand::pods_meet_once_both_nodes_have_a_route,
@@ -9,4 +19,36 @@ crate::harness::lab_tests! {
     routes_by_hand::a_broken_node_is_mended,
     routes_by_hand::a_lab_ends_with_its_owner,
     routes_by_hand::what_differs_between_runs_is_redacted,
+    ownership::recorded_rows_and_what_became_of_them,
+    ownership::rows_that_were_there_before,
+    ownership::conflicts_stop_the_run_before_its_first_write,
+    membership::nodes_come_go_and_change,
+    membership::a_node_dies,
+    membership::a_recorded_node_is_away_while_another_comes,
+    membership::an_unreachable_new_node_comes_later,
+    membership::a_pod_subnet_moves_after_its_bridge,
+    membership::a_pod_subnet_moves_before_its_bridge,
+    membership::pings_go_on_while_nodes_come,
+    trouble::each_failure_is_named_and_the_others_are_served,
+    refusals::a_route_that_captures_a_needed_address,
+    refusals::a_route_that_captures_the_operator,
+    refusals::the_way_back_to_the_operator_is_put_back,
+    refusals::nodes_on_two_links,
+    refusals::two_topologies_on_one_node,
+    refusals::the_age_of_a_path_mtu_is_no_other_way,
+    families::dual_stack_and_ipv6_only,
+    families::table_metric_and_mark_are_changed,
+    commands::a_part_is_selected,
+    commands::plans_without_a_look_and_events,
+    commands::nobody_to_ask_and_nobody_to_read,
+    commands::one_run_at_a_time,
+    interrupted::an_interrupted_run_goes_on_from_there,
+    interrupted::killed_runs_never_lose_what_is_owned,
+    interrupted::forty_nodes,
+    hostile::hostile_topologies_are_refused,
+    hostile::hostile_answers_are_only_data,
+    hostile::machines_without_or_with_the_same_identity,
+    tutorial::the_routes_of_the_tutorial,
+    tutorial::from_the_tutorials_machines_to_a_destroy_without_the_topology,
+    tutorial::a_state_that_was_lost_is_made_anew,
 }

@@ -3,6 +3,8 @@ machine=
 [ -r /etc/machine-id ] && read -r machine </etc/machine-id
 printf 'machine %s\npeer %s\n' "$machine" "$peer"
 for file in /etc/topo/*; do
+  # What is no name of a topology is no marker, and could look like another line.
+  case ${file##*/} in *[!A-Za-z0-9._-]*) continue ;; esac
   [ -f "$file" ] && printf 'marker %s %s\n' "${file##*/}" "$(head -c 200 "$file" | tr '\n' ' ')"
 done
 for file in /etc/resolv.conf /run/systemd/resolve/resolv.conf; do
