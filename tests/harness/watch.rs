@@ -85,7 +85,7 @@ struct Heard {
 }
 
 impl Heard {
-    fn new(&mut self, sequence: usize, answered: bool) {
+    fn note(&mut self, sequence: usize, answered: bool) {
         self.last = self.last.max(sequence);
         if answered {
             let now = Instant::now();
@@ -121,7 +121,7 @@ impl Talk {
         let hears = Arc::clone(&heard);
         std::thread::spawn(move || {
             for (sequence, answered) in lines.map_while(Result::ok).filter_map(|line| sequence(&line)) {
-                hears.lock().expect("nobody panics here").new(sequence, answered);
+                hears.lock().expect("nobody panics here").note(sequence, answered);
             }
         });
         let sent = child.stdin.take().map(|input| {
