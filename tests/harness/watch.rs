@@ -118,10 +118,10 @@ impl Talk {
         let start = Heard { answered: BTreeSet::new(), last: 0, when: Instant::now(), longest_silence: Duration::ZERO };
         let (heard, over) = (Arc::new(Mutex::new(start)), Arc::new(Mutex::new(false)));
         let lines = BufReader::new(child.stdout.take().expect("it has an output")).lines();
-        let hears = Arc::clone(&heard);
+        let notes = Arc::clone(&heard);
         std::thread::spawn(move || {
             for (sequence, answered) in lines.map_while(Result::ok).filter_map(|line| sequence(&line)) {
-                hears.lock().expect("nobody panics here").note(sequence, answered);
+                notes.lock().expect("nobody panics here").note(sequence, answered);
             }
         });
         let sent = child.stdin.take().map(|input| {
