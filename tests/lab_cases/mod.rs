@@ -60,6 +60,7 @@ crate::harness::machine_tests! {
     machines::a_restart_of_networkd_deletes_foreign_routes,
     machines::a_loss_of_carrier_deletes_foreign_routes,
     machines::every_shape_comes_up_with_its_address,
+    machines::a_naive_file_cuts_a_node_off,
     machines::a_bond_comes_up_with_its_address needs "bond",
     machines::a_vlan_comes_up_with_its_address needs "vlan",
     machines::applied_routes_are_put_back_after_a_reboot,
