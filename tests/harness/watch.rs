@@ -142,7 +142,9 @@ impl Talk {
         let sent = match self.sent.take() {
             Some(sender) => {
                 let sent = sender.join().expect("nobody panics here");
-                within(Duration::from_secs(10), || self.heard().answered.len() >= sent);
+                within(Duration::from_secs(10), || {
+                    self.heard().answered.len() >= sent || self.child.try_wait().is_ok_and(|ended| ended.is_some())
+                });
                 sent
             }
             None => self.heard().last,

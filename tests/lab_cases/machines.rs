@@ -101,16 +101,19 @@ pub fn every_shape_comes_up_with_its_address() {
         networkd 10.240.0.14,fd00:240::14 10.200.4.0/24 --shape networkd-only\n\
         bridge 10.240.0.15,fd00:240::15 10.200.5.0/24 --shape bridge\n";
     let machines = Machines::up(LabOptions { nodes: Some(nodes), ..LabOptions::default() });
-    for (name, device, definition) in [
-        ("plain", "eth0", "10-netplan-eth0.network"),
-        ("cloud", "eth0", "10-netplan-id0.network"),
-        ("match", "enp1s0", "10-netplan-all-en.network"),
-        ("dhcp", "eth0", "10-netplan-eth0.network"),
-        ("networkd", "eth0", "/etc/systemd/network/10-eth0.network"),
-        ("bridge", "br0", "10-netplan-br0.network"),
-    ] {
-        assert_shape(&machines, name, device, definition);
-    }
+    std::thread::scope(|threads| {
+        for (name, device, definition) in [
+            ("plain", "eth0", "10-netplan-eth0.network"),
+            ("cloud", "eth0", "10-netplan-id0.network"),
+            ("match", "enp1s0", "10-netplan-all-en.network"),
+            ("dhcp", "eth0", "10-netplan-eth0.network"),
+            ("networkd", "eth0", "/etc/systemd/network/10-eth0.network"),
+            ("bridge", "br0", "10-netplan-br0.network"),
+        ] {
+            let machines = &machines;
+            threads.spawn(move || assert_shape(machines, name, device, definition));
+        }
+    });
 }
 
 /// The way in which a file written without a look at the others cuts a node off: the key is not the name of the device.
