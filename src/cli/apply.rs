@@ -9,7 +9,7 @@ use super::session::{self, Inputs, Recorded, Selection};
 use super::{CommandError, Exit, GlobalArguments};
 use crate::backend;
 use crate::drive::{Event, Run, RunOutcome};
-use crate::plan::{Desired, Options};
+use crate::plan::{Desired, Note, Options};
 use crate::state::{LockRequest, Store};
 use crate::topology::Name;
 use crate::transport::Transport;
@@ -37,7 +37,14 @@ pub(super) fn run(arguments: &Arguments, global: &GlobalArguments, printer: Prin
     let path = session::state_path(global, &arguments.file, &topology.name)?;
     let desired = backend::desire(&topology);
     let options = arguments.selection.options(Some(&topology), false);
-    let job = Job { what: "apply", name: &topology.name, desired, options, yes: arguments.yes };
+    let job = Job {
+        what: "apply",
+        name: &topology.name,
+        desired,
+        options,
+        selection: &arguments.selection,
+        yes: arguments.yes,
+    };
     job.run(&session::store_at(&path), global, printer)
 }
 
@@ -51,6 +58,8 @@ pub(super) struct Job<'a> {
     pub(super) desired: Desired,
     /// What the user chose.
     pub(super) options: Options,
+    /// What the user chose, as it was written.
+    pub(super) selection: &'a Selection,
     /// Whether to go on without asking.
     pub(super) yes: bool,
 }
@@ -117,6 +126,7 @@ impl Job<'_> {
         let (events, listener) = session::events();
         let progress = review::listen(listener, printer);
         let inputs = Inputs { name: self.name, desired: self.desired, options: self.options, state: &recorded.state };
+        inputs.check_selection(self.selection)?;
         if *stop.borrow() {
             return Err(interrupted_early(self.what));
         }
@@ -147,7 +157,8 @@ impl Job<'_> {
             let how = if *stop.borrow() { "interrupted" } else { "declined" };
             return Err(CommandError::new(format!("topo {} was {how}; nothing was changed.", self.what)));
         }
-        let incomplete = plan.notes.iter().any(review::is_left_out);
+        let left_out: Vec<Note> = plan.notes.iter().filter(|note| review::is_left_out(note)).cloned().collect();
+        let incomplete = !left_out.is_empty();
         let (events, listener): (mpsc::Sender<Event>, _) = session::events();
         let progress = review::listen(listener, printer);
         let run = Run {
@@ -170,7 +181,7 @@ impl Job<'_> {
                 .exit(Exit::Partial)
                 .hint("What was done is in the journal, or is found by the next run.")
         })?;
-        review::outcome(options.destroy, &outcome, printer);
+        review::outcome(options.destroy, &outcome, &left_out, printer);
         Ok(exit_of(&outcome, incomplete))
     }
 }

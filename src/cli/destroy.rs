@@ -37,11 +37,8 @@ pub(super) fn run(arguments: &Arguments, global: &GlobalArguments, printer: Prin
         place.resources.clear();
     }
     let options = arguments.selection.options(Some(&topology), true);
-    Job { what: "destroy", name: &topology.name, desired, options, yes: arguments.yes }.run(
-        &session::store_at(&path),
-        global,
-        printer,
-    )
+    Job { what: "destroy", name: &topology.name, desired, options, selection: &arguments.selection, yes: arguments.yes }
+        .run(&session::store_at(&path), global, printer)
 }
 
 /// The topology is gone; the state says all that is needed.
@@ -58,6 +55,13 @@ fn without(arguments: &Arguments, global: &GlobalArguments, printer: Printer) ->
         .hint("Name the topology's file, or the state with --state."));
     };
     let options = arguments.selection.options(None, true);
-    Job { what: "destroy", name: &state.topology, desired: Desired::default(), options, yes: arguments.yes }
-        .run(&store, global, printer)
+    Job {
+        what: "destroy",
+        name: &state.topology,
+        desired: Desired::default(),
+        options,
+        selection: &arguments.selection,
+        yes: arguments.yes,
+    }
+    .run(&store, global, printer)
 }

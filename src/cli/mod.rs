@@ -91,10 +91,15 @@ pub fn main() -> Exit {
     };
     let printer = Printer::new(cli.global.json, cli.global.color);
     crate::ui::log(cli.global.verbose, printer);
-    match run(cli, printer) {
+    let exit = match run(cli, printer) {
         Ok(exit) => exit,
         Err(error) => error.report(printer),
+    };
+    if crate::ui::lost_output() {
+        printer.note("Error: Standard output could not be written; what is missing there was lost.");
+        return if exit == Exit::Done { Exit::NothingChanged } else { exit };
     }
+    exit
 }
 
 fn run(cli: Cli, printer: Printer) -> Result<Exit, CommandError> {

@@ -41,6 +41,7 @@ pub(super) fn run(arguments: &Arguments, global: &GlobalArguments, printer: Prin
             options: arguments.selection.options(Some(&topology), false),
             state: &recorded.state,
         };
+        inputs.check_selection(&arguments.selection)?;
         let mut stop = review::stop_on_interrupt(printer);
         let planned = tokio::select! {
             planned = session::make_plan(inputs, transport.as_ref(), usize::from(global.parallelism), &events) => {

@@ -10,7 +10,7 @@ use tokio::sync::mpsc;
 use super::{CommandError, Exit, GlobalArguments, validate};
 use crate::drive::{Event, observe};
 use crate::network::Memo;
-use crate::plan::{AddressPattern, Desired, Options, Plan};
+use crate::plan::{AddressPattern, Desired, Options, Place, Plan};
 use crate::state::{KNOWN_KINDS, LocalStore, Record, Revision, State, Store};
 use crate::topology::{self, Name, Topology};
 use crate::transport::ssh::{Ssh, SshOptions};
@@ -180,6 +180,42 @@ pub(super) struct Inputs<'a> {
     pub(super) options: Options,
     /// The state.
     pub(super) state: &'a State,
+}
+
+impl Inputs<'_> {
+    /// Refuses a selection that selects nothing: a name with a typing error in it must not pass for one without work.
+    pub(super) fn check_selection(&self, selection: &Selection) -> Result<(), CommandError> {
+        let known = |name: &Name| {
+            let place = Place::Node(name.clone());
+            self.desired.places.contains_key(&place) || self.state.places.contains_key(&place)
+        };
+        if let Some(name) = selection.forget.iter().find(|name| !known(name)) {
+            return Err(CommandError::new(format!("There is no node {name} to forget (--forget)."))
+                .hint("`topo state list` shows what is recorded."));
+        }
+        let resources: Vec<(&str, &str)> = self
+            .desired
+            .places
+            .iter()
+            .flat_map(|(place, wanted)| wanted.resources.keys().map(move |id| (&*id.kind, place.name())))
+            .chain(self.state.records().map(|(place, id, _)| (&*id.kind, place.name())))
+            .collect();
+        let Options { targets, excludes, take_over, .. } = &self.options;
+        let named = targets.iter().map(|pattern| ("--target", pattern));
+        let named = named.chain(excludes.iter().map(|pattern| ("--exclude", pattern)));
+        let mut named = named.chain(take_over.iter().map(|pattern| ("--take-over", pattern)));
+        let unknown = named.find(|(_, pattern)| {
+            !resources
+                .iter()
+                .any(|(kind, place)| pattern.matches(kind, place, None) || pattern.may_match_rows(kind, place))
+        });
+        match unknown {
+            None => Ok(()),
+            Some((option, pattern)) => Err(CommandError::new(format!("Nothing is called {pattern} ({option}).")).hint(
+                "Addresses look like node-0, kernel_route.node-0 or kernel_route.node-0[\"10.200.1.0/24\"]; * and ? are wildcards.",
+            )),
+        }
+    }
 }
 
 /// Looks, where there is a way to the nodes, and plans.

@@ -424,8 +424,8 @@ fn leave_out(record: &mut Record, rows: &BTreeSet<Prefix>) {
             is.leave_out(rows.iter().copied());
             *token = None;
         }
-        Record::InDoubt { is, to } => {
-            is.iter_mut().chain(to).for_each(|shape| shape.leave_out(rows.iter().copied()));
+        Record::InDoubt { is, to, also } => {
+            is.iter_mut().chain(to).chain(also).for_each(|shape| shape.leave_out(rows.iter().copied()));
         }
         Record::Opaque(_) => {}
     }

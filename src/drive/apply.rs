@@ -11,9 +11,9 @@ use tokio::task::JoinSet;
 
 use super::record::begin;
 use super::{Event, observe, tell};
-use crate::backend::exchange::{Marker, Reply, Work, Written};
+use crate::backend::exchange::{Marker, Reply, RouteVerb, RouteWrite, Work, Written};
 use crate::backend::{self, Settled};
-use crate::network::{Memo, Prefix};
+use crate::network::{Memo, Prefix, View};
 use crate::plan::{
     Action, Desired, Inputs, Observation, Operation, Options, Phase, Place, Plan, ResourceId, Steps, TablePlan, Token,
     Vertex, steps,
@@ -103,16 +103,25 @@ struct Prepared {
     index: NodeIndex,
     place: Place,
     phase: Phase,
+    /// What the works carry out.
     batches: Vec<Batch>,
 }
 
-/// A write among the works of a step: the resource, the table, and the operations that it carries out.
-type Batch = (ResourceId, u32, Vec<Operation>);
+/// The operations of one step on the routes of one metric in one table.
+struct Batch {
+    id: ResourceId,
+    view: Arc<View>,
+    operations: Vec<Operation>,
+    /// Which of the writes of the exchange they are in; none where the rows are right as they are.
+    write: Option<usize>,
+}
 
 type Replies = Result<Vec<Reply>, TransportError>;
 
 struct Executor<'a> {
     run: Run<'a>,
+    /// The state before the run: what a place that could not be looked at is planned from when it answers.
+    before: State,
     id: RunId,
     base: u64,
     memo: Memo,
@@ -143,9 +152,10 @@ impl Run<'_> {
         let journal = JournalWriter::start(Arc::clone(&self.store));
         let base = next.serial;
         let mut run = self;
-        run.state = next;
+        let before = std::mem::replace(&mut run.state, next);
         let mut executor = Executor {
             run,
+            before,
             id,
             base,
             memo,
@@ -253,7 +263,8 @@ impl Executor<'_> {
             return Ok(false);
         };
         if self.run.plan.places.get(place).is_some_and(|planned| planned.unseen.is_some()) {
-            let Some((target, works)) = observe::question(place, self.run.desired, &self.run.state, &mut self.memo)
+            let Some((target, works)) =
+                observe::question(place, self.run.desired, self.before.places.get(place), &mut self.memo)
             else {
                 return Ok(false);
             };
@@ -284,7 +295,7 @@ impl Executor<'_> {
     fn works(&mut self, place: &Place, phase: Phase) -> (Vec<Work>, Vec<Batch>) {
         let Some(planned) = self.run.plan.places.get(place) else { return (Vec::new(), Vec::new()) };
         let reasons = self.run.plan.reasons(place);
-        let mut works = Vec::new();
+        let mut writes: Vec<RouteWrite> = Vec::new();
         let mut batches = Vec::new();
         let mut skipped: BTreeMap<Place, usize> = BTreeMap::new();
         let mut lacks: Vec<(ResourceId, Prefix)> = Vec::new();
@@ -309,18 +320,23 @@ impl Executor<'_> {
             });
             let token = self.progress.get(place).and_then(|progress| progress.tokens.get(&table.view.table));
             let work = backend::of_kind(&id.kind).and_then(|backend| backend.work(table, &operations, token));
-            if work.is_some() || !operations.is_empty() {
-                batches.push((id.clone(), table.view.table, operations));
-                works.extend(work);
+            let write = match work {
+                Some(Work::Write(write)) => Some(join(&mut writes, write)),
+                _ => None,
+            };
+            if !operations.is_empty() {
+                batches.push(Batch { id: id.clone(), view: Arc::clone(&table.view), operations, write });
             }
         }
+        let mut works: Vec<Work> = writes.into_iter().map(Work::Write).collect();
         let wrote = self.progress.get(place).is_some_and(|progress| progress.wrote);
         let does_something = !works.is_empty() || !batches.is_empty();
         if does_something && !wrote && !planned.has_marker && !planned.ends {
             works.insert(0, Work::WriteMarker(self.marker(place)));
         }
         let last = self.progress.get(place).is_some_and(|progress| progress.left.iter().all(|left| *left <= phase));
-        if planned.ends && last {
+        let partial = planned.tables.iter().any(|(_, table)| table.is_partial());
+        if planned.ends && last && !partial {
             works.push(Work::RemoveMarker(self.run.topology.to_string()));
         }
         if let Some(progress) = self.progress.get_mut(place) {
@@ -372,10 +388,10 @@ impl Executor<'_> {
             self.fail(&place, phase, message).await?;
             return Ok(true);
         }
-        let mut written: VecDeque<Written> = VecDeque::new();
+        let mut written: Vec<Written> = Vec::new();
         for reply in replies {
             match reply {
-                Reply::Written(one) => written.push_back(one),
+                Reply::Written(one) => written.push(one),
                 Reply::Marker(Some(said)) => {
                     let message = format!(
                         "The marker /etc/topo/{} could not be written or removed ({said}); topo will know this machine by its \
@@ -389,8 +405,9 @@ impl Executor<'_> {
         }
         let mut done = 0;
         let mut failed: Vec<(Operation, String)> = Vec::new();
-        for (id, table, operations) in batches {
-            let settled = self.settle_batch(&id, &operations, &mut written);
+        for batch in batches {
+            let settled = settle_batch(&batch, &written);
+            let Batch { view, operations, .. } = batch;
             done += settled.done;
             for (at, operation) in operations.iter().enumerate() {
                 match settled.failed.iter().find(|(index, _)| *index == at) {
@@ -402,7 +419,7 @@ impl Executor<'_> {
                 self.touch(&place);
             }
             if let Some(progress) = self.progress.get_mut(&place) {
-                progress.tokens.extend(settled.token.map(|token| (table, token)));
+                progress.tokens.extend(settled.token.map(|token| (view.table, token)));
             }
             for warning in settled.warnings {
                 self.warn(&place, warning);
@@ -416,25 +433,6 @@ impl Executor<'_> {
         Ok(true)
     }
 
-    fn settle_batch(&self, id: &ResourceId, operations: &[Operation], written: &mut VecDeque<Written>) -> Settled {
-        let needs_write = operations.iter().any(|operation| {
-            operation.action != Action::Import
-                || operation.before.is_some_and(|before| before.protocol != self.mark(id))
-        });
-        let Some(backend) = backend::of_kind(&id.kind) else { return Settled::default() };
-        match needs_write.then(|| written.pop_front()).flatten() {
-            Some(written) => backend.settle(operations, &written),
-            // Rows that are imported as they are.
-            None => Settled { done: operations.len(), ..Settled::default() },
-        }
-    }
-
-    /// Protocol of the rows that a resource writes.
-    fn mark(&self, id: &ResourceId) -> u8 {
-        let tables = self.run.plan.places.values().flat_map(|planned| &planned.tables);
-        tables.filter(|(table, _)| table == id).map(|(_, table)| table.view.protocol).next().unwrap_or(0)
-    }
-
     /// A place that could not be looked at before has answered, or not.
     async fn answered(
         &mut self,
@@ -444,9 +442,10 @@ impl Executor<'_> {
         replies: Replies,
         running: &mut JoinSet<(Prepared, Replies)>,
     ) -> Result<bool, StoreError> {
-        let (Some((target, works)), false) =
-            (observe::question(place, self.run.desired, &self.run.state, &mut self.memo), *self.run.stop.borrow())
-        else {
+        let (Some((target, works)), false) = (
+            observe::question(place, self.run.desired, self.before.places.get(place), &mut self.memo),
+            *self.run.stop.borrow(),
+        ) else {
             return Ok(true);
         };
         let seen = match observe::read(&target, replies, &works) {
@@ -457,14 +456,21 @@ impl Executor<'_> {
             }
             Observation::NotAsked => return Ok(true),
         };
+        if self.is_in_doubt(place) {
+            let message = format!(
+                "{} answers again; what an earlier run left there has to be looked at first. Run topo apply again.",
+                place.name()
+            );
+            self.fail(place, phase, message).await?;
+            return Ok(true);
+        }
         let inputs = Inputs {
             topology: &self.run.topology,
             desired: self.run.desired,
-            recorded: &self.run.state,
+            recorded: &self.before,
             options: self.run.options,
         };
         let replanned = self.run.plan.replan(place, &inputs, seen, &mut self.memo);
-        let replanned = replanned.and_then(|()| self.check_doubt(place));
         if let Err(why) = replanned {
             let message = format!("{} answers again, but {why}. Run topo plan to see it.", place.name());
             self.fail(place, phase, message).await?;
@@ -484,27 +490,6 @@ impl Executor<'_> {
         Ok(false)
     }
 
-    /// A record that was in doubt before this run says what an earlier run meant. Where this one means something else, both
-    /// cannot be recorded until the place has been looked at.
-    fn check_doubt(&self, place: &Place) -> Result<(), String> {
-        let Some(planned) = self.run.plan.places.get(place) else { return Ok(()) };
-        for (id, table) in planned.tables.iter().filter(|(_, table)| table.to.is_some()) {
-            let meant = match self.run.state.record(place, id) {
-                Some(Record::InDoubt { to, .. }) => to.as_ref().and_then(|to| to.routes.as_ref()),
-                _ => None,
-            };
-            let same = table
-                .to
-                .as_ref()
-                .zip(meant)
-                .is_some_and(|(to, meant)| to.rows == meant.rows && to.view == meant.view && to.own == meant.own);
-            if !same {
-                return Err("a run before this one meant something else there and did not come to its end".to_owned());
-            }
-        }
-        Ok(())
-    }
-
     /// What a resource turned out to lack since the state of this run was written.
     fn lacks_since(&self, place: &Place, id: &ResourceId, table: &TablePlan) -> Vec<Prefix> {
         let written = match self.run.state.record(place, id) {
@@ -513,6 +498,13 @@ impl Executor<'_> {
         };
         let lacks = table.to.iter().flat_map(|to| to.lacks.iter());
         lacks.filter(|key| written.is_some_and(|set| !set.lacks.contains(*key))).copied().collect()
+    }
+
+    /// Whether an earlier run has left a place in doubt.
+    fn is_in_doubt(&self, place: &Place) -> bool {
+        let recorded =
+            self.run.plan.places.get(place).and_then(|planned| planned.renamed_from.as_ref()).unwrap_or(place);
+        self.before.places.get(recorded).is_some_and(|record| record.resources.values().any(Record::is_in_doubt))
     }
 
     fn touch(&mut self, place: &Place) {
@@ -549,14 +541,20 @@ impl Executor<'_> {
         if !progress.failed && !progress.left.is_empty() {
             return Ok(());
         }
+        let in_doubt = self.is_in_doubt(place);
         let Some(planned) = self.run.plan.places.get(place) else { return Ok(()) };
+        let Some(progress) = self.progress.get(place) else { return Ok(()) };
         let mut outcomes = Vec::new();
         let mut ids: Vec<&ResourceId> = planned.tables.iter().map(|(id, _)| id).collect();
         ids.dedup();
         for id in ids {
             let tables = || planned.tables.iter().filter(|(table, _)| table == id).map(|(_, table)| table);
             let outcome = if progress.failed || progress.held || tables().any(TablePlan::is_partial) {
-                if progress.wrote { Outcome::StillInDoubt } else { Outcome::Untouched }
+                if progress.wrote || (in_doubt && planned.unseen.is_some()) {
+                    Outcome::StillInDoubt
+                } else {
+                    Outcome::Untouched
+                }
             } else if let Some(table) = tables().find(|table| table.to.is_some()) {
                 let token = progress.tokens.get(&table.view.table).cloned();
                 let mut lacks = progress.lacks.get(id).cloned().unwrap_or_default();
@@ -582,6 +580,42 @@ impl Executor<'_> {
         self.entries.push(entry.clone());
         self.journal.append(entry).await
     }
+}
+
+/// Joins writes to one table: after the first of two, the guard of the second could not hold.
+fn join(writes: &mut Vec<RouteWrite>, write: RouteWrite) -> usize {
+    let same = |other: &RouteWrite| other.listing == write.listing;
+    let Some(at) = writes.iter().position(same) else {
+        writes.push(write);
+        return writes.len() - 1;
+    };
+    let joined = &mut writes[at];
+    joined.guard_foreign |= write.guard_foreign;
+    joined.commands.extend(write.commands);
+    joined.commands.sort_by_key(|command| match command.verb {
+        RouteVerb::Add => 0,
+        RouteVerb::Change { .. } => 1,
+        RouteVerb::Delete => 2,
+    });
+    at
+}
+
+fn settle_batch(batch: &Batch, written: &[Written]) -> Settled {
+    let Batch { id, view, operations, write } = batch;
+    let Some(backend) = backend::of_kind(&id.kind) else { return Settled::default() };
+    // Rows that are imported as they are need no write.
+    let Some(write) = write else { return Settled { done: operations.len(), ..Settled::default() } };
+    let Some(mut written) = written.get(*write).cloned() else {
+        let failed = (0..operations.len()).map(|index| (index, "the node did not say what became of it".to_owned()));
+        return Settled { failed: failed.collect(), touched: true, ..Settled::default() };
+    };
+    // Rows of other metrics say nothing about these operations.
+    if let Written::Done { appeared, vanished, .. } = &mut written {
+        for rows in [appeared, vanished] {
+            rows.retain(|row| row.metric == view.kernel_metric(row.family()));
+        }
+    }
+    backend.settle(operations, &written)
 }
 
 fn spawn(

@@ -1,6 +1,6 @@
 //! Looks at all places, each in one exchange.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use tokio::sync::mpsc;
@@ -11,7 +11,7 @@ use crate::backend;
 use crate::backend::exchange::{Reply, Work};
 use crate::network::Memo;
 use crate::plan::{Desired, Observation, Place, Seen};
-use crate::state::State;
+use crate::state::{PlaceRecord, State};
 use crate::topology::Name;
 use crate::transport::{Target, Transport, TransportError};
 
@@ -35,10 +35,44 @@ pub async fn observe(
             || desired.places.get(*place).is_some_and(|wanted| !wanted.resources.is_empty())
     });
     tell(events, Event::ObserveStarted { places: places.len() });
+    let asked: Vec<(&Place, Option<&Place>)> = places.into_iter().map(|place| (place, Some(place))).collect();
+    let mut observed = ask(&asked, desired, recorded, transport, parallelism, events, memo).await;
+    // A machine that has another name now was asked what that name stands for: it is asked again for what it has on record.
+    let known: HashMap<&str, &Place> =
+        recorded.places.iter().filter_map(|(place, record)| Some((record.machine_id.as_deref()?, place))).collect();
+    let mut again: Vec<(&Place, Option<&Place>)> = Vec::new();
+    for place in desired.places.keys() {
+        let Some(seen) = observed.get(place).and_then(Observation::seen) else { continue };
+        let id = seen.identity.machine_id.as_str();
+        let by_name = recorded.places.get(place).and_then(|record| record.machine_id.as_deref());
+        match known.get(id).copied() {
+            Some(source) if source != place => again.push((place, Some(source))),
+            // Another machine than the recorded one: a token of the record says nothing about its rows.
+            None if by_name.is_some_and(|recorded| recorded != id) => again.push((place, None)),
+            _ => {}
+        }
+    }
+    if !again.is_empty() {
+        observed.extend(ask(&again, desired, recorded, transport, parallelism, events, memo).await);
+    }
+    observed
+}
+
+/// Asks places, each for what is recorded under the name beside it, if any.
+async fn ask(
+    places: &[(&Place, Option<&Place>)],
+    desired: &Desired,
+    recorded: &State,
+    transport: &Arc<dyn Transport>,
+    parallelism: usize,
+    events: &mpsc::Sender<Event>,
+    memo: &mut Memo,
+) -> BTreeMap<Place, Observation> {
     let mut observed = BTreeMap::new();
     let mut running: JoinSet<(Place, Observation)> = JoinSet::new();
-    for place in places {
-        let Some((target, works)) = question(place, desired, recorded, memo) else { continue };
+    for (place, source) in places.iter().copied() {
+        let record = source.and_then(|source| recorded.places.get(source));
+        let Some((target, works)) = question(place, desired, record, memo) else { continue };
         while running.len() >= parallelism.max(1) {
             take(running.join_next().await, &mut observed, events);
         }
@@ -74,11 +108,10 @@ fn take(
 pub(super) fn question(
     place: &Place,
     desired: &Desired,
-    recorded: &State,
+    record: Option<&PlaceRecord>,
     memo: &mut Memo,
 ) -> Option<(Target, Vec<Work>)> {
     let wanted = desired.places.get(place);
-    let record = recorded.places.get(place);
     let mut ids: BTreeSet<_> = wanted.iter().flat_map(|wanted| wanted.resources.keys()).collect();
     ids.extend(record.iter().flat_map(|record| record.resources.keys()));
     if ids.is_empty() && record.is_none() {

@@ -61,21 +61,31 @@ fn after<'a, I: Iterator<Item = &'a TablePlan>>(
     planned: &PlacePlan,
 ) -> Option<Record> {
     let to = wanted(tables());
+    let partial = tables().any(TablePlan::is_partial);
+    if !planned.acts && planned.unseen.is_none() && partial {
+        return before;
+    }
     if !planned.acts && planned.unseen.is_none() {
         let token =
             tables().filter(|table| table.to.is_some()).find_map(|table| table.recordable(table.token.clone()?));
         return to.map(|is| Record::Settled { is, token });
     }
-    let is = match before {
-        Some(Record::Settled { is, .. }) => Some(is),
-        // Nobody looked: both sides of the doubt stay ours, and nothing is done there in this run but by a new plan.
-        Some(doubt) if planned.unseen.is_some() => return Some(doubt),
-        Some(Record::InDoubt { .. }) => tables().find_map(|table| table.settled.clone()).map(Shape::of_routes),
-        other => return other.or_else(|| to.map(|to| Record::InDoubt { is: None, to: Some(to) })),
+    let (is, also) = match before {
+        Some(Record::Settled { is, .. }) => (Some(is), Vec::new()),
+        // Nobody looked: all sides of the doubt stay ours, and nothing is done there in this run.
+        Some(doubt @ Record::InDoubt { .. }) if planned.unseen.is_some() => return Some(doubt),
+        // What each table turned out to be.
+        Some(Record::InDoubt { .. }) => {
+            let settled = tables().flat_map(|table| table.settled.iter().cloned());
+            let mut settled = settled.filter(|set| set.routes().next().is_some()).map(Shape::of_routes);
+            (settled.next(), settled.collect())
+        }
+        Some(Record::Opaque(raw)) => return Some(Record::Opaque(raw)),
+        None => (None, Vec::new()),
     };
     match (&is, &to) {
-        (None, None) => None,
-        _ => Some(Record::InDoubt { is, to }),
+        (None, None) if also.is_empty() => None,
+        _ => Some(Record::InDoubt { is, to, also }),
     }
 }
 

@@ -93,8 +93,8 @@ impl RouteSet {
             && memo.delta(&self.rows, &other.rows).is_empty()
     }
 
-    /// What leads from this set to the other, where both have the same route keys (see [`View::same_key`]). The
-    /// list comparison behind it is made once for all senders.
+    /// What leads from this set to the other, where both have the same route keys (see [`View::same_key`]). A route that gets
+    /// another protocol changes, too. The list comparison behind it is made once for all senders.
     pub fn changes_to(&self, other: &Self, memo: &mut Memo) -> Vec<RouteChange> {
         let mut changes = Vec::new();
         // The same next hop with another mark or device is another route.

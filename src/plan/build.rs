@@ -12,7 +12,7 @@ use super::table::{TableFindings, TableInput, TablePlan};
 use super::{AddressPattern, Desired, Place, ResourceId};
 use crate::backend::exchange::LiveRoute;
 use crate::network::{Memo, Prefix, RouteSet};
-use crate::state::{PlaceRecord, Record, State};
+use crate::state::{PlaceRecord, Record, Shape, State};
 use crate::topology::Name;
 use crate::transport::Endpoint;
 
@@ -71,6 +71,30 @@ pub struct Inputs<'a> {
     pub options: &'a Options,
 }
 
+impl Inputs<'_> {
+    /// Whether, where nobody has looked, nothing follows for a place: what is wanted is what is recorded under its name, and
+    /// nothing of it is in doubt. What was left to others is taken to be theirs still.
+    fn is_unchanged(&self, place: &Place, memo: &mut Memo) -> bool {
+        let (Some(wanted), Some(record)) = (self.desired.places.get(place), self.recorded.places.get(place)) else {
+            return false;
+        };
+        let mut same = |shape: &Shape, record: &Record| match (&shape.routes, record) {
+            (Some(to), Record::Settled { is: Shape { routes: Some(from), .. }, .. }) => {
+                let without = RouteSet { lacks: Arc::clone(&to.lacks), ..from.clone() };
+                without.is_same(to, memo)
+            }
+            _ => false,
+        };
+        !wanted.resources.is_empty()
+            && wanted.resources.len() == record.resources.len()
+            && wanted
+                .resources
+                .iter()
+                .zip(&record.resources)
+                .all(|((id, shape), (other, record))| id == other && same(shape, record))
+    }
+}
+
 /// What is to be done, and all that was found out on the way.
 #[derive(Debug, Default)]
 pub struct Plan {
@@ -100,12 +124,15 @@ impl Plan {
         options: &Options,
         memo: &mut Memo,
     ) -> Self {
-        let mut plan = Self { people: Owners::new(desired, recorded, options.destroy), ..Self::default() };
+        let mut plan = Self::default();
+        plan.answered = observed.values().filter(|observation| observation.seen().is_some()).count();
+        if plan.answered > 0 {
+            plan.people = Owners::new(desired, recorded, options.destroy);
+        }
         let claims = Claims::new(desired, recorded, observed, options, &mut plan);
         let inputs = Inputs { topology, desired, recorded, options };
         let mut places: BTreeSet<&Place> = desired.places.keys().collect();
         places.extend(recorded.places.keys());
-        plan.answered = observed.values().filter(|observation| observation.seen().is_some()).count();
         for place in places {
             if claims.moved.contains(place) && !desired.places.contains_key(place) {
                 continue;
@@ -118,7 +145,15 @@ impl Plan {
                 continue;
             }
             let observation = observed.get(place).unwrap_or(&Observation::NotAsked);
+            if observation.seen().is_none() && inputs.is_unchanged(place, memo) {
+                plan.note_unseen(place, observation);
+                continue;
+            }
             plan.place(&inputs, place, observation, &claims, memo);
+        }
+        // Where nobody looked and nothing is done, nobody asks who has which address.
+        if plan.answered == 0 && !plan.places.is_empty() {
+            plan.people = Owners::new(desired, recorded, options.destroy);
         }
         if !options.targets.is_empty() || !options.excludes.is_empty() {
             plan.select(options, memo);
@@ -197,7 +232,8 @@ impl Plan {
     }
 
     fn take_findings(&mut self, place: &Place, id: &ResourceId, findings: TableFindings, options: &Options) {
-        for (destination, found, _) in findings.conflicts {
+        let held = findings.held.into_iter().map(|(key, found)| (key, format!("{found}, beside ours")));
+        for (destination, found) in findings.conflicts.into_iter().map(|(key, found, _)| (key, found)).chain(held) {
             let conflict = Conflict { place: place.clone(), kind: Arc::clone(&id.kind), destination, found };
             if options.skip_conflicts {
                 self.notes.push(Note::Skipped(conflict));
@@ -279,10 +315,17 @@ fn tables_of(
                     marks.push(set.view.protocol);
                 }
             }
+            marks.sort_unstable();
             TablePlan::new(&TableInput {
                 marks,
                 recorded: &recorded,
                 in_doubt: record.is_some_and(Record::is_in_doubt),
+                firm: record
+                    .iter()
+                    .flat_map(|record| record.confirmed())
+                    .filter_map(|shape| shape.routes.as_ref())
+                    .filter(|set| set.view.same_key(&key.view))
+                    .collect(),
                 wanted: wanted.filter(|set| set.view.same_key(&key.view)),
                 listed: seen.and_then(|seen| seen.table(key.view.table)),
                 take_over,

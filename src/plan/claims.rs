@@ -6,13 +6,16 @@ use super::build::{Options, Plan};
 use super::findings::{Note, Refusal};
 use super::observed::Observation;
 use super::{Desired, Place};
-use crate::state::State;
+use crate::state::{PlaceRecord, Record, State};
+use crate::transport::Endpoint;
 
 /// Which record belongs to which place of the topology: machines are known by their id, not by their name.
 #[derive(Default)]
 pub(super) struct Claims {
     /// Place of the topology → place of the record.
     sources: HashMap<Place, Place>,
+    /// No machine was seen: every record is that of its name.
+    by_name: bool,
     /// Recorded places that another place of the topology has claimed.
     pub(super) moved: BTreeSet<Place>,
     /// Places where another machine answers than the recorded one.
@@ -29,6 +32,10 @@ impl Claims {
         plan: &mut Plan,
     ) -> Self {
         let mut claims = Self::default();
+        if !observed.values().any(|observation| observation.seen().is_some()) {
+            claims.by_name = true;
+            return claims;
+        }
         let machine = |place: &Place| {
             observed
                 .get(place)
@@ -70,6 +77,50 @@ impl Claims {
                 (None, None, _) => {}
             }
         }
+        // A place that does not answer cannot have the record that went with its machine to another name.
+        let silent = |place: &Place| machine(place).is_none();
+        claims.sources.retain(|place, source| place != source || !silent(place) || !claims.moved.contains(place));
+        // It has the record of a machine that was reached where it is to be reached now, and whose name another has.
+        let same_host = |wanted: &super::DesiredPlace, record: &PlaceRecord| {
+            let host = |endpoint: &Option<Endpoint>| endpoint.as_ref().map(|one| (one.host.clone(), one.port));
+            wanted.endpoint.is_some() && host(&wanted.endpoint) == host(&record.endpoint)
+        };
+        let mut found: Vec<(Place, Place)> = Vec::new();
+        for (place, record) in &recorded.places {
+            let lost =
+                claims.replaced.contains(place) || claims.sources.get(place).is_some_and(|source| source != place);
+            if !lost || claims.sources.values().any(|source| source == place) {
+                continue;
+            }
+            let mut silent =
+                desired.places.iter().filter(|(other, _)| silent(other) && !claims.sources.contains_key(*other));
+            let other = silent.find(|(_, wanted)| same_host(wanted, record));
+            found.extend(other.map(|(other, _)| (other.clone(), place.clone())));
+        }
+        for (place, source) in found {
+            plan.notes.push(Note::Renamed(source.clone(), place.clone()));
+            claims.moved.insert(source.clone());
+            claims.sources.insert(place, source);
+        }
+        for (place, source) in &claims.sources {
+            // What was never confirmed, on a machine that was never seen, is not another machine's.
+            let confirmed = |record: &PlaceRecord| {
+                let is = |record: &Record| !matches!(record, Record::InDoubt { is: None, .. });
+                record.machine_id.is_some() || record.resources.values().any(is)
+            };
+            let displaced = place != source && recorded.places.get(place).is_some_and(confirmed);
+            // Where it was reached another machine answers by now.
+            let reinstalled = recorded.places.get(place).is_some_and(|record| {
+                let mut there = desired.places.iter().filter(|(_, wanted)| same_host(wanted, record));
+                there.any(|(other, _)| machine(other).is_some_and(|id| record.machine_id.as_deref() != Some(id)))
+            });
+            let machine_gone = reinstalled
+                || claims.replaced.contains(place)
+                || options.forget.iter().any(|name| place.node() == Some(name));
+            if displaced && !machine_gone && !claims.sources.values().any(|source| source == place) {
+                plan.refusals.push(Refusal::NameTaken(place.clone(), source.clone()));
+            }
+        }
         for place in recorded.places.keys().filter(|place| !desired.places.contains_key(*place)) {
             // A machine that is gone from the topology, and where another answers by now: nothing of ours is there.
             let record = &recorded.places[place];
@@ -86,6 +137,6 @@ impl Claims {
 
     /// Where what is recorded for a place stands in the record.
     pub(super) fn source<'a>(&'a self, place: &'a Place) -> Option<&'a Place> {
-        self.sources.get(place)
+        if self.by_name { Some(place) } else { self.sources.get(place) }
     }
 }

@@ -20,6 +20,8 @@ pub struct Key<'a> {
     pub owned: &'a [IpAddr],
     /// Whether the record is in doubt.
     pub in_doubt: bool,
+    /// Whether it was confirmed once that the key is ours.
+    pub firm: bool,
     /// The route that is wanted.
     pub wanted: Option<Route>,
     /// The protocol that wanted rows carry.
@@ -86,10 +88,12 @@ fn as_live(row: &LiveRoute) -> Option<Live> {
 }
 
 fn recorded(key: Key<'_>, live: &[&LiveRoute]) -> Verdict {
-    let has_mark = |row: &&&LiveRoute| key.marks.contains(&row.protocol);
+    // What was never confirmed may never have been written: then only our very route is ours.
+    let still = |row: &LiveRoute| row.next_hop.is_some_and(|hop| key.is_ours(hop));
+    let has_mark = |row: &&&LiveRoute| key.marks.contains(&row.protocol) && (key.firm || still(row));
     // By hand: boot always; static only where it still is our route, for somebody's own static row is theirs.
     let by_hand = |row: &&&LiveRoute| {
-        row.protocol == BOOT || (row.protocol == STATIC && row.next_hop.is_some_and(|hop| key.is_ours(hop)))
+        (row.protocol == BOOT && (key.firm || still(row))) || (row.protocol == STATIC && still(row))
     };
     let same = |row: &&&LiveRoute| key.wanted.is_some_and(|route| row.next_hop == Some(route.next_hop)) && row.plain;
     let mine: Vec<&&LiveRoute> = live.iter().filter(has_mark).collect();
@@ -178,6 +182,7 @@ mod tests {
         let key = Key {
             owned: if recorded { &owned } else { &[] },
             in_doubt: false,
+            firm: recorded,
             wanted: wanted.then(|| Route { destination: "10.200.1.0/24".parse().expect("prefix"), next_hop: hop }),
             protocol: 201,
             marks: &[201],

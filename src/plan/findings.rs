@@ -59,6 +59,9 @@ pub enum Refusal {
     LineageLost(Place),
     /// Two places of the topology are one machine.
     SameMachine(Place, Place),
+    /// A machine (recorded under the second name) has the first name now, under which another one is recorded that does not
+    /// answer or has left the topology: its record would be lost. Another name for the machine helps until that one is settled.
+    NameTaken(Place, Place),
 }
 
 impl Refusal {
@@ -69,7 +72,8 @@ impl Refusal {
             | Self::Captures(place, ..)
             | Self::ProtocolTaken(place, ..)
             | Self::LineageLost(place)
-            | Self::SameMachine(place, _) => Some(place),
+            | Self::SameMachine(place, _)
+            | Self::NameTaken(place, _) => Some(place),
         }
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use super::build::{Inputs, Options, Plan};
-use super::findings::Note;
+use super::findings::{Note, Refusal};
 use super::observed::{Observation, Seen};
 use super::operation::{Operation, Phase};
 use super::{AddressPattern, Desired, Place, ResourceId};
@@ -43,8 +43,11 @@ impl Plan {
         }
         places.retain(|_, plan| plan.acts || plan.renamed_from.is_some());
         self.conflicts.retain(|conflict| chosen(&conflict.place, &conflict.kind, &conflict.destination));
-        self.refusals
-            .retain(|refusal| refusal.place().is_none_or(|place| places.get(place).is_some_and(|plan| plan.acts)));
+        // Records move to other names whatever is selected.
+        let moves = |refusal: &Refusal| matches!(refusal, Refusal::NameTaken(..));
+        self.refusals.retain(|refusal| {
+            moves(refusal) || refusal.place().is_none_or(|place| places.get(place).is_some_and(|plan| plan.acts))
+        });
         self.places = places;
     }
 

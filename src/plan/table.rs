@@ -19,12 +19,14 @@ pub struct TablePlan {
     pub marks: Vec<u8>,
     /// What is recorded and, but for `special`, live.
     pub from: Option<RouteSet>,
+    /// What else is recorded, where the record is in doubt.
+    pub doubts: Vec<RouteSet>,
     /// What is wanted.
     pub to: Option<RouteSet>,
     /// Keys whose live rows are not as recorded, with what follows for each.
     pub special: BTreeMap<Prefix, Verdict>,
-    /// What a record in doubt turned out to be, where the place was looked at.
-    pub settled: Option<RouteSet>,
+    /// What a record in doubt turned out to be, where the place was looked at; several where the marks differ.
+    pub settled: Vec<RouteSet>,
     /// What the place gave for the table when it was looked at.
     pub token: Option<Token>,
     /// Whether rows with our mark are there that are neither wanted nor recorded: the token cannot stand for the record then.
@@ -48,6 +50,8 @@ pub struct TableFindings {
     pub stray: Vec<LiveRoute>,
     /// Other rows that win over a wanted route for some or all of its addresses: wanted destination, description.
     pub wins: Vec<(Prefix, String)>,
+    /// Keys of ours that cannot be changed because somebody else has put a row beside ours.
+    pub held: Vec<(Prefix, String)>,
     /// Keys of subnets that were the node's own and whose bridge still has them.
     pub deferred: Vec<(Prefix, String)>,
 }
@@ -60,6 +64,8 @@ pub struct TableInput<'a> {
     pub recorded: &'a [&'a RouteSet],
     /// Whether the record is in doubt.
     pub in_doubt: bool,
+    /// What is recorded and was confirmed once; the rest of a record in doubt may never have been written.
+    pub firm: Vec<&'a RouteSet>,
     /// What is wanted.
     pub wanted: Option<&'a RouteSet>,
     /// What was listed.
@@ -77,9 +83,10 @@ impl TablePlan {
             view,
             marks: input.marks.clone(),
             from,
+            doubts: input.recorded.iter().skip(1).map(|set| (*set).clone()).collect(),
             to: input.wanted.cloned(),
             special: BTreeMap::new(),
-            settled: None,
+            settled: Vec::new(),
             token: input.listed.map(|listed| listed.token.clone()),
             has_strays: false,
             has_winners: false,
@@ -121,9 +128,23 @@ impl TablePlan {
             self.judge_key(input, listed, key, rows, findings);
         }
         if input.in_doubt {
-            self.settled = settle(input.recorded, &live, &self.special);
+            let one_mark = input.recorded.iter().all(|set| Some(set.view.protocol) == self.recorded_protocol());
+            self.settled = if one_mark {
+                settle(input.recorded, &live, &self.special).into_iter().collect()
+            } else {
+                // A set says one mark for all its rows, and some may have each.
+                let there = |key: &Prefix| live.contains_key(key) && is_ours(self.special.get(key));
+                let settled = input.recorded.iter().map(|set| {
+                    let gone = set.routes().map(|route| route.destination).filter(|key| !there(key));
+                    let lacks = Arc::new(set.lacks.iter().copied().chain(gone).collect());
+                    RouteSet { lacks, ..(*set).clone() }
+                });
+                settled.collect()
+            };
         }
-        self.has_strays = !findings.stray.is_empty();
+        // A row with our mark that is not recorded would be hidden by a token that is.
+        let marked = |(_, _, protocol): &(Prefix, String, u8)| self.marks.contains(protocol);
+        self.has_strays = !findings.stray.is_empty() || findings.conflicts.iter().any(marked);
         self.has_winners = !findings.wins.is_empty();
         self.leave_out(findings);
     }
@@ -149,11 +170,18 @@ impl TablePlan {
         }
         // Our rows were not sent because they are as recorded: foreign rows beside them do not matter here.
         if listed.ours.is_none() && !owned.is_empty() {
+            // But a change would hit whichever row of the key is the first.
+            let changes =
+                wanted.is_some_and(|to| owned != [to.next_hop]) || self.recorded_protocol() != Some(self.view.protocol);
+            if wanted.is_some() && changes {
+                self.hold(key, live[0], findings);
+            }
             return;
         }
         let verdict = classify(
             Key {
                 owned: &owned,
+                firm: input.firm.iter().any(|set| set.find(&key).is_some()),
                 in_doubt: input.in_doubt,
                 wanted,
                 protocol: self.view.protocol,
@@ -162,6 +190,23 @@ impl TablePlan {
             },
             live,
         );
+        if let (Verdict::Act { action: Action::Change | Action::Import, before: Some(before), .. }, [_, _, ..]) =
+            (&verdict, live)
+        {
+            let same = |row: &&&LiveRoute| row.next_hop == Some(before.next_hop) && row.protocol == before.protocol;
+            let other = live.iter().find(|row| !same(row)).unwrap_or(&live[0]);
+            if *before
+                != (Live { next_hop: wanted.map_or(before.next_hop, |to| to.next_hop), protocol: self.view.protocol })
+            {
+                if owned.is_empty() {
+                    findings.conflicts.push((key, other.describe(), other.protocol));
+                    self.special.insert(key, Verdict::Conflict { found: other.describe(), protocol: other.protocol });
+                } else {
+                    self.hold(key, other, findings);
+                }
+                return;
+            }
+        }
         match &verdict {
             Verdict::Conflict { found, protocol } => {
                 // The bridge of the old owner of a subnet that has moved: it has to go first.
@@ -182,7 +227,10 @@ impl TablePlan {
             }
             // As the two sets say: nothing special about it.
             Verdict::Same
-                if !input.in_doubt && owned.len() == 1 && wanted.is_some_and(|to| to.next_hop == owned[0]) =>
+                if !input.in_doubt
+                    && owned.len() == 1
+                    && wanted.is_some_and(|to| to.next_hop == owned[0])
+                    && self.recorded_protocol() == Some(self.view.protocol) =>
             {
                 return;
             }
@@ -197,6 +245,13 @@ impl TablePlan {
             _ => {}
         }
         self.special.insert(key, verdict);
+    }
+
+    /// `ip route change` changes the first row of a key, and a listing does not tell which that is. So where others have put a row
+    /// beside ours, ours is left as it is, and stays ours.
+    fn hold(&mut self, key: Prefix, other: &LiveRoute, findings: &mut TableFindings) {
+        findings.held.push((key, other.describe()));
+        self.special.insert(key, Verdict::NotSelected);
     }
 
     fn recorded_protocol(&self) -> Option<u8> {
@@ -383,7 +438,9 @@ impl TablePlan {
 
     /// What may be recorded of a token that the place gave when the table was seen to be as wanted.
     pub fn recordable(&self, token: Token) -> Option<Token> {
-        match (self.has_strays, self.has_winners) {
+        // What was left for another run is live otherwise than recorded.
+        let has_left = self.special.values().any(|verdict| *verdict == Verdict::NotSelected);
+        match (self.has_strays || has_left, self.has_winners) {
             (true, _) => None,
             (false, true) => Some(token.without_foreign()),
             (false, false) => Some(token),
@@ -392,9 +449,14 @@ impl TablePlan {
 
     /// Whether a change or a removal of this table was not selected.
     pub fn is_partial(&self) -> bool {
+        let becomes = |key: &Prefix| {
+            let to = self.to.as_ref()?;
+            to.find(key).map(|route| (route, to.view.protocol))
+        };
+        let recorded = || self.from.iter().chain(&self.doubts);
         self.special.iter().any(|(key, verdict)| {
             *verdict == Verdict::NotSelected
-                && self.from.as_ref().and_then(|set| set.find(key)) != self.to.as_ref().and_then(|set| set.find(key))
+                && recorded().any(|set| set.find(key).map(|route| (route, set.view.protocol)) != becomes(key))
         })
     }
 
@@ -411,6 +473,11 @@ impl TablePlan {
     }
 }
 
+/// Whether a live row of a key in doubt is ours; one that is held is.
+fn is_ours(verdict: Option<&Verdict>) -> bool {
+    matches!(verdict, Some(Verdict::Same | Verdict::Act { .. } | Verdict::NotSelected))
+}
+
 /// What a record in doubt turned out to be: the rows of either side that are live and ours. Given as one of the two sets
 /// without what it lacks where that is possible, so that lists stay shared.
 fn settle(
@@ -419,11 +486,12 @@ fn settle(
     verdicts: &BTreeMap<Prefix, Verdict>,
 ) -> Option<RouteSet> {
     let rows_of = |key: &Prefix| live.get(key).map(Vec::as_slice).unwrap_or_default();
-    let is_ours = |key: &Prefix| matches!(verdicts.get(key), Some(Verdict::Same | Verdict::Act { .. }));
     let mut all: BTreeMap<Prefix, Row> = BTreeMap::new();
     for set in recorded {
         for row in set.rows.as_slice() {
-            let Some(route) = set.route(row).filter(|route| is_ours(&route.destination)) else { continue };
+            let Some(route) = set.route(row).filter(|route| is_ours(verdicts.get(&route.destination))) else {
+                continue;
+            };
             let rows = rows_of(&route.destination);
             // A row that was altered stays owned by its key; one that is as recorded says whose it is.
             if rows.iter().any(|row| row.next_hop == Some(route.next_hop)) {

@@ -110,14 +110,15 @@ pub fn note(note: &Note) -> Sentence<'_> {
             "unseen",
             place,
             "",
-            format!(" could not be reached; what is planned there is planned from the record. {reason}"),
+            format!(" could not be looked at, and is planned from what is recorded. {reason}"),
         ),
         Note::Replaced(place) => say(
             Warning,
             "replaced",
             place,
             "Another machine than the recorded one answers as ",
-            "; nothing is recorded of it, so all is planned anew.",
+            ": it is planned from nothing, and the record of the other one is dropped. Where that one still runs, its routes \
+             and its marker in /etc/topo stay there; give it a name of its own in the topology to keep or destroy them.",
         ),
         Note::Renamed(from, to) => say(
             Plain,
@@ -182,7 +183,7 @@ pub fn note(note: &Note) -> Sentence<'_> {
             "On ",
             format!(
                 ", a route to {destination} carries the mark of topo and is neither recorded nor wanted ({found}). It \
-                 is left alone; remove it with ip route del where nobody needs it."
+                 is left alone; where nobody needs it, remove it there with `ip route del {destination}`."
             ),
         ),
         Note::OtherLineage(place, lineage) => say(
@@ -269,6 +270,19 @@ pub fn refusal(refusal: &Refusal) -> Sentence<'_> {
             "The marker on ",
             " says that this topology was applied with another state. Give that state with --state; where it is lost, \
              --new-lineage records what is there and wanted, and goes on.",
+        ),
+        Refusal::NameTaken(place, source) => say(
+            Error,
+            "name_taken",
+            place,
+            "",
+            format!(
+                " is the name of the machine that is recorded as {} now, and the machine that is recorded under this name \
+                 does not answer: its record would be lost. Bring it back under its new name first, or drop its record \
+                 with --forget {}.",
+                source.name(),
+                place.name()
+            ),
         ),
         Refusal::SameMachine(one, other) => say(
             Error,

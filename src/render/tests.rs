@@ -68,7 +68,7 @@ fn one_node_more_is_two_changes_and_adds_are_folded() {
 
 Plan: 60 to add, 0 to change, 0 to destroy.
 
-These routes will not survive a reboot, a restart of systemd-networkd or a loss of carrier."
+These routes will not survive a reboot, a restart of systemd-networkd or a loss\nof carrier."
     );
 }
 
@@ -121,17 +121,14 @@ fn drift_comes_first_and_what_is_to_be_known_comes_last() {
 
 Asked for by the topology:
 
-  # kernel_route: 26 nodes get 27 routes in all (the topology says otherwise
-  #   than before)
+  # kernel_route: 26 nodes get 27 routes in all (changed in the topology)
   + 172.16.8.0/24 via 10.128.0.19            on node-8
   + 192.168.5.0/24 via 10.128.0.15           on node-0 … node-29 (26 nodes)
 
-  # kernel_route: 28 nodes get a route each changed (the topology says otherwise
-  #   than before)
+  # kernel_route: 28 nodes get a route each changed (changed in the topology)
   ~ 172.16.8.0/24 via 10.128.0.18 → 10.128.0.19  on node-0 … node-29 (28 nodes)
 
-  # kernel_route: 29 nodes lose a route each (the topology says otherwise than
-  #   before)
+  # kernel_route: 29 nodes lose a route each (changed in the topology)
   - 172.16.5.0/24 via 10.128.0.15            on node-0 … node-29 (29 nodes)
 
   # kernel_route: node-9 loses a route to what becomes its own
@@ -140,8 +137,8 @@ Asked for by the topology:
 Note: On node-4, the route to 192.168.5.0/24 is provided by somebody else (via
   10.128.0.15 dev eth0, protocol 80, Calico) and is left alone. It becomes
   topo's with --take-over 'kernel_route.node-4["192.168.5.0/24"]'.
-Warning: node-7 could not be reached; what is planned there is planned from the
-  record. ssh to 10.128.0.17 timed out after 10 s.
+Warning: node-7 could not be looked at, and is planned from what is recorded.
+  ssh to 10.128.0.17 timed out after 10 s.
 Conflict: On node-6, node-10, the route to 192.168.5.0/24 is somebody else's:
   via 10.128.0.77 dev eth0, protocol 4, static. Leave it to them with
   --skip-conflicts, or make it topo's with --take-over
@@ -309,15 +306,16 @@ fn every_note_and_refusal_says_what_to_do_and_is_said_once_for_many_nodes() {
             "Note: node-1 is the machine that was called node-2 before; its record moves with it.",
             "Note: On node-1, the route to 10.200.1.0/24 is somebody else's by now (via 10.0.0.9 dev eth0, protocol 4, \
              static). It is not wanted any more, so only its record is dropped.",
-            "Warning: Another machine than the recorded one answers as node-1, node-2; nothing is recorded of it, so \
-             all is planned anew.",
+            "Warning: Another machine than the recorded one answers as node-1, node-2: it is planned from nothing, \
+             and the record of the other one is dropped. Where that one still runs, its routes and its marker in \
+             /etc/topo stay there; give it a name of its own in the topology to keep or destroy them.",
             "Warning: On node-1, another route wins over the one to 10.200.1.0/24: 10.200.1.128/25 via 10.0.0.9 dev \
              \u{1b}[2J. Remove it, or take the destination out of the topology.",
             "Warning: On node-1, the route to 10.200.1.0/24 is left for later, for the node itself still has that \
              subnet (dev cni0, protocol 2, the kernel). Take the subnet away from there, then run topo apply again.",
             "Warning: On node-1, a route to 10.200.1.0/24 carries the mark of topo and is neither recorded nor wanted \
-             (via 10.0.0.9 dev eth0, protocol 4, static). It is left alone; remove it with ip route del where nobody \
-             needs it.",
+             (via 10.0.0.9 dev eth0, protocol 4, static). It is left alone; where nobody needs it, remove it there \
+             with `ip route del 10.200.1.0/24`.",
             "Warning: The marker of this topology on node-1 is of another lineage (abc): the state that it belongs to \
              is not this one.",
             "Warning: On node-1, the route to 10.200.1.0/24 is left out as asked: somebody else has it (via 10.0.0.9 \

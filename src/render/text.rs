@@ -95,8 +95,7 @@ pub fn plan(plan: &Plan, summary: &Summary, look: Look, volatile: bool) -> Strin
     if volatile && summary.add + summary.change > 0 {
         let text = "These routes will not survive a reboot, a restart of systemd-networkd or a loss of carrier.";
         out.push('\n');
-        out.push_str(text);
-        out.push('\n');
+        out.push_str(&wrapped(text, look.width, "", ""));
     }
     out
 }
@@ -107,7 +106,11 @@ fn totals(plan: &Plan, summary: &Summary) -> String {
     let left =
         |note: &crate::plan::Note| matches!(note, crate::plan::Note::Skipped(_) | crate::plan::Note::Deferred(..));
     if summary.is_empty() && complete && !plan.notes.iter().any(left) {
-        return "No changes. Your infrastructure matches the configuration.".to_owned();
+        let mut unseen = plan.notes.iter().filter(|note| matches!(note, crate::plan::Note::Unseen(..)));
+        return match unseen.by_ref().count() {
+            0 => "No changes. Your infrastructure matches the configuration.".to_owned(),
+            number => format!("No changes. But {} could not be looked at.", counted(number, "node")),
+        };
     }
     let import = if summary.import > 0 { format!("{} to import, ", summary.import) } else { String::new() };
     format!("Plan: {import}{} to add, {} to change, {} to destroy.", summary.add, summary.change, summary.destroy)
@@ -315,7 +318,7 @@ fn heading(summary: &Summary, change: &Change) -> String {
             routes.strip_suffix(" each").filter(|text| *text == "a route").unwrap_or(&routes)
         )
     };
-    let edited = "(the topology says otherwise than before)";
+    let edited = "(changed in the topology)";
     match (change.action, &change.reason) {
         (Action::Import, _) => {
             format!("{nodes} {have} {routes} as wanted that {is} not recorded yet; {it} {is} recorded and marked")

@@ -5,10 +5,13 @@ pub(super) fn counted(number: usize, noun: &str) -> String {
     if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
 }
 
-/// Up to three names are listed; of more, the first, the last and their number are given.
+/// So many names are listed; of more, the first and the last stand for all.
+const LISTED: usize = 6;
+
+/// A few names are listed; of more, the first, the last and their number are given.
 pub(super) fn names<'a>(mut names: impl Iterator<Item = &'a str> + Clone) -> String {
     let number = names.clone().count();
-    if number <= 3 {
+    if number <= LISTED {
         return names.collect::<Vec<_>>().join(", ");
     }
     let first = names.next().unwrap_or_default();
@@ -70,7 +73,8 @@ mod tests {
     #[test]
     fn many_names_are_given_by_their_ends() {
         assert_eq!(names(["a", "b", "c"].into_iter()), "a, b, c");
-        assert_eq!(names(["a", "b", "c", "d"].into_iter()), "a … d (4 nodes)");
+        assert_eq!(names(["a", "b", "c", "d", "e", "f"].into_iter()), "a, b, c, d, e, f");
+        assert_eq!(names(["a", "b", "c", "d", "e", "f", "g"].into_iter()), "a … g (7 nodes)");
     }
 
     #[test]

@@ -253,8 +253,13 @@ impl<'k> Reader<'k> {
     fn record(&mut self, wire: RecordWire<'_>) -> Result<Record, String> {
         let mut shape = |wire: Nullable<ShapeWire<'_>>| wire.0.map(|wire| self.shape(wire)).transpose();
         match (wire.is, wire.to) {
-            (Some(is), Some(to)) if wire.token.is_none() => Ok(Record::InDoubt { is: shape(is)?, to: shape(to)? }),
+            (Some(is), Some(to)) if wire.token.is_none() => {
+                let (is, to) = (shape(is)?, shape(to)?);
+                let also = wire.also.into_iter().map(|wire| self.shape(wire)).collect::<Result<_, _>>()?;
+                Ok(Record::InDoubt { is, to, also })
+            }
             (Some(_), Some(_)) => Err("a record in doubt has a token".to_owned()),
+            (Some(_), None) if !wire.also.is_empty() => Err("a settled record has something in doubt".to_owned()),
             (Some(is), None) => {
                 let is = shape(is)?.ok_or_else(|| "a settled record is null".to_owned())?;
                 Ok(Record::Settled { is, token: wire.token.map(std::borrow::Cow::into_owned) })

@@ -58,6 +58,8 @@ pub enum Record {
         is: Option<Shape>,
         /// What it was to become.
         to: Option<Shape>,
+        /// What runs before that one may have left: in other tables, with other metrics or marks.
+        also: Vec<Shape>,
     },
     /// A record of a backend that this binary does not have, kept byte for byte.
     Opaque(Box<RawValue>),
@@ -107,14 +109,24 @@ impl State {
 }
 
 impl Record {
-    /// All that may be there: one shape of a settled record, up to two of one in doubt.
+    /// All that may be there: one shape of a settled record, those of one in doubt.
     pub fn shapes(&self) -> impl Iterator<Item = &Shape> {
-        let (first, second) = match self {
-            Self::Settled { is, .. } => (Some(is), None),
-            Self::InDoubt { is, to } => (is.as_ref(), to.as_ref()),
-            Self::Opaque(_) => (None, None),
+        let (first, second, more) = match self {
+            Self::Settled { is, .. } => (Some(is), None, &[][..]),
+            Self::InDoubt { is, to, also } => (is.as_ref(), to.as_ref(), also.as_slice()),
+            Self::Opaque(_) => (None, None, &[][..]),
         };
-        first.into_iter().chain(second)
+        first.into_iter().chain(second).chain(more)
+    }
+
+    /// What was once seen to be there.
+    pub fn confirmed(&self) -> impl Iterator<Item = &Shape> {
+        let (is, also) = match self {
+            Self::Settled { is, .. } => (Some(is), &[][..]),
+            Self::InDoubt { is, also, .. } => (is.as_ref(), also.as_slice()),
+            Self::Opaque(_) => (None, &[][..]),
+        };
+        is.into_iter().chain(also)
     }
 
     /// Whether its outcome is not known.
@@ -127,7 +139,9 @@ impl PartialEq for Record {
     fn eq(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Settled { is, token }, Self::Settled { is: other, token: others }) => is == other && token == others,
-            (Self::InDoubt { is, to }, Self::InDoubt { is: other, to: others }) => is == other && to == others,
+            (Self::InDoubt { is, to, also }, Self::InDoubt { is: other, to: others, also: more }) => {
+                is == other && to == others && also == more
+            }
             (Self::Opaque(raw), Self::Opaque(other)) => raw.get() == other.get(),
             _ => false,
         }

@@ -214,11 +214,13 @@ impl<'s> Tables<'s> {
                 Record::Settled { is, token } => RecordWire {
                     is: Some(Nullable(Some(self.shape(is)))),
                     to: None,
+                    also: Vec::new(),
                     token: token.as_ref().map(Cow::Borrowed),
                 },
-                Record::InDoubt { is, to } => RecordWire {
+                Record::InDoubt { is, to, also } => RecordWire {
                     is: Some(Nullable(is.as_ref().map(|shape| self.shape(shape)))),
                     to: Some(Nullable(to.as_ref().map(|shape| self.shape(shape)))),
+                    also: also.iter().map(|shape| self.shape(shape)).collect(),
                     token: None,
                 },
             };
@@ -254,8 +256,8 @@ fn referenced(state: &State) -> (BTreeSet<u32>, BTreeSet<u32>) {
     }
     for (_, _, record) in state.records() {
         let Record::Opaque(raw) = record else { continue };
-        let Ok(References { is, to }) = serde_json::from_str(raw.get()) else { return all() };
-        for ShapeReferences { rows: list, view } in is.into_iter().chain(to) {
+        let Ok(References { is, to, also }) = serde_json::from_str(raw.get()) else { return all() };
+        for ShapeReferences { rows: list, view } in is.into_iter().chain(to).chain(also) {
             rows.extend(list);
             views.extend(view);
         }

@@ -150,10 +150,15 @@ fn fold_entry(state: &mut State, entry: &Entry) {
 fn settle(recorded: &mut PlaceRecord, resource: &ResourceId, outcome: &Outcome) {
     // Only what is in doubt is settled: an outcome that is told twice changes nothing.
     let Some(record @ Record::InDoubt { .. }) = recorded.resources.get_mut(resource) else { return };
-    let Record::InDoubt { is, to } = record else { return };
+    let Record::InDoubt { is, to, also } = record else { return };
     let settled = match outcome {
         Outcome::StillInDoubt => return,
         Outcome::Removed => None,
+        // What runs before have left in doubt is so still.
+        Outcome::Untouched if !also.is_empty() => {
+            *to = None;
+            return;
+        }
         Outcome::Untouched => is.take().map(|is| Record::Settled { is, token: None }),
         Outcome::Done { lacks, token } => to.take().map(|mut is| {
             is.leave_out(lacks.iter().copied());

@@ -125,6 +125,8 @@ pub(super) struct RecordWire<'a> {
     pub is: Option<Nullable<ShapeWire<'a>>>,
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     pub to: Option<Nullable<ShapeWire<'a>>>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub also: Vec<ShapeWire<'a>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub token: Option<Cow<'a, Token>>,
 }
@@ -154,6 +156,8 @@ pub(super) struct ShapeWire<'a> {
 pub(super) struct References {
     pub is: Option<ShapeReferences>,
     pub to: Option<ShapeReferences>,
+    #[serde(default)]
+    pub also: Vec<ShapeReferences>,
 }
 
 #[derive(Deserialize)]

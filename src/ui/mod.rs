@@ -8,8 +8,23 @@ pub mod prompt;
 pub mod review;
 
 use std::io::{self, IsTerminal, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde::Serialize;
+
+/// Whether something could not be written to standard output for another reason than that nobody reads it any more.
+static LOST: AtomicBool = AtomicBool::new(false);
+
+/// Whether results were lost: a full disk, a closed standard output. A closed pipe is none: who closes it has enough.
+pub fn lost_output() -> bool {
+    LOST.load(Ordering::Relaxed)
+}
+
+fn note_loss(written: io::Result<()>) {
+    if written.is_err_and(|error| error.kind() != io::ErrorKind::BrokenPipe) {
+        LOST.store(true, Ordering::Relaxed);
+    }
+}
 
 /// When to colour.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
@@ -67,21 +82,22 @@ impl Printer {
     /// Writes result text as it is; nothing in JSON mode.
     pub fn result(&self, text: &str) {
         if !self.json {
-            let _ = io::stdout().lock().write_all(text.as_bytes());
+            self.document(text);
         }
     }
 
     /// Writes result text as it is, also in JSON mode: for commands whose result is a document of its own.
     pub fn document(&self, text: &str) {
         let mut out = io::stdout().lock();
-        let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+        note_loss(out.write_all(text.as_bytes()).and_then(|()| out.flush()));
     }
 
     /// Writes one JSON event; nothing outside JSON mode.
     pub fn event(&self, event: &impl Serialize) {
         if self.json {
             let mut out = io::BufWriter::new(io::stdout().lock());
-            let _ = serde_json::to_writer(&mut out, event).map_err(io::Error::from).and_then(|()| out.write_all(b"\n"));
+            let written = serde_json::to_writer(&mut out, event).map_err(io::Error::from);
+            note_loss(written.and_then(|()| out.write_all(b"\n")).and_then(|()| out.flush()));
         }
     }
 

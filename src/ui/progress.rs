@@ -88,7 +88,6 @@ fn counted(number: usize, noun: &str) -> String {
 /// notes as well, but those come after all others have answered.
 fn line(event: &Event) -> Option<(String, bool)> {
     let (place, text, is_error): (Option<&Place>, String, bool) = match event {
-        Event::Observed { place, error: Some(error) } => (Some(place), error.clone(), false),
         Event::StepFailed { place, message, .. } => (Some(place), message.clone(), true),
         Event::Warning { place, message } => (Some(place), message.clone(), false),
         Event::Skipped { place, receiver, routes } => {
@@ -134,8 +133,6 @@ mod tests {
         let failed =
             Event::StepFailed { place: node(), phase: Phase::Install, message: "It broke \u{1b}[2J.".to_owned() };
         assert_eq!(text(failed).as_deref(), Some("node-1: It broke \u{fffd}[2J. !"));
-        let unseen = Event::Observed { place: node(), error: Some("It is away.".to_owned()) };
-        assert_eq!(text(unseen).as_deref(), Some("node-1: It is away."));
         let skipped = Event::Skipped { place: node(), receiver: place("node-2"), routes: 3 };
         assert_eq!(
             text(skipped).as_deref(),
@@ -143,7 +140,8 @@ mod tests {
         );
         for quiet in [
             Event::ObserveStarted { places: 3 },
-            Event::Observed { place: node(), error: None },
+            // The plan tells of it.
+            Event::Observed { place: node(), error: Some("It is away.".to_owned()) },
             Event::ApplyStarted { steps: 1, places: 1 },
             Event::StepDone { place: node(), phase: Phase::Install, operations: 4 },
         ] {

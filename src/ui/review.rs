@@ -105,7 +105,7 @@ pub fn show(plan: &Plan, memo: &mut Memo, volatile: bool, printer: Printer) -> b
 }
 
 /// Writes what a run did.
-pub fn outcome(destroy: bool, outcome: &RunOutcome, printer: Printer) {
+pub fn outcome(destroy: bool, outcome: &RunOutcome, left_out: &[Note], printer: Printer) {
     let done = |action| outcome.done.get(&action).copied().unwrap_or(0);
     let mut left: Vec<(Place, usize, String)> =
         outcome.failures.iter().map(|failure| (failure.place.clone(), 0, failure.message.clone())).collect();
@@ -118,6 +118,15 @@ pub fn outcome(destroy: bool, outcome: &RunOutcome, printer: Printer) {
             .iter()
             .map(|(place, _)| (place.clone(), 0, "not begun, because the run was interrupted.".to_owned())),
     );
+    left.extend(left_out.iter().filter_map(|note| match note {
+        Note::Skipped(conflict) => {
+            Some((conflict.place.clone(), 1, format!("{} is somebody else's.", conflict.destination)))
+        }
+        Note::Deferred(place, destination, _) => {
+            Some((place.clone(), 1, format!("{destination} is still the node's own subnet.")))
+        }
+        _ => None,
+    }));
     let outcome = text::Outcome {
         destroy,
         imported: done(Action::Import),

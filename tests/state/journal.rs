@@ -40,9 +40,9 @@ pub(crate) fn begun(count: usize) -> State {
         let mut to = is.clone();
         to.leave_out([pods(count - 1)]);
         *record = match number {
-            0 => Record::InDoubt { is: None, to: Some(to) },
-            1 => Record::InDoubt { is: Some(is.clone()), to: None },
-            _ => Record::InDoubt { is: Some(is.clone()), to: Some(to) },
+            0 => Record::InDoubt { is: None, to: Some(to), also: vec![] },
+            1 => Record::InDoubt { is: Some(is.clone()), to: None, also: vec![] },
+            _ => Record::InDoubt { is: Some(is.clone()), to: Some(to), also: vec![] },
         };
     }
     state

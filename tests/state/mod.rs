@@ -116,8 +116,12 @@ fn any_record() -> impl Strategy<Value = Record> {
     prop_oneof![
         (any_shape(), proptest::option::of("[ -~]{0,20}"))
             .prop_map(|(is, token)| Record::Settled { is, token: token.map(Token::new) }),
-        (proptest::option::of(any_shape()), proptest::option::of(any_shape()))
-            .prop_map(|(is, to)| Record::InDoubt { is, to }),
+        (
+            proptest::option::of(any_shape()),
+            proptest::option::of(any_shape()),
+            proptest::collection::vec(any_shape(), 0..2)
+        )
+            .prop_map(|(is, to, also)| Record::InDoubt { is, to, also }),
     ]
 }
 

@@ -51,6 +51,8 @@ digest() { sha256sum | cut -c 1-16; }
 # and puts blanks before the others, so that sorting parts them.
 split_rows() {
   parted=$(printf '%s\n' "$1" | nl -w 1 -s ' ' -b "p$2" | sort)
+  # nl makes blanks of no rows at all.
+  [ -n "$1" ] || parted=
   total=$(printf '%s\n' "$parted" | wc -l)
   count=$(printf '%s\n' "$parted" | cut -c 1 | tr -d ' \n' | wc -c)
   foreign=$(printf '%s\n' "$parted" | head -n "$((total - count))")

@@ -65,6 +65,7 @@ fn digest_word(known: Option<&Token>, part: fn(&Token) -> &str) -> &str {
     if text.bytes().all(|byte| byte.is_ascii_hexdigit()) { text } else { "damaged" }
 }
 
+/// Parts that are as known are not sent. Where ours are not, the others' are sent in any case: they may have our keys by now.
 fn list(script: &mut String, listing: &Listing) {
     let known = listing.known.as_ref();
     let _ = write!(
@@ -73,7 +74,7 @@ fn list(script: &mut String, listing: &Listing) {
          split_rows \"$(rows {table})\" '{pattern}'\n\
          printf 'token %s %s\\n' \"$ours_digest\" \"$foreign_digest\"\n\
          [ \"$ours_digest\" = '{ours}' ] || printf 'ours\\n%s\\n' \"$ours\"\n\
-         [ \"$foreign_digest\" = '{foreign}' ] || printf 'foreign\\n%s\\n' \"$foreign\"\n\
+         [ \"$ours_digest.$foreign_digest\" = '{ours}.{foreign}' ] || printf 'foreign\\n%s\\n' \"$foreign\"\n\
          end\n",
         table = listing.table,
         pattern = pattern(listing),

@@ -41,8 +41,9 @@ pub(super) fn inquire(wanted: Option<&Shape>, record: Option<&Record>, memo: &mu
 /// of others are looked at again: they may have the key.
 fn known(recorded: Option<&RouteSet>, wanted: Option<&RouteSet>, token: &Token, memo: &mut Memo) -> Option<Token> {
     let (Some(recorded), Some(wanted)) = (recorded, wanted) else { return Some(token.without_foreign()) };
-    // A token is over the rows of certain protocols: with another mark it does not mean the same.
-    if recorded.view.protocol != wanted.view.protocol || recorded.view.table != wanted.view.table {
+    // A token is over the rows of certain protocols: with another mark it does not mean the same. And rows with our mark that
+    // are not ours may have the keys of another metric.
+    if recorded.view.protocol != wanted.view.protocol || !recorded.view.same_key(&wanted.view) {
         return None;
     }
     Some(if recorded.is_same(wanted, memo) { token.clone() } else { token.without_foreign() })

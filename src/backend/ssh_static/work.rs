@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::backend::Settled;
 use crate::backend::exchange::{Listing, LiveRoute, RouteCommand, RouteVerb, RouteWrite, Work, Written};
-use crate::network::{Prefix, Route};
+use crate::network::{Family, Prefix, Route};
 use crate::plan::{Action, Live, Operation, TablePlan, Token};
 
 /// One batch for the operations of a step: adds, then changes, then removals. None where no row needs to be touched.
@@ -27,7 +27,12 @@ pub(super) fn work(table: &TablePlan, operations: &[Operation], token: Option<&T
 
 fn command(table: &TablePlan, operation: &Operation) -> Option<(u8, RouteCommand)> {
     let view = &table.view;
-    let write = |verb, protocol| RouteCommand { verb, route: operation.route, protocol, metric: view.metric };
+    // A removal without a metric takes the first row of any metric. For IPv4 that is the one of metric 0, for IPv6 it is not.
+    let metric = match operation.route.destination.family() {
+        Family::V4 => view.metric,
+        Family::V6 => Some(view.kernel_metric(Family::V6)),
+    };
+    let write = |verb, protocol| RouteCommand { verb, route: operation.route, protocol, metric };
     match (operation.action, operation.before) {
         (Action::Add, _) => Some((0, write(RouteVerb::Add, view.protocol))),
         (Action::Import, Some(before)) if before.protocol == view.protocol => None,

@@ -20,7 +20,7 @@ pub(super) fn describe(
         "recorded",
         match record {
             Record::Settled { is, .. } => count(is),
-            Record::InDoubt { is, to } => format!("in doubt: was {}, was to become {}", optional(is), optional(to)),
+            Record::InDoubt { is, to, .. } => format!("in doubt: was {}, was to become {}", optional(is), optional(to)),
             Record::Opaque(_) => "by a backend that this topo does not have".to_owned(),
         },
     )];
@@ -48,7 +48,7 @@ pub(super) fn describe_row(
             .map_or_else(|| "none".to_owned(), |route| route.next_hop.to_string())
     };
     let (next_hop, certain) = match record {
-        Record::InDoubt { is, to } => {
+        Record::InDoubt { is, to, .. } => {
             (format!("{}, was to become {}", hop(is.as_ref()), hop(to.as_ref())), "in doubt".to_owned())
         }
         Record::Settled { is, .. } => (hop(Some(is)), "settled".to_owned()),

@@ -32,7 +32,7 @@ impl Group {
             from: bare(&table.from),
             to: bare(&table.to),
             special: BTreeMap::new(),
-            settled: None,
+            settled: Vec::new(),
             ..table.clone()
         };
         let mut moved: HashMap<IpAddr, Vec<Prefix>> = HashMap::new();

@@ -132,7 +132,7 @@ fn a_run_that_did_not_end_and_routes_typed_by_hand_are_told_as_the_plan_has_it()
     for record in state.places.values_mut().flat_map(|record| record.resources.values_mut()) {
         let crate::state::Record::Settled { is, .. } = record else { continue };
         let to = Some(is.clone());
-        *record = crate::state::Record::InDoubt { is: None, to };
+        *record = crate::state::Record::InDoubt { is: None, to, also: Vec::new() };
     }
     let answers = (0..12).map(|index| seen(&state, &format!("node-{index}"), |rows| rows.truncate(6))).collect();
     let plan = plan_of(&world.desired(), &state, answers, &Options::default());

@@ -1,0 +1,143 @@
+//! Meshes to measure on, as text and as the state after they were applied.
+
+use std::fmt::Write;
+use std::path::{Path, PathBuf};
+
+use topo::backend;
+use topo::network::Rows;
+use topo::plan::{Desired, ResourceId, Token};
+use topo::state::{PlaceRecord, Record, Shape, State};
+use topo::topology::{Name, Source, Topology, parse};
+
+/// A full mesh, dual stack, a pod subnet of each family a node.
+#[derive(Clone, Copy)]
+pub struct World {
+    pub nodes: usize,
+    /// Nodes a link; each link has a subnet and a gateway. None: all nodes share one.
+    pub per_subnet: Option<usize>,
+}
+
+pub fn name(text: &str) -> Name {
+    Name::new(text).expect("a name")
+}
+
+impl World {
+    pub fn one_link(nodes: usize) -> Self {
+        Self { nodes, per_subnet: None }
+    }
+
+    pub fn many_subnets(nodes: usize) -> Self {
+        Self { nodes, per_subnet: Some(10) }
+    }
+
+    pub fn with_one_more(self) -> Self {
+        Self { nodes: self.nodes + 1, ..self }
+    }
+
+    pub fn label(self) -> String {
+        let subnets = self.per_subnet.map_or(1, |per_subnet| self.nodes.div_ceil(per_subnet));
+        format!("{} nodes, {subnets} subnet{}", self.nodes, if subnets == 1 { "" } else { "s" })
+    }
+
+    pub fn toml(self) -> String {
+        let mut text = String::from("[topology]\nname = \"mesh\"\n\n[backends.ssh-static]\n\n");
+        let subnets = self.per_subnet.map_or(0, |per_subnet| self.nodes.div_ceil(per_subnet));
+        for subnet in 0..subnets {
+            let (high, low) = (16 + subnet / 256, subnet % 256);
+            let (v4, v6) = (format!("172.{high}.{low}"), format!("fd00:{subnet:x}:"));
+            writeln!(
+                text,
+                "[subnets.s{subnet}]\ncidr = [\"{v4}.0/24\", \"{v6}:/64\"]\ngateway = [\"{v4}.1\", \"{v6}:1\"]\nrouted = true"
+            )
+            .expect("text");
+        }
+        if self.per_subnet.is_none() {
+            text.push_str("[subnets.all]\ncidr = [\"172.16.0.0/12\", \"fd00::/48\"]\n");
+        }
+        text.push_str("\n[nodes]\n");
+        for node in 0..self.nodes {
+            let (v4, v6) = match self.per_subnet {
+                Some(per_subnet) => {
+                    let (subnet, host) = (node / per_subnet, node % per_subnet + 10);
+                    (format!("172.{}.{}.{host}", 16 + subnet / 256, subnet % 256), format!("fd00:{subnet:x}::{host:x}"))
+                }
+                None => (
+                    format!("172.{}.{}.{}", 16 + node / 60000, 1 + node % 60000 / 250, 1 + node % 250),
+                    format!("fd00::{:x}", node + 16),
+                ),
+            };
+            let pods = format!("\"10.{}.{}.0/24\", \"fd01:{node:x}::/64\"", node / 256, node % 256);
+            writeln!(text, "node-{node} = {{ address = [\"{v4}\", \"{v6}\"], pods = [{pods}] }}").expect("text");
+        }
+        text
+    }
+
+    pub fn topology(self) -> Topology {
+        let (topology, findings) = parse(&[Source { name: "topo.toml".to_owned(), text: self.toml() }]);
+        topology.unwrap_or_else(|| panic!("the mesh is valid: {:?}", findings.iter().next()))
+    }
+
+    /// The state after it was applied.
+    pub fn state(self) -> State {
+        settled(backend::desire(&self.topology()))
+    }
+
+    /// Writes topology, and state if there is one, into a folder, as the command line finds them.
+    pub fn write(self, folder: &Path, document: Option<&[u8]>) -> PathBuf {
+        std::fs::create_dir_all(folder.join("state")).expect("a folder");
+        let file = folder.join("topo.toml");
+        std::fs::write(&file, self.toml()).expect("a file");
+        if let Some(document) = document {
+            std::fs::write(folder.join("state/mesh.json"), document).expect("a file");
+        }
+        file
+    }
+}
+
+fn settled(desired: Desired) -> State {
+    let mut state = State::new(name("mesh")).expect("random numbers");
+    state.serial = 1;
+    for (number, (place, wanted)) in desired.places.into_iter().enumerate() {
+        let settle = |(id, is)| (id, Record::Settled { is, token: Some(token(number)) });
+        let record = PlaceRecord {
+            endpoint: wanted.endpoint,
+            machine_id: Some(format!("{number:032x}").into()),
+            resources: wanted.resources.into_iter().map(settle).collect(),
+        };
+        state.places.insert(place, record);
+    }
+    state
+}
+
+fn token(number: usize) -> Token {
+    // As random as digests are: neither compresses nor parses better.
+    let digest = |seed: usize| format!("{:016x}", (seed as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15));
+    Token::of(&digest(2 * number), &digest(2 * number + 1))
+}
+
+/// The largest state that the bar is about: two backends, and 20 versions of the list that some nodes were left with.
+pub fn largest_state(world: World) -> State {
+    let mut state = world.state();
+    let rows = state.records().find_map(|(.., record)| {
+        record.shapes().find_map(|shape| shape.routes.as_ref().map(|routes| routes.rows.clone()))
+    });
+    let rows = rows.expect("rows");
+    let versions: Vec<Rows> = (0..20)
+        .map(|version| {
+            rows.as_slice().iter().enumerate().filter(|(at, _)| at % 1000 >= 3 * version).map(|(_, row)| *row).collect()
+        })
+        .collect();
+    let file: ResourceId = "netplan/netplan_file/60-topo.yaml".parse().expect("a resource");
+    for (number, record) in state.places.values_mut().enumerate() {
+        let mut second = None;
+        for record in record.resources.values_mut() {
+            let Record::Settled { is: Shape { routes: Some(routes), .. }, .. } = record else { continue };
+            // Six nodes in ten are up to date, and the rest is behind by one to nineteen versions.
+            routes.rows = versions[(number % 50).saturating_sub(30)].clone();
+            second = Some(routes.clone());
+        }
+        let shape = Shape::of_routes(second.expect("routes"));
+        record.resources.insert(file.clone(), Record::Settled { is: shape, token: Some(token(number)) });
+    }
+    state
+}

@@ -1,0 +1,14 @@
+//! A fake node, proved equal to the kernel, and what it carries: properties of plans and runs, and crashes.
+
+mod differential;
+mod kernel;
+mod namespace;
+mod pinned;
+mod properties;
+mod world;
+
+/// How many cases a property is tried with; `TOPO_TEST_CASES` multiplies it.
+fn cases(usual: u32) -> u32 {
+    let factor = std::env::var("TOPO_TEST_CASES").ok().and_then(|value| value.parse::<u32>().ok());
+    usual * factor.unwrap_or(1)
+}

@@ -1,0 +1,403 @@
+//! Nodes, a state that outlives a run, and runs as the commands make them.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+
+use tokio::sync::{Notify, mpsc, watch};
+use topo::backend::exchange::{Reply, Work};
+use topo::drive::{Run, RunOutcome, observe};
+use topo::network::Memo;
+use topo::plan::{Action, Desired, Options, Plan, Reason};
+use topo::state::{
+    Entry, KNOWN_KINDS, LockError, LockInfo, LockRequest, Locked, Revision, Shape, Snapshot, State, Store, StoreError,
+    fold, from_lines, to_lines,
+};
+use topo::topology::Name;
+use topo::transport::{BoxFuture, Target, Transport, TransportError};
+
+use super::kernel::{Node, Owner, TableRow, Way};
+
+/// Counts what a run does to the world, and kills it at one of them: from then on nothing it does has any effect.
+#[derive(Default)]
+pub(crate) struct Fate {
+    count: AtomicUsize,
+    /// Dies at this operation, counted from one; 0 never.
+    at: AtomicUsize,
+    /// 0: before it has its effect, 1: behind, 2: in the middle, where there is one.
+    how: AtomicUsize,
+    died: Notify,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Turn {
+    Live,
+    Before,
+    After,
+    Middle,
+}
+
+impl Fate {
+    fn turn(&self) -> Turn {
+        let count = self.count.fetch_add(1, Ordering::SeqCst) + 1;
+        let at = self.at.load(Ordering::SeqCst);
+        match count.cmp(&at) {
+            _ if at == 0 => Turn::Live,
+            std::cmp::Ordering::Less => Turn::Live,
+            std::cmp::Ordering::Greater => Turn::Before,
+            std::cmp::Ordering::Equal => [Turn::Before, Turn::After, Turn::Middle][self.how.load(Ordering::SeqCst) % 3],
+        }
+    }
+
+    /// Has an effect, if the run lives to see it. `middle` is what a kill in the middle leaves.
+    async fn effect<T>(&self, effect: impl FnOnce() -> T, middle: impl FnOnce()) -> T {
+        match self.turn() {
+            Turn::Live => return effect(),
+            Turn::Before => {}
+            Turn::After => _ = effect(),
+            Turn::Middle => middle(),
+        }
+        self.died.notify_one();
+        std::future::pending().await
+    }
+}
+
+/// The machines, found by their addresses.
+#[derive(Default)]
+pub(crate) struct Network {
+    pub(crate) nodes: Mutex<Vec<Node>>,
+    /// Machines whose exchanges fail, with how: 0 before anything ran, 1 before, said to be after, 2 after all ran.
+    pub(crate) faults: Mutex<BTreeMap<usize, u8>>,
+    pub(crate) fate: Fate,
+}
+
+impl Network {
+    pub(crate) fn nodes(&self) -> MutexGuard<'_, Vec<Node>> {
+        self.nodes.lock().expect("no panic before")
+    }
+}
+
+pub(crate) struct Wires(pub(crate) Arc<World>);
+
+impl Transport for Wires {
+    fn exchange<'a>(&'a self, at: &'a Target, works: &'a [Work]) -> BoxFuture<'a, Result<Vec<Reply>, TransportError>> {
+        let network = &self.0.network;
+        Box::pin(async move {
+            let writes = works.iter().any(|work| !matches!(work, Work::Identify | Work::List(_) | Work::Reach(_)));
+            let act = || {
+                let host: IpAddr = at.endpoint.host.parse().expect("an address");
+                let mut nodes = network.nodes();
+                let found = nodes.iter_mut().enumerate().find(|(_, node)| node.answers_at(host));
+                let Some((machine, node)) = found else {
+                    return Err(TransportError::Unreachable(format!("{host} does not answer.")));
+                };
+                // Above 2 it is the writes alone that fail.
+                let fault = network.faults.lock().expect("no panic before").get(&machine).copied();
+                match fault.map(|fault| (fault % 3, fault > 2)) {
+                    Some((_, true)) if !writes => Ok(node.exchange(works)),
+                    Some((0, _)) => Err(TransportError::Unreachable(format!("{host} is down."))),
+                    Some((1, _)) => Err(TransportError::Interrupted(format!("{host} went away."))),
+                    Some(_) => {
+                        node.exchange(works);
+                        Err(TransportError::Interrupted(format!("{host} went away behind it.")))
+                    }
+                    None => Ok(node.exchange(works)),
+                }
+            };
+            if writes { network.fate.effect(act, || ()).await } else { act() }
+        })
+    }
+
+    fn close(&self) -> BoxFuture<'_, ()> {
+        Box::pin(std::future::ready(()))
+    }
+}
+
+/// A state and a journal with the semantics of the local store, in memory.
+#[derive(Default)]
+pub(crate) struct Disk {
+    state: Mutex<Option<Vec<u8>>>,
+    journal: Mutex<Vec<u8>>,
+}
+
+impl Disk {
+    fn snapshot(&self) -> Snapshot {
+        let state = self.state.lock().expect("no panic before");
+        let state = state.as_ref().map(|text| State::from_json(text, KNOWN_KINDS).expect("a whole state"));
+        let entries =
+            from_lines(&self.journal.lock().expect("no panic before")).expect("a journal, its end torn at most");
+        Snapshot { state, entries }
+    }
+}
+
+pub(crate) struct Books(pub(crate) Arc<World>);
+
+impl Store for Books {
+    fn read(&self) -> BoxFuture<'_, Result<Snapshot, StoreError>> {
+        Box::pin(std::future::ready(Ok(self.0.disk.snapshot())))
+    }
+
+    fn swap<'a>(&'a self, expect: Revision, next: &'a State) -> BoxFuture<'a, Result<(), StoreError>> {
+        let document = next.to_json();
+        let disk = &self.0.disk;
+        Box::pin(async move {
+            let act = || {
+                let found = disk.snapshot().revision();
+                if found != expect {
+                    return Err(StoreError::moved("memory", expect, found));
+                }
+                *disk.state.lock().expect("no panic before") = Some(document);
+                Ok(())
+            };
+            self.0.network.fate.effect(act, || ()).await
+        })
+    }
+
+    fn append<'a>(&'a self, bundle: &'a [Entry]) -> BoxFuture<'a, Result<(), StoreError>> {
+        let lines = to_lines(bundle);
+        let journal = &self.0.disk.journal;
+        Box::pin(async move {
+            let keep = |length: usize| {
+                let mut journal = journal.lock().expect("no panic before");
+                let whole = journal.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
+                journal.truncate(whole);
+                journal.extend(&lines[..length]);
+            };
+            self.0.network.fate.effect(|| keep(lines.len()), || keep(lines.len() * 2 / 3)).await;
+            Ok(())
+        })
+    }
+
+    fn clear_journal(&self) -> BoxFuture<'_, Result<(), StoreError>> {
+        Box::pin(async move {
+            let act = || self.0.disk.journal.lock().expect("no panic before").clear();
+            self.0.network.fate.effect(act, || ()).await;
+            Ok(())
+        })
+    }
+
+    fn lock<'a>(&'a self, _: &'a LockRequest, _: Duration) -> BoxFuture<'a, Result<Locked, LockError>> {
+        unreachable!("runs are made one after the other")
+    }
+
+    fn release(&self) -> BoxFuture<'_, Result<(), LockError>> {
+        unreachable!("no lock is taken")
+    }
+
+    fn lock_by_hand<'a>(&'a self, _: &'a LockRequest, _: Duration) -> BoxFuture<'a, Result<Locked, LockError>> {
+        unreachable!("no lock is taken")
+    }
+
+    fn unlock<'a>(&'a self, _: &'a str) -> BoxFuture<'a, Result<Option<LockInfo>, LockError>> {
+        unreachable!("no lock is taken")
+    }
+
+    fn location(&self) -> String {
+        "memory".to_owned()
+    }
+}
+
+/// All that outlives a run.
+#[derive(Default)]
+pub(crate) struct World {
+    pub(crate) network: Network,
+    pub(crate) disk: Disk,
+}
+
+/// What became of a run.
+#[derive(Debug)]
+pub(crate) enum Ran {
+    /// Conflicts or refusals.
+    Refused(Plan),
+    Nothing,
+    Done(RunOutcome),
+    Died,
+}
+
+impl World {
+    pub(crate) fn state(&self, name: &Name) -> (State, Revision) {
+        let snapshot = self.disk.snapshot();
+        let revision = snapshot.revision();
+        let state = snapshot.state.map(|state| fold(state, &snapshot.entries));
+        (state.unwrap_or_else(|| State::new(name.clone()).expect("random numbers")), revision)
+    }
+
+    /// Looks and plans, as all commands do.
+    pub(crate) fn plan(
+        self: &Arc<Self>,
+        name: &Name,
+        desired: &Desired,
+        options: &Options,
+    ) -> (Plan, State, Revision, Memo) {
+        let (state, revision) = self.state(name);
+        let mut memo = Memo::default();
+        let transport: Arc<dyn Transport> = Arc::new(Wires(Arc::clone(self)));
+        let (events, _listener) = mpsc::channel(1);
+        let looking = observe(desired, &state, &options.forget, &transport, 4, &events, &mut memo);
+        let observed = runtime().block_on(looking);
+        let plan = Plan::new(name, desired, &state, &observed, options, &mut memo);
+        (plan, state, revision, memo)
+    }
+
+    /// Plans and carries out, as apply and destroy do. Dies at operation `at` of the run, where that is not 0.
+    pub(crate) fn run(
+        self: &Arc<Self>,
+        name: &Name,
+        desired: &Desired,
+        options: &Options,
+        at: usize,
+        how: usize,
+    ) -> Ran {
+        let (plan, state, revision, mut memo) = self.plan(name, desired, options);
+        if !plan.refusals.is_empty() || !plan.conflicts.is_empty() {
+            return Ran::Refused(plan);
+        }
+        if plan.places.is_empty() && plan.forgotten.is_empty() {
+            return Ran::Nothing;
+        }
+        let adopted = self.adopt(&plan, &mut memo);
+        let fate = &self.network.fate;
+        // A permit of a run that died before is of no meaning.
+        let _ =
+            std::pin::pin!(fate.died.notified()).poll(&mut std::task::Context::from_waker(std::task::Waker::noop()));
+        fate.count.store(0, Ordering::SeqCst);
+        fate.at.store(at, Ordering::SeqCst);
+        fate.how.store(how, Ordering::SeqCst);
+        let (events, _listener) = mpsc::channel(1);
+        let (_stop, stop) = watch::channel(false);
+        let run = Run {
+            plan,
+            desired,
+            state,
+            revision,
+            store: Arc::new(Books(Arc::clone(self))),
+            transport: Arc::new(Wires(Arc::clone(self))),
+            parallelism: 4,
+            topology: name.clone(),
+            options,
+            events,
+            stop,
+        };
+        let ran = runtime().block_on(async {
+            tokio::select! {
+                biased;
+                () = fate.died.notified() => Ran::Died,
+                outcome = run.carry_out(memo) => Ran::Done(outcome.expect("the store works")),
+            }
+        });
+        fate.at.store(0, Ordering::SeqCst);
+        // What is as it was and not recorded was not adopted: the run died before it began, or the owner of the row did not
+        // answer.
+        for (machine, adopted) in adopted {
+            if self.recorded(name, machine, &adopted).1.is_empty() {
+                let mut nodes = self.network.nodes();
+                nodes[machine].rows.iter_mut().filter(|row| **row == adopted).for_each(|row| row.owner = Owner::Other);
+            }
+        }
+        ran
+    }
+
+    /// Rows that the plan adopts or takes over as asked are ours from now on.
+    fn adopt(&self, plan: &Plan, memo: &mut Memo) -> Vec<(usize, TableRow)> {
+        let mut ours = Vec::new();
+        let mut nodes = self.network.nodes();
+        for (place, planned) in &plan.places {
+            let Some(endpoint) = &planned.endpoint else { continue };
+            let host: IpAddr = endpoint.host.parse().expect("address");
+            let found = nodes.iter_mut().enumerate().find(|(_, node)| node.answers_at(host));
+            let Some((machine, node)) = found else { continue };
+            for (_, operation) in plan.operations(place, memo) {
+                let adopted = operation.action == Action::Import || matches!(operation.reason, Reason::TakenOver(_));
+                let Some(before) = operation.before.filter(|_| adopted) else { continue };
+                for (_, table) in &planned.tables {
+                    let fits = |row: &&mut TableRow| {
+                        row.table == table.view.table
+                            && row.destination == operation.route.destination
+                            && row.metric == table.view.kernel_metric(row.destination.family())
+                            && row.way == Way::Via(before.next_hop)
+                            && row.protocol == before.protocol
+                    };
+                    for row in node.rows.iter_mut().filter(fits).filter(|row| row.owner == Owner::Other) {
+                        row.owner = Owner::Us;
+                        ours.push((machine, row.clone()));
+                    }
+                }
+            }
+        }
+        ours
+    }
+
+    /// The rows of others, machine by machine, in their order.
+    pub(crate) fn foreign(&self) -> Vec<Vec<TableRow>> {
+        let others = |node: &Node| {
+            let mut rows: Vec<TableRow> = node.rows.iter().filter(|row| row.owner == Owner::Other).cloned().collect();
+            // The order counts inside a key alone.
+            rows.sort_by_key(|row| (row.table, row.destination, row.metric));
+            rows
+        };
+        self.network.nodes().iter().map(others).collect()
+    }
+
+    pub(crate) fn trespasses(&self) -> Vec<String> {
+        self.network.nodes().iter().flat_map(|node| node.trespasses.clone()).collect()
+    }
+
+    /// Whether the key of a row was once confirmed to be ours, and the next hops that are recorded for it.
+    pub(crate) fn recorded(&self, name: &Name, machine: usize, row: &TableRow) -> (bool, Vec<IpAddr>) {
+        let (state, _) = self.state(name);
+        let (mut firm, mut hops) = (false, Vec::new());
+        let id = self.network.nodes()[machine].machine_id.clone();
+        for record in state.places.values().filter(|record| record.machine_id.as_deref() == Some(&id)) {
+            for record in record.resources.values() {
+                let at = |shape: &Shape| {
+                    let set = shape.routes.as_ref().filter(|set| {
+                        set.view.table == row.table && set.view.kernel_metric(row.destination.family()) == row.metric
+                    })?;
+                    set.find(&row.destination).map(|route| route.next_hop)
+                };
+                hops.extend(record.shapes().filter_map(at));
+                firm |= record.confirmed().any(|shape| at(shape).is_some());
+            }
+        }
+        (firm, hops)
+    }
+
+    /// Our rows that no record covers.
+    pub(crate) fn forgotten(&self, name: &Name) -> Vec<String> {
+        let (state, _) = self.state(name);
+        let nodes = self.network.nodes();
+        let mut forgotten = Vec::new();
+        for node in nodes.iter() {
+            let records: Vec<_> = state
+                .places
+                .values()
+                .filter(|record| {
+                    record.machine_id.as_deref() == Some(&node.machine_id)
+                        || record
+                            .endpoint
+                            .as_ref()
+                            .is_some_and(|endpoint| node.answers_at(endpoint.host.parse().expect("address")))
+                })
+                .collect();
+            for row in node.rows.iter().filter(|row| row.owner == Owner::Us) {
+                let covered =
+                    records.iter().flat_map(|record| record.resources.values()).flat_map(topo::state::Record::shapes);
+                let covered = covered.filter_map(|shape| shape.routes.as_ref()).any(|set| {
+                    set.view.table == row.table
+                        && set.view.kernel_metric(row.destination.family()) == row.metric
+                        && set.find(&row.destination).is_some()
+                });
+                if !covered {
+                    forgotten.push(format!("{} {row:?}", node.machine_id));
+                }
+            }
+        }
+        forgotten
+    }
+}
+
+fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_current_thread().enable_time().build().expect("runtime")
+}
