@@ -16,18 +16,18 @@ const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 
 /// Why no lab can run on this machine, if so.
 pub fn hindrance() -> Option<String> {
-    let check = script(["check"]).output().expect("bash starts");
+    let check = script(SCRIPT, ["check"]).output().expect("bash starts");
     (!check.status.success()).then(|| format!("no lab can run here: {}", text(&check.stdout).trim_end()))
 }
 
 /// Removes what labs of earlier, interrupted runs left.
 pub fn reap() {
-    script([OsStr::new("reap"), std::env::temp_dir().as_os_str()]).status().expect("bash starts");
+    script(SCRIPT, [OsStr::new("reap"), std::env::temp_dir().as_os_str()]).status().expect("bash starts");
 }
 
-fn script<A: AsRef<OsStr>>(arguments: impl IntoIterator<Item = A>) -> Command {
+pub(super) fn script<A: AsRef<OsStr>>(script: &str, arguments: impl IntoIterator<Item = A>) -> Command {
     let mut command = Command::new("bash");
-    command.arg(SCRIPT).args(arguments).stdin(Stdio::null());
+    command.arg(script).args(arguments).stdin(Stdio::null());
     command
 }
 
@@ -44,6 +44,8 @@ pub struct LabOptions {
     pub count: Option<u32>,
     /// The addresses of the operator, separated by commas. Default: `10.240.0.2,fd00:240::2`.
     pub operator: Option<&'static str>,
+    /// How the network of the nodes is configured, for [`Machines`](super::Machines) only. Default: `plain`.
+    pub shape: Option<&'static str>,
     /// The process whose end is that of the lab too. Default: this one.
     pub owner: Option<u32>,
 }
@@ -51,6 +53,7 @@ pub struct LabOptions {
 /// Hosts in network namespaces on one link, and an operator. Dropping it takes it down.
 #[derive(Debug)]
 pub struct Lab {
+    script: &'static str,
     folder: PathBuf,
     work: tempfile::TempDir,
 }
@@ -96,11 +99,15 @@ impl Reply {
 impl Lab {
     /// Raises a lab.
     pub fn up(options: LabOptions) -> Self {
+        Self::raise(SCRIPT, options)
+    }
+
+    pub(super) fn raise(program: &'static str, options: LabOptions) -> Self {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let folder = std::env::temp_dir().join(format!("topo-lab-{}-{number}", std::process::id()));
         let work = tempfile::tempdir().expect("a folder to work in");
-        let mut command = script([OsStr::new("up"), folder.as_os_str()]);
+        let mut command = script(program, [OsStr::new("up"), folder.as_os_str()]);
         command.args(["--owner", &options.owner.unwrap_or_else(std::process::id).to_string()]);
         if options.ipv6 {
             command.arg("--ipv6");
@@ -111,13 +118,16 @@ impl Lab {
         if let Some(operator) = options.operator {
             command.args(["--operator", operator]);
         }
+        if let Some(shape) = options.shape {
+            command.args(["--shape", shape]);
+        }
         if let Some(nodes) = options.nodes {
             let file = work.path().join(".nodes");
             fs::write(&file, nodes).expect("the list of nodes is written");
             command.arg("--nodes").arg(file);
         }
         succeed(&mut command);
-        Self { folder, work }
+        Self { script: program, folder, work }
     }
 
     /// The lab's own folder, with `ssh_config`, `known_hosts` and logs.
@@ -162,12 +172,32 @@ impl Lab {
 
     /// Runs a command on a node over ssh, as the user that logs in there.
     pub fn ssh(&self, node: &str, command: &str) -> Reply {
+        Reply::new(&self.ssh_command(node, command).output().expect("ssh starts"))
+    }
+
+    /// Like [`Lab::ssh`], not started yet.
+    pub fn ssh_command(&self, node: &str, command: &str) -> Command {
         let user = if self.fact(node, "login").trim() == "root" { "root" } else { "azureuser" };
-        let addresses = self.fact(node, "addresses");
-        let address = addresses.split(['/', ' ', '\n']).next().unwrap_or_default();
+        let addresses = self.addresses(node);
+        let address = addresses.first().expect("a node has an address");
         let mut ssh = self.operator("ssh");
         ssh.args(["-o", "ConnectTimeout=1", "-F"]).arg(self.folder.join("ssh_config"));
-        Reply::new(&ssh.args([&format!("{user}@{address}"), command]).output().expect("ssh starts"))
+        ssh.args([&format!("{user}@{address}"), command]);
+        ssh
+    }
+
+    /// The addresses of a node, without their length.
+    pub fn addresses(&self, node: &str) -> Vec<String> {
+        let addresses = self.fact(node, "addresses");
+        addresses.split_whitespace().filter_map(|address| Some(address.split('/').next()?.to_owned())).collect()
+    }
+
+    /// The names of all nodes, sorted.
+    pub fn nodes(&self) -> Vec<String> {
+        let nodes = fs::read_dir(self.folder.join("nodes")).expect("the nodes are listed");
+        let mut names: Vec<_> = nodes.map(|node| node.expect("a node").file_name().display().to_string()).collect();
+        names.sort_unstable();
+        names
     }
 
     /// A node of this lab.
@@ -211,8 +241,7 @@ impl Lab {
     pub fn namespaces(&self) -> BTreeSet<String> {
         let own = succeed(self.operator("readlink").arg("/proc/self/ns/net"));
         let mut namespaces = BTreeSet::from([own.trim().to_owned()]);
-        for node in fs::read_dir(self.folder.join("nodes")).expect("the nodes are listed") {
-            let name = node.expect("a node").file_name().display().to_string();
+        for name in self.nodes() {
             namespaces.insert(self.node(&name).run("readlink /proc/self/ns/net").trim().to_owned());
             if !self.pod_addresses(&name).is_empty() {
                 let mut pod = self.script("pod", [name.as_str(), "readlink", "/proc/self/ns/net"]);
@@ -246,7 +275,7 @@ impl Lab {
     }
 
     fn script<'a>(&self, verb: &str, arguments: impl IntoIterator<Item = &'a str>) -> Command {
-        let mut command = script([OsStr::new(verb), self.folder.as_os_str()]);
+        let mut command = script(self.script, [OsStr::new(verb), self.folder.as_os_str()]);
         command.args(arguments);
         command
     }
@@ -315,7 +344,11 @@ impl Node<'_> {
     }
 
     fn verb(self, verb: &str) {
-        succeed(&mut self.lab.script(verb, [self.name]));
+        self.verb_with(verb, &[]);
+    }
+
+    pub(super) fn verb_with(self, verb: &str, more: &[&str]) {
+        succeed(&mut self.lab.script(verb, [&[self.name], more].concat()));
     }
 }
 
@@ -324,6 +357,6 @@ fn succeed(command: &mut Command) -> String {
     Reply::new(&command.output().expect("bash starts")).exits(0).stdout
 }
 
-fn text(bytes: &[u8]) -> String {
+pub(super) fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }

@@ -1,13 +1,16 @@
 //! Raises labs for tests, runs topo in them, and runs the tests that need one.
 
 mod lab;
+mod machines;
 mod redaction;
+mod watch;
 
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 pub use lab::{Lab, LabOptions, Reply};
-use libtest_mimic::{Arguments, Completion, Trial};
+use libtest_mimic::{Arguments, Completion, Failed, Trial};
+pub use machines::Machines;
 
 /// Lists the tests of `lab_cases`: `MODULE::FUNCTION, …`.
 macro_rules! lab_tests {
@@ -20,9 +23,27 @@ macro_rules! lab_tests {
 }
 pub(crate) use lab_tests;
 
+/// A test on whole machines: its name, the shape of their network that a kernel may not have (or nothing), and itself.
+pub type MachineTest = (&'static str, &'static str, fn());
+
+/// Lists the tests of `lab_cases` on whole machines: `MODULE::FUNCTION, MODULE::FUNCTION needs "SHAPE", …`.
+macro_rules! machine_tests {
+    ($($module:ident :: $test:ident $(needs $shape:literal)?),* $(,)?) => {
+        /// All tests that need whole machines.
+        pub fn on_machines() -> Vec<crate::harness::MachineTest> {
+            vec![$((
+                concat!(stringify!($module), "::", stringify!($test)),
+                concat!($($shape)?),
+                $module::$test as fn(),
+            )),*]
+        }
+    };
+}
+pub(crate) use machine_tests;
+
 /// Runs the tests as libtest would; where no lab can run, each is ignored, with the reason. `TOPO_TEST_LAB=required` makes
-/// that an error, for CI.
-pub fn run(tests: &[(&'static str, fn())]) -> ExitCode {
+/// that an error, for CI, except for what the kernel lacks.
+pub fn run(tests: &[(&'static str, fn())], on_machines: &[MachineTest]) -> ExitCode {
     let mut arguments = Arguments::from_args();
     // A lab is a few dozen processes.
     let threads = std::thread::available_parallelism().map_or(2, usize::from).clamp(2, 4);
@@ -31,23 +52,40 @@ pub fn run(tests: &[(&'static str, fn())]) -> ExitCode {
     if hindrance.is_none() && !arguments.list {
         lab::reap();
     }
-    if let (Some(reason), true) = (&hindrance, std::env::var("TOPO_TEST_LAB").is_ok_and(|value| value == "required")) {
+    let required = std::env::var("TOPO_TEST_LAB").is_ok_and(|value| value == "required");
+    if let (Some(reason), true) = (&hindrance, required) {
         panic!("{reason}");
     }
-    let trials = tests
-        .iter()
-        .map(|&(name, test)| {
-            let hindrance = hindrance.clone();
-            Trial::ignorable_test(name, move || {
-                if let Some(reason) = hindrance {
-                    return Ok(Completion::ignored_with(reason));
-                }
-                test();
-                Ok(Completion::Completed)
-            })
+    let in_namespaces = tests.iter().map(|&(name, test)| {
+        let hindrance = hindrance.clone();
+        trial(name, test, move || hindrance.map_or(Ok(()), |reason| Err(Hindrance { reason, failure: required })))
+    });
+    let on_machines = on_machines.iter().map(|&(name, shape, test)| {
+        trial(name, test, move || match (machines::hindrance(), machines::shape_hindrance(shape)) {
+            (Some(reason), _) => Err(Hindrance { reason, failure: required }),
+            (None, Some(reason)) => Err(Hindrance { reason, failure: false }),
+            (None, None) => Ok(()),
         })
-        .collect();
+    });
+    let trials = in_namespaces.chain(on_machines).collect();
     libtest_mimic::run(&arguments, trials).exit_code()
+}
+
+/// Why a test cannot run, and whether that makes it fail.
+struct Hindrance {
+    reason: String,
+    failure: bool,
+}
+
+fn trial(name: &str, test: fn(), may_run: impl FnOnce() -> Result<(), Hindrance> + Send + 'static) -> Trial {
+    Trial::ignorable_test(name, move || match may_run() {
+        Err(Hindrance { reason, failure: true }) => Err(Failed::from(reason)),
+        Err(Hindrance { reason, failure: false }) => Ok(Completion::ignored_with(reason)),
+        Ok(()) => {
+            test();
+            Ok(Completion::Completed)
+        }
+    })
 }
 
 /// Waits for a condition, for up to 5 s.

@@ -4,6 +4,7 @@ mod commands;
 mod families;
 mod hostile;
 mod interrupted;
+mod machines;
 mod membership;
 mod ownership;
 mod refusals;
@@ -51,4 +52,18 @@ crate::harness::lab_tests! {
     tutorial::the_routes_of_the_tutorial,
     tutorial::from_the_tutorials_machines_to_a_destroy_without_the_topology,
     tutorial::a_state_that_was_lost_is_made_anew,
+}
+
+crate::harness::machine_tests! {
+    machines::three_machines_boot_and_are_reached,
+    machines::a_reboot_keeps_the_address_and_loses_routes,
+    machines::a_restart_of_networkd_deletes_foreign_routes,
+    machines::a_loss_of_carrier_deletes_foreign_routes,
+    machines::every_shape_comes_up_with_its_address,
+    machines::a_naive_file_cuts_a_node_off,
+    machines::a_bond_comes_up_with_its_address needs "bond",
+    machines::a_vlan_comes_up_with_its_address needs "vlan",
+    machines::applied_routes_are_put_back_after_a_reboot,
+    machines::a_watch_sees_what_is_lost,
+    machines::nothing_of_machines_is_left,
 }

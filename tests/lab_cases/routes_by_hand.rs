@@ -78,7 +78,7 @@ pub fn a_lab_ends_with_its_owner() {
 }
 
 /// The network namespaces that some process of this machine is in.
-fn namespaces_in_use() -> BTreeSet<String> {
+pub fn namespaces_in_use() -> BTreeSet<String> {
     let Ok(processes) = fs::read_dir("/proc") else { return BTreeSet::new() };
     processes
         .filter_map(|process| fs::read_link(process.ok()?.path().join("ns/net")).ok())

@@ -1,0 +1,102 @@
+//! A lab of whole machines, as a test sees it: a thin layer over the script `tests/lab/machines`.
+
+use std::ops::Deref;
+use std::process::Stdio;
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use super::lab::{Lab, LabOptions, Node, script, text};
+use super::watch::Watch;
+
+const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/lab/machines");
+
+/// Why no whole machines can run here, if so. Where they can, the image that they boot from is there afterwards: making
+/// it takes about a minute, and says so.
+pub fn hindrance() -> Option<String> {
+    static HINDRANCE: OnceLock<Option<String>> = OnceLock::new();
+    HINDRANCE
+        .get_or_init(|| {
+            check(&[]).or_else(|| {
+                let image = script(SCRIPT, ["base"]).stdout(Stdio::null()).status().expect("bash starts");
+                assert!(image.success(), "the image for whole machines could not be made");
+                None
+            })
+        })
+        .clone()
+}
+
+/// Why this kernel has no such shape, if so.
+pub fn shape_hindrance(shape: &str) -> Option<String> {
+    if shape.is_empty() { None } else { check(&[shape]) }
+}
+
+fn check(shape: &[&str]) -> Option<String> {
+    let check = script(SCRIPT, ["check"].iter().chain(shape)).output().expect("bash starts");
+    (!check.status.success()).then(|| format!("no such machines can run here: {}", text(&check.stdout).trim_end()))
+}
+
+/// Debian machines with systemd, networkd, netplan and sshd on one link, and an operator. All that a [`Lab`] can do, they can
+/// too, except to add, remove, reinstall and break nodes. Dropping it takes it down.
+#[derive(Debug)]
+pub struct Machines(Lab);
+
+impl Machines {
+    /// Boots them. Lines of [`LabOptions::nodes`] may end with `--shape SHAPE`.
+    pub fn up(options: LabOptions) -> Self {
+        Self(Lab::raise(SCRIPT, options))
+    }
+
+    /// One of them.
+    pub fn node<'a>(&'a self, name: &'a str) -> Machine<'a> {
+        Machine(self.0.node(name))
+    }
+
+    /// Watches all of them: are they always reached?
+    pub fn watch(&self) -> Watch {
+        Watch::start(&self.0)
+    }
+}
+
+impl Deref for Machines {
+    type Target = Lab;
+
+    fn deref(&self) -> &Lab {
+        &self.0
+    }
+}
+
+/// A whole machine. Its reboot is that of a machine whose power was cut: files stay.
+#[derive(Clone, Copy, Debug)]
+pub struct Machine<'a>(Node<'a>);
+
+impl<'a> Deref for Machine<'a> {
+    type Target = Node<'a>;
+
+    fn deref(&self) -> &Node<'a> {
+        &self.0
+    }
+}
+
+impl Machine<'_> {
+    /// Restarts systemd-networkd, and waits until the network is as configured.
+    pub fn restart_networkd(self) {
+        self.0.verb_with("restart-networkd", &[]);
+    }
+
+    /// Cuts its cable at the switch.
+    pub fn cut_carrier(self) {
+        self.0.verb_with("carrier", &["off"]);
+    }
+
+    /// Mends its cable, and waits until the network is as configured.
+    pub fn mend_carrier(self) {
+        self.0.verb_with("carrier", &["on"]);
+    }
+
+    /// Cuts its cable for a while.
+    pub fn lose_carrier(self, span: Duration) {
+        self.cut_carrier();
+        std::thread::sleep(span);
+        self.mend_carrier();
+    }
+}
