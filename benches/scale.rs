@@ -5,6 +5,7 @@
 //! bar is held against. The exit code is 1 where a bar is missed.
 #![allow(clippy::print_stdout, reason = "figures are for people")]
 #![allow(unreachable_pub, reason = "a binary has no outside")]
+#![allow(clippy::cast_precision_loss, reason = "figures have three digits")]
 
 #[path = "scale/act.rs"]
 mod act;

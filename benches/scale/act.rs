@@ -32,7 +32,7 @@ pub fn run(quick: bool) -> usize {
         return 1;
     }
     let this = std::env::current_exe().expect("this binary").display().to_string();
-    let rounds = if quick { "5" } else { "15" };
+    let rounds = if quick { "5" } else { "9" };
     let words = [&lab.display().to_string(), "operator", &this, "child-act", &lab.display().to_string(), rounds];
     let status = script("exec", &words.map(str::to_owned)).status();
     let down = script("down", &[lab.display().to_string()]).status();
@@ -144,7 +144,7 @@ impl Operator {
             lines.iter().rev().find(|(_, line)| line.contains(&mark)).map(|(time, _)| *time)
         };
         let (planned, done) = (moment("summary").expect("a plan"), moment("result").expect("a result"));
-        (whole, done - planned)
+        (whole, done.saturating_sub(planned))
     }
 
     /// Leaves nothing of topo on the nodes and no state.

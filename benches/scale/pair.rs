@@ -20,7 +20,7 @@ impl Effort {
         if quick {
             Self { least: 5, most: 15, time: Duration::from_millis(600) }
         } else {
-            Self { least: 7, most: 41, time: Duration::from_secs(4) }
+            Self { least: 5, most: 31, time: Duration::from_secs(1) }
         }
     }
 }

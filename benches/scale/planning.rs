@@ -127,6 +127,11 @@ fn one_world(world: World, quick: bool) -> usize {
     let folder = tempfile::tempdir().expect("a folder");
     print_heading(&world.label(), "bare recovery-parsing of the TOML, plus reading the state");
     for case in Case::ALL {
+        // From nothing, many subnets have a line for each subnet and destination: 80 million here.
+        if case == Case::Cold && world.nodes > NODES && world.per_subnet.is_some() {
+            println!("  {}: left out, it takes minutes", case.label());
+            continue;
+        }
         let text = case.text(world);
         let sources = [Source { name: "topo.toml".to_owned(), text }];
         let document = case.document(&document);
@@ -170,14 +175,11 @@ fn processes(world: World, case: Case, document: Option<&[u8]>, folder: &Path, e
     if case == Case::Unchanged && world.nodes == NODES {
         misses += pair.print_within(&format!("  {}, the same, alone", case.label()), AT_MOST);
     }
-    // The JSON of a mesh in many subnets has a route for each subnet and destination: minutes at 20,000 nodes.
-    let lines =
-        if case == Case::Cold { world.nodes * world.per_subnet.map_or(1, |size| world.nodes / size) } else { 0 };
-    if lines <= 20_000_000 {
-        let effort = if lines > 1_000_000 { Effort { least: 2, most: 2, ..effort } } else { effort };
-        let pair = Pair::run(effort, || topo(true), reference);
-        misses += pair.print(&format!("  {}, the same with `--json`", case.label()), bar);
-    }
+    // Seconds each.
+    let slow = case == Case::Cold && world.nodes >= NODES && world.per_subnet.is_some();
+    let effort = if slow { Effort { least: 2, most: 2, ..effort } } else { effort };
+    let pair = Pair::run(effort, || topo(true), reference);
+    misses += pair.print(&format!("  {}, the same with `--json`", case.label()), bar);
     misses
 }
 
