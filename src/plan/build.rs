@@ -124,8 +124,8 @@ impl Plan {
         options: &Options,
         memo: &mut Memo,
     ) -> Self {
-        let mut plan = Self::default();
-        plan.answered = observed.values().filter(|observation| observation.seen().is_some()).count();
+        let answered = observed.values().filter(|observation| observation.seen().is_some()).count();
+        let mut plan = Self { answered, ..Self::default() };
         if plan.answered > 0 {
             plan.people = Owners::new(desired, recorded, options.destroy);
         }
