@@ -13,7 +13,9 @@ for file in /etc/resolv.conf /run/systemd/resolve/resolv.conf; do
     [ "$word" = nameserver ] && printf 'resolver %s\n' "$value"
   done <"$file"
 done
-ip -o -N addr show 2>/dev/null | tr -s ' ' | cut -d ' ' -f 3,4
+ip -o -N addr show 2>/dev/null | while read -r index device family address rest; do
+  printf '%s %s\n' "$family" "$address"
+done
 ip -o -N -4 route show default 2>/dev/null
 ip -o -N -6 route show default 2>/dev/null
 end

@@ -11,32 +11,17 @@ begin() { printf '\n%s begin %s\n' "$nonce" "$1"; }
 end() { printf '\n%s end\n' "$nonce"; }
 # Set where a write did not happen, so that the marker stays.
 held=
-lacking=
-for tool in ip cat comm cut head mkdir mv nl rm rmdir sha256sum sort tail tr wc; do
-  command -v "$tool" >/dev/null 2>&1 || lacking="$lacking $tool"
-done
-if [ -z "$lacking" ]; then
-  case $(ip -V 2>&1) in
-    *iproute2*) ;;
-    *) lacking=' iproute2' ;;
-  esac
-fi
-if [ -n "$lacking" ]; then
-  begin lacking
-  printf '%s\n' "$lacking"
-  end
-  printf '\n%s done\n' "$nonce"
-  exit 0
-fi
-# All rows of table $1; a table that does not exist yet is empty. Rows from router advertisements count down the seconds of
-# their life, which says nothing about the route.
-rows() {
-  ip -o -d -N -4 route show table "$1" 2>/dev/null
+newline='
+'
+# All rows of table $1, in $rows; a table that does not exist yet is empty. Rows from router advertisements count down the seconds
+# of their life, which says nothing about the route.
+read_rows() {
+  rows4=$(ip -o -d -N -4 route show table "$1" 2>/dev/null)
   rows6=$(ip -o -d -N -6 route show table "$1" 2>/dev/null)
   case $rows6 in
-    *' expires '*) printf '%s\n' "$rows6" | without_expiry ;;
-    *) printf '%s\n' "$rows6" ;;
+    *' expires '*) rows6=$(printf '%s\n' "$rows6" | without_expiry) ;;
   esac
+  rows=$rows4${rows4:+$newline}$rows6
 }
 without_expiry() {
   while IFS= read -r line; do
@@ -46,19 +31,41 @@ without_expiry() {
     printf '%s\n' "$line"
   done
 }
-digest() { sha256sum | cut -c 1-16; }
-# Splits the rows $1 by the pattern $2 into $ours and $foreign, and takes the digest of each. nl numbers the lines that match
-# and puts blanks before the others, so that sorting parts them.
+# Splits the rows $1 into $ours, which `marked` knows and the pattern $2 matches, and $foreign, and takes the digest of each.
+# A process costs more than a short table: a long one is numbered by nl where it matches, with blanks before the other lines,
+# so that sorting parts them.
 split_rows() {
-  parted=$(printf '%s\n' "$1" | nl -w 1 -s ' ' -b "p$2" | sort)
-  # nl makes blanks of no rows at all.
-  [ -n "$1" ] || parted=
-  total=$(printf '%s\n' "$parted" | wc -l)
-  count=$(printf '%s\n' "$parted" | cut -c 1 | tr -d ' \n' | wc -c)
-  foreign=$(printf '%s\n' "$parted" | head -n "$((total - count))")
-  ours=$(printf '%s\n' "$parted" | tail -n "$count" | cut -d ' ' -f 2- | sort)
-  ours_digest=$(printf '%s\n' "$ours" | digest)
-  foreign_digest=$(printf '%s\n' "$foreign" | digest)
+  ours=
+  foreign=
+  if [ "${#1}" -gt 20000 ]; then
+    parted=$(printf '%s\n' "$1" | nl -w 1 -s ' ' -b "p$2" | sort)
+    total=$(printf '%s\n' "$parted" | wc -l)
+    count=$(printf '%s\n' "$parted" | cut -c 1 | tr -d ' \n' | wc -c)
+    foreign=$(printf '%s\n' "$parted" | head -n "$((total - count))")
+    ours=$(printf '%s\n' "$parted" | tail -n "$count" | cut -d ' ' -f 2- | sort)
+  else
+    rest=$1$newline
+    while [ -n "$rest" ]; do
+      line=${rest%%"$newline"*}
+      rest=${rest#*"$newline"}
+      if [ -z "$line" ]; then
+        continue
+      elif marked "$line"; then
+        ours=$ours${ours:+$newline}$line
+      else
+        foreign=$foreign${foreign:+$newline}$line
+      fi
+    done
+  fi
+  digests=$(sha256sum /dev/fd/3 /dev/fd/4 3<<OURS 4<<FOREIGN
+$ours
+OURS
+$foreign
+FOREIGN
+)
+  ours_digest=${digests%"${digests#????????????????}"}
+  digests=${digests#*"$newline"}
+  foreign_digest=${digests%"${digests#????????????????}"}
 }
 # How packets get back to the operator: next hop, device and source address of the answer to `ip route get`, whose other
 # words (lifetimes, path MTU) change by themselves.

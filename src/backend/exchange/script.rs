@@ -39,6 +39,10 @@ pub fn render(works: &[Work], nonce: &Nonce) -> String {
     script.push_str(nonce.as_str());
     script.push('\n');
     script.push_str(include_str!("prelude.sh"));
+    // A node that has answered once has what it takes.
+    if works.contains(&Work::Identify) {
+        script.push_str(include_str!("requirements.sh"));
+    }
     for work in works {
         match work {
             Work::Identify => script.push_str(include_str!("identify.sh")),
@@ -59,6 +63,12 @@ fn pattern(listing: &Listing) -> String {
     format!(" proto \\({}\\) ", numbers.join("\\|"))
 }
 
+/// A shell function that knows the rows with our mark, without a process.
+fn marked(listing: &Listing) -> String {
+    let patterns: Vec<String> = listing.protocols.iter().map(|number| format!("*' proto {number} '*")).collect();
+    format!("marked() {{ case $1 in {}) ;; *) return 1 ;; esac; }}\n", patterns.join(" | "))
+}
+
 /// A part of a token as it may stand in a script: it comes from a state file, and only a digest reaches the shell.
 fn digest_word(known: Option<&Token>, part: fn(&Token) -> &str) -> &str {
     let text = known.map(part).unwrap_or_default();
@@ -71,12 +81,15 @@ fn list(script: &mut String, listing: &Listing) {
     let _ = write!(
         script,
         "begin list\n\
-         split_rows \"$(rows {table})\" '{pattern}'\n\
+         {marked}\
+         read_rows {table}\n\
+         split_rows \"$rows\" '{pattern}'\n\
          printf 'token %s %s\\n' \"$ours_digest\" \"$foreign_digest\"\n\
          [ \"$ours_digest\" = '{ours}' ] || printf 'ours\\n%s\\n' \"$ours\"\n\
          [ \"$ours_digest.$foreign_digest\" = '{ours}.{foreign}' ] || printf 'foreign\\n%s\\n' \"$foreign\"\n\
          end\n",
         table = listing.table,
+        marked = marked(listing),
         pattern = pattern(listing),
         ours = digest_word(known, Token::ours),
         foreign = digest_word(known, Token::foreign),
@@ -90,14 +103,8 @@ fn reach(script: &mut String, next_hops: &[IpAddr]) {
     for next_hop in next_hops {
         let _ = writeln!(script, "route get {next_hop}");
     }
-    script.push_str(
-        "COMMANDS\n)\n\
-         kinds=$(printf '%s\\n' \"$answers\" | cut -d ' ' -f 2,4 | sort -u | tr '\\n' ';')\n\
-         case $kinds in\n\
-         'dev src;' | 'from dev;' | 'dev src;from dev;') ;;\n\
-         *) printf '%s\\n' \"$answers\" ;;\n\
-         esac\nend\n",
-    );
+    script.push_str("COMMANDS\n)\n");
+    script.push_str(include_str!("reach.sh"));
 }
 
 fn write_marker(script: &mut String, Marker { topology, lineage, protocol }: &Marker) {
@@ -124,7 +131,7 @@ fn remove_marker(script: &mut String, topology: &str) {
 fn write_routes(script: &mut String, write: &RouteWrite) {
     let listing = &write.listing;
     let table = listing.table;
-    let pattern = pattern(listing);
+    let (pattern, marked) = (pattern(listing), marked(listing));
     let mut guard = String::from("true");
     if let Some(known) = &listing.known {
         let _ = write!(guard, " && [ \"$ours_digest\" = '{}' ]", digest_word(Some(known), Token::ours));
@@ -135,7 +142,9 @@ fn write_routes(script: &mut String, write: &RouteWrite) {
     let _ = write!(
         script,
         "begin write\n\
-         before=$(rows {table})\n\
+         {marked}\
+         read_rows {table}\n\
+         before=$rows\n\
          split_rows \"$before\" '{pattern}'\n\
          if {guard}; then\n\
          way_before=$(way)\n\
@@ -159,7 +168,8 @@ fn write_routes(script: &mut String, write: &RouteWrite) {
          held=yes\n\
          printf 'back\\n%s\\nthen\\n%s\\n' \"$way_before\" \"$way_after\"\n\
          else\n\
-         after=$(rows {table})\n\
+         read_rows {table}\n\
+         after=$rows\n\
          split_rows \"$after\" '{pattern}'\n\
          printf 'token %s %s\\nsaid\\n%s\\ndiffers\\n' \"$ours_digest\" \"$foreign_digest\" \"$said\"\n\
          after=$(printf '%s\\n' \"$after\" | sort)\n\
@@ -242,5 +252,42 @@ fn inverse(command: &RouteCommand) -> RouteCommand {
             protocol,
             metric: command.metric,
         },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::Command;
+
+    /// What the part of a script that looks through the answers of `ip route get` lets through.
+    fn shown(answers: &str) -> String {
+        let script = format!(
+            "newline='\n'\nend() {{ :; }}\nanswers=$(cat <<'END'\n{answers}\nEND\n)\n{}",
+            include_str!("reach.sh")
+        );
+        let output = Command::new("sh").arg("-c").arg(script).output().expect("sh runs");
+        String::from_utf8_lossy(&output.stdout).trim_end().to_owned()
+    }
+
+    #[test]
+    fn only_answers_that_are_on_link_are_kept_quiet() {
+        let fine = "10.240.0.21 dev eth0 src 10.240.0.20 uid 0 \\    cache \n\
+                    fd00::21 from :: dev eth0 proto kernel src fd00::20 metric 256 pref medium";
+        assert_eq!(shown(fine), "");
+        assert_eq!(shown(&format!("{fine}\n").repeat(400)), "", "a long one goes through other tools");
+        for odd in [
+            "local 10.240.0.20 dev lo src 10.240.0.20 uid 0 \\    cache <local>",
+            "broadcast 10.240.0.255 dev eth0 src 10.240.0.20 uid 0 \\    cache",
+            "99.1.1.1 via 10.240.0.1 dev eth0 src 10.240.0.20 uid 0 \\    cache",
+            "fd99::1 from :: via fe80::1 dev eth0 src fd00::20",
+            "local fd00::20 from :: dev lo proto kernel src fd00::20",
+            "RTNETLINK answers: Network is unreachable\nCommand failed -:1",
+        ] {
+            assert_eq!(shown(odd), odd);
+            let all = format!("{fine}\n{odd}");
+            assert_eq!(shown(&all), all);
+            let long = format!("{}{odd}", format!("{fine}\n").repeat(400));
+            assert_eq!(shown(&long), long);
+        }
     }
 }
