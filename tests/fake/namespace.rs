@@ -64,7 +64,8 @@ impl Namespace {
     pub(crate) fn run(&self, script: &str) -> Vec<u8> {
         let mut child = Command::new("nsenter")
             .arg(format!("--target={}", self.holder.id()))
-            .args(["--net", "--mount", "--", "sh", "-s", "--"])
+            // Its root, too: in a chroot, a mount namespace alone leads out of it.
+            .args(["--net", "--mount", "--root", "--wd", "--", "sh", "-s", "--"])
             .arg(format!("{PEER} 40000 10.240.0.20 22"))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())

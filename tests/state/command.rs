@@ -61,7 +61,8 @@ fn list_and_show() {
     assert_eq!(out, "kernel_route.node-0[\"10.100.2.0/24\"]\nkernel_route.node-1[\"10.100.2.0/24\"]\n");
     assert_eq!(at.run(&["list", "node-9"]), (0, String::new(), String::new()));
     let (_, out, _) = at.run(&["--json", "list", "node-2"]);
-    assert_eq!(out.lines().count(), 2);
+    // The version, and two rows.
+    assert_eq!(out.lines().count(), 3);
     assert!(out.lines().all(|line| serde_json::from_str::<serde_json::Value>(line).is_ok()), "{out}");
 
     let (code, out, _) = at.run(&["show", "kernel_route.node-0[\"10.100.1.0/24\"]"]);

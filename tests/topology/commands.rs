@@ -95,6 +95,8 @@ fn validate_says_everything_as_events_too() {
     let (out, _, code) = topo(&path, &["--json", "validate", "-"], "[topology]\nnam = \"x\"\n[nodes]\nä = 1\n");
     assert_eq!(code, 1);
     let events: Vec<serde_json::Value> = out.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    assert_eq!(events[0]["type"], "version");
+    let events = &events[1..];
     assert_eq!(events[0]["type"], "diagnostic");
     assert_eq!((events[0]["line"].as_u64(), events[0]["column"].as_u64()), (Some(2), Some(1)));
     assert_eq!(events[0]["hint"], "Did you mean `name`?");
