@@ -420,6 +420,8 @@ impl Node {
                 Work::Identify => Reply::Identity(self.identity()),
                 Work::List(listing) => Reply::Listed(self.list(listing)),
                 Work::Reach(hops) => Reply::NotOnLink(self.not_on_link(hops)),
+                // A fake node is a kernel alone.
+                Work::Inspect(_) | Work::File(_) => Reply::Lacking("systemd".to_owned()),
                 Work::WriteMarker(marker) => {
                     self.markers.insert(marker.topology.clone(), marker.clone());
                     Reply::Marker(None)

@@ -2,10 +2,14 @@
 //! nodes. Rendered to a POSIX shell script ([`script`]) and read back from its framed output ([`reply`]); a fake node
 //! in the tests answers the same vocabulary without a shell.
 
+mod file;
 mod live;
 mod reply;
 mod script;
 
+pub use file::{
+    Activation, Definition, FileForm, FileInquiry, FileWrite, Filed, FoundFile, FoundLink, Inspected, NetworkConfiguration,
+};
 pub use live::{LiveRoute, parse_listing};
 pub use reply::{Untrusted, parse};
 pub use script::{Nonce, render};
@@ -30,6 +34,11 @@ pub enum Work {
     RemoveMarker(String),
     /// Change routes of one table.
     Write(RouteWrite),
+    /// Look at a file that makes routes last, and at what it depends on.
+    Inspect(FileInquiry),
+    /// Put such a file there, or take it away. Where routes are removed in the same exchange, it comes before them, and the
+    /// rows that go with the file count as removed by the [`RouteWrite`] behind it.
+    File(FileWrite),
 }
 
 /// Asks for the routes of one table.
@@ -108,6 +117,10 @@ pub enum Reply {
     Marker(Option<String>),
     /// To [`Work::Write`].
     Written(Written),
+    /// To [`Work::Inspect`].
+    Inspected(Inspected),
+    /// To [`Work::File`].
+    Filed(Filed),
     /// The node lacks what topo needs there; the only answer then.
     Lacking(String),
 }

@@ -51,6 +51,7 @@ pub fn render(works: &[Work], nonce: &Nonce) -> String {
             Work::WriteMarker(marker) => write_marker(&mut script, marker),
             Work::RemoveMarker(topology) => remove_marker(&mut script, topology),
             Work::Write(write) => write_routes(&mut script, write),
+            Work::Inspect(_) | Work::File(_) => {}
         }
     }
     script.push_str("printf '\\n%s done\\n' \"$nonce\"\n}\ntopo \"$@\"\n");
