@@ -1,6 +1,8 @@
 //! Backends: what each puts in place, and how. Pure: text in, text out.
 
 pub mod exchange;
+pub mod mesh;
+pub mod netplan;
 pub mod ssh_static;
 
 use crate::network::Memo;
@@ -8,6 +10,7 @@ use crate::plan::{Desired, Operation, TablePlan, Token};
 use crate::state::{Record, Shape};
 use crate::topology::{BackendTable, Name, Topology};
 use exchange::{Work, Written};
+use mesh::Mesh;
 
 /// A way of putting routes in place. A backend says what it wants, turns operations into work, and replies into outcomes;
 /// it does no I/O.
@@ -19,10 +22,15 @@ pub trait Backend: Send + Sync {
     fn kinds(&self) -> &'static [&'static str];
 
     /// Adds what it wants to the places where it wants it. `name` is its table in the topology.
-    fn desire(&self, topology: &Topology, name: &Name, table: &BackendTable, desired: &mut Desired);
+    fn desire(&self, topology: &Topology, mesh: &Mesh<'_>, name: &Name, table: &BackendTable, desired: &mut Desired);
 
-    /// What a place is asked before it can be planned there.
-    fn inquire(&self, wanted: Option<&Shape>, record: Option<&Record>, memo: &mut Memo) -> Vec<Work>;
+    /// What a place is asked before it can be planned there; `name` is the resource's.
+    fn inquire(&self, name: &str, wanted: Option<&Shape>, record: Option<&Record>, memo: &mut Memo) -> Vec<Work>;
+
+    /// Whether what is recorded of a container is what is wanted of it, its routes left aside.
+    fn fits(&self, wanted: &Shape, recorded: &Shape) -> bool {
+        wanted.attributes == recorded.attributes
+    }
 
     /// The work of one step on one table. `token` is what the place gave for the table last, the guard of the step.
     fn work(&self, table: &TablePlan, operations: &[Operation], token: Option<&Token>) -> Option<Work>;
@@ -48,7 +56,7 @@ pub struct Settled {
 
 /// All backends of this binary.
 pub fn all() -> &'static [&'static dyn Backend] {
-    &[&ssh_static::SshStatic]
+    &[&ssh_static::SshStatic, &netplan::Netplan]
 }
 
 /// The backend that keeps resources of this kind.
@@ -70,9 +78,10 @@ pub fn desire(topology: &Topology) -> Desired {
         let place = crate::plan::DesiredPlace { endpoint, ..Default::default() };
         desired.places.insert(crate::plan::Place::Node(name.clone()), place);
     }
+    let mesh = Mesh::new(topology);
     for (name, table) in &topology.backends {
         if let Some(backend) = all().iter().find(|backend| backend.id() == table.backend) {
-            backend.desire(topology, name, table, &mut desired);
+            backend.desire(topology, &mesh, name, table, &mut desired);
         }
     }
     desired

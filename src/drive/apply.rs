@@ -11,12 +11,15 @@ use tokio::task::JoinSet;
 
 use super::record::begin;
 use super::{Event, observe, tell};
-use crate::backend::exchange::{Marker, Reply, RouteVerb, RouteWrite, Work, Written};
+use crate::backend::exchange::{
+    Activation, FileWrite, Filed, Listing, Marker, Reply, RouteVerb, RouteWrite, Work, Written,
+};
+use crate::backend::netplan::{self, Header, NETPLAN_FILE};
 use crate::backend::{self, Settled};
-use crate::network::{Memo, Prefix, View};
+use crate::network::{MAIN_TABLE, Memo, Prefix, View};
 use crate::plan::{
-    Action, Desired, Inputs, Observation, Operation, Options, Phase, Place, Plan, ResourceId, Steps, TablePlan, Token,
-    Vertex, steps,
+    Action, Desired, FilePlan, Inputs, Observation, Operation, Options, Phase, Place, PlacePlan, Plan, ResourceId,
+    STATIC, Steps, TablePlan, Token, Vertex, steps,
 };
 use crate::state::{Entry, JournalWriter, Outcome, Record, Revision, RunId, State, Store, StoreError, fold};
 use crate::topology::Name;
@@ -72,6 +75,8 @@ pub struct RunOutcome {
     pub left: Vec<(Place, Phase)>,
     /// What should be known besides.
     pub warnings: Vec<(Place, String)>,
+    /// Places whose routes are live and not yet kept across reboots, though they were to be.
+    pub not_persistent: Vec<Place>,
     /// Whether anything may have been written on any place.
     pub touched: bool,
     /// Whether the user asked to stop.
@@ -89,6 +94,8 @@ impl RunOutcome {
 #[derive(Default)]
 struct Progress {
     tokens: BTreeMap<u32, Token>,
+    /// Files that are as wanted by now, with what the place gave for each.
+    filed: BTreeMap<ResourceId, Token>,
     wrote: bool,
     failed: bool,
     /// Destinations that were left out because their node has failed.
@@ -105,6 +112,8 @@ struct Prepared {
     phase: Phase,
     /// What the works carry out.
     batches: Vec<Batch>,
+    /// The files that they write or check, in the order of the works.
+    files: Vec<(ResourceId, Activation)>,
 }
 
 /// The operations of one step on the routes of one metric in one table.
@@ -165,6 +174,7 @@ impl Run<'_> {
             outcome: RunOutcome::default(),
         };
         let carried = executor.execute().await;
+        executor.tell_what_does_not_last();
         let Executor { run, journal, entries, outcome, .. } = executor;
         // The journal is finished also after an error, so that what is known is not lost.
         let finished = journal.finish().await;
@@ -216,6 +226,17 @@ impl Executor<'_> {
                 if self.finish(prepared, replies, &mut running).await? {
                     release(&graph, index, &mut waits, &mut ready);
                 }
+            }
+        }
+    }
+
+    /// Places whose routes are live by now and not yet kept by the file that was to keep them.
+    fn tell_what_does_not_last(&mut self) {
+        for (place, progress) in self.progress.iter().filter(|(_, progress)| progress.wrote) {
+            let files = self.run.plan.places.get(place).into_iter().flat_map(|planned| &planned.files);
+            let mut left = files.filter(|file| file.wanted && file.change.is_some());
+            if left.any(|file| !progress.filed.contains_key(&file.id)) {
+                self.outcome.not_persistent.push(place.clone());
             }
         }
     }
@@ -273,16 +294,16 @@ impl Executor<'_> {
                 &self.run.transport,
                 target,
                 works,
-                Prepared { index, place: place.clone(), phase, batches: Vec::new() },
+                Prepared { index, place: place.clone(), phase, batches: Vec::new(), files: Vec::new() },
             );
             return Ok(true);
         }
-        let (works, batches) = self.works(place, phase);
+        let (works, batches, files) = self.works(place, phase);
         if works.is_empty() {
             self.end_step(place, phase, 0).await?;
             return Ok(false);
         }
-        spawn(running, &self.run.transport, target, works, Prepared { index, place: place.clone(), phase, batches });
+        spawn(running, &self.run.transport, target, works, Prepared { index, place: place.clone(), phase, batches, files });
         Ok(true)
     }
 
@@ -292,8 +313,8 @@ impl Executor<'_> {
     }
 
     /// The works of a step. They are made when the step starts: rows that lead to a node that has failed by then are left out.
-    fn works(&mut self, place: &Place, phase: Phase) -> (Vec<Work>, Vec<Batch>) {
-        let Some(planned) = self.run.plan.places.get(place) else { return (Vec::new(), Vec::new()) };
+    fn works(&mut self, place: &Place, phase: Phase) -> (Vec<Work>, Vec<Batch>, Vec<(ResourceId, Activation)>) {
+        let Some(planned) = self.run.plan.places.get(place) else { return Default::default() };
         let reasons = self.run.plan.reasons(place);
         let mut writes: Vec<RouteWrite> = Vec::new();
         let mut batches = Vec::new();
@@ -301,21 +322,31 @@ impl Executor<'_> {
         let mut lacks: Vec<(ResourceId, Prefix)> = Vec::new();
         let mut held = false;
         for (id, table) in &planned.tables {
+            let file = planned.files.iter().find(|file| file.id == *id);
+            let now = |operation: &Operation| match file {
+                // What belongs to a file alone comes with it.
+                Some(file) => table.judged && operation.action == Action::Remove && file.writes_in(phase),
+                None => operation.phase == phase,
+            };
             let mut operations = table.operations(&reasons, &mut self.memo);
-            operations.retain(|operation| operation.phase == phase);
             operations.retain(|operation| {
-                let Some(receiver) = operation.receiver.and_then(|address| self.run.plan.people.name(address)) else {
-                    return true;
+                let is_now = now(operation) || file.is_some_and(|file| file.writes_in(phase));
+                let receiver = operation.receiver.filter(|_| is_now);
+                let Some(receiver) = receiver.and_then(|address| self.run.plan.people.name(address)) else {
+                    return now(operation);
                 };
                 let receiver = Place::Node(receiver.clone());
                 if !self.progress.get(&receiver).is_some_and(|progress| progress.failed) {
-                    return true;
+                    return now(operation);
                 }
                 match operation.action {
                     Action::Add | Action::Import => lacks.push((id.clone(), operation.route.destination)),
                     _ => held = true,
                 }
-                *skipped.entry(receiver).or_default() += 1;
+                // A route is skipped once, also where it stands in a file as well.
+                if file.is_none() || table.judged {
+                    *skipped.entry(receiver).or_default() += 1;
+                }
                 false
             });
             let token = self.progress.get(place).and_then(|progress| progress.tokens.get(&table.view.table));
@@ -328,33 +359,68 @@ impl Executor<'_> {
                 batches.push(Batch { id: id.clone(), view: Arc::clone(&table.view), operations, write });
             }
         }
-        let mut works: Vec<Work> = writes.into_iter().map(Work::Write).collect();
-        let wrote = self.progress.get(place).is_some_and(|progress| progress.wrote);
-        let does_something = !works.is_empty() || !batches.is_empty();
-        if does_something && !wrote && !planned.has_marker && !planned.ends {
-            works.insert(0, Work::WriteMarker(self.marker(place)));
-        }
-        let last = self.progress.get(place).is_some_and(|progress| progress.left.iter().all(|left| *left <= phase));
-        let partial = planned.tables.iter().any(|(_, table)| table.is_partial());
-        if planned.ends && last && !partial {
-            works.push(Work::RemoveMarker(self.run.topology.to_string()));
-        }
         if let Some(progress) = self.progress.get_mut(place) {
             progress.held |= held;
             for (id, destination) in lacks {
                 progress.lacks.entry(id).or_default().push(destination);
             }
         }
+        let progress = self.progress.get(place);
+        // A change that is left for later is left in the file, too.
+        let writes_files = !progress.is_some_and(|progress| progress.held);
+        let (mut works, mut files) = (Vec::new(), Vec::new());
+        let several = planned.files.iter().filter(|_| writes_files);
+        for (file, activation) in several.filter_map(|file| Some((file, activation(planned, file, phase)?))) {
+            works.push(Work::File(self.file_write(planned, file, progress, activation)));
+            files.push((file.id.clone(), activation));
+        }
+        works.extend(writes.into_iter().map(Work::Write));
+        let wrote = progress.is_some_and(|progress| progress.wrote);
+        let does_something =
+            !batches.is_empty() || works.iter().any(|work| !matches!(work, Work::File(write) if write.only_checks()));
+        if does_something && !wrote && !planned.has_marker && !planned.ends {
+            works.insert(0, Work::WriteMarker(self.marker(place)));
+        }
+        let last = progress.is_some_and(|progress| progress.left.iter().all(|left| *left <= phase));
+        let partial = planned.tables.iter().any(|(_, table)| table.is_partial());
+        if planned.ends && last && !partial {
+            works.push(Work::RemoveMarker(self.run.topology.to_string()));
+        }
         for (receiver, routes) in skipped {
             tell(&self.run.events, Event::Skipped { place: place.clone(), receiver: receiver.clone(), routes });
             self.outcome.skipped.push((place.clone(), receiver, routes));
         }
-        (works, batches)
+        (works, batches, files)
+    }
+
+    /// The write of a file, without the routes that were left out on the way.
+    fn file_write(
+        &self,
+        planned: &PlacePlan,
+        file: &FilePlan,
+        progress: Option<&Progress>,
+        activation: Activation,
+    ) -> FileWrite {
+        let header =
+            Header { topology: self.run.topology.to_string(), lineage: self.run.state.lineage.to_string() };
+        let mut tables = planned.tables.iter().filter(|(id, _)| *id == file.id).map(|(_, table)| table);
+        let first = tables.clone().next();
+        let mut routes = tables.find_map(|table| table.to.clone()).filter(|_| file.wanted);
+        if let Some(routes) = routes.as_mut() {
+            let left = progress.iter().flat_map(|progress| progress.lacks.values()).flatten();
+            let lacks: BTreeSet<Prefix> = routes.lacks.iter().chain(left).copied().collect();
+            routes.lacks = Arc::new(lacks);
+        }
+        let (table, protocols) = first.map_or((MAIN_TABLE, Vec::new()), |first| (first.view.table, first.marks.clone()));
+        let listing = Listing { table, protocols, known: None };
+        netplan::file_write(file, &header, routes.as_ref(), listing, activation)
     }
 
     fn marker(&self, place: &Place) -> Marker {
         let planned = self.run.plan.places.get(place);
-        let protocol = planned.and_then(|planned| planned.tables.iter().find(|(_, table)| table.to.is_some()));
+        // Static rows are everybody's: a file alone has no number of its own.
+        let is_mark = |(_, table): &&(ResourceId, TablePlan)| table.to.is_some() && table.view.protocol != STATIC;
+        let protocol = planned.and_then(|planned| planned.tables.iter().find(is_mark));
         Marker {
             topology: self.run.topology.to_string(),
             lineage: self.run.state.lineage.to_string(),
@@ -369,7 +435,7 @@ impl Executor<'_> {
         replies: Replies,
         running: &mut JoinSet<(Prepared, Replies)>,
     ) -> Result<bool, StoreError> {
-        let Prepared { index, place, phase, batches } = prepared;
+        let Prepared { index, place, phase, batches, files } = prepared;
         if self.run.plan.places.get(&place).is_some_and(|planned| planned.unseen.is_some()) {
             return self.answered(index, &place, phase, replies, running).await;
         }
@@ -389,9 +455,11 @@ impl Executor<'_> {
             return Ok(true);
         }
         let mut written: Vec<Written> = Vec::new();
+        let mut filed: Vec<Filed> = Vec::new();
         for reply in replies {
             match reply {
                 Reply::Written(one) => written.push(one),
+                Reply::Filed(one) => filed.push(one),
                 Reply::Marker(Some(said)) => {
                     let message = format!(
                         "The marker /etc/topo/{} could not be written or removed ({said}); topo will know this machine by its \
@@ -404,15 +472,23 @@ impl Executor<'_> {
             }
         }
         let mut done = 0;
+        if let Some(message) = self.settle_files(&place, &files, filed) {
+            self.fail(&place, phase, message).await?;
+            return Ok(true);
+        }
+        done += files.iter().filter(|(_, activation)| *activation != Activation::Check).count();
         let mut failed: Vec<(Operation, String)> = Vec::new();
         for batch in batches {
             let settled = settle_batch(&batch, &written);
-            let Batch { view, operations, .. } = batch;
+            let Batch { id, view, operations, .. } = batch;
+            // Routes that stand in a file count with it.
+            let counts = &*id.kind != NETPLAN_FILE;
             done += settled.done;
             for (at, operation) in operations.iter().enumerate() {
                 match settled.failed.iter().find(|(index, _)| *index == at) {
                     Some((_, said)) => failed.push((operation.clone(), said.clone())),
-                    None => *self.outcome.done.entry(operation.action).or_default() += 1,
+                    None if counts => *self.outcome.done.entry(operation.action).or_default() += 1,
+                    None => {}
                 }
             }
             if settled.touched {
@@ -431,6 +507,59 @@ impl Executor<'_> {
             self.fail(&place, phase, describe(&failed)).await?;
         }
         Ok(true)
+    }
+
+    /// Reads what became of files; a sentence where not all is as it should be.
+    fn settle_files(&mut self, place: &Place, files: &[(ResourceId, Activation)], filed: Vec<Filed>) -> Option<String> {
+        let mut failed = None;
+        let mut filed = filed.into_iter();
+        for (id, activation) in files {
+            let planned = self.run.plan.places.get(place);
+            let file = planned.and_then(|planned| planned.files.iter().find(|file| file.id == *id));
+            let action = file.and_then(|file| file.change.as_ref()).map(|change| change.action);
+            let tables = planned.into_iter().flat_map(|planned| &planned.tables);
+            let table = tables.filter(|(other, _)| other == id).map(|(_, table)| table.view.table).next();
+            match filed.next() {
+                Some(Filed::Done { .. }) if *activation == Activation::Check => {}
+                Some(Filed::Done { token, table: rows, restored }) => {
+                    self.touch(place);
+                    if let Some(progress) = self.progress.get_mut(place) {
+                        progress.filed.insert(id.clone(), token);
+                        progress.tokens.extend(table.map(|table| (table, rows)));
+                    }
+                    if let Some(action) = action {
+                        *self.outcome.done.entry(action).or_default() += 1;
+                    }
+                    if !restored.is_empty() {
+                        let message = format!(
+                            "Loading {} took {} of others away, which were put back at once: {}.",
+                            id.name,
+                            if restored.len() == 1 { "a route".to_owned() } else { format!("{} routes", restored.len()) },
+                            restored.join("; ")
+                        );
+                        self.warn(place, message);
+                    }
+                }
+                Some(Filed::Moved) => {
+                    failed.get_or_insert(format!(
+                        "{} or the network configuration around it has changed since the plan looked; it was left as it is.",
+                        id.name
+                    ));
+                }
+                Some(Filed::Refused(said)) => _ = failed.get_or_insert(said),
+                Some(Filed::PutBack(said)) => {
+                    self.touch(place);
+                    failed.get_or_insert(said);
+                }
+                None => {
+                    if *activation != Activation::Check {
+                        self.touch(place);
+                    }
+                    failed.get_or_insert(format!("The node did not say what became of {}.", id.name));
+                }
+            }
+        }
+        failed
     }
 
     /// A place that could not be looked at before has answered, or not.
@@ -481,12 +610,12 @@ impl Executor<'_> {
                 progress.tokens.extend(table.token.clone().map(|token| (table.view.table, token)));
             }
         }
-        let (works, batches) = self.works(place, phase);
+        let (works, batches, files) = self.works(place, phase);
         if works.is_empty() {
             self.end_step(place, phase, 0).await?;
             return Ok(true);
         }
-        spawn(running, &self.run.transport, target, works, Prepared { index, place: place.clone(), phase, batches });
+        spawn(running, &self.run.transport, target, works, Prepared { index, place: place.clone(), phase, batches, files });
         Ok(false)
     }
 
@@ -498,6 +627,15 @@ impl Executor<'_> {
         };
         let lacks = table.to.iter().flat_map(|to| to.lacks.iter());
         lacks.filter(|key| written.is_some_and(|set| !set.lacks.contains(*key))).copied().collect()
+    }
+
+    /// What a file turned out to be since the state of this run was written.
+    fn attributes_since(&self, place: &Place, file: &FilePlan) -> Option<serde_json::Value> {
+        let now = file.attributes.to_value();
+        match self.run.state.record(place, &file.id) {
+            Some(Record::InDoubt { to: Some(to), .. }) if to.attributes == now => None,
+            _ => Some(now),
+        }
     }
 
     /// Whether an earlier run has left a place in doubt.
@@ -558,9 +696,16 @@ impl Executor<'_> {
             } else if let Some(table) = tables().find(|table| table.to.is_some()) {
                 let token = progress.tokens.get(&table.view.table).cloned();
                 let mut lacks = progress.lacks.get(id).cloned().unwrap_or_default();
-                let token = token.and_then(|token| table.recordable(token)).filter(|_| lacks.is_empty());
+                let mut token = token.and_then(|token| table.recordable(token));
+                let mut attributes = None;
+                if let Some(file) = planned.files.iter().find(|file| file.id == *id) {
+                    let given = progress.filed.get(id).or(file.token.as_ref());
+                    token = given.and_then(|given| file.recordable(given, token.as_ref()));
+                    attributes = self.attributes_since(place, file);
+                }
+                let token = token.filter(|_| lacks.is_empty());
                 lacks.extend(since.remove(id).unwrap_or_default());
-                Outcome::Done { lacks, token }
+                Outcome::Done { lacks, token, attributes }
             } else {
                 Outcome::Removed
             };
@@ -579,6 +724,17 @@ impl Executor<'_> {
         };
         self.entries.push(entry.clone());
         self.journal.append(entry).await
+    }
+}
+
+/// How far a file goes in a phase; none where nothing is done with it.
+fn activation(planned: &PlacePlan, file: &FilePlan, phase: Phase) -> Option<Activation> {
+    if file.writes_in(phase) {
+        Some(if file.attributes.deferred { Activation::Defer } else { Activation::Load })
+    } else if phase == Phase::Prepare && planned.checked_files().any(|other| other.id == file.id) {
+        Some(Activation::Check)
+    } else {
+        None
     }
 }
 

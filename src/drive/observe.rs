@@ -9,9 +9,9 @@ use tokio::task::JoinSet;
 use super::{Event, tell};
 use crate::backend;
 use crate::backend::exchange::{Reply, Work};
-use crate::network::Memo;
-use crate::plan::{Desired, Observation, Place, Seen};
-use crate::state::{PlaceRecord, State};
+use crate::network::{Memo, View};
+use crate::plan::{Desired, DesiredPlace, Observation, Place, Seen};
+use crate::state::{PlaceRecord, Record, State};
 use crate::topology::Name;
 use crate::transport::{Target, Transport, TransportError};
 
@@ -124,9 +124,38 @@ pub(super) fn question(
     for id in ids {
         let Some(backend) = backend::of_kind(&id.kind) else { continue };
         let shape = wanted.and_then(|wanted| wanted.resources.get(id));
-        works.extend(backend.inquire(shape, record.and_then(|record| record.resources.get(id)), memo));
+        works.extend(backend.inquire(&id.name, shape, record.and_then(|record| record.resources.get(id)), memo));
     }
-    Some((Target { name: place.node()?.clone(), endpoint }, works))
+    Some((Target { name: place.node()?.clone(), endpoint }, joined(works, wanted, record)))
+}
+
+/// Several resources of a place may ask for one table: it is listed once, and what any of them writes is ours.
+fn joined(works: Vec<Work>, wanted: Option<&DesiredPlace>, record: Option<&PlaceRecord>) -> Vec<Work> {
+    let wanted = wanted.iter().flat_map(|wanted| wanted.resources.values()).filter_map(|shape| shape.routes.as_ref());
+    let recorded = record.iter().flat_map(|record| record.resources.values()).flat_map(Record::shapes);
+    let views: Vec<&View> =
+        wanted.chain(recorded.filter_map(|shape| shape.routes.as_ref())).map(|routes| &*routes.view).collect();
+    let mut joined: Vec<Work> = Vec::with_capacity(works.len());
+    for work in works {
+        let Work::List(mut listing) = work else {
+            joined.push(work);
+            continue;
+        };
+        let known = joined.iter_mut().find_map(|work| match work {
+            Work::List(other) if other.table == listing.table => Some(other),
+            _ => None,
+        });
+        if let Some(other) = known {
+            // What they know of the table is of different times.
+            other.known = None;
+            continue;
+        }
+        listing.protocols.extend(views.iter().filter(|view| view.table == listing.table).map(|view| view.protocol));
+        listing.protocols.sort_unstable();
+        listing.protocols.dedup();
+        joined.push(Work::List(listing));
+    }
+    joined
 }
 
 /// Reads the answers of a place.
@@ -141,6 +170,9 @@ pub(super) fn read(target: &Target, replies: Result<Vec<Reply>, TransportError>,
             (_, Reply::Lacking(what)) => return Observation::Unreachable(lacking(&target.name, &what)),
             (_, Reply::Identity(identity)) => seen.identity = identity,
             (Work::List(listing), Reply::Listed(listed)) => seen.tables.push((listing.table, listed)),
+            (Work::Inspect(inquiry), Reply::Inspected(inspected)) => {
+                seen.files.push((inquiry.name.clone(), inspected));
+            }
             (_, Reply::NotOnLink(found)) => seen.not_on_link.extend(found),
             _ => {}
         }

@@ -1,6 +1,6 @@
 //! The state writes of a run: what it sets out to touch is in doubt before the first write anywhere.
 
-use crate::plan::{PlacePlan, Plan, ResourceId, TablePlan};
+use crate::plan::{FilePlan, PlacePlan, Plan, ResourceId, TablePlan};
 use crate::state::{PlaceRecord, Record, RunId, Shape, State};
 
 /// The state that is written before a run touches anything: every record that it will touch is `{is, to}`. Records that only
@@ -50,7 +50,8 @@ fn mark(record: &mut PlaceRecord, planned: &PlacePlan) {
     for id in ids {
         let tables = || planned.tables.iter().filter(|(table, _)| table == id).map(|(_, table)| table);
         let before = record.resources.remove(id);
-        let after = after(before, &tables, planned);
+        let file = planned.files.iter().find(|file| file.id == *id);
+        let after = after(before, &tables, planned, file);
         record.resources.extend(after.map(|after| (id.clone(), after)));
     }
 }
@@ -59,21 +60,32 @@ fn after<'a, I: Iterator<Item = &'a TablePlan>>(
     before: Option<Record>,
     tables: &dyn Fn() -> I,
     planned: &PlacePlan,
+    file: Option<&FilePlan>,
 ) -> Option<Record> {
-    let to = wanted(tables());
+    let to = wanted(tables(), file);
     let partial = tables().any(TablePlan::is_partial);
     if !planned.acts && planned.unseen.is_none() && partial {
         return before;
     }
     if !planned.acts && planned.unseen.is_none() {
-        let token =
-            tables().filter(|table| table.to.is_some()).find_map(|table| table.recordable(table.token.clone()?));
+        let mut live = tables().filter(|table| table.to.is_some());
+        let token = live.find_map(|table| table.recordable(table.token.clone()?));
+        let token = match file {
+            Some(file) => file.token.as_ref().and_then(|given| file.recordable(given, token.as_ref())),
+            None => token,
+        };
         return to.map(|is| Record::Settled { is, token });
     }
     let (is, also) = match before {
         Some(Record::Settled { is, .. }) => (Some(is), Vec::new()),
         // Nobody looked: all sides of the doubt stay ours, and nothing is done there in this run.
         Some(doubt @ Record::InDoubt { .. }) if planned.unseen.is_some() => return Some(doubt),
+        // A file is what it was or what it was to become; the next look at it tells.
+        Some(Record::InDoubt { is, to: meant, also }) if file.is_some() => {
+            let mut others: Vec<Shape> = meant.into_iter().chain(also).collect();
+            others.retain(|shape| Some(shape) != is.as_ref() && Some(shape) != to.as_ref());
+            (is, others)
+        }
         // What each table turned out to be.
         Some(Record::InDoubt { .. }) => {
             let settled = tables().flat_map(|table| table.settled.iter().cloned());
@@ -90,6 +102,10 @@ fn after<'a, I: Iterator<Item = &'a TablePlan>>(
 }
 
 /// What the resource is to become.
-fn wanted<'a>(mut tables: impl Iterator<Item = &'a TablePlan>) -> Option<Shape> {
-    tables.find_map(|table| table.to.clone()).map(Shape::of_routes)
+fn wanted<'a>(mut tables: impl Iterator<Item = &'a TablePlan>, file: Option<&FilePlan>) -> Option<Shape> {
+    let routes = tables.find_map(|table| table.to.clone())?;
+    Some(match file {
+        Some(file) => file.shape(routes),
+        None => Shape::of_routes(routes),
+    })
 }

@@ -4,13 +4,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::claims::Claims;
+use super::classify::STATIC;
+use super::file::{FileFindings, FileInput, FilePlan, routes_found};
 use super::findings::{Conflict, Note, Refusal};
 use super::observed::{Observation, Seen};
-use super::operation::Operation;
+use super::operation::{Operation, Phase};
 use super::owners::{Owners, PlaceReasons};
-use super::table::{TableFindings, TableInput, TablePlan};
-use super::{AddressPattern, Desired, Place, ResourceId};
+use super::table::{FiledRoutes, TableFindings, TableInput, TablePlan};
+use super::{AddressPattern, Desired, DesiredPlace, Place, ResourceId};
+use crate::backend;
 use crate::backend::exchange::LiveRoute;
+use crate::backend::netplan::{Attributes, Header, NETPLAN_FILE};
 use crate::network::{Memo, Prefix, RouteSet};
 use crate::state::{PlaceRecord, Record, Shape, State};
 use crate::topology::Name;
@@ -50,12 +54,21 @@ pub struct PlacePlan {
     pub unseen: Option<String>,
     /// Whether the marker of this topology was there, of this lineage.
     pub has_marker: bool,
-    /// Routing tables that change or whose record is to be settled.
+    /// Routing tables that change or whose record is to be settled; also the routes that stand in files.
     pub tables: Vec<(ResourceId, TablePlan)>,
+    /// Files that keep routes.
+    pub files: Vec<FilePlan>,
     /// Whether nothing of the topology remains there afterwards.
     pub ends: bool,
     /// Whether something is done on the place; else only the record changes.
     pub acts: bool,
+}
+
+impl PlacePlan {
+    /// Files that are written after routes, and checked before them.
+    pub fn checked_files(&self) -> impl Iterator<Item = &FilePlan> {
+        self.files.iter().filter(|file| file.change.is_some() && file.phase == Phase::Persist)
+    }
 }
 
 /// What a plan is made from, beside what was observed.
@@ -78,10 +91,10 @@ impl Inputs<'_> {
         let (Some(wanted), Some(record)) = (self.desired.places.get(place), self.recorded.places.get(place)) else {
             return false;
         };
-        let mut same = |shape: &Shape, record: &Record| match (&shape.routes, record) {
-            (Some(to), Record::Settled { is: Shape { routes: Some(from), .. }, .. }) => {
+        let mut same = |id: &ResourceId, shape: &Shape, record: &Record| match (&shape.routes, record) {
+            (Some(to), Record::Settled { is: is @ Shape { routes: Some(from), .. }, .. }) => {
                 let without = RouteSet { lacks: Arc::clone(&to.lacks), ..from.clone() };
-                without.is_same(to, memo)
+                without.is_same(to, memo) && backend::of_kind(&id.kind).is_some_and(|backend| backend.fits(shape, is))
             }
             _ => false,
         };
@@ -91,7 +104,7 @@ impl Inputs<'_> {
                 .resources
                 .iter()
                 .zip(&record.resources)
-                .all(|((id, shape), (other, record))| id == other && same(shape, record))
+                .all(|((id, shape), (other, record))| id == other && same(id, shape, record))
     }
 }
 
@@ -176,21 +189,45 @@ impl Plan {
         let seen = observation.seen();
         let mut ids: BTreeSet<&ResourceId> = wanted.iter().flat_map(|wanted| wanted.resources.keys()).collect();
         ids.extend(record.iter().flat_map(|record| record.resources.keys()));
+        let header = Header { topology: inputs.topology.to_string(), lineage: inputs.recorded.lineage.to_string() };
+        let context = Context::new(wanted, record, seen, &header, inputs.options);
         let mut tables = Vec::new();
         let mut settles = false;
-        for id in ids {
-            let shape = wanted.and_then(|wanted| wanted.resources.get(id)).and_then(|shape| shape.routes.as_ref());
-            let entry = record.and_then(|record| record.resources.get(id));
+        for id in &ids {
+            let shape = wanted.and_then(|wanted| wanted.resources.get(*id));
+            let entry = record.and_then(|record| record.resources.get(*id));
             settles |= entry.is_some_and(Record::is_in_doubt) && seen.is_some();
-            for (table, findings) in tables_of(place, id, shape, entry, seen, inputs.options) {
+            for (table, findings) in tables_of(place, id, shape, entry, seen, inputs.options, &context) {
                 self.take_findings(place, id, findings, inputs.options);
-                tables.push((id.clone(), table));
+                tables.push(((*id).clone(), table));
             }
+        }
+        align(&mut tables);
+        let mut files = Vec::new();
+        for id in ids.into_iter().filter(|id| &*id.kind == NETPLAN_FILE) {
+            let input = FileInput {
+                place,
+                id,
+                header: &header,
+                wanted: wanted.and_then(|wanted| wanted.resources.get(id)),
+                record: record.and_then(|record| record.resources.get(id)),
+                inspected: seen.and_then(|seen| seen.file(&id.name)),
+                options: inputs.options,
+            };
+            let of_file: Vec<&TablePlan> =
+                tables.iter().filter(|(table, _)| table == id).map(|(_, table)| table).collect();
+            if let Some((file, findings)) = FilePlan::new(&input, &of_file, memo) {
+                self.take_file_findings(findings, inputs.options);
+                files.push(file);
+            }
+        }
+        // What a file drops when it is written, goes from the kernel at once.
+        if files.iter().any(|file| file.change.is_some() && file.phase == Phase::Persist) {
+            tables.iter_mut().for_each(|(_, table)| table.retires = Phase::Persist);
         }
         let has_marker = seen.is_some_and(|seen| self.check_markers(inputs, place, seen, &tables));
         let ends = wanted.is_none_or(|wanted| wanted.resources.is_empty());
-        let acts =
-            (ends && has_marker) || tables.iter().any(|(_, table): &(ResourceId, TablePlan)| !table.is_settled(memo));
+        let acts = (ends && has_marker) || acts(&tables, &files, memo);
         let renamed = source.filter(|source| *source != place).cloned();
         let machine_id = seen.map(|seen| Arc::from(seen.identity.machine_id.as_str()));
         let drops = record.is_some() && ends;
@@ -219,6 +256,7 @@ impl Plan {
             unseen,
             has_marker,
             tables,
+            files,
             ends,
             acts,
         };
@@ -234,12 +272,8 @@ impl Plan {
     fn take_findings(&mut self, place: &Place, id: &ResourceId, findings: TableFindings, options: &Options) {
         let held = findings.held.into_iter().map(|(key, found)| (key, format!("{found}, beside ours")));
         for (destination, found) in findings.conflicts.into_iter().map(|(key, found, _)| (key, found)).chain(held) {
-            let conflict = Conflict { place: place.clone(), kind: Arc::clone(&id.kind), destination, found };
-            if options.skip_conflicts {
-                self.notes.push(Note::Skipped(conflict));
-            } else {
-                self.conflicts.push(conflict);
-            }
+            let key = destination.to_string().into();
+            self.take_conflict(Conflict { place: place.clone(), kind: Arc::clone(&id.kind), key, found }, options);
         }
         let here = || place.clone();
         self.notes.extend(findings.provided.into_iter().map(|(key, found)| Note::Provided(here(), key, found)));
@@ -248,6 +282,22 @@ impl Plan {
         self.notes.extend(findings.deferred.into_iter().map(|(key, found)| Note::Deferred(here(), key, found)));
         let stray = |row: LiveRoute| Note::Stray(here(), row.destination, row.describe());
         self.notes.extend(findings.stray.into_iter().map(stray));
+    }
+
+    fn take_file_findings(&mut self, findings: FileFindings, options: &Options) {
+        self.refusals.extend(findings.refusals);
+        self.notes.extend(findings.notes);
+        for conflict in findings.conflicts {
+            self.take_conflict(conflict, options);
+        }
+    }
+
+    fn take_conflict(&mut self, conflict: Conflict, options: &Options) {
+        if options.skip_conflicts {
+            self.notes.push(Note::Skipped(conflict));
+        } else {
+            self.conflicts.push(conflict);
+        }
     }
 
     /// Why the rows of a place come and go.
@@ -281,15 +331,96 @@ impl Plan {
     }
 }
 
+/// What the resources of one place mean for each other.
+struct Context<'a> {
+    files: FiledRoutes<'a>,
+    /// What is wanted or recorded there.
+    sets: Vec<&'a RouteSet>,
+}
+
+impl<'a> Context<'a> {
+    fn new(
+        wanted: Option<&'a DesiredPlace>,
+        record: Option<&'a PlaceRecord>,
+        seen: Option<&Seen>,
+        header: &Header,
+        options: &Options,
+    ) -> Self {
+        let mut context = Self { files: FiledRoutes::default(), sets: Vec::new() };
+        for (id, shape) in wanted.iter().flat_map(|wanted| &wanted.resources) {
+            let Some(set) = &shape.routes else { continue };
+            context.sets.push(set);
+            context.files.wanted |= &*id.kind == NETPLAN_FILE && set.view.protocol == STATIC;
+        }
+        for (id, entry) in record.iter().flat_map(|record| &record.resources) {
+            for set in entry.shapes().filter_map(|shape| shape.routes.as_ref()) {
+                context.sets.push(set);
+                if &*id.kind == NETPLAN_FILE && set.view.protocol == STATIC {
+                    context.files.recorded.push(set);
+                }
+            }
+        }
+        for (_, inspected) in seen.iter().flat_map(|seen| &seen.files) {
+            context.files.found.extend(routes_found(Some(inspected), header, options));
+        }
+        context
+    }
+
+    /// Protocols that rows of ours have in a table, whichever backend they are of.
+    fn marks(&self, table: u32) -> Vec<u8> {
+        let views = self.sets.iter().map(|set| &set.view).filter(|view| view.table == table);
+        let mut marks: Vec<u8> = views.map(|view| view.protocol).collect();
+        marks.sort_unstable();
+        marks.dedup();
+        marks
+    }
+}
+
+/// Whether something is done on a place.
+pub(super) fn acts(tables: &[(ResourceId, TablePlan)], files: &[FilePlan], memo: &mut Memo) -> bool {
+    // The routes in a file change with the file.
+    let is_filed = |id: &ResourceId| &*id.kind == NETPLAN_FILE;
+    files.iter().any(|file| file.change.is_some())
+        || tables.iter().any(|(id, table)| !is_filed(id) && !table.is_settled(memo))
+}
+
+/// Brings the routes of files and of the kernel on one place together: a file leaves out what others provide, and what goes
+/// from one of the two and stays in the other is not removed.
+pub(super) fn align(tables: &mut [(ResourceId, TablePlan)]) {
+    let is_filed = |id: &ResourceId| &*id.kind == NETPLAN_FILE;
+    if !tables.iter().any(|(id, _)| is_filed(id)) {
+        return;
+    }
+    let others: Vec<(bool, bool, RouteSet)> = tables
+        .iter()
+        .filter_map(|(id, table)| Some((is_filed(id), table.judged, table.to.clone()?)))
+        .collect();
+    for (id, table) in tables.iter_mut() {
+        let filed = is_filed(id);
+        for (_, _, other) in others.iter().filter(|(other, judged, _)| *other != filed && *judged) {
+            if let Some(to) = table.to.as_mut().filter(|_| filed && !other.lacks.is_empty()) {
+                to.lacks = Arc::new(to.lacks.union(&other.lacks).copied().collect());
+            }
+            if table.to.is_none() && table.judged && other.view.same_key(&table.view) {
+                table.leave_to(other);
+            }
+        }
+    }
+}
+
 /// The tables of one resource, each with what was found there.
 fn tables_of(
     place: &Place,
     id: &ResourceId,
-    wanted: Option<&RouteSet>,
+    wanted: Option<&Shape>,
     record: Option<&Record>,
     seen: Option<&Seen>,
     options: &Options,
+    context: &Context<'_>,
 ) -> Vec<(TablePlan, TableFindings)> {
+    let shape = wanted.or_else(|| record.and_then(|record| record.shapes().next()));
+    let judged = &*id.kind != NETPLAN_FILE || shape.is_some_and(|shape| Attributes::of(shape).alone);
+    let wanted = wanted.and_then(|shape| shape.routes.as_ref());
     let recorded: Vec<&RouteSet> =
         record.iter().flat_map(|record| record.shapes()).filter_map(|shape| shape.routes.as_ref()).collect();
     let mut keys: Vec<&RouteSet> = Vec::new();
@@ -309,15 +440,15 @@ fn tables_of(
         .filter_map(|key| {
             let recorded: Vec<&RouteSet> =
                 recorded.iter().copied().filter(|set| set.view.same_key(&key.view)).collect();
-            let mut marks: Vec<u8> = Vec::new();
+            let mut own_marks: Vec<u8> = Vec::new();
             for set in wanted.into_iter().chain(all.iter().copied()) {
-                if set.view.table == key.view.table && !marks.contains(&set.view.protocol) {
-                    marks.push(set.view.protocol);
+                if set.view.table == key.view.table && !own_marks.contains(&set.view.protocol) {
+                    own_marks.push(set.view.protocol);
                 }
             }
-            marks.sort_unstable();
             TablePlan::new(&TableInput {
-                marks,
+                marks: context.marks(key.view.table),
+                own_marks,
                 recorded: &recorded,
                 in_doubt: record.is_some_and(Record::is_in_doubt),
                 firm: record
@@ -327,8 +458,10 @@ fn tables_of(
                     .filter(|set| set.view.same_key(&key.view))
                     .collect(),
                 wanted: wanted.filter(|set| set.view.same_key(&key.view)),
-                listed: seen.and_then(|seen| seen.table(key.view.table)),
+                listed: seen.filter(|_| judged).and_then(|seen| seen.table(key.view.table)),
                 take_over,
+                judged,
+                files: &context.files,
             })
         })
         .collect()

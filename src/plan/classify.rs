@@ -26,8 +26,12 @@ pub struct Key<'a> {
     pub wanted: Option<Route>,
     /// The protocol that wanted rows carry.
     pub protocol: u8,
-    /// Protocols that are our mark.
+    /// Protocols that are our mark. Of static rows only those of our file are ours.
     pub marks: &'a [u8],
+    /// Whether a file of ours has or had the route, so that a static row of it is ours.
+    pub filed: bool,
+    /// Whether a file of ours is to have the route, so that a static row of it stays static.
+    pub stays_static: bool,
     /// Whether the user takes it over from others.
     pub take_over: bool,
 }
@@ -90,14 +94,15 @@ fn as_live(row: &LiveRoute) -> Option<Live> {
 fn recorded(key: Key<'_>, live: &[&LiveRoute]) -> Verdict {
     // What was never confirmed may never have been written: then only our very route is ours.
     let still = |row: &LiveRoute| row.next_hop.is_some_and(|hop| key.is_ours(hop));
-    let has_mark = |row: &&&LiveRoute| key.marks.contains(&row.protocol) && (key.firm || still(row));
+    let has_mark = |row: &&&LiveRoute| key.is_mark(row.protocol) && (key.firm || still(row));
     // By hand: boot always; static only where it still is our route, for somebody's own static row is theirs.
     let by_hand = |row: &&&LiveRoute| {
         (row.protocol == BOOT && (key.firm || still(row))) || (row.protocol == STATIC && still(row))
     };
     let same = |row: &&&LiveRoute| key.wanted.is_some_and(|route| row.next_hop == Some(route.next_hop)) && row.plain;
     let mine: Vec<&&LiveRoute> = live.iter().filter(has_mark).collect();
-    if mine.iter().any(|row| same(row) && row.protocol == key.protocol) {
+    let stays = |protocol: u8| protocol == key.protocol || (protocol == STATIC && key.stays_static);
+    if mine.iter().any(|row| same(row) && stays(row.protocol)) {
         return Verdict::Same;
     }
     // A row of several next hops, or a blackhole, is nothing that topo writes or knows how to take back exactly.
@@ -128,7 +133,7 @@ fn not_recorded(key: Key<'_>, live: &[&LiveRoute]) -> Verdict {
     let same = live.iter().find(|row| row.plain && row.next_hop == Some(wanted.next_hop));
     if let Some(row) = same {
         let before = Some(Live { next_hop: wanted.next_hop, protocol: row.protocol });
-        if key.marks.contains(&row.protocol) || row.protocol == BOOT {
+        if key.is_mark(row.protocol) || row.protocol == BOOT {
             let reason = Some(Reason::Adopted(row.describe()));
             return Verdict::Act { action: Action::Import, reason, before };
         }
@@ -155,6 +160,11 @@ fn somebody_elses(key: Key<'_>, row: &LiveRoute) -> Verdict {
 }
 
 impl Key<'_> {
+    /// Whether a protocol is our mark on this key.
+    fn is_mark(&self, protocol: u8) -> bool {
+        self.marks.contains(&protocol) && (protocol != STATIC || self.filed)
+    }
+
     fn is_ours(&self, next_hop: IpAddr) -> bool {
         self.owned.contains(&next_hop) || self.wanted.is_some_and(|route| route.next_hop == next_hop)
     }

@@ -6,15 +6,15 @@ use std::sync::Arc;
 use super::Place;
 use crate::network::Prefix;
 
-/// Somebody else has a route key that the topology wants.
+/// Somebody else has a key that the topology wants.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Conflict {
     /// Where.
     pub place: Place,
     /// What kind of resource.
     pub kind: Arc<str>,
-    /// The key.
-    pub destination: Prefix,
+    /// The key: a destination, the name of a file.
+    pub key: Box<str>,
     /// What is there.
     pub found: String,
 }
@@ -42,6 +42,8 @@ pub enum Note {
     Stray(Place, Prefix, String),
     /// The machine carries the marker of this topology with another lineage: a state was lost.
     OtherLineage(Place, String),
+    /// A file is there that systemd-networkd reads only at its next start, as asked.
+    NotLoaded(Place),
     /// A conflict that is left out as asked.
     Skipped(Conflict),
 }
@@ -62,6 +64,8 @@ pub enum Refusal {
     /// A machine (recorded under the second name) has the first name now, under which another one is recorded that does not
     /// answer or has left the topology: its record would be lost. Another name for the machine helps until that one is settled.
     NameTaken(Place, Place),
+    /// No file can keep the routes of a node; the sentence says why and what to do.
+    File(Place, String),
 }
 
 impl Refusal {
@@ -73,7 +77,8 @@ impl Refusal {
             | Self::ProtocolTaken(place, ..)
             | Self::LineageLost(place)
             | Self::SameMachine(place, _)
-            | Self::NameTaken(place, _) => Some(place),
+            | Self::NameTaken(place, _)
+            | Self::File(place, _) => Some(place),
         }
     }
 }

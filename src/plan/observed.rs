@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use crate::backend::exchange::{Identity, Listed};
+use crate::backend::exchange::{Identity, Inspected, Listed};
 
 /// What was seen of one place.
 #[derive(Clone, Debug, Default)]
@@ -25,6 +25,8 @@ pub struct Seen {
     pub tables: Vec<(u32, Listed)>,
     /// Next hops that are not on-link, and what the kernel says instead.
     pub not_on_link: Vec<(IpAddr, String)>,
+    /// Files that keep routes, by name, and what they depend on.
+    pub files: Vec<(String, Inspected)>,
 }
 
 impl Observation {
@@ -38,6 +40,11 @@ impl Observation {
 }
 
 impl Seen {
+    /// What was found of a file.
+    pub fn file(&self, name: &str) -> Option<&Inspected> {
+        self.files.iter().find(|(file, _)| file == name).map(|(_, inspected)| inspected)
+    }
+
     /// What was listed of a table.
     pub fn table(&self, number: u32) -> Option<&Listed> {
         self.tables.iter().find(|(table, _)| *table == number).map(|(_, listed)| listed)

@@ -101,6 +101,12 @@ pub enum Reason {
     Adopted(String),
     /// Somebody else's, taken over as asked; the field says what is live.
     TakenOver(String),
+    /// A file is there as wanted, and systemd-networkd has not read it yet.
+    NotLoaded,
+    /// The definition that a file adds routes to is another one by now.
+    Redefined,
+    /// A file of this topology is there that is not recorded and not as wanted; the field is the difference.
+    Stale(String),
 }
 
 impl Reason {
@@ -120,12 +126,15 @@ impl Reason {
             Self::InDoubt => "in_doubt",
             Self::Adopted(_) => "adopted",
             Self::TakenOver(_) => "taken_over",
+            Self::NotLoaded => "not_loaded",
+            Self::Redefined => "redefined",
+            Self::Stale(_) => "stale",
         }
     }
 
     /// Whether it is a difference between what was recorded and what is live, and not one of the topology.
     pub fn is_drift(&self) -> bool {
-        matches!(self, Self::Missing | Self::Altered(_) | Self::MarkLost(_))
+        matches!(self, Self::Missing | Self::Altered(_) | Self::MarkLost(_) | Self::NotLoaded | Self::Redefined)
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
-use super::build::{Inputs, Options, Plan};
+use super::build::{Inputs, Options, Plan, acts, align};
 use super::findings::{Note, Refusal};
 use super::observed::{Observation, Seen};
 use super::operation::{Operation, Phase};
@@ -13,20 +13,24 @@ use crate::network::{Memo, Prefix};
 impl Plan {
     /// Keeps what the user selected, and the Prepare changes of the receivers of what is selected.
     pub(super) fn select(&mut self, options: &Options, memo: &mut Memo) {
-        let chosen = |place: &Place, kind: &str, destination: &Prefix| {
-            let row = destination.to_string();
+        let chosen = |place: &Place, kind: &str, row: &str| {
             let matches = |patterns: &[AddressPattern]| {
-                patterns.iter().any(|pattern| pattern.matches(kind, place.name(), Some(&row)))
+                patterns.iter().any(|pattern| pattern.matches(kind, place.name(), Some(row)))
             };
             (options.targets.is_empty() || matches(&options.targets)) && !matches(&options.excludes)
         };
+        // The routes in a file are selected with the file.
+        let chosen_row = |place: &Place, id: &ResourceId, destination: &Prefix| match &*id.name {
+            "" => chosen(place, &id.kind, &destination.to_string()),
+            name => chosen(place, &id.kind, name),
+        };
         let mut received: BTreeSet<Prefix> = BTreeSet::new();
         for (place, plan) in &self.places {
-            for (id, table) in &plan.tables {
+            for (id, table) in plan.tables.iter().filter(|(_, table)| table.judged) {
                 let reasons = self.reasons(place);
                 let selected = table.operations(&reasons, memo);
                 let selected = selected.iter().map(|operation| operation.route.destination);
-                received.extend(selected.filter(|key| chosen(place, &id.kind, key)));
+                received.extend(selected.filter(|key| chosen_row(place, id, key)));
             }
         }
         let mut places = std::mem::take(&mut self.places);
@@ -35,14 +39,18 @@ impl Plan {
             for (id, table) in &mut plan.tables {
                 let keep = |operation: &Operation| {
                     let key = &operation.route.destination;
-                    chosen(place, &id.kind, key) || (operation.phase == Phase::Prepare && received.contains(key))
+                    chosen_row(place, id, key) || (operation.phase == Phase::Prepare && received.contains(key))
                 };
                 table.select(&keep, &reasons, memo);
             }
-            plan.acts = plan.tables.iter().any(|(_, table)| !table.is_settled(memo));
+            align(&mut plan.tables);
+            for file in &mut plan.files {
+                file.change = file.change.take().filter(|_| chosen(place, &file.id.kind, &file.id.name));
+            }
+            plan.acts = acts(&plan.tables, &plan.files, memo);
         }
         places.retain(|_, plan| plan.acts || plan.renamed_from.is_some());
-        self.conflicts.retain(|conflict| chosen(&conflict.place, &conflict.kind, &conflict.destination));
+        self.conflicts.retain(|conflict| chosen(&conflict.place, &conflict.kind, &conflict.key));
         // Records move to other names whatever is selected.
         let moves = |refusal: &Refusal| matches!(refusal, Refusal::NameTaken(..));
         self.refusals.retain(|refusal| {
@@ -67,7 +75,7 @@ impl Plan {
         let mut fresh = Self::new(inputs.topology, &desired, &state, &observed, inputs.options, memo);
         fresh.people = self.people.clone();
         if let Some(conflict) = fresh.conflicts.first() {
-            return Err(format!("{} there is somebody else's: {}", conflict.destination, conflict.found));
+            return Err(format!("{} there is somebody else's: {}", conflict.key, conflict.found));
         }
         if !fresh.refusals.is_empty() {
             return Err("the checks before writing do not pass there".to_owned());
@@ -82,6 +90,7 @@ impl Plan {
             self.places.insert(place.clone(), planned);
         } else if let Some(planned) = self.places.get_mut(place) {
             planned.tables.clear();
+            planned.files.clear();
             planned.unseen = None;
         }
         Ok(())

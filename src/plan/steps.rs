@@ -3,6 +3,7 @@
 use petgraph::graph::{DiGraph, NodeIndex};
 
 use super::{Phase, Place, Plan};
+use crate::backend::netplan::NETPLAN_FILE;
 use crate::network::Memo;
 
 /// A vertex of the graph.
@@ -24,8 +25,17 @@ pub fn steps(plan: &Plan, memo: &mut Memo) -> Steps {
     for (place, planned) in plan.places.iter().filter(|(_, planned)| planned.acts) {
         let reasons = plan.reasons(place);
         let mut needed = std::collections::BTreeSet::new();
-        for (_, table) in &planned.tables {
-            needed.extend(table.phases(&reasons, memo));
+        for (id, table) in &planned.tables {
+            if &*id.kind != NETPLAN_FILE {
+                needed.extend(table.phases(&reasons, memo));
+            }
+        }
+        for file in planned.files.iter().filter(|file| file.change.is_some()) {
+            needed.insert(file.phase);
+        }
+        // A file is checked before the first write of its node.
+        if needed.contains(&Phase::Install) && planned.checked_files().next().is_some() {
+            needed.insert(Phase::Prepare);
         }
         if planned.unseen.is_some() {
             needed.insert(Phase::Prepare);

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use super::classify::{Key, Verdict, classify};
+use super::classify::{Key, STATIC, Verdict, classify};
 use super::operation::{Action, Live, Operation, Phase, Reason};
 use crate::backend::exchange::{Listed, LiveRoute};
 use crate::network::{Memo, Prefix, Route, RouteChange, RouteSet, Row, View};
@@ -35,6 +35,15 @@ pub struct TablePlan {
     pub has_winners: bool,
     /// Whether a row without our mark is changed, so that the guard has to include the others' rows.
     pub guard_foreign: bool,
+    /// Whether the live rows of this table are looked at for it. Not where its routes stand in a file and somebody else of ours
+    /// puts them into the kernel.
+    pub judged: bool,
+    /// Whether a file of ours has or had the routes, so that live rows may be static.
+    pub filed: bool,
+    /// Whether a file of ours is to have the routes.
+    pub stays_static: bool,
+    /// When rows are removed: with the file, where a file of ours is written before.
+    pub retires: Phase,
 }
 
 /// What is said about a table beside its changes.
@@ -60,6 +69,8 @@ pub struct TableFindings {
 pub struct TableInput<'a> {
     /// Protocols that are our mark in this table, recorded or wanted.
     pub marks: Vec<u8>,
+    /// Those of this resource alone.
+    pub own_marks: Vec<u8>,
     /// What is recorded: one shape, or two where it is in doubt.
     pub recorded: &'a [&'a RouteSet],
     /// Whether the record is in doubt.
@@ -72,6 +83,33 @@ pub struct TableInput<'a> {
     pub listed: Option<&'a Listed>,
     /// Whether a destination is taken over from others.
     pub take_over: &'a dyn Fn(&Prefix) -> bool,
+    /// Whether the live rows are looked at for it.
+    pub judged: bool,
+    /// What files of ours keep there.
+    pub files: &'a FiledRoutes<'a>,
+}
+
+/// The routes that files of ours keep on a node: systemd-networkd installs them as protocol static.
+#[derive(Debug, Default)]
+pub struct FiledRoutes<'a> {
+    /// As recorded.
+    pub recorded: Vec<&'a RouteSet>,
+    /// As they stand in files of this topology that are there, recorded or not.
+    pub found: BTreeMap<Prefix, IpAddr>,
+    /// Whether such a file is to be there.
+    pub wanted: bool,
+}
+
+impl FiledRoutes<'_> {
+    /// Whether a static row with this destination comes from a file of ours.
+    pub fn has(&self, destination: &Prefix) -> bool {
+        self.found.contains_key(destination) || self.recorded.iter().any(|set| set.find(destination).is_some())
+    }
+
+    /// Whether static rows may be ours.
+    pub fn any(&self) -> bool {
+        self.wanted || !self.recorded.is_empty() || !self.found.is_empty()
+    }
 }
 
 impl TablePlan {
@@ -91,6 +129,10 @@ impl TablePlan {
             has_strays: false,
             has_winners: false,
             guard_foreign: false,
+            judged: input.judged,
+            filed: !input.files.recorded.is_empty() || !input.files.found.is_empty(),
+            stays_static: input.files.wanted,
+            retires: Phase::Retire,
         };
         let mut findings = TableFindings::default();
         match input.listed {
@@ -113,7 +155,7 @@ impl TablePlan {
                 live.entry(row.destination).or_default().push(row);
             }
             if !here || row.destination.length() > 0 {
-                self.note_winner(row, here, findings);
+                self.note_winner(row, here, input.files, findings);
             }
         }
         let mut keys: BTreeSet<Prefix> = live.keys().copied().collect();
@@ -163,9 +205,11 @@ impl TablePlan {
             owned.extend(set.find(&key).map(|route| route.next_hop).filter(|hop| !owned.contains(hop)));
         }
         if wanted.is_none() && owned.is_empty() {
+            // Others write static rows, too.
+            let is_stray = |row: &&&LiveRoute| input.own_marks.contains(&row.protocol) && row.protocol != STATIC;
             findings
                 .stray
-                .extend(live.iter().filter(|row| self.marks.contains(&row.protocol)).map(|row| (*row).clone()));
+                .extend(live.iter().filter(is_stray).map(|row| (*row).clone()));
             return;
         }
         // Our rows were not sent because they are as recorded: foreign rows beside them do not matter here.
@@ -186,6 +230,8 @@ impl TablePlan {
                 wanted,
                 protocol: self.view.protocol,
                 marks: &self.marks,
+                filed: input.files.has(&key),
+                stays_static: input.files.wanted,
                 take_over: (input.take_over)(&key),
             },
             live,
@@ -259,9 +305,10 @@ impl TablePlan {
     }
 
     /// A longer foreign prefix inside a wanted one, or the same with a lower metric, wins over it.
-    fn note_winner(&self, row: &LiveRoute, same_key: bool, findings: &mut TableFindings) {
+    fn note_winner(&self, row: &LiveRoute, same_key: bool, files: &FiledRoutes<'_>, findings: &mut TableFindings) {
         let Some(wanted) = &self.to else { return };
-        if self.marks.contains(&row.protocol) && same_key {
+        let ours = self.marks.contains(&row.protocol) && (row.protocol != STATIC || files.has(&row.destination));
+        if ours && same_key {
             return;
         }
         let rows = wanted.rows.as_slice();
@@ -304,6 +351,33 @@ impl TablePlan {
             operations.sort_by_key(|operation| operation.route.destination);
         }
         operations
+    }
+
+    /// Routes that go from here and stay in another table of ours are left alone.
+    pub(super) fn leave_to(&mut self, other: &RouteSet) {
+        let keys: Vec<Prefix> = self
+            .from
+            .iter()
+            .chain(&self.doubts)
+            .flat_map(RouteSet::routes)
+            .map(|route| route.destination)
+            .filter(|key| other.find(key).is_some())
+            .collect();
+        self.special.extend(keys.into_iter().map(|key| (key, Verdict::Gone)));
+    }
+
+    /// Everything that is done, whatever the reasons.
+    pub(super) fn bare_operations(&self, memo: &mut Memo) -> Vec<Operation> {
+        struct Unnamed;
+        impl Reasons for Unnamed {
+            fn added(&self, _: Option<IpAddr>) -> Reason {
+                Reason::Edited
+            }
+            fn removed(&self, _: Option<IpAddr>) -> Reason {
+                Reason::Edited
+            }
+        }
+        self.operations(&Unnamed, memo)
     }
 
     /// What the two sets alone say.
@@ -351,7 +425,7 @@ impl TablePlan {
         let (phase, usual) = if becomes_own {
             (Phase::Prepare, Reason::BecomesOwn)
         } else {
-            (Phase::Retire, reasons.removed(owner(&self.from).map(|(owner, _)| owner)))
+            (self.retires, reasons.removed(owner(&self.from).map(|(owner, _)| owner)))
         };
         Operation {
             action: Action::Remove,
@@ -409,7 +483,7 @@ impl TablePlan {
         if self.special.is_empty() {
             match (&self.from, &self.to) {
                 (None, Some(to)) => return to.routes().next().map(|_| Phase::Install).into_iter().collect(),
-                (Some(from), None) => return from.routes().next().map(|_| Phase::Retire).into_iter().collect(),
+                (Some(from), None) => return from.routes().next().map(|_| self.retires).into_iter().collect(),
                 _ => {}
             }
         }

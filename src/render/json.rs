@@ -288,7 +288,7 @@ pub fn plan<'a>(plan: &'a Plan, summary: &'a Summary, take: &mut dyn FnMut(Event
         }
     }
     for conflict in &plan.conflicts {
-        let address = format!("{}.{}[\"{}\"]", conflict.kind, conflict.place.name(), conflict.destination);
+        let address = format!("{}.{}[\"{}\"]", conflict.kind, conflict.place.name(), conflict.key);
         take(Event::Conflict { address, found: &conflict.found });
     }
     let unseen = plan.notes.iter().filter(|note| matches!(note, crate::plan::Note::Unseen(..))).count();

@@ -50,6 +50,9 @@ pub enum Outcome {
         /// What the place gave for it.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         token: Option<Token>,
+        /// What it is beside its routes, where that is not what it was to become.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        attributes: Option<serde_json::Value>,
     },
     /// It is gone.
     Removed,

@@ -104,6 +104,13 @@ pub struct FileWrite {
     pub listing: Listing,
 }
 
+impl FileWrite {
+    /// Whether nothing of it stays on the node.
+    pub fn only_checks(&self) -> bool {
+        self.activation == Activation::Check
+    }
+}
+
 /// How far a [`FileWrite`] goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Activation {

@@ -10,7 +10,7 @@ use crate::state::{Record, Shape};
 
 /// A listing for each table that is recorded or wanted; with the recorded token, so that a node where nothing has moved
 /// answers with a word. Where routes are to come, whether their next hops are on-link.
-pub(super) fn inquire(wanted: Option<&Shape>, record: Option<&Record>, memo: &mut Memo) -> Vec<Work> {
+pub(in crate::backend) fn inquire(wanted: Option<&Shape>, record: Option<&Record>, memo: &mut Memo) -> Vec<Work> {
     let wanted = wanted.and_then(|shape| shape.routes.as_ref());
     let recorded: Vec<&RouteSet> =
         record.into_iter().flat_map(Record::shapes).filter_map(|shape| shape.routes.as_ref()).collect();

@@ -6,8 +6,11 @@ mod settings;
 mod work;
 
 pub use settings::{BACKEND, Settings};
+pub(super) use inquiry::inquire;
+pub(super) use work::{settle, work};
 
 use crate::backend::exchange::{Work, Written};
+use crate::backend::mesh::Mesh;
 use crate::backend::{Backend, Settled};
 use crate::network::Memo;
 use crate::plan::{Desired, Operation, TablePlan, Token};
@@ -30,11 +33,11 @@ impl Backend for SshStatic {
         &[KERNEL_ROUTE]
     }
 
-    fn desire(&self, topology: &Topology, name: &Name, table: &BackendTable, desired: &mut Desired) {
-        desired::desire(topology, name, table, desired);
+    fn desire(&self, topology: &Topology, mesh: &Mesh<'_>, name: &Name, table: &BackendTable, desired: &mut Desired) {
+        desired::desire(topology, mesh, name, table, desired);
     }
 
-    fn inquire(&self, wanted: Option<&Shape>, record: Option<&Record>, memo: &mut Memo) -> Vec<Work> {
+    fn inquire(&self, _: &str, wanted: Option<&Shape>, record: Option<&Record>, memo: &mut Memo) -> Vec<Work> {
         inquiry::inquire(wanted, record, memo)
     }
 

@@ -8,7 +8,7 @@ use crate::network::{Family, Prefix, Route};
 use crate::plan::{Action, Live, Operation, TablePlan, Token};
 
 /// One batch for the operations of a step: adds, then changes, then removals. None where no row needs to be touched.
-pub(super) fn work(table: &TablePlan, operations: &[Operation], token: Option<&Token>) -> Option<Work> {
+pub(in crate::backend) fn work(table: &TablePlan, operations: &[Operation], token: Option<&Token>) -> Option<Work> {
     let mut commands: Vec<(u8, RouteCommand)> =
         operations.iter().filter_map(|operation| command(table, operation)).collect();
     commands.sort_by_key(|(order, _)| *order);
@@ -46,7 +46,7 @@ fn command(table: &TablePlan, operation: &Operation) -> Option<(u8, RouteCommand
 
 /// Compares what the table shows after the step with what was meant. A row that is not there counts as failed, whatever
 /// `ip` said; one that is there counts as done.
-pub(super) fn settle(operations: &[Operation], written: &Written) -> Settled {
+pub(in crate::backend) fn settle(operations: &[Operation], written: &Written) -> Settled {
     let (token, appeared, vanished, refused, loses) = match written {
         Written::Moved => {
             return all_failed(

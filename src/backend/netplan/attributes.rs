@@ -1,0 +1,160 @@
+//! What the record keeps of a file beside its routes.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::backend::exchange::FileForm;
+use crate::state::Shape;
+
+/// What a file is, beside its routes. What is usual is left out of the record.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Attributes {
+    /// It is a drop-in of systemd-networkd and not a file of netplan.
+    #[serde(default, skip_serializing_if = "is_unset")]
+    pub networkd: bool,
+    /// It is loaded only at the next boot or restart of systemd-networkd.
+    #[serde(default, skip_serializing_if = "is_unset")]
+    pub deferred: bool,
+    /// No other backend puts the routes into the kernel: they belong to the file.
+    #[serde(default, skip_serializing_if = "is_unset")]
+    pub alone: bool,
+    /// The device that the topology names.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub interface: Option<Box<str>>,
+    /// The definitions that the routes are added to; empty where nobody has looked yet.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub links: Vec<Link>,
+}
+
+/// A definition in the node's network configuration that routes are added to.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Link {
+    /// The network device.
+    pub device: Box<str>,
+    /// For netplan the definition's ID, for systemd-networkd the name of its `.network` file.
+    pub id: Box<str>,
+    /// The definition's kind in netplan (`ethernets`, `bonds`, …); empty for systemd-networkd.
+    #[serde(default = "ethernets", skip_serializing_if = "is_ethernets")]
+    pub kind: Box<str>,
+    /// The next hops that are reached through it; empty: all that no other one has.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub hops: Vec<IpAddr>,
+}
+
+fn ethernets() -> Box<str> {
+    "ethernets".into()
+}
+
+fn is_ethernets(kind: &str) -> bool {
+    kind == "ethernets"
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference to the field")]
+fn is_unset(flag: &bool) -> bool {
+    !flag
+}
+
+impl Attributes {
+    /// Those of a shape; of one that says nothing, the usual.
+    pub fn of(shape: &Shape) -> Self {
+        Self::deserialize(&shape.attributes).unwrap_or_default()
+    }
+
+    /// As a shape keeps them.
+    pub fn to_value(&self) -> Value {
+        serde_json::to_value(self).unwrap_or_default()
+    }
+
+    /// Who reads the file.
+    pub fn form(&self) -> FileForm {
+        if self.networkd { FileForm::Networkd } else { FileForm::Netplan }
+    }
+
+    /// Whether what is recorded is what is wanted, as far as the topology says it: the definitions come from the node.
+    pub fn fits(wanted: &Value, recorded: &Value) -> bool {
+        let (Some(wanted), Some(recorded)) = (wanted.as_object(), recorded.as_object()) else {
+            return wanted == recorded;
+        };
+        let said = |key: &&String| key.as_str() != "links";
+        wanted.keys().filter(said).count() == recorded.keys().filter(said).count()
+            && wanted.iter().all(|(key, value)| key == "links" || recorded.get(key) == Some(value))
+    }
+
+    /// Whether both say the same, their definitions left aside.
+    pub fn says_as(&self, other: &Self) -> bool {
+        let Self { networkd, deferred, alone, interface, links: _ } = self;
+        (*networkd, *deferred, *alone, interface) == (other.networkd, other.deferred, other.alone, &other.interface)
+    }
+
+    /// The definition that a next hop is reached through; none where nobody has looked yet.
+    pub fn link_of(&self, next_hop: IpAddr) -> Option<&Link> {
+        let named = self.links.iter().find(|link| link.hops.contains(&next_hop));
+        named.or_else(|| self.links.iter().find(|link| link.hops.is_empty()))
+    }
+}
+
+/// Puts next hops under their definitions: the one that most of them are reached through takes all that no other one has.
+pub fn gather(found: impl IntoIterator<Item = (IpAddr, Link)>) -> Vec<Link> {
+    let mut links: BTreeMap<Link, Vec<IpAddr>> = BTreeMap::new();
+    for (next_hop, link) in found {
+        let hops = links.entry(Link { hops: Vec::new(), ..link }).or_default();
+        hops.push(next_hop);
+    }
+    let most = links.values().map(Vec::len).max();
+    let mut rest = true;
+    let mut gathered: Vec<Link> = Vec::new();
+    for (mut link, mut hops) in links {
+        if rest && Some(hops.len()) == most {
+            rest = false;
+            gathered.insert(0, link);
+        } else {
+            hops.sort_unstable();
+            hops.dedup();
+            link.hops = hops;
+            gathered.push(link);
+        }
+    }
+    gathered
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn link(device: &str, hops: &[&str]) -> Link {
+        let hops = hops.iter().map(|hop| hop.parse().expect("address")).collect();
+        Link { device: device.into(), id: device.into(), kind: "ethernets".into(), hops }
+    }
+
+    #[test]
+    fn the_usual_is_not_written_and_comes_back() {
+        let attributes = Attributes { links: vec![link("eth0", &[])], ..Attributes::default() };
+        assert_eq!(attributes.to_value(), json!({"links": [{"device": "eth0", "id": "eth0"}]}));
+        let shape = Shape { routes: None, attributes: attributes.to_value() };
+        assert_eq!(Attributes::of(&shape), attributes);
+    }
+
+    #[test]
+    fn the_definitions_are_not_what_the_topology_says() {
+        let recorded = json!({"links": [{"device": "eth0", "id": "id0"}]});
+        assert!(Attributes::fits(&json!({}), &recorded));
+        assert!(!Attributes::fits(&json!({"deferred": true}), &recorded));
+        assert!(!Attributes::fits(&json!({}), &json!({"deferred": true})));
+    }
+
+    #[test]
+    fn most_next_hops_need_not_be_named() {
+        let hop = |text: &str| text.parse::<IpAddr>().expect("address");
+        let found = [("10.0.0.1", "eth0"), ("10.0.0.2", "eth0"), ("10.1.0.1", "eth1")];
+        let links = gather(found.map(|(at, device)| (hop(at), link(device, &[]))));
+        assert_eq!(links, [link("eth0", &[]), link("eth1", &["10.1.0.1"])]);
+        let attributes = Attributes { links, ..Attributes::default() };
+        assert_eq!(attributes.link_of(hop("10.1.0.1")).map(|link| &*link.device), Some("eth1"));
+        assert_eq!(attributes.link_of(hop("10.9.0.1")).map(|link| &*link.device), Some("eth0"));
+    }
+}

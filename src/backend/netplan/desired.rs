@@ -1,0 +1,47 @@
+//! Which file each node is to have.
+
+use super::{Attributes, NETPLAN_FILE, Persist, Settings};
+use crate::backend::mesh::{Mesh, Writing};
+use crate::backend::ssh_static;
+use crate::backend::netplan::settings::Activate;
+use crate::network::MAIN_TABLE;
+use crate::plan::{Desired, Place, ResourceId, STATIC};
+use crate::state::Shape;
+use crate::topology::{BackendTable, Name, Topology};
+
+/// The file of a node keeps the routes that `ssh-static` puts into the kernel there; where that does not serve the node, the
+/// same routes belong to the file.
+pub(super) fn desire(topology: &Topology, mesh: &Mesh<'_>, name: &Name, table: &BackendTable, desired: &mut Desired) {
+    let settings: Settings = serde_json::from_value(table.settings.clone()).unwrap_or_default();
+    let kernel: Vec<(&BackendTable, ssh_static::Settings)> = topology
+        .backends
+        .values()
+        .filter(|other| other.backend == ssh_static::BACKEND)
+        .map(|other| (other, serde_json::from_value(other.settings.clone()).unwrap_or_default()))
+        .collect();
+    let id = ResourceId { backend: name.clone(), kind: NETPLAN_FILE.into(), name: settings.file.as_str().into() };
+    let networkd = settings.persist == Persist::Networkd;
+    for node_name in &table.nodes {
+        let Some(node) = topology.nodes.get(node_name) else { continue };
+        let served = kernel.iter().find(|(other, _)| other.nodes.contains(node_name)).map(|(_, settings)| settings);
+        let mark = served.map_or_else(|| ssh_static::Settings::default().protocol, |settings| settings.protocol);
+        let writing = Writing {
+            table: served.map(|settings| settings.table).or(settings.table).unwrap_or(MAIN_TABLE),
+            metric: served.map_or(settings.metric, |settings| settings.metric),
+            // netplan has no way to say a protocol, and networkd takes static.
+            protocol: if networkd { mark } else { STATIC },
+        };
+        let Some(set) = mesh.routes(node, writing) else { continue };
+        let attributes = Attributes {
+            networkd,
+            deferred: settings.activate == Activate::Defer,
+            alone: served.is_none(),
+            interface: node.interface.clone(),
+            links: Vec::new(),
+        };
+        if let Some(place) = desired.places.get_mut(&Place::Node(node_name.clone())) {
+            let shape = Shape { routes: Some(set), attributes: attributes.to_value() };
+            place.resources.insert(id.clone(), shape);
+        }
+    }
+}

@@ -1,0 +1,81 @@
+//! What a node is asked before its file can be planned.
+
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+
+use super::Attributes;
+use crate::backend::exchange::{FileInquiry, Work};
+use crate::backend::ssh_static;
+use crate::network::Memo;
+use crate::plan::Token;
+use crate::state::{Record, Shape};
+
+/// The file and what it depends on; with the recorded token, so that a node where nothing has moved answers with a word. Where
+/// routes belong to the file alone, the routing table too.
+pub(super) fn inquire(name: &str, wanted: Option<&Shape>, record: Option<&Record>, memo: &mut Memo) -> Vec<Work> {
+    let recorded = record.and_then(|record| record.shapes().next());
+    let Some(shape) = wanted.or(recorded) else { return Vec::new() };
+    let attributes = Attributes::of(shape);
+    let settled = match record {
+        Some(Record::Settled { is, token: Some(token) }) => Some((is, token)),
+        _ => None,
+    };
+    let same = |is: &Shape| {
+        let routes = (is.routes.as_ref(), wanted.and_then(|wanted| wanted.routes.as_ref()));
+        let equal = matches!(routes, (Some(from), Some(to)) if from.is_same(to, &mut *memo));
+        equal && wanted.is_some_and(|wanted| Attributes::fits(&wanted.attributes, &is.attributes))
+    };
+    let file_token = settled.map(|(_, token)| split(token).1);
+    let unchanged = settled.map(|(is, _)| is).is_some_and(same);
+    // Before a write all is looked at again.
+    let known = file_token.filter(|_| unchanged);
+    let next_hops = if unchanged || attributes.interface.is_some() {
+        Vec::new()
+    } else {
+        next_hops(wanted, settled.map(|(is, _)| is))
+    };
+    let inquiry = FileInquiry { form: attributes.form(), name: name.to_owned(), next_hops, known };
+    let mut works = vec![Work::Inspect(inquiry)];
+    if attributes.alone {
+        let record = record.map(with_table_token);
+        works.extend(ssh_static::inquire(wanted, record.as_ref(), memo));
+    }
+    works
+}
+
+/// Next hops that are wanted and whose device is not on record.
+fn next_hops(wanted: Option<&Shape>, is: Option<&Shape>) -> Vec<IpAddr> {
+    let hops = |shape: Option<&Shape>| -> BTreeSet<IpAddr> {
+        let routes = shape.and_then(|shape| shape.routes.as_ref());
+        routes.into_iter().flat_map(|set| set.routes().map(|route| route.next_hop)).collect()
+    };
+    let has_links = |shape: &&Shape| shape.attributes.get("links").is_some() && shape.attributes.get("interface").is_none();
+    let known = hops(is.filter(has_links));
+    hops(wanted).difference(&known).copied().collect()
+}
+
+/// The record of a file whose token is the routing table's part alone.
+fn with_table_token(record: &Record) -> Record {
+    match record {
+        Record::Settled { is, token } => {
+            Record::Settled { is: is.clone(), token: token.as_ref().and_then(|token| split(token).0) }
+        }
+        other => other.clone(),
+    }
+}
+
+/// The token of a file to which its routes belong: over the routing table, and over the file.
+pub(crate) fn join_tokens(table: Option<&Token>, file: &Token) -> Token {
+    match table {
+        Some(table) => Token::new(format!("{}.{}", table.as_str(), file.as_str())),
+        None => file.clone(),
+    }
+}
+
+/// Takes apart what [`join_tokens`] has put together.
+fn split(token: &Token) -> (Option<Token>, Token) {
+    match token.as_str().rsplit_once('.') {
+        Some((table, file)) => (Some(Token::new(table)), Token::new(file)),
+        None => (None, token.clone()),
+    }
+}

@@ -1,0 +1,151 @@
+//! Which definitions of a node's network configuration the routes are added to.
+//!
+//! The key is the definition's ID, never the interface's name alone: a second definition of one device takes its address
+//! away, with exit status 0 (measured with netplan 0.106 and systemd 252).
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+
+use super::attributes::{Attributes, Link, gather};
+use crate::backend::exchange::{FileForm, NetworkConfiguration};
+use crate::network::RouteSet;
+
+/// Why routes cannot be kept by a file on a node.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum LinkError {
+    /// There is no netplan.
+    #[error("netplan is not installed, so no file of it can keep the routes. Install netplan.io, or write persist = \"networkd\" \
+             in the backend's table")]
+    NoNetplan,
+    /// systemd-networkd does not run.
+    #[error("systemd-networkd does not run, so nothing would load the routes from a file. Start it, or leave the node out \
+             with `nodes` in the backend's table")]
+    NoNetworkd,
+    /// The kernel has no device for a next hop.
+    #[error("the kernel knows no device for the next hop {0}. Correct the address, or name the device with `interface` at the \
+             node")]
+    NoDevice(IpAddr),
+    /// The device is not there.
+    #[error("there is no network device {0}. Correct `interface` at the node")]
+    Absent(Box<str>),
+    /// systemd-networkd does not manage the device.
+    #[error("{0} is not managed by systemd-networkd, so no file could keep routes over it. Let a file in /etc/netplan with \
+             `renderer: networkd` define it, or leave the node out with `nodes` in the backend's table")]
+    Unmanaged(Box<str>),
+    /// The device belongs to NetworkManager.
+    #[error("{0} is managed by NetworkManager, whose routes topo cannot keep yet. Set `renderer: networkd` for it in \
+             /etc/netplan, or leave the node out with `nodes` in the backend's table")]
+    NetworkManager(Box<str>),
+    /// The device is configured by a file that netplan has not made.
+    #[error("{0} is configured by {1}, which is not netplan's. Write persist = \"networkd\" in the backend's table")]
+    NotNetplan(Box<str>, Box<str>),
+    /// No netplan file defines the device any more.
+    #[error("{0} is configured as `{1}`, which no file of netplan defines any more. Look at /etc/netplan and run `netplan \
+             apply` there")]
+    Undefined(Box<str>, Box<str>),
+}
+
+/// Finds the definition for each next hop. `recorded` says where next hops were found before that nobody asked for this time.
+pub fn find_links(
+    wanted: &Attributes,
+    recorded: Option<&Attributes>,
+    routes: &RouteSet,
+    found: &NetworkConfiguration,
+) -> Result<Vec<Link>, LinkError> {
+    if !found.networkd {
+        return Err(LinkError::NoNetworkd);
+    }
+    if wanted.form() == FileForm::Netplan && found.netplan.is_none() {
+        return Err(LinkError::NoNetplan);
+    }
+    if let Some(device) = &wanted.interface {
+        return Ok(vec![resolve(device, wanted.form(), found)?]);
+    }
+    let asked: BTreeMap<IpAddr, &str> = found.devices.iter().map(|(hop, device)| (*hop, device.as_str())).collect();
+    let mut resolved: BTreeMap<&str, Link> = BTreeMap::new();
+    let mut pairs: Vec<(IpAddr, Link)> = Vec::new();
+    let next_hops: BTreeSet<IpAddr> = routes.routes().map(|route| route.next_hop).collect();
+    for next_hop in next_hops {
+        let known = || recorded.and_then(|recorded| recorded.link_of(next_hop)).map(|link| &*link.device);
+        let device = asked.get(&next_hop).copied().or_else(known).ok_or(LinkError::NoDevice(next_hop))?;
+        if !resolved.contains_key(device) {
+            resolved.insert(device, resolve(device, wanted.form(), found)?);
+        }
+        pairs.extend(resolved.get(device).map(|link| (next_hop, link.clone())));
+    }
+    Ok(gather(pairs))
+}
+
+/// The definition of a device: its ID from the file that networkd uses for it, its kind from netplan's own files.
+fn resolve(device: &str, form: FileForm, found: &NetworkConfiguration) -> Result<Link, LinkError> {
+    let link = found.links.iter().find(|link| link.device == device).ok_or_else(|| LinkError::Absent(device.into()))?;
+    let manager = found.definitions.iter().find(|definition| definition.id == device);
+    let Some(path) = &link.network_file else {
+        let foreign = manager.is_some_and(|definition| definition.renderer.as_deref() == Some("NetworkManager"));
+        return Err(if foreign {
+            LinkError::NetworkManager(device.into())
+        } else {
+            LinkError::Unmanaged(device.into())
+        });
+    };
+    let file = path.rsplit('/').next().unwrap_or(path);
+    if form == FileForm::Networkd {
+        return Ok(Link { device: device.into(), id: file.into(), kind: "".into(), hops: Vec::new() });
+    }
+    let generated = path.strip_prefix("/run/systemd/network/10-netplan-").and_then(|rest| rest.strip_suffix(".network"));
+    let id = generated.ok_or_else(|| LinkError::NotNetplan(device.into(), path.as_str().into()))?;
+    let definition = found.definitions.iter().find(|definition| definition.id == id);
+    let definition = definition.ok_or_else(|| LinkError::Undefined(device.into(), id.into()))?;
+    if definition.renderer.as_deref() == Some("NetworkManager") {
+        return Err(LinkError::NetworkManager(device.into()));
+    }
+    Ok(Link { device: device.into(), id: id.into(), kind: definition.kind.as_str().into(), hops: Vec::new() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::backend::exchange::{Definition, FoundLink};
+
+    fn configuration(network_file: Option<&str>, kind: &str, id: &str, renderer: Option<&str>) -> NetworkConfiguration {
+        NetworkConfiguration {
+            netplan: Some("0.106".into()),
+            networkd: true,
+            links: vec![FoundLink { device: "eth0".into(), network_file: network_file.map(str::to_owned) }],
+            definitions: vec![Definition {
+                kind: kind.into(),
+                id: id.into(),
+                renderer: renderer.map(str::to_owned),
+            }],
+            ..NetworkConfiguration::default()
+        }
+    }
+
+    fn netdef(network_file: Option<&str>, kind: &str, id: &str, renderer: Option<&str>) -> Result<Link, LinkError> {
+        resolve("eth0", FileForm::Netplan, &configuration(network_file, kind, id, renderer))
+    }
+
+    #[test]
+    fn the_definition_is_the_one_that_networkd_uses_for_the_device() {
+        let link = netdef(Some("/run/systemd/network/10-netplan-id0.network"), "ethernets", "id0", None).expect("link");
+        assert_eq!((&*link.id, &*link.kind), ("id0", "ethernets"));
+        let link = netdef(Some("/run/systemd/network/10-netplan-all-en.network"), "bonds", "all-en", None).expect("link");
+        assert_eq!((&*link.id, &*link.kind), ("all-en", "bonds"));
+        let found = configuration(Some("/etc/systemd/network/10-eth0.network"), "", "", None);
+        let link = resolve("eth0", FileForm::Networkd, &found).expect("link");
+        assert_eq!((&*link.id, &*link.kind), ("10-eth0.network", ""));
+    }
+
+    #[test]
+    fn what_could_cut_the_node_off_is_an_error() {
+        let generated = Some("/run/systemd/network/10-netplan-eth0.network");
+        assert_eq!(netdef(None, "ethernets", "eth0", None), Err(LinkError::Unmanaged("eth0".into())));
+        let manager = Some("NetworkManager");
+        assert_eq!(netdef(None, "ethernets", "eth0", manager), Err(LinkError::NetworkManager("eth0".into())));
+        assert_eq!(netdef(generated, "ethernets", "eth0", manager), Err(LinkError::NetworkManager("eth0".into())));
+        assert!(matches!(netdef(generated, "ethernets", "id0", None), Err(LinkError::Undefined(..))));
+        assert!(matches!(netdef(Some("/etc/systemd/network/x.network"), "", "", None), Err(LinkError::NotNetplan(..))));
+        let found = configuration(generated, "ethernets", "eth0", None);
+        assert_eq!(resolve("eth1", FileForm::Netplan, &found), Err(LinkError::Absent("eth1".into())));
+    }
+}

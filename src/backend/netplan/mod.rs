@@ -1,0 +1,62 @@
+//! `netplan`: a file on each node that keeps the routes across reboots, restarts of systemd-networkd and losses of
+//! carrier. It adds routes to a definition that somebody else's file makes.
+
+mod attributes;
+mod content;
+mod desired;
+mod inquiry;
+mod links;
+mod settings;
+mod work;
+
+pub use attributes::{Attributes, Link};
+pub use content::{Header, render, routes_in};
+pub(crate) use inquiry::join_tokens;
+pub use links::{LinkError, find_links};
+pub use work::file_write;
+pub use settings::{Activate, BACKEND, Persist, Settings};
+
+use crate::backend::exchange::{Work, Written};
+use crate::backend::mesh::Mesh;
+use crate::backend::{Backend, Settled};
+use crate::network::Memo;
+use crate::plan::{Desired, Operation, TablePlan, Token};
+use crate::state::{Record, Shape};
+use crate::topology::{BackendTable, Name, Topology};
+
+/// The kind of its resources: one file on a node, or the drop-ins of one name.
+pub const NETPLAN_FILE: &str = "netplan_file";
+
+/// The backend.
+#[derive(Clone, Copy, Debug)]
+pub struct Netplan;
+
+impl Backend for Netplan {
+    fn id(&self) -> &'static str {
+        BACKEND
+    }
+
+    fn kinds(&self) -> &'static [&'static str] {
+        &[NETPLAN_FILE]
+    }
+
+    fn desire(&self, topology: &Topology, mesh: &Mesh<'_>, name: &Name, table: &BackendTable, desired: &mut Desired) {
+        desired::desire(topology, mesh, name, table, desired);
+    }
+
+    fn inquire(&self, name: &str, wanted: Option<&Shape>, record: Option<&Record>, memo: &mut Memo) -> Vec<Work> {
+        inquiry::inquire(name, wanted, record, memo)
+    }
+
+    fn fits(&self, wanted: &Shape, recorded: &Shape) -> bool {
+        Attributes::fits(&wanted.attributes, &recorded.attributes)
+    }
+
+    fn work(&self, table: &TablePlan, operations: &[Operation], token: Option<&Token>) -> Option<Work> {
+        work::removals(table, operations, token)
+    }
+
+    fn settle(&self, operations: &[Operation], written: &Written) -> Settled {
+        work::settle(operations, written)
+    }
+}

@@ -1,0 +1,341 @@
+//! What happens to one file that keeps the routes of a node.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use similar::TextDiff;
+
+use super::build::Options;
+use super::findings::{Conflict, Note, Refusal};
+use super::operation::{Action, Phase, Reason};
+use super::table::TablePlan;
+use super::{Place, ResourceId, Token};
+use crate::backend::exchange::{FileForm, FoundFile, Inspected, NetworkConfiguration};
+use crate::backend::netplan::{self, Attributes, Header, find_links, render, routes_in};
+use crate::network::{Memo, Prefix, RouteSet};
+use crate::state::{Record, Shape};
+
+/// Permission bits of our files: netplan warns of others, and keys can stand in files of its sort.
+const MODE: u32 = 0o600;
+
+/// The change of one file. Its routes are in the table plans of the same resource.
+#[derive(Clone, Debug)]
+pub struct FilePlan {
+    /// Which resource.
+    pub id: ResourceId,
+    /// What it is to be, or for a removal was.
+    pub attributes: Attributes,
+    /// Whether it is to be there.
+    pub wanted: bool,
+    /// Version of netplan there, where somebody looked.
+    pub netplan: Option<String>,
+    /// What happens to it; none: it stays as it is.
+    pub change: Option<FileChange>,
+    /// When.
+    pub phase: Phase,
+    /// What the place gave for it.
+    pub token: Option<Token>,
+}
+
+/// What happens to a file, and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FileChange {
+    /// What.
+    pub action: Action,
+    /// Why. Where somebody has changed it by hand, the field is a unified difference, from what was recorded to what is there.
+    pub reason: Reason,
+}
+
+/// What a file is judged by.
+pub(super) struct FileInput<'a> {
+    pub(super) place: &'a Place,
+    pub(super) id: &'a ResourceId,
+    pub(super) header: &'a Header,
+    pub(super) wanted: Option<&'a Shape>,
+    pub(super) record: Option<&'a Record>,
+    pub(super) inspected: Option<&'a Inspected>,
+    pub(super) options: &'a Options,
+}
+
+/// What is said about a file beside its change.
+#[derive(Default)]
+pub(super) struct FileFindings {
+    pub(super) conflicts: Vec<Conflict>,
+    pub(super) refusals: Vec<Refusal>,
+    pub(super) notes: Vec<Note>,
+}
+
+/// The routes of a file of this topology as it is on a node: they are ours though networkd installs them as static.
+pub(super) fn routes_found(inspected: Option<&Inspected>, header: &Header, options: &Options) -> BTreeMap<Prefix, IpAddr> {
+    let files = inspected.and_then(|inspected| inspected.found.as_ref()).into_iter().flat_map(|found| &found.files);
+    files.filter(|file| whose(&file.text, header, options) == Whose::Ours).flat_map(|file| routes_in(&file.text)).collect()
+}
+
+/// Whose a file is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Whose {
+    Ours,
+    OtherLineage(String),
+    OtherTopology(String),
+    Somebodys,
+}
+
+fn whose(text: &str, header: &Header, options: &Options) -> Whose {
+    match Header::read(text) {
+        None => Whose::Somebodys,
+        Some(found) if found.topology != header.topology => Whose::OtherTopology(found.topology),
+        Some(found) if found.lineage != header.lineage && !options.new_lineage => Whose::OtherLineage(found.lineage),
+        Some(_) => Whose::Ours,
+    }
+}
+
+impl FilePlan {
+    /// Judges a file that is wanted or recorded. `tables` are the plans of its routes, with what others have left out.
+    pub(super) fn new(
+        input: &FileInput<'_>,
+        tables: &[&TablePlan],
+        memo: &mut Memo,
+    ) -> Option<(Self, FileFindings)> {
+        let recorded = input.record.and_then(|record| record.shapes().next());
+        let mut attributes = Attributes::of(input.wanted.or(recorded)?);
+        let recorded_attributes = recorded.map(Attributes::of);
+        let found = input.inspected.and_then(|inspected| inspected.found.as_ref());
+        let routes = tables.iter().find_map(|table| table.to.as_ref());
+        let mut findings = FileFindings::default();
+        let mut problem = None;
+        match (found, routes) {
+            (Some(found), Some(routes)) if input.wanted.is_some() => {
+                match find_links(&attributes, recorded_attributes.as_ref(), routes, found) {
+                    Ok(links) => attributes.links = links,
+                    Err(error) => problem = Some(error.to_string()),
+                }
+            }
+            _ => {
+                if let Some(recorded) = &recorded_attributes {
+                    attributes.links.clone_from(&recorded.links);
+                }
+            }
+        }
+        let mut plan = Self {
+            id: input.id.clone(),
+            attributes,
+            wanted: input.wanted.is_some(),
+            netplan: found.and_then(|found| found.netplan.clone()),
+            change: None,
+            phase: Phase::Persist,
+            token: input.inspected.map(|inspected| inspected.token.clone()),
+        };
+        plan.change = match found {
+            Some(found) => plan.judge(input, found, routes, tables, memo, &mut findings),
+            None => plan.by_record(input, recorded_attributes.as_ref(), tables, memo, &mut findings.notes),
+        };
+        // What belongs to the file alone and is not live is brought back by loading it again.
+        let acts = |table: &&&TablePlan| table.judged && !table.is_settled(memo);
+        if plan.change.is_none() && plan.wanted && tables.iter().any(|table| acts(&table)) {
+            plan.change = Some(FileChange { action: Action::Change, reason: Reason::Missing });
+        }
+        if let (Some(sentence), Some(_), true) = (problem, &plan.change, plan.wanted) {
+            findings.refusals.push(Refusal::File(input.place.clone(), sentence));
+        }
+        if plan.attributes.deferred && plan.wanted && plan.change.is_some() {
+            findings.notes.push(Note::NotLoaded(input.place.clone()));
+        }
+        plan.phase = plan.phase_of(tables, memo);
+        Some((plan, findings))
+    }
+
+    /// The change where nobody looked, or where all is as it was recorded.
+    fn by_record(
+        &self,
+        input: &FileInput<'_>,
+        recorded: Option<&Attributes>,
+        tables: &[&TablePlan],
+        memo: &mut Memo,
+        notes: &mut Vec<Note>,
+    ) -> Option<FileChange> {
+        let change = |action, reason| Some(FileChange { action, reason });
+        match (input.wanted, input.record) {
+            (None, None) => None,
+            (None, Some(_)) => change(Action::Remove, removal_reason(input)),
+            (Some(_), None) => change(Action::Add, Reason::NewNode),
+            (Some(_), Some(Record::InDoubt { .. } | Record::Opaque(_))) => change(Action::Change, Reason::InDoubt),
+            (Some(_), Some(Record::Settled { .. })) => {
+                // The token is over that, too.
+                if self.attributes.deferred && self.token.is_some() {
+                    notes.push(Note::NotLoaded(input.place.clone()));
+                }
+                let fits = recorded.is_some_and(|recorded| recorded.says_as(&self.attributes));
+                let edited = !fits || tables.iter().any(|table| !table.judged && !table.is_settled(memo));
+                if edited { change(Action::Change, Reason::Edited) } else { None }
+            }
+        }
+    }
+
+    /// The change where somebody looked.
+    fn judge(
+        &self,
+        input: &FileInput<'_>,
+        found: &NetworkConfiguration,
+        routes: Option<&RouteSet>,
+        tables: &[&TablePlan],
+        memo: &mut Memo,
+        findings: &mut FileFindings,
+    ) -> Option<FileChange> {
+        let change = |action, reason| Some(FileChange { action, reason });
+        let name = &*input.id.name;
+        let settled = match input.record {
+            Some(Record::Settled { is, .. }) => Some(is),
+            _ => None,
+        };
+        let mut ours = true;
+        for file in &found.files {
+            let foreign = match whose(&file.text, input.header, input.options) {
+                Whose::Ours => continue,
+                // A record says more than a first line that is gone.
+                Whose::Somebodys if input.record.is_some() => continue,
+                Whose::Somebodys => format!("{} is there, and topo has not written it", file.path),
+                Whose::OtherTopology(other) => format!("{} belongs to the topology {other}", file.path),
+                Whose::OtherLineage(lineage) => {
+                    format!("{} was written with another state of this topology (lineage {lineage})", file.path)
+                }
+            };
+            let take_over = |pattern: &super::AddressPattern| pattern.matches(&input.id.kind, input.place.name(), Some(name));
+            if !input.options.take_over.iter().any(take_over) {
+                ours = false;
+                findings.conflicts.push(Conflict {
+                    place: input.place.clone(),
+                    kind: Arc::clone(&input.id.kind),
+                    key: name.into(),
+                    found: foreign,
+                });
+            }
+        }
+        if !ours {
+            return None;
+        }
+        if input.wanted.is_none() {
+            return if found.files.is_empty() { None } else { change(Action::Remove, removal_reason(input)) };
+        }
+        let routes = routes?;
+        let expected = render(input.header, name, routes, &self.attributes);
+        if is_as(&found.files, &expected) {
+            if found.pending && !self.attributes.deferred {
+                return change(Action::Change, Reason::NotLoaded);
+            }
+            if found.pending {
+                findings.notes.push(Note::NotLoaded(input.place.clone()));
+            }
+            // A table that is judged says itself what is adopted.
+            let adopts = input.record.is_none();
+            return adopts.then(|| FileChange {
+                action: Action::Import,
+                reason: Reason::Adopted(String::new()),
+            });
+        }
+        let before = settled.and_then(|is| {
+            let recorded = Attributes::of(is);
+            Some(render(input.header, name, is.routes.as_ref()?, &recorded))
+        });
+        match (input.record, before) {
+            _ if found.files.is_empty() && settled.is_some() => change(Action::Add, Reason::Missing),
+            (None, _) if found.files.is_empty() => change(Action::Add, Reason::NewNode),
+            (None, _) => change(Action::Change, Reason::Stale(difference(&expected, &found.files))),
+            (Some(_), Some(before)) if is_as(&found.files, &before) => {
+                let rows = tables.iter().any(|table| !table.is_settled(memo));
+                let fits = settled.is_some_and(|is| Attributes::of(is).says_as(&self.attributes));
+                change(Action::Change, if rows || !fits { Reason::Edited } else { Reason::Redefined })
+            }
+            (Some(_), Some(before)) => change(Action::Change, Reason::Altered(difference(&before, &found.files))),
+            (Some(_), None) if found.files.is_empty() => change(Action::Add, Reason::InDoubt),
+            (Some(_), None) => change(Action::Change, Reason::InDoubt),
+        }
+    }
+
+    /// A file that only loses routes is written when removals are made, every other one before.
+    fn phase_of(&self, tables: &[&TablePlan], memo: &mut Memo) -> Phase {
+        let Some(change) = &self.change else { return Phase::Persist };
+        let only_loses = match change.reason {
+            Reason::Edited => {
+                let mut operations = tables.iter().flat_map(|table| table.bare_operations(memo)).peekable();
+                operations.peek().is_some()
+                    && operations.all(|operation| operation.action == Action::Remove && operation.phase == Phase::Retire)
+            }
+            _ => false,
+        };
+        if change.action == Action::Remove || only_loses { Phase::Retire } else { Phase::Persist }
+    }
+
+    /// Path of the file, or of the drop-ins with a `*` for the name of the network file.
+    pub fn path(&self) -> String {
+        match (self.attributes.form(), self.attributes.links.as_slice()) {
+            (FileForm::Netplan, _) => format!("/etc/netplan/{}", self.id.name),
+            (FileForm::Networkd, [only]) => format!("/etc/systemd/network/{}.d/{}", only.id, self.id.name),
+            (FileForm::Networkd, _) => format!("/etc/systemd/network/*.d/{}", self.id.name),
+        }
+    }
+
+    /// What the routes are added to, as people say it: `netplan 0.106-2, ethernets.eth0`; empty where nobody has looked.
+    pub fn definition(&self) -> String {
+        let links: Vec<String> = self
+            .attributes
+            .links
+            .iter()
+            .map(|link| if link.kind.is_empty() { link.id.to_string() } else { format!("{}.{}", link.kind, link.id) })
+            .collect();
+        let version = self.netplan.as_ref().filter(|_| self.attributes.form() == FileForm::Netplan);
+        let version = version.map(|version| format!("netplan {version}"));
+        version.into_iter().chain(links).collect::<Vec<_>>().join(", ")
+    }
+
+    /// What may be recorded of the tokens that the place gave, of the routing table and of the file, when all was as wanted.
+    pub fn recordable(&self, file: &Token, table: Option<&Token>) -> Option<Token> {
+        match (self.attributes.alone, table) {
+            (false, _) => Some(file.clone()),
+            (true, Some(table)) => Some(netplan::join_tokens(Some(table), file)),
+            (true, None) => None,
+        }
+    }
+
+    /// Whether it is written, or taken away, in a phase.
+    pub fn writes_in(&self, phase: Phase) -> bool {
+        self.change.is_some() && self.phase == phase
+    }
+
+    /// The shape that is recorded when it is done; none where it goes.
+    pub fn shape(&self, routes: RouteSet) -> Shape {
+        Shape { routes: Some(routes), attributes: self.attributes.to_value() }
+    }
+}
+
+fn removal_reason(input: &FileInput<'_>) -> Reason {
+    if input.options.destroy { Reason::Destroy } else { Reason::NotWanted }
+}
+
+/// Whether the files that were found are the expected ones, to the letter.
+fn is_as(found: &[FoundFile], expected: &[(String, String)]) -> bool {
+    found.len() == expected.len()
+        && expected.iter().all(|(path, text)| {
+            found.iter().any(|file| file.path == *path && file.text == *text && file.mode == MODE)
+        })
+}
+
+/// A unified difference from what is expected to what was found, a part for each file.
+fn difference(expected: &[(String, String)], found: &[FoundFile]) -> String {
+    let mut paths: Vec<&str> = expected.iter().map(|(path, _)| path.as_str()).collect();
+    paths.extend(found.iter().map(|file| file.path.as_str()).filter(|path| !expected.iter().any(|(other, _)| other == path)));
+    let mut text = String::new();
+    for path in paths {
+        let before = expected.iter().find(|(other, _)| other == path).map_or("", |(_, text)| text.as_str());
+        let after = found.iter().find(|file| file.path == path);
+        if let Some(file) = after.filter(|file| file.mode != MODE) {
+            text.push_str(&format!("old mode {MODE:04o}\nnew mode {:04o}\n", file.mode));
+        }
+        let after = after.map_or("", |file| file.text.as_str());
+        if before != after {
+            let diff = TextDiff::from_lines(before, after);
+            text.push_str(&diff.unified_diff().header(&format!("a{path}"), &format!("b{path}")).to_string());
+        }
+    }
+    text
+}
