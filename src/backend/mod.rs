@@ -1,6 +1,7 @@
 //! Backends: what each puts in place, and how. Pure: text in, text out.
 
 pub mod exchange;
+pub mod netplan;
 pub mod ssh_static;
 
 use crate::network::Memo;
