@@ -227,7 +227,7 @@ user = \"root\"
 # Kernel routes on the nodes, over SSH. For some nodes only: nodes = [\"node-*\"].
 [backends.ssh-static]
 
-# Later, not built into topo yet: routes that survive a reboot.
+# Uncomment for routes that survive reboots as well, in /etc/netplan/60-topo.yaml of each node.
 # [backends.netplan]
 "
     )

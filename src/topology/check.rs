@@ -4,7 +4,6 @@ use std::collections::{BTreeSet, HashSet};
 use std::fmt::Write;
 use std::net::IpAddr;
 
-use crate::backend::ssh_static;
 use crate::network::{Family, Prefix};
 
 use super::diagnostics::{Diagnostic, Reporter, Span};
@@ -12,7 +11,7 @@ use super::document::{Draft, NodeDraft, SshDraft};
 use super::glob::for_each_match;
 use super::prefix_index::{PrefixIndex, number};
 use super::reader::Located;
-use super::{BackendTable, Name, Node, NodeSsh, Subnet, Topology, links};
+use super::{BackendTable, Name, Node, NodeSsh, Subnet, Topology, backends, links};
 
 /// Checks the draft and builds the topology. With `broken` some of the document was not TOML, so that nothing follows
 /// from what is not there.
@@ -20,13 +19,13 @@ pub(super) fn check(draft: &Draft<'_>, report: &Reporter, broken: bool) -> Optio
     check_addresses(draft, report);
     check_pods(draft, report);
     check_decommissioned(draft, report);
-    let logins = merge_logins(draft, report, broken);
+    let merged = merge_groups(draft, report, broken);
     // A text that is not a name was reported: there will be no topology, and the names only have to stay in step.
     let stand_in = Name::new("invalid").ok()?;
     let own_name = |node: &NodeDraft<'_>| Name::new(node.name.value).unwrap_or_else(|_| stand_in.clone());
     let names: Vec<Name> = draft.nodes.iter().map(own_name).collect();
-    let backends = match_backends(draft, &names, report, broken);
-    let homes = links::check(draft, &backends, report, broken);
+    let served = backends::check(draft, &names, report, broken);
+    let homes = links::check(draft, &served, report, broken);
     if !broken && draft.nodes.is_empty() {
         report.report(
             Diagnostic::warning(Span::default(), "The topology has no nodes, so there is nothing to do.")
@@ -38,32 +37,32 @@ pub(super) fn check(draft: &Draft<'_>, report: &Reporter, broken: bool) -> Optio
                 .hint("Add a line [backends.ssh-static]."),
         );
     }
-    build(draft, names, logins, backends, &homes)
+    build(draft, names, merged, served, &homes)
 }
 
 fn build(
     draft: &Draft<'_>,
     names: Vec<Name>,
-    logins: Vec<NodeSsh>,
-    backends: Vec<BTreeSet<Name>>,
+    merged: Vec<Merged>,
+    served: Vec<BTreeSet<Name>>,
     homes: &[Option<u32>],
 ) -> Option<Topology> {
     let name = |text: Located<&str>| Name::new(text.value).ok();
     let subnet_names: Vec<Name> = draft.subnets.iter().map(|subnet| name(subnet.name)).collect::<Option<_>>()?;
     let mut nodes = Vec::with_capacity(draft.nodes.len());
-    for ((node, own_name), ssh) in draft.nodes.iter().zip(names).zip(logins) {
+    for ((node, own_name), Merged { ssh, interface }) in draft.nodes.iter().zip(names).zip(merged) {
         let subnets =
             homes[node.addresses.clone()].iter().filter_map(|home| Some(subnet_names[(*home)? as usize].clone()));
         let addresses = draft.addresses[node.addresses.clone()].iter().map(|address| address.value).collect();
         let pods = draft.pods[node.pods.clone()].iter().map(|pod| pod.value).collect();
-        nodes.push((own_name, Node { addresses, subnets: subnets.collect(), pods, ssh }));
+        nodes.push((own_name, Node { addresses, subnets: subnets.collect(), pods, ssh, interface }));
     }
     let subnets = draft.subnets.iter().zip(&subnet_names).map(|(subnet, name)| {
         let cidr = subnet.cidr.iter().map(|prefix| prefix.value).collect();
         let gateway = subnet.gateway.iter().map(|gateway| gateway.value).collect();
         (name.clone(), Subnet { cidr, gateway, routed: subnet.routed })
     });
-    let tables = draft.backends.iter().zip(backends).map(|(draft, nodes)| {
+    let tables = draft.backends.iter().zip(served).map(|(draft, nodes)| {
         Some((name(draft.name)?, BackendTable { backend: draft.backend, nodes, settings: draft.settings.clone() }))
     });
     Some(Topology {
@@ -206,14 +205,20 @@ fn check_decommissioned(draft: &Draft<'_>, report: &Reporter) {
 }
 
 /// A pattern that matches no node.
-fn matches_nothing(pattern: Located<&str>, kind: &str, name: &str) -> Diagnostic {
+pub(super) fn matches_nothing(pattern: Located<&str>, kind: &str, name: &str) -> Diagnostic {
     Diagnostic::warning(pattern.span, format!("The pattern `{}` of {kind} `{name}` matches no node.", pattern.value))
         .label("no node")
         .hint("Remove it, or look whether the names are spelled as in [nodes].")
 }
 
-/// How to log in to each node: its own settings, else those of its groups, else those for all.
-fn merge_logins(draft: &Draft<'_>, report: &Reporter, broken: bool) -> Vec<NodeSsh> {
+/// What a node can have from its groups.
+struct Merged {
+    ssh: NodeSsh,
+    interface: Option<Box<str>>,
+}
+
+/// What each node has: its own settings, else those of its groups, else those for all.
+fn merge_groups(draft: &Draft<'_>, report: &Reporter, broken: bool) -> Vec<Merged> {
     /// A value, and the group that it is from.
     type From<T> = Option<(Located<T>, usize)>;
     #[derive(Clone, Copy, Default)]
@@ -222,6 +227,7 @@ fn merge_logins(draft: &Draft<'_>, report: &Reporter, broken: bool) -> Vec<NodeS
         port: From<u16>,
         user: From<&'a str>,
         sudo: From<bool>,
+        interface: From<&'a str>,
     }
     let mut merged: Vec<FromGroups<'_>> = Vec::new();
     if !draft.groups.is_empty() {
@@ -237,10 +243,8 @@ fn merge_logins(draft: &Draft<'_>, report: &Reporter, broken: bool) -> Vec<NodeS
                 let mut differ = |key: &'static str, before: (Span, usize), now: Span| {
                     if said.insert((key, before.1, number)) {
                         let (one, other) = (draft.groups[before.1].name.value, group.name.value);
-                        let message = format!(
-                            "Groups `{one}` and `{other}` differ on `ssh.{key}` for node `{}`.",
-                            node.name.value
-                        );
+                        let message =
+                            format!("Groups `{one}` and `{other}` differ on `{key}` for node `{}`.", node.name.value);
                         report.report(
                             Diagnostic::error(now, message)
                                 .label(format!("of `{other}`"))
@@ -251,16 +255,19 @@ fn merge_logins(draft: &Draft<'_>, report: &Reporter, broken: bool) -> Vec<NodeS
                 };
                 let (own, slot) = (&node.ssh, &mut merged[index]);
                 join(own.host.is_some(), &mut slot.host, group.ssh.host, number, |before, now| {
-                    differ("host", before, now);
+                    differ("ssh.host", before, now);
                 });
                 join(own.port.is_some(), &mut slot.port, group.ssh.port, number, |before, now| {
-                    differ("port", before, now);
+                    differ("ssh.port", before, now);
                 });
                 join(own.user.is_some(), &mut slot.user, group.ssh.user, number, |before, now| {
-                    differ("user", before, now);
+                    differ("ssh.user", before, now);
                 });
                 join(own.sudo.is_some(), &mut slot.sudo, group.ssh.sudo, number, |before, now| {
-                    differ("sudo", before, now);
+                    differ("ssh.sudo", before, now);
+                });
+                join(node.interface.is_some(), &mut slot.interface, group.interface, number, |before, now| {
+                    differ("interface", before, now);
                 });
             });
             if !any && !broken {
@@ -270,18 +277,20 @@ fn merge_logins(draft: &Draft<'_>, report: &Reporter, broken: bool) -> Vec<NodeS
     }
     let all = &draft.ssh;
     let none = FromGroups::default();
-    let logins = draft.nodes.iter().enumerate().map(|(index, node)| {
+    let nodes = draft.nodes.iter().enumerate().map(|(index, node)| {
         let SshDraft { host, port, user, sudo } = node.ssh;
         let group = merged.get(index).unwrap_or(&none);
         let text = |located: Located<&str>| located.value.to_owned();
-        NodeSsh {
+        let ssh = NodeSsh {
             host: host.or(group.host.map(|(host, _)| host)).map(text),
             port: port.or(group.port.map(|(port, _)| port)).or(all.port).map(|port| port.value),
             user: user.or(group.user.map(|(user, _)| user)).or(all.user).map(text),
             sudo: sudo.or(group.sudo.map(|(sudo, _)| sudo)).or(all.sudo).is_some_and(|sudo| sudo.value),
-        }
+        };
+        let interface = node.interface.or(group.interface.map(|(interface, _)| interface));
+        Merged { ssh, interface: interface.map(|interface| interface.value.into()) }
     });
-    logins.collect()
+    nodes.collect()
 }
 
 fn join<T: Copy + PartialEq>(
@@ -297,48 +306,6 @@ fn join<T: Copy + PartialEq>(
         Some((before, from)) if before.value != value.value => differ((before.span, *from), value.span),
         Some(_) => {}
     }
-}
-
-/// The nodes that each backend serves.
-fn match_backends(draft: &Draft<'_>, names: &[Name], report: &Reporter, broken: bool) -> Vec<BTreeSet<Name>> {
-    let mut served: Vec<BTreeSet<Name>> = Vec::with_capacity(draft.backends.len());
-    for backend in &draft.backends {
-        let Some(patterns) = &backend.patterns else {
-            served.push(names.iter().cloned().collect());
-            continue;
-        };
-        let mut nodes = Vec::new();
-        for pattern in patterns {
-            let before = nodes.len();
-            for_each_match(pattern.value, &draft.nodes, |index| nodes.push(names[index].clone()));
-            if nodes.len() == before && !broken {
-                report.report(matches_nothing(*pattern, "backend", backend.name.value));
-            }
-        }
-        served.push(nodes.into_iter().collect());
-    }
-    for (number, backend) in draft.backends.iter().enumerate() {
-        for (before, nodes) in draft.backends[..number].iter().zip(&served) {
-            let settings = |json| ssh_static::Settings::from_json(json).ok();
-            let same = settings(&backend.settings)
-                .zip(settings(&before.settings))
-                .is_some_and(|(one, other)| one.same_key(&other));
-            if !same || backend.backend != before.backend {
-                continue;
-            }
-            if let Some(node) = nodes.intersection(&served[number]).next() {
-                let (one, other) = (before.name.value, backend.name.value);
-                let message = format!("Backends `{one}` and `{other}` would write the same routes on node `{node}`.");
-                report.report(
-                    Diagnostic::error(backend.name.span, message)
-                        .label("the second")
-                        .second(before.name.span, "the first")
-                        .hint("Give them separate `nodes`, or another `table` or `metric`."),
-                );
-            }
-        }
-    }
-    served
 }
 
 /// Names for a sentence: the first three, and how many more.

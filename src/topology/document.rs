@@ -3,20 +3,14 @@
 use std::net::IpAddr;
 use std::ops::Range;
 
-use serde_json::Value as Json;
-
-use crate::backend::ssh_static;
 use crate::network::{Family, Prefix};
 
 use super::Name;
+use super::backends::{self, BackendDraft};
 use super::diagnostics::{Diagnostic, Span};
 use super::grammar;
 use super::reader::{Entry, Located, Strings, Subject, TableReader, did_you_mean, unknown_key};
 
-/// The backends that are built in.
-const BACKENDS: &[&str] = &[ssh_static::BACKEND];
-/// Backends of the design that this build does not have.
-const LATER_BACKENDS: &[&str] = &["netplan", "azure-udr"];
 /// Keys of a node that make sense for one node only.
 const KEYS_OF_ONE_NODE: &[&str] = &["address", "pods"];
 
@@ -59,6 +53,7 @@ pub(super) struct NodeDraft<'a> {
     pub(super) addresses: Range<usize>,
     pub(super) pods: Range<usize>,
     pub(super) ssh: SshDraft<'a>,
+    pub(super) interface: Option<Located<&'a str>>,
     /// Some of its addresses could not be read, so that nothing follows from what is not there.
     pub(super) damaged: bool,
 }
@@ -73,6 +68,7 @@ pub(super) struct GroupDraft<'a> {
     pub(super) name: Located<&'a str>,
     pub(super) patterns: Vec<Located<&'a str>>,
     pub(super) ssh: SshDraft<'a>,
+    pub(super) interface: Option<Located<&'a str>>,
 }
 
 #[derive(Clone, Copy, Default)]
@@ -81,14 +77,6 @@ pub(super) struct SshDraft<'a> {
     pub(super) port: Option<Located<u16>>,
     pub(super) user: Option<Located<&'a str>>,
     pub(super) sudo: Option<Located<bool>>,
-}
-
-pub(super) struct BackendDraft<'a> {
-    pub(super) name: Located<&'a str>,
-    pub(super) backend: &'static str,
-    /// None: all nodes.
-    pub(super) patterns: Option<Vec<Located<&'a str>>>,
-    pub(super) settings: Json,
 }
 
 /// Reads the whole document. With `broken` some of it was not TOML, so that nothing follows from what is not there.
@@ -128,7 +116,7 @@ pub(super) fn read(mut root: TableReader<'_>, broken: bool) -> Draft<'_> {
     }
     for (entry, reader) in read_named(&mut root, "backends", "backend") {
         draft.has_backends = true;
-        draft.backends.extend(reader.and_then(|reader| read_backend(&entry, reader)));
+        draft.backends.extend(reader.and_then(|reader| backends::read(&entry, reader)));
     }
     root.finish();
     draft
@@ -310,6 +298,7 @@ fn read_node<'a>(draft: &mut Draft<'a>, entry: &Entry<'a>, reader: Option<TableR
     let (first_address, first_pod) = (draft.addresses.len(), draft.pods.len());
     let mut damaged = broken || reader.is_none();
     let mut ssh = SshDraft::default();
+    let mut interface = None;
     if let Some(mut reader) = reader {
         let addresses = reader.strings("address");
         let absent = addresses.is_none();
@@ -333,6 +322,7 @@ fn read_node<'a>(draft: &mut Draft<'a>, entry: &Entry<'a>, reader: Option<TableR
             ssh = read_ssh(&mut ssh_reader);
             ssh_reader.finish();
         }
+        interface = read_interface(&mut reader);
         // A name with a dot that was not quoted.
         let unknown = reader.unknown();
         let mut nested =
@@ -351,7 +341,7 @@ fn read_node<'a>(draft: &mut Draft<'a>, entry: &Entry<'a>, reader: Option<TableR
             }
             damaged = true;
             for key in unknown.iter().filter(|key| !key.is_table()) {
-                reader.report(unknown_key(key, reader.subject, &["address", "pods", "ssh"]));
+                reader.report(unknown_key(key, reader.subject, &["address", "pods", "ssh", "interface"]));
             }
         } else {
             if absent {
@@ -368,6 +358,7 @@ fn read_node<'a>(draft: &mut Draft<'a>, entry: &Entry<'a>, reader: Option<TableR
         addresses: first_address..draft.addresses.len(),
         pods: first_pod..draft.pods.len(),
         ssh,
+        interface,
         damaged,
     });
 }
@@ -382,6 +373,7 @@ fn read_group<'a>(entry: &Entry<'a>, mut reader: TableReader<'a>, broken: bool) 
         ssh = read_ssh(&mut ssh_reader);
         ssh_reader.finish();
     }
+    let interface = read_interface(&mut reader);
     for key in KEYS_OF_ONE_NODE {
         if let Some(found) = reader.entry(key) {
             reader.report(
@@ -395,11 +387,12 @@ fn read_group<'a>(entry: &Entry<'a>, mut reader: TableReader<'a>, broken: bool) 
         }
     }
     reader.finish();
-    GroupDraft { name: Located { value: entry.key, span: entry.key_span }, patterns: patterns.unwrap_or_default(), ssh }
+    let name = Located { value: entry.key, span: entry.key_span };
+    GroupDraft { name, patterns: patterns.unwrap_or_default(), ssh, interface }
 }
 
 /// Reads `nodes`, a list of patterns.
-fn read_patterns<'a>(reader: &mut TableReader<'a>) -> Option<Vec<Located<&'a str>>> {
+pub(super) fn read_patterns<'a>(reader: &mut TableReader<'a>) -> Option<Vec<Located<&'a str>>> {
     let texts = reader.strings("nodes")?;
     if texts.is_empty_list() {
         let message = format!("`nodes` of {} names no node.", reader.subject);
@@ -422,6 +415,20 @@ fn read_patterns<'a>(reader: &mut TableReader<'a>) -> Option<Vec<Located<&'a str
     Some(patterns)
 }
 
+/// Reads `interface`, the name of a network device.
+fn read_interface<'a>(reader: &mut TableReader<'a>) -> Option<Located<&'a str>> {
+    reader.string("interface").filter(|interface| {
+        grammar::is_device(interface.value) || {
+            let message = format!("`interface` of {} cannot be `{}`.", reader.subject, interface.value.escape_debug());
+            reader.report(Diagnostic::error(interface.span, message).label("not the name of a device").hint(
+                "The name of a device is a letter, digit or `_`, then letters, digits, `.`, `_` and `-`, at most 15 characters; \
+                 `ip link` shows it before any `@`.",
+            ));
+            false
+        }
+    })
+}
+
 fn read_ssh<'a>(reader: &mut TableReader<'a>) -> SshDraft<'a> {
     let host = reader.string("host").filter(|host| {
         grammar::is_host(host.value) || {
@@ -442,35 +449,4 @@ fn read_ssh<'a>(reader: &mut TableReader<'a>) -> SshDraft<'a> {
         }
     });
     SshDraft { host, port: reader.integer("port", 1..=65535), user, sudo: reader.boolean("sudo") }
-}
-
-fn read_backend<'a>(entry: &Entry<'a>, mut reader: TableReader<'a>) -> Option<BackendDraft<'a>> {
-    let given = reader.string("type");
-    if given.is_none() && reader.has("type") {
-        return None;
-    }
-    if given.is_none() && !Name::is_valid(entry.key) {
-        return None;
-    }
-    let backend = given.unwrap_or(Located { value: entry.key, span: entry.key_span });
-    let Some(known) = BACKENDS.iter().copied().find(|known| *known == backend.value) else {
-        let shown = backend.value.escape_debug();
-        let list: Vec<String> = BACKENDS.iter().map(|known| format!("`{known}`")).collect();
-        reader.report(if LATER_BACKENDS.contains(&backend.value) {
-            Diagnostic::error(backend.span, format!("The backend `{shown}` is not built into this topo yet."))
-                .label("not built in")
-                .hint(format!("Built in: {}.", list.join(", ")))
-        } else {
-            Diagnostic::error(backend.span, format!("There is no backend `{shown}`.")).label("unknown backend").hint(
-                did_you_mean(backend.value, BACKENDS).unwrap_or_else(|| {
-                    format!("Known: {}. A table with a name of its own needs type = \"…\".", list.join(", "))
-                }),
-            )
-        });
-        return None;
-    };
-    let patterns = reader.has("nodes").then(|| read_patterns(&mut reader).unwrap_or_default());
-    let settings = ssh_static::Settings::read(&mut reader).to_json();
-    reader.finish();
-    Some(BackendDraft { name: Located { value: entry.key, span: entry.key_span }, backend: known, patterns, settings })
 }

@@ -12,6 +12,8 @@ use super::reader::Located;
 const LONGEST_HOST: usize = 255;
 /// Longest login name, in bytes.
 const LONGEST_USER: usize = 64;
+/// Longest name of a network device, in bytes (`IFNAMSIZ` without its last byte, linux/if.h).
+const LONGEST_DEVICE: usize = 15;
 
 /// Whether a text can be a host for ssh: letters, digits, `.`, `-`, `_`, `:`, and `%` before an IPv6 scope; not a leading `-`.
 pub(super) fn is_host(text: &str) -> bool {
@@ -21,6 +23,12 @@ pub(super) fn is_host(text: &str) -> bool {
 /// Whether a text can be a login name for ssh: letters, digits, `_`, `.`, `-`; not a leading `-`.
 pub(super) fn is_user(text: &str) -> bool {
     is_word(text, LONGEST_USER, b"_.-")
+}
+
+/// Whether a text can be the name of a network device: letters, digits, `.`, `_`, `-`; not a leading `.` or `-`. The kernel
+/// takes more than that, quotes and `$` among it; no device is called so, and the name goes into files and commands.
+pub(super) fn is_device(text: &str) -> bool {
+    is_word(text, LONGEST_DEVICE, b"._-") && !text.starts_with('.')
 }
 
 /// Whether a text can be a pattern for names.
@@ -129,6 +137,32 @@ mod tests {
             assert!(is_host(text), "{text:?}");
         }
         assert!(is_user("azure.user-1_x") && !is_user("a:b") && !is_user(&"a".repeat(65)));
+    }
+
+    #[test]
+    fn devices_are_called_as_the_kernel_allows_and_nothing_that_acts() {
+        for text in [
+            "",
+            ".",
+            "..",
+            "a/b",
+            "a b",
+            "a\u{a0}b",
+            "a\u{7}b",
+            "a:b",
+            "a%d",
+            "eth0@if2",
+            "-a",
+            "$(x)",
+            "a;b",
+            "ä",
+            "abcdefghijklmnop",
+        ] {
+            assert!(!is_device(text), "{text:?}");
+        }
+        for text in ["a", "eth0.100", "br-0a1b2c3d4e5f", "_x", "7"] {
+            assert!(is_device(text), "{text:?}");
+        }
     }
 
     #[test]

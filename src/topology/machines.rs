@@ -130,6 +130,7 @@ fn read_line<'a>(draft: &mut Draft<'a>, content: &'a str, start: usize, report: 
         addresses: first_address..draft.addresses.len(),
         pods: first_pod..draft.pods.len(),
         ssh: SshDraft::default(),
+        interface: None,
         damaged,
     });
     // Where the name is not one there are no machines in the end; the order only has to stay in step.
@@ -163,7 +164,7 @@ user = \"root\"
 # Kernel routes on the nodes, over SSH.
 [backends.ssh-static]
 
-# Later, not built into topo yet: routes that survive a reboot.
+# Uncomment for routes that survive reboots as well, in /etc/netplan/60-topo.yaml of each node.
 # [backends.netplan]
 "
     )

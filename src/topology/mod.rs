@@ -1,5 +1,6 @@
 //! The topology: what is desired, read from TOML and checked. Pure: text in, [`Topology`] and diagnostics out.
 
+mod backends;
 mod check;
 mod diagnostics;
 mod document;
@@ -12,6 +13,7 @@ mod name;
 mod prefix_index;
 pub mod reader;
 pub mod schema;
+pub mod table_and_metric;
 pub mod update;
 
 pub use diagnostics::{Diagnostic, Diagnostics, LineIndex, Reporter, Severity, Source, Span};
@@ -71,6 +73,8 @@ pub struct Node {
     pub pods: Vec<Prefix>,
     /// How to log in.
     pub ssh: NodeSsh,
+    /// The device that its routes leave by; none is what the kernel uses.
+    pub interface: Option<Box<str>>,
 }
 
 /// How to log in to a node; what is not given is left to ssh's own configuration.

@@ -225,6 +225,20 @@ impl<'a> TableReader<'a> {
         value.map(|value| Located { value, span: entry.span })
     }
 
+    /// One of some words, each with what it stands for.
+    pub fn choice<T: Copy>(&mut self, key: &'static str, choices: &[(&'static str, T)]) -> Option<Located<T>> {
+        let given = self.string(key)?;
+        let chosen = choices.iter().find(|(word, _)| *word == given.value);
+        if chosen.is_none() {
+            let words: Vec<&str> = choices.iter().map(|(word, _)| *word).collect();
+            let message = format!("`{key}` of {} cannot be `{}`.", self.subject, given.value.escape_debug());
+            self.report(Diagnostic::error(given.span, message).label("unknown word").hint(
+                did_you_mean(given.value, &words).unwrap_or_else(|| format!("It is `{}`.", words.join("` or `"))),
+            ));
+        }
+        chosen.map(|(_, value)| Located { value: *value, span: given.span })
+    }
+
     /// `true` or `false`.
     pub fn boolean(&mut self, key: &'static str) -> Option<Located<bool>> {
         let entry = self.entry(key)?;

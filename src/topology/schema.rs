@@ -3,7 +3,10 @@
 
 use serde_json::{Value as Json, json};
 
-use crate::backend::ssh_static;
+use crate::backend::{netplan, ssh_static};
+use crate::network::MAIN_TABLE;
+
+use super::table_and_metric::TableAndMetric;
 
 /// The schema file's text, with a line end: draft 2020-12.
 pub fn text() -> String {
@@ -16,15 +19,20 @@ pub fn text() -> String {
 const NAME: &str = r"^[A-Za-z0-9](\.?[A-Za-z0-9_-])*\.?$";
 const HOST: &str = r"^[A-Za-z0-9._:%][A-Za-z0-9._:%-]*$";
 const USER: &str = r"^[A-Za-z0-9_.][A-Za-z0-9_.-]*$";
+const INTERFACE: &str = r"^[A-Za-z0-9_][A-Za-z0-9._-]*$";
 const PATTERN: &str = r"^[A-Za-z0-9*?][A-Za-z0-9*?._-]*$";
 const OCTET: &str = r"(25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])";
 const V6: &str = r"[0-9A-Fa-f:]*:[0-9A-Fa-f:.]*";
 
 fn schema() -> Json {
     let v4 = format!(r"{OCTET}(\.{OCTET}){{3}}");
-    let mut backend = ssh_static::Settings::schema_properties();
-    backend["type"] = json!({ "title": "Backend", "description": "Which backend this is; needed where the table has a name of its own.", "const": ssh_static::BACKEND });
-    backend["nodes"] = json!({ "$ref": "#/$defs/patterns", "description": "The nodes that it serves; left out, all." });
+    let mut static_keys = backend_keys(ssh_static::BACKEND, ssh_static::Settings::schema_properties());
+    static_keys["table"]["default"] = MAIN_TABLE.into();
+    let mut netplan_keys = backend_keys(netplan::BACKEND, netplan::Settings::schema_properties());
+    for key in ["table", "metric"] {
+        netplan_keys[key]["description"] =
+            "Left out, that of ssh-static; where ssh-static serves the node there can be no other.".into();
+    }
     json!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "$id": "https://topo.invalid/topology.schema.json",
@@ -82,8 +90,13 @@ fn schema() -> Json {
                 "description": "What puts the routes in place. A backend is on when its table is there.",
                 "type": "object",
                 "propertyNames": { "$ref": "#/$defs/name" },
-                "properties": { ssh_static::BACKEND: { "$ref": "#/$defs/ssh-static" } },
-                "additionalProperties": { "$ref": "#/$defs/ssh-static", "required": ["type"] }
+                "properties": {
+                    ssh_static::BACKEND: { "anyOf": [backend(ssh_static::BACKEND), typed_backend(netplan::BACKEND)] },
+                    netplan::BACKEND: { "anyOf": [backend(netplan::BACKEND), typed_backend(ssh_static::BACKEND)] }
+                },
+                "additionalProperties": {
+                    "anyOf": [typed_backend(ssh_static::BACKEND), typed_backend(netplan::BACKEND)]
+                }
             }
         },
         "$defs": {
@@ -119,6 +132,11 @@ fn schema() -> Json {
                 "type": "string", "maxLength": 255, "pattern": HOST
             },
             "user": { "title": "User", "description": "Login name.", "type": "string", "maxLength": 64, "pattern": USER },
+            "interface": {
+                "title": "Interface",
+                "description": "The network device that routes leave by; left out, the one that the kernel uses.",
+                "type": "string", "maxLength": 15, "pattern": INTERFACE
+            },
             "port": { "title": "Port", "description": "TCP port.", "type": "integer", "minimum": 1, "maximum": 65535 },
             "sudo": { "title": "Sudo", "description": "Run commands through `sudo -n`.", "type": "boolean", "default": false },
             "login": {
@@ -167,7 +185,8 @@ fn schema() -> Json {
                     "pods": merged(one_or_list("prefix", json!({})), json!({
                         "title": "Pod subnets", "description": "The pod subnets behind this node, as a list.", "default": []
                     })),
-                    "ssh": { "$ref": "#/$defs/login" }
+                    "ssh": { "$ref": "#/$defs/login" },
+                    "interface": { "$ref": "#/$defs/interface" }
                 }
             },
             "group": {
@@ -177,7 +196,8 @@ fn schema() -> Json {
                 "additionalProperties": false,
                 "properties": {
                     "nodes": { "$ref": "#/$defs/patterns", "title": "Nodes", "description": "The nodes in it, by patterns." },
-                    "ssh": { "$ref": "#/$defs/login" }
+                    "ssh": { "$ref": "#/$defs/login" },
+                    "interface": { "$ref": "#/$defs/interface" }
                 }
             },
             "ssh-static": {
@@ -185,10 +205,35 @@ fn schema() -> Json {
                 "description": "Kernel routes on nodes, put in place over SSH.",
                 "type": "object",
                 "additionalProperties": false,
-                "properties": backend
-            }
+                "properties": static_keys
+            },
+            "netplan": merged(json!({
+                "title": "netplan",
+                "description": "Routes that outlive a reboot, in a file on each node.",
+                "type": "object",
+                "additionalProperties": false,
+                "properties": netplan_keys
+            }), netplan::Settings::schema_condition())
         }
     })
+}
+
+/// The keys of a backend's table.
+fn backend_keys(name: &str, own: Json) -> Json {
+    let common = json!({
+        "type": { "title": "Backend", "description": "Which backend this is; needed where the table has a name of its own.", "const": name },
+        "nodes": { "$ref": "#/$defs/patterns", "description": "The nodes that it serves; left out, all." }
+    });
+    merged(merged(common, TableAndMetric::schema_properties()), own)
+}
+
+fn backend(name: &str) -> Json {
+    json!({ "$ref": format!("#/$defs/{name}") })
+}
+
+/// A backend in a table with another name.
+fn typed_backend(name: &str) -> Json {
+    merged(backend(name), json!({ "required": ["type"] }))
 }
 
 /// A string, or a list of strings within bounds.

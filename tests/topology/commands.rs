@@ -43,6 +43,21 @@ fn init_from_machines_writes_a_topology_that_is_valid() {
 }
 
 #[test]
+fn what_init_leaves_in_a_comment_can_be_uncommented() {
+    for arguments in [&["init"][..], &["init", "--from", "-"]] {
+        let (_holder, path) = directory("x");
+        assert_eq!(topo(&path, arguments, MACHINES).2, 0);
+        let file = path.join("topo.toml");
+        let text = fs::read_to_string(&file).expect("text");
+        assert!(text.contains("\n# [backends.netplan]"), "{text}");
+        fs::write(&file, text.replace("# [backends.netplan]", "[backends.netplan]")).expect("write");
+        let (out, err, code) = topo(&path, &["validate"], "");
+        assert_eq!((code, err.as_str()), (0, ""));
+        assert_eq!(out, "topo.toml is valid: 3 nodes, 2 pod subnets, backends netplan, ssh-static.\n");
+    }
+}
+
+#[test]
 fn init_never_writes_over_a_file() {
     let (_holder, path) = directory("x");
     fs::write(path.join("topo.toml"), "mine").expect("write");

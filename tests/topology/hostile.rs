@@ -19,13 +19,18 @@ const FIELDS: &[&str] = &[
     "[topology]\nname = \"x\"\n[nodes]\na = { address = \"10.0.0.1\", ssh = { user = @ } }",
     "[topology]\nname = \"x\"\n[nodes]\na = { address = \"10.0.0.1\", ssh = { host = @ } }",
     "[topology]\nname = \"x\"\n[nodes]\na = { address = \"10.0.0.1\", @ = 1 }",
+    "[topology]\nname = \"x\"\n[nodes]\na = { address = \"10.0.0.1\", interface = @ }",
     "[topology]\nname = \"x\"\n[groups.a]\nnodes = [@]",
+    "[topology]\nname = \"x\"\n[groups.a]\nnodes = \"b\"\ninterface = @",
     "[topology]\nname = \"x\"\n[groups.@]\nnodes = [\"a\"]",
     "[topology]\nname = \"x\"\n[ssh]\nuser = @",
     "[topology]\nname = \"x\"\n[backends.@]",
     "[topology]\nname = \"x\"\n[backends.a]\ntype = @",
     "[topology]\nname = \"x\"\n[backends.ssh-static]\nnodes = [@]",
     "[topology]\nname = \"x\"\n[backends.ssh-static]\ntable = @",
+    "[topology]\nname = \"x\"\n[backends.netplan]\nfile = @",
+    "[topology]\nname = \"x\"\n[backends.netplan]\npersist = @",
+    "[topology]\nname = \"x\"\n[backends.netplan]\nactivate = @",
 ];
 /// TOML strings.
 const VALUES: &[&str] = &[
@@ -77,6 +82,9 @@ fn hostile_values_are_refused_in_every_field_and_shown_tamely() {
         let good = match *field {
             field if field.contains("type = @") => "\"ssh-static\"",
             field if field.contains("table = @") => "7",
+            field if field.contains("file = @") => "\"good.yaml\"",
+            field if field.contains("persist = @") => "\"networkd\"",
+            field if field.contains("activate = @") => "\"defer\"",
             field if field.contains("[backends.@]") => "ssh-static",
             field if field.contains("@ = 1") => continue,
             field if field.contains("cidr = @") || field.contains("pods") => "\"10.9.0.0/24\"",

@@ -3,5 +3,6 @@
 mod cases;
 mod commands;
 mod hostile;
+mod netplan;
 mod scale;
 mod schema;

@@ -6,14 +6,13 @@ use serde_json::{Value as Json, json};
 use crate::network::MAIN_TABLE;
 use crate::topology::Diagnostic;
 use crate::topology::reader::{Located, TableReader};
+use crate::topology::table_and_metric::TableAndMetric;
 
 /// The name of this backend in a topology.
 pub const BACKEND: &str = "ssh-static";
 
 /// The route protocol number that is topo's mark unless the topology says otherwise.
 const DEFAULT_PROTOCOL: u8 = 201;
-/// The kernel's local table (`RT_TABLE_LOCAL`, linux/rtnetlink.h): addresses of the machine itself, kept by the kernel.
-const LOCAL_TABLE: u32 = 255;
 
 /// How the kernel routes are written.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -35,18 +34,10 @@ impl Default for Settings {
 }
 
 impl Settings {
-    /// Reads the keys of its table; what is wrong is reported, and the default stands in for it.
-    pub fn read(reader: &mut TableReader<'_>) -> Self {
-        let table = reader.integer("table", 1..=i64::from(u32::MAX));
-        let metric = reader.integer("metric", 0..=i64::from(u32::MAX));
+    /// Reads the keys of its table, of which table and metric were read before; what is wrong is reported, and the default
+    /// stands in for it.
+    pub fn read(reader: &mut TableReader<'_>, given: &TableAndMetric) -> Self {
         let protocol = reader.integer("protocol", 5..=254);
-        if let Some(Located { span, .. }) = table.filter(|table| table.value == LOCAL_TABLE) {
-            reader.report(
-                Diagnostic::error(span, "Table 255 is the kernel's own table of local addresses.")
-                    .label("the kernel's local table")
-                    .hint("The main table is 254; leave `table` out for it."),
-            );
-        }
         if let Some((Located { value, span }, owner)) =
             protocol.and_then(|protocol| Some((protocol, protocol_owner(protocol.value)?)))
         {
@@ -58,8 +49,8 @@ impl Settings {
             );
         }
         Self {
-            table: table.map_or(MAIN_TABLE, |table| table.value),
-            metric: metric.map(|metric| metric.value),
+            table: given.table.map_or(MAIN_TABLE, |table| table.value),
+            metric: given.metric.map(|metric| metric.value),
             protocol: protocol.map_or(DEFAULT_PROTOCOL, |protocol| protocol.value),
         }
     }
@@ -87,21 +78,11 @@ impl Settings {
         self.table == other.table && (as_v4(self) == as_v4(other) || as_v6(self) == as_v6(other))
     }
 
-    /// The JSON schema of its keys: the properties of its table.
+    /// The JSON schema of its keys: the properties of its table, besides table and metric.
     pub fn schema_properties() -> Json {
         let taken: Vec<Json> =
             TAKEN.iter().map(|(first, last, _)| json!({ "minimum": first, "maximum": last })).collect();
         json!({
-            "table": {
-                "title": "Routing table",
-                "description": "Number of the kernel's routing table; 254 is the main one.",
-                "type": "integer", "minimum": 1, "maximum": u32::MAX, "not": { "const": LOCAL_TABLE }, "default": MAIN_TABLE
-            },
-            "metric": {
-                "title": "Metric",
-                "description": "Metric of the routes. Left out, the kernel chooses: 0 for IPv4, 1024 for IPv6.",
-                "type": "integer", "minimum": 0, "maximum": u32::MAX
-            },
             "protocol": {
                 "title": "Route protocol number",
                 "description": "The mark that topo's routes carry in the kernel. 199 to 254 are free.",

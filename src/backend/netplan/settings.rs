@@ -1,0 +1,218 @@
+//! The settings of `[backends.netplan]`.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value as Json, json};
+
+use crate::topology::reader::{Located, TableReader};
+use crate::topology::table_and_metric::TableAndMetric;
+use crate::topology::{Diagnostic, Span};
+
+/// The name of this backend in a topology.
+pub const BACKEND: &str = "netplan";
+
+/// Longest file name, in bytes: far below the 255 of Linux (`NAME_MAX`), so that there is room for what is put around it.
+const LONGEST_FILE_NAME: usize = 64;
+
+/// Who reads the file.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Persist {
+    /// netplan: a file in `/etc/netplan`.
+    #[default]
+    Netplan,
+    /// systemd-networkd: drop-ins beside the `.network` files that it uses.
+    Networkd,
+}
+
+impl Persist {
+    /// What the file's name has to end with, or its reader passes it over.
+    fn ending(self) -> &'static str {
+        match self {
+            Self::Netplan => ".yaml",
+            Self::Networkd => ".conf",
+        }
+    }
+
+    /// What the file is called unless the topology says otherwise.
+    fn default_file(self) -> String {
+        format!("60-topo{}", self.ending())
+    }
+}
+
+/// When the file is loaded.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Activate {
+    /// At once: systemd-networkd reloads its configuration.
+    #[default]
+    Reload,
+    /// At the next boot or restart of systemd-networkd.
+    Defer,
+}
+
+/// Which file keeps the routes, and which routes those are.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Settings {
+    /// Name of the file, without folder.
+    pub file: String,
+    /// Who reads it.
+    pub persist: Persist,
+    /// When it is loaded.
+    pub activate: Activate,
+    /// Number of the routing table; none is that of `ssh-static` where it serves the node, else the main one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub table: Option<u32>,
+    /// Metric of the routes; none is that of `ssh-static` where it serves the node, else the kernel's default.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub metric: Option<u32>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        let persist = Persist::default();
+        Self { file: persist.default_file(), persist, activate: Activate::default(), table: None, metric: None }
+    }
+}
+
+impl Settings {
+    /// Reads the keys of its table, of which table and metric were read before; what is wrong is reported, and the default
+    /// stands in for it.
+    pub fn read(reader: &mut TableReader<'_>, given: &TableAndMetric) -> Self {
+        let file = reader.string("file");
+        let choice = reader.choice("persist", &[("netplan", Persist::Netplan), ("networkd", Persist::Networkd)]);
+        let activate = reader.choice("activate", &[("reload", Activate::Reload), ("defer", Activate::Defer)]);
+        let persist = choice.map_or_else(Persist::default, |choice| choice.value);
+        if let Some(file) = file {
+            if !is_file_name(file.value) {
+                reader.report(not_a_file_name(reader, file));
+            } else if choice.is_some() || !reader.has("persist") {
+                check_ending(reader, file, persist, choice.map(|choice| choice.span));
+            }
+        }
+        Self {
+            file: file.map_or_else(|| persist.default_file(), |file| file.value.to_owned()),
+            persist,
+            activate: activate.map_or_else(Activate::default, |activate| activate.value),
+            table: given.table.map(|table| table.value),
+            metric: given.metric.map(|metric| metric.value),
+        }
+    }
+
+    /// The settings as they are kept in the topology and in the state.
+    pub fn to_json(&self) -> Json {
+        serde_json::to_value(self).unwrap_or_default()
+    }
+
+    /// The settings from what [`Settings::to_json`] gave.
+    pub fn from_json(json: &Json) -> Result<Self, serde_json::Error> {
+        Self::deserialize(json)
+    }
+
+    /// The JSON schema of its keys: the properties of its table, besides table and metric.
+    pub fn schema_properties() -> Json {
+        json!({
+            "file": {
+                "title": "File name",
+                "description": "Name of the file without folder; left out, 60-topo.yaml, or 60-topo.conf for networkd.",
+                "type": "string", "maxLength": LONGEST_FILE_NAME, "pattern": "^[A-Za-z0-9_][A-Za-z0-9._-]*$"
+            },
+            "persist": {
+                "title": "Reader of the file",
+                "description": "`netplan`: a file in /etc/netplan. `networkd`: a drop-in for systemd-networkd instead.",
+                "enum": ["netplan", "networkd"], "default": "netplan"
+            },
+            "activate": {
+                "title": "Activation",
+                "description": "`reload`: the file is loaded at once. `defer`: at the next boot or restart of systemd-networkd.",
+                "enum": ["reload", "defer"], "default": "reload"
+            }
+        })
+    }
+
+    /// What the JSON schema says of its keys together: the file's name ends as its reader wants it.
+    pub fn schema_condition() -> Json {
+        let ending = |persist: Persist| {
+            let pattern = format!("{}$", persist.ending().replace('.', r"\."));
+            json!({ "properties": { "file": { "pattern": pattern } } })
+        };
+        json!({
+            "if": { "properties": { "persist": { "const": "networkd" } }, "required": ["persist"] },
+            "then": ending(Persist::Networkd),
+            "else": ending(Persist::Netplan)
+        })
+    }
+}
+
+/// Whether a text can be the name of the file: it becomes part of paths and of commands, so that nothing in it may act there.
+fn is_file_name(text: &str) -> bool {
+    !text.is_empty()
+        && text.len() <= LONGEST_FILE_NAME
+        && !text.starts_with(['.', '-'])
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte))
+}
+
+fn not_a_file_name(reader: &TableReader<'_>, file: Located<&str>) -> Diagnostic {
+    let message = format!("`file` of {} cannot be `{}`.", reader.subject, file.value.escape_debug());
+    let hint = match file.value.rsplit_once('/') {
+        Some((_, name)) if is_file_name(name) => format!("Leave the folder out: \"{name}\"."),
+        _ => format!(
+            "A file name is a letter, digit or `_`, then letters, digits, `-`, `_` and `.`, at most {LONGEST_FILE_NAME} \
+             characters."
+        ),
+    };
+    Diagnostic::error(file.span, message).label("not a file name").hint(hint)
+}
+
+/// Reports a file whose reader would pass it over.
+fn check_ending(reader: &TableReader<'_>, file: Located<&str>, persist: Persist, chosen: Option<Span>) {
+    let ending = persist.ending();
+    if file.value.ends_with(ending) {
+        return;
+    }
+    let who = match persist {
+        Persist::Netplan => "netplan",
+        Persist::Networkd => "systemd-networkd",
+    };
+    let known = [".yaml", ".yml", ".conf"].iter().find_map(|other| file.value.strip_suffix(other));
+    let message = format!("`file` of {} does not end with {ending}, so {who} would not read it.", reader.subject);
+    let mut wrong = Diagnostic::error(file.span, message)
+        .label(format!("without {ending}"))
+        .hint(format!("Write \"{}{ending}\".", known.unwrap_or(file.value)));
+    if let Some(chosen) = chosen {
+        wrong = wrong.second(chosen, format!("read by {who}"));
+    }
+    reader.report(wrong);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn settings_survive_json_and_leave_out_what_is_not_given() {
+        let settings = Settings::default();
+        assert_eq!(settings.to_json(), json!({ "file": "60-topo.yaml", "persist": "netplan", "activate": "reload" }));
+        let other = Settings {
+            file: "x.conf".to_owned(),
+            persist: Persist::Networkd,
+            activate: Activate::Defer,
+            table: Some(100),
+            metric: Some(0),
+        };
+        for settings in [settings, other] {
+            assert_eq!(Settings::from_json(&settings.to_json()).expect("settings"), settings);
+        }
+        let json = json!({ "file": "x", "persist": "netplan", "activate": "reload", "colour": 1 });
+        assert!(Settings::from_json(&json).is_err());
+    }
+
+    #[test]
+    fn file_names_cannot_leave_their_folder_or_act_in_a_command() {
+        for text in ["", ".", "..", ".x.yaml", "-x.yaml", "a/b.yaml", "../x.yaml", "a b.yaml", "$(x).yaml", "ä.yaml"] {
+            assert!(!is_file_name(text), "{text}");
+        }
+        assert!(!is_file_name(&format!("{}.yaml", "a".repeat(60))));
+        assert!(is_file_name("60-topo.yaml") && is_file_name("_a.b_C") && is_file_name(&"a".repeat(64)));
+    }
+}

@@ -1,0 +1,56 @@
+//! `table` and `metric` of a backend that puts kernel routes in place.
+
+use serde_json::{Value as Json, json};
+
+use crate::network::MAIN_TABLE;
+
+use super::diagnostics::Diagnostic;
+use super::reader::{Located, TableReader};
+
+/// The kernel's local table (`RT_TABLE_LOCAL`, linux/rtnetlink.h): addresses of the machine itself, kept by the kernel.
+const LOCAL_TABLE: u32 = 255;
+
+/// The routing table and the metric that a backend's table gives its routes, as far as it says so.
+#[derive(Clone, Copy, Debug)]
+pub struct TableAndMetric {
+    /// Number of the routing table.
+    pub table: Option<Located<u32>>,
+    /// Metric of the routes.
+    pub metric: Option<Located<u32>>,
+    /// One of them could not be read, so that nothing follows from its not being there.
+    pub damaged: bool,
+}
+
+impl TableAndMetric {
+    /// Reads the two keys; what is wrong is reported.
+    pub fn read(reader: &mut TableReader<'_>) -> Self {
+        let table: Option<Located<u32>> = reader.integer("table", 1..=i64::from(u32::MAX));
+        let metric = reader.integer("metric", 0..=i64::from(u32::MAX));
+        let local = table.filter(|table| table.value == LOCAL_TABLE);
+        if let Some(Located { span, .. }) = local {
+            reader.report(
+                Diagnostic::error(span, "Table 255 is the kernel's own table of local addresses.")
+                    .label("the kernel's local table")
+                    .hint(format!("The main table is {MAIN_TABLE}; leave `table` out for it.")),
+            );
+        }
+        let unreadable = |key, read: Option<Located<u32>>| read.is_none() && reader.has(key);
+        Self { table, metric, damaged: local.is_some() || unreadable("table", table) || unreadable("metric", metric) }
+    }
+
+    /// The JSON schema of the two keys.
+    pub fn schema_properties() -> Json {
+        json!({
+            "table": {
+                "title": "Routing table",
+                "description": "Number of the kernel's routing table; 254 is the main one.",
+                "type": "integer", "minimum": 1, "maximum": u32::MAX, "not": { "const": LOCAL_TABLE }
+            },
+            "metric": {
+                "title": "Metric",
+                "description": "Metric of the routes. Left out, the kernel chooses: 0 for IPv4, 1024 for IPv6.",
+                "type": "integer", "minimum": 0, "maximum": u32::MAX
+            }
+        })
+    }
+}
