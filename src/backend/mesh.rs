@@ -60,7 +60,8 @@ impl<'a> Mesh<'a> {
             own: node.addresses.clone().into(),
             lacks: Arc::default(),
         };
-        set.routes().next().is_some().then_some(set)
+        let reaches = set.routes().next().is_some();
+        reaches.then_some(set)
     }
 
     /// The position of the subnet that an address is in.

@@ -303,7 +303,13 @@ impl Executor<'_> {
             self.end_step(place, phase, 0).await?;
             return Ok(false);
         }
-        spawn(running, &self.run.transport, target, works, Prepared { index, place: place.clone(), phase, batches, files });
+        spawn(
+            running,
+            &self.run.transport,
+            target,
+            works,
+            Prepared { index, place: place.clone(), phase, batches, files },
+        );
         Ok(true)
     }
 
@@ -401,8 +407,7 @@ impl Executor<'_> {
         progress: Option<&Progress>,
         activation: Activation,
     ) -> FileWrite {
-        let header =
-            Header { topology: self.run.topology.to_string(), lineage: self.run.state.lineage.to_string() };
+        let header = Header { topology: self.run.topology.to_string(), lineage: self.run.state.lineage.to_string() };
         let mut tables = planned.tables.iter().filter(|(id, _)| *id == file.id).map(|(_, table)| table);
         let first = tables.clone().next();
         let mut routes = tables.find_map(|table| table.to.clone()).filter(|_| file.wanted);
@@ -411,7 +416,8 @@ impl Executor<'_> {
             let lacks: BTreeSet<Prefix> = routes.lacks.iter().chain(left).copied().collect();
             routes.lacks = Arc::new(lacks);
         }
-        let (table, protocols) = first.map_or((MAIN_TABLE, Vec::new()), |first| (first.view.table, first.marks.clone()));
+        let (table, protocols) =
+            first.map_or((MAIN_TABLE, Vec::new()), |first| (first.view.table, first.marks.clone()));
         let listing = Listing { table, protocols, known: None };
         netplan::file_write(file, &header, routes.as_ref(), listing, activation)
     }
@@ -534,7 +540,11 @@ impl Executor<'_> {
                         let message = format!(
                             "Loading {} took {} of others away, which were put back at once: {}.",
                             id.name,
-                            if restored.len() == 1 { "a route".to_owned() } else { format!("{} routes", restored.len()) },
+                            if restored.len() == 1 {
+                                "a route".to_owned()
+                            } else {
+                                format!("{} routes", restored.len())
+                            },
                             restored.join("; ")
                         );
                         self.warn(place, message);
@@ -615,7 +625,13 @@ impl Executor<'_> {
             self.end_step(place, phase, 0).await?;
             return Ok(true);
         }
-        spawn(running, &self.run.transport, target, works, Prepared { index, place: place.clone(), phase, batches, files });
+        spawn(
+            running,
+            &self.run.transport,
+            target,
+            works,
+            Prepared { index, place: place.clone(), phase, batches, files },
+        );
         Ok(false)
     }
 

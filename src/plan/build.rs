@@ -391,10 +391,8 @@ pub(super) fn align(tables: &mut [(ResourceId, TablePlan)]) {
     if !tables.iter().any(|(id, _)| is_filed(id)) {
         return;
     }
-    let others: Vec<(bool, bool, RouteSet)> = tables
-        .iter()
-        .filter_map(|(id, table)| Some((is_filed(id), table.judged, table.to.clone()?)))
-        .collect();
+    let others: Vec<(bool, bool, RouteSet)> =
+        tables.iter().filter_map(|(id, table)| Some((is_filed(id), table.judged, table.to.clone()?))).collect();
     for (id, table) in tables.iter_mut() {
         let filed = is_filed(id);
         for (_, _, other) in others.iter().filter(|(other, judged, _)| *other != filed && *judged) {

@@ -190,6 +190,8 @@ mod tests {
         let hop = IpAddr::from([10, 240, 0, 21]);
         let owned = [hop];
         let key = Key {
+            filed: false,
+            stays_static: false,
             owned: if recorded { &owned } else { &[] },
             in_doubt: false,
             firm: recorded,

@@ -67,9 +67,16 @@ pub(super) struct FileFindings {
 }
 
 /// The routes of a file of this topology as it is on a node: they are ours though networkd installs them as static.
-pub(super) fn routes_found(inspected: Option<&Inspected>, header: &Header, options: &Options) -> BTreeMap<Prefix, IpAddr> {
+pub(super) fn routes_found(
+    inspected: Option<&Inspected>,
+    header: &Header,
+    options: &Options,
+) -> BTreeMap<Prefix, IpAddr> {
     let files = inspected.and_then(|inspected| inspected.found.as_ref()).into_iter().flat_map(|found| &found.files);
-    files.filter(|file| whose(&file.text, header, options) == Whose::Ours).flat_map(|file| routes_in(&file.text)).collect()
+    files
+        .filter(|file| whose(&file.text, header, options) == Whose::Ours)
+        .flat_map(|file| routes_in(&file.text))
+        .collect()
 }
 
 /// Whose a file is.
@@ -92,11 +99,7 @@ fn whose(text: &str, header: &Header, options: &Options) -> Whose {
 
 impl FilePlan {
     /// Judges a file that is wanted or recorded. `tables` are the plans of its routes, with what others have left out.
-    pub(super) fn new(
-        input: &FileInput<'_>,
-        tables: &[&TablePlan],
-        memo: &mut Memo,
-    ) -> Option<(Self, FileFindings)> {
+    pub(super) fn new(input: &FileInput<'_>, tables: &[&TablePlan], memo: &mut Memo) -> Option<(Self, FileFindings)> {
         let recorded = input.record.and_then(|record| record.shapes().next());
         let mut attributes = Attributes::of(input.wanted.or(recorded)?);
         let recorded_attributes = recorded.map(Attributes::of);
@@ -131,8 +134,7 @@ impl FilePlan {
             None => plan.by_record(input, recorded_attributes.as_ref(), tables, memo, &mut findings.notes),
         };
         // What belongs to the file alone and is not live is brought back by loading it again.
-        let acts = |table: &&&TablePlan| table.judged && !table.is_settled(memo);
-        if plan.change.is_none() && plan.wanted && tables.iter().any(|table| acts(&table)) {
+        if plan.change.is_none() && plan.wanted && tables.iter().any(|table| table.judged && !table.is_settled(memo)) {
             plan.change = Some(FileChange { action: Action::Change, reason: Reason::Missing });
         }
         if let (Some(sentence), Some(_), true) = (problem, &plan.change, plan.wanted) {
@@ -200,7 +202,8 @@ impl FilePlan {
                     format!("{} was written with another state of this topology (lineage {lineage})", file.path)
                 }
             };
-            let take_over = |pattern: &super::AddressPattern| pattern.matches(&input.id.kind, input.place.name(), Some(name));
+            let take_over =
+                |pattern: &super::AddressPattern| pattern.matches(&input.id.kind, input.place.name(), Some(name));
             if !input.options.take_over.iter().any(take_over) {
                 ours = false;
                 findings.conflicts.push(Conflict {
@@ -228,10 +231,7 @@ impl FilePlan {
             }
             // A table that is judged says itself what is adopted.
             let adopts = input.record.is_none();
-            return adopts.then(|| FileChange {
-                action: Action::Import,
-                reason: Reason::Adopted(String::new()),
-            });
+            return adopts.then(|| FileChange { action: Action::Import, reason: Reason::Adopted(String::new()) });
         }
         let before = settled.and_then(|is| {
             let recorded = Attributes::of(is);
@@ -259,7 +259,8 @@ impl FilePlan {
             Reason::Edited => {
                 let mut operations = tables.iter().flat_map(|table| table.bare_operations(memo)).peekable();
                 operations.peek().is_some()
-                    && operations.all(|operation| operation.action == Action::Remove && operation.phase == Phase::Retire)
+                    && operations
+                        .all(|operation| operation.action == Action::Remove && operation.phase == Phase::Retire)
             }
             _ => false,
         };
@@ -315,15 +316,17 @@ fn removal_reason(input: &FileInput<'_>) -> Reason {
 /// Whether the files that were found are the expected ones, to the letter.
 fn is_as(found: &[FoundFile], expected: &[(String, String)]) -> bool {
     found.len() == expected.len()
-        && expected.iter().all(|(path, text)| {
-            found.iter().any(|file| file.path == *path && file.text == *text && file.mode == MODE)
-        })
+        && expected
+            .iter()
+            .all(|(path, text)| found.iter().any(|file| file.path == *path && file.text == *text && file.mode == MODE))
 }
 
 /// A unified difference from what is expected to what was found, a part for each file.
 fn difference(expected: &[(String, String)], found: &[FoundFile]) -> String {
     let mut paths: Vec<&str> = expected.iter().map(|(path, _)| path.as_str()).collect();
-    paths.extend(found.iter().map(|file| file.path.as_str()).filter(|path| !expected.iter().any(|(other, _)| other == path)));
+    paths.extend(
+        found.iter().map(|file| file.path.as_str()).filter(|path| !expected.iter().any(|(other, _)| other == path)),
+    );
     let mut text = String::new();
     for path in paths {
         let before = expected.iter().find(|(other, _)| other == path).map_or("", |(_, text)| text.as_str());

@@ -28,5 +28,5 @@ pub use operation::{Action, Live, Operation, Phase, Reason};
 pub use owners::{Owners, PlaceReasons};
 pub use place::{Place, PlaceError, ResourceId, Token};
 pub use steps::{Steps, Vertex, steps};
-pub use summary::{Change, Line, Part, Summary, natural_order};
+pub use summary::{Change, FileGroup, Line, Part, Summary, natural_order};
 pub use table::{FiledRoutes, Reasons, TableFindings, TableInput, TablePlan};

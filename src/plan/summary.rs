@@ -10,9 +10,9 @@ use std::sync::Arc;
 
 use self::group::{Group, restricted};
 pub use self::order::natural_order;
-use super::build::Plan;
+use super::build::{PlacePlan, Plan};
 use super::operation::{Action, Live, Reason};
-use super::{Place, ResourceId};
+use super::{FileChange, Place, ResourceId};
 use crate::network::{Memo, Route, RouteSet, View};
 
 /// Parts with more lines than this keep none of them; they are computed again when asked for. 500 views of a mesh of
@@ -34,8 +34,29 @@ pub struct Summary {
     pub change: usize,
     /// Routes that are removed.
     pub destroy: usize,
+    /// Files that come, go or change; each counts as one.
+    pub files: Vec<FileGroup>,
     /// All places of the plan in natural order: `node-2` before `node-10`.
     places: Vec<Place>,
+}
+
+/// The same file on several places, and what happens to it there.
+#[derive(Debug)]
+pub struct FileGroup {
+    /// The kind of resource.
+    pub kind: Arc<str>,
+    /// Its name.
+    pub name: Arc<str>,
+    /// Where it is.
+    pub path: String,
+    /// What happens to it, and why; the difference is beside it.
+    pub change: FileChange,
+    /// What routes are added to, as people say it; empty where nobody has looked.
+    pub definition: String,
+    /// A unified difference, where somebody has changed it by hand.
+    pub difference: Option<Arc<str>>,
+    /// The places, as numbers for [`Summary::place`], in natural order.
+    pub members: Vec<u32>,
 }
 
 /// What is done for one reason, wherever it is done.
@@ -43,6 +64,8 @@ pub struct Summary {
 pub struct Change {
     /// The kind of resource.
     pub kind: Arc<str>,
+    /// The name of the file that the routes stand in; empty where they are in the kernel.
+    pub name: Arc<str>,
     /// What is done.
     pub action: Action,
     /// Why. A description of what is live is empty here; the lines have it.
@@ -107,7 +130,8 @@ struct GroupKey<'a> {
     reasons: (bool, bool),
 }
 
-type ChangeKey = (Action, Reason, Arc<str>);
+/// What tells changes apart: action, reason, kind and name of the resource.
+type ChangeKey = (Action, Reason, Arc<str>, Arc<str>);
 
 #[derive(PartialEq, Eq, Hash)]
 struct SingleKey {
@@ -131,12 +155,12 @@ impl Summary {
         for (index, place) in (0_u32..).zip(&places) {
             let Some(place_plan) = plan.places.get(place).filter(|place_plan| place_plan.acts) else { continue };
             let reasons = plan.reasons(place);
-            for (id, table) in &place_plan.tables {
+            for (id, table) in place_plan.tables.iter().filter(|(id, _)| tells_routes(place_plan, id)) {
                 let mut side =
                     |set: &Option<RouteSet>| set.as_ref().map(|set| (set.rows.identity(), views.identity(&set.view)));
                 let key = GroupKey { id, from: side(&table.from), to: side(&table.to), reasons: reasons.distinction() };
                 let at = *known.entry(key).or_insert_with(|| {
-                    groups.push(Group::new(&id.kind, place, table, memo));
+                    groups.push(Group::new(id, place, table, memo));
                     groups.len() - 1
                 });
                 let exceptions = groups[at].admit(index, table);
@@ -146,7 +170,7 @@ impl Summary {
                 for operation in restricted(table, &exceptions).operations(&reasons, &mut Memo::default()) {
                     let (reason, found) = split_reason(operation.reason);
                     singles
-                        .entry((operation.action, reason, Arc::clone(&id.kind)))
+                        .entry((operation.action, reason, Arc::clone(&id.kind), Arc::clone(&id.name)))
                         .or_default()
                         .entry(SingleKey {
                             table: table.view.table,
@@ -168,14 +192,19 @@ impl Summary {
         for (key, lines) in singles {
             changes.entry(key).or_default().extend(single_parts(lines));
         }
+        let files = file_groups(plan, &places);
         let mut summary = Self { places, ..Self::default() };
+        for file in files {
+            summary.count(file.change.action, file.members.len());
+            summary.files.push(file);
+        }
         for (key, parts) in changes {
             summary.push(key, parts);
         }
         summary
     }
 
-    fn push(&mut self, (action, reason, kind): ChangeKey, mut parts: Vec<Part>) {
+    fn push(&mut self, (action, reason, kind, name): ChangeKey, mut parts: Vec<Part>) {
         let mut each = vec![0_usize; self.places.len()];
         for part in &mut parts {
             for member in part.members.iter() {
@@ -190,6 +219,7 @@ impl Summary {
         let some = || each.iter().copied().filter(|routes| *routes > 0);
         let change = Change {
             kind,
+            name,
             action,
             count: parts.iter().map(|part| part.count).sum(),
             lines: parts.iter().map(|part| part.len).sum(),
@@ -201,14 +231,21 @@ impl Summary {
             parts,
             reason,
         };
-        match action {
-            Action::Import => self.import += change.count,
-            Action::Add => self.add += change.count,
-            Action::Change => self.change += change.count,
-            Action::Remove => self.destroy += change.count,
-            Action::Forget => {}
+        // Routes that stand in a file count with it.
+        if change.name.is_empty() {
+            self.count(action, change.count);
         }
         if change.reason.is_drift() { self.drift.push(change) } else { self.changes.push(change) }
+    }
+
+    fn count(&mut self, action: Action, number: usize) {
+        match action {
+            Action::Import => self.import += number,
+            Action::Add => self.add += number,
+            Action::Change => self.change += number,
+            Action::Remove => self.destroy += number,
+            Action::Forget => {}
+        }
     }
 
     /// The place with this number.
@@ -216,9 +253,9 @@ impl Summary {
         &self.places[number as usize]
     }
 
-    /// Whether no route comes, goes or changes.
+    /// Whether no route and no file comes, goes or changes.
     pub fn is_empty(&self) -> bool {
-        self.changes.is_empty() && self.drift.is_empty()
+        self.changes.is_empty() && self.drift.is_empty() && self.files.is_empty()
     }
 }
 
@@ -265,6 +302,46 @@ impl Part {
     }
 }
 
+/// Whether the routes of a resource are told: those of a file that is written anew and was not recorded are told by the
+/// difference, or are there already.
+fn tells_routes(plan: &PlacePlan, id: &ResourceId) -> bool {
+    let Some(file) = plan.files.iter().find(|file| file.id == *id) else { return true };
+    match &file.change {
+        Some(change) => change.action != Action::Import && !matches!(change.reason, Reason::Stale(_)),
+        None => false,
+    }
+}
+
+/// The files of a plan, those of several places that are alike together.
+fn file_groups(plan: &Plan, places: &[Place]) -> Vec<FileGroup> {
+    type Key = (bool, Action, Reason, Arc<str>, String, String, Option<Arc<str>>);
+    let mut groups: BTreeMap<Key, FileGroup> = BTreeMap::new();
+    for (index, place) in (0_u32..).zip(places) {
+        for file in plan.places.get(place).into_iter().flat_map(|plan| &plan.files) {
+            let Some(FileChange { action, reason }) = file.change.clone() else { continue };
+            let (reason, difference) = split_reason(reason);
+            let (path, definition) = (file.path(), file.definition());
+            let drift = !reason.is_drift();
+            let name = Arc::clone(&file.id.name);
+            let key = (drift, action, reason, name, path, definition, difference);
+            let group =
+                groups.entry(key).or_insert_with_key(|(_, action, reason, name, path, definition, difference)| {
+                    FileGroup {
+                        kind: Arc::clone(&file.id.kind),
+                        name: Arc::clone(name),
+                        path: path.clone(),
+                        change: FileChange { action: *action, reason: reason.clone() },
+                        definition: definition.clone(),
+                        difference: difference.clone(),
+                        members: Vec::new(),
+                    }
+                });
+            group.members.push(index);
+        }
+    }
+    groups.into_values().collect()
+}
+
 /// Lines that were computed place by place, put together by the places that they apply to.
 fn single_parts(lines: HashMap<SingleKey, Vec<u32>>) -> impl Iterator<Item = Part> {
     type Shared = (u32, Option<u32>, u8, Vec<u32>);
@@ -296,6 +373,7 @@ fn split_reason(reason: Reason) -> (Reason, Option<Arc<str>>) {
         Reason::MarkLost(text) => (Reason::MarkLost(String::new()), found(text)),
         Reason::Adopted(text) => (Reason::Adopted(String::new()), found(text)),
         Reason::TakenOver(text) => (Reason::TakenOver(String::new()), found(text)),
+        Reason::Stale(text) => (Reason::Stale(String::new()), found(text)),
         other => (other, None),
     }
 }

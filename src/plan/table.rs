@@ -207,9 +207,7 @@ impl TablePlan {
         if wanted.is_none() && owned.is_empty() {
             // Others write static rows, too.
             let is_stray = |row: &&&LiveRoute| input.own_marks.contains(&row.protocol) && row.protocol != STATIC;
-            findings
-                .stray
-                .extend(live.iter().filter(is_stray).map(|row| (*row).clone()));
+            findings.stray.extend(live.iter().filter(is_stray).map(|row| (*row).clone()));
             return;
         }
         // Our rows were not sent because they are as recorded: foreign rows beside them do not matter here.

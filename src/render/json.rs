@@ -30,6 +30,28 @@ pub enum Event<'a> {
     },
     /// Routes that come, go or change for one reason, on places that share them.
     Change(ChangeEvent<'a>),
+    /// A file that comes, goes or changes, the same on several places. Its routes are in the changes of the same kind.
+    File {
+        /// What happens to it.
+        action: &'static str,
+        /// Why.
+        reason: &'static str,
+        /// The kind of resource.
+        kind: &'a str,
+        /// Its name.
+        name: &'a str,
+        /// Where it is.
+        path: &'a str,
+        /// Version of netplan, and the definitions that routes are added to.
+        definition: &'a str,
+        /// Whether it is a difference between what was recorded and what is there.
+        drift: bool,
+        /// A unified difference, where somebody has changed it.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        difference: Option<&'a str>,
+        /// The places.
+        nodes: Vec<&'a str>,
+    },
     /// Something to be known.
     Note(Said<'a>),
     /// Somebody else has a route that is wanted.
@@ -127,6 +149,8 @@ pub enum Event<'a> {
         changed: usize,
         /// Routes that were removed.
         destroyed: usize,
+        /// Places whose routes are live and not yet kept by the file that was to keep them.
+        not_persistent: Vec<&'a str>,
         /// What is left to do.
         left: Vec<Left<'a>>,
     },
@@ -274,6 +298,19 @@ pub fn plan<'a>(plan: &'a Plan, summary: &'a Summary, take: &mut dyn FnMut(Event
             take(Event::Change(ChangeEvent { plan, summary, change, part, drift }));
         }
     }
+    for file in &summary.files {
+        take(Event::File {
+            action: file.change.action.label(),
+            reason: file.change.reason.label(),
+            kind: &file.kind,
+            name: &file.name,
+            path: &file.path,
+            definition: &file.definition,
+            drift: file.change.reason.is_drift(),
+            difference: file.difference.as_deref(),
+            nodes: file.members.iter().map(|number| summary.place(*number).name()).collect(),
+        });
+    }
     for place in &plan.forgotten {
         take(Event::Forget { node: place.name() });
     }
@@ -325,6 +362,7 @@ pub fn result(outcome: &Outcome) -> Event<'_> {
         added: outcome.added,
         changed: outcome.changed,
         destroyed: outcome.destroyed,
+        not_persistent: outcome.not_persistent.iter().map(Place::name).collect(),
         left: outcome
             .left
             .iter()

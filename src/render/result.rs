@@ -22,6 +22,8 @@ pub struct Outcome {
     pub destroyed: usize,
     /// What is left to do: where, number of routes, and why, in a sentence.
     pub left: Vec<(Place, usize, String)>,
+    /// Places whose routes are live and not yet kept by the file that was to keep them.
+    pub not_persistent: Vec<Place>,
 }
 
 /// The end of `apply` or `destroy`.
@@ -50,6 +52,17 @@ pub fn result(outcome: &Outcome, look: Look) -> String {
         let routes = if routes > 0 { format!(" ({})", counted(routes, "route")) } else { String::new() };
         let text = format!("{}{routes}: {why}", names(places.iter().map(|place| place.name())));
         out.push_str(&wrapped(&text, look.width, "  ", "    "));
+    }
+    if !outcome.not_persistent.is_empty() {
+        let mut places: Vec<&Place> = outcome.not_persistent.iter().collect();
+        places.sort_by(|one, other| natural_order(one.name(), other.name()));
+        let text = format!(
+            "Not persistent yet: {}. Their routes would not survive a reboot, a restart of systemd-networkd or a loss of \
+             carrier.",
+            names(places.into_iter().map(Place::name))
+        );
+        out.push('\n');
+        out.push_str(&wrapped(&text, look.width, "", ""));
     }
     let command = verb.to_lowercase();
     let _ = write!(out, "\nRun topo {command} again to go on from there.\n");

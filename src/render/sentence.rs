@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::fmt::Write;
 
 use super::words::names;
+use crate::backend::netplan::NETPLAN_FILE;
 use crate::plan::{Conflict, Note, Place, Plan, Refusal, natural_order};
 
 /// How much it matters.
@@ -193,33 +194,53 @@ pub fn note(note: &Note) -> Sentence<'_> {
             "The marker of this topology on ",
             format!(" is of another lineage ({lineage}): the state that it belongs to is not this one."),
         ),
+        Note::NotLoaded(place) => say(
+            Warning,
+            "not_loaded",
+            place,
+            "The routes of ",
+            " are not persistent yet: their file is loaded at the next boot or restart of systemd-networkd (activate = \"defer\"), \
+             and until then they do not survive a loss of carrier.",
+        ),
         Note::Skipped(conflict) => say(
             Warning,
             "skipped",
             &conflict.place,
             "On ",
-            format!(
-                ", the route to {} is left out as asked: somebody else has it ({}).",
-                conflict.destination, conflict.found
-            ),
+            if &*conflict.kind == NETPLAN_FILE {
+                format!(", {} is left alone as asked: {}.", conflict.key, conflict.found)
+            } else {
+                format!(
+                    ", the route to {} is left out as asked: somebody else has it ({}).",
+                    conflict.key, conflict.found
+                )
+            },
         ),
     }
 }
 
 /// A conflict in words, with the ways out.
 pub fn conflict(conflict: &Conflict) -> Sentence<'_> {
-    let Conflict { place, kind, destination, found } = conflict;
+    let Conflict { place, kind, key, found } = conflict;
+    if &**kind == NETPLAN_FILE {
+        let after = format!(
+            ", {found}. Give ours another name with `file` in the backend's table, leave it alone with --skip-conflicts,"
+        );
+        let mut sentence = say(Level::Conflict, "conflict", place, "On ", after);
+        sentence.words.address = Some(("or write over it with", kind.to_string(), key.to_string()));
+        return sentence;
+    }
     let mut sentence = say(
         Level::Conflict,
         "conflict",
         place,
         "On ",
-        format!(", the route to {destination} is somebody else's: {found}. Leave it to them with --skip-conflicts"),
+        format!(", the route to {key} is somebody else's: {found}. Leave it to them with --skip-conflicts"),
     );
     // A link, or a route that topo could not put back as it was, cannot be taken over.
     if found.starts_with("via ") && !found.contains("the kernel") {
         sentence.words.after.push(',');
-        sentence.words.address = Some(("or make it topo's with", kind.to_string(), destination.to_string()));
+        sentence.words.address = Some(("or make it topo's with", kind.to_string(), key.to_string()));
     } else {
         sentence.words.after.push_str(", or remove it there; a route of this sort cannot be taken over.");
     }
@@ -284,6 +305,7 @@ pub fn refusal(refusal: &Refusal) -> Sentence<'_> {
                 place.name()
             ),
         ),
+        Refusal::File(place, sentence) => say(Error, "file", place, "On ", format!(", {sentence}.")),
         Refusal::SameMachine(one, other) => say(
             Error,
             "same_machine",

@@ -232,12 +232,8 @@ fn no_changes_is_only_said_where_it_is_true() {
     let world = World::mesh(3, 3);
     let none = "No changes. Your infrastructure matches the configuration.\n";
     assert_eq!(render(&planned(&world.desired(), &world.state(), Vec::new())), none);
-    let conflict = Conflict {
-        place: place("a"),
-        kind: "kernel_route".into(),
-        destination: prefix("10.0.0.0/8"),
-        found: "x".into(),
-    };
+    let conflict =
+        Conflict { place: place("a"), kind: "kernel_route".into(), key: "10.0.0.0/8".into(), found: "x".into() };
     for plan in [
         Plan { conflicts: vec![conflict.clone()], ..Plan::default() },
         Plan { notes: vec![Note::Skipped(conflict)], ..Plan::default() },
@@ -272,7 +268,7 @@ fn every_note_and_refusal_says_what_to_do_and_is_said_once_for_many_nodes() {
     let conflict = |found: &str| Conflict {
         place: place("node-1"),
         kind: "kernel_route".into(),
-        destination: key,
+        key: key.to_string().into(),
         found: found.to_owned(),
     };
     let plan = Plan {

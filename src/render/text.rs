@@ -10,7 +10,7 @@ pub use super::result::{Outcome, result};
 use super::sentence::{self, Level};
 use super::words::{clean, counted, names, wrapped};
 use crate::network::{MAIN_TABLE, Prefix};
-use crate::plan::{Action, Change, Line, Live, Part, Place, Plan, Reason, Summary};
+use crate::plan::{Action, Change, FileGroup, Line, Live, Part, Place, Plan, Reason, Summary};
 
 /// Adds and imports of one change are listed up to here, the rest is counted.
 const LISTED: usize = 20;
@@ -60,22 +60,31 @@ fn style(action: Action) -> &'static str {
     }
 }
 
-/// A plan for review. `volatile` says that routes of it are kept by nothing that survives a reboot.
+/// A plan for review. `volatile` says whether to name the routes that nothing keeps across reboots.
 pub fn plan(plan: &Plan, summary: &Summary, look: Look, volatile: bool) -> String {
     let mut out = String::new();
-    if !summary.drift.is_empty() {
+    let is_drift = |file: &&FileGroup| file.change.reason.is_drift();
+    let others = || summary.files.iter().filter(|file| !is_drift(file));
+    let drifted: Vec<&FileGroup> = summary.files.iter().filter(is_drift).collect();
+    if !summary.drift.is_empty() || !drifted.is_empty() {
         out.push_str(&look.paint_lines(BOLD, "Changed outside of topo since the last run:"));
         out.push('\n');
         for change in &summary.drift {
             write_change(&mut out, plan, summary, change, look);
         }
-        if !summary.changes.is_empty() {
+        for file in drifted {
+            write_file(&mut out, summary, file, look);
+        }
+        if !summary.changes.is_empty() || others().next().is_some() {
             out.push_str(&look.paint_lines(BOLD, "Asked for by the topology:"));
             out.push('\n');
         }
     }
     for change in &summary.changes {
         write_change(&mut out, plan, summary, change, look);
+    }
+    for file in others() {
+        write_file(&mut out, summary, file, look);
     }
     if !plan.forgotten.is_empty() {
         let mut places: Vec<&Place> = plan.forgotten.iter().collect();
@@ -92,12 +101,77 @@ pub fn plan(plan: &Plan, summary: &Summary, look: Look, volatile: bool) -> Strin
     }
     write_sentences(&mut out, plan, look);
     out.push_str(&look.paint_lines(BOLD, &totals(plan, summary)));
-    if volatile && summary.add + summary.change > 0 {
-        let text = "These routes will not survive a reboot, a restart of systemd-networkd or a loss of carrier.";
+    if let Some(text) = volatile.then(|| not_kept(plan, summary)).flatten() {
         out.push('\n');
-        out.push_str(&wrapped(text, look.width, "", ""));
+        out.push_str(&wrapped(&text, look.width, "", ""));
     }
     out
+}
+
+/// Says which routes nothing keeps.
+fn not_kept(plan: &Plan, summary: &Summary) -> Option<String> {
+    let comes = |change: &&Change| change.name.is_empty() && matches!(change.action, Action::Add | Action::Change);
+    let changes = || summary.drift.iter().chain(&summary.changes).filter(comes);
+    changes().next()?;
+    let kept = |number: &u32| {
+        plan.places.get(summary.place(*number)).is_some_and(|place| place.files.iter().any(|file| file.wanted))
+    };
+    let all: std::collections::BTreeSet<u32> = changes().flat_map(|change| change.members.iter().copied()).collect();
+    let lost: Vec<u32> = all.iter().copied().filter(|number| !kept(number)).collect();
+    let end = "will not survive a reboot, a restart of systemd-networkd or a loss of carrier.";
+    if lost.is_empty() {
+        None
+    } else if lost.len() == all.len() {
+        Some(format!("These routes {end}"))
+    } else {
+        Some(format!("The routes of {} {end}", names(lost.iter().map(|number| summary.place(*number).name()))))
+    }
+}
+
+fn write_file(out: &mut String, summary: &Summary, file: &FileGroup, look: Look) {
+    let one = file.members.len() == 1;
+    let (is, gets) = if one { ("is", "gets") } else { ("are", "get") };
+    let nodes = match file.members.len() {
+        number @ 4.. => counted(number, "node"),
+        _ => names(file.members.iter().map(|number| summary.place(*number).name())),
+    };
+    let name = &file.name;
+    let what = match (file.change.action, &file.change.reason) {
+        (Action::Import, _) => format!("{name} of {nodes} {is} as wanted and not recorded yet; it is recorded"),
+        (Action::Add, Reason::Missing) => format!("{nodes} {gets} {name} again: it is not there any more"),
+        (Action::Add, _) => format!("{nodes} {gets} {name}, with these routes"),
+        (Action::Remove, Reason::Destroy) => format!("{name} of {nodes} is removed (destroy)"),
+        (Action::Remove, _) => format!("{name} of {nodes} is removed (no longer wanted)"),
+        (_, Reason::Altered(_)) => format!("{nodes} {gets} {name} put back: somebody has changed it"),
+        (_, Reason::Stale(_)) => format!("{nodes} {gets} {name} put right: it is of this topology, and not as wanted"),
+        (_, Reason::InDoubt) => format!("{nodes} {gets} {name} put right: a run before did not come to its end there"),
+        (_, Reason::Missing) => format!("{nodes} {gets} {name} loaded again: not all of its routes are live"),
+        (_, Reason::NotLoaded) => {
+            format!("{nodes} {gets} {name} loaded: it is there, and networkd has not read it yet")
+        }
+        (_, Reason::Redefined) => {
+            format!("{nodes} {gets} {name} put right: what it adds routes to is called otherwise by now")
+        }
+        _ => format!("{nodes} {gets} {name} changed by these routes"),
+    };
+    let heading = format!("{}: {what}", file.kind);
+    out.push_str(&look.paint_lines(BOLD, &wrapped(&heading, look.width, "  # ", "  #   ")));
+    let places = names(file.members.iter().map(|number| summary.place(*number).name()));
+    let action = file.change.action;
+    let line = format!("  {} {:39}  on {places}", action.sign(), clean(&file.path));
+    out.push_str(&look.paint_lines(style(action), &line));
+    if !file.definition.is_empty() {
+        out.push_str(&look.paint_lines(DIM, &format!("      {}", clean(&file.definition))));
+    }
+    for line in file.difference.iter().flat_map(|difference| difference.lines()) {
+        let style = match line.as_bytes().first() {
+            Some(b'+') => "32",
+            Some(b'-') => "31",
+            _ => DIM,
+        };
+        out.push_str(&look.paint_lines(style, &format!("      {}", clean(line))));
+    }
+    out.push('\n');
 }
 
 fn totals(plan: &Plan, summary: &Summary) -> String {
@@ -154,7 +228,8 @@ fn write_sentences(out: &mut String, plan: &Plan, look: Look) {
 }
 
 fn write_change(out: &mut String, plan: &Plan, summary: &Summary, change: &Change, look: Look) {
-    let heading = format!("{}: {}", change.kind, heading(summary, change));
+    let file = if change.name.is_empty() { String::new() } else { format!("in {}, ", change.name) };
+    let heading = format!("{}: {file}{}", change.kind, heading(summary, change));
     out.push_str(&look.paint_lines(BOLD, &wrapped(&heading, look.width, "  # ", "  #   ")));
     let foldable = matches!(change.action, Action::Add | Action::Import);
     let limit = if change.action == Action::Remove { REMOVALS } else { COMPARED };

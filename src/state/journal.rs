@@ -163,8 +163,11 @@ fn settle(recorded: &mut PlaceRecord, resource: &ResourceId, outcome: &Outcome) 
             return;
         }
         Outcome::Untouched => is.take().map(|is| Record::Settled { is, token: None }),
-        Outcome::Done { lacks, token } => to.take().map(|mut is| {
+        Outcome::Done { lacks, token, attributes } => to.take().map(|mut is| {
             is.leave_out(lacks.iter().copied());
+            if let Some(attributes) = attributes {
+                is.attributes.clone_from(attributes);
+            }
             Record::Settled { is, token: token.clone() }
         }),
     };

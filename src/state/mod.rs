@@ -24,4 +24,4 @@ pub use lock::{LockError, LockInfo, LockRequest};
 pub use store::{Locked, Revision, Snapshot, Store, StoreError, StoreErrorKind};
 
 /// The kinds of resources that this binary can read; records of others are kept as they are.
-pub const KNOWN_KINDS: &[&str] = &["kernel_route"];
+pub const KNOWN_KINDS: &[&str] = &["kernel_route", "netplan_file"];

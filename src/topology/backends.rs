@@ -195,8 +195,10 @@ fn report_unfit(
     let (one, two) = (backend.name.value, other.name.value);
     let unfit = |key: &str, given: Located<u32>, has: Option<u32>, place: Option<Located<u32>>| {
         let has = has.map_or_else(|| format!("no {key}"), |value| format!("{key} {value}"));
-        let message =
-            format!("Backend `{one}` gives {key} {} to the routes of node `{node}`, and `{two}` gives them {has}.", given.value);
+        let message = format!(
+            "Backend `{one}` gives {key} {} to the routes of node `{node}`, and `{two}` gives them {has}.",
+            given.value
+        );
         report.report(
             Diagnostic::error(given.span, message)
                 .label(format!("{key} {}", given.value))

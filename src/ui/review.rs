@@ -92,7 +92,7 @@ pub fn is_left_out(note: &Note) -> bool {
     matches!(note, Note::Skipped(_) | Note::Deferred(..))
 }
 
-/// Writes a plan; tells whether it has changes. `volatile` says that nothing makes its routes last.
+/// Writes a plan; tells whether it has changes. `volatile` says whether to name the routes that nothing keeps.
 pub fn show(plan: &Plan, memo: &mut Memo, volatile: bool, printer: Printer) -> bool {
     let summary = Summary::new(plan, memo);
     if printer.is_json() {
@@ -118,9 +118,7 @@ pub fn outcome(destroy: bool, outcome: &RunOutcome, left_out: &[Note], printer: 
             .map(|(place, _)| (place.clone(), 0, "not begun, because the run was interrupted.".to_owned())),
     );
     left.extend(left_out.iter().filter_map(|note| match note {
-        Note::Skipped(conflict) => {
-            Some((conflict.place.clone(), 1, format!("{} is somebody else's.", conflict.destination)))
-        }
+        Note::Skipped(conflict) => Some((conflict.place.clone(), 1, format!("{} is somebody else's.", conflict.key))),
         Note::Deferred(place, destination, _) => {
             Some((place.clone(), 1, format!("{destination} is still the node's own subnet.")))
         }
@@ -133,6 +131,7 @@ pub fn outcome(destroy: bool, outcome: &RunOutcome, left_out: &[Note], printer: 
         changed: done(Action::Change),
         destroyed: done(Action::Remove),
         left,
+        not_persistent: outcome.not_persistent.clone(),
     };
     if printer.is_json() {
         printer.event(&json::result(&outcome));

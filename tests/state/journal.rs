@@ -49,7 +49,11 @@ pub(crate) fn begun(count: usize) -> State {
 }
 
 fn done(lacks: &[usize]) -> Outcome {
-    Outcome::Done { lacks: lacks.iter().map(|node| pods(*node)).collect(), token: Some(Token::new("t")) }
+    Outcome::Done {
+        lacks: lacks.iter().map(|node| pods(*node)).collect(),
+        token: Some(Token::new("t")),
+        attributes: None,
+    }
 }
 
 #[test]

@@ -8,7 +8,8 @@ mod reply;
 mod script;
 
 pub use file::{
-    Activation, Definition, FileForm, FileInquiry, FileWrite, Filed, FoundFile, FoundLink, Inspected, NetworkConfiguration,
+    Activation, Definition, FileForm, FileInquiry, FileWrite, Filed, FoundFile, FoundLink, Inspected,
+    NetworkConfiguration,
 };
 pub use live::{LiveRoute, parse_listing};
 pub use reply::{Untrusted, parse};

@@ -97,7 +97,7 @@ impl Attributes {
 }
 
 /// Puts next hops under their definitions: the one that most of them are reached through takes all that no other one has.
-pub fn gather(found: impl IntoIterator<Item = (IpAddr, Link)>) -> Vec<Link> {
+pub(super) fn gather(found: impl IntoIterator<Item = (IpAddr, Link)>) -> Vec<Link> {
     let mut links: BTreeMap<Link, Vec<IpAddr>> = BTreeMap::new();
     for (next_hop, link) in found {
         let hops = links.entry(Link { hops: Vec::new(), ..link }).or_default();

@@ -117,10 +117,13 @@ fn quoted(id: &str) -> String {
     if id.bytes().all(plain) && id.bytes().next().is_some_and(|byte| byte.is_ascii_alphabetic()) {
         return id.to_owned();
     }
-    let escaped: String = id.chars().flat_map(|c| match c {
-        '"' | '\\' => vec!['\\', c],
-        _ => vec![c],
-    }).collect();
+    let escaped: String = id
+        .chars()
+        .flat_map(|c| match c {
+            '"' | '\\' => vec!['\\', c],
+            _ => vec![c],
+        })
+        .collect();
     format!("\"{escaped}\"")
 }
 
@@ -184,7 +187,8 @@ mod tests {
             kind: kind.into(),
             hops: hops.iter().map(|hop| hop.parse().expect("address")).collect(),
         };
-        let links = vec![link("eth0", "id0", "ethernets", &[]), link("bond0", "bond \"0\"", "bonds", &["fd00:240::21"])];
+        let links =
+            vec![link("eth0", "id0", "ethernets", &[]), link("bond0", "bond \"0\"", "bonds", &["fd00:240::21"])];
         Attributes { networkd, links, ..Attributes::default() }
     }
 

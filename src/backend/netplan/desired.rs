@@ -2,8 +2,8 @@
 
 use super::{Attributes, NETPLAN_FILE, Persist, Settings};
 use crate::backend::mesh::{Mesh, Writing};
-use crate::backend::ssh_static;
 use crate::backend::netplan::settings::Activate;
+use crate::backend::ssh_static;
 use crate::network::MAIN_TABLE;
 use crate::plan::{Desired, Place, ResourceId, STATIC};
 use crate::state::Shape;

@@ -49,7 +49,8 @@ fn next_hops(wanted: Option<&Shape>, is: Option<&Shape>) -> Vec<IpAddr> {
         let routes = shape.and_then(|shape| shape.routes.as_ref());
         routes.into_iter().flat_map(|set| set.routes().map(|route| route.next_hop)).collect()
     };
-    let has_links = |shape: &&Shape| shape.attributes.get("links").is_some() && shape.attributes.get("interface").is_none();
+    let has_links =
+        |shape: &&Shape| shape.attributes.get("links").is_some() && shape.attributes.get("interface").is_none();
     let known = hops(is.filter(has_links));
     hops(wanted).difference(&known).copied().collect()
 }

@@ -14,34 +14,46 @@ use crate::network::RouteSet;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum LinkError {
     /// There is no netplan.
-    #[error("netplan is not installed, so no file of it can keep the routes. Install netplan.io, or write persist = \"networkd\" \
-             in the backend's table")]
+    #[error(
+        "netplan is not installed, so no file of it can keep the routes. Install netplan.io, or write persist = \"networkd\" \
+             in the backend's table"
+    )]
     NoNetplan,
     /// systemd-networkd does not run.
-    #[error("systemd-networkd does not run, so nothing would load the routes from a file. Start it, or leave the node out \
-             with `nodes` in the backend's table")]
+    #[error(
+        "systemd-networkd does not run, so nothing would load the routes from a file. Start it, or leave the node out \
+             with `nodes` in the backend's table"
+    )]
     NoNetworkd,
     /// The kernel has no device for a next hop.
-    #[error("the kernel knows no device for the next hop {0}. Correct the address, or name the device with `interface` at the \
-             node")]
+    #[error(
+        "the kernel knows no device for the next hop {0}. Correct the address, or name the device with `interface` at the \
+             node"
+    )]
     NoDevice(IpAddr),
     /// The device is not there.
     #[error("there is no network device {0}. Correct `interface` at the node")]
     Absent(Box<str>),
     /// systemd-networkd does not manage the device.
-    #[error("{0} is not managed by systemd-networkd, so no file could keep routes over it. Let a file in /etc/netplan with \
-             `renderer: networkd` define it, or leave the node out with `nodes` in the backend's table")]
+    #[error(
+        "{0} is not managed by systemd-networkd, so no file could keep routes over it. Let a file in /etc/netplan with \
+             `renderer: networkd` define it, or leave the node out with `nodes` in the backend's table"
+    )]
     Unmanaged(Box<str>),
     /// The device belongs to NetworkManager.
-    #[error("{0} is managed by NetworkManager, whose routes topo cannot keep yet. Set `renderer: networkd` for it in \
-             /etc/netplan, or leave the node out with `nodes` in the backend's table")]
+    #[error(
+        "{0} is managed by NetworkManager, whose routes topo cannot keep yet. Set `renderer: networkd` for it in \
+             /etc/netplan, or leave the node out with `nodes` in the backend's table"
+    )]
     NetworkManager(Box<str>),
     /// The device is configured by a file that netplan has not made.
     #[error("{0} is configured by {1}, which is not netplan's. Write persist = \"networkd\" in the backend's table")]
     NotNetplan(Box<str>, Box<str>),
     /// No netplan file defines the device any more.
-    #[error("{0} is configured as `{1}`, which no file of netplan defines any more. Look at /etc/netplan and run `netplan \
-             apply` there")]
+    #[error(
+        "{0} is configured as `{1}`, which no file of netplan defines any more. Look at /etc/netplan and run `netplan \
+             apply` there"
+    )]
     Undefined(Box<str>, Box<str>),
 }
 
@@ -92,7 +104,8 @@ fn resolve(device: &str, form: FileForm, found: &NetworkConfiguration) -> Result
     if form == FileForm::Networkd {
         return Ok(Link { device: device.into(), id: file.into(), kind: "".into(), hops: Vec::new() });
     }
-    let generated = path.strip_prefix("/run/systemd/network/10-netplan-").and_then(|rest| rest.strip_suffix(".network"));
+    let generated =
+        path.strip_prefix("/run/systemd/network/10-netplan-").and_then(|rest| rest.strip_suffix(".network"));
     let id = generated.ok_or_else(|| LinkError::NotNetplan(device.into(), path.as_str().into()))?;
     let definition = found.definitions.iter().find(|definition| definition.id == id);
     let definition = definition.ok_or_else(|| LinkError::Undefined(device.into(), id.into()))?;
@@ -112,11 +125,7 @@ mod tests {
             netplan: Some("0.106".into()),
             networkd: true,
             links: vec![FoundLink { device: "eth0".into(), network_file: network_file.map(str::to_owned) }],
-            definitions: vec![Definition {
-                kind: kind.into(),
-                id: id.into(),
-                renderer: renderer.map(str::to_owned),
-            }],
+            definitions: vec![Definition { kind: kind.into(), id: id.into(), renderer: renderer.map(str::to_owned) }],
             ..NetworkConfiguration::default()
         }
     }
@@ -129,7 +138,8 @@ mod tests {
     fn the_definition_is_the_one_that_networkd_uses_for_the_device() {
         let link = netdef(Some("/run/systemd/network/10-netplan-id0.network"), "ethernets", "id0", None).expect("link");
         assert_eq!((&*link.id, &*link.kind), ("id0", "ethernets"));
-        let link = netdef(Some("/run/systemd/network/10-netplan-all-en.network"), "bonds", "all-en", None).expect("link");
+        let link =
+            netdef(Some("/run/systemd/network/10-netplan-all-en.network"), "bonds", "all-en", None).expect("link");
         assert_eq!((&*link.id, &*link.kind), ("all-en", "bonds"));
         let found = configuration(Some("/etc/systemd/network/10-eth0.network"), "", "", None);
         let link = resolve("eth0", FileForm::Networkd, &found).expect("link");

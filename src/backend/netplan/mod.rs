@@ -13,8 +13,8 @@ pub use attributes::{Attributes, Link};
 pub use content::{Header, render, routes_in};
 pub(crate) use inquiry::join_tokens;
 pub use links::{LinkError, find_links};
-pub use work::file_write;
 pub use settings::{Activate, BACKEND, Persist, Settings};
+pub use work::file_write;
 
 use crate::backend::exchange::{Work, Written};
 use crate::backend::mesh::Mesh;

@@ -5,8 +5,8 @@ mod inquiry;
 mod settings;
 mod work;
 
-pub use settings::{BACKEND, Settings};
 pub(super) use inquiry::inquire;
+pub use settings::{BACKEND, Settings};
 pub(super) use work::{settle, work};
 
 use crate::backend::exchange::{Work, Written};

@@ -114,7 +114,7 @@ pub(crate) fn seen(state: &State, name: &str, edit: impl Fn(&mut Vec<LiveRoute>)
     edit(&mut rows);
     let (ours, foreign) = rows.into_iter().partition(|row| row.protocol == 201);
     let listed = Listed { token: Token::of("a", "b"), ours: Some(ours), foreign: Some(foreign) };
-    let seen = Seen { identity: Identity::default(), tables: vec![(MAIN_TABLE, listed)], not_on_link: Vec::new() };
+    let seen = Seen { tables: vec![(MAIN_TABLE, listed)], ..Seen::default() };
     (place, Observation::Seen(Box::new(seen)))
 }
 

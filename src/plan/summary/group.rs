@@ -6,12 +6,13 @@ use std::sync::Arc;
 
 use super::{ChangeKey, KEPT_LINES, Line, Lines, Part, split_reason};
 use crate::network::{Memo, Prefix, RouteSet};
-use crate::plan::{Action, Operation, Place, Plan, Reason, TablePlan};
+use crate::plan::{Action, Operation, Place, Plan, Reason, ResourceId, TablePlan};
 
 /// Places whose tables differ in nothing but whose own the rows are.
 #[derive(Debug)]
 pub(super) struct Group {
     kind: Arc<str>,
+    name: Arc<str>,
     /// The change of a sender that owns nothing and has no exceptions.
     template: TablePlan,
     /// One of the places; the reasons of all are alike.
@@ -24,7 +25,7 @@ pub(super) struct Group {
 }
 
 impl Group {
-    pub(super) fn new(kind: &Arc<str>, first: &Place, table: &TablePlan, memo: &mut Memo) -> Self {
+    pub(super) fn new(id: &ResourceId, first: &Place, table: &TablePlan, memo: &mut Memo) -> Self {
         let bare = |set: &Option<RouteSet>| {
             set.as_ref().map(|set| RouteSet { own: Arc::from([]), lacks: Arc::default(), ..set.clone() })
         };
@@ -46,7 +47,8 @@ impl Group {
             }
         }
         Self {
-            kind: Arc::clone(kind),
+            kind: Arc::clone(&id.kind),
+            name: Arc::clone(&id.name),
             template,
             first: first.clone(),
             members: Vec::new(),
@@ -133,7 +135,7 @@ impl Group {
             }
         }
         for ((action, reason), part) in parts {
-            changes.entry((action, reason, Arc::clone(&self.kind))).or_default().push(part);
+            changes.entry((action, reason, Arc::clone(&self.kind), Arc::clone(&self.name))).or_default().push(part);
         }
     }
 }
