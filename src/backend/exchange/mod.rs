@@ -3,12 +3,15 @@
 //! in the tests answers the same vocabulary without a shell.
 
 mod file;
+mod file_reply;
+mod file_script;
 mod live;
 mod reply;
 mod script;
 
 pub use file::{
-    Activation, Definition, FileForm, FileInquiry, FileWrite, Filed, FoundFile, FoundLink, Inspected, NetworkConfiguration,
+    Activation, Definition, FileForm, FileInquiry, FileWrite, Filed, FoundFile, FoundLink, Inspected,
+    NetworkConfiguration,
 };
 pub use live::{LiveRoute, parse_listing};
 pub use reply::{Untrusted, parse};
