@@ -3,6 +3,8 @@
 //! in the tests answers the same vocabulary without a shell.
 
 mod file;
+mod file_reply;
+mod file_script;
 mod live;
 mod reply;
 mod script;

@@ -3,13 +3,13 @@
 
 use std::net::IpAddr;
 
-use super::{Identity, Listed, LiveRoute, Marker, Nonce, Reply, Work, Written, parse_listing};
+use super::{Identity, Listed, LiveRoute, Marker, Nonce, Reply, Work, Written, file_reply, parse_listing};
 use crate::plan::Token;
 
 /// A reply that does not have the form of an answer to the exchange.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("The node's answer is not what was asked for ({0}); is something there that writes into every session?")]
-pub struct Untrusted(&'static str);
+pub struct Untrusted(pub(super) &'static str);
 
 /// Parses the output of a rendered exchange into one reply for each work, or a single [`Reply::Lacking`].
 pub fn parse(output: &[u8], works: &[Work], nonce: &Nonce) -> Result<Vec<Reply>, Untrusted> {
@@ -29,6 +29,8 @@ pub fn parse(output: &[u8], works: &[Work], nonce: &Nonce) -> Result<Vec<Reply>,
                 let said = body.trim();
                 Reply::Marker((!said.is_empty()).then(|| clean(said)))
             }
+            (Work::Inspect(inquiry), "inspect") => Reply::Inspected(file_reply::inspected(body, inquiry)?),
+            (Work::File(_), "file") => Reply::Filed(file_reply::filed(body)?),
             (Work::Write(write), "write") => Reply::Written(written(body, write.commands.len())?),
             _ => return Err(Untrusted("another part than the one asked for")),
         });
@@ -124,7 +126,7 @@ fn marker<'a>(mut words: impl Iterator<Item = &'a str>) -> Option<Marker> {
     Some(Marker { topology, lineage: lineage.unwrap_or_default().to_owned(), protocol: protocol.unwrap_or(0) })
 }
 
-fn token(line: &str) -> Result<Token, Untrusted> {
+pub(super) fn token(line: &str) -> Result<Token, Untrusted> {
     let mut words = line.strip_prefix("token ").ok_or(Untrusted("the token is missing"))?.split(' ');
     let mut part = || {
         let word = words.next().unwrap_or_default();

@@ -5,7 +5,7 @@
 use std::fmt::Write as _;
 use std::net::IpAddr;
 
-use super::{Listing, Marker, RouteCommand, RouteVerb, RouteWrite, Work, destination_text};
+use super::{Listing, Marker, RouteCommand, RouteVerb, RouteWrite, Work, destination_text, file_script};
 use crate::network::{MAIN_TABLE, Prefix, Route};
 use crate::plan::Token;
 
@@ -43,15 +43,28 @@ pub fn render(works: &[Work], nonce: &Nonce) -> String {
     if works.contains(&Work::Identify) {
         script.push_str(include_str!("requirements.sh"));
     }
-    for work in works {
+    let about_files = |work: &Work| matches!(work, Work::Inspect(_) | Work::File(_));
+    if works.iter().any(about_files) {
+        script.push_str(file_script::COMMON);
+    }
+    if works.iter().any(|work| matches!(work, Work::File(_))) {
+        file_script::push_functions(&mut script);
+    }
+    for (index, work) in works.iter().enumerate() {
         match work {
             Work::Identify => script.push_str(include_str!("identify.sh")),
             Work::List(listing) => list(&mut script, listing),
             Work::Reach(next_hops) => reach(&mut script, next_hops),
             Work::WriteMarker(marker) => write_marker(&mut script, marker),
             Work::RemoveMarker(topology) => remove_marker(&mut script, topology),
-            Work::Write(write) => write_routes(&mut script, write),
-            Work::Inspect(_) | Work::File(_) => {}
+            Work::Write(write) => {
+                let table = write.listing.table;
+                let is_behind_file =
+                    works[..index].iter().any(|work| matches!(work, Work::File(file) if file.listing.table == table));
+                write_routes(&mut script, write, is_behind_file);
+            }
+            Work::Inspect(inquiry) => file_script::inspect(&mut script, inquiry),
+            Work::File(write) => file_script::write_file(&mut script, write, nonce),
         }
     }
     script.push_str("printf '\\n%s done\\n' \"$nonce\"\n}\ntopo \"$@\"\n");
@@ -59,19 +72,19 @@ pub fn render(works: &[Work], nonce: &Nonce) -> String {
 }
 
 /// A basic regular expression that matches the rows with our mark.
-fn pattern(listing: &Listing) -> String {
+pub(super) fn pattern(listing: &Listing) -> String {
     let numbers: Vec<String> = listing.protocols.iter().map(u8::to_string).collect();
     format!(" proto \\({}\\) ", numbers.join("\\|"))
 }
 
 /// A shell function that knows the rows with our mark, without a process.
-fn marked(listing: &Listing) -> String {
+pub(super) fn marked(listing: &Listing) -> String {
     let patterns: Vec<String> = listing.protocols.iter().map(|number| format!("*' proto {number} '*")).collect();
     format!("marked() {{ case $1 in {}) ;; *) return 1 ;; esac; }}\n", patterns.join(" | "))
 }
 
 /// A part of a token as it may stand in a script: it comes from a state file, and only a digest reaches the shell.
-fn digest_word(known: Option<&Token>, part: fn(&Token) -> &str) -> &str {
+pub(super) fn digest_word(known: Option<&Token>, part: fn(&Token) -> &str) -> &str {
     let text = known.map(part).unwrap_or_default();
     if text.bytes().all(|byte| byte.is_ascii_hexdigit()) { text } else { "damaged" }
 }
@@ -128,12 +141,18 @@ fn remove_marker(script: &mut String, topology: &str) {
     );
 }
 
-/// Guard, the way back before, one batch, the way back after; what changed in the table is what `comm` prints.
-fn write_routes(script: &mut String, write: &RouteWrite) {
+/// Guard, the way back before, one batch, the way back after; what changed in the table is what `comm` prints. Behind a file,
+/// what was there before is what was there before the file, and nothing is written where the file was not.
+fn write_routes(script: &mut String, write: &RouteWrite, is_behind_file: bool) {
     let listing = &write.listing;
     let table = listing.table;
     let (pattern, marked) = (pattern(listing), marked(listing));
-    let mut guard = String::from("true");
+    let mut guard = String::from(if is_behind_file { "[ -z \"$held\" ]" } else { "true" });
+    let look = if is_behind_file {
+        format!("before=$rows_before_file_{table}\n")
+    } else {
+        format!("read_rows {table}\nbefore=$rows\n")
+    };
     if let Some(known) = &listing.known {
         let _ = write!(guard, " && [ \"$ours_digest\" = '{}' ]", digest_word(Some(known), Token::ours));
         if write.guard_foreign {
@@ -144,8 +163,7 @@ fn write_routes(script: &mut String, write: &RouteWrite) {
         script,
         "begin write\n\
          {marked}\
-         read_rows {table}\n\
-         before=$rows\n\
+         {look}\
          split_rows \"$before\" '{pattern}'\n\
          if {guard}; then\n\
          way_before=$(way)\n\

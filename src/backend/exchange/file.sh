@@ -1,0 +1,188 @@
+put_folder=/run/systemd/network
+refuse() {
+  printf 'refused\n'
+  printf '%s\n' "$@" | head -n 30 | cut -c 1-400 | sed 's/^/|/'
+  held=yes
+}
+shortened() { printf '%s\n' "$1" | sed "s#$staging/[a-z]*##g" | head -n 20; }
+# Each wanted file N is $staging/want.N, and its path line N of $staging/wanted.
+new_of() { printf '%s/.%s.new' "${1%/*}" "$name"; }
+old_of() { printf '%s/.%s.old' "${1%/*}" "$name"; }
+# Those beside our files, and those of a run that was killed.
+tidy_files() {
+  case $form in
+    netplan) rm -f "/etc/netplan/.$name.new" "/etc/netplan/.$name.old" ;;
+    *)
+      for path in /etc/systemd/network/*.d/".$name".new /etc/systemd/network/*.d/".$name".old; do
+        [ ! -f "$path" ] || { rm -f "$path"; rmdir "${path%/*}" 2>/dev/null; }
+      done
+      ;;
+  esac
+  # Folders that were made for nothing, or have become empty.
+  if [ "$form" = networkd ] && [ -f "$staging/folders" ]; then
+    while IFS= read -r folder; do rmdir "$folder" 2>/dev/null; done <"$staging/folders"
+  fi
+}
+# Writes the new files beside the old ones, where nobody reads them.
+write_new() {
+  number=0
+  while IFS= read -r path; do
+    number=$((number + 1))
+    folder=${path%/*}
+    if [ "$form" = networkd ]; then
+      printf '%s\n' "$folder" >>"$staging/folders"
+      said=$(mkdir -p "$folder" 2>&1) || return
+      said=$(cp "$staging/want.$number" "$(new_of "$path")" 2>&1) || return
+    else
+      said=$(umask 077; cp "$staging/want.$number" "$(new_of "$path")" 2>&1) || return
+    fi
+  done <"$staging/wanted"
+}
+install_files() {
+  while IFS= read -r path; do
+    if [ -f "$path" ]; then said=$(ln -f "$path" "$(old_of "$path")" 2>&1) || return; fi
+  done <"$staging/present"
+  while IFS= read -r path; do
+    new=$(new_of "$path")
+    said=$({ sync "$new" && mv -f "$new" "$path"; } 2>&1) || return
+  done <"$staging/wanted"
+  while IFS= read -r path; do
+    if ! grep -q -x -F -e "$path" "$staging/wanted"; then
+      printf '%s\n' "${path%/*}" >>"$staging/folders"
+      said=$(rm -f "$path" 2>&1) || return
+    fi
+  done <"$staging/present"
+}
+put_back_files() {
+  while IFS= read -r path; do
+    if ! grep -q -x -F -e "$path" "$staging/present"; then rm -f "$path"; fi
+  done <"$staging/wanted"
+  while IFS= read -r path; do
+    if [ -f "$(old_of "$path")" ]; then mv -f "$(old_of "$path")" "$path"; fi
+  done <"$staging/present"
+  if [ "$form" = netplan ]; then generate >/dev/null 2>&1; fi
+}
+mark_pending() { mkdir -p /run/topo && invocation >"/run/topo/$name.pending"; }
+unmark_pending() {
+  rm -f "/run/topo/$name.pending"
+  rmdir /run/topo 2>/dev/null
+}
+write_files() {
+  our_files >"$staging/present"
+  runs=yes
+  systemctl is-active --quiet systemd-networkd 2>/dev/null || runs=
+  if [ -z "$runs" ] && [ -s "$staging/wanted" ]; then
+    refuse 'systemd-networkd does not run on this node, so nothing would read the file. Leave this node out of the netplan backend, or start systemd-networkd.'
+    return
+  fi
+  "check_$form" || return
+  if ! write_new; then
+    refuse "The file cannot be written: $said"
+    return
+  fi
+  while IFS= read -r path; do
+    if [ ! -w "${path%/*}" ]; then
+      refuse "The folder ${path%/*} cannot be written to (is the file system read-only?)."
+      return
+    fi
+  done <"$staging/present"
+  if [ "$activation" = check ]; then tidy_files; done_with; return; fi
+
+  if ! said=$(mark_pending 2>&1); then
+    refuse "No note can be written to /run/topo: $said"
+    return
+  fi
+  wrong=
+  if ! install_files; then
+    wrong="The file cannot be written: $said"
+  elif [ "$form" = netplan ]; then
+    if ! said=$(generate 2>&1); then
+      wrong="With the file in place, netplan says: $(shortened "$said")"
+    else
+      differ "$staging/after/$generated" "$put_folder"
+      [ ! -s "$staging/more" ] && [ ! -s "$staging/less" ] || wrong="With the file in place, netplan does not generate what it did for a copy: $(cat "$staging/more" "$staging/less" | head -n 20)"
+    fi
+  fi
+  if [ -n "$wrong" ]; then
+    put_back_files
+    [ "$was_pending" = yes ] || unmark_pending
+    went_back
+    return
+  fi
+  [ "$activation" = load ] || { tidy_files; done_with; return; }
+
+  # Nothing has read the file that is taken away where networkd does not run.
+  if [ -n "$runs" ]; then
+    our_destinations=$(cat "$staging/rows.present" "$staging/rows.wanted" | cut -d ' ' -f 1 | sort -u)
+    managed=' '
+    configured=
+    for link in /run/systemd/netif/links/*; do
+      if grep -q '^NETWORK_FILE=' "$link" 2>/dev/null; then
+        for device in /sys/class/net/*/ifindex; do
+          index=
+          read -r index <"$device"
+          [ "$index" != "${link##*/}" ] || { device=${device%/ifindex}; managed="$managed${device##*/} "; }
+        done
+        if grep -q -x ADMIN_STATE=configured "$link"; then configured="$configured ${link##*/}"; fi
+      fi
+    done
+    look before
+    way_before=$(way)
+    if ! load; then
+      reason=$wrong
+      put_back_files
+      if restart_networkd "$staging/rows.present"; then wrong=; fi
+      put_back_rows
+      keep_off
+      unmark_pending
+      wrong=$reason${wrong:+" After that, too: $wrong"}
+      went_back
+      return
+    fi
+    keep_off
+  fi
+  unmark_pending
+  tidy_files
+  done_with
+}
+went_back() {
+  tidy_files
+  printf 'back\n'
+  printf '%s\n' "$wrong" | head -n 30 | cut -c 1-400 | sed 's/^/|/'
+  held=yes
+}
+done_with() {
+  file_token
+  read_rows "$table"
+  split_rows "$rows" "$pattern"
+  printf 'done\ntoken %s\ntable %s %s\n' "$token" "$ours_digest" "$foreign_digest"
+  [ ! -f "$staging/restored" ] || sed 's/^/+/' "$staging/restored"
+}
+# One at a time on a node. What a run left that was killed is removed.
+file_work() {
+  if [ -d /run/systemd ] && command -v flock >/dev/null 2>&1; then
+    exec 9</run/systemd
+    if ! flock -w 60 9; then
+      refuse 'Another run of topo has been busy with the files on this node for a minute. Try again when it has ended.'
+      exec 9<&-
+      return
+    fi
+  fi
+  rm -rf /run/topo-file.*
+  keep_off
+  file_token
+  was_pending=$pending
+  if [ -n "$known" ] && [ "$token" != "$known" ]; then
+    printf 'moved\n'
+    held=yes
+  elif ! staging=$(mktemp -d /run/topo-file.XXXXXXXX 2>&1); then
+    refuse "No folder can be made in /run: $staging"
+  else
+    : >"$staging/wanted"
+    tidy_files
+    if said=$(want_files 2>&1); then write_files; else refuse "The file cannot be written to /run: $said"; fi
+    tidy_files
+    rm -rf "$staging"
+  fi
+  exec 9<&-
+}

@@ -1,0 +1,168 @@
+find_generator() {
+  generator=
+  for program in /lib/netplan/generate /usr/lib/netplan/generate /usr/libexec/netplan/generate; do
+    # Beside `configure` it is something else.
+    if [ -x "$program" ] && [ ! -x /usr/libexec/netplan/configure ]; then generator=$program; break; fi
+  done
+}
+generate() { if [ -n "$generator" ]; then "$generator" "$@"; else netplan generate "$@"; fi; }
+# What netplan makes of all of the node's files, in $staging/$1; ours is the file $2, or is not among them. All are made in
+# the same place, for its path is in some of what is made.
+tree() {
+  said=$(
+    {
+      for folder in lib etc run; do
+        mkdir -p "$staging/root/$folder/netplan" || exit
+        for file in "/$folder/netplan"/*.yaml; do
+          [ ! -f "$file" ] || cp -L -p "$file" "$staging/root/$folder/netplan/" || exit
+        done
+      done
+      rm -f "$staging/root/etc/netplan/$name"
+      umask 077
+      [ -z "$2" ] || cp "$2" "$staging/root/etc/netplan/$name" || exit
+      umask 022
+      generate --root-dir "$staging/root"
+    } 2>&1
+  )
+  failed=$?
+  mv "$staging/root" "$staging/$1"
+  return "$failed"
+}
+# The sections of a file, a line each, sorted.
+sections() { sed -n -e 's/^[#;].*//' -e '/^\[/{x;s/\n/ /g;/./p;d;}' -e '/./H' -e '${x;s/\n/ /g;p;}' "$1" | sort; }
+# What files of netplan in folder $2 have more than those in folder $1 is in $staging/more, what they lack in $staging/less.
+differ() {
+  : >"$staging/more"
+  : >"$staging/less"
+  changed=
+  for file in "$1"/10-netplan-* "$2"/10-netplan-*; do
+    [ -f "$file" ] || continue
+    file=${file##*/}
+    if [ ! -f "$1/$file" ]; then
+      printf 'file %s\n' "$file" >>"$staging/more"
+    elif [ ! -f "$2/$file" ]; then
+      printf 'file %s\n' "$file" >>"$staging/less"
+    elif ! cmp -s "$1/$file" "$2/$file"; then
+      case "$newline$changed$newline" in *"$newline$file$newline"*) continue ;; esac
+      changed=$changed${changed:+$newline}$file
+      sections "$1/$file" >"$staging/left"
+      sections "$2/$file" >"$staging/right"
+      comm -13 "$staging/left" "$staging/right" >>"$staging/more"
+      comm -23 "$staging/left" "$staging/right" >>"$staging/less"
+    fi
+  done
+}
+# Of the sections in $1, those that are more than a route.
+no_routes() { grep -v -x '\[Route\]\( \(Destination\|Gateway\|Table\|Metric\|GatewayOn[Ll]ink\)=[^ ]*\)*' "$1"; }
+# The rows that sections are, as `live_rows` prints them; $1 is the protocol where they name none.
+rows_of() {
+  set -f
+  while IFS= read -r section; do
+    destination= gateway= metric= protocol=$1
+    for word in $section; do
+      case $word in
+        Destination=*) destination=${word#*=} ;;
+        Gateway=*) gateway=${word#*=} ;;
+        Metric=*) metric=${word#*=} ;;
+        Protocol=static) protocol=4 ;;
+        Protocol=*) protocol=${word#*=} ;;
+      esac
+    done
+    case $destination in
+      *:*) destination=${destination%/128} metric=${metric:-1024} ;;
+      *) destination=${destination%/32} metric=${metric:-0} ;;
+    esac
+    [ -z "$destination" ] || printf '%s %s %s %s\n' "$destination" "$gateway" "$protocol" "$metric"
+  done | sort
+  set +f
+}
+live_rows() {
+  { ip -o -d -N -4 route show table "$table"; ip -o -d -N -6 route show table "$table"; } 2>/dev/null | sed -n \
+    -e 's/^1 \([^ ]*\) via \([^ ]*\) dev [^ ]* \(.* \)\{0,1\}proto \([0-9]*\) .*metric \([0-9]*\).*/\1 \2 \4 \5/p;t' \
+    -e 's/^1 \([^ ]*\) via \([^ ]*\) dev [^ ]* \(.* \)\{0,1\}proto \([0-9]*\) .*/\1 \2 \4 0/p' | sort
+}
+check_netplan() {
+  if ! command -v netplan >/dev/null 2>&1; then
+    refuse 'netplan is not installed. Set persist = "networkd" for this node.'
+    return 1
+  fi
+  find_generator
+  want=
+  [ ! -s "$staging/wanted" ] || want=$staging/want.1
+  if ! tree base ''; then
+    refuse "netplan cannot read the node's own files (those of others, without $name), so nothing can be added to them. Mend them first; netplan says:" "$(shortened "$said")"
+    return 1
+  fi
+  generated=run/systemd/network
+  mkdir -p "$staging/base/$generated"
+  : >"$staging/allowed"
+  : >"$staging/rows.present"
+  if [ -f "/etc/netplan/$name" ] && tree now "/etc/netplan/$name"; then
+    differ "$staging/base/$generated" "$staging/now/$generated"
+    cat "$staging/more" >"$staging/allowed"
+    rows_of 4 <"$staging/more" >"$staging/rows.present"
+  fi
+  if [ -n "$want" ]; then
+    if ! tree after "$want"; then
+      refuse "netplan refuses the file $name; it says:" "$(shortened "$said")"
+      return 1
+    fi
+  else
+    cp -a "$staging/base" "$staging/after"
+  fi
+  difference=$(diff -r -q --no-dereference -x netplan "$staging/base" "$staging/after" 2>&1 |
+    grep -v "^Files $staging/base/$generated/10-netplan-.*\.network and .* differ\$")
+  if [ -n "$difference" ]; then
+    refuse "With the file $name, netplan would generate other files than without it, not only more routes. Does the definition in it fit the device?" "$(shortened "$difference")"
+    return 1
+  fi
+  differ "$staging/base/$generated" "$staging/after/$generated"
+  difference=$(cat "$staging/less"; no_routes "$staging/more")
+  if [ -n "$difference" ]; then
+    refuse "With the file $name, netplan would change more than routes:" "$(shortened "$difference")"
+    return 1
+  fi
+  cat "$staging/more" >>"$staging/allowed"
+  rows_of 4 <"$staging/more" >"$staging/rows.wanted"
+  count=$(grep -c ' Destination=' "$staging/more")
+  if [ "$count" != "$routes" ]; then
+    refuse "netplan makes $count routes of the $routes in $name. Before 0.106 it drops some where two files have equally many for a device; set persist = \"networkd\" for this node, or update netplan."
+    return 1
+  fi
+  for file in $changed; do
+    case "$newline$in_use$newline" in
+      *"/$file$newline"*) ;;
+      *)
+        refuse "No device uses $file, which netplan would put routes of $name into, so they would not become live. Does the definition in it fit the device?"
+        return 1
+        ;;
+    esac
+  done
+  # Routes of our own file may be live in any state: it may have been removed by hand.
+  differ "$staging/base/$generated" "$put_folder"
+  sed -n 's/.* Destination=\([^ ]*\).*/\1/p' "$staging/allowed" | sort -u >"$staging/left"
+  difference=$(
+    cat "$staging/less"
+    no_routes "$staging/more"
+    sed -n 's/.* Destination=\([^ ]*\).*/\1/p' "$staging/more" | sort -u | comm -13 "$staging/left" - | sed 's/^/[Route] Destination=/'
+  )
+  if [ -n "$difference" ]; then
+    refuse "Somebody has changed netplan's files and not applied that yet; to load $name would apply it, too. Run \`netplan apply\` on the node or undo the change first. What differs from the configuration in $put_folder:" "$(shortened "$difference")"
+    return 1
+  fi
+}
+check_networkd() {
+  while IFS= read -r path; do
+    folder=${path%/*}
+    folder=${folder##*/}
+    case "$newline$in_use$newline" in
+      *"/${folder%.d}$newline"*) ;;
+      *)
+        refuse "No device uses ${folder%.d}, so routes in $path would not become live."
+        return 1
+        ;;
+    esac
+  done <"$staging/wanted"
+  for number in $(seq "$(wc -l <"$staging/wanted")"); do sections "$staging/want.$number"; done | grep '^\[Route\]' | rows_of 4 >"$staging/rows.wanted"
+  while IFS= read -r path; do sections "$path"; done <"$staging/present" | grep '^\[Route\]' | rows_of 4 >"$staging/rows.present"
+}

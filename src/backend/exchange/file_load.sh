@@ -1,0 +1,132 @@
+# All rows of the kernel for family $1, without what changes by itself.
+kernel_rows() {
+  ip -o -d -N "$1" route show table all 2>/dev/null | sed -e 's/\\//g' -e 's/ expires -\{0,1\}[0-9]*sec//' -e 's/ error -\{0,1\}[0-9]*//' \
+    -e 's/ \(linkdown\|dead\|offload\|offload_failed\|trap\|rt_offload\|rt_trap\|cache\)\>//g' -e 's/[[:space:]][[:space:]]*/ /g' -e 's/ $//' | sort -u
+}
+# Devices of networkd with their addresses.
+addresses() {
+  ip -o addr show 2>/dev/null | while read -r index device family address rest; do
+    case $managed in *" $device "*) printf '%s %s\n' "$device" "$address" ;; esac
+  done | sort
+}
+default_routes() { sed -n 's/^1 \(default .*dev [^ ]*\).*/\1/p' "$1" | sort -u; }
+look() {
+  kernel_rows -4 >"$staging/rows4.$1"
+  kernel_rows -6 >"$staging/rows6.$1"
+  addresses >"$staging/addresses.$1"
+}
+# Rows of others that were there before and are not now: not ours, not the kernel's, and not on devices that others keep.
+lost_rows() {
+  comm -23 "$staging/rows$1.before" "$staging/rows$1.now" | while IFS= read -r row; do
+    case $row in *' proto 2 '* | *' proto 9 '* | *' proto 16 '*) continue ;; esac
+    if marked "$row "; then continue; fi
+    destination=${row#* }
+    case "$newline$our_destinations$newline" in *"$newline${destination%% *}$newline"*) continue ;; esac
+    case $row in
+      [6789]\ *) ;;
+      *' dev '*)
+        device=${row#* dev }
+        case $managed in *" ${device%% *} "*) ;; *) continue ;; esac
+        ;;
+    esac
+    printf '%s\n' "$row"
+  done
+}
+# Those on the link first, which others are reached by.
+put_back_rows() {
+  look now
+  for family in 4 6; do
+    lost_rows "$family" >"$staging/lost"
+    [ -s "$staging/lost" ] || continue
+    cat "$staging/lost" >>"$staging/restored"
+    for pass in -v -e; do
+      grep "$pass" ' via ' "$staging/lost" | sed -e 's/^1 /unicast /' -e 's/^2 /local /' -e 's/^3 /broadcast /' -e 's/^4 /anycast /' -e 's/^5 /multicast /' \
+        -e 's/^6 /blackhole /' -e 's/^7 /unreachable /' -e 's/^8 /prohibit /' -e 's/^9 /throw /' -e 's/^/route add /' |
+        ip "-$family" -force -batch - >/dev/null 2>&1
+    done
+  done
+  look now
+}
+# A drop-in beside every file in use makes networkd keep what is on its links while it restarts.
+keep_on() {
+  mkdir -p "$put_folder" || return
+  printf '%s\n' "$in_use" | while IFS= read -r file; do
+    [ -n "$file" ] || continue
+    mkdir -p "$put_folder/${file##*/}.d" && printf '[Network]\nKeepConfiguration=yes\n' >"$put_folder/${file##*/}.d/zz-topo-keep.conf" || exit 1
+  done
+}
+keep_off() {
+  for file in "$put_folder"/*.d/zz-topo-keep.conf; do
+    [ ! -f "$file" ] || { rm -f "$file"; rmdir "${file%/*}" 2>/dev/null; }
+  done
+}
+# Restarts networkd, and waits until the rows in file $1 are live and its links are as they were.
+restart_networkd() {
+  : >"$staging/restarted"
+  systemctl reset-failed systemd-networkd 2>/dev/null
+  if ! said=$(systemctl restart systemd-networkd 2>&1); then
+    wrong="systemd-networkd does not start any more: $said"
+    return 1
+  fi
+  deadline=$(($(date +%s) + 20))
+  while :; do
+    live_rows | comm -23 "$1" - >"$staging/waited"
+    if [ -s "$staging/waited" ]; then
+      wrong="systemd-networkd was restarted, and $(wc -l <"$staging/waited") routes of the file are not in the kernel after 20 s, the first is $(head -n 1 "$staging/waited" | cut -d ' ' -f 1,2 | sed 's/ / via /')."
+    elif [ "$(files_in_use)" != "$in_use" ]; then
+      wrong='systemd-networkd was restarted, and uses other .network files than before.'
+    elif ! systemctl is-active --quiet systemd-networkd; then
+      wrong='systemd-networkd was restarted, and does not run.'
+    else
+      break
+    fi
+    [ "$(date +%s)" -lt "$deadline" ] || return 1
+    sleep 0.1
+  done
+  # What it says of a link from before the restart is older.
+  deadline=$(($(date +%s) + 3))
+  for link in $configured; do
+    while [ ! "/run/systemd/netif/links/$link" -nt "$staging/restarted" ] || ! grep -q -x ADMIN_STATE=configured "/run/systemd/netif/links/$link" 2>/dev/null; do
+      [ "$(date +%s)" -lt "$deadline" ] || break 2
+      sleep 0.1
+    done
+  done
+}
+# Whether all that was there before is there now.
+all_is_there() {
+  wrong=$(comm -23 "$staging/addresses.before" "$staging/addresses.now" | head -n 5)
+  if [ -n "$wrong" ]; then
+    wrong="With the file loaded, these addresses are gone: $wrong"
+    return 1
+  fi
+  for family in 4 6; do
+    default_routes "$staging/rows$family.before" >"$staging/left"
+    default_routes "$staging/rows$family.now" >"$staging/right"
+    wrong=$(comm -23 "$staging/left" "$staging/right" | head -n 5)
+    if [ -n "$wrong" ]; then
+      wrong="With the file loaded, this default route is gone: $wrong"
+      return 1
+    fi
+    wrong=$(lost_rows "$family" | head -n 5)
+    if [ -n "$wrong" ]; then
+      wrong="With the file loaded, routes of others are gone, and cannot be put back: $wrong"
+      return 1
+    fi
+  done
+  way_after=$(way)
+  if [ "$way_before" != "$way_after" ]; then
+    wrong="With the file loaded, packets to the operator would take another way:$way_after instead of$way_before."
+    return 1
+  fi
+  live_rows | comm -23 "$1" - >"$staging/waited"
+  if [ -s "$staging/waited" ]; then
+    wrong="Routes of the file are gone again, the first is $(head -n 1 "$staging/waited")."
+    return 1
+  fi
+}
+load() {
+  keep_on 2>/dev/null || { wrong="No drop-ins can be written to $put_folder."; return 1; }
+  restart_networkd "$staging/rows.wanted" || return
+  put_back_rows
+  all_is_there "$staging/rows.wanted"
+}

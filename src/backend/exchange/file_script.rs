@@ -1,0 +1,158 @@
+//! Renders the works on files that make routes last.
+
+use std::fmt::Write as _;
+
+use super::script::{digest_word, marked, pattern};
+use super::{Activation, FileForm, FileInquiry, FileWrite, Nonce};
+use crate::plan::Token;
+
+/// Shell functions for all works on files.
+pub(super) const COMMON: &str = include_str!("file_common.sh");
+
+/// Shell functions for the works that write files.
+pub(super) fn push_functions(script: &mut String) {
+    script.push_str(include_str!("file.sh"));
+    script.push_str(include_str!("file_checks.sh"));
+    script.push_str(include_str!("file_load.sh"));
+}
+
+fn form_word(form: FileForm) -> &'static str {
+    match form {
+        FileForm::Netplan => "netplan",
+        FileForm::Networkd => "networkd",
+    }
+}
+
+/// The name of a file of ours: it stands in scripts and in patterns of the shell.
+fn is_name(name: &str) -> bool {
+    name.len() <= 100
+        && name.starts_with(|first: char| first.is_ascii_alphanumeric())
+        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-'))
+}
+
+/// Where files of a form may be: names of others' files may have any character that is not a control character.
+fn is_path(path: &str, write: &FileWrite) -> bool {
+    let folder = match path.strip_suffix(&write.name).and_then(|folder| folder.strip_suffix('/')) {
+        Some(folder) if !path.contains(|c: char| c.is_control()) => folder,
+        _ => return false,
+    };
+    match write.form {
+        FileForm::Netplan => folder == "/etc/netplan",
+        FileForm::Networkd => folder
+            .strip_prefix("/etc/systemd/network/")
+            .and_then(|folder| folder.strip_suffix(".network.d"))
+            .is_some_and(|name| !name.is_empty() && !name.contains('/')),
+    }
+}
+
+fn quoted(text: &str) -> String {
+    format!("'{}'", text.replace('\'', r"'\''"))
+}
+
+/// Where all is as known, only the token is sent, and nothing that costs much has run.
+pub(super) fn inspect(script: &mut String, inquiry: &FileInquiry) {
+    let name = if is_name(&inquiry.name) { inquiry.name.as_str() } else { "." };
+    let _ = write!(
+        script,
+        "begin inspect\n\
+         form={form} name='{name}' known='{known}'\n\
+         file_token\n\
+         printf 'token %s\\n' \"$token\"\n\
+         if [ \"$token\" != \"$known\" ]; then\n",
+        form = form_word(inquiry.form),
+        known = digest_word(inquiry.known.as_ref(), Token::as_str),
+    );
+    script.push_str(include_str!("inspect.sh"));
+    if !inquiry.next_hops.is_empty() {
+        script.push_str(
+            "answers=$(ip -force -o -batch - 2>/dev/null <<'COMMANDS' | \
+             sed -n 's/^\\([0-9a-f:.]*\\) \\(.* \\)\\{0,1\\}dev \\([^ ]*\\).*/\\1 \\3/p'\n",
+        );
+        for next_hop in &inquiry.next_hops {
+            let _ = writeln!(script, "route get {next_hop}");
+        }
+        // The addresses are sent only where they do not share one device.
+        let _ = write!(
+            script,
+            "COMMANDS\n)\n\
+             devices=$(printf '%s\\n' \"$answers\" | cut -d ' ' -f 2 | sort -u)\n\
+             count=$(printf '%s\\n' \"$answers\" | wc -l)\n\
+             case $devices in\n\
+             '') ;;\n\
+             *\"$newline\"*) printf '%s\\n' \"$answers\" | sed 's/^/hop /' ;;\n\
+             *) if [ \"$count\" -eq {count} ]; then printf 'hops %s\\n' \"$devices\"; \
+             else printf '%s\\n' \"$answers\" | sed 's/^/hop /'; fi ;;\n\
+             esac\n",
+            count = inquiry.next_hops.len(),
+        );
+    }
+    script.push_str("fi\nend\n");
+}
+
+pub(super) fn write_file(script: &mut String, write: &FileWrite, nonce: &Nonce) {
+    let table = write.listing.table;
+    // A state file says where files of ours are, and is not trusted.
+    let strange = if is_name(&write.name) {
+        write.files.iter().map(|(path, _)| path).find(|path| !is_path(path, write))
+    } else {
+        Some(&write.name)
+    };
+    if strange.is_some() || (write.form == FileForm::Netplan && write.files.len() > 1) {
+        let _ = write!(
+            script,
+            "begin file\n\
+             held=yes\n\
+             printf 'refused\\n|%s\\n' 'A file of topo cannot have this path: '{}\n\
+             end\n",
+            quoted(&strange.map_or_else(String::new, |path| path.escape_default().to_string())),
+        );
+        return;
+    }
+    let _ = write!(
+        script,
+        "begin file\n\
+         form={form} name='{name}' known='{known}' activation={activation} table={table} routes={routes}\n\
+         pattern='{pattern}'\n\
+         {marked}\
+         read_rows {table}\n\
+         rows_before_file_{table}=$rows\n\
+         want_files() {{\n:\n",
+        form = form_word(write.form),
+        name = write.name,
+        known = digest_word(write.known.as_ref(), Token::as_str),
+        activation = match write.activation {
+            Activation::Check => "check",
+            Activation::Load => "load",
+            Activation::Defer => "defer",
+        },
+        routes = write.files.iter().map(|(_, content)| count_routes(content)).sum::<usize>(),
+        pattern = pattern(&write.listing),
+        marked = marked(&write.listing),
+    );
+    for (index, (path, content)) in write.files.iter().enumerate() {
+        let mut delimiter = nonce.as_str().to_owned();
+        while content.contains(&delimiter) {
+            delimiter.push('x');
+        }
+        // A heredoc ends with a line break, which is cut off where there is none.
+        let (program, line_break) =
+            if content.ends_with('\n') || content.is_empty() { ("cat", "") } else { ("head -c -1", "\n") };
+        let _ = write!(
+            script,
+            "{program} >\"$staging/want.{number}\" <<'{delimiter}' || return\n{content}{line_break}{delimiter}\n\
+             printf '%s\\n' {path} >>\"$staging/wanted\" || return\n",
+            number = index + 1,
+            path = quoted(path),
+        );
+    }
+    script.push_str("}\nfile_work\nend\n");
+}
+
+/// The number of routes in a file of ours: keys `to`, as netplan's lists of routes have them, in block or flow style.
+fn count_routes(content: &str) -> usize {
+    content
+        .lines()
+        .map(|line| line.trim_start().trim_start_matches("- ").trim_start_matches('{').trim_start())
+        .filter(|line| line.starts_with("to:") || line.starts_with("\"to\":"))
+        .count()
+}
