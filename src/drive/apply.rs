@@ -330,8 +330,8 @@ impl Executor<'_> {
         for (id, table) in &planned.tables {
             let file = planned.files.iter().find(|file| file.id == *id);
             let now = |operation: &Operation| match file {
-                // What belongs to a file alone comes with it.
-                Some(file) => table.judged && operation.action == Action::Remove && file.writes_in(phase),
+                // What belongs to a file alone comes and goes with it.
+                Some(file) => table.judged && file.writes_in(phase),
                 None => operation.phase == phase,
             };
             let mut operations = table.operations(&reasons, &mut self.memo);
@@ -383,7 +383,7 @@ impl Executor<'_> {
         works.extend(writes.into_iter().map(Work::Write));
         let wrote = progress.is_some_and(|progress| progress.wrote);
         let does_something =
-            !batches.is_empty() || works.iter().any(|work| !matches!(work, Work::File(write) if write.only_checks()));
+            !batches.is_empty() || works.iter().any(|work| !matches!(work, Work::File(file) if file.only_checks()));
         if does_something && !wrote && !planned.has_marker && !planned.ends {
             works.insert(0, Work::WriteMarker(self.marker(place)));
         }
@@ -461,11 +461,11 @@ impl Executor<'_> {
             return Ok(true);
         }
         let mut written: Vec<Written> = Vec::new();
-        let mut filed: Vec<Filed> = Vec::new();
+        let mut of_files: Vec<Filed> = Vec::new();
         for reply in replies {
             match reply {
                 Reply::Written(one) => written.push(one),
-                Reply::Filed(one) => filed.push(one),
+                Reply::Filed(one) => of_files.push(one),
                 Reply::Marker(Some(said)) => {
                     let message = format!(
                         "The marker /etc/topo/{} could not be written or removed ({said}); topo will know this machine by its \
@@ -478,7 +478,7 @@ impl Executor<'_> {
             }
         }
         let mut done = 0;
-        if let Some(message) = self.settle_files(&place, &files, filed) {
+        if let Some(message) = self.settle_files(&place, &files, of_files) {
             self.fail(&place, phase, message).await?;
             return Ok(true);
         }
@@ -516,16 +516,21 @@ impl Executor<'_> {
     }
 
     /// Reads what became of files; a sentence where not all is as it should be.
-    fn settle_files(&mut self, place: &Place, files: &[(ResourceId, Activation)], filed: Vec<Filed>) -> Option<String> {
+    fn settle_files(
+        &mut self,
+        place: &Place,
+        files: &[(ResourceId, Activation)],
+        replies: Vec<Filed>,
+    ) -> Option<String> {
         let mut failed = None;
-        let mut filed = filed.into_iter();
+        let mut replies = replies.into_iter();
         for (id, activation) in files {
             let planned = self.run.plan.places.get(place);
             let file = planned.and_then(|planned| planned.files.iter().find(|file| file.id == *id));
             let action = file.and_then(|file| file.change.as_ref()).map(|change| change.action);
             let tables = planned.into_iter().flat_map(|planned| &planned.tables);
             let table = tables.filter(|(other, _)| other == id).map(|(_, table)| table.view.table).next();
-            match filed.next() {
+            match replies.next() {
                 Some(Filed::Done { .. }) if *activation == Activation::Check => {}
                 Some(Filed::Done { token, table: rows, restored }) => {
                     self.touch(place);

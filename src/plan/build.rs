@@ -223,7 +223,9 @@ impl Plan {
         }
         // What a file drops when it is written, goes from the kernel at once.
         if files.iter().any(|file| file.change.is_some() && file.phase == Phase::Persist) {
-            tables.iter_mut().for_each(|(_, table)| table.retires = Phase::Persist);
+            for (_, table) in &mut tables {
+                table.retires = Phase::Persist;
+            }
         }
         let has_marker = seen.is_some_and(|seen| self.check_markers(inputs, place, seen, &tables));
         let ends = wanted.is_none_or(|wanted| wanted.resources.is_empty());

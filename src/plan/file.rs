@@ -1,6 +1,7 @@
 //! What happens to one file that keeps the routes of a node.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -332,7 +333,7 @@ fn difference(expected: &[(String, String)], found: &[FoundFile]) -> String {
         let before = expected.iter().find(|(other, _)| other == path).map_or("", |(_, text)| text.as_str());
         let after = found.iter().find(|file| file.path == path);
         if let Some(file) = after.filter(|file| file.mode != MODE) {
-            text.push_str(&format!("old mode {MODE:04o}\nnew mode {:04o}\n", file.mode));
+            let _ = write!(text, "old mode {MODE:04o}\nnew mode {:04o}\n", file.mode);
         }
         let after = after.map_or("", |file| file.text.as_str());
         if before != after {

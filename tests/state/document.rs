@@ -126,7 +126,7 @@ fn what_a_binary_does_not_know_is_kept_with_the_lists_that_it_points_to() {
     let ending = r#""token":"t"}}}}}"#;
     let document = SMALL.replace("\"rows\":4", "\"rows\":0");
     let document =
-        document.replace(ending, &format!(r#""token":"t"}},"netplan/netplan_file/60-topo.yaml":{file}}}}}}}}}"#));
+        document.replace(ending, &format!(r#""token":"t"}},"sysctl/sysctl_file/60-topo.conf":{file}}}}}}}}}"#));
     let written = String::from_utf8(read(document.as_bytes()).expect("document").to_json()).expect("text");
     assert!(written.contains(file), "{written}");
     assert!(written.contains(r#"{"id":4,"#) && written.contains("fd00:1::/64"), "{written}");
@@ -146,8 +146,8 @@ fn what_a_binary_does_not_know_is_kept_with_the_lists_that_it_points_to() {
     assert!(!state.is_empty());
 
     // A binary that knows the kind reads what this one wrote.
-    let whole = State::from_json(written.as_bytes(), &["kernel_route", "netplan_file"]).expect("document");
-    let file = "netplan/netplan_file/60-topo.yaml".parse().expect("resource");
+    let whole = State::from_json(written.as_bytes(), &["kernel_route", "sysctl_file"]).expect("document");
+    let file = "sysctl/sysctl_file/60-topo.conf".parse().expect("resource");
     let Some(Record::Settled { is, .. }) = whole.record(&node(0), &file) else { panic!("settled") };
     assert_eq!(is.routes.as_ref().expect("routes").rows.as_slice().len(), 3);
 }

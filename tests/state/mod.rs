@@ -140,7 +140,7 @@ pub(crate) fn any_state() -> impl Strategy<Value = State> {
             let resources = [
                 ("ssh-static/kernel_route", first),
                 ("second/kernel_route", second),
-                ("netplan/netplan_file/60-topo.yaml", opaque.map(raw)),
+                ("sysctl/sysctl_file/60-topo.conf", opaque.map(raw)),
             ];
             PlaceRecord {
                 endpoint: endpoint.map(|(host, port, sudo)| Endpoint {

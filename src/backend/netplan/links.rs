@@ -40,7 +40,7 @@ pub enum LinkError {
              `renderer: networkd` define it, or leave the node out with `nodes` in the backend's table"
     )]
     Unmanaged(Box<str>),
-    /// The device belongs to NetworkManager.
+    /// The device belongs to `NetworkManager`.
     #[error(
         "{0} is managed by NetworkManager, whose routes topo cannot keep yet. Set `renderer: networkd` for it in \
              /etc/netplan, or leave the node out with `nodes` in the backend's table"

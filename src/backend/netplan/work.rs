@@ -5,27 +5,36 @@ use super::{Attributes, NETPLAN_FILE};
 use crate::backend::Settled;
 use crate::backend::exchange::{Activation, FileWrite, Listing, Work, Written};
 use crate::backend::ssh_static;
-use crate::network::RouteSet;
+use crate::network::{Route, RouteSet};
 use crate::plan::{Action, FilePlan, Operation, TablePlan, Token};
 
-/// systemd-networkd adds and changes the rows of a file that it loads; those that are no longer in it are taken out here.
+/// systemd-networkd adds the rows of a file that it loads, beside those that have the same key; what was there before is taken out
+/// here.
 pub(super) fn removals(table: &TablePlan, operations: &[Operation], token: Option<&Token>) -> Option<Work> {
     if !table.judged {
         return None;
     }
-    let removals: Vec<Operation> =
-        operations.iter().filter(|operation| operation.action == Action::Remove).cloned().collect();
+    let removals: Vec<Operation> = operations.iter().filter_map(removal).collect();
     ssh_static::work(table, &removals, token)
+}
+
+/// The row that goes when an operation of a file is done.
+fn removal(operation: &Operation) -> Option<Operation> {
+    let before = operation.before?;
+    if before.next_hop == operation.route.next_hop && operation.action != Action::Remove {
+        return None;
+    }
+    let route = Route { next_hop: before.next_hop, ..operation.route };
+    Some(Operation { action: Action::Remove, route, ..operation.clone() })
 }
 
 /// What becomes of removals; all else is settled with the file.
 pub(super) fn settle(operations: &[Operation], written: &Written) -> Settled {
-    let removals: Vec<(usize, Operation)> =
-        operations.iter().cloned().enumerate().filter(|(_, operation)| operation.action == Action::Remove).collect();
-    let only: Vec<Operation> = removals.iter().map(|(_, operation)| operation.clone()).collect();
-    let mut settled = ssh_static::settle(&only, written);
-    for (at, _) in &mut settled.failed {
-        *at = removals[*at].0;
+    let (at, removals): (Vec<usize>, Vec<Operation>) =
+        operations.iter().enumerate().filter_map(|(at, operation)| Some((at, removal(operation)?))).unzip();
+    let mut settled = ssh_static::settle(&removals, written);
+    for (index, _) in &mut settled.failed {
+        *index = at[*index];
     }
     settled
 }

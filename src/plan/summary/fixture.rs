@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
-use crate::backend::exchange::{Identity, Listed, LiveRoute};
+use crate::backend::exchange::{Listed, LiveRoute};
 use crate::network::{MAIN_TABLE, Memo, Prefix, RouteSet, Row, Rows, View};
 use crate::plan::{Desired, DesiredPlace, Observation, Options, Place, Plan, ResourceId, Seen, Token};
 use crate::state::{PlaceRecord, Record, Shape, State};
