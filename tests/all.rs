@@ -1,5 +1,6 @@
 //! All integration tests that need no lab.
 
+mod arm;
 mod fake;
 mod ssh;
 mod state;
