@@ -75,7 +75,10 @@ impl World {
         }
         properties.insert("ipConfigurations".into(), Value::Array(configurations));
         for (field, value) in [
-            ("dnsSettings", json!({ "dnsServers": [], "appliedDnsServers": [] })),
+            (
+                "dnsSettings",
+                json!({ "dnsServers": [], "appliedDnsServers": [], "internalDomainNameSuffix": "topo.bx.internal.cloudapp.net" }),
+            ),
             ("enableAcceleratedNetworking", json!(false)),
             ("vnetEncryptionSupported", json!(false)),
             ("enableIPForwarding", json!(false)),

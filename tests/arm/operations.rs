@@ -201,7 +201,10 @@ impl World {
             (false, ..) => self.retry_after(Reply::json(202, Value::Null), growing),
             (true, Some((code, message)), _) => Reply::error(409, &code, &message),
             (true, None, Work::Ask(answer)) => Reply::json(200, answer),
-            (true, None, Work::Delete | Work::DeletePart(_)) => Reply::empty(204),
+            // A content type without content: so it is on the tape.
+            (true, None, Work::Delete | Work::DeletePart(_)) => {
+                Reply::empty(204).header("content-type", "application/json; charset=utf-8")
+            }
             (true, None, Work::Put) => Reply::json(200, Value::Null),
         };
         let asks = matches!(self.operations.get(id).map(|operation| &operation.work), Some(Work::Ask(_)));
