@@ -7,94 +7,17 @@ use serde_json::{Map, Value, json};
 use super::entity::Kind;
 use super::path;
 use super::reply::{Handled, Reply};
-use super::seed::TENANT;
+use super::seed::{SUBSCRIPTION, TENANT};
 use super::world::{Request, World};
 
 /// The client that tokens are given out to.
 const CLIENT: &str = "11111111-1111-1111-1111-111111111111";
 
 impl World {
-    /// `GET /subscriptions` and `GET /tenants`.
-    pub(super) fn accounts(&self, collection: &str) -> Reply {
-        if collection == "tenants" {
-            let tenant = json!({
-                "id": format!("/tenants/{TENANT}"), "tenantId": TENANT, "displayName": "topo", "defaultDomain": "topo.example",
-                "tenantCategory": "Home",
-            });
-            return Reply::list(vec![tenant]);
-        }
-        let mut reply = Reply::list(vec![self.account_value()]);
-        if let Some(body) = &mut reply.body {
-            body["count"] = json!({ "type": "Total", "value": 1 });
-        }
-        reply
-    }
-
-    fn account_value(&self) -> Value {
-        json!({
-            "id": format!("/subscriptions/{}", self.subscription()), "subscriptionId": self.subscription(), "tenantId": TENANT,
-            "displayName": "topo", "state": "Enabled", "authorizationSource": "RoleBased", "managedByTenants": [],
-            "subscriptionPolicies": {
-                "locationPlacementId": "Public_2014-09-01", "quotaId": "PayAsYouGo_2014-09-01", "spendingLimit": "Off",
-            },
-        })
-    }
-
-    /// `GET /subscriptions/ID`.
-    pub(super) fn account(&self) -> Reply {
-        Reply::json(200, self.account_value())
-    }
-
-    /// `GET …/locations`.
-    pub(super) fn locations(&self) -> Reply {
-        let places =
-            [("eastus2", "East US 2"), ("eastus", "East US"), ("westus", "West US"), ("westeurope", "West Europe")];
-        let value = places.iter().map(|(name, shown)| {
-            json!({
-                "id": format!("/subscriptions/{}/locations/{name}", self.subscription()), "name": name, "type": "Region",
-                "displayName": shown, "regionalDisplayName": shown,
-            })
-        });
-        Reply::list(value.collect())
-    }
-
     /// `GET …/providers`.
     pub(super) fn providers(&self, request: &Request) -> Reply {
         let all = ["microsoft.network", "microsoft.compute", "microsoft.resources"];
-        self.page(request, all.iter().filter_map(|name| self.provider_value(name)).collect())
-    }
-
-    /// `GET …/providers/NAME`.
-    pub(super) fn provider(&self, name: &str) -> Handled {
-        let missing = || {
-            Reply::gateway_error(
-                404,
-                "InvalidResourceNamespace",
-                &format!("The resource namespace '{name}' is invalid."),
-            )
-        };
-        self.provider_value(name).map(|value| Reply::json(200, value)).ok_or_else(missing)
-    }
-
-    fn provider_value(&self, name: &str) -> Option<Value> {
-        let (name, types): (&str, &[&str]) = match name {
-            "microsoft.network" => (
-                "Microsoft.Network",
-                &["routeTables", "virtualNetworks", "networkInterfaces", "locations/operations", "locations/usages"],
-            ),
-            "microsoft.compute" => ("Microsoft.Compute", &["virtualMachines", "virtualMachineScaleSets"]),
-            "microsoft.resources" => ("Microsoft.Resources", &["subscriptions", "resourceGroups"]),
-            _ => return None,
-        };
-        let versions = ["2024-03-01", "2024-01-01", "2022-01-01", "2021-04-01"];
-        let types: Vec<Value> = types
-            .iter()
-            .map(|it| json!({ "resourceType": it, "locations": ["East US 2", "West US"], "apiVersions": versions }))
-            .collect();
-        Some(json!({
-            "id": format!("/subscriptions/{}/providers/{name}", self.subscription()), "namespace": name,
-            "registrationState": "Registered", "registrationPolicy": "RegistrationRequired", "resourceTypes": types,
-        }))
+        self.page(request, all.iter().filter_map(|name| provider_value(name)).collect())
     }
 
     /// `GET …/resourceGroups`.
@@ -117,7 +40,7 @@ impl World {
                     Some(Value::Object(body)) if body.get("location").is_some_and(Value::is_string) => body.clone(),
                     _ => return Err(location_required()),
                 };
-                let id = format!("/subscriptions/{}/resourceGroups/{name}", self.subscription());
+                let id = format!("/subscriptions/{SUBSCRIPTION}/resourceGroups/{name}");
                 body.insert("id".into(), json!(id));
                 body.insert("name".into(), json!(name));
                 body.insert("type".into(), json!("Microsoft.Resources/resourceGroups"));
@@ -168,10 +91,8 @@ impl World {
             self.entities.values().filter(|it| it.kind == kind && path::same(it.location(), location)).count()
         };
         let usage = |name: &str, shown: &str, current: usize, limit: usize| {
-            let id = format!(
-                "/subscriptions/{}/providers/Microsoft.Network/locations/{location}/usages/{name}",
-                self.subscription()
-            );
+            let id =
+                format!("/subscriptions/{SUBSCRIPTION}/providers/Microsoft.Network/locations/{location}/usages/{name}");
             json!({
                 "currentValue": current, "id": id, "limit": limit,
                 "name": { "localizedValue": shown, "value": name }, "unit": "Count",
@@ -301,4 +222,77 @@ fn base64_url(bytes: &[u8]) -> String {
         }
     }
     text
+}
+
+fn account_value() -> Value {
+    json!({
+        "id": format!("/subscriptions/{SUBSCRIPTION}"), "subscriptionId": SUBSCRIPTION, "tenantId": TENANT,
+        "displayName": "topo", "state": "Enabled", "authorizationSource": "RoleBased", "managedByTenants": [],
+        "subscriptionPolicies": {
+            "locationPlacementId": "Public_2014-09-01", "quotaId": "PayAsYouGo_2014-09-01", "spendingLimit": "Off",
+        },
+    })
+}
+
+fn provider_value(name: &str) -> Option<Value> {
+    let (name, types): (&str, &[&str]) = match name {
+        "microsoft.network" => (
+            "Microsoft.Network",
+            &["routeTables", "virtualNetworks", "networkInterfaces", "locations/operations", "locations/usages"],
+        ),
+        "microsoft.compute" => ("Microsoft.Compute", &["virtualMachines", "virtualMachineScaleSets"]),
+        "microsoft.resources" => ("Microsoft.Resources", &["subscriptions", "resourceGroups"]),
+        _ => return None,
+    };
+    let versions = ["2024-03-01", "2024-01-01", "2022-01-01", "2021-04-01"];
+    let types: Vec<Value> = types
+        .iter()
+        .map(|it| json!({ "resourceType": it, "locations": ["East US 2", "West US"], "apiVersions": versions }))
+        .collect();
+    Some(json!({
+        "id": format!("/subscriptions/{SUBSCRIPTION}/providers/{name}"), "namespace": name,
+        "registrationState": "Registered", "registrationPolicy": "RegistrationRequired", "resourceTypes": types,
+    }))
+}
+
+/// `GET /subscriptions/ID`.
+pub fn account() -> Reply {
+    Reply::json(200, account_value())
+}
+
+/// `GET …/locations`.
+pub fn locations() -> Reply {
+    let places =
+        [("eastus2", "East US 2"), ("eastus", "East US"), ("westus", "West US"), ("westeurope", "West Europe")];
+    let value = places.iter().map(|(name, shown)| {
+        json!({
+            "id": format!("/subscriptions/{SUBSCRIPTION}/locations/{name}"), "name": name, "type": "Region",
+            "displayName": shown, "regionalDisplayName": shown,
+        })
+    });
+    Reply::list(value.collect())
+}
+
+/// `GET …/providers/NAME`.
+pub fn provider(name: &str) -> Handled {
+    let missing = || {
+        Reply::gateway_error(404, "InvalidResourceNamespace", &format!("The resource namespace '{name}' is invalid."))
+    };
+    provider_value(name).map(|value| Reply::json(200, value)).ok_or_else(missing)
+}
+
+/// `GET /subscriptions` and `GET /tenants`.
+pub fn accounts(collection: &str) -> Reply {
+    if collection == "tenants" {
+        let tenant = json!({
+            "id": format!("/tenants/{TENANT}"), "tenantId": TENANT, "displayName": "topo", "defaultDomain": "topo.example",
+            "tenantCategory": "Home",
+        });
+        return Reply::list(vec![tenant]);
+    }
+    let mut reply = Reply::list(vec![account_value()]);
+    if let Some(body) = &mut reply.body {
+        body["count"] = json!({ "type": "Total", "value": 1 });
+    }
+    reply
 }

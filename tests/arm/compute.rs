@@ -42,18 +42,6 @@ impl World {
         Ok(Reply::json(200, view.unwrap_or_else(|| json!({ "statuses": [] }))))
     }
 
-    /// A machine; what it does right now only where it is asked for.
-    pub(super) fn render_machine(&self, entity: &Entity, request: &Request) -> Value {
-        let mut properties = object(&entity.document, "properties");
-        let asked = path::parameter(&request.query, "$expand").is_some_and(|it| path::same(&it, "instanceView"))
-            || path::parameter(&request.query, "statusOnly").is_some_and(|it| path::same(&it, "true"));
-        if !asked {
-            properties.remove("instanceView");
-        }
-        properties.insert("vmId".into(), json!(entity.guid));
-        wire(entity, properties)
-    }
-
     /// Whether the machine of an interface runs.
     pub(super) fn runs(&self, interface: &Entity) -> bool {
         let machine = interface.property("virtualMachine").and_then(|machine| machine["id"].as_str());
@@ -67,7 +55,7 @@ impl World {
     /// `…/virtualMachineScaleSets/…`: the interfaces of all instances, of one, or one of them.
     pub(super) fn scale_set(&mut self, request: &Request, rest: &[&str]) -> Handled {
         let prefix = match (request.method.as_str(), rest) {
-            ("GET", [_, "networkinterfaces"]) => self.id(request, 8) + "/virtualMachines/",
+            ("GET", [_, "networkinterfaces"]) => request.id(8) + "/virtualMachines/",
             ("GET", [_, "virtualmachines", _, "networkinterfaces"]) => format!("/{}/", request.parts.join("/")),
             ("GET", [_, "virtualmachines", _, "networkinterfaces", _]) => {
                 let entity = self.entities.get(&path::key(&format!("/{}", request.parts.join("/"))));
@@ -88,4 +76,16 @@ impl World {
         let values = found.map(|(_, entity)| self.render(entity, request)).collect();
         Ok(self.page(request, values))
     }
+}
+
+/// A machine; what it does right now only where it is asked for.
+pub fn render_machine(entity: &Entity, request: &Request) -> Value {
+    let mut properties = object(&entity.document, "properties");
+    let asked = path::parameter(&request.query, "$expand").is_some_and(|it| path::same(&it, "instanceView"))
+        || path::parameter(&request.query, "statusOnly").is_some_and(|it| path::same(&it, "true"));
+    if !asked {
+        properties.remove("instanceView");
+    }
+    properties.insert("vmId".into(), json!(entity.guid));
+    wire(entity, properties)
 }

@@ -19,7 +19,7 @@ impl World {
             "PUT" => self.put_interface(request),
             "PATCH" => self.patch_tags(request),
             "DELETE" => {
-                let key = path::key(&self.id(request, 8));
+                let key = path::key(&request.id(8));
                 let Some(interface) = self.entities.get(&key).cloned() else { return Ok(Reply::empty(204)) };
                 if interface.property("virtualMachine").is_some() {
                     let message = format!("Network interface {} is attached to a virtual machine.", interface.id);
@@ -32,14 +32,14 @@ impl World {
     }
 
     fn put_interface(&mut self, request: &Request) -> Handled {
-        let (id, name) = (self.id(request, 8), request.parts[7].clone());
+        let (id, name) = (request.id(8), request.parts[7].clone());
         let key = path::key(&id);
         let body = self.whole_body(request, &key)?;
         check_name(&name)?;
         let there = self.entities.get(&key).cloned();
         self.check_version(request, &key, there.is_some())?;
         let document = self.interface_document(request, body, there.as_ref(), &id)?;
-        self.write(request, &key, there, Kind::NetworkInterface, (id, name), document, Vec::new())
+        Ok(self.write(request, &key, there, Kind::NetworkInterface, (id, name), document, Vec::new()))
     }
 
     /// What is kept of an interface: as it was sent, with what Azure adds. The machine is read-only: only somebody else's doing
@@ -169,19 +169,19 @@ impl World {
         let wanted = path::key(subnet);
         self.configurations().filter(|(_, subnet, _)| path::key(subnet) == wanted).map(|(id, ..)| id).collect()
     }
+}
 
-    /// An interface; its IP configurations have its version.
-    pub(super) fn render_interface(&self, entity: &Entity) -> Value {
-        let mut properties = object(&entity.document, "properties");
-        if let Some(Value::Array(configurations)) = properties.get_mut("ipConfigurations") {
-            for configuration in configurations {
-                configuration["etag"] = json!(entity.etag);
-            }
+/// An interface; its IP configurations have its version.
+pub fn render_interface(entity: &Entity) -> Value {
+    let mut properties = object(&entity.document, "properties");
+    if let Some(Value::Array(configurations)) = properties.get_mut("ipConfigurations") {
+        for configuration in configurations {
+            configuration["etag"] = json!(entity.etag);
         }
-        let mut value = wire(entity, properties);
-        if entity.kind == Kind::ScaleSetInterface {
-            value.as_object_mut().map(|fields| fields.remove("kind"));
-        }
-        value
     }
+    let mut value = wire(entity, properties);
+    if entity.kind == Kind::ScaleSetInterface {
+        value.as_object_mut().map(|fields| fields.remove("kind"));
+    }
+    value
 }

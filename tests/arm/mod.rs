@@ -1,7 +1,7 @@
 //! A test server of Azure Resource Manager, honest to the wire: routes, tables, networks, interfaces and what stands around them.
 //!
 //! What it does is taken from the tapes and fragments of real traffic, from public threads where they show an answer, and from the
-//! OpenAPI files; where none of these says anything, the comment beside it says **hand-made**. Independent clients judge it:
+//! `OpenAPI` files; where none of these says anything, the comment beside it says **hand-made**. Independent clients judge it:
 //! see `tests/judges`.
 //!
 //! - [`ArmServer`] is the handle: it starts the server on loopback, gives out addresses and the certificate authority, takes a
@@ -30,6 +30,7 @@ mod serve;
 mod server;
 mod tables;
 mod tls;
+mod wire;
 mod world;
 
 pub use client::{Answer, Client};

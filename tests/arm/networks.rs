@@ -16,7 +16,7 @@ impl World {
             "PUT" => self.put_network(request),
             "PATCH" => self.patch_tags(request),
             "DELETE" => {
-                let key = path::key(&self.id(request, 8));
+                let key = path::key(&request.id(8));
                 let Some(network) = self.entities.get(&key).cloned() else { return Ok(Reply::empty(204)) };
                 self.check_version(request, &key, true)?;
                 self.not_busy(request, &key, &network.id)?;
@@ -30,7 +30,7 @@ impl World {
     }
 
     fn put_network(&mut self, request: &Request) -> Handled {
-        let (id, name) = (self.id(request, 8), request.parts[7].clone());
+        let (id, name) = (request.id(8), request.parts[7].clone());
         let key = path::key(&id);
         let body = self.whole_body(request, &key)?;
         check_name(&name)?;
@@ -61,7 +61,7 @@ impl World {
         default(&mut properties, "virtualNetworkPeerings", json!([]));
         default(&mut properties, "enableDdosProtection", json!(false));
         document.insert("properties".into(), Value::Object(properties));
-        self.write(request, &key, there, Kind::VirtualNetwork, (id, name), document, subnets)
+        Ok(self.write(request, &key, there, Kind::VirtualNetwork, (id, name), document, subnets))
     }
 
     /// `…/virtualNetworks/NAME/subnets/NAME`.
@@ -70,16 +70,14 @@ impl World {
             "GET" => self.get_part(request),
             "PUT" => self.put_subnet(request),
             "DELETE" => {
-                let key = path::key(&self.id(request, 8));
-                if let Some(network) = self.entities.get(&key) {
-                    if let Some(position) = network.position(&request.parts[9]) {
-                        let subnet = &network.parts[position];
-                        self.unused(&network.part_id(&subnet.name), &subnet.name)?;
-                        let gone = [subnet.clone()];
-                        self.touch_tables(&gone, &[]);
-                    }
-                }
-                self.delete_part(request)
+                let network = self.entities.get(&path::key(&request.id(8)));
+                let there = network.and_then(|network| Some((network, network.position(&request.parts[9])?)));
+                let Some((network, position)) = there else { return self.delete_part(request) };
+                let subnet = network.parts[position].clone();
+                self.unused(&network.part_id(&subnet.name), &subnet.name)?;
+                let reply = self.delete_part(request)?;
+                self.touch_tables(&[subnet], &[]);
+                Ok(reply)
             }
             _ => Err(super::world::unknown(request)),
         }

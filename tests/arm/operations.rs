@@ -5,6 +5,7 @@ use std::time::Instant;
 use super::entity::{Entity, Kind, State};
 use super::path;
 use super::reply::Reply;
+use super::seed::SUBSCRIPTION;
 use super::world::{Request, World};
 use serde_json::{Value, json};
 
@@ -118,13 +119,17 @@ impl World {
             .filter(|(_, operation)| !operation.ended && operation.began.elapsed() >= self.settings.abandoned)
             .map(|(id, _)| id.clone())
             .collect();
-        due.iter().for_each(|id| self.end(id));
+        for id in &due {
+            self.end(id);
+        }
     }
 
     /// Ends all that are running.
     pub(super) fn settle(&mut self) {
         let all: Vec<String> = self.operations.keys().cloned().collect();
-        all.iter().for_each(|id| self.end(id));
+        for id in &all {
+            self.end(id);
+        }
     }
 
     /// The URL that tells how an operation goes (`operations`), or what it gave (`operationResults`).
@@ -133,7 +138,7 @@ impl World {
         format!(
             "{}/subscriptions/{}/providers/Microsoft.Network/locations/{}/{collection}/{id}?api-version={}",
             self.origin(request),
-            self.subscription(),
+            SUBSCRIPTION,
             operation.location,
             operation.api_version
         )

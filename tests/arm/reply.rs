@@ -26,7 +26,7 @@ impl Reply {
 
     /// A list, as Azure wraps it.
     pub fn list(values: Vec<Value>) -> Self {
-        Self::json(200, json!({ "value": values }))
+        Self::json(200, json!({ "value": Value::Array(values) }))
     }
 
     /// The same answer with one more header.

@@ -31,12 +31,12 @@ impl World {
     pub(super) fn whole(&self, request: &Request) -> Result<&Entity, Reply> {
         let parts = &request.parts;
         self.entities
-            .get(&path::key(&self.id(request, 8)))
+            .get(&path::key(&request.id(8)))
             .ok_or_else(|| not_found(&format!("{}/{}", parts[5], parts[6]), &parts[7], &parts[3]))
     }
 
     fn put_table(&mut self, request: &Request) -> Handled {
-        let (id, name) = (self.id(request, 8), request.parts[7].clone());
+        let (id, name) = (request.id(8), request.parts[7].clone());
         let key = path::key(&id);
         let body = self.whole_body(request, &key)?;
         check_name(&name)?;
@@ -73,7 +73,7 @@ impl World {
         let mut properties = object(&document, "properties");
         default(&mut properties, "disableBgpRoutePropagation", json!(false));
         document.insert("properties".into(), Value::Object(properties));
-        self.write(request, &key, there, Kind::RouteTable, (id, name), document, routes)
+        Ok(self.write(request, &key, there, Kind::RouteTable, (id, name), document, routes))
     }
 
     /// Writes a whole resource and begins the operation: 201 for a new one, 200 for one that was there.
@@ -87,7 +87,7 @@ impl World {
         (id, name): (String, String),
         document: Map<String, Value>,
         parts: Vec<Part>,
-    ) -> Handled {
+    ) -> Reply {
         // Identifiers keep the spelling of their creation.
         let (id, name, guid) = match &there {
             Some(there) => (there.id.clone(), there.name.clone(), there.guid.clone()),
@@ -100,14 +100,14 @@ impl World {
         let status = if there.is_some() { 200 } else { 201 };
         let operation = self.begin(request, key, Work::Put, there);
         let body = self.entities.get(key).map(|entity| self.render(entity, request)).unwrap_or_default();
-        Ok(self.accepted(request, Reply::json(status, body), &operation, kind, false))
+        self.accepted(request, Reply::json(status, body), &operation, kind, false)
     }
 
     /// PATCH replaces the tags; it is done when it is answered (tape).
     pub(super) fn patch_tags(&mut self, request: &Request) -> Handled {
         let key = path::key(&self.whole(request)?.id);
         self.check_version(request, &key, true)?;
-        self.not_busy(request, &key, &self.id(request, 8))?;
+        self.not_busy(request, &key, &request.id(8))?;
         let etag = self.etag();
         let tags = request.body.as_ref().and_then(|body| body.get("tags")).cloned().unwrap_or(json!({}));
         if let Some(entity) = self.entities.get_mut(&key) {
@@ -119,7 +119,7 @@ impl World {
     }
 
     fn delete_table(&mut self, request: &Request) -> Handled {
-        let key = path::key(&self.id(request, 8));
+        let key = path::key(&request.id(8));
         let Some(table) = self.entities.get(&key).cloned() else { return Ok(Reply::empty(204)) };
         self.check_version(request, &key, true)?;
         self.not_busy(request, &key, &table.id)?;
@@ -162,7 +162,7 @@ impl World {
 
     /// The table or the network of a part; it must be there.
     pub(super) fn parent(&self, request: &Request, verb: &str) -> Result<&Entity, Reply> {
-        let (parts, id) = (&request.parts, self.id(request, 8));
+        let (parts, id) = (&request.parts, request.id(8));
         self.entities.get(&path::key(&id)).ok_or_else(|| {
             if verb == "read" {
                 return not_found(&format!("{}/{}", parts[5], parts[6]), &parts[7], &parts[3]);
@@ -228,7 +228,7 @@ impl World {
 
     /// DELETE of a route or a subnet: 204 where it is not there.
     pub(super) fn delete_part(&mut self, request: &Request) -> Handled {
-        let key = path::key(&self.id(request, 8));
+        let key = path::key(&request.id(8));
         let Some(before) = self.entities.get(&key).cloned() else { return Ok(Reply::empty(204)) };
         let Some(position) = before.position(&request.parts[9]) else { return Ok(Reply::empty(204)) };
         self.check_version(request, &key, true)?;

@@ -5,9 +5,12 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Map, Value};
 
+use super::accounts::{account, accounts, locations, provider};
 use super::command::{Command, Fault};
+use super::compute::render_machine;
 use super::entity::{Entity, Kind};
 use super::exchange::Exchange;
+use super::interfaces::render_interface;
 use super::operations::Operation;
 use super::path;
 use super::reply::{Handled, Reply, etag_mismatch};
@@ -64,6 +67,13 @@ pub struct Request {
     pub fail: Option<(String, String)>,
 }
 
+impl Request {
+    /// The identifier that the first parts of the path make, spelled as they came.
+    pub fn id(&self, parts: usize) -> String {
+        format!("/{}", self.parts[..parts].join("/"))
+    }
+}
+
 /// What the server knows.
 pub struct World {
     pub(super) settings: Settings,
@@ -95,10 +105,6 @@ impl World {
             expired: Vec::new(),
             count: 0,
         }
-    }
-
-    pub(super) fn subscription(&self) -> &'static str {
-        SUBSCRIPTION
     }
 
     pub(super) fn origin(&self, request: &Request) -> String {
@@ -206,9 +212,9 @@ impl World {
         let lower: Vec<&str> = lower.iter().map(String::as_str).collect();
         let method = request.method.as_str();
         match lower.as_slice() {
-            ["tenants" | "subscriptions"] if method == "GET" => return Ok(self.accounts(lower[0])),
+            ["tenants" | "subscriptions"] if method == "GET" => return Ok(accounts(lower[0])),
             ["subscriptions", subscription, ..] => {
-                if !path::same(subscription, self.subscription()) {
+                if !path::same(subscription, SUBSCRIPTION) {
                     let message = format!("The subscription '{subscription}' could not be found.");
                     return Err(Reply::gateway_error(404, "SubscriptionNotFound", &message));
                 }
@@ -216,10 +222,10 @@ impl World {
             _ => return Err(unknown(request)),
         }
         match &lower[2..] {
-            [] if method == "GET" => Ok(self.account()),
-            ["locations"] if method == "GET" => Ok(self.locations()),
+            [] if method == "GET" => Ok(account()),
+            ["locations"] if method == "GET" => Ok(locations()),
             ["providers"] if method == "GET" => Ok(self.providers(request)),
-            ["providers", name] if method == "GET" => self.provider(name),
+            ["providers", name] if method == "GET" => provider(name),
             ["resourcegroups"] if method == "GET" => Ok(self.list_groups(request)),
             ["resourcegroups", _] => self.group(request),
             ["providers", "microsoft.network", "locations", location, "usages"] if method == "GET" => {
@@ -233,7 +239,11 @@ impl World {
                 collection @ ("operations" | "operationresults"),
                 id,
             ] if method == "GET" => Ok(self.poll(request, location, collection, id)),
-            ["providers", provider, collection] if method == "GET" => self.list(request, provider, collection),
+            ["providers", provider, collection] | ["resourcegroups", _, "providers", provider, collection]
+                if method == "GET" =>
+            {
+                self.list(request, provider, collection)
+            }
             ["resourcegroups", group, "providers", provider, rest @ ..] => {
                 self.require_group(group, &request.parts[3])?;
                 self.in_group(request, provider, rest)
@@ -245,12 +255,14 @@ impl World {
     fn in_group(&mut self, request: &Request, provider: &str, rest: &[&str]) -> Handled {
         let method = request.method.as_str();
         match (provider, rest) {
-            (_, [collection]) if method == "GET" => self.list(request, provider, collection),
             ("microsoft.network", ["routetables", _]) => self.table(request),
-            ("microsoft.network", ["routetables", _, "routes"]) if method == "GET" => self.list_parts(request),
+            ("microsoft.network", ["routetables", _, "routes"] | ["virtualnetworks", _, "subnets"])
+                if method == "GET" =>
+            {
+                self.list_parts(request)
+            }
             ("microsoft.network", ["routetables", _, "routes", _]) => self.route(request),
             ("microsoft.network", ["virtualnetworks", _]) => self.network(request),
-            ("microsoft.network", ["virtualnetworks", _, "subnets"]) if method == "GET" => self.list_parts(request),
             ("microsoft.network", ["virtualnetworks", _, "subnets", _]) => self.subnet(request),
             ("microsoft.network", ["networkinterfaces", _]) => self.interface(request),
             ("microsoft.network", ["networkinterfaces", _, "effectiveroutetable"]) if method == "POST" => {
@@ -263,11 +275,6 @@ impl World {
             ("microsoft.compute", ["virtualmachinescalesets", rest @ ..]) => self.scale_set(request, rest),
             _ => Err(unknown(request)),
         }
-    }
-
-    /// The identifier that the first parts of the path make, spelled as they came.
-    pub(super) fn id(&self, request: &Request, parts: usize) -> String {
-        format!("/{}", request.parts[..parts].join("/"))
     }
 
     /// What `If-Match` and `If-None-Match` ask of the version that is there.
@@ -322,6 +329,9 @@ impl World {
             _ => return Err(unknown(request)),
         };
         let group = path::same(&request.parts[2], "resourceGroups").then(|| request.parts[3].as_str());
+        if let Some(group) = group {
+            self.require_group(group, group)?;
+        }
         let values = self
             .entities
             .values()
@@ -336,8 +346,8 @@ impl World {
         match entity.kind {
             Kind::RouteTable => self.render_table(entity),
             Kind::VirtualNetwork => self.render_network(entity),
-            Kind::NetworkInterface | Kind::ScaleSetInterface => self.render_interface(entity),
-            Kind::VirtualMachine => self.render_machine(entity, request),
+            Kind::NetworkInterface | Kind::ScaleSetInterface => render_interface(entity),
+            Kind::VirtualMachine => render_machine(entity, request),
         }
     }
 }
