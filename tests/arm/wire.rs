@@ -290,7 +290,7 @@ fn finish(shared: &Shared, number: usize, request: &Request, reply: Reply) -> Wi
     response
 }
 
-/// `POST /control` takes a command, `GET /control/log` gives the log, `POST /control/seed` the network and workers.
+/// `POST /control` takes a command, `GET /control/log` gives the log.
 fn control(shared: &Shared, method: &str, path: &str, body: &[u8]) -> Wire {
     let answer = |status: u16, body: Value| {
         let mut response = hyper::Response::new(Full::new(Bytes::from(body.to_string())));

@@ -4,7 +4,8 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use super::super::{ArmServer, Command, Effect};
+use super::super::tls::Identity;
+use super::super::{ArmServer, Client, Command, Effect};
 use super::{associated, names, route, subnet, table, table_with, to_worker, with_table};
 
 #[test]
@@ -174,4 +175,14 @@ fn every_answer_can_be_traced() {
     assert_eq!(put.request_body.as_ref().unwrap()["location"], "eastus2");
     assert_eq!(put.response_body.as_ref().unwrap()["properties"]["provisioningState"], "Updating");
     assert!(get.request_headers["authorization"].as_str().unwrap().starts_with("Bearer "));
+}
+
+#[test]
+fn who_does_not_trust_the_authority_does_not_get_in() {
+    let server = ArmServer::start(0);
+    let stranger = Identity::new(&[]).client();
+    let client = Client::new(server.endpoint(), stranger, server.token());
+    let refusal = client.ask("GET", &table(), &[], None).unwrap_err();
+    assert!(refusal.contains("certificate"), "{refusal}");
+    assert!(server.log().is_empty());
 }
