@@ -116,7 +116,7 @@ for at, interaction in enumerate(tape):
     if method == "DELETE" and "/networkInterfaces/" in path and "effective" in sys.argv[2]:
         control(command="merge", path=path.split("?")[0], body={"properties": {"virtualMachine": None}})
     got = ask(method, target, sent(request["body"]))
-    where = f"{sys.argv[2]} [{at}] {method} {path}\n  is      {got}\n  must be {status} {headers} {text}"
+    where = f"\n  is      {got}\n  must be {status} {headers} {json.dumps(text)}\n{sys.argv[2].split('/')[-1]} [{at}] {method} {path}"
     assert got[0] == status, where
     names = ("azure-asyncoperation", "location", "etag")
     assert [name for name in names if name in got[1]] == [name for name in names if name in headers], where
