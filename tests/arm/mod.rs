@@ -36,5 +36,7 @@ mod world;
 pub use client::{Answer, Client};
 pub use command::{Command, Effect, Fault};
 pub use exchange::Exchange;
-pub use seed::{GROUP, LOCATION, NETWORK, SUBNET, SUBSCRIPTION, TABLE, TENANT};
+pub use seed::{
+    GROUP, LOCATION, NETWORK, SUBNET, SUBSCRIPTION, TABLE, TENANT, compute_path, network_path, nic, worker,
+};
 pub use server::ArmServer;
