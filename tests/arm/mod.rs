@@ -1,8 +1,16 @@
 //! A test server of Azure Resource Manager, honest to the wire: routes, tables, networks, interfaces and what stands around them.
 //!
-//! What it does is taken from the tapes and fragments of real traffic, from public threads where they show an answer, and from the
-//! `OpenAPI` files; where none of these says anything, the comment beside it says **hand-made**. Independent clients judge it:
-//! see `tests/judges`.
+//! Where it comes from, best first:
+//! - **Tapes and fragments** of real traffic: statuses, headers, polls, versions and bodies of tables, routes, networks, subnets and
+//!   interfaces, 404 and 412, a failed operation, `AnotherOperationInProgress`. Tests compare them.
+//! - **Public threads**: the message of `RouteConflict`, and `RetryableError` with its cause (seen for a resource that another one
+//!   refers to; that two writes on one table get the same words is inferred).
+//! - **Usual wording, without a source at hand**: 401 and 403, the statuses of `RouteConflict` and of refusals in use, messages of
+//!   `InUse…CannotBeDeleted`, `Invalid…`, `Netcfg…`, `ParentResourceNotFound`, `LocationRequired`. Go by their codes at most.
+//! - **Hand-made**, and marked so in the code: codes of the limits, of a next hop that does not fit and of a machine that does not
+//!   run, tokens of next links, what a failed operation leaves behind, a table's new version when a subnet takes or leaves it.
+//!
+//! Independent clients judge it, see `tests/judges`; they can tell that an answer is well formed, not that Azure would give it.
 //!
 //! - [`ArmServer`] is the handle: it starts the server on loopback, gives out addresses and the certificate authority, takes a
 //!   [`Command`], and shows the log of all exchanges.
