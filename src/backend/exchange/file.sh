@@ -132,6 +132,10 @@ write_files() {
       reason=$wrong
       put_back_files
       if restart_networkd "$staging/rows.present"; then wrong=; fi
+      # Rows of ours, too, are to be as before.
+      marked() { return 1; }
+      our_destinations=
+      remove_added
       put_back_rows
       keep_off
       unmark_pending
