@@ -69,4 +69,7 @@ crate::harness::machine_tests! {
     machines::nothing_of_machines_is_left,
     file_scripts::the_configuration_of_every_shape_is_seen,
     file_scripts::files_come_change_and_go_without_a_loss,
+    file_scripts::files_that_do_harm_are_refused,
+    file_scripts::a_deferred_file_is_pending_until_networkd_restarts,
+    file_scripts::what_cannot_be_loaded_is_put_back,
 }

@@ -110,18 +110,39 @@ restart_networkd() {
     else
       break
     fi
+    if has_failed; then
+      wrong="systemd-networkd says that it has failed to set up a device: $(networkd_said)"
+      return 1
+    fi
     [ "$(date +%s)" -lt "$deadline" ] || return 1
     sleep 0.1
   done
-  # What it says of a link from before the restart is older.
+  # Links that were not yet configured may wait for router advertisements for long.
   deadline=$(($(date +%s) + 3))
-  for link in $configured; do
-    while [ ! "/run/systemd/netif/links/$link" -nt "$staging/restarted" ] || ! grep -q -x ADMIN_STATE=configured "/run/systemd/netif/links/$link" 2>/dev/null; do
+  for link in $links; do
+    until is_settled "$link"; do
       [ "$(date +%s)" -lt "$deadline" ] || break 2
       sleep 0.1
     done
   done
+  if has_failed; then
+    wrong="systemd-networkd says that it has failed to set up a device: $(networkd_said)"
+    return 1
+  fi
 }
+state_is() { grep -q -x "ADMIN_STATE=$2" "/run/systemd/netif/links/$1" 2>/dev/null; }
+# What it says of a link may be from before the restart.
+is_settled() {
+  [ "/run/systemd/netif/links/$1" -nt "$staging/restarted" ] || return
+  case " $configured " in *" $1 "*) state_is "$1" configured || state_is "$1" failed ;; esac
+}
+has_failed() {
+  for link in $configured; do
+    if [ "/run/systemd/netif/links/$link" -nt "$staging/restarted" ] && state_is "$link" failed; then return 0; fi
+  done
+  return 1
+}
+networkd_said() { journalctl -q --no-pager -o cat -n 20 "_SYSTEMD_INVOCATION_ID=$(invocation)" 2>/dev/null | grep -i -e fail -e could | tail -n 3; }
 # Whether all that was there before is there now.
 all_is_there() {
   wrong=$(comm -23 "$staging/addresses.before" "$staging/addresses.now" | head -n 5)
