@@ -1,4 +1,5 @@
 put_folder=/run/systemd/network
+made_folder=
 refuse() {
   printf 'refused\n'
   printf '%s\n' "$@" | head -n 30 | cut -c 1-400 | sed 's/^/|/'
@@ -115,6 +116,7 @@ write_files() {
   if [ -n "$runs" ]; then
     our_destinations=$(cat "$staging/rows.present" "$staging/rows.wanted" | cut -d ' ' -f 1 | sort -u)
     managed=' '
+    links=
     configured=
     for link in /run/systemd/netif/links/*; do
       if grep -q '^NETWORK_FILE=' "$link" 2>/dev/null; then
@@ -123,7 +125,8 @@ write_files() {
           read -r index <"$device"
           [ "$index" != "${link##*/}" ] || { device=${device%/ifindex}; managed="$managed${device##*/} "; }
         done
-        if grep -q -x ADMIN_STATE=configured "$link"; then configured="$configured ${link##*/}"; fi
+        links="$links ${link##*/}"
+        if state_is "${link##*/}" configured; then configured="$configured ${link##*/}"; fi
       fi
     done
     look before
@@ -131,9 +134,18 @@ write_files() {
     if ! load; then
       reason=$wrong
       put_back_files
-      if restart_networkd "$staging/rows.present"; then wrong=; fi
+      # Rows of ours, too, are to be as before; while networkd restarts, for it adds next hops to IPv6 rows that have others.
+      marked() { return 1; }
+      our_destinations=
+      remove_added
       put_back_rows
-      keep_off
+      # Where even that does not start it, systemd tries again, and what there is had better stay.
+      if restart_networkd "$staging/rows.present"; then
+        wrong=
+        keep_off
+      fi
+      remove_added
+      put_back_rows
       unmark_pending
       wrong=$reason${wrong:+" After that, too: $wrong"}
       went_back
