@@ -17,8 +17,10 @@ use crate::backend::netplan::{self, Attributes, Header, find_links, render, rout
 use crate::network::{Memo, Prefix, RouteSet};
 use crate::state::{Record, Shape};
 
-/// Permission bits of our files: netplan warns of others, and keys can stand in files of its sort.
-const MODE: u32 = 0o600;
+/// Permission bits of our files: netplan warns of others where keys could stand, and networkd, which is not root, has to read its own.
+fn usual_mode(path: &str) -> u32 {
+    if path.starts_with("/etc/netplan/") { 0o600 } else { 0o644 }
+}
 
 /// The change of one file. Its routes are in the table plans of the same resource.
 #[derive(Clone, Debug)]
@@ -319,7 +321,7 @@ fn is_as(found: &[FoundFile], expected: &[(String, String)]) -> bool {
     found.len() == expected.len()
         && expected
             .iter()
-            .all(|(path, text)| found.iter().any(|file| file.path == *path && file.text == *text && file.mode == MODE))
+            .all(|(path, text)| found.iter().any(|file| file.path == *path && file.text == *text && file.mode == usual_mode(path)))
 }
 
 /// A unified difference from what is expected to what was found, a part for each file.
@@ -332,8 +334,9 @@ fn difference(expected: &[(String, String)], found: &[FoundFile]) -> String {
     for path in paths {
         let before = expected.iter().find(|(other, _)| other == path).map_or("", |(_, text)| text.as_str());
         let after = found.iter().find(|file| file.path == path);
-        if let Some(file) = after.filter(|file| file.mode != MODE) {
-            let _ = write!(text, "old mode {MODE:04o}\nnew mode {:04o}\n", file.mode);
+        let usual = usual_mode(path);
+        if let Some(file) = after.filter(|file| file.mode != usual) {
+            let _ = write!(text, "old mode {usual:04o}\nnew mode {:04o}\n", file.mode);
         }
         let after = after.map_or("", |file| file.text.as_str());
         if before != after {
