@@ -319,9 +319,9 @@ fn removal_reason(input: &FileInput<'_>) -> Reason {
 /// Whether the files that were found are the expected ones, to the letter.
 fn is_as(found: &[FoundFile], expected: &[(String, String)]) -> bool {
     found.len() == expected.len()
-        && expected
-            .iter()
-            .all(|(path, text)| found.iter().any(|file| file.path == *path && file.text == *text && file.mode == usual_mode(path)))
+        && expected.iter().all(|(path, text)| {
+            found.iter().any(|file| file.path == *path && file.text == *text && file.mode == usual_mode(path))
+        })
 }
 
 /// A unified difference from what is expected to what was found, a part for each file.
