@@ -52,7 +52,12 @@ impl Machines {
 
     /// Watches all of them: are they always reached?
     pub fn watch(&self) -> Watch {
-        Watch::start(&self.0)
+        Watch::start(&self.0, self.0.nodes())
+    }
+
+    /// Watches some of them.
+    pub fn watch_only(&self, nodes: &[&str]) -> Watch {
+        Watch::start(&self.0, nodes.iter().map(|&name| name.to_owned()).collect())
     }
 }
 
