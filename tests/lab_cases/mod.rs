@@ -2,6 +2,7 @@
 
 mod commands;
 mod families;
+mod file_scripts;
 mod hostile;
 mod interrupted;
 mod machines;
@@ -66,4 +67,9 @@ crate::harness::machine_tests! {
     machines::applied_routes_are_put_back_after_a_reboot,
     machines::a_watch_sees_what_is_lost,
     machines::nothing_of_machines_is_left,
+    file_scripts::the_configuration_of_every_shape_is_seen,
+    file_scripts::files_come_change_and_go_without_a_loss,
+    file_scripts::files_that_do_harm_are_refused,
+    file_scripts::a_deferred_file_is_pending_until_networkd_restarts,
+    file_scripts::what_cannot_be_loaded_is_put_back,
 }

@@ -115,6 +115,7 @@ write_files() {
   if [ -n "$runs" ]; then
     our_destinations=$(cat "$staging/rows.present" "$staging/rows.wanted" | cut -d ' ' -f 1 | sort -u)
     managed=' '
+    links=
     configured=
     for link in /run/systemd/netif/links/*; do
       if grep -q '^NETWORK_FILE=' "$link" 2>/dev/null; then
@@ -123,7 +124,8 @@ write_files() {
           read -r index <"$device"
           [ "$index" != "${link##*/}" ] || { device=${device%/ifindex}; managed="$managed${device##*/} "; }
         done
-        if grep -q -x ADMIN_STATE=configured "$link"; then configured="$configured ${link##*/}"; fi
+        links="$links ${link##*/}"
+        if state_is "${link##*/}" configured; then configured="$configured ${link##*/}"; fi
       fi
     done
     look before
@@ -131,7 +133,13 @@ write_files() {
     if ! load; then
       reason=$wrong
       put_back_files
+      # Rows of ours, too, are to be as before; while networkd restarts, for it adds next hops to IPv6 rows that have others.
+      marked() { return 1; }
+      our_destinations=
+      remove_added
+      put_back_rows
       if restart_networkd "$staging/rows.present"; then wrong=; fi
+      remove_added
       put_back_rows
       keep_off
       unmark_pending

@@ -108,11 +108,12 @@ pub(super) fn write_file(script: &mut String, write: &FileWrite, nonce: &Nonce) 
         );
         return;
     }
+    let marks: Vec<String> = write.listing.protocols.iter().map(u8::to_string).collect();
     let _ = write!(
         script,
         "begin file\n\
          form={form} name='{name}' known='{known}' activation={activation} table={table} routes={routes}\n\
-         pattern='{pattern}'\n\
+         pattern='{pattern}' marks='{marks}'\n\
          {marked}\
          read_rows {table}\n\
          rows_before_file_{table}=$rows\n\
@@ -127,6 +128,7 @@ pub(super) fn write_file(script: &mut String, write: &FileWrite, nonce: &Nonce) 
         },
         routes = write.files.iter().map(|(_, content)| count_routes(content)).sum::<usize>(),
         pattern = pattern(&write.listing),
+        marks = marks.join("\\|"),
         marked = marked(&write.listing),
     );
     for (index, (path, content)) in write.files.iter().enumerate() {
