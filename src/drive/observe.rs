@@ -153,6 +153,10 @@ fn joined(works: Vec<Work>, wanted: Option<&DesiredPlace>, record: Option<&Place
         listing.protocols.extend(views.iter().filter(|view| view.table == listing.table).map(|view| view.protocol));
         listing.protocols.sort_unstable();
         listing.protocols.dedup();
+        // A row can have either mark when a file keeps it, too; a change names the one that is live.
+        if listing.protocols.len() > 1 && listing.known.as_ref().is_some_and(|known| known.foreign().is_empty()) {
+            listing.known = None;
+        }
         joined.push(Work::List(listing));
     }
     joined
