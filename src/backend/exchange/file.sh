@@ -1,4 +1,5 @@
 put_folder=/run/systemd/network
+made_folder=
 refuse() {
   printf 'refused\n'
   printf '%s\n' "$@" | head -n 30 | cut -c 1-400 | sed 's/^/|/'
@@ -138,10 +139,13 @@ write_files() {
       our_destinations=
       remove_added
       put_back_rows
-      if restart_networkd "$staging/rows.present"; then wrong=; fi
+      # Where even that does not start it, systemd tries again, and what there is had better stay.
+      if restart_networkd "$staging/rows.present"; then
+        wrong=
+        keep_off
+      fi
       remove_added
       put_back_rows
-      keep_off
       unmark_pending
       wrong=$reason${wrong:+" After that, too: $wrong"}
       went_back

@@ -61,6 +61,7 @@ put_back_rows() {
 }
 # A drop-in beside every file in use makes networkd keep what is on its links while it restarts.
 keep_on() {
+  [ -d "$put_folder" ] || made_folder=$put_folder
   mkdir -p "$put_folder" || return
   printf '%s\n' "$in_use" | while IFS= read -r file; do
     [ -n "$file" ] || continue
@@ -71,6 +72,7 @@ keep_off() {
   for file in "$put_folder"/*.d/zz-topo-keep.conf; do
     [ ! -f "$file" ] || { rm -f "$file"; rmdir "${file%/*}" 2>/dev/null; }
   done
+  [ -z "$made_folder" ] || rmdir "$made_folder" 2>/dev/null
 }
 # Of IPv6 routes that differ by nothing else the kernel keeps the one that was there, with the protocol that it had.
 blur() { sed "/^[^ ]*:/s/ \(4\|$marks\) \([0-9]*\)\$/ * \2/"; }
@@ -113,7 +115,7 @@ restart_networkd() {
   while :; do
     wanting "$1" >"$staging/waited"
     if [ -s "$staging/waited" ]; then
-      wrong="systemd-networkd was restarted, and $(wc -l <"$staging/waited") routes of the file are not in the kernel after 20 s, the first is $(head -n 1 "$staging/waited" | cut -d ' ' -f 1,2 | sed 's/ / via /')."
+      wrong="systemd-networkd was restarted, and 20 s later the kernel still lacks $(wc -l <"$staging/waited") of the routes in the file, first $(head -n 1 "$staging/waited" | cut -d ' ' -f 1,2 | sed 's/ / via /')."
     elif [ "$(files_in_use)" != "$in_use" ]; then
       wrong='systemd-networkd was restarted, and uses other .network files than before.'
     elif ! systemctl is-active --quiet systemd-networkd; then
