@@ -110,7 +110,13 @@ write_files() {
     went_back
     return
   fi
-  [ "$activation" = load ] || { tidy_files; done_with; return; }
+  if [ "$activation" != load ]; then
+    # Nobody will ask whether a file was loaded that is not there any more.
+    [ -s "$staging/wanted" ] || unmark_pending
+    tidy_files
+    done_with
+    return
+  fi
 
   # Nothing has read the file that is taken away where networkd does not run.
   if [ -n "$runs" ]; then
