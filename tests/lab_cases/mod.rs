@@ -9,6 +9,7 @@ mod machines;
 mod membership;
 mod ownership;
 mod persistence;
+mod persistence_alone;
 mod persistence_shapes;
 mod refusals;
 mod routes_by_hand;
@@ -70,6 +71,8 @@ crate::harness::machine_tests! {
     machines::a_watch_sees_what_is_lost,
     machines::nothing_of_machines_is_left,
     persistence::routes_outlive_what_happens_to_nodes,
+    persistence_alone::files_alone_put_routes_into_the_kernel,
+    persistence_alone::a_deferred_file_waits,
     persistence_shapes::every_shape_keeps_its_routes,
     persistence_shapes::a_bond_keeps_its_routes needs "bond",
     persistence_shapes::a_vlan_keeps_its_routes needs "vlan",
