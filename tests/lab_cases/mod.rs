@@ -10,6 +10,7 @@ mod membership;
 mod ownership;
 mod persistence;
 mod persistence_alone;
+mod persistence_owners;
 mod persistence_shapes;
 mod refusals;
 mod routes_by_hand;
@@ -73,6 +74,10 @@ crate::harness::machine_tests! {
     persistence::routes_outlive_what_happens_to_nodes,
     persistence_alone::files_alone_put_routes_into_the_kernel,
     persistence_alone::a_deferred_file_waits,
+    persistence_owners::files_changed_by_hand_are_put_back,
+    persistence_owners::files_of_others_are_left_alone,
+    persistence_owners::a_lost_state_adopts_files_and_rows,
+    persistence_owners::files_with_as_many_routes_as_others,
     persistence_shapes::every_shape_keeps_its_routes,
     persistence_shapes::a_bond_keeps_its_routes needs "bond",
     persistence_shapes::a_vlan_keeps_its_routes needs "vlan",
