@@ -204,6 +204,7 @@ impl Plan {
         }
         align(&mut tables);
         let mut files = Vec::new();
+        let mut others: Vec<ResourceId> = Vec::new();
         for id in ids.into_iter().filter(|id| &*id.kind == NETPLAN_FILE) {
             let input = FileInput {
                 place,
@@ -217,10 +218,16 @@ impl Plan {
             let of_file: Vec<&TablePlan> =
                 tables.iter().filter(|(table, _)| table == id).map(|(_, table)| table).collect();
             if let Some((file, findings)) = FilePlan::new(&input, &of_file, memo) {
+                // What is somebody else's is neither written nor recorded.
+                if findings.conflicts.is_empty() {
+                    files.push(file);
+                } else {
+                    others.push(id.clone());
+                }
                 self.take_file_findings(findings, inputs.options);
-                files.push(file);
             }
         }
+        tables.retain(|(id, _)| !others.contains(id));
         // What a file drops when it is written, goes from the kernel at once.
         if files.iter().any(|file| file.change.is_some() && file.phase == Phase::Persist) {
             for (_, table) in &mut tables {

@@ -243,6 +243,15 @@ impl FilePlan {
         match (input.record, before) {
             _ if found.files.is_empty() && settled.is_some() => change(Action::Add, Reason::Missing),
             (None, _) if found.files.is_empty() => change(Action::Add, Reason::NewNode),
+            (None, _)
+                if found.files.iter().any(|file| whose(&file.text, input.header, input.options) != Whose::Ours) =>
+            {
+                change(Action::Change, Reason::TakenOver(difference(&expected, &found.files)))
+            }
+            // Only the first line says otherwise: another state.
+            (None, _) if is_as(&headless(&found.files), &expected.iter().map(without_header).collect::<Vec<_>>()) => {
+                change(Action::Import, Reason::Adopted(String::new()))
+            }
             (None, _) => change(Action::Change, Reason::Stale(difference(&expected, &found.files))),
             (Some(_), Some(before)) if is_as(&found.files, &before) => {
                 let rows = tables.iter().any(|table| !table.is_settled(memo));
@@ -322,6 +331,18 @@ fn is_as(found: &[FoundFile], expected: &[(String, String)]) -> bool {
         && expected.iter().all(|(path, text)| {
             found.iter().any(|file| file.path == *path && file.text == *text && file.mode == usual_mode(path))
         })
+}
+
+fn without_header((path, text): &(String, String)) -> (String, String) {
+    (path.clone(), text.split_once('\n').map_or_else(String::new, |(_, rest)| rest.to_owned()))
+}
+
+fn headless(files: &[FoundFile]) -> Vec<FoundFile> {
+    let headless = |file: &FoundFile| {
+        let (path, text) = without_header(&(file.path.clone(), file.text.clone()));
+        FoundFile { path, text, mode: file.mode }
+    };
+    files.iter().map(headless).collect()
 }
 
 /// A unified difference from what is expected to what was found, a part for each file.

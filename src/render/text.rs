@@ -144,6 +144,9 @@ fn write_file(out: &mut String, summary: &Summary, file: &FileGroup, look: Look)
         (Action::Remove, _) => format!("{name} of {nodes} is removed (no longer wanted)"),
         (_, Reason::Altered(_)) => format!("{nodes} {gets} {name} put back: somebody has changed it"),
         (_, Reason::Stale(_)) => format!("{nodes} {gets} {name} put right: it is of this topology, and not as wanted"),
+        (_, Reason::TakenOver(_)) => {
+            format!("{nodes} {gets} {name} in the place of somebody else's (taken over as asked)")
+        }
         (_, Reason::InDoubt) => format!("{nodes} {gets} {name} put right: a run before did not come to its end there"),
         (_, Reason::Missing) => format!("{nodes} {gets} {name} loaded again: not all of its routes are live"),
         (_, Reason::NotLoaded) => {

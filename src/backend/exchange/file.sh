@@ -68,6 +68,26 @@ unmark_pending() {
   rm -f "/run/topo/$name.pending"
   rmdir /run/topo 2>/dev/null
 }
+# Whether networkd has read all that the files are to say, so that nothing needs to be loaded: another first line, another mode.
+is_loaded() {
+  [ -n "$runs" ] && [ "$was_pending" = no ] && [ -s "$staging/rows.wanted" ] && [ -z "$(wanting "$staging/rows.wanted")" ] || return
+  start=/run/systemd/units/invocation:systemd-networkd.service
+  case $form in
+    netplan)
+      differ "$staging/after/$generated" "$put_folder"
+      [ ! -s "$staging/more" ] && [ ! -s "$staging/less" ] || return
+      newer=$(find "$put_folder" -name '10-netplan-*' -newer "$start" 2>&1)
+      ;;
+    *)
+      cmp -s "$staging/rows.present" "$staging/rows.wanted" && cmp -s "$staging/present" "$staging/wanted" || return
+      newer=$(find /etc/systemd/network -name "$name" -newer "$start" 2>&1)
+      ;;
+  esac
+  [ -z "$newer" ] || return
+  # Rows of ours beside those of the file are removed after loading.
+  live_rows | comm -23 - "$staging/rows.wanted" | grep "^[^ ]* [^ ]* \($marks\) " | join - "$staging/rows.wanted" >"$staging/left"
+  [ ! -s "$staging/left" ]
+}
 write_files() {
   our_files >"$staging/present"
   runs=yes
@@ -89,6 +109,8 @@ write_files() {
   done <"$staging/present"
   if [ "$activation" = check ]; then tidy_files; done_with; return; fi
 
+  loaded=
+  ! is_loaded || loaded=yes
   if ! said=$(mark_pending 2>&1); then
     refuse "No note can be written to /run/topo: $said"
     return
@@ -110,10 +132,16 @@ write_files() {
     went_back
     return
   fi
-  [ "$activation" = load ] || { tidy_files; done_with; return; }
+  if [ "$activation" != load ]; then
+    # Nobody will ask whether a file was loaded that is not there any more.
+    [ -s "$staging/wanted" ] || unmark_pending
+    tidy_files
+    done_with
+    return
+  fi
 
   # Nothing has read the file that is taken away where networkd does not run.
-  if [ -n "$runs" ]; then
+  if [ -n "$runs" ] && [ -z "$loaded" ]; then
     our_destinations=$(cat "$staging/rows.present" "$staging/rows.wanted" | cut -d ' ' -f 1 | sort -u)
     managed=' '
     links=

@@ -9,12 +9,22 @@ addresses() {
     case $managed in *" $device "*) printf '%s %s\n' "$device" "$address" ;; esac
   done | sort
 }
+# networkd keeps an address of DHCP while it restarts, but not the metric of the row for its subnet.
+address_metrics() { ip -o -4 addr show 2>/dev/null | sed -n 's/^[0-9]*: *\([^ ]*\) *inet \([^ ]*\) metric \([0-9]*\) .*/\1 \2 \3/p' | sort; }
+put_back_metrics() {
+  address_metrics | comm -23 "$staging/metrics.before" - | while read -r device address metric; do
+    lifetime=$(ip -o -4 addr show dev "$device" 2>/dev/null | sed -n "s#.* inet $address .*\(valid_lft .*\)#\1#p" | sed 's/sec//g')
+    # shellcheck disable=SC2086
+    [ -z "$lifetime" ] || ip addr change "$address" dev "$device" metric "$metric" $lifetime 2>/dev/null
+  done
+}
 default_routes() { sed -n 's/^1 \(default .*dev [^ ]*\).*/\1/p' "$1" | sort -u; }
 look() {
   kernel_rows -4 >"$staging/rows4.$1"
   kernel_rows -6 >"$staging/rows6.$1"
   live_rows >"$staging/live.$1"
   addresses >"$staging/addresses.$1"
+  address_metrics >"$staging/metrics.$1"
 }
 # Rows of others that were there before and are not now: not ours, not the kernel's, and not on devices that others keep.
 lost_rows() {
@@ -35,6 +45,7 @@ lost_rows() {
 }
 # Those on the link first, which others are reached by.
 put_back_rows() {
+  put_back_metrics
   look now
   for family in 4 6; do
     lost_rows "$family" >"$staging/lost"
