@@ -330,7 +330,10 @@ impl Executor<'_> {
         for (id, table) in &planned.tables {
             let file = planned.files.iter().find(|file| file.id == *id);
             let now = |operation: &Operation| match file {
-                // What belongs to a file alone comes and goes with it.
+                // What belongs to a file alone comes and goes with it, and what lacks the mark alone has it before.
+                Some(file) if netplan::marks(operation) => {
+                    table.judged && file.change.is_some() && operation.phase == phase
+                }
                 Some(file) => table.judged && file.writes_in(phase),
                 None => operation.phase == phase,
             };
@@ -346,6 +349,8 @@ impl Executor<'_> {
                     return now(operation);
                 }
                 match operation.action {
+                    // The row may be one that another resource leaves to the file.
+                    Action::Import if file.is_some() && table.judged => held = true,
                     Action::Add | Action::Import => lacks.push((id.clone(), operation.route.destination)),
                     _ => held = true,
                 }
@@ -375,8 +380,11 @@ impl Executor<'_> {
         // A change that is left for later is left in the file, too.
         let writes_files = !progress.is_some_and(|progress| progress.held);
         let (mut works, mut files) = (Vec::new(), Vec::new());
-        let several = planned.files.iter().filter(|_| writes_files);
-        for (file, activation) in several.filter_map(|file| Some((file, activation(planned, file, phase)?))) {
+        // What is taken away is not read any more when another takes its place.
+        let mut several: Vec<&FilePlan> = planned.files.iter().filter(|_| writes_files).collect();
+        several.sort_by_key(|file| file.wanted);
+        for (file, activation) in several.into_iter().filter_map(|file| Some((file, activation(planned, file, phase)?)))
+        {
             works.push(Work::File(self.file_write(planned, file, progress, activation)));
             files.push((file.id.clone(), activation));
         }
@@ -388,7 +396,8 @@ impl Executor<'_> {
             works.insert(0, Work::WriteMarker(self.marker(place)));
         }
         let last = progress.is_some_and(|progress| progress.left.iter().all(|left| *left <= phase));
-        let partial = planned.tables.iter().any(|(_, table)| table.is_partial());
+        let partial =
+            planned.tables.iter().any(|(_, table)| table.is_partial()) || planned.files.iter().any(|file| file.is_left);
         if planned.ends && last && !partial {
             works.push(Work::RemoveMarker(self.run.topology.to_string()));
         }
@@ -706,9 +715,11 @@ impl Executor<'_> {
         let mut outcomes = Vec::new();
         let mut ids: Vec<&ResourceId> = planned.tables.iter().map(|(id, _)| id).collect();
         ids.dedup();
+        ids.retain(|id| !planned.files.iter().any(|file| file.id == **id && file.is_others));
         for id in ids {
             let tables = || planned.tables.iter().filter(|(table, _)| table == id).map(|(_, table)| table);
-            let outcome = if progress.failed || progress.held || tables().any(TablePlan::is_partial) {
+            let is_left = planned.files.iter().any(|file| file.id == *id && file.is_left);
+            let outcome = if progress.failed || progress.held || is_left || tables().any(TablePlan::is_partial) {
                 if progress.wrote || (in_doubt && planned.unseen.is_some()) {
                     Outcome::StillInDoubt
                 } else {
@@ -720,6 +731,12 @@ impl Executor<'_> {
                 let mut token = token.and_then(|token| table.recordable(token));
                 let mut attributes = None;
                 if let Some(file) = planned.files.iter().find(|file| file.id == *id) {
+                    // A file that is written leaves out what was left out of the kernel.
+                    if file.change.is_some() {
+                        lacks = progress.lacks.values().flatten().copied().collect();
+                        lacks.sort_unstable();
+                        lacks.dedup();
+                    }
                     let given = progress.filed.get(id).or(file.token.as_ref());
                     token = given.and_then(|given| file.recordable(given, token.as_ref()));
                     attributes = self.attributes_since(place, file);
@@ -751,7 +768,8 @@ impl Executor<'_> {
 /// How far a file goes in a phase; none where nothing is done with it.
 fn activation(planned: &PlacePlan, file: &FilePlan, phase: Phase) -> Option<Activation> {
     if file.writes_in(phase) {
-        Some(if file.attributes.deferred { Activation::Defer } else { Activation::Load })
+        let is_replaced = !file.wanted && planned.files.iter().any(|other| other.wanted && other.writes_in(phase));
+        Some(if file.attributes.deferred || is_replaced { Activation::Defer } else { Activation::Load })
     } else if phase == Phase::Prepare && planned.checked_files().any(|other| other.id == file.id) {
         Some(Activation::Check)
     } else {

@@ -62,8 +62,11 @@ fn after<'a, I: Iterator<Item = &'a TablePlan>>(
     planned: &PlacePlan,
     file: Option<&FilePlan>,
 ) -> Option<Record> {
+    if file.is_some_and(|file| file.is_others) {
+        return before;
+    }
     let to = wanted(tables(), file);
-    let partial = tables().any(TablePlan::is_partial);
+    let partial = tables().any(TablePlan::is_partial) || file.is_some_and(|file| file.is_left);
     if !planned.acts && planned.unseen.is_none() && partial {
         return before;
     }

@@ -17,8 +17,13 @@ use crate::backend::netplan::{self, Attributes, Header, find_links, render, rout
 use crate::network::{Memo, Prefix, RouteSet};
 use crate::state::{Record, Shape};
 
-/// Permission bits of our files: netplan warns of others, and keys can stand in files of its sort.
-const MODE: u32 = 0o600;
+/// Permission bits of our files: netplan warns of others than these, and networkd reads its drop-ins as a user of its own.
+fn mode(form: FileForm) -> u32 {
+    match form {
+        FileForm::Netplan => 0o600,
+        FileForm::Networkd => 0o644,
+    }
+}
 
 /// The change of one file. Its routes are in the table plans of the same resource.
 #[derive(Clone, Debug)]
@@ -33,6 +38,10 @@ pub struct FilePlan {
     pub netplan: Option<String>,
     /// What happens to it; none: it stays as it is.
     pub change: Option<FileChange>,
+    /// Whether a change was left for another run.
+    pub is_left: bool,
+    /// Whether somebody else's file is there: its record stays as it is.
+    pub is_others: bool,
     /// When.
     pub phase: Phase,
     /// What the place gave for it.
@@ -127,6 +136,8 @@ impl FilePlan {
             wanted: input.wanted.is_some(),
             netplan: found.and_then(|found| found.netplan.clone()),
             change: None,
+            is_left: false,
+            is_others: false,
             phase: Phase::Persist,
             token: input.inspected.map(|inspected| inspected.token.clone()),
         };
@@ -134,9 +145,16 @@ impl FilePlan {
             Some(found) => plan.judge(input, found, routes, tables, memo, &mut findings),
             None => plan.by_record(input, recorded_attributes.as_ref(), tables, memo, &mut findings.notes),
         };
-        // What belongs to the file alone and is not live is brought back by loading it again.
-        if plan.change.is_none() && plan.wanted && tables.iter().any(|table| table.judged && !table.is_settled(memo)) {
-            plan.change = Some(FileChange { action: Action::Change, reason: Reason::Missing });
+        plan.is_others = !findings.conflicts.is_empty();
+        // What belongs to the file alone and is not live is brought back by loading it again, where it is loaded at once; and it
+        // goes with the file, also where that has gone already.
+        let unsettled = |memo: &mut Memo| tables.iter().any(|table| table.judged && !table.is_settled(memo));
+        if plan.change.is_none() && !plan.is_others && unsettled(memo) {
+            plan.change = match (plan.wanted, plan.attributes.deferred) {
+                (true, false) => Some(FileChange { action: Action::Change, reason: Reason::Missing }),
+                (true, true) => None,
+                (false, _) => Some(FileChange { action: Action::Remove, reason: removal_reason(input) }),
+            };
         }
         if let (Some(sentence), Some(_), true) = (problem, &plan.change, plan.wanted) {
             findings.refusals.push(Refusal::File(input.place.clone(), sentence));
@@ -223,7 +241,8 @@ impl FilePlan {
         }
         let routes = routes?;
         let expected = render(input.header, name, routes, &self.attributes);
-        if is_as(&found.files, &expected) {
+        let mode = mode(self.attributes.form());
+        if is_as(&found.files, &expected, mode) {
             if found.pending && !self.attributes.deferred {
                 return change(Action::Change, Reason::NotLoaded);
             }
@@ -241,13 +260,13 @@ impl FilePlan {
         match (input.record, before) {
             _ if found.files.is_empty() && settled.is_some() => change(Action::Add, Reason::Missing),
             (None, _) if found.files.is_empty() => change(Action::Add, Reason::NewNode),
-            (None, _) => change(Action::Change, Reason::Stale(difference(&expected, &found.files))),
-            (Some(_), Some(before)) if is_as(&found.files, &before) => {
+            (None, _) => change(Action::Change, Reason::Stale(difference(&expected, &found.files, mode))),
+            (Some(_), Some(before)) if is_as(&found.files, &before, mode) => {
                 let rows = tables.iter().any(|table| !table.is_settled(memo));
                 let fits = settled.is_some_and(|is| Attributes::of(is).says_as(&self.attributes));
                 change(Action::Change, if rows || !fits { Reason::Edited } else { Reason::Redefined })
             }
-            (Some(_), Some(before)) => change(Action::Change, Reason::Altered(difference(&before, &found.files))),
+            (Some(_), Some(before)) => change(Action::Change, Reason::Altered(difference(&before, &found.files, mode))),
             (Some(_), None) if found.files.is_empty() => change(Action::Add, Reason::InDoubt),
             (Some(_), None) => change(Action::Change, Reason::InDoubt),
         }
@@ -292,7 +311,8 @@ impl FilePlan {
 
     /// What may be recorded of the tokens that the place gave, of the routing table and of the file, when all was as wanted.
     pub fn recordable(&self, file: &Token, table: Option<&Token>) -> Option<Token> {
-        match (self.attributes.alone, table) {
+        // Routes that are not loaded yet are not live, so that the table says nothing about them.
+        match (self.attributes.alone && !self.attributes.deferred, table) {
             (false, _) => Some(file.clone()),
             (true, Some(table)) => Some(netplan::join_tokens(Some(table), file)),
             (true, None) => None,
@@ -315,15 +335,15 @@ fn removal_reason(input: &FileInput<'_>) -> Reason {
 }
 
 /// Whether the files that were found are the expected ones, to the letter.
-fn is_as(found: &[FoundFile], expected: &[(String, String)]) -> bool {
+fn is_as(found: &[FoundFile], expected: &[(String, String)], mode: u32) -> bool {
     found.len() == expected.len()
         && expected
             .iter()
-            .all(|(path, text)| found.iter().any(|file| file.path == *path && file.text == *text && file.mode == MODE))
+            .all(|(path, text)| found.iter().any(|file| file.path == *path && file.text == *text && file.mode == mode))
 }
 
 /// A unified difference from what is expected to what was found, a part for each file.
-fn difference(expected: &[(String, String)], found: &[FoundFile]) -> String {
+fn difference(expected: &[(String, String)], found: &[FoundFile], mode: u32) -> String {
     let mut paths: Vec<&str> = expected.iter().map(|(path, _)| path.as_str()).collect();
     paths.extend(
         found.iter().map(|file| file.path.as_str()).filter(|path| !expected.iter().any(|(other, _)| other == path)),
@@ -332,8 +352,8 @@ fn difference(expected: &[(String, String)], found: &[FoundFile]) -> String {
     for path in paths {
         let before = expected.iter().find(|(other, _)| other == path).map_or("", |(_, text)| text.as_str());
         let after = found.iter().find(|file| file.path == path);
-        if let Some(file) = after.filter(|file| file.mode != MODE) {
-            let _ = write!(text, "old mode {MODE:04o}\nnew mode {:04o}\n", file.mode);
+        if let Some(file) = after.filter(|file| file.mode != mode) {
+            let _ = write!(text, "old mode {mode:04o}\nnew mode {:04o}\n", file.mode);
         }
         let after = after.map_or("", |file| file.text.as_str());
         if before != after {

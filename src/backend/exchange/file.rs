@@ -61,7 +61,7 @@ pub struct NetworkConfiguration {
 pub struct FoundFile {
     /// Its path.
     pub path: String,
-    /// Permission bits, `0o600` where nobody has changed them.
+    /// Permission bits: for netplan `0o600`, for networkd `0o644` where nobody has changed them.
     pub mode: u32,
     /// Its content; bytes that are not UTF-8 are replaced, and what is longer than a mebibyte is cut.
     pub text: String,
