@@ -224,7 +224,9 @@ impl Plan {
         // What a file drops when it is written, goes from the kernel at once.
         if files.iter().any(|file| file.change.is_some() && file.phase == Phase::Persist) {
             // One that takes the place of another goes together with it.
-            files.iter_mut().for_each(|file| file.phase = Phase::Persist);
+            for file in &mut files {
+                file.phase = Phase::Persist;
+            }
             for (_, table) in &mut tables {
                 table.retires = Phase::Persist;
             }
