@@ -35,6 +35,8 @@ pub struct FilePlan {
     pub netplan: Option<String>,
     /// What happens to it; none: it stays as it is.
     pub change: Option<FileChange>,
+    /// Whether a change was left for another run.
+    pub is_left: bool,
     /// When.
     pub phase: Phase,
     /// What the place gave for it.
@@ -129,6 +131,7 @@ impl FilePlan {
             wanted: input.wanted.is_some(),
             netplan: found.and_then(|found| found.netplan.clone()),
             change: None,
+            is_left: false,
             phase: Phase::Persist,
             token: input.inspected.map(|inspected| inspected.token.clone()),
         };
@@ -136,9 +139,15 @@ impl FilePlan {
             Some(found) => plan.judge(input, found, routes, tables, memo, &mut findings),
             None => plan.by_record(input, recorded_attributes.as_ref(), tables, memo, &mut findings.notes),
         };
-        // What belongs to the file alone and is not live is brought back by loading it again.
-        if plan.change.is_none() && plan.wanted && tables.iter().any(|table| table.judged && !table.is_settled(memo)) {
-            plan.change = Some(FileChange { action: Action::Change, reason: Reason::Missing });
+        // What belongs to the file alone and is not live is brought back by loading it again, where it is loaded at once; and it
+        // goes with the file, also where that has gone already.
+        let unsettled = |memo: &mut Memo| tables.iter().any(|table| table.judged && !table.is_settled(memo));
+        if plan.change.is_none() && findings.conflicts.is_empty() && unsettled(memo) {
+            plan.change = match (plan.wanted, plan.attributes.deferred) {
+                (true, false) => Some(FileChange { action: Action::Change, reason: Reason::Missing }),
+                (true, true) => None,
+                (false, _) => Some(FileChange { action: Action::Remove, reason: removal_reason(input) }),
+            };
         }
         if let (Some(sentence), Some(_), true) = (problem, &plan.change, plan.wanted) {
             findings.refusals.push(Refusal::File(input.place.clone(), sentence));
@@ -303,7 +312,8 @@ impl FilePlan {
 
     /// What may be recorded of the tokens that the place gave, of the routing table and of the file, when all was as wanted.
     pub fn recordable(&self, file: &Token, table: Option<&Token>) -> Option<Token> {
-        match (self.attributes.alone, table) {
+        // Routes that are not loaded yet are not live, so that the table says nothing about them.
+        match (self.attributes.alone && !self.attributes.deferred, table) {
             (false, _) => Some(file.clone()),
             (true, Some(table)) => Some(netplan::join_tokens(Some(table), file)),
             (true, None) => None,

@@ -10,7 +10,7 @@ use crate::plan::{Action, Live, Operation, STATIC, TablePlan, Token};
 /// One batch for the operations of a step: adds, then changes, then removals. None where no row needs to be touched.
 pub(in crate::backend) fn work(table: &TablePlan, operations: &[Operation], token: Option<&Token>) -> Option<Work> {
     let mut commands: Vec<(u8, RouteCommand)> =
-        operations.iter().flat_map(|operation| commands(table, operation)).collect();
+        operations.iter().filter_map(|operation| command(table, operation)).collect();
     commands.sort_by_key(|(order, _)| *order);
     if commands.is_empty() {
         return None;
@@ -25,16 +25,6 @@ pub(in crate::backend) fn work(table: &TablePlan, operations: &[Operation], toke
     }))
 }
 
-/// The commands of an operation. What is recorded as ours may by now be the row that systemd-networkd has installed from our
-/// file: its removal names one protocol, then the other, and the kernel takes the one that is there.
-fn commands(table: &TablePlan, operation: &Operation) -> impl Iterator<Item = (u8, RouteCommand)> {
-    let command = command(table, operation);
-    let twin =
-        command.filter(|(_, command)| table.filed && command.verb == RouteVerb::Delete && command.protocol != STATIC);
-    let twin = twin.map(|(order, command)| (order, RouteCommand { protocol: STATIC, ..command }));
-    command.into_iter().chain(twin)
-}
-
 fn command(table: &TablePlan, operation: &Operation) -> Option<(u8, RouteCommand)> {
     let view = &table.view;
     // A removal without a metric takes the first row of any metric. For IPv4 that is the one of metric 0, for IPv6 it is not.
@@ -46,6 +36,7 @@ fn command(table: &TablePlan, operation: &Operation) -> Option<(u8, RouteCommand
     match (operation.action, operation.before) {
         (Action::Add, _) => Some((0, write(RouteVerb::Add, view.protocol))),
         (Action::Import, Some(before)) if before.protocol == view.protocol => None,
+        // systemd-networkd has put it there for a file of ours, and would again.
         (Action::Import, Some(Live { protocol: STATIC, .. })) if table.stays_static => None,
         (Action::Import | Action::Change, Some(Live { next_hop, protocol })) => {
             Some((1, write(RouteVerb::Change { from: next_hop, protocol }, view.protocol)))

@@ -112,7 +112,8 @@ impl Executor<'_> {
         ids.dedup();
         for id in ids {
             let tables = || planned.tables.iter().filter(|(table, _)| table == id).map(|(_, table)| table);
-            let outcome = if progress.failed || progress.held || tables().any(TablePlan::is_partial) {
+            let is_left = planned.files.iter().any(|file| file.id == *id && file.is_left);
+            let outcome = if progress.failed || progress.held || is_left || tables().any(TablePlan::is_partial) {
                 if progress.wrote || (in_doubt && planned.unseen.is_some()) {
                     Outcome::StillInDoubt
                 } else {
@@ -124,6 +125,12 @@ impl Executor<'_> {
                 let mut token = token.and_then(|token| table.recordable(token));
                 let mut attributes = None;
                 if let Some(file) = planned.files.iter().find(|file| file.id == *id) {
+                    // A file that is written leaves out what was left out of the kernel.
+                    if file.change.is_some() {
+                        lacks = progress.lacks.values().flatten().copied().collect();
+                        lacks.sort_unstable();
+                        lacks.dedup();
+                    }
                     let given = progress.filed.get(id).or(file.token.as_ref());
                     token = given.and_then(|given| file.recordable(given, token.as_ref()));
                     attributes = self.attributes_since(place, file);

@@ -28,7 +28,10 @@ impl Executor<'_> {
         for (id, table) in &planned.tables {
             let file = planned.files.iter().find(|file| file.id == *id);
             let now = |operation: &Operation| match file {
-                // What belongs to a file alone comes and goes with it.
+                // What belongs to a file alone comes and goes with it, and what lacks the mark alone has it before.
+                Some(file) if netplan::marks(operation) => {
+                    table.judged && file.change.is_some() && operation.phase == phase
+                }
                 Some(file) => table.judged && file.writes_in(phase),
                 None => operation.phase == phase,
             };
@@ -44,6 +47,8 @@ impl Executor<'_> {
                     return now(operation);
                 }
                 match operation.action {
+                    // The row may be one that another resource leaves to the file.
+                    Action::Import if file.is_some() && table.judged => held = true,
                     Action::Add | Action::Import => lacks.push((id.clone(), operation.route.destination)),
                     _ => held = true,
                 }
@@ -73,8 +78,11 @@ impl Executor<'_> {
         // A change that is left for later is left in the file, too.
         let writes_files = !progress.is_some_and(|progress| progress.held);
         let (mut works, mut files) = (Vec::new(), Vec::new());
-        let several = planned.files.iter().filter(|_| writes_files);
-        for (file, activation) in several.filter_map(|file| Some((file, activation(planned, file, phase)?))) {
+        // What is taken away is not read any more when another takes its place.
+        let mut several: Vec<&FilePlan> = planned.files.iter().filter(|_| writes_files).collect();
+        several.sort_by_key(|file| file.wanted);
+        for (file, activation) in several.into_iter().filter_map(|file| Some((file, activation(planned, file, phase)?)))
+        {
             works.push(Work::File(self.file_write(planned, file, progress, activation)));
             files.push((file.id.clone(), activation));
         }
@@ -86,7 +94,8 @@ impl Executor<'_> {
             works.insert(0, Work::WriteMarker(self.marker(place)));
         }
         let last = progress.is_some_and(|progress| progress.left.iter().all(|left| *left <= phase));
-        let partial = planned.tables.iter().any(|(_, table)| table.is_partial());
+        let partial =
+            planned.tables.iter().any(|(_, table)| table.is_partial()) || planned.files.iter().any(|file| file.is_left);
         if planned.ends && last && !partial {
             works.push(Work::RemoveMarker(self.run.topology.to_string()));
         }
@@ -136,7 +145,8 @@ impl Executor<'_> {
 /// How far a file goes in a phase; none where nothing is done with it.
 fn activation(planned: &PlacePlan, file: &FilePlan, phase: Phase) -> Option<Activation> {
     if file.writes_in(phase) {
-        Some(if file.attributes.deferred { Activation::Defer } else { Activation::Load })
+        let is_replaced = !file.wanted && planned.files.iter().any(|other| other.wanted && other.writes_in(phase));
+        Some(if file.attributes.deferred || is_replaced { Activation::Defer } else { Activation::Load })
     } else if phase == Phase::Prepare && planned.checked_files().any(|other| other.id == file.id) {
         Some(Activation::Check)
     } else {
