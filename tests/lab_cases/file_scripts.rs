@@ -391,7 +391,7 @@ fn what_goes_while_networkd_restarts(machines: &Machines, first: &Token, wanted:
     node.run("ip address add 10.240.0.77/32 dev eth0");
     let on_start = |commands: &[&str]| {
         let lines: String =
-            commands.iter().map(|command| format!("ExecStartPost=-+/usr/sbin/ip {command}\\n")).collect();
+            commands.iter().flat_map(|command| ["ExecStartPost=-+/usr/sbin/ip ", command, "\\n"]).collect();
         node.run(&format!(
             "folder=/run/systemd/system/systemd-networkd.service.d; mkdir -p $folder &&
             printf '[Service]\\n{lines}' >$folder/lab.conf && systemctl daemon-reload"
