@@ -241,8 +241,9 @@ impl FilePlan {
             if found.pending {
                 findings.notes.push(Note::NotLoaded(input.place.clone()));
             }
-            // A table that is judged says itself what is adopted.
-            let adopts = input.record.is_none();
+            // A table that is judged says itself what is adopted. How the file is to be loaded, too, is on record.
+            let adopts =
+                input.record.is_none() || settled.is_some_and(|is| !Attributes::of(is).says_as(&self.attributes));
             return adopts.then(|| FileChange { action: Action::Import, reason: Reason::Adopted(String::new()) });
         }
         let before = settled.and_then(|is| {

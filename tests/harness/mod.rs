@@ -45,8 +45,8 @@ pub(crate) use machine_tests;
 /// that an error, for CI, except for what the kernel lacks.
 pub fn run(tests: &[(&'static str, fn())], on_machines: &[MachineTest]) -> ExitCode {
     let mut arguments = Arguments::from_args();
-    // A lab is a few dozen processes.
-    let threads = std::thread::available_parallelism().map_or(2, usize::from).clamp(2, 4);
+    // A lab is a few dozen processes, which wait most of the time.
+    let threads = std::thread::available_parallelism().map_or(3, usize::from).clamp(3, 4);
     arguments.test_threads.get_or_insert(threads);
     let hindrance = if arguments.list { None } else { lab::hindrance() };
     if hindrance.is_none() && !arguments.list {

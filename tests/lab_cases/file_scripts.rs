@@ -390,8 +390,8 @@ fn what_goes_while_networkd_restarts(machines: &Machines, first: &Token, wanted:
     add_foreign_rows(machines, "plain", "eth0");
     node.run("ip address add 10.240.0.77/32 dev eth0");
     let on_start = |commands: &[&str]| {
-        let line = |command: &&str| format!("ExecStartPost=-+/usr/sbin/ip {command}\\n");
-        let lines = commands.iter().map(line).collect::<Vec<_>>().concat();
+        let lines: String =
+            commands.iter().flat_map(|command| ["ExecStartPost=-+/usr/sbin/ip ", command, "\\n"]).collect();
         node.run(&format!(
             "folder=/run/systemd/system/systemd-networkd.service.d; mkdir -p $folder &&
             printf '[Service]\\n{lines}' >$folder/lab.conf && systemctl daemon-reload"

@@ -11,7 +11,9 @@ mod ownership;
 mod persistence;
 mod persistence_alone;
 mod persistence_owners;
+mod persistence_refusals;
 mod persistence_shapes;
+mod persistence_trouble;
 mod refusals;
 mod routes_by_hand;
 mod support;
@@ -78,6 +80,12 @@ crate::harness::machine_tests! {
     persistence_owners::files_of_others_are_left_alone,
     persistence_owners::a_lost_state_adopts_files_and_rows,
     persistence_owners::files_with_as_many_routes_as_others,
+    persistence_refusals::what_is_seen_before_the_first_write_stops_it,
+    persistence_refusals::what_is_seen_when_a_file_is_tried_is_told,
+    persistence_refusals::a_file_that_cannot_be_removed_stays_recorded,
+    persistence_trouble::a_failed_file_step_leaves_routes_that_do_not_last,
+    persistence_trouble::an_apply_that_is_killed_goes_on_from_there,
+    persistence_trouble::a_node_without_power_in_the_middle_of_an_apply,
     persistence_shapes::every_shape_keeps_its_routes,
     persistence_shapes::a_bond_keeps_its_routes needs "bond",
     persistence_shapes::a_vlan_keeps_its_routes needs "vlan",

@@ -146,9 +146,12 @@ pub fn a_deferred_file_waits() {
     }
     before.assert_is_now(&machines);
 
-    // Removed before it was ever loaded.
+    // Removed before it was ever loaded. The note that networkd has not looked since goes with the next boot.
     machines.write("topo.toml", &kthw(0, 1, deferred));
     apply(&machines, adds(4 + 3));
     machines.topo(&["destroy", "-y"]).exits(0);
+    for name in KTHW_NODES {
+        machines.node(name).run("rm -r /run/topo");
+    }
     before.assert_is_now(&machines);
 }

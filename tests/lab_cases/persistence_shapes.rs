@@ -101,8 +101,8 @@ pub fn drop_ins_and_netplan_replace_each_other() {
     let topology = |persist: &str| {
         let backends = format!("[backends.ssh-static]\n[backends.netplan]\npersist = \"{persist}\"\n");
         let text = mesh(["node-0", "node-1", "server"], &backends);
-        text.lines().filter(|line| !line.starts_with("server = ")).map(|line| format!("{line}\n")).collect::<String>()
-            + "server = { address = [\"10.240.0.10\", \"fd00:240::10\"] }\n"
+        let nodes: Vec<&str> = text.lines().filter(|line| !line.starts_with("server = ")).collect();
+        format!("{}\nserver = {{ address = [\"10.240.0.10\", \"fd00:240::10\"] }}\n", nodes.join("\n"))
     };
     let assert_are = |protocol: &str| {
         let rows = ["10.200.1.0/24 via 10.240.0.21", "fd00:200:1::/64 via fd00:240::21"];

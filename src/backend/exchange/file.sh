@@ -133,8 +133,7 @@ write_files() {
     return
   fi
   if [ "$activation" != load ]; then
-    # Nobody will ask whether a file was loaded that is not there any more.
-    [ -s "$staging/wanted" ] || unmark_pending
+    [ -z "$loaded" ] || unmark_pending
     tidy_files
     done_with
     return

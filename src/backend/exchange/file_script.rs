@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::script::{digest_word, marked, pattern};
 use super::{Activation, FileForm, FileInquiry, FileWrite, Nonce};
-use crate::plan::Token;
+use crate::plan::{STATIC, Token};
 
 /// Shell functions for all works on files.
 pub(super) const COMMON: &str = include_str!("file_common.sh");
@@ -108,7 +108,9 @@ pub(super) fn write_file(script: &mut String, write: &FileWrite, nonce: &Nonce) 
         );
         return;
     }
-    let marks: Vec<String> = write.listing.protocols.iter().map(u8::to_string).collect();
+    // Static rows are everybody's; those of our file are known by what stands in it.
+    let marks = write.listing.protocols.iter().filter(|protocol| **protocol != STATIC).map(u8::to_string);
+    let marks: Vec<String> = marks.chain(["none".to_owned()]).collect();
     let _ = write!(
         script,
         "begin file\n\
