@@ -270,7 +270,7 @@ fn any_edit() -> impl Strategy<Value = Edit> {
 
 fn any_persistence() -> impl Strategy<Value = Persistence> {
     let usual = prop::bool::weighted(0.25);
-    (prop::bool::weighted(0.6), prop::bool::weighted(0.75), any::<bool>(), usual.clone(), usual).prop_map(
+    (prop::bool::weighted(0.6), prop::bool::weighted(0.75), any::<bool>(), usual, usual).prop_map(
         |(kernel, file, networkd, deferred, named)| Persistence {
             kernel: kernel || !file,
             file,

@@ -64,8 +64,14 @@ put_back_files() {
   if [ "$form" = netplan ]; then generate >/dev/null 2>&1; fi
 }
 mark_pending() { mkdir -p /run/topo && invocation >"/run/topo/$name.pending"; }
+# Notes of other files that networkd has read since, too, have served their time.
 unmark_pending() {
   rm -f "/run/topo/$name.pending"
+  for note in /run/topo/*.pending; do
+    said=
+    [ -f "$note" ] && read -r said <"$note"
+    [ "$said" = "$(invocation)" ] || rm -f "$note"
+  done
   rmdir /run/topo 2>/dev/null
 }
 # Whether networkd has read all that the files are to say, so that nothing needs to be loaded: another first line, another mode.
