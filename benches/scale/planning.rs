@@ -113,6 +113,9 @@ pub fn run(quick: bool) -> usize {
     for shape in [World::one_link, World::many_subnets] {
         for nodes in sizes {
             misses += one_world(shape(*nodes), quick);
+            if *nodes == NODES {
+                misses += one_world(shape(*nodes).with_files(), quick);
+            }
         }
     }
     misses + state_size()
@@ -137,7 +140,12 @@ fn one_world(world: World, quick: bool) -> usize {
         let document = case.document(&document);
         // As many routes as there are to be.
         let n = world.nodes;
-        let expected = [2 * n * (n - 1), 0, 4 * n][Case::ALL.iter().position(|one| *one == case).unwrap_or(0)];
+        let files = if world.persistent { n } else { 0 };
+        let expected = match case {
+            Case::Cold => 2 * n * (n - 1) + files,
+            Case::Unchanged => 0,
+            Case::OneMore => 4 * n + files + usize::from(world.persistent),
+        };
         assert_eq!(plan(&sources, document, &mut Laps::default()), expected, "{}", case.label());
         let pair = Pair::run(
             effort,
@@ -217,7 +225,7 @@ fn state_size() -> usize {
     print_heading("The state", "none");
     let state = largest_state(World::many_subnets(NODES));
     let document = state.to_json();
-    let read = State::from_json(&document, &["kernel_route", "netplan_file"]).expect("a state");
+    let read = State::from_json(&document, KNOWN_KINDS).expect("a state");
     assert!(read == state, "the state is read as it was written");
     let bar = format!("≤ {:.1} MB", STATE_BYTES as f64 / 1e6);
     print_figure(

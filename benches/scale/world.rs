@@ -15,6 +15,8 @@ pub struct World {
     pub nodes: usize,
     /// Nodes a link; each link has a subnet and a gateway. None: all nodes share one.
     pub per_subnet: Option<usize>,
+    /// Whether a file on each node keeps its routes, too.
+    pub persistent: bool,
 }
 
 pub fn name(text: &str) -> Name {
@@ -23,11 +25,15 @@ pub fn name(text: &str) -> Name {
 
 impl World {
     pub fn one_link(nodes: usize) -> Self {
-        Self { nodes, per_subnet: None }
+        Self { nodes, per_subnet: None, persistent: false }
     }
 
     pub fn many_subnets(nodes: usize) -> Self {
-        Self { nodes, per_subnet: Some(10) }
+        Self { nodes, per_subnet: Some(10), persistent: false }
+    }
+
+    pub fn with_files(self) -> Self {
+        Self { persistent: true, ..self }
     }
 
     pub fn with_one_more(self) -> Self {
@@ -36,11 +42,15 @@ impl World {
 
     pub fn label(self) -> String {
         let subnets = self.per_subnet.map_or(1, |per_subnet| self.nodes.div_ceil(per_subnet));
-        format!("{} nodes, {subnets} subnet{}", self.nodes, if subnets == 1 { "" } else { "s" })
+        let files = if self.persistent { ", netplan" } else { "" };
+        format!("{} nodes, {subnets} subnet{}{files}", self.nodes, if subnets == 1 { "" } else { "s" })
     }
 
     pub fn toml(self) -> String {
         let mut text = String::from("[topology]\nname = \"mesh\"\n\n[backends.ssh-static]\n\n");
+        if self.persistent {
+            text.push_str("[backends.netplan]\n\n");
+        }
         let subnets = self.per_subnet.map_or(0, |per_subnet| self.nodes.div_ceil(per_subnet));
         for subnet in 0..subnets {
             let (high, low) = (16 + subnet / 256, subnet % 256);
@@ -98,7 +108,10 @@ fn settled(desired: Desired) -> State {
     let mut state = State::new(name("mesh")).expect("random numbers");
     state.serial = 1;
     for (number, (place, wanted)) in desired.places.into_iter().enumerate() {
-        let settle = |(id, is)| (id, Record::Settled { is, token: Some(token(number)) });
+        let settle = |(id, is): (ResourceId, Shape)| {
+            let is = if is.attributes.is_null() { is } else { Shape { attributes: found(), ..is } };
+            (id, Record::Settled { is, token: Some(token(number)) })
+        };
         let record = PlaceRecord {
             endpoint: wanted.endpoint,
             machine_id: Some(format!("{number:032x}").into()),
@@ -107,6 +120,11 @@ fn settled(desired: Desired) -> State {
         state.places.insert(place, record);
     }
     state
+}
+
+/// What a file is recorded with once somebody has looked where its routes go.
+fn found() -> serde_json::Value {
+    serde_json::json!({ "links": [{ "device": "eth0", "id": "eth0" }] })
 }
 
 fn token(number: usize) -> Token {
@@ -136,7 +154,7 @@ pub fn largest_state(world: World) -> State {
             routes.rows = versions[(number % 50).saturating_sub(30)].clone();
             second = Some(routes.clone());
         }
-        let shape = Shape::of_routes(second.expect("routes"));
+        let shape = Shape { routes: second, attributes: found() };
         record.resources.insert(file.clone(), Record::Settled { is: shape, token: Some(token(number)) });
     }
     state

@@ -10,8 +10,8 @@ use super::{Event, tell};
 use crate::backend;
 use crate::backend::exchange::{Reply, Work};
 use crate::network::{Memo, View};
-use crate::plan::{Desired, DesiredPlace, Observation, Place, Seen};
-use crate::state::{PlaceRecord, Record, State};
+use crate::plan::{Desired, DesiredPlace, Observation, Place, STATIC, Seen};
+use crate::state::{PlaceRecord, Record, Shape, State};
 use crate::topology::Name;
 use crate::transport::{Target, Transport, TransportError};
 
@@ -131,10 +131,12 @@ pub(super) fn question(
 
 /// Several resources of a place may ask for one table: it is listed once, and what any of them writes is ours.
 fn joined(works: Vec<Work>, wanted: Option<&DesiredPlace>, record: Option<&PlaceRecord>) -> Vec<Work> {
-    let wanted = wanted.iter().flat_map(|wanted| wanted.resources.values()).filter_map(|shape| shape.routes.as_ref());
+    fn view(shape: &Shape) -> Option<&View> {
+        Some(&*shape.routes.as_ref()?.view)
+    }
+    let wanted: Vec<&View> = wanted.iter().flat_map(|wanted| wanted.resources.values()).filter_map(view).collect();
     let recorded = record.iter().flat_map(|record| record.resources.values()).flat_map(Record::shapes);
-    let views: Vec<&View> =
-        wanted.chain(recorded.filter_map(|shape| shape.routes.as_ref())).map(|routes| &*routes.view).collect();
+    let recorded: Vec<&View> = recorded.filter_map(view).collect();
     let mut joined: Vec<Work> = Vec::with_capacity(works.len());
     for work in works {
         let Work::List(mut listing) = work else {
@@ -150,7 +152,15 @@ fn joined(works: Vec<Work>, wanted: Option<&DesiredPlace>, record: Option<&Place
             other.known = None;
             continue;
         }
-        listing.protocols.extend(views.iter().filter(|view| view.table == listing.table).map(|view| view.protocol));
+        // Beside a file of netplan a row has either protocol, and a token does not tell which: before a change it is looked at.
+        let files = [&wanted, &recorded]
+            .map(|views| views.iter().any(|view| view.table == listing.table && view.protocol == STATIC));
+        let is_same = listing.known.as_ref().is_some_and(|known| !known.foreign().is_empty());
+        if files[0] != files[1] || (files[0] && !is_same) {
+            listing.known = None;
+        }
+        let views = wanted.iter().chain(&recorded).filter(|view| view.table == listing.table);
+        listing.protocols.extend(views.map(|view| view.protocol));
         listing.protocols.sort_unstable();
         listing.protocols.dedup();
         joined.push(Work::List(listing));

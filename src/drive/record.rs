@@ -63,7 +63,7 @@ fn after<'a, I: Iterator<Item = &'a TablePlan>>(
     file: Option<&FilePlan>,
 ) -> Option<Record> {
     let to = wanted(tables(), file);
-    let partial = tables().any(TablePlan::is_partial);
+    let partial = tables().any(TablePlan::is_partial) || file.is_some_and(|file| file.is_left);
     if !planned.acts && planned.unseen.is_none() && partial {
         return before;
     }

@@ -67,7 +67,7 @@ pub struct PlacePlan {
 impl PlacePlan {
     /// Files that are written after routes, and checked before them.
     pub fn checked_files(&self) -> impl Iterator<Item = &FilePlan> {
-        self.files.iter().filter(|file| file.change.is_some() && file.phase == Phase::Persist)
+        self.files.iter().filter(|file| file.wanted && file.change.is_some() && file.phase == Phase::Persist)
     }
 }
 
@@ -204,6 +204,7 @@ impl Plan {
         }
         align(&mut tables);
         let mut files = Vec::new();
+        let mut others: Vec<ResourceId> = Vec::new();
         for id in ids.into_iter().filter(|id| &*id.kind == NETPLAN_FILE) {
             let input = FileInput {
                 place,
@@ -217,12 +218,22 @@ impl Plan {
             let of_file: Vec<&TablePlan> =
                 tables.iter().filter(|(table, _)| table == id).map(|(_, table)| table).collect();
             if let Some((file, findings)) = FilePlan::new(&input, &of_file, memo) {
+                // What is somebody else's is neither written nor recorded.
+                if findings.conflicts.is_empty() {
+                    files.push(file);
+                } else {
+                    others.push(id.clone());
+                }
                 self.take_file_findings(findings, inputs.options);
-                files.push(file);
             }
         }
+        tables.retain(|(id, _)| !others.contains(id));
         // What a file drops when it is written, goes from the kernel at once.
         if files.iter().any(|file| file.change.is_some() && file.phase == Phase::Persist) {
+            // One that takes the place of another goes together with it.
+            for file in &mut files {
+                file.phase = Phase::Persist;
+            }
             for (_, table) in &mut tables {
                 table.retires = Phase::Persist;
             }
@@ -393,12 +404,15 @@ pub(super) fn align(tables: &mut [(ResourceId, TablePlan)]) {
     if !tables.iter().any(|(id, _)| is_filed(id)) {
         return;
     }
-    let others: Vec<(bool, bool, RouteSet)> =
-        tables.iter().filter_map(|(id, table)| Some((is_filed(id), table.judged, table.to.clone()?))).collect();
+    let others: Vec<(ResourceId, RouteSet)> = tables
+        .iter()
+        .filter(|(_, table)| table.judged)
+        .filter_map(|(id, table)| Some((id.clone(), table.to.clone()?)))
+        .collect();
     for (id, table) in tables.iter_mut() {
-        let filed = is_filed(id);
-        for (_, _, other) in others.iter().filter(|(other, judged, _)| *other != filed && *judged) {
-            if let Some(to) = table.to.as_mut().filter(|_| filed && !other.lacks.is_empty()) {
+        for (other_id, other) in others.iter().filter(|(other, _)| other != id) {
+            let lacks = table.to.as_mut().filter(|_| is_filed(id) && !is_filed(other_id) && !other.lacks.is_empty());
+            if let Some(to) = lacks {
                 to.lacks = Arc::new(to.lacks.union(&other.lacks).copied().collect());
             }
             if table.to.is_none() && table.judged && other.view.same_key(&table.view) {
@@ -446,7 +460,7 @@ fn tables_of(
                     own_marks.push(set.view.protocol);
                 }
             }
-            TablePlan::new(&TableInput {
+            let (mut plan, findings) = TablePlan::new(&TableInput {
                 marks: context.marks(key.view.table),
                 own_marks,
                 recorded: &recorded,
@@ -462,7 +476,12 @@ fn tables_of(
                 take_over,
                 judged,
                 files: &context.files,
-            })
+            })?;
+            // What others provide is seen where the routes are put into the kernel.
+            if let (Some(to), Some(wanted)) = (&mut plan.to, wanted.filter(|_| seen.is_some() && !judged)) {
+                to.lacks = Arc::clone(&wanted.lacks);
+            }
+            Some((plan, findings))
         })
         .collect()
 }

@@ -106,8 +106,11 @@ fn recorded(key: Key<'_>, live: &[&LiveRoute]) -> Verdict {
         return Verdict::Same;
     }
     // A row of several next hops, or a blackhole, is nothing that topo writes or knows how to take back exactly.
+    // Static rows of others can stand beside one of ours.
     let Some((row, before)) = mine
-        .first()
+        .iter()
+        .find(|row| row.plain && still(row))
+        .or(mine.first())
         .copied()
         .or_else(|| live.iter().find(by_hand))
         .and_then(|row| as_live(row).map(|before| (row, before)))

@@ -17,8 +17,10 @@ use crate::backend::netplan::{self, Attributes, Header, find_links, render, rout
 use crate::network::{Memo, Prefix, RouteSet};
 use crate::state::{Record, Shape};
 
-/// Permission bits of our files: netplan warns of others, and keys can stand in files of its sort.
-const MODE: u32 = 0o600;
+/// Permission bits of our files: netplan warns of others where keys could stand, and networkd, which is not root, has to read its own.
+fn usual_mode(path: &str) -> u32 {
+    if path.starts_with("/etc/netplan/") { 0o600 } else { 0o644 }
+}
 
 /// The change of one file. Its routes are in the table plans of the same resource.
 #[derive(Clone, Debug)]
@@ -33,6 +35,8 @@ pub struct FilePlan {
     pub netplan: Option<String>,
     /// What happens to it; none: it stays as it is.
     pub change: Option<FileChange>,
+    /// Whether a change was left for another run.
+    pub is_left: bool,
     /// When.
     pub phase: Phase,
     /// What the place gave for it.
@@ -127,6 +131,7 @@ impl FilePlan {
             wanted: input.wanted.is_some(),
             netplan: found.and_then(|found| found.netplan.clone()),
             change: None,
+            is_left: false,
             phase: Phase::Persist,
             token: input.inspected.map(|inspected| inspected.token.clone()),
         };
@@ -134,9 +139,15 @@ impl FilePlan {
             Some(found) => plan.judge(input, found, routes, tables, memo, &mut findings),
             None => plan.by_record(input, recorded_attributes.as_ref(), tables, memo, &mut findings.notes),
         };
-        // What belongs to the file alone and is not live is brought back by loading it again.
-        if plan.change.is_none() && plan.wanted && tables.iter().any(|table| table.judged && !table.is_settled(memo)) {
-            plan.change = Some(FileChange { action: Action::Change, reason: Reason::Missing });
+        // What belongs to the file alone and is not live is brought back by loading it again, where it is loaded at once; and it
+        // goes with the file, also where that has gone already.
+        let unsettled = |memo: &mut Memo| tables.iter().any(|table| table.judged && !table.is_settled(memo));
+        if plan.change.is_none() && findings.conflicts.is_empty() && unsettled(memo) {
+            plan.change = match (plan.wanted, plan.attributes.deferred) {
+                (true, false) => Some(FileChange { action: Action::Change, reason: Reason::Missing }),
+                (true, true) => None,
+                (false, _) => Some(FileChange { action: Action::Remove, reason: removal_reason(input) }),
+            };
         }
         if let (Some(sentence), Some(_), true) = (problem, &plan.change, plan.wanted) {
             findings.refusals.push(Refusal::File(input.place.clone(), sentence));
@@ -230,8 +241,9 @@ impl FilePlan {
             if found.pending {
                 findings.notes.push(Note::NotLoaded(input.place.clone()));
             }
-            // A table that is judged says itself what is adopted.
-            let adopts = input.record.is_none();
+            // A table that is judged says itself what is adopted. How the file is to be loaded, too, is on record.
+            let adopts =
+                input.record.is_none() || settled.is_some_and(|is| !Attributes::of(is).says_as(&self.attributes));
             return adopts.then(|| FileChange { action: Action::Import, reason: Reason::Adopted(String::new()) });
         }
         let before = settled.and_then(|is| {
@@ -241,6 +253,15 @@ impl FilePlan {
         match (input.record, before) {
             _ if found.files.is_empty() && settled.is_some() => change(Action::Add, Reason::Missing),
             (None, _) if found.files.is_empty() => change(Action::Add, Reason::NewNode),
+            (None, _)
+                if found.files.iter().any(|file| whose(&file.text, input.header, input.options) != Whose::Ours) =>
+            {
+                change(Action::Change, Reason::TakenOver(difference(&expected, &found.files)))
+            }
+            // Only the first line says otherwise: another state.
+            (None, _) if is_as(&headless(&found.files), &expected.iter().map(without_header).collect::<Vec<_>>()) => {
+                change(Action::Import, Reason::Adopted(String::new()))
+            }
             (None, _) => change(Action::Change, Reason::Stale(difference(&expected, &found.files))),
             (Some(_), Some(before)) if is_as(&found.files, &before) => {
                 let rows = tables.iter().any(|table| !table.is_settled(memo));
@@ -292,7 +313,8 @@ impl FilePlan {
 
     /// What may be recorded of the tokens that the place gave, of the routing table and of the file, when all was as wanted.
     pub fn recordable(&self, file: &Token, table: Option<&Token>) -> Option<Token> {
-        match (self.attributes.alone, table) {
+        // Routes that are not loaded yet are not live, so that the table says nothing about them.
+        match (self.attributes.alone && !self.attributes.deferred, table) {
             (false, _) => Some(file.clone()),
             (true, Some(table)) => Some(netplan::join_tokens(Some(table), file)),
             (true, None) => None,
@@ -317,9 +339,21 @@ fn removal_reason(input: &FileInput<'_>) -> Reason {
 /// Whether the files that were found are the expected ones, to the letter.
 fn is_as(found: &[FoundFile], expected: &[(String, String)]) -> bool {
     found.len() == expected.len()
-        && expected
-            .iter()
-            .all(|(path, text)| found.iter().any(|file| file.path == *path && file.text == *text && file.mode == MODE))
+        && expected.iter().all(|(path, text)| {
+            found.iter().any(|file| file.path == *path && file.text == *text && file.mode == usual_mode(path))
+        })
+}
+
+fn without_header((path, text): &(String, String)) -> (String, String) {
+    (path.clone(), text.split_once('\n').map_or_else(String::new, |(_, rest)| rest.to_owned()))
+}
+
+fn headless(files: &[FoundFile]) -> Vec<FoundFile> {
+    let headless = |file: &FoundFile| {
+        let (path, text) = without_header(&(file.path.clone(), file.text.clone()));
+        FoundFile { path, text, mode: file.mode }
+    };
+    files.iter().map(headless).collect()
 }
 
 /// A unified difference from what is expected to what was found, a part for each file.
@@ -332,8 +366,9 @@ fn difference(expected: &[(String, String)], found: &[FoundFile]) -> String {
     for path in paths {
         let before = expected.iter().find(|(other, _)| other == path).map_or("", |(_, text)| text.as_str());
         let after = found.iter().find(|file| file.path == path);
-        if let Some(file) = after.filter(|file| file.mode != MODE) {
-            let _ = write!(text, "old mode {MODE:04o}\nnew mode {:04o}\n", file.mode);
+        let usual = usual_mode(path);
+        if let Some(file) = after.filter(|file| file.mode != usual) {
+            let _ = write!(text, "old mode {usual:04o}\nnew mode {:04o}\n", file.mode);
         }
         let after = after.map_or("", |file| file.text.as_str());
         if before != after {

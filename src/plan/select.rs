@@ -45,7 +45,9 @@ impl Plan {
             }
             align(&mut plan.tables);
             for file in &mut plan.files {
-                file.change = file.change.take().filter(|_| chosen(place, &file.id.kind, &file.id.name));
+                if !chosen(place, &file.id.kind, &file.id.name) {
+                    file.is_left = file.change.take().is_some();
+                }
             }
             plan.acts = acts(&plan.tables, &plan.files, memo);
         }

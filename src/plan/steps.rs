@@ -3,7 +3,7 @@
 use petgraph::graph::{DiGraph, NodeIndex};
 
 use super::{Phase, Place, Plan};
-use crate::backend::netplan::NETPLAN_FILE;
+use crate::backend::netplan::{self, NETPLAN_FILE};
 use crate::network::Memo;
 
 /// A vertex of the graph.
@@ -28,6 +28,9 @@ pub fn steps(plan: &Plan, memo: &mut Memo) -> Steps {
         for (id, table) in &planned.tables {
             if &*id.kind != NETPLAN_FILE {
                 needed.extend(table.phases(&reasons, memo));
+            } else if table.judged && planned.files.iter().any(|file| file.id == *id && file.change.is_some()) {
+                let operations = table.operations(&reasons, memo);
+                needed.extend(operations.iter().filter(|one| netplan::marks(one)).map(|one| one.phase));
             }
         }
         for file in planned.files.iter().filter(|file| file.change.is_some()) {

@@ -307,7 +307,9 @@ impl Part {
 fn tells_routes(plan: &PlacePlan, id: &ResourceId) -> bool {
     let Some(file) = plan.files.iter().find(|file| file.id == *id) else { return true };
     match &file.change {
-        Some(change) => change.action != Action::Import && !matches!(change.reason, Reason::Stale(_)),
+        Some(change) => {
+            change.action != Action::Import && !matches!(change.reason, Reason::Stale(_) | Reason::TakenOver(_))
+        }
         None => false,
     }
 }

@@ -359,7 +359,7 @@ impl TablePlan {
             .chain(&self.doubts)
             .flat_map(RouteSet::routes)
             .map(|route| route.destination)
-            .filter(|key| other.find(key).is_some())
+            .filter(|key| other.find(key).is_some() && self.special.get(key) != Some(&Verdict::NotSelected))
             .collect();
         self.special.extend(keys.into_iter().map(|key| (key, Verdict::Gone)));
     }

@@ -51,7 +51,12 @@ pub fn result(outcome: &Outcome, look: Look) -> String {
         places.dedup();
         let routes = if routes > 0 { format!(" ({})", counted(routes, "route")) } else { String::new() };
         let text = format!("{}{routes}: {why}", names(places.iter().map(|place| place.name())));
-        out.push_str(&wrapped(&text, look.width, "  ", "    "));
+        // Behind a sentence there may be lines of a file or a difference.
+        let mut lines = text.lines();
+        out.push_str(&wrapped(lines.next().unwrap_or_default(), look.width, "  ", "    "));
+        for line in lines.filter(|line| !line.trim().is_empty()) {
+            out.push_str(&wrapped(line, look.width, "      ", "      "));
+        }
     }
     if !outcome.not_persistent.is_empty() {
         let mut places: Vec<&Place> = outcome.not_persistent.iter().collect();

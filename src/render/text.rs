@@ -69,7 +69,7 @@ pub fn plan(plan: &Plan, summary: &Summary, look: Look, volatile: bool) -> Strin
     if !summary.drift.is_empty() || !drifted.is_empty() {
         out.push_str(&look.paint_lines(BOLD, "Changed outside of topo since the last run:"));
         out.push('\n');
-        for change in &summary.drift {
+        for change in once(&summary.drift) {
             write_change(&mut out, plan, summary, change, look);
         }
         for file in drifted {
@@ -80,7 +80,7 @@ pub fn plan(plan: &Plan, summary: &Summary, look: Look, volatile: bool) -> Strin
             out.push('\n');
         }
     }
-    for change in &summary.changes {
+    for change in once(&summary.changes) {
         write_change(&mut out, plan, summary, change, look);
     }
     for file in others() {
@@ -144,6 +144,9 @@ fn write_file(out: &mut String, summary: &Summary, file: &FileGroup, look: Look)
         (Action::Remove, _) => format!("{name} of {nodes} is removed (no longer wanted)"),
         (_, Reason::Altered(_)) => format!("{nodes} {gets} {name} put back: somebody has changed it"),
         (_, Reason::Stale(_)) => format!("{nodes} {gets} {name} put right: it is of this topology, and not as wanted"),
+        (_, Reason::TakenOver(_)) => {
+            format!("{nodes} {gets} {name} in the place of somebody else's (taken over as asked)")
+        }
         (_, Reason::InDoubt) => format!("{nodes} {gets} {name} put right: a run before did not come to its end there"),
         (_, Reason::Missing) => format!("{nodes} {gets} {name} loaded again: not all of its routes are live"),
         (_, Reason::NotLoaded) => {
@@ -172,6 +175,19 @@ fn write_file(out: &mut String, summary: &Summary, file: &FileGroup, look: Look)
         out.push_str(&look.paint_lines(style, &format!("      {}", clean(line))));
     }
     out.push('\n');
+}
+
+/// The changes, without those in files that are told of the kernel already: same routes, same nodes, same reason.
+fn once(changes: &[Change]) -> impl Iterator<Item = &Change> {
+    let same = |file: &Change, kernel: &Change| {
+        let what = |change: &Change| (change.action, change.count, change.lines);
+        kernel.name.is_empty()
+            && what(file) == what(kernel)
+            && file.reason == kernel.reason
+            && file.members == kernel.members
+    };
+    let told = move |file: &Change| !file.name.is_empty() && changes.iter().any(|kernel| same(file, kernel));
+    changes.iter().filter(move |change| !told(change))
 }
 
 fn totals(plan: &Plan, summary: &Summary) -> String {

@@ -7,10 +7,12 @@ use std::hash::{Hash, Hasher};
 use std::net::IpAddr;
 
 use topo::backend::exchange::{
-    Identity, Listed, Listing, LiveRoute, Marker, Reply, RouteCommand, RouteVerb, RouteWrite, Work, Written,
+    Filed, Identity, Listed, Listing, LiveRoute, Marker, Reply, RouteCommand, RouteVerb, RouteWrite, Work, Written,
 };
 use topo::network::{Family, MAIN_TABLE, Prefix, Route};
 use topo::plan::{BOOT, KERNEL, Token};
+
+use super::network_configuration::Configuration;
 
 /// Where a row leads.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -77,9 +79,10 @@ pub(crate) struct Node {
     pub(crate) trespasses: Vec<String>,
     /// Number of writes that were begun.
     pub(crate) writes: usize,
+    pub(crate) configuration: Configuration,
 }
 
-fn kernel_metric(family: Family, metric: Option<u32>) -> u32 {
+pub(crate) fn kernel_metric(family: Family, metric: Option<u32>) -> u32 {
     match (family, metric) {
         (Family::V6, None | Some(0)) => 1024,
         (_, metric) => metric.unwrap_or(0),
@@ -134,6 +137,7 @@ impl Node {
     pub(crate) fn link_up(&mut self) {
         if std::mem::take(&mut self.down) {
             self.connect();
+            self.carrier();
         }
     }
 
@@ -165,7 +169,7 @@ impl Node {
     }
 
     /// Carries out one command; gives back the rows that it changed or removed.
-    fn route(&mut self, command: &Command, owner: Owner) -> Result<Vec<TableRow>, String> {
+    pub(crate) fn route(&mut self, command: &Command, owner: Owner) -> Result<Vec<TableRow>, String> {
         if command.verb == Verb::Delete {
             return self.delete(command).map(|row| vec![row]);
         }
@@ -394,7 +398,7 @@ impl Node {
         listed
     }
 
-    fn parts(&self, listing: &Listing) -> (Vec<LiveRoute>, Vec<LiveRoute>, Token) {
+    pub(crate) fn parts(&self, listing: &Listing) -> (Vec<LiveRoute>, Vec<LiveRoute>, Token) {
         let mut listed = self.listed(listing.table);
         listed.sort_by(|one, other| one.1.cmp(&other.1));
         let (ours, foreign): (Vec<_>, Vec<_>) =
@@ -414,14 +418,21 @@ impl Node {
     /// Answers all works of an exchange.
     pub(crate) fn exchange(&mut self, works: &[Work]) -> Vec<Reply> {
         let mut held = false;
+        // The rows before a file was written.
+        let mut before: Option<(u32, Self)> = None;
         works
             .iter()
             .map(|work| match work {
                 Work::Identify => Reply::Identity(self.identity()),
                 Work::List(listing) => Reply::Listed(self.list(listing)),
                 Work::Reach(hops) => Reply::NotOnLink(self.not_on_link(hops)),
-                // A fake node is a kernel alone.
-                Work::Inspect(_) | Work::File(_) => Reply::Lacking("systemd".to_owned()),
+                Work::Inspect(inquiry) => Reply::Inspected(self.inspect(inquiry)),
+                Work::File(write) => {
+                    before = Some((write.listing.table, self.clone()));
+                    let filed = self.write_file(write);
+                    held |= !matches!(filed, Filed::Done { .. });
+                    Reply::Filed(filed)
+                }
                 Work::WriteMarker(marker) => {
                     self.markers.insert(marker.topology.clone(), marker.clone());
                     Reply::Marker(None)
@@ -433,7 +444,12 @@ impl Node {
                     Reply::Marker(None)
                 }
                 Work::Write(write) => {
-                    let written = self.write(write);
+                    let behind = before.as_ref().filter(|(table, _)| *table == write.listing.table);
+                    let written = if behind.is_some() && held {
+                        Written::Moved
+                    } else {
+                        self.write(write, behind.map(|(_, before)| before))
+                    };
                     held |= !matches!(written, Written::Done { .. });
                     Reply::Written(written)
                 }
@@ -474,8 +490,9 @@ impl Node {
         hops.iter().map(said).filter(|(hop, way)| *way != format!("{hop} dev eth0")).collect()
     }
 
-    fn write(&mut self, write: &RouteWrite) -> Written {
-        let (_, _, token) = self.parts(&write.listing);
+    /// `before` is what was there before a file was written in the same exchange.
+    fn write(&mut self, write: &RouteWrite, before: Option<&Self>) -> Written {
+        let (_, _, token) = before.unwrap_or(self).parts(&write.listing);
         if let Some(known) = &write.listing.known {
             let foreign = write.guard_foreign && known.foreign() != token.foreign();
             if known.ours() != token.ours() || foreign {
@@ -483,7 +500,7 @@ impl Node {
             }
         }
         self.writes += 1;
-        let before = self.listed(write.listing.table);
+        let before = before.unwrap_or(self).listed(write.listing.table);
         let way_before = self.peer.map(|peer| self.way_to(peer)).unwrap_or_default();
         let mut refused = Vec::new();
         for (index, command) in write.commands.iter().enumerate() {

@@ -3,6 +3,7 @@
 mod differential;
 mod kernel;
 mod namespace;
+mod network_configuration;
 mod pinned;
 mod properties;
 mod world;

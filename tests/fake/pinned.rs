@@ -1,10 +1,20 @@
 //! Sequences that once went wrong.
 
-use super::properties::{DraftBuilder as Draft, Edit, Foreign, How, Scene};
+use super::properties::{DraftBuilder as Draft, Edit, Foreign, How, Persistence, Scene};
 
 /// Plays edits after a first apply, and then converges and destroys.
 fn play(draft: Draft, foreign: &[Foreign], edits: &[(Edit, How)]) {
+    play_in(Scene::new(draft.build(), foreign), edits);
+}
+
+/// The same where rows pass from one backend to another.
+fn play_passing(draft: Draft, foreign: &[Foreign], edits: &[(Edit, How)]) {
     let mut scene = Scene::new(draft.build(), foreign);
+    scene.hands_over = true;
+    play_in(scene, edits);
+}
+
+fn play_in(mut scene: Scene, edits: &[(Edit, How)]) {
     scene.go(&How::Apply);
     for (edit, how) in edits {
         scene.edit(edit);
@@ -77,4 +87,94 @@ fn what_is_left_for_later_is_not_proved_by_a_token() {
     // The first of our rows loses its mark, and the run that renames the machine leaves that for later.
     let edits = [(Edit::Drift(0, 2), How::Nothing), (Edit::Rename(0), How::Target(0, true))];
     play(Draft::v4(&[&[], &[], &[4, 5]]), &[], &edits);
+}
+
+/// A file alone, with drop-ins of networkd.
+const DROP_IN: Persistence = Persistence { networkd: true, ..Persistence::FILE };
+/// A file alone that is loaded at the next boot.
+const LATER: Persistence = Persistence { deferred: true, ..Persistence::FILE };
+
+#[test]
+fn routes_that_a_file_keeps_beside_the_kernel_are_removed_with_the_protocol_that_they_have() {
+    play(Draft::v4(&[&[], &[2]]).with(Persistence::BOTH), &[], &[]);
+}
+
+#[test]
+fn a_drop_in_has_other_permissions_than_a_file_of_netplan() {
+    // A stray row with the mark keeps the token from being recorded, so that all is looked at again.
+    play(Draft::v4(&[&[], &[2]]).with(DROP_IN), &[(0, 0, 0, 0, 0, 7, 0)], &[]);
+}
+
+#[test]
+fn a_file_that_is_not_loaded_yet_waits() {
+    // Somebody else has one of the two keys.
+    play(Draft::v4(&[&[], &[2, 3]]).with(LATER), &[(0, 0, 2, 0, 0, 0, 0)], &[]);
+}
+
+#[test]
+fn what_others_do_not_provide_any_more_comes_into_the_file() {
+    let edits = [(Edit::Metric, How::Apply), (Edit::Restart(0, false), How::Nothing)];
+    play(Draft::v4(&[&[], &[0]]).with(Persistence::BOTH), &[(0, 0, 0, 2, 1, 2, 0)], &edits);
+}
+
+#[test]
+fn rows_keep_an_owner_when_a_file_that_is_loaded_later_takes_them_over() {
+    let edits = [(Edit::Persistence(LATER), How::Apply), (Edit::Tamper(0, 0), How::Nothing)];
+    play_passing(Draft::v4(&[&[], &[2]]), &[], &edits);
+}
+
+#[test]
+fn a_row_of_a_file_that_lost_its_mark_has_it_again() {
+    for draft in [Draft::v4(&[&[], &[2]]), Draft::v6(&[&[], &[2]])] {
+        play(draft.with(Persistence::FILE), &[], &[(Edit::Drift(0, 2), How::Nothing)]);
+    }
+}
+
+#[test]
+fn a_file_that_is_not_selected_keeps_its_record() {
+    let edits = [(Edit::Persistence(Persistence::KERNEL), How::Target(1, true))];
+    play_passing(Draft::v6(&[&[], &[2]]).with(Persistence::FILE), &[], &edits);
+}
+
+#[test]
+fn a_file_that_takes_the_place_of_another_is_written_with_it() {
+    for before in [LATER, Persistence::FILE] {
+        play_passing(Draft::v4(&[&[], &[2]]).with(before), &[], &[(Edit::Persistence(DROP_IN), How::Nothing)]);
+    }
+}
+
+#[test]
+fn a_row_is_not_left_to_a_file_that_leaves_it_out() {
+    let edits = [(Edit::Fault(1, 0), How::Nothing), (Edit::Persistence(Persistence::FILE), How::Apply)];
+    play_passing(Draft::v4(&[&[0], &[2]]), &[], &edits);
+}
+
+#[test]
+fn what_a_file_leaves_out_for_a_silent_node_is_recorded() {
+    let edits = [
+        (Edit::Fault(1, 0), How::Killed(1, 0)),
+        (Edit::MovePods(2, 3), How::Target(0, false)),
+        (Edit::Reinstall(2), How::Killed(13, 0)),
+        (Edit::Add(1, 0), How::Killed(8, 0)),
+    ];
+    play(Draft::v4(&[&[], &[2], &[4], &[], &[], &[]]).with(Persistence::BOTH), &[], &edits);
+}
+
+#[test]
+fn a_strangers_file_is_not_recorded() {
+    let edits = [(Edit::Persistence(Persistence::BOTH), How::Nothing), (Edit::Stranger(1, 0), How::Nothing)];
+    play(Draft::v4(&[&[0], &[]]), &[], &edits);
+}
+
+#[test]
+fn rows_of_a_file_that_is_gone_are_removed() {
+    let edits = [(Edit::Tamper(0, 0), How::KilledDestroy(4, 1))];
+    play(Draft::v4(&[&[], &[2]]).with(Persistence::FILE), &[], &edits);
+}
+
+#[test]
+fn a_strangers_static_row_beside_one_of_a_file_is_not_taken_for_it() {
+    // Machine 0, the table of the topology, pods 2, its metric, over the device, static, appended.
+    let edits = [(Edit::Foreign((0, 0, 2, 0, 6, 5, 0)), How::Nothing)];
+    play(Draft::v4(&[&[], &[2]]).with(Persistence::FILE), &[], &edits);
 }

@@ -8,12 +8,15 @@ use std::sync::Arc;
 use proptest::prelude::*;
 use proptest::test_runner::Config;
 use topo::backend;
+use topo::backend::exchange::FileForm;
+use topo::backend::netplan::NETPLAN_FILE;
 use topo::network::{Family, Prefix};
 use topo::plan::{Desired, Options, Refusal};
 use topo::topology::{self, Name, Source, Topology};
 
 use super::cases;
 use super::kernel::{Command, Node, Owner, Verb, Way};
+use super::network_configuration::{self, Author, File};
 use super::world::{Ran, World};
 
 const MACHINES: usize = 6;
@@ -27,7 +30,34 @@ pub(super) struct Draft {
     table: u32,
     metric: Option<u32>,
     protocol: u8,
+    persistence: Persistence,
     nodes: BTreeMap<usize, DraftNode>,
+}
+
+/// Which backends there are, and how.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Persistence {
+    /// Whether `ssh-static` is there; it is where no file is.
+    pub(super) kernel: bool,
+    pub(super) file: bool,
+    pub(super) networkd: bool,
+    pub(super) deferred: bool,
+    /// Whether the file has another name than usual.
+    pub(super) named: bool,
+}
+
+impl Persistence {
+    /// `ssh-static` alone.
+    pub(super) const KERNEL: Self = Self { kernel: true, file: false, networkd: false, deferred: false, named: false };
+    /// `ssh-static` with a file of netplan.
+    pub(super) const BOTH: Self = Self { file: true, ..Self::KERNEL };
+    /// A file of netplan alone.
+    pub(super) const FILE: Self = Self { kernel: false, ..Self::BOTH };
+
+    /// Which file has the rows for itself; none where `ssh-static` has them.
+    fn owner(self) -> Option<(bool, bool)> {
+        (!self.kernel && self.file).then_some((self.networkd, self.named))
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -101,7 +131,26 @@ impl Draft {
             let _ = writeln!(text, "{} = {{ address = {address}, pods = [{}] }}", node.name, pods.join(", "));
         }
         let metric = self.metric.map(|metric| format!("metric = {metric}\n")).unwrap_or_default();
-        let _ = write!(text, "[backends.ssh-static]\ntable = {}\nprotocol = {}\n{metric}", self.table, self.protocol);
+        let Persistence { kernel, file, networkd, deferred, named } = self.persistence;
+        if kernel || !file {
+            let _ =
+                write!(text, "[backends.ssh-static]\ntable = {}\nprotocol = {}\n{metric}", self.table, self.protocol);
+        }
+        if file {
+            text.push_str("[backends.netplan]\n");
+            if !kernel {
+                let _ = write!(text, "table = {}\n{metric}", self.table);
+            }
+            if networkd {
+                text.push_str("persist = \"networkd\"\n");
+            }
+            if deferred {
+                text.push_str("activate = \"defer\"\n");
+            }
+            if named {
+                let _ = writeln!(text, "file = \"61-other.{}\"", if networkd { "conf" } else { "yaml" });
+            }
+        }
         text
     }
 
@@ -124,7 +173,13 @@ impl DraftBuilder {
             (machine, DraftNode { name: format!("n{machine}"), pods: pods.iter().copied().collect() })
         };
         let nodes = pods.iter().enumerate().map(node).collect();
-        Self(Draft { v4: true, v6: false, subnets: false, table: 254, metric: None, protocol: 201, nodes })
+        let persistence = Persistence::KERNEL;
+        Self(Draft { v4: true, v6: false, subnets: false, table: 254, metric: None, protocol: 201, persistence, nodes })
+    }
+
+    /// With these backends.
+    pub(super) fn with(self, persistence: Persistence) -> Self {
+        Self(Draft { persistence, ..self.0 })
     }
 
     pub(super) fn v6(pods: &[&[usize]]) -> Self {
@@ -167,6 +222,14 @@ pub(super) enum Edit {
     Drift(usize, u8),
     Flap(usize),
     Reinstall(usize),
+    /// Other backends.
+    Persistence(Persistence),
+    /// A node starts anew; whether others bring their rows back.
+    Restart(usize, bool),
+    /// Somebody puts a file where ours would be: whose it seems to be.
+    Stranger(usize, u8),
+    /// Our file is changed by hand: how.
+    Tamper(usize, u8),
 }
 
 #[derive(Clone, Debug)]
@@ -195,10 +258,27 @@ fn any_edit() -> impl Strategy<Value = Edit> {
         3 => (machine.clone(), 0..6_u8).prop_map(|(one, two)| Edit::Fault(one, two)),
         2 => Just(Edit::Mend),
         2 => any_foreign().prop_map(Edit::Foreign),
-        3 => (0..50_usize, 0..8_u8).prop_map(|(one, two)| Edit::Drift(one, two)),
+        3 => (0..50_usize, 0..9_u8).prop_map(|(one, two)| Edit::Drift(one, two)),
         1 => machine.clone().prop_map(Edit::Flap),
-        1 => machine.prop_map(Edit::Reinstall),
+        1 => machine.clone().prop_map(Edit::Reinstall),
+        3 => any_persistence().prop_map(Edit::Persistence),
+        2 => (machine.clone(), any::<bool>()).prop_map(|(one, two)| Edit::Restart(one, two)),
+        1 => (machine.clone(), 0..3_u8).prop_map(|(one, two)| Edit::Stranger(one, two)),
+        2 => (machine, 0..6_u8).prop_map(|(one, two)| Edit::Tamper(one, two)),
     ]
+}
+
+fn any_persistence() -> impl Strategy<Value = Persistence> {
+    let usual = prop::bool::weighted(0.25);
+    (prop::bool::weighted(0.6), prop::bool::weighted(0.75), any::<bool>(), usual, usual).prop_map(
+        |(kernel, file, networkd, deferred, named)| Persistence {
+            kernel: kernel || !file,
+            file,
+            networkd,
+            deferred,
+            named,
+        },
+    )
 }
 
 fn any_how() -> impl Strategy<Value = How> {
@@ -215,8 +295,9 @@ fn any_how() -> impl Strategy<Value = How> {
 
 fn any_draft() -> impl Strategy<Value = Draft> {
     let node = prop::option::weighted(0.7, 0..3_usize);
-    (0..3_u8, any::<bool>(), any::<bool>(), any::<bool>(), prop::collection::vec(node, MACHINES)).prop_map(
-        |(family, subnets, table, metric, nodes)| {
+    let persistence = prop_oneof![Just(Persistence::KERNEL), any_persistence(), any_persistence()];
+    (0..3_u8, any::<[bool; 3]>(), persistence, prop::collection::vec(node, MACHINES)).prop_map(
+        |(family, [subnets, table, metric], persistence, nodes)| {
             let mut draft = Draft {
                 v4: family != 1,
                 v6: family != 0,
@@ -224,6 +305,7 @@ fn any_draft() -> impl Strategy<Value = Draft> {
                 table: if table { 254 } else { 100 },
                 metric: metric.then_some(50),
                 protocol: 201,
+                persistence,
                 nodes: BTreeMap::new(),
             };
             for (machine, count) in nodes.into_iter().enumerate() {
@@ -246,6 +328,8 @@ pub(super) struct Scene {
     sites: Sites,
     name: Name,
     ids: usize,
+    /// Whether rows may pass from one resource to another while other things change.
+    pub(super) hands_over: bool,
 }
 
 impl Scene {
@@ -256,7 +340,8 @@ impl Scene {
             let peer = "10.240.0.250".parse().ok();
             world.network.nodes().push(Node::new(&format!("{machine:032x}"), &sites.both(machine), peer));
         }
-        let mut scene = Self { world, draft, sites, name: Name::new("kthw").expect("name"), ids: MACHINES };
+        let mut scene =
+            Self { world, draft, sites, name: Name::new("kthw").expect("name"), ids: MACHINES, hands_over: false };
         for foreign in foreign {
             scene.foreign(foreign, true);
         }
@@ -347,16 +432,76 @@ impl Scene {
             Edit::Foreign(foreign) => self.foreign(foreign, false),
             Edit::Drift(at, how) => self.drift(*at, *how),
             Edit::Flap(machine) => {
-                let node = &mut self.world.network.nodes()[*machine];
-                node.link_down();
-                node.link_up();
+                self.world.network.nodes()[*machine].link_down();
+                self.world.network.nodes()[*machine].link_up();
+                // All rows are networkd's now. What it has read before a file was changed is ours where it is still recorded.
+                let rows = self.world.network.nodes()[*machine].rows.clone();
+                for (at, row) in rows.iter().enumerate().filter(|(_, row)| matches!(row.way, Way::Via(_))) {
+                    if self.world.recorded(&self.name, *machine, row).0 {
+                        self.world.network.nodes()[*machine].rows[at].owner = Owner::Us;
+                    }
+                }
             }
             Edit::Reinstall(machine) => {
                 self.ids += 1;
                 let id = format!("{:032x}", self.ids);
                 self.world.network.nodes()[*machine].reinstall(&id);
             }
+            Edit::Persistence(persistence) => {
+                if self.hands_over || persistence.owner() == self.draft.persistence.owner() {
+                    self.draft.persistence = *persistence;
+                }
+            }
+            Edit::Restart(machine, with_others) => self.world.network.nodes()[*machine].restart(*with_others),
+            Edit::Stranger(machine, whose) => self.stranger(*machine, *whose),
+            Edit::Tamper(machine, how) => self.tamper(*machine, *how),
         }
+    }
+
+    /// Only where topo has no file: what a record says is there is topo's, whatever stands in it.
+    fn stranger(&mut self, machine: usize, whose: u8) {
+        let mut nodes = self.world.network.nodes();
+        let (id, files) = (nodes[machine].machine_id.clone(), &mut nodes[machine].configuration.files);
+        let (state, _) = self.world.state(&self.name);
+        let recorded = state.places.values().any(|record| {
+            record.machine_id.as_ref().is_none_or(|machine_id| **machine_id == *id)
+                && record.resources.keys().any(|id| &*id.kind == NETPLAN_FILE)
+        });
+        if recorded || !files.is_empty() {
+            return;
+        }
+        let first = match whose {
+            0 => "# My own.\n".to_owned(),
+            1 => format!("# Written by topo for topology other, lineage {}. Hands off.\n", state.lineage),
+            _ => "# Written by topo for topology kthw, lineage 0123456789abcdef. Hands off.\n".to_owned(),
+        };
+        let names = [(FileForm::Netplan, "yaml"), (FileForm::Networkd, "conf")];
+        for (form, ending) in names {
+            for name in ["60-topo", "61-other"].map(|name| format!("{name}.{ending}")) {
+                let file = File { text: first.clone(), mode: 0o600, author: Author::Stranger };
+                files.insert(network_configuration::path(form, &name), file);
+            }
+        }
+    }
+
+    fn tamper(&mut self, machine: usize, how: u8) {
+        let nodes = &mut self.world.network.nodes()[machine];
+        let Some((path, mut file)) = nodes.configuration.ours().next().map(|(path, file)| (path.clone(), file.clone()))
+        else {
+            return;
+        };
+        nodes.configuration.files.remove(&path);
+        match how {
+            0 | 1 => return,
+            2 => file.text.push_str("# by hand\n"),
+            3 => file.mode = 0o640,
+            4 => file.text = file.text.replacen(".0.1", ".0.2", 1).replacen("::1", "::2", 1),
+            _ => {
+                let kept = file.text.lines().collect::<Vec<_>>();
+                file.text = kept[..kept.len() - 1].join("\n");
+            }
+        }
+        nodes.configuration.files.insert(path, file);
     }
 
     fn drift(&mut self, at: usize, how: u8) {
@@ -377,15 +522,17 @@ impl Scene {
             2 | 3 => (Verb::Change, row.way.clone(), None),
             4 | 5 => (Verb::Change, Way::Via(self.sites.address(other, family)), None),
             6 => (Verb::Change, row.way.clone(), Some(4)),
-            _ => (Verb::Change, Way::Via(self.sites.address(other, family)), Some(80)),
+            7 => (Verb::Change, Way::Via(self.sites.address(other, family)), Some(80)),
+            _ => (Verb::Change, Way::Via(self.sites.address(other, family)), Some(4)),
         };
         let (table, destination, metric) = (row.table, row.destination, Some(row.metric));
         let _ = nodes[machine].by_hand(&Command { verb, table, destination, metric, way, protocol });
         drop(nodes);
         let (firm, hops) = self.world.recorded(&self.name, machine, &row);
+        let filed = self.world.is_filed(&self.name, machine, &row);
         let ours = |way: &Way, protocol: u8| {
             let still = matches!(way, Way::Via(hop) if hops.contains(hop));
-            (protocol == 3 && (firm || still)) || (protocol == 4 && still)
+            (protocol == 3 && (firm || still)) || (protocol == 4 && (still || (firm && filed)))
         };
         // What is not ours by the rules is theirs from then on.
         for row in &mut self.world.network.nodes()[machine].rows {
@@ -447,7 +594,10 @@ impl Scene {
             if !state.places.values().any(|record| record.machine_id.as_deref() == Some(&id)) {
                 let mut nodes = self.world.network.nodes();
                 let node = nodes.iter_mut().find(|node| node.machine_id == id);
-                node.into_iter().flat_map(|node| &mut node.rows).for_each(|row| row.owner = Owner::Other);
+                if let Some(node) = node {
+                    node.rows.iter_mut().for_each(|row| row.owner = Owner::Other);
+                    node.configuration.forget();
+                }
             }
         }
         let forgotten = self.world.forgotten(&self.name);
@@ -495,7 +645,25 @@ impl Scene {
         }
         let (plan, ..) = self.world.plan(&self.name, &desired, &options);
         assert!(!plan.has_changes(), "it did not converge: {plan:#?}");
+        self.world.check(&self.name, &desired, false);
+        if self.draft.persistence.file {
+            self.restart(&desired, &options);
+        }
         self.destroy();
+    }
+
+    /// What stands in files outlives a restart.
+    fn restart(&mut self, desired: &Desired, options: &Options) {
+        for machine in 0..MACHINES {
+            let filed = self.world.network.nodes()[machine].configuration.ours().next().is_some();
+            if filed {
+                self.world.network.nodes()[machine].restart(true);
+            }
+        }
+        self.world.check(&self.name, desired, true);
+        let (plan, ..) = self.world.plan(&self.name, desired, options);
+        assert!(!plan.has_changes(), "changes after a restart: {plan:#?}");
+        self.world.check(&self.name, desired, true);
     }
 
     fn destroy(&mut self) {
@@ -512,6 +680,9 @@ impl Scene {
         for node in self.world.network.nodes().iter() {
             let left: Vec<_> = node.rows.iter().filter(|row| row.owner == Owner::Us).collect();
             assert!(left.is_empty(), "left behind: {left:?}");
+            let left: Vec<_> = node.configuration.ours().collect();
+            assert!(left.is_empty(), "left behind: {left:?}");
+            assert!(node.markers.is_empty(), "left behind: {:?}", node.markers);
         }
         let (state, _) = self.world.state(&self.name);
         assert!(state.is_empty(), "{state:#?}");
@@ -565,6 +736,32 @@ proptest! {
         }
         scene.converge();
     }
+}
+
+proptest! {
+    #![proptest_config(config(150))]
+
+    /// Rows pass from `ssh-static` to a file, from a file to another one, and back.
+    #[test]
+    fn rows_pass_from_one_backend_to_another(
+        draft in any_draft(),
+        foreign in prop::collection::vec(any_foreign(), 0..6),
+        passes in prop::collection::vec((any_persistence(), any_pass()), 1..4),
+    ) {
+        let mut scene = Scene::new(draft, &foreign);
+        scene.hands_over = true;
+        scene.go(&How::Apply);
+        for (persistence, how) in passes {
+            scene.edit(&Edit::Persistence(persistence));
+            scene.go(&how);
+            scene.go(&How::Apply);
+        }
+        scene.converge();
+    }
+}
+
+fn any_pass() -> impl Strategy<Value = How> {
+    prop_oneof![Just(How::Nothing), (1..20_usize, 0..3_usize).prop_map(|(one, two)| How::Killed(one, two))]
 }
 
 proptest! {

@@ -45,8 +45,8 @@ pub(crate) use machine_tests;
 /// that an error, for CI, except for what the kernel lacks.
 pub fn run(tests: &[(&'static str, fn())], on_machines: &[MachineTest]) -> ExitCode {
     let mut arguments = Arguments::from_args();
-    // A lab is a few dozen processes.
-    let threads = std::thread::available_parallelism().map_or(2, usize::from).clamp(2, 4);
+    // A lab is a few dozen processes, which wait most of the time.
+    let threads = std::thread::available_parallelism().map_or(3, usize::from).clamp(3, 4);
     arguments.test_threads.get_or_insert(threads);
     let hindrance = if arguments.list { None } else { lab::hindrance() };
     if hindrance.is_none() && !arguments.list {
@@ -60,12 +60,7 @@ pub fn run(tests: &[(&'static str, fn())], on_machines: &[MachineTest]) -> ExitC
         let hindrance = hindrance.clone();
         trial(name, test, move || hindrance.map_or(Ok(()), |reason| Err(Hindrance { reason, failure: required })))
     });
-    let asked = std::env::var("TOPO_TEST_MACHINES").is_ok_and(|value| value == "1");
     let on_machines = on_machines.iter().map(|&(name, shape, test)| {
-        if !asked {
-            let reason = "no backend needs whole machines yet; TOPO_TEST_MACHINES=1 runs it".to_owned();
-            return trial(name, test, move || Err(Hindrance { reason, failure: false }));
-        }
         trial(name, test, move || match (machines::hindrance(), machines::shape_hindrance(shape)) {
             (Some(reason), _) => Err(Hindrance { reason, failure: required }),
             (None, Some(reason)) => Err(Hindrance { reason, failure: false }),

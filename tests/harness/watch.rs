@@ -42,9 +42,9 @@ impl fmt::Display for Loss {
 }
 
 impl Watch {
-    pub(super) fn start(lab: &Lab) -> Self {
+    pub(super) fn start(lab: &Lab, nodes: Vec<String>) -> Self {
         let (mut pings, mut sessions) = (Vec::new(), Vec::new());
-        for node in lab.nodes() {
+        for node in nodes {
             for address in lab.addresses(&node) {
                 let mut ping = lab.operator("ping");
                 ping.args(["-n", "-O", "-i", "0.05", &address]);

@@ -2,11 +2,18 @@
 
 mod commands;
 mod families;
+mod file_scripts;
 mod hostile;
 mod interrupted;
 mod machines;
 mod membership;
 mod ownership;
+mod persistence;
+mod persistence_alone;
+mod persistence_owners;
+mod persistence_refusals;
+mod persistence_shapes;
+mod persistence_trouble;
 mod refusals;
 mod routes_by_hand;
 mod support;
@@ -66,4 +73,26 @@ crate::harness::machine_tests! {
     machines::applied_routes_are_put_back_after_a_reboot,
     machines::a_watch_sees_what_is_lost,
     machines::nothing_of_machines_is_left,
+    persistence::routes_outlive_what_happens_to_nodes,
+    persistence_alone::files_alone_put_routes_into_the_kernel,
+    persistence_alone::a_deferred_file_waits,
+    persistence_owners::files_changed_by_hand_are_put_back,
+    persistence_owners::files_of_others_are_left_alone,
+    persistence_owners::a_lost_state_adopts_files_and_rows,
+    persistence_owners::files_with_as_many_routes_as_others,
+    persistence_refusals::what_is_seen_before_the_first_write_stops_it,
+    persistence_refusals::what_is_seen_when_a_file_is_tried_is_told,
+    persistence_refusals::a_file_that_cannot_be_removed_stays_recorded,
+    persistence_trouble::a_failed_file_step_leaves_routes_that_do_not_last,
+    persistence_trouble::an_apply_that_is_killed_goes_on_from_there,
+    persistence_trouble::a_node_without_power_in_the_middle_of_an_apply,
+    persistence_shapes::every_shape_keeps_its_routes,
+    persistence_shapes::a_bond_keeps_its_routes needs "bond",
+    persistence_shapes::a_vlan_keeps_its_routes needs "vlan",
+    persistence_shapes::drop_ins_and_netplan_replace_each_other,
+    file_scripts::the_configuration_of_every_shape_is_seen,
+    file_scripts::files_come_change_and_go_without_a_loss,
+    file_scripts::files_that_do_harm_are_refused,
+    file_scripts::a_deferred_file_is_pending_until_networkd_restarts,
+    file_scripts::what_cannot_be_loaded_is_put_back,
 }

@@ -5,8 +5,8 @@ use std::process::{Child, Stdio};
 
 use crate::harness::{Lab, Reply};
 
-/// The topology of `examples/kthw`.
-pub const KTHW: &str = include_str!("../../examples/kthw/topo.toml");
+/// The topology of `examples/kthw`, for hosts without systemd.
+pub const KTHW: &str = include_str!("kthw.toml");
 /// Its nodes.
 pub const KTHW_NODES: [&str; 3] = ["server", "node-0", "node-1"];
 /// Where its state is kept, in the folder that topo runs in.

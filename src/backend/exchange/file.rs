@@ -52,7 +52,7 @@ pub struct NetworkConfiguration {
     pub links: Vec<FoundLink>,
     /// The device that the kernel uses for each next hop that was asked for; those that it has none for are left out.
     pub devices: Vec<(IpAddr, String)>,
-    /// What all of the node's netplan files together define.
+    /// What all of the node's netplan files together define; looked at for [`FileForm::Netplan`] only.
     pub definitions: Vec<Definition>,
 }
 
@@ -61,7 +61,7 @@ pub struct NetworkConfiguration {
 pub struct FoundFile {
     /// Its path.
     pub path: String,
-    /// Permission bits, `0o600` where nobody has changed them.
+    /// Permission bits; where nobody has changed them `0o600`, for systemd-networkd, which is not root, `0o644`.
     pub mode: u32,
     /// Its content; bytes that are not UTF-8 are replaced, and what is longer than a mebibyte is cut.
     pub text: String,

@@ -1,4 +1,5 @@
 put_folder=/run/systemd/network
+made_folder=
 refuse() {
   printf 'refused\n'
   printf '%s\n' "$@" | head -n 30 | cut -c 1-400 | sed 's/^/|/'
@@ -63,9 +64,35 @@ put_back_files() {
   if [ "$form" = netplan ]; then generate >/dev/null 2>&1; fi
 }
 mark_pending() { mkdir -p /run/topo && invocation >"/run/topo/$name.pending"; }
+# Notes of other files that networkd has read since, too, have served their time.
 unmark_pending() {
   rm -f "/run/topo/$name.pending"
+  for note in /run/topo/*.pending; do
+    said=
+    [ -f "$note" ] && read -r said <"$note"
+    [ "$said" = "$(invocation)" ] || rm -f "$note"
+  done
   rmdir /run/topo 2>/dev/null
+}
+# Whether networkd has read all that the files are to say, so that nothing needs to be loaded: another first line, another mode.
+is_loaded() {
+  [ -n "$runs" ] && [ "$was_pending" = no ] && [ -s "$staging/rows.wanted" ] && [ -z "$(wanting "$staging/rows.wanted")" ] || return
+  start=/run/systemd/units/invocation:systemd-networkd.service
+  case $form in
+    netplan)
+      differ "$staging/after/$generated" "$put_folder"
+      [ ! -s "$staging/more" ] && [ ! -s "$staging/less" ] || return
+      newer=$(find "$put_folder" -name '10-netplan-*' -newer "$start" 2>&1)
+      ;;
+    *)
+      cmp -s "$staging/rows.present" "$staging/rows.wanted" && cmp -s "$staging/present" "$staging/wanted" || return
+      newer=$(find /etc/systemd/network -name "$name" -newer "$start" 2>&1)
+      ;;
+  esac
+  [ -z "$newer" ] || return
+  # Rows of ours beside those of the file are removed after loading.
+  live_rows | comm -23 - "$staging/rows.wanted" | grep "^[^ ]* [^ ]* \($marks\) " | join - "$staging/rows.wanted" >"$staging/left"
+  [ ! -s "$staging/left" ]
 }
 write_files() {
   our_files >"$staging/present"
@@ -88,6 +115,8 @@ write_files() {
   done <"$staging/present"
   if [ "$activation" = check ]; then tidy_files; done_with; return; fi
 
+  loaded=
+  ! is_loaded || loaded=yes
   if ! said=$(mark_pending 2>&1); then
     refuse "No note can be written to /run/topo: $said"
     return
@@ -109,12 +138,18 @@ write_files() {
     went_back
     return
   fi
-  [ "$activation" = load ] || { tidy_files; done_with; return; }
+  if [ "$activation" != load ]; then
+    [ -z "$loaded" ] || unmark_pending
+    tidy_files
+    done_with
+    return
+  fi
 
   # Nothing has read the file that is taken away where networkd does not run.
-  if [ -n "$runs" ]; then
+  if [ -n "$runs" ] && [ -z "$loaded" ]; then
     our_destinations=$(cat "$staging/rows.present" "$staging/rows.wanted" | cut -d ' ' -f 1 | sort -u)
     managed=' '
+    links=
     configured=
     for link in /run/systemd/netif/links/*; do
       if grep -q '^NETWORK_FILE=' "$link" 2>/dev/null; then
@@ -123,7 +158,8 @@ write_files() {
           read -r index <"$device"
           [ "$index" != "${link##*/}" ] || { device=${device%/ifindex}; managed="$managed${device##*/} "; }
         done
-        if grep -q -x ADMIN_STATE=configured "$link"; then configured="$configured ${link##*/}"; fi
+        links="$links ${link##*/}"
+        if state_is "${link##*/}" configured; then configured="$configured ${link##*/}"; fi
       fi
     done
     look before
@@ -131,9 +167,18 @@ write_files() {
     if ! load; then
       reason=$wrong
       put_back_files
-      if restart_networkd "$staging/rows.present"; then wrong=; fi
+      # Rows of ours, too, are to be as before; while networkd restarts, for it adds next hops to IPv6 rows that have others.
+      marked() { return 1; }
+      our_destinations=
+      remove_added
       put_back_rows
-      keep_off
+      # Where even that does not start it, systemd tries again, and what there is had better stay.
+      if restart_networkd "$staging/rows.present"; then
+        wrong=
+        keep_off
+      fi
+      remove_added
+      put_back_rows
       unmark_pending
       wrong=$reason${wrong:+" After that, too: $wrong"}
       went_back

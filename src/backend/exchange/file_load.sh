@@ -9,11 +9,22 @@ addresses() {
     case $managed in *" $device "*) printf '%s %s\n' "$device" "$address" ;; esac
   done | sort
 }
+# networkd keeps an address of DHCP while it restarts, but not the metric of the row for its subnet.
+address_metrics() { ip -o -4 addr show 2>/dev/null | sed -n 's/^[0-9]*: *\([^ ]*\) *inet \([^ ]*\) metric \([0-9]*\) .*/\1 \2 \3/p' | sort; }
+put_back_metrics() {
+  address_metrics | comm -23 "$staging/metrics.before" - | while read -r device address metric; do
+    lifetime=$(ip -o -4 addr show dev "$device" 2>/dev/null | sed -n "s#.* inet $address .*\(valid_lft .*\)#\1#p" | sed 's/sec//g')
+    # shellcheck disable=SC2086
+    [ -z "$lifetime" ] || ip addr change "$address" dev "$device" metric "$metric" $lifetime 2>/dev/null
+  done
+}
 default_routes() { sed -n 's/^1 \(default .*dev [^ ]*\).*/\1/p' "$1" | sort -u; }
 look() {
   kernel_rows -4 >"$staging/rows4.$1"
   kernel_rows -6 >"$staging/rows6.$1"
+  live_rows >"$staging/live.$1"
   addresses >"$staging/addresses.$1"
+  address_metrics >"$staging/metrics.$1"
 }
 # Rows of others that were there before and are not now: not ours, not the kernel's, and not on devices that others keep.
 lost_rows() {
@@ -34,6 +45,7 @@ lost_rows() {
 }
 # Those on the link first, which others are reached by.
 put_back_rows() {
+  put_back_metrics
   look now
   for family in 4 6; do
     lost_rows "$family" >"$staging/lost"
@@ -49,6 +61,7 @@ put_back_rows() {
 }
 # A drop-in beside every file in use makes networkd keep what is on its links while it restarts.
 keep_on() {
+  [ -d "$put_folder" ] || made_folder=$put_folder
   mkdir -p "$put_folder" || return
   printf '%s\n' "$in_use" | while IFS= read -r file; do
     [ -n "$file" ] || continue
@@ -59,6 +72,36 @@ keep_off() {
   for file in "$put_folder"/*.d/zz-topo-keep.conf; do
     [ ! -f "$file" ] || { rm -f "$file"; rmdir "${file%/*}" 2>/dev/null; }
   done
+  [ -z "$made_folder" ] || rmdir "$made_folder" 2>/dev/null
+}
+# Of IPv6 routes that differ by nothing else the kernel keeps the one that was there, with the protocol that it had.
+blur() { sed "/^[^ ]*:/s/ \(4\|$marks\) \([0-9]*\)\$/ * \2/"; }
+wanting() {
+  blur <"$1" | sort >"$staging/left"
+  live_rows | blur | sort | comm -23 "$staging/left" -
+}
+# Rows of ours with the key of one in the file and something else behind it. networkd adds the file's row behind that of ours, so
+# ours is removed afterwards. An IPv6 row, however, would become one row with two next hops, so that one is changed $1.
+supersede() {
+  live_rows | comm -13 "$staging/rows.wanted" - >"$staging/left"
+  { comm -12 "$staging/left" "$staging/rows.present"; grep "^[^ ]* [^ ]* \($marks\) " "$staging/left"; } | sort -u |
+    join - "$staging/rows.wanted" | while read -r destination gateway protocol metric new_gateway new_protocol new_metric; do
+    [ "$metric" = "$new_metric" ] || continue
+    case $1,$destination in
+      *:*) set -- "$1" change "$new_gateway" "$new_protocol" ;;
+      after,*) set -- "$1" del "$gateway" "$protocol" ;;
+      *) continue ;;
+    esac
+    if [ "$1,$2,$gateway" != "before,change,$new_gateway" ]; then
+      printf 'route %s %s via %s proto %s metric %s table %s\n' "$2" "$destination" "$3" "$4" "$metric" "$table"
+    fi
+  done >"$staging/commands"
+  [ ! -s "$staging/commands" ] || ip -force -batch "$staging/commands" >/dev/null 2>&1
+}
+# Takes away what the file has added, so that all rows can be as they were.
+remove_added() {
+  live_rows | comm -12 - "$staging/rows.wanted" | comm -23 - "$staging/live.before" |
+    sed "s/\([^ ]*\) \([^ ]*\) \([^ ]*\) \([^ ]*\)/route del \1 via \2 proto \3 metric \4 table $table/" | ip -force -batch - >/dev/null 2>&1
 }
 # Restarts networkd, and waits until the rows in file $1 are live and its links are as they were.
 restart_networkd() {
@@ -70,9 +113,9 @@ restart_networkd() {
   fi
   deadline=$(($(date +%s) + 20))
   while :; do
-    live_rows | comm -23 "$1" - >"$staging/waited"
+    wanting "$1" >"$staging/waited"
     if [ -s "$staging/waited" ]; then
-      wrong="systemd-networkd was restarted, and $(wc -l <"$staging/waited") routes of the file are not in the kernel after 20 s, the first is $(head -n 1 "$staging/waited" | cut -d ' ' -f 1,2 | sed 's/ / via /')."
+      wrong="systemd-networkd was restarted, and 20 s later the kernel still lacks $(wc -l <"$staging/waited") of the routes in the file, first $(head -n 1 "$staging/waited" | cut -d ' ' -f 1,2 | sed 's/ / via /')."
     elif [ "$(files_in_use)" != "$in_use" ]; then
       wrong='systemd-networkd was restarted, and uses other .network files than before.'
     elif ! systemctl is-active --quiet systemd-networkd; then
@@ -80,18 +123,39 @@ restart_networkd() {
     else
       break
     fi
+    if has_failed; then
+      wrong="systemd-networkd says that it has failed to set up a device: $(networkd_said)"
+      return 1
+    fi
     [ "$(date +%s)" -lt "$deadline" ] || return 1
     sleep 0.1
   done
-  # What it says of a link from before the restart is older.
+  # Links that were not yet configured may wait for router advertisements for long.
   deadline=$(($(date +%s) + 3))
-  for link in $configured; do
-    while [ ! "/run/systemd/netif/links/$link" -nt "$staging/restarted" ] || ! grep -q -x ADMIN_STATE=configured "/run/systemd/netif/links/$link" 2>/dev/null; do
+  for link in $links; do
+    until is_settled "$link"; do
       [ "$(date +%s)" -lt "$deadline" ] || break 2
       sleep 0.1
     done
   done
+  if has_failed; then
+    wrong="systemd-networkd says that it has failed to set up a device: $(networkd_said)"
+    return 1
+  fi
 }
+state_is() { grep -q -x "ADMIN_STATE=$2" "/run/systemd/netif/links/$1" 2>/dev/null; }
+# What it says of a link may be from before the restart.
+is_settled() {
+  [ "/run/systemd/netif/links/$1" -nt "$staging/restarted" ] || return
+  case " $configured " in *" $1 "*) state_is "$1" configured || state_is "$1" failed ;; esac
+}
+has_failed() {
+  for link in $configured; do
+    if [ "/run/systemd/netif/links/$link" -nt "$staging/restarted" ] && state_is "$link" failed; then return 0; fi
+  done
+  return 1
+}
+networkd_said() { journalctl -q --no-pager -o cat -n 20 "_SYSTEMD_INVOCATION_ID=$(invocation)" 2>/dev/null | grep -i -e fail -e could | tail -n 3; }
 # Whether all that was there before is there now.
 all_is_there() {
   wrong=$(comm -23 "$staging/addresses.before" "$staging/addresses.now" | head -n 5)
@@ -118,7 +182,7 @@ all_is_there() {
     wrong="With the file loaded, packets to the operator would take another way:$way_after instead of$way_before."
     return 1
   fi
-  live_rows | comm -23 "$1" - >"$staging/waited"
+  wanting "$1" >"$staging/waited"
   if [ -s "$staging/waited" ]; then
     wrong="Routes of the file are gone again, the first is $(head -n 1 "$staging/waited")."
     return 1
@@ -126,7 +190,9 @@ all_is_there() {
 }
 load() {
   keep_on 2>/dev/null || { wrong="No drop-ins can be written to $put_folder."; return 1; }
+  supersede before
   restart_networkd "$staging/rows.wanted" || return
+  supersede after
   put_back_rows
   all_is_there "$staging/rows.wanted"
 }

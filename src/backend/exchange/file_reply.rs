@@ -99,7 +99,7 @@ pub(super) fn inspected(body: &str, inquiry: &FileInquiry) -> Result<Inspected, 
 
 fn cut(text: &mut String, limit: usize) {
     while text.len() > limit {
-        text.truncate(text.floor_char_boundary(limit));
+        text.pop();
     }
 }
 
@@ -209,4 +209,142 @@ fn reason(text: &str) -> String {
         reason.push_str("The node gave no reason.");
     }
     reason
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::backend::exchange::FileForm;
+
+    fn inquiry(next_hops: &[&str]) -> FileInquiry {
+        let next_hops = next_hops.iter().map(|hop| hop.parse().expect("an address")).collect();
+        FileInquiry { form: FileForm::Netplan, name: "60-topo.yaml".to_owned(), next_hops, known: None }
+    }
+
+    fn found(rest: &str, next_hops: &[&str]) -> NetworkConfiguration {
+        let body = format!("token 0123456789abcdef\n{rest}");
+        inspected(&body, &inquiry(next_hops)).expect("it is sound").found.expect("nothing is known")
+    }
+
+    #[test]
+    fn a_configuration_is_read() {
+        let found = found(
+            "netplan 0.106-2+deb12u1\nnetworkd\npending\nlink lo \nlink eth0 /run/systemd/network/10-netplan-id 0.network\n\
+             file 600 /etc/netplan/60-topo.yaml\n|network:\n|  token 1\r\n||\n|.\nhop 10.0.0.1 eth0\nhop fd00::1 eth1\nhop 10.9.9.9 eth2\n\
+             >network:\n>  ethernets:\n>    eth0: {}",
+            &["10.0.0.1", "fd00::1"],
+        );
+        assert_eq!(found.netplan.as_deref(), Some("0.106-2+deb12u1"));
+        assert!(found.networkd && found.pending);
+        let link = |device: &str, file: Option<&str>| FoundLink {
+            device: device.to_owned(),
+            network_file: file.map(str::to_owned),
+        };
+        let id = Some("/run/systemd/network/10-netplan-id 0.network");
+        assert_eq!(found.links, [link("lo", None), link("eth0", id)]);
+        let text = "network:\n  token 1\r\n|\n".to_owned();
+        assert_eq!(found.files, [FoundFile { path: "/etc/netplan/60-topo.yaml".to_owned(), mode: 0o600, text }]);
+        let devices: Vec<_> = found.devices.iter().map(|(hop, device)| format!("{hop} {device}")).collect();
+        assert_eq!(devices, ["10.0.0.1 eth0", "fd00::1 eth1"], "nobody asked for the third");
+        assert_eq!(found.definitions.len(), 1);
+    }
+
+    #[test]
+    fn one_device_stands_for_all_next_hops() {
+        let found = found("hops br0", &["10.0.0.1", "10.0.0.2"]);
+        assert_eq!(found.devices.len(), 2);
+        assert!(found.devices.iter().all(|(_, device)| device == "br0"));
+    }
+
+    #[test]
+    fn what_is_known_is_not_looked_at() {
+        let known = Some(Token::new("0123456789abcdef"));
+        let inquiry = FileInquiry { known: known.clone(), ..inquiry(&[]) };
+        let read = inspected("token 0123456789abcdef", &inquiry).expect("it is sound");
+        assert_eq!((Some(read.token), read.found), (known, None));
+    }
+
+    #[test]
+    fn damaged_answers_are_refused() {
+        for body in ["", "token", "token 0123", "token 0123456789abcdeg", "networkd\ntoken 0123456789abcdef"] {
+            assert!(inspected(body, &inquiry(&[])).is_err(), "{body:?}");
+        }
+        for rest in
+            ["file 600 /a\n|x", "file 600 /a", "file 9 /a\n|.", "file\n|.", "file 600 \n|.", "file 600 /a\u{7}b\n|."]
+        {
+            assert!(inspected(&format!("token 0123456789abcdef\n{rest}"), &inquiry(&[])).is_err(), "{rest:?}");
+        }
+        for body in [
+            "",
+            "Moved",
+            "done",
+            "done\ntoken 0123456789abcdef",
+            "done\ntoken 0123456789abcdef\ntable 0 1",
+            "done\ntable 0123456789abcdef 0123456789abcdef",
+        ] {
+            assert!(filed(body).is_err(), "{body:?}");
+        }
+    }
+
+    #[test]
+    fn any_prefix_of_an_answer_is_read_without_a_panic() {
+        let body = "token 0123456789abcdef\nnetplan ü\nlink ü /ü\nfile 600 /ü\n|ü\n|.\nhops ü\n>network:\n>  ü:\n>    \"ü\\\": '\n>    'ü'': ü";
+        for at in (0..=body.len()).filter(|at| body.is_char_boundary(*at)) {
+            let _ = inspected(&body[..at], &inquiry(&["10.0.0.1"]));
+            let _ = filed(&body[at..]);
+            let _ = definitions(&body[at..]);
+        }
+    }
+
+    #[test]
+    fn sizes_are_capped() {
+        let line = format!("|{}\n", "ü".repeat(1000));
+        let body = format!("file 600 /a\n{}|.", line.repeat(1000));
+        assert!(found(&body, &[]).files[0].text.len() <= LONGEST_FILE);
+        let links = "link eth0 /a\n".repeat(LONGEST_LIST + 1);
+        assert_eq!(found(&links, &[]).links.len(), LONGEST_LIST);
+        assert!(found(&format!("link {} /a", "x".repeat(LONGEST_NAME + 1)), &[]).links.is_empty());
+        let Ok(Filed::Refused(reason)) = filed(&format!("refused\n{}", line.repeat(100))) else {
+            panic!("it is sound")
+        };
+        assert_eq!(reason.chars().count(), LONGEST_REASON);
+    }
+
+    #[test]
+    fn what_became_of_a_file_is_read() {
+        assert_eq!(filed("moved"), Ok(Filed::Moved));
+        assert_eq!(filed("refused\n|It is\u{1b}[1m so.\n|- a"), Ok(Filed::Refused("It is[1m so.\n- a".to_owned())));
+        assert_eq!(filed("back\n|It is so."), Ok(Filed::PutBack("It is so.".to_owned())));
+        assert_eq!(filed("refused"), Ok(Filed::Refused("The node gave no reason.".to_owned())));
+        let body = "done\ntoken 0123456789abcdef\ntable 1111111111111111 2222222222222222\n+6 10.0.0.0/8 proto 80 scope 0\nnoise";
+        let done = Filed::Done {
+            token: Token::new("0123456789abcdef"),
+            table: Token::of("1111111111111111", "2222222222222222"),
+            restored: vec!["6 10.0.0.0/8 proto 80 scope 0".to_owned()],
+        };
+        assert_eq!(filed(body), Ok(done));
+    }
+
+    #[test]
+    fn definitions_as_netplan_prints_them() {
+        let yaml = "network:\n  version: 2\n  renderer: networkd\n  openvswitch:\n    ssl:\n  ethernets:\n    eth0: {}\n    \
+                    \"id.0: x\":\n      match:\n        name: ens5\n      renderer: NetworkManager\n    'it''s':\n      addresses:\n      \
+                    - \"10.0.0.1/24\"\n  vlans:\n    renderer: NetworkManager\n    eth0.100:\n      id: 100\n";
+        let words: Vec<_> = definitions(yaml)
+            .into_iter()
+            .map(|Definition { kind, id, renderer }| format!("{kind}/{id}/{}", renderer.unwrap_or_default()))
+            .collect();
+        assert_eq!(
+            words,
+            [
+                "ethernets/eth0/networkd",
+                "ethernets/id.0: x/NetworkManager",
+                "ethernets/it's/networkd",
+                "vlans/eth0.100/NetworkManager"
+            ]
+        );
+        let bare = definitions("network:\n  version: 2\n  ethernets:\n    eth0:\n      dhcp4: true\n");
+        assert_eq!(bare.len(), 1);
+        assert_eq!(bare[0].renderer, None);
+    }
 }

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::script::{digest_word, marked, pattern};
 use super::{Activation, FileForm, FileInquiry, FileWrite, Nonce};
-use crate::plan::Token;
+use crate::plan::{STATIC, Token};
 
 /// Shell functions for all works on files.
 pub(super) const COMMON: &str = include_str!("file_common.sh");
@@ -108,11 +108,14 @@ pub(super) fn write_file(script: &mut String, write: &FileWrite, nonce: &Nonce) 
         );
         return;
     }
+    // Static rows are everybody's; those of our file are known by what stands in it.
+    let marks = write.listing.protocols.iter().filter(|protocol| **protocol != STATIC).map(u8::to_string);
+    let marks: Vec<String> = marks.chain(["none".to_owned()]).collect();
     let _ = write!(
         script,
         "begin file\n\
          form={form} name='{name}' known='{known}' activation={activation} table={table} routes={routes}\n\
-         pattern='{pattern}'\n\
+         pattern='{pattern}' marks='{marks}'\n\
          {marked}\
          read_rows {table}\n\
          rows_before_file_{table}=$rows\n\
@@ -127,6 +130,7 @@ pub(super) fn write_file(script: &mut String, write: &FileWrite, nonce: &Nonce) 
         },
         routes = write.files.iter().map(|(_, content)| count_routes(content)).sum::<usize>(),
         pattern = pattern(&write.listing),
+        marks = marks.join("\\|"),
         marked = marked(&write.listing),
     );
     for (index, (path, content)) in write.files.iter().enumerate() {
@@ -153,6 +157,71 @@ fn count_routes(content: &str) -> usize {
     content
         .lines()
         .map(|line| line.trim_start().trim_start_matches("- ").trim_start_matches('{').trim_start())
-        .filter(|line| line.starts_with("to:") || line.starts_with("\"to\":"))
+        .filter(|line| line.starts_with("to: ") || line.starts_with("\"to\": "))
         .count()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Listing, Work, render};
+    use super::*;
+
+    fn write(form: FileForm, name: &str, path: &str, content: &str) -> FileWrite {
+        FileWrite {
+            form,
+            name: name.to_owned(),
+            known: None,
+            files: vec![(path.to_owned(), content.to_owned())],
+            activation: Activation::Check,
+            listing: Listing { table: 254, protocols: vec![201, 202], known: None },
+        }
+    }
+
+    fn script(write: FileWrite, nonce: &Nonce) -> String {
+        render(&[Work::File(write)], nonce)
+    }
+
+    #[test]
+    fn strange_paths_do_not_reach_the_shell() {
+        let nonce = Nonce::random();
+        let (netplan, networkd) = (FileForm::Netplan, FileForm::Networkd);
+        let name = "60-topo.yaml";
+        for (form, name, path) in [
+            (netplan, name, "/etc/netplan/60-other.yaml"),
+            (netplan, name, "/etc/netplan/sub/60-topo.yaml"),
+            (netplan, name, "/etc/netplan/../60-topo.yaml"),
+            (netplan, "'$(reboot)'", "/etc/netplan/'$(reboot)'"),
+            (netplan, "../60-topo.yaml", "/etc/netplan/../60-topo.yaml"),
+            (netplan, "", "/etc/netplan/"),
+            (networkd, name, "/etc/systemd/network/60-topo.yaml"),
+            (networkd, name, "/etc/systemd/network/.network.d/60-topo.yaml"),
+            (networkd, name, "/etc/systemd/network/a/b.network.d/60-topo.yaml"),
+            (networkd, name, "/etc/systemd/network/a\n.network.d/60-topo.yaml"),
+        ] {
+            let script = script(write(form, name, path, "text\n"), &nonce);
+            assert!(!script.contains("want_files()"), "{path}");
+            assert!(script.contains("cannot have this path") && script.contains("held=yes"), "{path}");
+        }
+        let path = "/etc/systemd/network/10-it's.network.d/60-topo.yaml";
+        let script = script(write(networkd, name, path, "text\n"), &nonce);
+        assert!(script.contains(r"'/etc/systemd/network/10-it'\''s.network.d/60-topo.yaml'"));
+    }
+
+    #[test]
+    fn no_content_ends_its_heredoc() {
+        let nonce = Nonce::random();
+        let word = nonce.as_str();
+        let content = format!("a\n{word}\n{word}x\nb");
+        let script = script(write(FileForm::Netplan, "a.yaml", "/etc/netplan/a.yaml", &content), &nonce);
+        assert!(
+            script.contains(&format!("head -c -1 >\"$staging/want.1\" <<'{word}xx' || return\n{content}\n{word}xx\n"))
+        );
+    }
+
+    #[test]
+    fn routes_are_counted() {
+        let block = "network:\n  ethernets:\n    to:x:\n      routes:\n        - to: \"10.0.0.0/8\"\n          via: \"10.0.0.1\"\n";
+        assert_eq!(count_routes(block), 1);
+        assert_eq!(count_routes("# to: x\n- {to: a, via: b}\n- \"to\": c\n  to: d\n"), 3);
+    }
 }

@@ -55,6 +55,12 @@ pub enum LinkError {
              apply` there"
     )]
     Undefined(Box<str>, Box<str>),
+    /// netplan cannot read its files.
+    #[error(
+        "netplan reads no definition at all from its files. Run `netplan get` there to see which of them is broken, and mend \
+             that one"
+    )]
+    Unreadable,
 }
 
 /// Finds the definition for each next hop. `recorded` says where next hops were found before that nobody asked for this time.
@@ -71,7 +77,7 @@ pub fn find_links(
         return Err(LinkError::NoNetplan);
     }
     if let Some(device) = &wanted.interface {
-        return Ok(vec![resolve(device, wanted.form(), found)?]);
+        return Ok(vec![resolve_or_recorded(device, wanted.form(), recorded, found)?]);
     }
     let asked: BTreeMap<IpAddr, &str> = found.devices.iter().map(|(hop, device)| (*hop, device.as_str())).collect();
     let mut resolved: BTreeMap<&str, Link> = BTreeMap::new();
@@ -81,11 +87,28 @@ pub fn find_links(
         let known = || recorded.and_then(|recorded| recorded.link_of(next_hop)).map(|link| &*link.device);
         let device = asked.get(&next_hop).copied().or_else(known).ok_or(LinkError::NoDevice(next_hop))?;
         if !resolved.contains_key(device) {
-            resolved.insert(device, resolve(device, wanted.form(), found)?);
+            resolved.insert(device, resolve_or_recorded(device, wanted.form(), recorded, found)?);
         }
         pairs.extend(resolved.get(device).map(|link| (next_hop, link.clone())));
     }
     Ok(gather(pairs))
+}
+
+/// Where a file of ours was broken by hand, netplan reads none at all, and what is on record is needed to put it back. It is not
+/// taken on trust: the node compares what netplan makes of its files with and without ours.
+fn resolve_or_recorded(
+    device: &str,
+    form: FileForm,
+    recorded: Option<&Attributes>,
+    found: &NetworkConfiguration,
+) -> Result<Link, LinkError> {
+    let id = match resolve(device, form, found) {
+        Err(LinkError::Undefined(_, id)) if found.definitions.is_empty() => id,
+        other => return other,
+    };
+    let same = |link: &&Link| *link.device == *device && link.id == id && !link.kind.is_empty();
+    let known = recorded.and_then(|recorded| recorded.links.iter().find(same));
+    known.map(|link| Link { hops: Vec::new(), ..link.clone() }).ok_or(LinkError::Unreadable)
 }
 
 /// The definition of a device: its ID from the file that networkd uses for it, its kind from netplan's own files.
@@ -144,6 +167,20 @@ mod tests {
         let found = configuration(Some("/etc/systemd/network/10-eth0.network"), "", "", None);
         let link = resolve("eth0", FileForm::Networkd, &found).expect("link");
         assert_eq!((&*link.id, &*link.kind), ("10-eth0.network", ""));
+    }
+
+    #[test]
+    fn a_file_of_ours_that_breaks_all_can_be_put_back() {
+        let mut found = configuration(Some("/run/systemd/network/10-netplan-id0.network"), "ethernets", "id0", None);
+        let link = resolve("eth0", FileForm::Netplan, &found).expect("link");
+        found.definitions.clear();
+        let find = |recorded: Option<&Attributes>| resolve_or_recorded("eth0", FileForm::Netplan, recorded, &found);
+        assert_eq!(find(None), Err(LinkError::Unreadable));
+        let recorded = Attributes { links: vec![link.clone()], ..Attributes::default() };
+        assert_eq!(find(Some(&recorded)), Ok(link));
+        let other = Link { id: "eth0".into(), ..recorded.links[0].clone() };
+        let recorded = Attributes { links: vec![other], ..Attributes::default() };
+        assert_eq!(find(Some(&recorded)), Err(LinkError::Unreadable));
     }
 
     #[test]

@@ -15,6 +15,7 @@ pub(crate) use inquiry::join_tokens;
 pub use links::{LinkError, find_links};
 pub use settings::{Activate, BACKEND, Persist, Settings};
 pub use work::file_write;
+pub(crate) use work::marks;
 
 use crate::backend::exchange::{Work, Written};
 use crate::backend::mesh::Mesh;
@@ -53,7 +54,7 @@ impl Backend for Netplan {
     }
 
     fn work(&self, table: &TablePlan, operations: &[Operation], token: Option<&Token>) -> Option<Work> {
-        work::removals(table, operations, token)
+        work::work(table, operations, token)
     }
 
     fn settle(&self, operations: &[Operation], written: &Written) -> Settled {

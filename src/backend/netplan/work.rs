@@ -9,30 +9,36 @@ use crate::network::{Route, RouteSet};
 use crate::plan::{Action, FilePlan, Operation, TablePlan, Token};
 
 /// systemd-networkd adds the rows of a file that it loads, beside those that have the same key; what was there before is taken out
-/// here.
-pub(super) fn removals(table: &TablePlan, operations: &[Operation], token: Option<&Token>) -> Option<Work> {
+/// here. A row that lacks nothing but the mark is given it, before the file is loaded.
+pub(super) fn work(table: &TablePlan, operations: &[Operation], token: Option<&Token>) -> Option<Work> {
     if !table.judged {
         return None;
     }
-    let removals: Vec<Operation> = operations.iter().filter_map(removal).collect();
-    ssh_static::work(table, &removals, token)
+    let rows: Vec<Operation> = operations.iter().filter_map(on_rows).collect();
+    ssh_static::work(table, &rows, token)
 }
 
-/// The row that goes when an operation of a file is done.
-fn removal(operation: &Operation) -> Option<Operation> {
+/// Whether an operation gives a row nothing but the mark. networkd would add its own beside it, or for IPv6 none.
+pub(crate) fn marks(operation: &Operation) -> bool {
+    operation.action != Action::Remove
+        && operation.before.is_some_and(|before| before.next_hop == operation.route.next_hop)
+}
+
+/// What is done to the row that is there before.
+fn on_rows(operation: &Operation) -> Option<Operation> {
     let before = operation.before?;
-    if before.next_hop == operation.route.next_hop && operation.action != Action::Remove {
-        return None;
+    if marks(operation) {
+        return Some(operation.clone());
     }
     let route = Route { next_hop: before.next_hop, ..operation.route };
     Some(Operation { action: Action::Remove, route, ..operation.clone() })
 }
 
-/// What becomes of removals; all else is settled with the file.
+/// What becomes of rows that are there before; all else is settled with the file.
 pub(super) fn settle(operations: &[Operation], written: &Written) -> Settled {
-    let (at, removals): (Vec<usize>, Vec<Operation>) =
-        operations.iter().enumerate().filter_map(|(at, operation)| Some((at, removal(operation)?))).unzip();
-    let mut settled = ssh_static::settle(&removals, written);
+    let (at, rows): (Vec<usize>, Vec<Operation>) =
+        operations.iter().enumerate().filter_map(|(at, operation)| Some((at, on_rows(operation)?))).unzip();
+    let mut settled = ssh_static::settle(&rows, written);
     for (index, _) in &mut settled.failed {
         *index = at[*index];
     }

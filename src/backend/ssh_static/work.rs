@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use crate::backend::Settled;
 use crate::backend::exchange::{Listing, LiveRoute, RouteCommand, RouteVerb, RouteWrite, Work, Written};
 use crate::network::{Family, Prefix, Route};
-use crate::plan::{Action, Live, Operation, TablePlan, Token};
+use crate::plan::{Action, Live, Operation, STATIC, TablePlan, Token};
 
 /// One batch for the operations of a step: adds, then changes, then removals. None where no row needs to be touched.
 pub(in crate::backend) fn work(table: &TablePlan, operations: &[Operation], token: Option<&Token>) -> Option<Work> {
@@ -36,6 +36,8 @@ fn command(table: &TablePlan, operation: &Operation) -> Option<(u8, RouteCommand
     match (operation.action, operation.before) {
         (Action::Add, _) => Some((0, write(RouteVerb::Add, view.protocol))),
         (Action::Import, Some(before)) if before.protocol == view.protocol => None,
+        // systemd-networkd has put it there for a file of ours, and would again.
+        (Action::Import, Some(Live { protocol: STATIC, .. })) if table.stays_static => None,
         (Action::Import | Action::Change, Some(Live { next_hop, protocol })) => {
             Some((1, write(RouteVerb::Change { from: next_hop, protocol }, view.protocol)))
         }

@@ -1,27 +1,28 @@
 //! Carries out a plan: steps in parallel inside a phase, a gate between phases, outcomes into the journal.
 
+mod settle;
+mod works;
+
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
-use jiff::Timestamp;
 use petgraph::Direction;
 use petgraph::graph::NodeIndex;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
+use self::settle::{describe, settle_batch};
+
 use super::record::begin;
 use super::{Event, observe, tell};
-use crate::backend::exchange::{
-    Activation, FileWrite, Filed, Listing, Marker, Reply, RouteVerb, RouteWrite, Work, Written,
-};
-use crate::backend::netplan::{self, Header, NETPLAN_FILE};
-use crate::backend::{self, Settled};
-use crate::network::{MAIN_TABLE, Memo, Prefix, View};
+use crate::backend::exchange::{Activation, Filed, Reply, Work, Written};
+use crate::backend::netplan::NETPLAN_FILE;
+use crate::network::{Memo, Prefix, View};
 use crate::plan::{
-    Action, Desired, FilePlan, Inputs, Observation, Operation, Options, Phase, Place, PlacePlan, Plan, ResourceId,
-    STATIC, Steps, TablePlan, Token, Vertex, steps,
+    Action, Desired, Inputs, Observation, Operation, Options, Phase, Place, Plan, ResourceId, Steps, Token, Vertex,
+    steps,
 };
-use crate::state::{Entry, JournalWriter, Outcome, Record, Revision, RunId, State, Store, StoreError, fold};
+use crate::state::{Entry, JournalWriter, Record, Revision, RunId, State, Store, StoreError, fold};
 use crate::topology::Name;
 use crate::transport::{Target, Transport, TransportError};
 
@@ -318,122 +319,6 @@ impl Executor<'_> {
         Some(Target { name: place.node()?.clone(), endpoint })
     }
 
-    /// The works of a step. They are made when the step starts: rows that lead to a node that has failed by then are left out.
-    fn works(&mut self, place: &Place, phase: Phase) -> (Vec<Work>, Vec<Batch>, Vec<(ResourceId, Activation)>) {
-        let Some(planned) = self.run.plan.places.get(place) else { return Default::default() };
-        let reasons = self.run.plan.reasons(place);
-        let mut writes: Vec<RouteWrite> = Vec::new();
-        let mut batches = Vec::new();
-        let mut skipped: BTreeMap<Place, usize> = BTreeMap::new();
-        let mut lacks: Vec<(ResourceId, Prefix)> = Vec::new();
-        let mut held = false;
-        for (id, table) in &planned.tables {
-            let file = planned.files.iter().find(|file| file.id == *id);
-            let now = |operation: &Operation| match file {
-                // What belongs to a file alone comes and goes with it.
-                Some(file) => table.judged && file.writes_in(phase),
-                None => operation.phase == phase,
-            };
-            let mut operations = table.operations(&reasons, &mut self.memo);
-            operations.retain(|operation| {
-                let is_now = now(operation) || file.is_some_and(|file| file.writes_in(phase));
-                let receiver = operation.receiver.filter(|_| is_now);
-                let Some(receiver) = receiver.and_then(|address| self.run.plan.people.name(address)) else {
-                    return now(operation);
-                };
-                let receiver = Place::Node(receiver.clone());
-                if !self.progress.get(&receiver).is_some_and(|progress| progress.failed) {
-                    return now(operation);
-                }
-                match operation.action {
-                    Action::Add | Action::Import => lacks.push((id.clone(), operation.route.destination)),
-                    _ => held = true,
-                }
-                // A route is skipped once, also where it stands in a file as well.
-                if file.is_none() || table.judged {
-                    *skipped.entry(receiver).or_default() += 1;
-                }
-                false
-            });
-            let token = self.progress.get(place).and_then(|progress| progress.tokens.get(&table.view.table));
-            let work = backend::of_kind(&id.kind).and_then(|backend| backend.work(table, &operations, token));
-            let write = match work {
-                Some(Work::Write(write)) => Some(join(&mut writes, write)),
-                _ => None,
-            };
-            if !operations.is_empty() {
-                batches.push(Batch { id: id.clone(), view: Arc::clone(&table.view), operations, write });
-            }
-        }
-        if let Some(progress) = self.progress.get_mut(place) {
-            progress.held |= held;
-            for (id, destination) in lacks {
-                progress.lacks.entry(id).or_default().push(destination);
-            }
-        }
-        let progress = self.progress.get(place);
-        // A change that is left for later is left in the file, too.
-        let writes_files = !progress.is_some_and(|progress| progress.held);
-        let (mut works, mut files) = (Vec::new(), Vec::new());
-        let several = planned.files.iter().filter(|_| writes_files);
-        for (file, activation) in several.filter_map(|file| Some((file, activation(planned, file, phase)?))) {
-            works.push(Work::File(self.file_write(planned, file, progress, activation)));
-            files.push((file.id.clone(), activation));
-        }
-        works.extend(writes.into_iter().map(Work::Write));
-        let wrote = progress.is_some_and(|progress| progress.wrote);
-        let does_something =
-            !batches.is_empty() || works.iter().any(|work| !matches!(work, Work::File(file) if file.only_checks()));
-        if does_something && !wrote && !planned.has_marker && !planned.ends {
-            works.insert(0, Work::WriteMarker(self.marker(place)));
-        }
-        let last = progress.is_some_and(|progress| progress.left.iter().all(|left| *left <= phase));
-        let partial = planned.tables.iter().any(|(_, table)| table.is_partial());
-        if planned.ends && last && !partial {
-            works.push(Work::RemoveMarker(self.run.topology.to_string()));
-        }
-        for (receiver, routes) in skipped {
-            tell(&self.run.events, Event::Skipped { place: place.clone(), receiver: receiver.clone(), routes });
-            self.outcome.skipped.push((place.clone(), receiver, routes));
-        }
-        (works, batches, files)
-    }
-
-    /// The write of a file, without the routes that were left out on the way.
-    fn file_write(
-        &self,
-        planned: &PlacePlan,
-        file: &FilePlan,
-        progress: Option<&Progress>,
-        activation: Activation,
-    ) -> FileWrite {
-        let header = Header { topology: self.run.topology.to_string(), lineage: self.run.state.lineage.to_string() };
-        let mut tables = planned.tables.iter().filter(|(id, _)| *id == file.id).map(|(_, table)| table);
-        let first = tables.clone().next();
-        let mut routes = tables.find_map(|table| table.to.clone()).filter(|_| file.wanted);
-        if let Some(routes) = routes.as_mut() {
-            let left = progress.iter().flat_map(|progress| progress.lacks.values()).flatten();
-            let lacks: BTreeSet<Prefix> = routes.lacks.iter().chain(left).copied().collect();
-            routes.lacks = Arc::new(lacks);
-        }
-        let (table, protocols) =
-            first.map_or((MAIN_TABLE, Vec::new()), |first| (first.view.table, first.marks.clone()));
-        let listing = Listing { table, protocols, known: None };
-        netplan::file_write(file, &header, routes.as_ref(), listing, activation)
-    }
-
-    fn marker(&self, place: &Place) -> Marker {
-        let planned = self.run.plan.places.get(place);
-        // Static rows are everybody's: a file alone has no number of its own.
-        let is_mark = |(_, table): &&(ResourceId, TablePlan)| table.to.is_some() && table.view.protocol != STATIC;
-        let protocol = planned.and_then(|planned| planned.tables.iter().find(is_mark));
-        Marker {
-            topology: self.run.topology.to_string(),
-            lineage: self.run.state.lineage.to_string(),
-            protocol: protocol.map_or(0, |(_, table)| table.view.protocol),
-        }
-    }
-
     /// Reads the replies of a step. False where the step goes on: a place that could not be looked at before has answered.
     async fn finish(
         &mut self,
@@ -515,68 +400,6 @@ impl Executor<'_> {
         Ok(true)
     }
 
-    /// Reads what became of files; a sentence where not all is as it should be.
-    fn settle_files(
-        &mut self,
-        place: &Place,
-        files: &[(ResourceId, Activation)],
-        replies: Vec<Filed>,
-    ) -> Option<String> {
-        let mut failed = None;
-        let mut replies = replies.into_iter();
-        for (id, activation) in files {
-            let planned = self.run.plan.places.get(place);
-            let file = planned.and_then(|planned| planned.files.iter().find(|file| file.id == *id));
-            let action = file.and_then(|file| file.change.as_ref()).map(|change| change.action);
-            let tables = planned.into_iter().flat_map(|planned| &planned.tables);
-            let table = tables.filter(|(other, _)| other == id).map(|(_, table)| table.view.table).next();
-            match replies.next() {
-                Some(Filed::Done { .. }) if *activation == Activation::Check => {}
-                Some(Filed::Done { token, table: rows, restored }) => {
-                    self.touch(place);
-                    if let Some(progress) = self.progress.get_mut(place) {
-                        progress.filed.insert(id.clone(), token);
-                        progress.tokens.extend(table.map(|table| (table, rows)));
-                    }
-                    if let Some(action) = action {
-                        *self.outcome.done.entry(action).or_default() += 1;
-                    }
-                    if !restored.is_empty() {
-                        let message = format!(
-                            "Loading {} took {} of others away, which were put back at once: {}.",
-                            id.name,
-                            if restored.len() == 1 {
-                                "a route".to_owned()
-                            } else {
-                                format!("{} routes", restored.len())
-                            },
-                            restored.join("; ")
-                        );
-                        self.warn(place, message);
-                    }
-                }
-                Some(Filed::Moved) => {
-                    failed.get_or_insert(format!(
-                        "{} or the network configuration around it has changed since the plan looked; it was left as it is.",
-                        id.name
-                    ));
-                }
-                Some(Filed::Refused(said)) => _ = failed.get_or_insert(said),
-                Some(Filed::PutBack(said)) => {
-                    self.touch(place);
-                    failed.get_or_insert(said);
-                }
-                None => {
-                    if *activation != Activation::Check {
-                        self.touch(place);
-                    }
-                    failed.get_or_insert(format!("The node did not say what became of {}.", id.name));
-                }
-            }
-        }
-        failed
-    }
-
     /// A place that could not be looked at before has answered, or not.
     async fn answered(
         &mut self,
@@ -640,25 +463,6 @@ impl Executor<'_> {
         Ok(false)
     }
 
-    /// What a resource turned out to lack since the state of this run was written.
-    fn lacks_since(&self, place: &Place, id: &ResourceId, table: &TablePlan) -> Vec<Prefix> {
-        let written = match self.run.state.record(place, id) {
-            Some(Record::InDoubt { to: Some(to), .. }) => to.routes.as_ref(),
-            _ => None,
-        };
-        let lacks = table.to.iter().flat_map(|to| to.lacks.iter());
-        lacks.filter(|key| written.is_some_and(|set| !set.lacks.contains(*key))).copied().collect()
-    }
-
-    /// What a file turned out to be since the state of this run was written.
-    fn attributes_since(&self, place: &Place, file: &FilePlan) -> Option<serde_json::Value> {
-        let now = file.attributes.to_value();
-        match self.run.state.record(place, &file.id) {
-            Some(Record::InDoubt { to: Some(to), .. }) if to.attributes == now => None,
-            _ => Some(now),
-        }
-    }
-
     /// Whether an earlier run has left a place in doubt.
     fn is_in_doubt(&self, place: &Place) -> bool {
         let recorded =
@@ -688,111 +492,6 @@ impl Executor<'_> {
         self.outcome.failures.push(Failure { place: place.clone(), phase, message });
         self.settle_place(place, phase, true).await
     }
-
-    /// Journals what became of a place once its last step has ended, or none will follow.
-    async fn settle_place(&mut self, place: &Place, phase: Phase, failed: bool) -> Result<(), StoreError> {
-        let tables = self.run.plan.places.get(place).into_iter().flat_map(|planned| &planned.tables);
-        let mut since: BTreeMap<ResourceId, Vec<Prefix>> =
-            tables.map(|(id, table)| (id.clone(), self.lacks_since(place, id, table))).collect();
-        let Some(progress) = self.progress.get_mut(place) else { return Ok(()) };
-        progress.failed |= failed;
-        progress.left.remove(&phase);
-        if !progress.failed && !progress.left.is_empty() {
-            return Ok(());
-        }
-        let in_doubt = self.is_in_doubt(place);
-        let Some(planned) = self.run.plan.places.get(place) else { return Ok(()) };
-        let Some(progress) = self.progress.get(place) else { return Ok(()) };
-        let mut outcomes = Vec::new();
-        let mut ids: Vec<&ResourceId> = planned.tables.iter().map(|(id, _)| id).collect();
-        ids.dedup();
-        for id in ids {
-            let tables = || planned.tables.iter().filter(|(table, _)| table == id).map(|(_, table)| table);
-            let outcome = if progress.failed || progress.held || tables().any(TablePlan::is_partial) {
-                if progress.wrote || (in_doubt && planned.unseen.is_some()) {
-                    Outcome::StillInDoubt
-                } else {
-                    Outcome::Untouched
-                }
-            } else if let Some(table) = tables().find(|table| table.to.is_some()) {
-                let token = progress.tokens.get(&table.view.table).cloned();
-                let mut lacks = progress.lacks.get(id).cloned().unwrap_or_default();
-                let mut token = token.and_then(|token| table.recordable(token));
-                let mut attributes = None;
-                if let Some(file) = planned.files.iter().find(|file| file.id == *id) {
-                    let given = progress.filed.get(id).or(file.token.as_ref());
-                    token = given.and_then(|given| file.recordable(given, token.as_ref()));
-                    attributes = self.attributes_since(place, file);
-                }
-                let token = token.filter(|_| lacks.is_empty());
-                lacks.extend(since.remove(id).unwrap_or_default());
-                Outcome::Done { lacks, token, attributes }
-            } else {
-                Outcome::Removed
-            };
-            outcomes.push((id.clone(), outcome));
-        }
-        let entry = Entry {
-            run: self.id,
-            base: self.base,
-            seq: 0,
-            at: Timestamp::now(),
-            place: place.clone(),
-            phase: phase.label().into(),
-            outcomes,
-            machine_id: planned.machine_id.clone().filter(|id| !id.is_empty()),
-            forget: false,
-        };
-        self.entries.push(entry.clone());
-        self.journal.append(entry).await
-    }
-}
-
-/// How far a file goes in a phase; none where nothing is done with it.
-fn activation(planned: &PlacePlan, file: &FilePlan, phase: Phase) -> Option<Activation> {
-    if file.writes_in(phase) {
-        Some(if file.attributes.deferred { Activation::Defer } else { Activation::Load })
-    } else if phase == Phase::Prepare && planned.checked_files().any(|other| other.id == file.id) {
-        Some(Activation::Check)
-    } else {
-        None
-    }
-}
-
-/// Joins writes to one table: after the first of two, the guard of the second could not hold.
-fn join(writes: &mut Vec<RouteWrite>, write: RouteWrite) -> usize {
-    let same = |other: &RouteWrite| other.listing == write.listing;
-    let Some(at) = writes.iter().position(same) else {
-        writes.push(write);
-        return writes.len() - 1;
-    };
-    let joined = &mut writes[at];
-    joined.guard_foreign |= write.guard_foreign;
-    joined.commands.extend(write.commands);
-    joined.commands.sort_by_key(|command| match command.verb {
-        RouteVerb::Add => 0,
-        RouteVerb::Change { .. } => 1,
-        RouteVerb::Delete => 2,
-    });
-    at
-}
-
-fn settle_batch(batch: &Batch, written: &[Written]) -> Settled {
-    let Batch { id, view, operations, write } = batch;
-    let Some(backend) = backend::of_kind(&id.kind) else { return Settled::default() };
-    // Rows that are imported as they are need no write.
-    let Some(write) = write else { return Settled { done: operations.len(), ..Settled::default() } };
-    let Some(mut written) = written.get(*write).cloned() else {
-        let failed = (0..operations.len()).map(|index| (index, "the node did not say what became of it".to_owned()));
-        return Settled { failed: failed.collect(), touched: true, ..Settled::default() };
-    };
-    // Rows of other metrics say nothing about these operations.
-    if let Written::Done { appeared, vanished, .. } = &mut written {
-        for rows in [appeared, vanished] {
-            rows.retain(|row| row.metric == view.kernel_metric(row.family()));
-        }
-    }
-    backend.settle(operations, &written)
 }
 
 fn spawn(
@@ -819,19 +518,4 @@ fn release(graph: &Steps, index: NodeIndex, waits: &mut BTreeMap<NodeIndex, usiz
             }
         }
     }
-}
-
-/// Which routes are not as they should be, and what was said of them.
-fn describe(failed: &[(Operation, String)]) -> String {
-    let mut reasons: BTreeMap<&str, Vec<String>> = BTreeMap::new();
-    for (operation, said) in failed {
-        reasons.entry(said).or_default().push(operation.route.destination.to_string());
-    }
-    let one = |(said, destinations): (&&str, &Vec<String>)| {
-        let shown = destinations.iter().take(5).cloned().collect::<Vec<_>>().join(", ");
-        let more = destinations.len().saturating_sub(5);
-        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-        format!("{shown}{more}: {said}.")
-    };
-    reasons.iter().map(|(said, destinations)| one((said, destinations))).collect::<Vec<_>>().join(" ")
 }

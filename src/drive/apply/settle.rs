@@ -1,0 +1,193 @@
+//! What has become of files and places.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+
+use super::{Batch, Executor};
+use crate::backend::exchange::{Activation, Filed, Written};
+use crate::backend::{self, Settled};
+use crate::network::Prefix;
+use crate::plan::{FilePlan, Operation, Phase, Place, ResourceId, TablePlan};
+use crate::state::{Entry, Outcome, Record, StoreError};
+
+impl Executor<'_> {
+    /// Reads what became of files; a sentence where not all is as it should be.
+    pub(super) fn settle_files(
+        &mut self,
+        place: &Place,
+        files: &[(ResourceId, Activation)],
+        replies: Vec<Filed>,
+    ) -> Option<String> {
+        let mut failed = None;
+        let mut replies = replies.into_iter();
+        for (id, activation) in files {
+            let planned = self.run.plan.places.get(place);
+            let file = planned.and_then(|planned| planned.files.iter().find(|file| file.id == *id));
+            let action = file.and_then(|file| file.change.as_ref()).map(|change| change.action);
+            let tables = planned.into_iter().flat_map(|planned| &planned.tables);
+            let table = tables.filter(|(other, _)| other == id).map(|(_, table)| table.view.table).next();
+            match replies.next() {
+                Some(Filed::Done { .. }) if *activation == Activation::Check => {}
+                Some(Filed::Done { token, table: rows, restored }) => {
+                    self.touch(place);
+                    if let Some(progress) = self.progress.get_mut(place) {
+                        progress.filed.insert(id.clone(), token);
+                        progress.tokens.extend(table.map(|table| (table, rows)));
+                    }
+                    if let Some(action) = action {
+                        *self.outcome.done.entry(action).or_default() += 1;
+                    }
+                    if !restored.is_empty() {
+                        let message = format!(
+                            "Loading {} took {} of others away, which were put back at once: {}.",
+                            id.name,
+                            if restored.len() == 1 {
+                                "a route".to_owned()
+                            } else {
+                                format!("{} routes", restored.len())
+                            },
+                            restored.join("; ")
+                        );
+                        self.warn(place, message);
+                    }
+                }
+                Some(Filed::Moved) => {
+                    failed.get_or_insert(format!(
+                        "{} or the network configuration around it has changed since the plan looked; it was left as it is.",
+                        id.name
+                    ));
+                }
+                Some(Filed::Refused(said)) => _ = failed.get_or_insert(said),
+                Some(Filed::PutBack(said)) => {
+                    self.touch(place);
+                    failed.get_or_insert(said);
+                }
+                None => {
+                    if *activation != Activation::Check {
+                        self.touch(place);
+                    }
+                    failed.get_or_insert(format!("The node did not say what became of {}.", id.name));
+                }
+            }
+        }
+        failed
+    }
+
+    /// What a resource turned out to lack since the state of this run was written.
+    fn lacks_since(&self, place: &Place, id: &ResourceId, table: &TablePlan) -> Vec<Prefix> {
+        let written = match self.run.state.record(place, id) {
+            Some(Record::InDoubt { to: Some(to), .. }) => to.routes.as_ref(),
+            _ => None,
+        };
+        let lacks = table.to.iter().flat_map(|to| to.lacks.iter());
+        lacks.filter(|key| written.is_some_and(|set| !set.lacks.contains(*key))).copied().collect()
+    }
+
+    /// What a file turned out to be since the state of this run was written.
+    fn attributes_since(&self, place: &Place, file: &FilePlan) -> Option<serde_json::Value> {
+        let now = file.attributes.to_value();
+        match self.run.state.record(place, &file.id) {
+            Some(Record::InDoubt { to: Some(to), .. }) if to.attributes == now => None,
+            _ => Some(now),
+        }
+    }
+
+    /// Journals what became of a place once its last step has ended, or none will follow.
+    pub(super) async fn settle_place(&mut self, place: &Place, phase: Phase, failed: bool) -> Result<(), StoreError> {
+        let tables = self.run.plan.places.get(place).into_iter().flat_map(|planned| &planned.tables);
+        let mut since: BTreeMap<ResourceId, Vec<Prefix>> =
+            tables.map(|(id, table)| (id.clone(), self.lacks_since(place, id, table))).collect();
+        let Some(progress) = self.progress.get_mut(place) else { return Ok(()) };
+        progress.failed |= failed;
+        progress.left.remove(&phase);
+        if !progress.failed && !progress.left.is_empty() {
+            return Ok(());
+        }
+        let in_doubt = self.is_in_doubt(place);
+        let Some(planned) = self.run.plan.places.get(place) else { return Ok(()) };
+        let Some(progress) = self.progress.get(place) else { return Ok(()) };
+        let mut outcomes = Vec::new();
+        let mut ids: Vec<&ResourceId> = planned.tables.iter().map(|(id, _)| id).collect();
+        ids.dedup();
+        for id in ids {
+            let tables = || planned.tables.iter().filter(|(table, _)| table == id).map(|(_, table)| table);
+            let is_left = planned.files.iter().any(|file| file.id == *id && file.is_left);
+            let outcome = if progress.failed || progress.held || is_left || tables().any(TablePlan::is_partial) {
+                if progress.wrote || (in_doubt && planned.unseen.is_some()) {
+                    Outcome::StillInDoubt
+                } else {
+                    Outcome::Untouched
+                }
+            } else if let Some(table) = tables().find(|table| table.to.is_some()) {
+                let token = progress.tokens.get(&table.view.table).cloned();
+                let mut lacks = progress.lacks.get(id).cloned().unwrap_or_default();
+                let mut token = token.and_then(|token| table.recordable(token));
+                let mut attributes = None;
+                if let Some(file) = planned.files.iter().find(|file| file.id == *id) {
+                    // A file that is written leaves out what was left out of the kernel.
+                    if file.change.is_some() {
+                        lacks = progress.lacks.values().flatten().copied().collect();
+                        lacks.sort_unstable();
+                        lacks.dedup();
+                    }
+                    let given = progress.filed.get(id).or(file.token.as_ref());
+                    token = given.and_then(|given| file.recordable(given, token.as_ref()));
+                    attributes = self.attributes_since(place, file);
+                }
+                let token = token.filter(|_| lacks.is_empty());
+                lacks.extend(since.remove(id).unwrap_or_default());
+                Outcome::Done { lacks, token, attributes }
+            } else {
+                Outcome::Removed
+            };
+            outcomes.push((id.clone(), outcome));
+        }
+        let entry = Entry {
+            run: self.id,
+            base: self.base,
+            seq: 0,
+            at: Timestamp::now(),
+            place: place.clone(),
+            phase: phase.label().into(),
+            outcomes,
+            machine_id: planned.machine_id.clone().filter(|id| !id.is_empty()),
+            forget: false,
+        };
+        self.entries.push(entry.clone());
+        self.journal.append(entry).await
+    }
+}
+
+pub(super) fn settle_batch(batch: &Batch, written: &[Written]) -> Settled {
+    let Batch { id, view, operations, write } = batch;
+    let Some(backend) = backend::of_kind(&id.kind) else { return Settled::default() };
+    // Rows that are imported as they are need no write.
+    let Some(write) = write else { return Settled { done: operations.len(), ..Settled::default() } };
+    let Some(mut written) = written.get(*write).cloned() else {
+        let failed = (0..operations.len()).map(|index| (index, "the node did not say what became of it".to_owned()));
+        return Settled { failed: failed.collect(), touched: true, ..Settled::default() };
+    };
+    // Rows of other metrics say nothing about these operations.
+    if let Written::Done { appeared, vanished, .. } = &mut written {
+        for rows in [appeared, vanished] {
+            rows.retain(|row| row.metric == view.kernel_metric(row.family()));
+        }
+    }
+    backend.settle(operations, &written)
+}
+
+/// Which routes are not as they should be, and what was said of them.
+pub(super) fn describe(failed: &[(Operation, String)]) -> String {
+    let mut reasons: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    for (operation, said) in failed {
+        reasons.entry(said).or_default().push(operation.route.destination.to_string());
+    }
+    let one = |(said, destinations): (&&str, &Vec<String>)| {
+        let shown = destinations.iter().take(5).cloned().collect::<Vec<_>>().join(", ");
+        let more = destinations.len().saturating_sub(5);
+        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+        format!("{shown}{more}: {said}.")
+    };
+    reasons.iter().map(|(said, destinations)| one((said, destinations))).collect::<Vec<_>>().join(" ")
+}

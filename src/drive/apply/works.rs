@@ -1,0 +1,173 @@
+//! What a step sends: made when it starts.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use super::{Batch, Executor, Progress};
+use crate::backend;
+use crate::backend::exchange::{Activation, FileWrite, Listing, Marker, RouteVerb, RouteWrite, Work};
+use crate::backend::netplan::{self, Header};
+use crate::drive::{Event, tell};
+use crate::network::{MAIN_TABLE, Prefix};
+use crate::plan::{Action, FilePlan, Operation, Phase, Place, PlacePlan, ResourceId, STATIC, TablePlan};
+
+impl Executor<'_> {
+    /// The works of a step. They are made when the step starts: rows that lead to a node that has failed by then are left out.
+    pub(super) fn works(
+        &mut self,
+        place: &Place,
+        phase: Phase,
+    ) -> (Vec<Work>, Vec<Batch>, Vec<(ResourceId, Activation)>) {
+        let Some(planned) = self.run.plan.places.get(place) else { return Default::default() };
+        let reasons = self.run.plan.reasons(place);
+        let mut writes: Vec<RouteWrite> = Vec::new();
+        let mut batches = Vec::new();
+        let mut skipped: BTreeMap<Place, usize> = BTreeMap::new();
+        let mut lacks: Vec<(ResourceId, Prefix)> = Vec::new();
+        let mut held = false;
+        for (id, table) in &planned.tables {
+            let file = planned.files.iter().find(|file| file.id == *id);
+            let now = |operation: &Operation| match file {
+                // What belongs to a file alone comes and goes with it, and what lacks the mark alone has it before.
+                Some(file) if netplan::marks(operation) => {
+                    table.judged && file.change.is_some() && operation.phase == phase
+                }
+                Some(file) => table.judged && file.writes_in(phase),
+                None => operation.phase == phase,
+            };
+            let mut operations = table.operations(&reasons, &mut self.memo);
+            operations.retain(|operation| {
+                let is_now = now(operation) || file.is_some_and(|file| file.writes_in(phase));
+                let receiver = operation.receiver.filter(|_| is_now);
+                let Some(receiver) = receiver.and_then(|address| self.run.plan.people.name(address)) else {
+                    return now(operation);
+                };
+                let receiver = Place::Node(receiver.clone());
+                if !self.progress.get(&receiver).is_some_and(|progress| progress.failed) {
+                    return now(operation);
+                }
+                match operation.action {
+                    // The row may be one that another resource leaves to the file.
+                    Action::Import if file.is_some() && table.judged => held = true,
+                    Action::Add | Action::Import => lacks.push((id.clone(), operation.route.destination)),
+                    _ => held = true,
+                }
+                // A route is skipped once, also where it stands in a file as well.
+                if file.is_none() || table.judged {
+                    *skipped.entry(receiver).or_default() += 1;
+                }
+                false
+            });
+            let token = self.progress.get(place).and_then(|progress| progress.tokens.get(&table.view.table));
+            let work = backend::of_kind(&id.kind).and_then(|backend| backend.work(table, &operations, token));
+            let write = match work {
+                Some(Work::Write(write)) => Some(join(&mut writes, write)),
+                _ => None,
+            };
+            if !operations.is_empty() {
+                batches.push(Batch { id: id.clone(), view: Arc::clone(&table.view), operations, write });
+            }
+        }
+        if let Some(progress) = self.progress.get_mut(place) {
+            progress.held |= held;
+            for (id, destination) in lacks {
+                progress.lacks.entry(id).or_default().push(destination);
+            }
+        }
+        let progress = self.progress.get(place);
+        // A change that is left for later is left in the file, too.
+        let writes_files = !progress.is_some_and(|progress| progress.held);
+        let (mut works, mut files) = (Vec::new(), Vec::new());
+        // What is taken away is not read any more when another takes its place.
+        let mut several: Vec<&FilePlan> = planned.files.iter().filter(|_| writes_files).collect();
+        several.sort_by_key(|file| file.wanted);
+        for (file, activation) in several.into_iter().filter_map(|file| Some((file, activation(planned, file, phase)?)))
+        {
+            works.push(Work::File(self.file_write(planned, file, progress, activation)));
+            files.push((file.id.clone(), activation));
+        }
+        works.extend(writes.into_iter().map(Work::Write));
+        let wrote = progress.is_some_and(|progress| progress.wrote);
+        let does_something =
+            !batches.is_empty() || works.iter().any(|work| !matches!(work, Work::File(file) if file.only_checks()));
+        if does_something && !wrote && !planned.has_marker && !planned.ends {
+            works.insert(0, Work::WriteMarker(self.marker(place)));
+        }
+        let last = progress.is_some_and(|progress| progress.left.iter().all(|left| *left <= phase));
+        let partial =
+            planned.tables.iter().any(|(_, table)| table.is_partial()) || planned.files.iter().any(|file| file.is_left);
+        if planned.ends && last && !partial {
+            works.push(Work::RemoveMarker(self.run.topology.to_string()));
+        }
+        for (receiver, routes) in skipped {
+            tell(&self.run.events, Event::Skipped { place: place.clone(), receiver: receiver.clone(), routes });
+            self.outcome.skipped.push((place.clone(), receiver, routes));
+        }
+        (works, batches, files)
+    }
+
+    /// The write of a file, without the routes that were left out on the way.
+    fn file_write(
+        &self,
+        planned: &PlacePlan,
+        file: &FilePlan,
+        progress: Option<&Progress>,
+        activation: Activation,
+    ) -> FileWrite {
+        let header = Header { topology: self.run.topology.to_string(), lineage: self.run.state.lineage.to_string() };
+        let mut tables = planned.tables.iter().filter(|(id, _)| *id == file.id).map(|(_, table)| table);
+        let first = tables.clone().next();
+        let mut routes = tables.find_map(|table| table.to.clone()).filter(|_| file.wanted);
+        if let Some(routes) = routes.as_mut() {
+            let left = progress.iter().flat_map(|progress| progress.lacks.values()).flatten();
+            let lacks: BTreeSet<Prefix> = routes.lacks.iter().chain(left).copied().collect();
+            routes.lacks = Arc::new(lacks);
+        }
+        let (table, protocols) =
+            first.map_or((MAIN_TABLE, Vec::new()), |first| (first.view.table, first.marks.clone()));
+        let listing = Listing { table, protocols, known: None };
+        netplan::file_write(file, &header, routes.as_ref(), listing, activation)
+    }
+
+    fn marker(&self, place: &Place) -> Marker {
+        let planned = self.run.plan.places.get(place);
+        // Static rows are everybody's: a file alone has no number of its own.
+        let is_mark = |(_, table): &&(ResourceId, TablePlan)| table.to.is_some() && table.view.protocol != STATIC;
+        let protocol = planned.and_then(|planned| planned.tables.iter().find(is_mark));
+        Marker {
+            topology: self.run.topology.to_string(),
+            lineage: self.run.state.lineage.to_string(),
+            protocol: protocol.map_or(0, |(_, table)| table.view.protocol),
+        }
+    }
+}
+
+/// How far a file goes in a phase; none where nothing is done with it.
+fn activation(planned: &PlacePlan, file: &FilePlan, phase: Phase) -> Option<Activation> {
+    if file.writes_in(phase) {
+        let is_replaced = !file.wanted && planned.files.iter().any(|other| other.wanted && other.writes_in(phase));
+        Some(if file.attributes.deferred || is_replaced { Activation::Defer } else { Activation::Load })
+    } else if phase == Phase::Prepare && planned.checked_files().any(|other| other.id == file.id) {
+        Some(Activation::Check)
+    } else {
+        None
+    }
+}
+
+/// Joins writes to one table: after the first of two, the guard of the second could not hold.
+fn join(writes: &mut Vec<RouteWrite>, write: RouteWrite) -> usize {
+    let same = |other: &RouteWrite| other.listing == write.listing;
+    let Some(at) = writes.iter().position(same) else {
+        writes.push(write);
+        return writes.len() - 1;
+    };
+    let joined = &mut writes[at];
+    joined.guard_foreign |= write.guard_foreign;
+    joined.commands.extend(write.commands);
+    joined.commands.sort_by_key(|command| match command.verb {
+        RouteVerb::Add => 0,
+        RouteVerb::Change { .. } => 1,
+        RouteVerb::Delete => 2,
+    });
+    at
+}
