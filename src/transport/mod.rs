@@ -1,5 +1,7 @@
 //! The only code that talks to the world, beside the state stores.
 
+#[cfg(feature = "azure")]
+pub mod arm;
 pub mod ssh;
 
 use std::future::Future;

@@ -1,0 +1,128 @@
+//! An answer of Azure, as it came, and what can be read from it.
+
+use std::time::{Duration, SystemTime};
+
+use serde_json::Value;
+
+/// An answer, read to its end.
+#[derive(Clone, Debug)]
+pub(super) struct Answer {
+    /// The HTTP status.
+    pub(super) status: u16,
+    /// By lower-case name.
+    pub(super) headers: Vec<(String, String)>,
+    /// As it came.
+    pub(super) body: Vec<u8>,
+    /// JSON; null where it is empty or something else.
+    pub(super) json: Value,
+}
+
+impl Answer {
+    pub(super) fn new(status: u16, headers: Vec<(String, String)>, body: Vec<u8>) -> Self {
+        let json = serde_json::from_slice(&body).unwrap_or(Value::Null);
+        Self { status, headers, body, json }
+    }
+
+    pub(super) fn header(&self, name: &str) -> Option<&str> {
+        self.headers
+            .iter()
+            .find(|(known, _)| known == name)
+            .map(|(_, value)| value.as_str())
+            .filter(|it| !it.is_empty())
+    }
+
+    pub(super) fn succeeded(&self) -> bool {
+        (200..300).contains(&self.status)
+    }
+
+    /// Azure's id of this request.
+    pub(super) fn request_id(&self) -> Option<&str> {
+        self.header("x-ms-request-id").or_else(|| self.header("x-ms-correlation-request-id"))
+    }
+
+    fn error(&self) -> &Value {
+        match &self.json["error"] {
+            Value::Object(_) => &self.json["error"],
+            _ => &self.json,
+        }
+    }
+
+    /// The code of an error.
+    pub(super) fn error_code(&self) -> Option<&str> {
+        self.error()["code"].as_str().or_else(|| self.header("x-ms-error-code"))
+    }
+
+    /// The message of an error.
+    pub(super) fn error_message(&self) -> Option<&str> {
+        self.error()["message"].as_str()
+    }
+
+    /// The causes of an error, each a code and a message.
+    pub(super) fn error_causes(&self) -> impl Iterator<Item = (&str, &str)> {
+        let causes = self.error()["details"].as_array().into_iter().flatten();
+        causes.filter_map(|cause| Some((cause["code"].as_str()?, cause["message"].as_str().unwrap_or_default())))
+    }
+
+    /// Whether the message names an action that is not allowed.
+    pub(super) fn names_action(&self) -> bool {
+        self.error_message().is_some_and(|message| message.contains("authorization to perform action '"))
+    }
+
+    /// Whether it says that another write is under way, so that the same request goes through later: for a table that is 429
+    /// `RetryableError`, for a virtual network 409 `AnotherOperationInProgress`. Any other 409 stays one.
+    pub(super) fn is_busy(&self) -> bool {
+        const BUSY: [&str; 3] = ["RetryableError", "AnotherOperationInProgress", "ReferencedResourceNotProvisioned"];
+        let codes = self.error_code().into_iter().chain(self.error_causes().map(|(code, _)| code));
+        self.status == 429 || (self.status == 409 && codes.into_iter().any(|code| BUSY.contains(&code)))
+    }
+
+    /// Whether Azure or something in front of it stumbled.
+    pub(super) fn stumbled(&self) -> bool {
+        matches!(self.status, 408 | 500 | 502 | 503 | 504)
+    }
+
+    /// How long Azure asks to wait: seconds, or a date.
+    pub(super) fn retry_after(&self) -> Option<Duration> {
+        let milliseconds = self.header("retry-after-ms").or_else(|| self.header("x-ms-retry-after-ms"));
+        if let Some(milliseconds) = milliseconds.and_then(|it| it.parse().ok()) {
+            return Some(Duration::from_millis(milliseconds));
+        }
+        let text = self.header("retry-after")?;
+        if let Ok(seconds) = text.parse() {
+            return Some(Duration::from_secs(seconds));
+        }
+        let date = jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(text).ok()?;
+        Some(SystemTime::from(date).duration_since(SystemTime::now()).unwrap_or_default())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::Answer;
+
+    fn answer(status: u16, header: (&str, &str), body: &str) -> Answer {
+        Answer::new(status, vec![(header.0.to_owned(), header.1.to_owned())], body.as_bytes().to_vec())
+    }
+
+    #[test]
+    fn the_time_to_wait_comes_in_seconds_or_as_a_date() {
+        let wait = |name: &str, value: &str| answer(429, (name, value), "").retry_after();
+        assert_eq!(wait("retry-after", "17"), Some(Duration::from_secs(17)));
+        assert_eq!(wait("retry-after-ms", "17"), Some(Duration::from_millis(17)));
+        assert_eq!(wait("retry-after", "Fri, 01 Jan 2021 00:00:10 GMT"), Some(Duration::ZERO));
+        assert!(wait("retry-after", "Fri, 01 Jan 2100 00:00:10 GMT") > Some(Duration::from_secs(1)));
+        assert_eq!(wait("retry-after", "soon"), None);
+        assert_eq!(wait("other", "1"), None);
+    }
+
+    #[test]
+    fn another_write_is_told_from_other_conflicts() {
+        let busy = |status: u16, code: &str| {
+            answer(status, ("a", "b"), &format!(r#"{{"error":{{"code":"{code}","message":"m"}}}}"#)).is_busy()
+        };
+        assert!(busy(429, "RetryableError") && busy(429, "TooManyRequests") && busy(409, "AnotherOperationInProgress"));
+        assert!(!busy(409, "RouteConflict") && !busy(412, "AnotherOperationInProgress") && !busy(409, "InUse"));
+    }
+}

@@ -1,0 +1,339 @@
+//! What went wrong, and the sentences for it.
+
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use super::answer::Answer;
+
+/// Longest excerpt of Azure's or a program's text in a message, in characters.
+const EXCERPT: usize = 600;
+
+/// Why something was not done in Azure. The text is a full sentence with Azure's request id that says what to do next.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("{text}")]
+pub struct ArmError {
+    /// What kind of failure it is.
+    pub kind: ArmErrorKind,
+    /// Azure's id of the request, for its support and its activity log.
+    pub request_id: Option<String>,
+    text: String,
+}
+
+/// Kinds of failure.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ArmErrorKind {
+    /// It is not there (404).
+    NotFound,
+    /// Somebody changed it after it was read (412): look again and plan again.
+    Precondition,
+    /// Azure refuses it as things stand (409, and other refusals of what was asked for: 400, 422).
+    Conflict {
+        /// Azure's code.
+        code: String,
+    },
+    /// Azure asked to wait until the time was up (429).
+    Throttled,
+    /// The login may not do this (403).
+    Denied {
+        /// The action that is missing, such as `Microsoft.Network/routeTables/write`.
+        action: String,
+        /// A built-in role that has it.
+        role: &'static str,
+    },
+    /// Nobody is signed in, or Azure does not take the token (401).
+    SignIn,
+    /// Azure accepted it, and its operation failed in the end.
+    Failed {
+        /// Azure's code.
+        code: String,
+        /// Azure's message.
+        message: String,
+        /// The id of the operation.
+        operation: String,
+    },
+    /// The operation had not ended when the time was up. It may still.
+    TimedOut,
+    /// No connection, or none that lasted.
+    Unreachable,
+    /// An answer that makes no sense, a name that cannot be one, a link to elsewhere.
+    Unexpected,
+}
+
+/// What was to be done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Doing {
+    Read,
+    Write,
+    Delete,
+    /// A question that is asked with POST.
+    Ask,
+}
+
+/// What was to be done with what; writes the sentences.
+#[derive(Clone, Debug)]
+pub(super) struct About {
+    /// Such as `The route table x (resource group y)`.
+    pub(super) subject: String,
+    pub(super) doing: Doing,
+    /// The resource type and, for questions, the action, such as `Microsoft.Network/networkInterfaces/effectiveRouteTable`.
+    pub(super) resource_type: String,
+    /// What the sentence says the time limit is.
+    pub(super) limit: Duration,
+}
+
+impl About {
+    fn done(&self) -> &'static str {
+        match self.doing {
+            Doing::Read => "read",
+            Doing::Write => "written",
+            Doing::Delete => "deleted",
+            Doing::Ask => "asked",
+        }
+    }
+
+    fn error(&self, kind: ArmErrorKind, request_id: Option<&str>, text: &str) -> ArmError {
+        let text = format!("{} {text}", self.subject);
+        ArmError { kind, request_id: request_id.map(tidy), text }
+    }
+
+    /// An answer that is a refusal.
+    pub(super) fn refused(&self, answer: &Answer) -> ArmError {
+        let (done, id, said) = (self.done(), answer.request_id(), said(answer));
+        let code = answer.error_code().unwrap_or_default();
+        match answer.status {
+            401 => self.sign_in(&format!("Azure does not take the token: {said}"), id),
+            403 if code == "AuthorizationFailed" || code == "LinkedAuthorizationFailed" || answer.names_action() => {
+                self.denied(answer)
+            }
+            403 => self.error(
+                ArmErrorKind::Conflict { code: code.to_owned() },
+                id,
+                &format!("was not {done}: Azure refuses it: {said}. A policy, a lock or a disabled subscription may stand in the way; \
+                          settle that and run topo again."),
+            ),
+            404 => self.error(
+                ArmErrorKind::NotFound,
+                id,
+                &format!("was not {done}, for it or what it belongs to is not there: {said}. Check the subscription, the resource \
+                          group and the name."),
+            ),
+            412 => self.precondition(id),
+            429 => self.error(
+                ArmErrorKind::Throttled,
+                id,
+                &format!(
+                    "was not {done}: for {} s Azure kept asking to wait: {said}. Run topo again in a few minutes.",
+                    self.limit.as_secs()
+                ),
+            ),
+            400 | 409 | 422 => self.error(
+                ArmErrorKind::Conflict { code: code.to_owned() },
+                id,
+                &format!("was not {done}: Azure refuses it: {said}. Settle what it names and run topo again."),
+            ),
+            _ => self.unexpected(answer),
+        }
+    }
+
+    /// Somebody was there in between.
+    pub(super) fn precondition(&self, id: Option<&str>) -> ArmError {
+        self.error(
+            ArmErrorKind::Precondition,
+            id,
+            &format!(
+                "was not {}: somebody changed it after topo had read it{}. Nothing of theirs was overwritten. Run topo again: \
+                 it looks first and plans anew.",
+                self.done(),
+                in_brackets(id)
+            ),
+        )
+    }
+
+    fn denied(&self, answer: &Answer) -> ArmError {
+        let message = answer.error_message().unwrap_or_default();
+        let named = |word: &str| between(message, &format!("{word} '"), "'").map(|it| tidy(&it));
+        let verb = match self.doing {
+            Doing::Read => "/read",
+            Doing::Write => "/write",
+            Doing::Delete => "/delete",
+            Doing::Ask => "/action",
+        };
+        let action = named("action").unwrap_or_else(|| format!("{}{verb}", self.resource_type));
+        let read = action.ends_with("/read");
+        let role = if read { "Reader" } else { "Network Contributor" };
+        let who = named("object id").map_or_else(|| "ID".to_owned(), |id| quote(&id));
+        let scope = named("scope").map_or_else(|| "SCOPE".to_owned(), |scope| quote(&scope));
+        let text = format!(
+            "was not {}: the login may not do `{action}` there ({}). Give it a role that has it, such as {role}: `az role \
+             assignment create --assignee {who} --role '{role}' --scope {scope}`. A new role takes a few minutes to count.",
+            self.done(),
+            said(answer)
+        );
+        self.error(ArmErrorKind::Denied { action, role }, answer.request_id(), &text)
+    }
+
+    /// No token, or one that is not taken.
+    pub(super) fn sign_in(&self, reason: &str, id: Option<&str>) -> ArmError {
+        let reason = tidy(reason);
+        let reason = reason.trim_end_matches('.');
+        let text = format!(
+            "was not {}, for nobody is signed in to Azure: {reason}. Run `az login` (and `az account set --subscription ID`), or \
+             set AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET, or run topo where there is a workload or managed \
+             identity.",
+            self.done()
+        );
+        self.error(ArmErrorKind::SignIn, id, &text)
+    }
+
+    /// An operation that ended badly.
+    pub(super) fn failed(&self, code: &str, message: &str, operation: &str, id: Option<&str>) -> ArmError {
+        let (code, message, operation) = (tidy(code), tidy(message), tidy(operation));
+        let text = format!(
+            "was not {}: Azure's operation {operation} failed: {code}: {}{}. Settle what it names and run topo again: it looks \
+             first.",
+            self.done(),
+            message.trim_end_matches('.'),
+            in_brackets(id)
+        );
+        self.error(ArmErrorKind::Failed { code, message, operation }, id, &text)
+    }
+
+    /// An operation that has not ended.
+    pub(super) fn timed_out(&self, operation: &str, id: Option<&str>) -> ArmError {
+        let text = format!(
+            "is still being {} after {} s: Azure's operation {}{} has not ended, and may yet. Run topo again: it looks first.",
+            self.done(),
+            self.limit.as_secs(),
+            tidy(operation),
+            in_brackets(id)
+        );
+        self.error(ArmErrorKind::TimedOut, id, &text)
+    }
+
+    /// No connection; `lost` where the request had gone out.
+    pub(super) fn unreachable(&self, endpoint: &str, reason: &str, lost: bool) -> ArmError {
+        let reason = tidy(reason);
+        let after = match (lost, self.doing) {
+            (true, Doing::Write | Doing::Delete) => "It may have been carried out all the same. ",
+            _ => "",
+        };
+        let text = format!(
+            "was not {}: {endpoint} cannot be reached, or does not stay: {}. {after}Check the network, the proxy (HTTPS_PROXY) \
+             and the endpoint, and run topo again.",
+            self.done(),
+            reason.trim_end_matches('.')
+        );
+        self.error(ArmErrorKind::Unreachable, None, &text)
+    }
+
+    /// An answer that makes no sense.
+    pub(super) fn unexpected(&self, answer: &Answer) -> ArmError {
+        let text = format!(
+            "was not {}: Azure answered with HTTP {}: {}. Run topo again; if it stays, give Azure's support the request id.",
+            self.done(),
+            answer.status,
+            said(answer)
+        );
+        self.error(ArmErrorKind::Unexpected, answer.request_id(), &text)
+    }
+
+    /// Something else that makes no sense; `why` is the rest of a sentence and what to do.
+    pub(super) fn odd(&self, why: &str, id: Option<&str>) -> ArmError {
+        self.error(ArmErrorKind::Unexpected, id, &format!("was not {}: {why}", self.done()))
+    }
+
+    /// A link to another origin than the one that is asked.
+    pub(super) fn elsewhere(&self, link: &str, endpoint: &str, id: Option<&str>) -> ArmError {
+        let link = tidy(link);
+        let why = format!(
+            "Azure's answer leads to {link}, which is not at {endpoint}{}. Nothing was sent there, and no token. Check the \
+             endpoint, and who answers there.",
+            in_brackets(id)
+        );
+        self.odd(&why, id)
+    }
+}
+
+impl ArmError {
+    /// A name or an identifier that cannot be one.
+    pub(super) fn odd_name(what: &str, text: &str) -> Self {
+        let text = format!(
+            "`{}` cannot be the name or the id of a {what}. Nothing was sent. Correct it and run topo again.",
+            tidy(text)
+        );
+        Self { kind: ArmErrorKind::Unexpected, request_id: None, text }
+    }
+
+    /// Settings that cannot be used; the text is the whole sentence.
+    pub(super) fn settings(text: String) -> Self {
+        Self { kind: ArmErrorKind::Unexpected, request_id: None, text }
+    }
+
+    /// Whether it is not there.
+    pub fn is_not_found(&self) -> bool {
+        self.kind == ArmErrorKind::NotFound
+    }
+}
+
+/// Azure's own words with its causes and the request id.
+fn said(answer: &Answer) -> String {
+    let mut words = match (answer.error_code(), answer.error_message()) {
+        (Some(code), Some(message)) => format!("{code}: {message}"),
+        (Some(code), None) => code.to_owned(),
+        (None, Some(message)) => message.to_owned(),
+        (None, None) => format!("HTTP {} {}", answer.status, String::from_utf8_lossy(&answer.body)),
+    };
+    for (code, message) in answer.error_causes() {
+        let _ = write!(words, " {code}: {message}");
+    }
+    let words = tidy(&words);
+    format!("{}{}", words.trim_end_matches('.'), in_brackets(answer.request_id()))
+}
+
+fn in_brackets(id: Option<&str>) -> String {
+    id.map(|id| format!(" (request id {})", tidy(id))).unwrap_or_default()
+}
+
+fn between(text: &str, start: &str, end: &str) -> Option<String> {
+    let (_, rest) = text.split_once(start)?;
+    Some(rest.split_once(end)?.0.to_owned())
+}
+
+/// For a command that somebody may paste into a shell.
+fn quote(text: &str) -> String {
+    format!("'{}'", text.replace('\'', ""))
+}
+
+/// Makes a text from outside harmless in a message: one line, nothing that steers a terminal, not long.
+pub(super) fn tidy(text: &str) -> String {
+    let mut tidy = String::new();
+    for (count, character) in text.trim().chars().enumerate() {
+        if count >= EXCERPT {
+            tidy.push('…');
+            break;
+        }
+        match character {
+            '\r' => {}
+            '\n' | '\t' => tidy.push(' '),
+            '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{61c}' => {
+                let _ = write!(tidy, "{}", character.escape_unicode());
+            }
+            character if character.is_control() => {
+                let _ = write!(tidy, "{}", character.escape_default());
+            }
+            character => tidy.push(character),
+        }
+    }
+    tidy
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{EXCERPT, tidy};
+
+    #[test]
+    fn texts_from_outside_are_harmless() {
+        assert_eq!(tidy(" a\r\nb\u{1b}[31m\tc\u{202e}d\n"), "a b\\u{1b}[31m c\\u{202e}d");
+        assert_eq!(tidy(&"x".repeat(1000)).chars().count(), EXCERPT + 1);
+    }
+}

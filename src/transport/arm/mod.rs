@@ -1,0 +1,356 @@
+//! Azure Resource Manager: the only way of topo to Azure.
+//!
+//! The requests are those of `azure_mgmt_network` (its models, its URLs, its `.send()`), on a pipeline of ours: tokens leave for one
+//! origin alone, bodies are JSON as it came, If-Match, retries that know a busy table from a refusal, a poller that keeps Azure's own
+//! code and message. No type of the crate leaves this module: replacing it touches nothing else.
+//!
+//! - [`Arm`] is the handle; [`ArmSettings`] says where it leads.
+//! - [`Document`] is a resource as Azure has it. Change it and write it back: what topo does not know stays.
+//! - [`ArmError`] is a sentence with a kind.
+
+mod answer;
+mod error;
+mod network;
+mod operation;
+mod pipeline;
+mod resource_id;
+mod settings;
+mod sign_in;
+mod wire;
+
+use std::sync::Arc;
+
+use serde_json::Value;
+use tokio::time::Instant;
+
+use self::answer::Answer;
+use self::error::{About, Doing};
+use self::network::Network;
+use self::pipeline::{Pipeline, Trouble};
+use self::resource_id::{ResourceId, Type};
+use self::sign_in::Operator;
+use self::wire::{Extra, NoAnswer, Wire};
+
+pub use self::error::{ArmError, ArmErrorKind};
+pub use self::settings::{ArmSettings, Cloud};
+pub use self::sign_in::{Token, TokenSource};
+pub use self::wire::RequestCounts;
+
+/// How often a write with a condition is sent whose answers are lost.
+const GUARDED_TRIES: u32 = 3;
+/// More pages than any list has.
+const PAGES: usize = 10_000;
+/// The version of Microsoft.Compute that machines are read with.
+const COMPUTE_VERSION: &str = "2024-03-01";
+
+/// A resource as Azure has it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Document {
+    /// All of it, fields that topo does not know included.
+    pub body: Value,
+    /// Its version, for the next write: what stands in an answer to a write is stale by the time its operation ends.
+    pub etag: Option<String>,
+}
+
+impl Document {
+    fn of(answer: &Answer) -> Self {
+        let etag = answer.json["etag"].as_str().or_else(|| answer.header("etag"));
+        Self { etag: etag.map(str::to_owned), body: answer.json.clone() }
+    }
+
+    fn state(&self) -> &str {
+        self.body["properties"]["provisioningState"].as_str().unwrap_or_default()
+    }
+}
+
+/// What a list covers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Scope {
+    /// The id of the subscription.
+    pub subscription: String,
+    /// The name of the resource group; none for the whole subscription.
+    pub resource_group: Option<String>,
+}
+
+/// Azure Resource Manager. One for a run: it keeps the login, the connections and the locks of what it writes.
+pub struct Arm {
+    pipeline: Pipeline,
+    network: Network,
+}
+
+impl std::fmt::Debug for Arm {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Arm").field("pipeline", &self.pipeline).finish_non_exhaustive()
+    }
+}
+
+impl Arm {
+    /// With the operator's own sign-in. Nothing is sent yet.
+    pub fn connect(settings: &ArmSettings) -> Result<Self, ArmError> {
+        let operator = Operator::new(settings)?;
+        Self::with_tokens(settings, Arc::new(operator))
+    }
+
+    /// With tokens from elsewhere.
+    pub fn with_tokens(settings: &ArmSettings, tokens: Arc<dyn TokenSource>) -> Result<Self, ArmError> {
+        let wire = Arc::new(Wire::new(settings, tokens)?);
+        let network = Network::new(&wire);
+        Ok(Self { pipeline: Pipeline::new(wire, settings.operation_timeout), network })
+    }
+
+    /// How many requests went out so far.
+    pub fn requests(&self) -> RequestCounts {
+        self.pipeline.wire.counts()
+    }
+
+    /// A route table; none where there is none.
+    pub async fn get_table(&self, id: &str) -> Result<Option<Document>, ArmError> {
+        self.get(id, Type::Table).await
+    }
+
+    /// Writes a whole route table and waits for it. A list `routes` that is left out empties the table. With `if_match` only if it still
+    /// has that version.
+    pub async fn put_table(&self, id: &str, body: &Value, if_match: Option<&str>) -> Result<Document, ArmError> {
+        if let Err(reason) = network::is_table(body) {
+            let about = self.about(&ResourceId::parse(id, Type::Table)?, Doing::Write);
+            return Err(about.odd(&format!("the body is not that of a route table: {reason}."), None));
+        }
+        self.put(id, Type::Table, body, if_match).await
+    }
+
+    /// Deletes a route table and waits for it. One that is not there is deleted.
+    pub async fn delete_table(&self, id: &str, if_match: Option<&str>) -> Result<(), ArmError> {
+        let id = ResourceId::parse(id, Type::Table)?;
+        let about = self.about(&id, Doing::Delete);
+        let _held = self.pipeline.lock(vec![id.lock()]).await;
+        let deadline = self.deadline();
+        for tries in 1.. {
+            let extra = Extra { if_match: if_match.map(str::to_owned), ..Extra::default().with_id() };
+            match self.pipeline.ask(&about, &extra, deadline, |extra| self.network.delete_table(&id, extra)).await {
+                Ok(answer) if answer.succeeded() => {
+                    self.pipeline.finish(&about, &answer, deadline).await?;
+                    return Ok(());
+                }
+                Ok(answer) if answer.status == 404 => return Ok(()),
+                Ok(answer) => return Err(about.refused(&answer)),
+                Err(Trouble::Unsure(error)) => match self.settled(&id, deadline).await? {
+                    None => return Ok(()),
+                    Some(seen) if seen.etag.as_deref() == if_match && tries < GUARDED_TRIES => {}
+                    Some(seen) if seen.etag.as_deref() == if_match => return Err(error),
+                    Some(_) => return Err(about.precondition(None)),
+                },
+                Err(Trouble::Plain(error)) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    /// A virtual network: its location, its address space, its subnets.
+    pub async fn get_network(&self, id: &str) -> Result<Option<Document>, ArmError> {
+        self.get(id, Type::Network).await
+    }
+
+    /// A subnet; none where there is none.
+    pub async fn get_subnet(&self, id: &str) -> Result<Option<Document>, ArmError> {
+        self.get(id, Type::Subnet).await
+    }
+
+    /// Writes a whole subnet and waits for it. All that the body leaves out is taken away: give back what was read, changed.
+    pub async fn put_subnet(&self, id: &str, body: &Value, if_match: Option<&str>) -> Result<Document, ArmError> {
+        self.put(id, Type::Subnet, body, if_match).await
+    }
+
+    /// A network interface; none where there is none.
+    pub async fn get_interface(&self, id: &str) -> Result<Option<Document>, ArmError> {
+        self.get(id, Type::Interface).await
+    }
+
+    /// Writes a whole network interface and waits for it, as with [`Arm::put_subnet`].
+    pub async fn put_interface(&self, id: &str, body: &Value, if_match: Option<&str>) -> Result<Document, ArmError> {
+        self.put(id, Type::Interface, body, if_match).await
+    }
+
+    /// All network interfaces, those of scale sets left out (Azure does not list them).
+    pub async fn list_interfaces(&self, scope: &Scope) -> Result<Vec<Document>, ArmError> {
+        let (subscription, group) = parts(scope)?;
+        let about = self.about_list("network interfaces", scope, "Microsoft.Network/networkInterfaces");
+        let values =
+            self.pages(&about, |extra| self.network.interfaces(&subscription, group.as_deref(), extra)).await?;
+        Ok(documents(values))
+    }
+
+    /// All virtual machines, with their tags.
+    pub async fn list_machines(&self, scope: &Scope) -> Result<Vec<Document>, ArmError> {
+        let (subscription, group) = parts(scope)?;
+        let about = self.about_list("virtual machines", scope, "Microsoft.Compute/virtualMachines");
+        let group = group.map(|group| format!("/resourceGroups/{group}")).unwrap_or_default();
+        let path = format!("/subscriptions/{subscription}{group}/providers/Microsoft.Compute/virtualMachines");
+        let values = self.pages(&about, |extra| self.compute(path.clone(), extra)).await?;
+        Ok(documents(values))
+    }
+
+    /// A virtual machine, such as the one of a network interface (`properties.virtualMachine.id`), with its tags.
+    pub async fn get_machine(&self, id: &str) -> Result<Option<Document>, ArmError> {
+        self.get(id, Type::Machine).await
+    }
+
+    /// What is used in a location, and how much there may be: `name.value`, `currentValue`, `limit`.
+    pub async fn usages(&self, subscription: &str, location: &str) -> Result<Vec<Value>, ArmError> {
+        let scope = Scope { subscription: subscription.to_owned(), resource_group: None };
+        let about = self.about_list("limits", &scope, "Microsoft.Network/locations/usages");
+        let subscription = resource_id::part("subscription", subscription)?;
+        let location = resource_id::part("location", location)?;
+        self.pages(&about, |extra| self.network.usages(&subscription, &location, extra)).await
+    }
+
+    /// The routes that a network interface goes by. Its machine must run, else Azure refuses ([`ArmErrorKind::Conflict`]).
+    pub async fn effective_routes(&self, id: &str) -> Result<Vec<Value>, ArmError> {
+        let id = ResourceId::parse(id, Type::Interface)?;
+        let mut about = self.about(&id, Doing::Ask);
+        about.resource_type.push_str("/effectiveRouteTable");
+        let (deadline, extra) = (self.deadline(), Extra::default().with_id());
+        let answer =
+            self.pipeline.ask(&about, &extra, deadline, |extra| self.network.effective_routes(&id, extra)).await?;
+        if !answer.succeeded() {
+            return Err(about.refused(&answer));
+        }
+        let answer = self.pipeline.finish(&about, &answer, deadline).await?;
+        operation::values(&answer).ok_or_else(|| about.unexpected(&answer))
+    }
+
+    async fn get(&self, id: &str, kind: Type) -> Result<Option<Document>, ArmError> {
+        let id = ResourceId::parse(id, kind)?;
+        self.read(&id, &self.about(&id, Doing::Read), self.deadline()).await
+    }
+
+    async fn read(&self, id: &ResourceId, about: &About, deadline: Instant) -> Result<Option<Document>, ArmError> {
+        let extra = Extra::default().with_id();
+        let answer = match id.kind {
+            Type::Machine => {
+                let part = id.encoded();
+                let (subscription, group, name) = (&part.subscription, &part.group, part.outer());
+                let path = format!(
+                    "/subscriptions/{subscription}/resourceGroups/{group}/providers/Microsoft.Compute/virtualMachines/{name}"
+                );
+                self.pipeline.ask(about, &extra, deadline, |extra| self.compute(path.clone(), extra)).await?
+            }
+            _ => self.pipeline.ask(about, &extra, deadline, |extra| self.network.get(id, extra)).await?,
+        };
+        match answer.status {
+            404 => Ok(None),
+            _ if answer.succeeded() && answer.json.is_object() => Ok(Some(Document::of(&answer))),
+            _ if answer.succeeded() => Err(about.unexpected(&answer)),
+            _ => Err(about.refused(&answer)),
+        }
+    }
+
+    async fn put(&self, id: &str, kind: Type, body: &Value, if_match: Option<&str>) -> Result<Document, ArmError> {
+        let id = ResourceId::parse(id, kind)?;
+        let about = self.about(&id, Doing::Write);
+        // A subnet that names a table keeps that table busy, too.
+        let table = body["properties"]["routeTable"]["id"].as_str().map(resource_id::lock_key);
+        let _held = self.pipeline.lock(std::iter::once(id.lock()).chain(table).collect()).await;
+        let deadline = self.deadline();
+        for tries in 1.. {
+            let if_match = if_match.map(str::to_owned);
+            let extra = Extra { body: Some(body.to_string().into_bytes()), if_match, ..Extra::default().with_id() };
+            let error = match self.pipeline.ask(&about, &extra, deadline, |extra| self.network.put(&id, extra)).await {
+                Ok(answer) if answer.succeeded() => {
+                    self.pipeline.finish(&about, &answer, deadline).await?;
+                    let seen = self.read(&id, &about, deadline).await?;
+                    return seen.ok_or_else(|| about.odd("it is gone again. Run topo again: it looks first.", None));
+                }
+                Ok(answer) => return Err(about.refused(&answer)),
+                Err(Trouble::Plain(error)) => return Err(error),
+                Err(Trouble::Unsure(error)) => error,
+            };
+            match self.settled(&id, deadline).await? {
+                // It never arrived, and may be sent again under the same condition.
+                Some(seen) if seen.etag == extra.if_match && tries < GUARDED_TRIES => {}
+                Some(seen) if seen.etag == extra.if_match || seen.state() == "Failed" => return Err(error),
+                Some(seen) if pipeline::holds(&seen.body, body) => return Ok(seen),
+                _ => return Err(about.precondition(None)),
+            }
+        }
+        Err(about.odd("topo gave up.", None))
+    }
+
+    /// A resource when nobody writes to it any more.
+    async fn settled(&self, id: &ResourceId, deadline: Instant) -> Result<Option<Document>, ArmError> {
+        let about = self.about(id, Doing::Read);
+        for looks in 1.. {
+            let seen = self.read(id, &about, deadline).await?;
+            let busy = seen.as_ref().is_some_and(|it| matches!(it.state(), "Updating" | "Deleting" | "Creating"));
+            let pause = pipeline::backoff(looks);
+            if !busy || Instant::now() + pause > deadline {
+                return Ok(seen);
+            }
+            tokio::time::sleep(pause).await;
+        }
+        Ok(None)
+    }
+
+    /// All values of a list. Next links are followed where they lead to the same origin.
+    async fn pages<F>(&self, about: &About, first: impl Fn(Extra) -> F) -> Result<Vec<Value>, ArmError>
+    where
+        F: Future<Output = Result<Answer, NoAnswer>>,
+    {
+        let (deadline, wire) = (self.deadline(), &self.pipeline.wire);
+        let mut answer = self.pipeline.ask(about, &Extra::default().with_id(), deadline, first).await?;
+        let mut all = Vec::new();
+        for _ in 0..PAGES {
+            if !answer.succeeded() {
+                return Err(about.refused(&answer));
+            }
+            all.extend(operation::values(&answer).ok_or_else(|| about.unexpected(&answer))?);
+            let Some(link) = answer.json["nextLink"].as_str().filter(|link| !link.is_empty()) else { return Ok(all) };
+            let url = wire.link(link).ok_or_else(|| about.elsewhere(link, &wire.origin(), answer.request_id()))?;
+            let send = |extra: Extra| {
+                let url = url.clone();
+                async move { wire.get(&url, &extra).await }
+            };
+            answer = self.pipeline.ask(about, &Extra::default().with_id(), deadline, send).await?;
+        }
+        Err(about.odd("the list does not end. Check who answers at the endpoint.", answer.request_id()))
+    }
+
+    /// GET at Microsoft.Compute, which the crate does not have. The path is percent-encoded.
+    async fn compute(&self, path: String, extra: Extra) -> Result<Answer, NoAnswer> {
+        let mut url = self.pipeline.wire.endpoint().clone();
+        url.set_path(&path);
+        url.query_pairs_mut().append_pair("api-version", COMPUTE_VERSION);
+        self.pipeline.wire.get(&url, &extra).await
+    }
+
+    fn deadline(&self) -> Instant {
+        Instant::now() + self.pipeline.limit
+    }
+
+    fn about(&self, id: &ResourceId, doing: Doing) -> About {
+        About { subject: id.subject(), doing, resource_type: id.kind.resource_type(), limit: self.pipeline.limit }
+    }
+
+    fn about_list(&self, what: &str, scope: &Scope, resource_type: &str) -> About {
+        let place = match &scope.resource_group {
+            Some(group) => format!("resource group {}", error::tidy(group)),
+            None => format!("subscription {}", error::tidy(&scope.subscription)),
+        };
+        About {
+            subject: format!("The list of {what} ({place})"),
+            doing: Doing::Read,
+            resource_type: resource_type.to_owned(),
+            limit: self.pipeline.limit,
+        }
+    }
+}
+
+fn parts(scope: &Scope) -> Result<(String, Option<String>), ArmError> {
+    let subscription = resource_id::part("subscription", &scope.subscription)?;
+    let group = scope.resource_group.as_deref().map(|group| resource_id::part("resource group", group)).transpose()?;
+    Ok((subscription, group))
+}
+
+fn documents(values: Vec<Value>) -> Vec<Document> {
+    let of = |body: Value| Document { etag: body["etag"].as_str().map(str::to_owned), body };
+    values.into_iter().map(of).collect()
+}

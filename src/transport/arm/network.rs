@@ -1,0 +1,133 @@
+//! The requests of `azure_mgmt_network`: its models, its URLs and its `.send()`. Nothing else here names that crate.
+
+use std::sync::Arc;
+
+use azure_core::auth::{AccessToken, TokenCredential};
+use azure_core::{ClientOptions, RetryOptions, TransportOptions};
+use azure_mgmt_network::package_2024_03 as network;
+use azure_mgmt_network::package_2024_03::models;
+use futures::StreamExt as _;
+use serde_json::Value;
+
+use super::answer::Answer;
+use super::resource_id::{ResourceId, Type};
+use super::wire::{Extra, Gate, NoAnswer, Wire, carry};
+
+type Sent = Result<Answer, NoAnswer>;
+
+/// The crate's client over our transport.
+pub(super) struct Network(network::Client);
+
+/// The crate asks for a token before it makes a request. It gets none that is worth anything; the real one is put in on the wire.
+#[derive(Debug)]
+struct NoToken;
+
+#[async_trait::async_trait]
+impl TokenCredential for NoToken {
+    async fn get_token(&self, _scopes: &[&str]) -> azure_core::Result<AccessToken> {
+        let timeless = std::time::SystemTime::UNIX_EPOCH.into();
+        Ok(AccessToken::new("none", timeless))
+    }
+
+    async fn clear_cache(&self) -> azure_core::Result<()> {
+        Ok(())
+    }
+}
+
+impl Network {
+    pub(super) fn new(wire: &Arc<Wire>) -> Self {
+        let transport = TransportOptions::new_custom_policy(Arc::new(Gate(Arc::clone(wire))));
+        // Retries are ours: the crate's know neither busy tables nor conditions.
+        let options = ClientOptions::new(transport).retry(RetryOptions::none());
+        Self(network::Client::new(wire.endpoint().clone(), Arc::new(NoToken), vec!["none".to_owned()], options))
+    }
+
+    /// GET of a resource of Microsoft.Network.
+    pub(super) async fn get(&self, id: &ResourceId, extra: Extra) -> Sent {
+        let part = id.encoded();
+        let (group, subscription) = (&part.group, &part.subscription);
+        match id.kind {
+            Type::Table => {
+                carry(extra, self.0.route_tables_client().get(group, part.outer(), subscription).send()).await
+            }
+            Type::Network => {
+                carry(extra, self.0.virtual_networks_client().get(group, part.outer(), subscription).send()).await
+            }
+            Type::Subnet => {
+                let get = self.0.subnets_client().get(group, part.outer(), part.inner(), subscription);
+                carry(extra, get.send()).await
+            }
+            Type::Interface => {
+                carry(extra, self.0.network_interfaces_client().get(group, part.outer(), subscription).send()).await
+            }
+            Type::Machine => Err(not_here()),
+        }
+    }
+
+    /// PUT. The body goes out as it is, in `extra`: the crate's models would drop fields that they do not know, and empty lists.
+    pub(super) async fn put(&self, id: &ResourceId, extra: Extra) -> Sent {
+        let part = id.encoded();
+        let (group, subscription) = (&part.group, &part.subscription);
+        match id.kind {
+            Type::Table => {
+                let tables = self.0.route_tables_client();
+                let put = tables.create_or_update(group, part.outer(), models::RouteTable::default(), subscription);
+                carry(extra, put.send()).await
+            }
+            Type::Subnet => {
+                let (subnets, model) = (self.0.subnets_client(), models::Subnet::default());
+                let put = subnets.create_or_update(group, part.outer(), part.inner(), model, subscription);
+                carry(extra, put.send()).await
+            }
+            Type::Interface => {
+                let (interfaces, model) = (self.0.network_interfaces_client(), models::NetworkInterface::default());
+                let put = interfaces.create_or_update(group, part.outer(), model, subscription);
+                carry(extra, put.send()).await
+            }
+            Type::Network | Type::Machine => Err(not_here()),
+        }
+    }
+
+    pub(super) async fn delete_table(&self, id: &ResourceId, extra: Extra) -> Sent {
+        let part = id.encoded();
+        let delete = self.0.route_tables_client().delete(&part.group, part.outer(), &part.subscription);
+        carry(extra, delete.send()).await
+    }
+
+    pub(super) async fn effective_routes(&self, id: &ResourceId, extra: Extra) -> Sent {
+        let part = id.encoded();
+        let interfaces = self.0.network_interfaces_client();
+        let ask = interfaces.get_effective_route_table(&part.group, part.outer(), &part.subscription);
+        carry(extra, ask.send()).await
+    }
+
+    /// The first page; the crate would follow the next links to any host.
+    pub(super) async fn interfaces(&self, subscription: &str, group: Option<&str>, extra: Extra) -> Sent {
+        let interfaces = self.0.network_interfaces_client();
+        match group {
+            Some(group) => {
+                let mut pages = interfaces.list(group, subscription).into_stream();
+                carry(extra, pages.next()).await
+            }
+            None => {
+                let mut pages = interfaces.list_all(subscription).into_stream();
+                carry(extra, pages.next()).await
+            }
+        }
+    }
+
+    /// The first page.
+    pub(super) async fn usages(&self, subscription: &str, location: &str, extra: Extra) -> Sent {
+        let mut pages = self.0.usages_client().list(location, subscription).into_stream();
+        carry(extra, pages.next()).await
+    }
+}
+
+fn not_here() -> NoAnswer {
+    NoAnswer::NotSent("topo has no such request".to_owned())
+}
+
+/// Whether a body is a route table to the crate's model: types of fields are checked before anything is sent.
+pub(super) fn is_table(body: &Value) -> Result<(), String> {
+    serde_json::from_value::<models::RouteTable>(body.clone()).map(|_| ()).map_err(|error| error.to_string())
+}

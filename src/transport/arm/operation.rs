@@ -1,0 +1,112 @@
+//! Long-running operations: polled until they have ended, one way or the other.
+
+use std::time::Duration;
+
+use serde_json::Value;
+use tokio::time::Instant;
+
+use super::answer::Answer;
+use super::error::{About, ArmError};
+use super::pipeline::{Pipeline, backoff};
+use super::wire::Extra;
+
+/// The least time between two polls, where Azure says 0.
+const LEAST_PAUSE: Duration = Duration::from_millis(50);
+
+/// What a poll says.
+enum Poll {
+    Running,
+    Done,
+    Failed {
+        code: String,
+        message: String,
+    },
+    /// None of these.
+    Odd,
+}
+
+impl Pipeline {
+    /// Waits until the operation that an answer leads to has ended well, and gives back the last poll; or the answer itself, where it
+    /// leads to none. `Azure-AsyncOperation` is followed whatever the status (an update is 200 with it), else `Location`.
+    pub(super) async fn finish(&self, about: &About, first: &Answer, deadline: Instant) -> Result<Answer, ArmError> {
+        let (link, tells_status) = match (first.header("azure-asyncoperation"), first.header("location")) {
+            (Some(link), _) => (link, true),
+            (None, Some(link)) if matches!(first.status, 201 | 202) => (link, false),
+            _ => return Ok(first.clone()),
+        };
+        let (mut link, mut id) = (link.to_owned(), first.request_id().map(str::to_owned));
+        let mut wait = first.retry_after();
+        for polls in 1.. {
+            let origin = self.wire.origin();
+            let url = self.wire.link(&link).ok_or_else(|| about.elsewhere(&link, &origin, id.as_deref()))?;
+            let operation = url.path_segments().and_then(|mut it| it.next_back()).unwrap_or_default().to_owned();
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Err(about.timed_out(&operation, id.as_deref()));
+            }
+            tokio::time::sleep(wait.unwrap_or_else(|| backoff(polls)).max(LEAST_PAUSE).min(left)).await;
+            let (extra, wire) = (Extra::default().with_id(), &self.wire);
+            let answer = self
+                .ask(about, &extra, deadline, |extra| {
+                    let url = url.clone();
+                    async move { wire.get(&url, &extra).await }
+                })
+                .await?;
+            let poll = if tells_status { by_status(&answer) } else { by_location(&answer) };
+            id = answer.request_id().map(str::to_owned).or(id);
+            match poll {
+                Poll::Done => return Ok(answer),
+                Poll::Failed { code, message } => {
+                    return Err(about.failed(&code, &message, &operation, id.as_deref()));
+                }
+                Poll::Odd if matches!(answer.status, 401 | 403 | 429) => return Err(about.refused(&answer)),
+                Poll::Odd => return Err(about.unexpected(&answer)),
+                Poll::Running => {
+                    wait = answer.retry_after();
+                    if let (false, Some(next)) = (tells_status, answer.header("location")) {
+                        next.clone_into(&mut link);
+                    }
+                }
+            }
+        }
+        Err(about.timed_out("", id.as_deref()))
+    }
+}
+
+/// `Azure-AsyncOperation`: HTTP 200 and a `status`, also for a failure.
+fn by_status(answer: &Answer) -> Poll {
+    if !answer.succeeded() {
+        return Poll::Odd;
+    }
+    let status = answer.json["status"].as_str().unwrap_or_default();
+    if status.eq_ignore_ascii_case("Succeeded") {
+        Poll::Done
+    } else if ["Failed", "Canceled", "Cancelled"].iter().any(|bad| status.eq_ignore_ascii_case(bad)) {
+        let told = |name: &str| answer.json["error"][name].as_str().unwrap_or(status).to_owned();
+        let causes = answer.json["error"]["details"].as_array().into_iter().flatten();
+        let causes = causes.filter_map(|it| Some(format!(" {}: {}", it["code"].as_str()?, it["message"].as_str()?)));
+        Poll::Failed { code: told("code"), message: told("message") + &causes.collect::<String>() }
+    } else if status.is_empty() && answer.status != 202 {
+        Poll::Odd
+    } else {
+        Poll::Running
+    }
+}
+
+/// `Location`: 202 while it runs, then the result, which has no `status`; or the error with its own HTTP status.
+fn by_location(answer: &Answer) -> Poll {
+    match (answer.status, answer.error_code()) {
+        (202, _) => Poll::Running,
+        (200..=299, _) => Poll::Done,
+        (401 | 403 | 429, _) | (_, None) => Poll::Odd,
+        (_, Some(code)) => {
+            let message = answer.error_message().unwrap_or(code).to_owned();
+            Poll::Failed { code: code.to_owned(), message }
+        }
+    }
+}
+
+/// What an answer of a list holds.
+pub(super) fn values(answer: &Answer) -> Option<Vec<Value>> {
+    answer.json["value"].as_array().cloned()
+}

@@ -1,0 +1,183 @@
+//! Identifiers of resources, taken apart and put together so that no part can become another path.
+
+use super::error::ArmError;
+
+/// What stands between the type of a resource and the front of its identifier.
+const NETWORK: &str = "Microsoft.Network";
+const COMPUTE: &str = "Microsoft.Compute";
+
+/// A kind of resource that is asked for by its identifier.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Type {
+    Table,
+    Network,
+    Subnet,
+    Interface,
+    Machine,
+}
+
+impl Type {
+    /// Provider and the names of the collections, outermost first.
+    fn path(self) -> (&'static str, &'static [&'static str]) {
+        match self {
+            Self::Table => (NETWORK, &["routeTables"]),
+            Self::Network => (NETWORK, &["virtualNetworks"]),
+            Self::Subnet => (NETWORK, &["virtualNetworks", "subnets"]),
+            Self::Interface => (NETWORK, &["networkInterfaces"]),
+            Self::Machine => (COMPUTE, &["virtualMachines"]),
+        }
+    }
+
+    /// What it is called in sentences.
+    pub(super) fn word(self) -> &'static str {
+        match self {
+            Self::Table => "route table",
+            Self::Network => "virtual network",
+            Self::Subnet => "subnet",
+            Self::Interface => "network interface",
+            Self::Machine => "virtual machine",
+        }
+    }
+
+    /// The resource type that permissions are named after, such as `Microsoft.Network/virtualNetworks/subnets`.
+    pub(super) fn resource_type(self) -> String {
+        let (provider, collections) = self.path();
+        format!("{provider}/{}", collections.join("/"))
+    }
+}
+
+/// An identifier whose parts have been checked.
+#[derive(Clone, Debug)]
+pub(super) struct ResourceId {
+    pub(super) kind: Type,
+    pub(super) subscription: String,
+    pub(super) group: String,
+    /// One for each collection.
+    pub(super) names: Vec<String>,
+}
+
+impl ResourceId {
+    /// Takes an identifier apart. Its fixed words are compared without case, as Azure does.
+    pub(super) fn parse(id: &str, kind: Type) -> Result<Self, ArmError> {
+        let (provider, collections) = kind.path();
+        let parts: Vec<&str> = id.split('/').collect();
+        let mut expected = vec![Some(""), Some("subscriptions"), None, Some("resourceGroups"), None, Some("providers")];
+        expected.push(Some(provider));
+        expected.extend(collections.iter().flat_map(|name| [Some(*name), None]));
+        let fits = parts.len() == expected.len()
+            && parts.iter().zip(&expected).all(|(part, word)| match word {
+                Some(word) => part.eq_ignore_ascii_case(word),
+                None => is_part(part),
+            });
+        if !fits {
+            return Err(ArmError::odd_name(kind.word(), id));
+        }
+        let names = parts[8..].iter().step_by(2).map(|name| (*name).to_owned()).collect();
+        Ok(Self { kind, subscription: parts[2].to_owned(), group: parts[4].to_owned(), names })
+    }
+
+    /// The parts as the crate wants them: percent-encoded, for it puts them into the path as they are.
+    pub(super) fn encoded(&self) -> Encoded {
+        let names = self.names.iter().map(|name| encode(name)).collect();
+        Encoded { subscription: encode(&self.subscription), group: encode(&self.group), names }
+    }
+
+    /// What it is called in sentences.
+    pub(super) fn subject(&self) -> String {
+        format!("The {} {} (resource group {})", self.kind.word(), self.names.join("/"), self.group)
+    }
+
+    /// What is locked while it is written: Azure takes one write at a time for a table and for a virtual network.
+    pub(super) fn lock(&self) -> String {
+        let (provider, collections) = self.kind.path();
+        lock_key(&format!(
+            "/subscriptions/{}/resourceGroups/{}/providers/{provider}/{}/{}",
+            self.subscription, self.group, collections[0], self.names[0]
+        ))
+    }
+}
+
+/// The key for an identifier as it stands in a body.
+pub(super) fn lock_key(id: &str) -> String {
+    id.to_ascii_lowercase()
+}
+
+/// Percent-encoded parts.
+#[derive(Clone, Debug)]
+pub(super) struct Encoded {
+    pub(super) subscription: String,
+    pub(super) group: String,
+    names: Vec<String>,
+}
+
+impl Encoded {
+    /// The name of the outermost resource.
+    pub(super) fn outer(&self) -> &str {
+        self.names.first().map_or("", String::as_str)
+    }
+
+    /// The name of the innermost one.
+    pub(super) fn inner(&self) -> &str {
+        self.names.last().map_or("", String::as_str)
+    }
+}
+
+/// Percent-encodes a part that stands alone, such as a location.
+pub(super) fn part(what: &'static str, text: &str) -> Result<String, ArmError> {
+    if is_part(text) { Ok(encode(text)) } else { Err(ArmError::odd_name(what, text)) }
+}
+
+/// Whether a text can be one part of a path: nothing that moves in the path, nothing that cannot be seen.
+fn is_part(text: &str) -> bool {
+    let moves = text.is_empty() || text == "." || text == "..";
+    !moves && text.chars().count() <= 260 && !text.chars().any(|it| it.is_control() || matches!(it, '/' | '\\'))
+}
+
+/// Percent-encodes everything but letters, digits and `-._~()` (a resource group's name may have parentheses).
+fn encode(text: &str) -> String {
+    let mut encoded = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~()".contains(&byte) {
+            encoded.push(char::from(byte));
+        } else {
+            encoded.push('%');
+            encoded.extend([byte >> 4, byte & 15].map(|digit| char::from(b"0123456789ABCDEF"[usize::from(digit)])));
+        }
+    }
+    encoded
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{ResourceId, Type, encode, part};
+
+    #[test]
+    fn parts_stay_parts() {
+        let id = "/subscriptions/s/RESOURCEGROUPS/g?a=b#c/providers/microsoft.network/virtualNetworks/v%2e/subnets/ü d";
+        let id = ResourceId::parse(id, Type::Subnet).unwrap();
+        let encoded = id.encoded();
+        assert_eq!(
+            (encoded.group.as_str(), encoded.outer(), encoded.inner()),
+            ("g%3Fa%3Db%23c", "v%252e", "%C3%BC%20d")
+        );
+        assert_eq!(encode("a-b_c.d~(e)"), "a-b_c.d~(e)");
+        for odd in ["", ".", "..", "a/b", "a\\b", "a\nb", "a\u{9b}b"] {
+            assert!(part("location", odd).is_err(), "{odd:?}");
+        }
+    }
+
+    #[test]
+    fn an_identifier_of_something_else_is_refused() {
+        for (id, kind) in [
+            ("", Type::Table),
+            ("/subscriptions/s/resourceGroups/g/providers/Microsoft.Network/routeTables", Type::Table),
+            ("/subscriptions/s/resourceGroups/g/providers/Microsoft.Network/routeTables/", Type::Table),
+            ("/subscriptions/s/resourceGroups/g/providers/Microsoft.Network/routeTables/..", Type::Table),
+            ("/subscriptions/s/resourceGroups/g/providers/Microsoft.Network/routeTables/t/routes/r", Type::Table),
+            ("/subscriptions/s/resourceGroups/g/providers/Microsoft.Network/virtualNetworks/v", Type::Subnet),
+            ("https://a/subscriptions/s/resourceGroups/g/providers/Microsoft.Network/routeTables/t", Type::Table),
+        ] {
+            assert!(ResourceId::parse(id, kind).is_err(), "{id}");
+        }
+    }
+}

@@ -1,0 +1,315 @@
+//! Tokens, from where Azure users expect them: environment, workload identity, managed identity, `az login`.
+//!
+//! What is set up is used, and if it fails that is the error: nobody wants to find out that another login was taken. Only where nothing
+//! is set up are the identity of the machine and `az` tried, in this order. `AZURE_TOKEN_CREDENTIALS` narrows it down, as in Azure's
+//! other tools: `prod` (all but `az`), `dev` (`az` alone) or the name of one.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use azure_core::auth::{AccessToken, TokenCredential};
+use azure_identity::{AzureCliCredential, ClientSecretCredential, TokenCredentialOptions, WorkloadIdentityCredential};
+use serde_json::Value;
+use tokio::sync::Mutex;
+
+use super::error::{ArmError, tidy};
+use super::settings::ArmSettings;
+use super::wire::authorities;
+use crate::transport::BoxFuture;
+
+/// A token is renewed this long before it ends.
+const MARGIN: u64 = 300;
+/// Where a virtual machine asks for tokens.
+const MACHINE: &str = "http://169.254.169.254/metadata/identity/oauth2/token?api-version=2018-02-01";
+
+/// A token; its text is not shown.
+#[derive(Clone)]
+pub struct Token {
+    secret: String,
+    /// When it ends, in seconds since 1970.
+    pub expires: u64,
+}
+
+impl Token {
+    /// A token that ends at `expires`, in seconds since 1970.
+    pub fn new(secret: String, expires: u64) -> Self {
+        Self { secret, expires }
+    }
+
+    pub(super) fn secret(&self) -> &str {
+        &self.secret
+    }
+}
+
+impl std::fmt::Debug for Token {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Token").field("expires", &self.expires).finish_non_exhaustive()
+    }
+}
+
+/// Where tokens come from.
+pub trait TokenSource: Send + Sync {
+    /// A token for a scope such as `https://management.azure.com/.default`; else why there is none, to follow a colon.
+    fn token<'a>(&'a self, scope: &'a str) -> BoxFuture<'a, Result<Token, String>>;
+
+    /// The token that was given out last is not taken any more.
+    fn forget(&self) -> BoxFuture<'_, ()>;
+}
+
+/// The operator's own sign-in.
+pub(super) struct Operator {
+    http: reqwest::Client,
+    direct: reqwest::Client,
+    authority_host: Option<String>,
+    held: Mutex<Option<(String, Token)>>,
+}
+
+/// Ways to sign in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Way {
+    Workload,
+    Secret,
+    Service,
+    Machine,
+    Cli,
+}
+
+impl Way {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Workload => "the workload identity of AZURE_FEDERATED_TOKEN_FILE",
+            Self::Secret => "AZURE_CLIENT_ID with AZURE_CLIENT_SECRET",
+            Self::Service => "the managed identity at IDENTITY_ENDPOINT",
+            Self::Machine => "the managed identity of this machine",
+            Self::Cli => "the Azure CLI",
+        }
+    }
+}
+
+impl Operator {
+    pub(super) fn new(settings: &ArmSettings) -> Result<Self, ArmError> {
+        let no_client = |error: reqwest::Error| {
+            ArmError::settings(format!(
+                "Requests for tokens cannot be made from this machine: {}.",
+                tidy(&error.to_string())
+            ))
+        };
+        let mut http = reqwest::Client::builder()
+            .redirect(reqwest::redirect::Policy::none())
+            .connect_timeout(settings.connect_timeout)
+            .timeout(settings.request_timeout);
+        for certificate in authorities(settings)? {
+            http = http.add_root_certificate(certificate);
+        }
+        // Identities are asked for on this machine, never through a proxy; where there is no such machine that shows at once.
+        let direct = reqwest::Client::builder()
+            .no_proxy()
+            .redirect(reqwest::redirect::Policy::none())
+            .connect_timeout(Duration::from_secs(1))
+            .timeout(Duration::from_secs(15));
+        Ok(Self {
+            http: http.build().map_err(no_client)?,
+            direct: direct.build().map_err(no_client)?,
+            authority_host: settings.authority_host.clone(),
+            held: Mutex::new(None),
+        })
+    }
+
+    async fn fetch(&self, scope: &str) -> Result<Token, String> {
+        let mut tried = Vec::new();
+        for way in ways(&|name| variable(name))? {
+            match self.fetch_by(way, scope).await {
+                Ok(token) => {
+                    tracing::info!(way = way.name(), "azure: signed in");
+                    return Ok(token);
+                }
+                Err(reason) => tried.push(format!("{}: {}", way.name(), tidy(&reason).trim_end_matches('.'))),
+            }
+        }
+        Err(tried.join("; "))
+    }
+
+    async fn fetch_by(&self, way: Way, scope: &str) -> Result<Token, String> {
+        let resource = scope.strip_suffix("/.default").unwrap_or(scope);
+        match way {
+            Way::Workload => {
+                self.fetch_with(&WorkloadIdentityCredential::create(self.options()).map_err(|it| chain(&it))?, scope)
+                    .await
+            }
+            Way::Secret => {
+                self.fetch_with(&ClientSecretCredential::create(self.options()).map_err(|it| chain(&it))?, scope).await
+            }
+            Way::Cli => self.fetch_with(&AzureCliCredential::new(), scope).await,
+            Way::Service => {
+                let endpoint = variable("IDENTITY_ENDPOINT").unwrap_or_default();
+                let join = if endpoint.contains('?') { '&' } else { '?' };
+                let header = variable("IDENTITY_HEADER").map(|secret| ("x-identity-header", secret));
+                self.managed(&format!("{endpoint}{join}api-version=2019-08-01"), header, resource).await
+            }
+            Way::Machine => self.managed(MACHINE, Some(("metadata", "true".to_owned())), resource).await,
+        }
+    }
+
+    async fn fetch_with(&self, credential: &dyn TokenCredential, scope: &str) -> Result<Token, String> {
+        let AccessToken { token, expires_on } = credential.get_token(&[scope]).await.map_err(|error| chain(&error))?;
+        Ok(Token::new(token.secret().to_owned(), u64::try_from(expires_on.unix_timestamp()).unwrap_or_default()))
+    }
+
+    fn options(&self) -> TokenCredentialOptions {
+        let client: Arc<dyn azure_core::HttpClient> = Arc::new(self.http.clone());
+        let mut options = TokenCredentialOptions::from(client);
+        if let (None, Some(host)) = (variable("AZURE_AUTHORITY_HOST"), &self.authority_host) {
+            options.set_authority_host(host.clone());
+        }
+        options
+    }
+
+    /// Asks for the token of a managed identity, of the one that `AZURE_CLIENT_ID` names where it is set. The crate's own credential
+    /// knows none but the machine's own identity.
+    async fn managed(
+        &self,
+        url: &str,
+        header: Option<(&'static str, String)>,
+        resource: &str,
+    ) -> Result<Token, String> {
+        let mut url = reqwest::Url::parse(url).map_err(|error| format!("`{url}` is not an address: {error}"))?;
+        url.query_pairs_mut().append_pair("resource", resource);
+        if let Some(client) = variable("AZURE_CLIENT_ID") {
+            url.query_pairs_mut().append_pair("client_id", &client);
+        }
+        let mut request = self.direct.get(url);
+        if let Some((name, value)) = header {
+            request = request.header(name, value);
+        }
+        let response = request.send().await.map_err(|error| chain(&error.without_url()))?;
+        let status = response.status();
+        let text = response.text().await.map_err(|error| chain(&error.without_url()))?;
+        let json: Value = serde_json::from_str(&text).unwrap_or_default();
+        let told = |name: &str| json[name].as_str().unwrap_or_default().to_owned();
+        let number = |value: &Value| value.as_u64().or_else(|| value.as_str()?.parse().ok());
+        match (status.is_success(), json["access_token"].as_str()) {
+            (true, Some(token)) => Ok(Token::new(token.to_owned(), number(&json["expires_on"]).unwrap_or_default())),
+            _ => Err(format!(
+                "it answered with HTTP {status} {} {}",
+                told("error"),
+                told("error_description") + &told("message")
+            )),
+        }
+    }
+}
+
+impl TokenSource for Operator {
+    fn token<'a>(&'a self, scope: &'a str) -> BoxFuture<'a, Result<Token, String>> {
+        Box::pin(async move {
+            // Whoever comes second waits for the first: one sign-in for all.
+            let mut held = self.held.lock().await;
+            let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+            if let Some((known, token)) = &*held
+                && known == scope
+                && token.expires > now + MARGIN
+            {
+                return Ok(token.clone());
+            }
+            let token = self.fetch(scope).await?;
+            *held = Some((scope.to_owned(), token.clone()));
+            Ok(token)
+        })
+    }
+
+    fn forget(&self) -> BoxFuture<'_, ()> {
+        Box::pin(async { *self.held.lock().await = None })
+    }
+}
+
+/// A variable of the environment that is set and not empty.
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+/// Which ways to try, in this order.
+fn ways(variable: &dyn Fn(&str) -> Option<String>) -> Result<Vec<Way>, String> {
+    let is_set = |name: &str| variable(name).is_some();
+    let wanted = variable("AZURE_TOKEN_CREDENTIALS");
+    let all = [Way::Workload, Way::Secret, Way::Service, Way::Machine, Way::Cli];
+    let allowed: &[Way] = match wanted.as_deref().map(str::to_ascii_lowercase).as_deref() {
+        None => &all,
+        Some("prod") => &all[..4],
+        Some("dev" | "azureclicredential") => return Ok(vec![Way::Cli]),
+        Some("environmentcredential") => &[Way::Secret],
+        Some("workloadidentitycredential") => &[Way::Workload],
+        Some("managedidentitycredential") => &[Way::Service, Way::Machine],
+        Some(other) => {
+            return Err(format!(
+                "AZURE_TOKEN_CREDENTIALS is `{}`; topo knows prod, dev, EnvironmentCredential, WorkloadIdentityCredential, \
+                 ManagedIdentityCredential and AzureCliCredential",
+                tidy(other)
+            ));
+        }
+    };
+    let federated = is_set("AZURE_FEDERATED_TOKEN_FILE") || is_set("AZURE_FEDERATED_TOKEN");
+    for (way, marked, sign) in [
+        (Way::Workload, federated, "AZURE_FEDERATED_TOKEN_FILE"),
+        (Way::Secret, is_set("AZURE_CLIENT_SECRET"), "AZURE_CLIENT_SECRET"),
+    ] {
+        let only = allowed == [way];
+        if !allowed.contains(&way) || !(marked || only) {
+            continue;
+        }
+        let needed = ["AZURE_TENANT_ID", "AZURE_CLIENT_ID"].into_iter().filter(|name| !is_set(name));
+        let missing: Vec<&str> = needed.chain((!marked).then_some(sign)).collect();
+        if !missing.is_empty() {
+            return Err(format!("{} is not complete: {} is not set", way.name(), missing.join(" and ")));
+        }
+        return Ok(vec![way]);
+    }
+    if allowed.contains(&Way::Service) && is_set("IDENTITY_ENDPOINT") {
+        return Ok(vec![Way::Service]);
+    }
+    Ok(allowed.iter().copied().filter(|way| matches!(way, Way::Machine | Way::Cli)).collect())
+}
+
+/// An error with its causes.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut texts = vec![error.to_string()];
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let text = error.to_string();
+        if !texts.iter().any(|known| known.contains(&text)) {
+            texts.push(text);
+        }
+        cause = error.source();
+    }
+    texts.join(": ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Token, Way, ways};
+
+    fn with(variables: &[(&str, &str)]) -> Result<Vec<Way>, String> {
+        ways(&|name| variables.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned()))
+    }
+
+    #[test]
+    fn what_is_set_up_is_used_alone() {
+        let client = [("AZURE_TENANT_ID", "t"), ("AZURE_CLIENT_ID", "c")];
+        let and = |more: &[(&'static str, &'static str)]| with(&[&client[..], more].concat());
+        assert_eq!(with(&[]), Ok(vec![Way::Machine, Way::Cli]));
+        assert_eq!(and(&[]), Ok(vec![Way::Machine, Way::Cli]), "the client id names a user-assigned identity");
+        assert_eq!(and(&[("AZURE_CLIENT_SECRET", "s")]), Ok(vec![Way::Secret]));
+        assert_eq!(and(&[("AZURE_FEDERATED_TOKEN_FILE", "/f"), ("AZURE_CLIENT_SECRET", "s")]), Ok(vec![Way::Workload]));
+        assert_eq!(with(&[("IDENTITY_ENDPOINT", "http://x")]), Ok(vec![Way::Service]));
+        assert_eq!(with(&[("IDENTITY_ENDPOINT", "http://x"), ("AZURE_TOKEN_CREDENTIALS", "dev")]), Ok(vec![Way::Cli]));
+        assert_eq!(with(&[("AZURE_TOKEN_CREDENTIALS", "prod")]), Ok(vec![Way::Machine]));
+        let error = with(&[("AZURE_CLIENT_SECRET", "hidden"), ("AZURE_CLIENT_ID", "c")]).unwrap_err();
+        assert!(error.contains("AZURE_TENANT_ID is not set") && !error.contains("hidden"), "{error}");
+        let error = with(&[("AZURE_TOKEN_CREDENTIALS", "EnvironmentCredential")]).unwrap_err();
+        assert!(error.contains("AZURE_TENANT_ID and AZURE_CLIENT_ID and AZURE_CLIENT_SECRET is not set"), "{error}");
+        assert!(with(&[("AZURE_TOKEN_CREDENTIALS", "magic")]).is_err());
+    }
+
+    #[test]
+    fn a_token_is_not_shown() {
+        assert!(!format!("{:?}", Token::new("hidden".into(), 1)).contains("hidden"));
+    }
+}

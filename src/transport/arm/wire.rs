@@ -1,0 +1,324 @@
+//! The one place where requests, and tokens with them, leave for Azure Resource Manager.
+//!
+//! The crate's clients get a credential that gives nothing: the token is put in here, after the origin has been looked at, so it never
+//! stands in a request that the crate could log or send elsewhere.
+
+use std::error::Error as _;
+use std::io::Read as _;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use azure_core::{Body, BytesStream, Context, Policy, PolicyResult, Request, Response, StatusCode, Url};
+use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+use tokio::sync::Semaphore;
+
+use super::answer::Answer;
+use super::error::ArmError;
+use super::settings::ArmSettings;
+use super::sign_in::TokenSource;
+
+/// The largest answer that is taken, in bytes: far more than a page of any list.
+const ANSWER_LIMIT: usize = 64 << 20;
+
+/// How many requests went out, retries and polls among them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RequestCounts {
+    /// Requests that change nothing: GET, and questions asked with POST.
+    pub reads: u64,
+    /// PUT, PATCH and DELETE.
+    pub writes: u64,
+}
+
+/// What goes out beside what the crate puts into a request.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Extra {
+    /// In place of the crate's body.
+    pub(super) body: Option<Vec<u8>>,
+    pub(super) if_match: Option<String>,
+    /// Our own id for the request, the same for all its tries.
+    pub(super) client_request_id: String,
+}
+
+impl Extra {
+    /// The same with an id of its own, as a UUID.
+    pub(super) fn with_id(mut self) -> Self {
+        let mut bytes = [0_u8; 16];
+        // Without random numbers the id says nothing, and does no harm.
+        let _ = getrandom::fill(&mut bytes);
+        bytes[6] = bytes[6] & 0x0f | 0x40;
+        bytes[8] = bytes[8] & 0x3f | 0x80;
+        let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+        self.client_request_id = [&hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..]].join("-");
+        self
+    }
+}
+
+/// Why there is no answer.
+#[derive(Clone, Debug)]
+pub(super) enum NoAnswer {
+    /// No token.
+    SignIn(String),
+    /// The request did not go out.
+    NotSent(String),
+    /// It may have gone out, and be carried out.
+    Lost(String),
+    /// It was to go to another origin.
+    Elsewhere(String),
+    /// The answer is too long.
+    TooLong,
+}
+
+/// A request of the crate that is under way.
+pub(super) struct Call {
+    extra: Extra,
+    outcome: std::sync::Mutex<Option<Result<Answer, NoAnswer>>>,
+}
+
+tokio::task_local! {
+    static CALL: Arc<Call>;
+}
+
+/// Sends a request of the crate, and gives back what came, past the crate's own idea of it.
+pub(super) async fn carry<T>(extra: Extra, send: impl Future<Output = T>) -> Result<Answer, NoAnswer> {
+    let call = Arc::new(Call { extra, outcome: std::sync::Mutex::new(None) });
+    let _ = CALL.scope(Arc::clone(&call), send).await;
+    let outcome = call.outcome.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take();
+    outcome.unwrap_or_else(|| Err(NoAnswer::NotSent("the request could not be made".to_owned())))
+}
+
+/// The connection to Azure Resource Manager.
+pub(super) struct Wire {
+    http: reqwest::Client,
+    endpoint: Url,
+    scope: String,
+    tokens: Arc<dyn TokenSource>,
+    requests: Semaphore,
+    reads: AtomicU64,
+    writes: AtomicU64,
+}
+
+impl std::fmt::Debug for Wire {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Wire").field("endpoint", &self.endpoint.as_str()).finish_non_exhaustive()
+    }
+}
+
+impl Wire {
+    pub(super) fn new(settings: &ArmSettings, tokens: Arc<dyn TokenSource>) -> Result<Self, ArmError> {
+        let endpoint = endpoint(&settings.endpoint)?;
+        let http = http_client(settings)?;
+        let scope = format!("{}/.default", settings.audience.trim_end_matches('/'));
+        let requests = Semaphore::new(settings.parallelism.clamp(1, 1000));
+        Ok(Self { http, endpoint, scope, tokens, requests, reads: AtomicU64::new(0), writes: AtomicU64::new(0) })
+    }
+
+    pub(super) fn endpoint(&self) -> &Url {
+        &self.endpoint
+    }
+
+    /// The origin in sentences.
+    pub(super) fn origin(&self) -> String {
+        self.endpoint.origin().ascii_serialization()
+    }
+
+    pub(super) fn counts(&self) -> RequestCounts {
+        RequestCounts { reads: self.reads.load(Ordering::Relaxed), writes: self.writes.load(Ordering::Relaxed) }
+    }
+
+    /// The token is not taken any more.
+    pub(super) async fn forget_token(&self) {
+        self.tokens.forget().await;
+    }
+
+    /// A link of Azure, if it leads to the origin that is asked and nowhere else.
+    pub(super) fn link(&self, link: &str) -> Option<Url> {
+        let url = self.endpoint.join(link).ok()?;
+        self.is_ours(&url).then_some(url)
+    }
+
+    fn is_ours(&self, url: &Url) -> bool {
+        url.origin() == self.endpoint.origin() && url.username().is_empty() && url.password().is_none()
+    }
+
+    /// GET of a URL that no client of the crate makes.
+    pub(super) async fn get(&self, url: &Url, extra: &Extra) -> Result<Answer, NoAnswer> {
+        self.send(reqwest::Method::GET, url, extra, None).await
+    }
+
+    async fn send(
+        &self,
+        method: reqwest::Method,
+        url: &Url,
+        extra: &Extra,
+        body: Option<Vec<u8>>,
+    ) -> Result<Answer, NoAnswer> {
+        if !self.is_ours(url) {
+            return Err(NoAnswer::Elsewhere(url.origin().ascii_serialization()));
+        }
+        let _permit = self.requests.acquire().await.map_err(|_| NoAnswer::NotSent("topo is ending".to_owned()))?;
+        let token = self.tokens.token(&self.scope).await.map_err(NoAnswer::SignIn)?;
+        let refuse = |error: &dyn std::fmt::Display| NoAnswer::NotSent(error.to_string());
+        let mut bearer = HeaderValue::from_str(&format!("Bearer {}", token.secret()))
+            .map_err(|_| refuse(&"the token has odd characters"))?;
+        bearer.set_sensitive(true);
+        let mut headers = HeaderMap::new();
+        headers.insert(HeaderName::from_static("authorization"), bearer);
+        headers.insert(HeaderName::from_static("accept"), HeaderValue::from_static("application/json"));
+        let id = HeaderValue::from_str(&extra.client_request_id).map_err(|error| refuse(&error))?;
+        headers.insert(HeaderName::from_static("x-ms-client-request-id"), id);
+        if let Some(version) = &extra.if_match {
+            let version = HeaderValue::from_str(version).map_err(|_| refuse(&"the version has odd characters"))?;
+            headers.insert(HeaderName::from_static("if-match"), version);
+        }
+        let changes = matches!(method, reqwest::Method::PUT | reqwest::Method::PATCH | reqwest::Method::DELETE);
+        if changes || method == reqwest::Method::POST {
+            headers.insert(HeaderName::from_static("content-type"), HeaderValue::from_static("application/json"));
+        }
+        let mut request = self.http.request(method.clone(), url.clone()).headers(headers);
+        if let Some(body) = body {
+            request = request.body(body);
+        }
+        let counter = if changes { &self.writes } else { &self.reads };
+        counter.fetch_add(1, Ordering::Relaxed);
+        let began = std::time::Instant::now();
+        let outcome = receive(request).await;
+        let milliseconds = began.elapsed().as_millis();
+        match &outcome {
+            Ok(answer) => tracing::info!(
+                %method, path = url.path(), status = answer.status, milliseconds,
+                request_id = answer.request_id().unwrap_or_default(), client_request_id = extra.client_request_id, "azure"
+            ),
+            Err(failure) => tracing::info!(%method, path = url.path(), milliseconds, ?failure, "azure: no answer"),
+        }
+        outcome
+    }
+}
+
+async fn receive(request: reqwest::RequestBuilder) -> Result<Answer, NoAnswer> {
+    let lost = |error: &reqwest::Error| {
+        if error.is_connect() || error.is_builder() {
+            NoAnswer::NotSent(reason(error))
+        } else {
+            NoAnswer::Lost(reason(error))
+        }
+    };
+    let mut response = request.send().await.map_err(|error| lost(&error))?;
+    let headers = response
+        .headers()
+        .iter()
+        .map(|(name, value)| (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned()))
+        .collect();
+    let status = response.status().as_u16();
+    let mut body = Vec::new();
+    while let Some(chunk) = response.chunk().await.map_err(|error| NoAnswer::Lost(reason(&error)))? {
+        if body.len() + chunk.len() > ANSWER_LIMIT {
+            return Err(NoAnswer::TooLong);
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(Answer::new(status, headers, body))
+}
+
+/// What the innermost cause says; the URL is in the sentence already.
+fn reason(error: &reqwest::Error) -> String {
+    let mut texts: Vec<String> = Vec::new();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        texts.push(error.to_string());
+        cause = error.source();
+    }
+    if error.is_timeout() {
+        texts.push("no answer in time".to_owned());
+    }
+    texts.dedup();
+    texts.pop().unwrap_or_else(|| "the connection failed".to_owned())
+}
+
+/// The transport of the crate's pipeline.
+#[derive(Debug)]
+pub(super) struct Gate(pub(super) Arc<Wire>);
+
+#[async_trait::async_trait]
+impl Policy for Gate {
+    async fn send(&self, _context: &Context, request: &mut Request, _next: &[Arc<dyn Policy>]) -> PolicyResult {
+        let other = |text: &'static str| azure_core::Error::message(azure_core::error::ErrorKind::Other, text);
+        let call = CALL.try_with(Arc::clone).map_err(|_| other("a request outside of a call"))?;
+        let method = match request.method() {
+            azure_core::Method::Get => reqwest::Method::GET,
+            azure_core::Method::Put => reqwest::Method::PUT,
+            azure_core::Method::Post => reqwest::Method::POST,
+            azure_core::Method::Delete => reqwest::Method::DELETE,
+            _ => return Err(other("a method that topo does not use")),
+        };
+        let body = match (&call.extra.body, request.body()) {
+            (Some(ours), _) => Some(ours.clone()),
+            (None, Body::Bytes(bytes)) if bytes.is_empty() && method != reqwest::Method::POST => None,
+            (None, Body::Bytes(bytes)) => Some(bytes.to_vec()),
+            (None, Body::SeekableStream(_)) => return Err(other("a body that topo does not use")),
+        };
+        let outcome = self.0.send(method, request.url(), &call.extra, body).await;
+        let response = match &outcome {
+            Ok(answer) => StatusCode::try_from(answer.status)
+                .map(|status| {
+                    let stream = Box::pin(BytesStream::new(answer.body.clone()));
+                    Response::new(status, azure_core::headers::Headers::new(), stream)
+                })
+                .map_err(|_| other("a status that is none")),
+            Err(_) => Err(other("no answer")),
+        };
+        *call.outcome.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(outcome);
+        response
+    }
+}
+
+/// An endpoint is an origin over TLS, and nothing more.
+fn endpoint(text: &str) -> Result<Url, ArmError> {
+    let url = Url::parse(text).ok().filter(|url| {
+        let plain = matches!(url.path(), "" | "/") && url.query().is_none() && url.fragment().is_none();
+        url.scheme() == "https" && url.has_host() && plain && url.username().is_empty() && url.password().is_none()
+    });
+    url.ok_or_else(|| {
+        ArmError::settings(format!(
+            "The endpoint of Azure Resource Manager is not an address such as https://management.azure.com: `{}`. Tokens go only to \
+             an https origin without a path. Correct it in your settings.",
+            super::error::tidy(text)
+        ))
+    })
+}
+
+fn http_client(settings: &ArmSettings) -> Result<reqwest::Client, ArmError> {
+    let mut builder = reqwest::Client::builder()
+        .https_only(true)
+        .redirect(reqwest::redirect::Policy::none())
+        .connect_timeout(settings.connect_timeout)
+        .timeout(settings.request_timeout)
+        .user_agent(concat!("topo/", env!("CARGO_PKG_VERSION")));
+    for certificate in authorities(settings)? {
+        builder = builder.add_root_certificate(certificate);
+    }
+    builder.build().map_err(|error| {
+        ArmError::settings(format!(
+            "Requests to Azure cannot be made from this machine: {}.",
+            super::error::tidy(&reason(&error))
+        ))
+    })
+}
+
+/// The operator's own authorities.
+pub(super) fn authorities(settings: &ArmSettings) -> Result<Vec<reqwest::Certificate>, ArmError> {
+    let Some(path) = &settings.certificate_authorities else { return Ok(Vec::new()) };
+    let shown = super::error::tidy(&path.display().to_string());
+    let refused = |reason: String| {
+        ArmError::settings(format!(
+            "The certificates of authorities in {shown} cannot be used: {reason}. Give a readable PEM file, or leave the setting out."
+        ))
+    };
+    let mut pem = Vec::new();
+    let read = std::fs::File::open(path).and_then(|file| file.take(16 << 20).read_to_end(&mut pem));
+    read.map_err(|error| refused(error.to_string()))?;
+    match reqwest::Certificate::from_pem_bundle(&pem) {
+        Ok(certificates) if !certificates.is_empty() => Ok(certificates),
+        Ok(_) => Err(refused("there is no certificate in it".to_owned())),
+        Err(error) => Err(refused(reason(&error))),
+    }
+}
