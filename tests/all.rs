@@ -1,6 +1,8 @@
 //! All integration tests that need no lab.
 
 mod arm;
+#[cfg(feature = "azure")]
+mod arm_client;
 mod fake;
 mod ssh;
 mod state;

@@ -1,0 +1,218 @@
+//! What is tried again, and what is not.
+
+use std::time::{Duration, Instant};
+
+use super::*;
+use crate::arm::Effect;
+
+fn route(name: &str) -> String {
+    format!("{}/routes/{name}", table())
+}
+
+fn puts(server: &ArmServer, part: &str) -> Vec<Option<u16>> {
+    server.writes().iter().filter(|it| it.method == "PUT" && it.path.ends_with(part)).map(|it| it.status).collect()
+}
+
+#[test]
+fn a_busy_table_is_waited_for() {
+    let (server, arm) = start(1);
+    block_on(arm.put_table(&table(), &table_with(&[0]), None)).unwrap();
+    server.command(Command::Pace { polls: 0, milliseconds: 0, abandoned: 300 });
+    // Somebody else writes a route, and does not wait for it.
+    let body = json!({ "properties": table_with(&[7])["properties"]["routes"][0]["properties"] });
+    assert_eq!(server.client().put(&route("worker-7"), &body).status, 201);
+    block_on(arm.put_table(&table(), &table_with(&[0]), None)).unwrap();
+    assert_eq!(puts(&server, TABLE), [Some(201), Some(429), Some(200)]);
+}
+
+#[test]
+fn a_busy_network_is_waited_for() {
+    let (server, arm) = start(1);
+    server.command(Command::Pace { polls: 0, milliseconds: 0, abandoned: 300 });
+    let client = server.client();
+    let body = client.get(&subnet()).body;
+    assert_eq!(client.put(&subnet(), &body).status, 200);
+    block_on(arm.put_subnet(&subnet(), &body, None)).unwrap();
+    assert_eq!(puts(&server, SUBNET), [Some(200), Some(409), Some(200)]);
+}
+
+#[test]
+fn writes_of_one_run_wait_for_each_other() {
+    let (server, arm) = start(2);
+    server.command(Command::Pace { polls: 1, milliseconds: 0, abandoned: 60_000 });
+    block_on(async {
+        let (table, bodies) = (table(), [table_with(&[0]), table_with(&[1]), table_with(&[0, 1])]);
+        let [one, two, three] = &bodies;
+        let (one, two, three) = tokio::join!(
+            arm.put_table(&table, one, None),
+            arm.put_table(&table, two, None),
+            arm.put_table(&table, three, None)
+        );
+        one.and(two).and(three).unwrap();
+    });
+    assert!(server.writes().iter().all(|it| it.status < Some(400)), "{:?}", puts(&server, TABLE));
+}
+
+#[test]
+fn another_conflict_is_an_answer() {
+    let (server, arm) = start(1);
+    let mut body = table_with(&[0, 1]);
+    body["properties"]["routes"][1]["properties"]["addressPrefix"] = json!("10.200.0.0/24");
+    let error = block_on(arm.put_table(&table(), &body, None)).unwrap_err();
+    assert!(matches!(&error.kind, ArmErrorKind::Conflict { code } if code == "RouteConflict"), "{error:?}");
+    check_sentence(&error);
+    assert_eq!(server.writes().len(), 1);
+}
+
+#[test]
+fn what_somebody_changed_is_never_overwritten() {
+    let (server, arm) = start(1);
+    let seen = block_on(arm.put_table(&table(), &table_with(&[0]), None)).unwrap();
+    server.command(Command::Merge { path: table(), body: json!({ "tags": { "by": "somebody" } }) });
+    let error = block_on(arm.put_table(&table(), &table_with(&[]), seen.etag.as_deref())).unwrap_err();
+    assert_eq!(error.kind, ArmErrorKind::Precondition);
+    assert!(check_sentence(&error).contains("plans anew"), "{error}");
+    assert_eq!(puts(&server, TABLE), [Some(201), Some(412)]);
+    assert_eq!(routes(&server), ["worker-0"]);
+}
+
+#[test]
+fn a_broken_connection_is_made_anew() {
+    let (server, arm) = start(2);
+    server.command(Effect::DropBefore.next("PUT", "/routeTables/"));
+    block_on(arm.put_table(&table(), &table_with(&[0]), None)).unwrap();
+    server.command(Effect::DropAfter.next("PUT", "/routeTables/"));
+    let seen = block_on(arm.put_table(&table(), &table_with(&[1]), None)).unwrap();
+    assert_eq!(routes(&server), ["worker-1"]);
+    server.command(Effect::DropBefore.next("GET", "/routeTables/"));
+    assert_eq!(block_on(arm.get_table(&table())).unwrap(), Some(seen));
+    server.command(Effect::DropBefore.next("GET", "/operations/"));
+    block_on(arm.put_table(&table(), &table_with(&[0]), None)).unwrap();
+    server.command(Effect::DropAfter.next("DELETE", "/routeTables/"));
+    block_on(arm.delete_table(&table(), None)).unwrap();
+    assert!(server.look(&table()).is_none());
+}
+
+#[test]
+fn a_lost_answer_to_a_write_with_a_condition_is_looked_into() {
+    let (server, arm) = start(2);
+    let seen = block_on(arm.put_table(&table(), &table_with(&[0]), None)).unwrap();
+
+    // It never arrived: sent again under the same condition.
+    server.command(Effect::DropBefore.next("PUT", "/routeTables/"));
+    let seen = block_on(arm.put_table(&table(), &table_with(&[1]), seen.etag.as_deref())).unwrap();
+    assert_eq!(puts(&server, TABLE), [Some(201), None, Some(200)]);
+
+    // It arrived: not sent again, for its own effect would make it a 412.
+    server.command(Command::Pace { polls: 0, milliseconds: 0, abandoned: 200 });
+    server.command(Effect::DropAfter.next("PUT", "/routeTables/"));
+    let seen = block_on(arm.put_table(&table(), &table_with(&[0, 1]), seen.etag.as_deref())).unwrap();
+    assert_eq!(puts(&server, TABLE), [Some(201), None, Some(200), None]);
+    assert_eq!(seen.body["properties"]["provisioningState"], "Succeeded");
+    assert_eq!(routes(&server), ["worker-0", "worker-1"]);
+
+    // Somebody else was there in between.
+    server.command(Effect::DropBefore.next("PUT", "/routeTables/"));
+    server.command(Command::Merge { path: table(), body: json!({ "tags": { "by": "somebody" } }) });
+    let error = block_on(arm.put_table(&table(), &table_with(&[]), seen.etag.as_deref())).unwrap_err();
+    assert_eq!(error.kind, ArmErrorKind::Precondition, "{error}");
+    assert_eq!(routes(&server), ["worker-0", "worker-1"]);
+
+    let etag = server.look(&table()).unwrap()["etag"].as_str().unwrap().to_owned();
+    server.command(Effect::DropAfter.next("DELETE", "/routeTables/"));
+    block_on(arm.delete_table(&table(), Some(&etag))).unwrap();
+    assert!(server.look(&table()).is_none());
+}
+
+#[test]
+fn a_throttled_request_waits_as_long_as_it_is_told() {
+    let (server, arm) = start_with(1, |settings| settings.operation_timeout = Duration::from_secs(5));
+    let told = |seconds| Effect::Answer {
+        status: 429,
+        code: "TooManyRequests".into(),
+        message: None,
+        retry_after: Some(seconds),
+    };
+    server.command(told(1).next("GET", "/routeTables/"));
+    let began = Instant::now();
+    block_on(arm.get_table(&table())).unwrap();
+    assert!(began.elapsed() >= Duration::from_secs(1));
+
+    server.command(told(3600).next("PUT", "/routeTables/"));
+    let began = Instant::now();
+    let error = block_on(arm.put_table(&table(), &table_with(&[]), None)).unwrap_err();
+    assert_eq!(error.kind, ArmErrorKind::Throttled, "{error}");
+    assert!(check_sentence(&error).contains("TooManyRequests"), "{error}");
+    assert!(began.elapsed() < Duration::from_secs(5), "it does not wait for nothing");
+}
+
+#[test]
+fn a_server_that_stumbles_is_asked_again_but_not_for_ever() {
+    let (server, arm) = start(0);
+    server.command(Effect::answer(500, "InternalServerError").next("GET", "/routeTables/"));
+    assert_eq!(block_on(arm.get_table(&table())).unwrap(), None);
+    for _ in 0..4 {
+        server.command(
+            Effect::Garbage { status: 502, text: "<html>Bad\u{1b}[31m gateway".into() }.next("GET", "/subnets/"),
+        );
+    }
+    let error = block_on(arm.get_subnet(&subnet())).unwrap_err();
+    assert_eq!(error.kind, ArmErrorKind::Unexpected);
+    let text = check_sentence(&error);
+    assert!(text.contains("HTTP 502") && text.contains("\\u{1b}"), "{text}");
+    server.command(Effect::Garbage { status: 200, text: "<html>Sign in".into() }.next("GET", "/subnets/"));
+    assert_eq!(block_on(arm.get_subnet(&subnet())).unwrap_err().kind, ArmErrorKind::Unexpected);
+}
+
+#[test]
+fn a_missing_role_is_named() {
+    let (server, arm) = start(0);
+    server.command(Effect::Forbid.next("PUT", "/routeTables/"));
+    let error = block_on(arm.put_table(&table(), &table_with(&[]), None)).unwrap_err();
+    let action = "Microsoft.Network/routeTables/write".to_owned();
+    assert_eq!(error.kind, ArmErrorKind::Denied { action, role: "Network Contributor" });
+    let text = check_sentence(&error);
+    assert!(text.contains(&format!(
+        "az role assignment create --assignee '11111111-1111-1111-1111-111111111111' --role 'Network Contributor' --scope '{}'",
+        table()
+    )), "{text}");
+    server.command(Effect::Forbid.next("GET", "/virtualMachines"));
+    let error = block_on(arm.list_machines(&group())).unwrap_err();
+    assert!(matches!(error.kind, ArmErrorKind::Denied { role: "Reader", .. }), "{error:?}");
+}
+
+#[test]
+fn what_a_write_belongs_to_must_be_there() {
+    let (_server, arm) = start(0);
+    let elsewhere = subnet().replace(NETWORK, "no-vnet");
+    let body = json!({ "properties": { "addressPrefix": "10.240.0.0/24" } });
+    let error = block_on(arm.put_subnet(&elsewhere, &body, None)).unwrap_err();
+    assert!(error.is_not_found(), "{error:?}");
+    check_sentence(&error);
+}
+
+#[test]
+fn a_token_that_has_ended_is_renewed_once() {
+    let (server, arm) = start(0);
+    block_on(arm.get_table(&table())).unwrap();
+    server.command(Command::ExpireTokens);
+    block_on(arm.get_table(&table())).unwrap();
+    let statuses: Vec<_> = server.log().iter().map(|it| it.status).collect();
+    assert_eq!(statuses, [Some(404), Some(401), Some(404)]);
+
+    for _ in 0..2 {
+        server.command(Effect::answer(401, "InvalidAuthenticationToken").next("GET", "/routeTables/"));
+    }
+    let error = block_on(arm.get_table(&table())).unwrap_err();
+    assert_eq!(error.kind, ArmErrorKind::SignIn);
+    assert!(check_sentence(&error).contains("az login"), "{error}");
+}
+
+#[test]
+fn nobody_there_is_told() {
+    let (server, arm) = start(0);
+    server.command(Command::Stop);
+    let error = block_on(arm.get_table(&table())).unwrap_err();
+    assert_eq!(error.kind, ArmErrorKind::Unreachable);
+    assert!(check_sentence(&error).contains(&server.endpoint()), "{error}");
+}
