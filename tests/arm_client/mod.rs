@@ -109,7 +109,7 @@ fn routes(server: &ArmServer) -> Vec<String> {
 fn check_sentence(error: &ArmError) -> String {
     let text = error.to_string();
     assert!(text.ends_with('.') && text.starts_with(['T', '`']), "{text}");
-    assert!(!text.contains("..") && !text.contains("  ") && !text.contains("Bearer"), "{text}");
+    assert!(!text.ends_with("..") && !text.contains("  ") && !text.contains("Bearer"), "{text}");
     if let Some(id) = &error.request_id {
         assert!(text.contains(id), "{text}");
     }

@@ -26,6 +26,16 @@ fn a_busy_table_is_waited_for() {
 }
 
 #[test]
+fn a_table_that_stays_busy_is_no_quota() {
+    let (server, arm) = start_with(1, |settings| settings.operation_timeout = Duration::from_secs(2));
+    server.command(Command::Pace { polls: 0, milliseconds: 0, abandoned: 60_000 });
+    assert_eq!(server.client().put(&table(), &table_with(&[0])).status, 201);
+    let error = block_on(arm.put_table(&table(), &table_with(&[0]), None)).unwrap_err();
+    assert_eq!(error.kind, ArmErrorKind::Conflict { code: "RetryableError".to_owned() }, "{error}");
+    assert!(check_sentence(&error).contains("another write"), "{error}");
+}
+
+#[test]
 fn a_busy_network_is_waited_for() {
     let (server, arm) = start(1);
     server.command(Command::Pace { polls: 0, milliseconds: 0, abandoned: 300 });
@@ -151,10 +161,12 @@ fn a_server_that_stumbles_is_asked_again_but_not_for_ever() {
     let (server, arm) = start(0);
     server.command(Effect::answer(500, "InternalServerError").next("GET", "/routeTables/"));
     assert_eq!(block_on(arm.get_table(&table())).unwrap(), None);
-    for _ in 0..4 {
-        server.command(
-            Effect::Garbage { status: 502, text: "<html>Bad\u{1b}[31m gateway".into() }.next("GET", "/subnets/"),
-        );
+    for number in 0..4 {
+        server.command(Effect::Garbage { status: 502, text: "<html>Bad\u{1b}[31m gateway".into() }.nth(
+            "GET",
+            "/subnets/",
+            number,
+        ));
     }
     let error = block_on(arm.get_subnet(&subnet())).unwrap_err();
     assert_eq!(error.kind, ArmErrorKind::Unexpected);
@@ -200,8 +212,8 @@ fn a_token_that_has_ended_is_renewed_once() {
     let statuses: Vec<_> = server.log().iter().map(|it| it.status).collect();
     assert_eq!(statuses, [Some(404), Some(401), Some(404)]);
 
-    for _ in 0..2 {
-        server.command(Effect::answer(401, "InvalidAuthenticationToken").next("GET", "/routeTables/"));
+    for number in 0..2 {
+        server.command(Effect::answer(401, "InvalidAuthenticationToken").nth("GET", "/routeTables/", number));
     }
     let error = block_on(arm.get_table(&table())).unwrap_err();
     assert_eq!(error.kind, ArmErrorKind::SignIn);

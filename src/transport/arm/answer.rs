@@ -68,12 +68,17 @@ impl Answer {
         self.error_message().is_some_and(|message| message.contains("authorization to perform action '"))
     }
 
-    /// Whether it says that another write is under way, so that the same request goes through later: for a table that is 429
-    /// `RetryableError`, for a virtual network 409 `AnotherOperationInProgress`. Any other 409 stays one.
-    pub(super) fn is_busy(&self) -> bool {
+    /// Whether another write is under way, so that the same request goes through later: for a table that is 429 `RetryableError`
+    /// (not a quota), for a virtual network 409 `AnotherOperationInProgress`. Any other 409 stays one.
+    pub(super) fn is_other_write(&self) -> bool {
         const BUSY: [&str; 3] = ["RetryableError", "AnotherOperationInProgress", "ReferencedResourceNotProvisioned"];
-        let codes = self.error_code().into_iter().chain(self.error_causes().map(|(code, _)| code));
-        self.status == 429 || (self.status == 409 && codes.into_iter().any(|code| BUSY.contains(&code)))
+        let mut codes = self.error_code().into_iter().chain(self.error_causes().map(|(code, _)| code));
+        matches!(self.status, 409 | 429) && codes.any(|code| BUSY.contains(&code))
+    }
+
+    /// Whether it asks to come again: another write, or too many requests.
+    pub(super) fn is_busy(&self) -> bool {
+        self.status == 429 || self.is_other_write()
     }
 
     /// Whether Azure or something in front of it stumbled.

@@ -118,6 +118,15 @@ impl About {
                           group and the name."),
             ),
             412 => self.precondition(id),
+            409 | 429 if answer.is_other_write() => self.error(
+                ArmErrorKind::Conflict { code: code.to_owned() },
+                id,
+                &format!(
+                    "was not {done}: for {} s another write on it, or on what it belongs to, had not ended: {said}. Wait for that \
+                     one and run topo again.",
+                    self.limit.as_secs()
+                ),
+            ),
             429 => self.error(
                 ArmErrorKind::Throttled,
                 id,

@@ -135,7 +135,9 @@ impl Arm {
                 Ok(answer) => return Err(about.refused(&answer)),
                 Err(Trouble::Unsure(error)) => match self.settled(&id, deadline).await? {
                     None => return Ok(()),
-                    Some(seen) if seen.etag.as_deref() == if_match && tries < GUARDED_TRIES => {}
+                    Some(seen) if seen.etag.as_deref() == if_match && tries < GUARDED_TRIES => {
+                        tokio::time::sleep(pipeline::backoff(tries) / 2).await;
+                    }
                     Some(seen) if seen.etag.as_deref() == if_match => return Err(error),
                     Some(_) => return Err(about.precondition(None)),
                 },
@@ -266,7 +268,9 @@ impl Arm {
             };
             match self.settled(&id, deadline).await? {
                 // It never arrived, and may be sent again under the same condition.
-                Some(seen) if seen.etag == extra.if_match && tries < GUARDED_TRIES => {}
+                Some(seen) if seen.etag == extra.if_match && tries < GUARDED_TRIES => {
+                    tokio::time::sleep(pipeline::backoff(tries) / 2).await;
+                }
                 Some(seen) if seen.etag == extra.if_match || seen.state() == "Failed" => return Err(error),
                 Some(seen) if pipeline::holds(&seen.body, body) => return Ok(seen),
                 _ => return Err(about.precondition(None)),

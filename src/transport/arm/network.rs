@@ -104,15 +104,12 @@ impl Network {
     /// The first page; the crate would follow the next links to any host.
     pub(super) async fn interfaces(&self, subscription: &str, group: Option<&str>, extra: Extra) -> Sent {
         let interfaces = self.0.network_interfaces_client();
-        match group {
-            Some(group) => {
-                let mut pages = interfaces.list(group, subscription).into_stream();
-                carry(extra, pages.next()).await
-            }
-            None => {
-                let mut pages = interfaces.list_all(subscription).into_stream();
-                carry(extra, pages.next()).await
-            }
+        if let Some(group) = group {
+            let mut pages = interfaces.list(group, subscription).into_stream();
+            carry(extra, pages.next()).await
+        } else {
+            let mut pages = interfaces.list_all(subscription).into_stream();
+            carry(extra, pages.next()).await
         }
     }
 

@@ -19,6 +19,8 @@ use crate::transport::BoxFuture;
 
 /// A token is renewed this long before it ends.
 const MARGIN: u64 = 300;
+/// Time for one way to sign in.
+const LIMIT: Duration = Duration::from_secs(60);
 /// Where a virtual machine asks for tokens.
 const MACHINE: &str = "http://169.254.169.254/metadata/identity/oauth2/token?api-version=2018-02-01";
 
@@ -118,7 +120,9 @@ impl Operator {
     async fn fetch(&self, scope: &str) -> Result<Token, String> {
         let mut tried = Vec::new();
         for way in ways(&|name| variable(name))? {
-            match self.fetch_by(way, scope).await {
+            // `az` may wait for somebody, or hang.
+            let fetched = tokio::time::timeout(LIMIT, self.fetch_by(way, scope)).await;
+            match fetched.unwrap_or_else(|_| Err(format!("no answer within {} s", LIMIT.as_secs()))) {
                 Ok(token) => {
                     tracing::info!(way = way.name(), "azure: signed in");
                     return Ok(token);

@@ -47,8 +47,16 @@ impl Extra {
         let _ = getrandom::fill(&mut bytes);
         bytes[6] = bytes[6] & 0x0f | 0x40;
         bytes[8] = bytes[8] & 0x3f | 0x80;
-        let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-        self.client_request_id = [&hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..]].join("-");
+        let number = u128::from_be_bytes(bytes);
+        let part = |high: u32, bits: u32| (number >> high) & ((1 << bits) - 1);
+        self.client_request_id = format!(
+            "{:08x}-{:04x}-{:04x}-{:04x}-{:012x}",
+            part(96, 32),
+            part(80, 16),
+            part(64, 16),
+            part(48, 16),
+            part(0, 48)
+        );
         self
     }
 }
