@@ -13,7 +13,10 @@ fn a_poll_to_another_origin_is_not_followed() {
         let error = block_on(arm.put_table(&table(), &table_with(&[0]), None)).unwrap_err();
         assert_eq!(error.kind, ArmErrorKind::Unexpected, "{error}");
         let text = check_sentence(&error);
-        assert!(text.contains(&origin) && text.contains("no token"), "{text}");
+        assert!(
+            text.contains(&origin) && text.contains("no token") && text.contains("may have been written"),
+            "{text}"
+        );
         server.command(Command::Settle);
     }
     assert!(thief.log().is_empty());

@@ -151,6 +151,29 @@ fn an_operation_that_does_not_end_is_given_up() {
 }
 
 #[test]
+fn a_write_that_was_accepted_is_not_called_undone() {
+    let (server, arm) = start(1);
+    server.command(Effect::Forbid.nth("GET", "/routeTables/", 0));
+    let error = block_on(arm.put_table(&table(), &table_with(&[0]), None)).unwrap_err();
+    assert!(matches!(error.kind, ArmErrorKind::Denied { role: "Reader", .. }), "{error:?}");
+    assert!(check_sentence(&error).contains("may have been written (Azure accepted that"), "{error}");
+}
+
+/// Drivers box them.
+#[test]
+fn requests_move_between_threads() {
+    fn moves<T: Send>(_: T) {}
+    let (_server, arm) = start(0);
+    moves(arm.get_table(""));
+    moves(arm.put_table("", &Value::Null, None));
+    moves(arm.delete_table("", None));
+    moves(arm.list_interfaces(&group()));
+    moves(arm.list_machines(&group()));
+    moves(arm.usages("", ""));
+    moves(arm.effective_routes(""));
+}
+
+#[test]
 fn a_body_of_the_wrong_type_is_not_sent() {
     let (server, arm) = start(0);
     let body = json!({ "location": LOCATION, "properties": { "routes": "none" } });

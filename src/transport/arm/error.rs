@@ -79,6 +79,8 @@ pub(super) struct About {
     pub(super) resource_type: String,
     /// What the sentence says the time limit is.
     pub(super) limit: Duration,
+    /// Azure has accepted the write: whatever goes wrong now, it may be carried out.
+    pub(super) accepted: bool,
 }
 
 impl About {
@@ -87,7 +89,22 @@ impl About {
             Doing::Read => "read",
             Doing::Write => "written",
             Doing::Delete => "deleted",
-            Doing::Ask => "asked",
+            Doing::Ask => "asked for its routes",
+        }
+    }
+
+    /// The same once Azure has accepted it.
+    pub(super) fn accepted(&self) -> Self {
+        Self { accepted: matches!(self.doing, Doing::Write | Doing::Delete), ..self.clone() }
+    }
+
+    /// What is known of the outcome when something went wrong.
+    fn outcome(&self) -> String {
+        let done = self.done();
+        if self.accepted {
+            format!("may have been {done} (Azure accepted that, but topo lost sight of it)")
+        } else {
+            format!("was not {done}")
         }
     }
 
@@ -98,7 +115,7 @@ impl About {
 
     /// An answer that is a refusal.
     pub(super) fn refused(&self, answer: &Answer) -> ArmError {
-        let (done, id, said) = (self.done(), answer.request_id(), said(answer));
+        let (outcome, id, said) = (self.outcome(), answer.request_id(), said(answer));
         let code = answer.error_code().unwrap_or_default();
         match answer.status {
             401 => self.sign_in(&format!("Azure does not take the token: {said}"), id),
@@ -108,13 +125,13 @@ impl About {
             403 => self.error(
                 ArmErrorKind::Conflict { code: code.to_owned() },
                 id,
-                &format!("was not {done}: Azure refuses it: {said}. A policy, a lock or a disabled subscription may stand in the way; \
+                &format!("{outcome}: Azure refuses it: {said}. A policy, a lock or a disabled subscription may stand in the way; \
                           settle that and run topo again."),
             ),
             404 => self.error(
                 ArmErrorKind::NotFound,
                 id,
-                &format!("was not {done}, for it or what it belongs to is not there: {said}. Check the subscription, the resource \
+                &format!("{outcome}, for it or what it belongs to is not there: {said}. Check the subscription, the resource \
                           group and the name."),
             ),
             412 => self.precondition(id),
@@ -122,7 +139,7 @@ impl About {
                 ArmErrorKind::Conflict { code: code.to_owned() },
                 id,
                 &format!(
-                    "was not {done}: for {} s another write on it, or on what it belongs to, had not ended: {said}. Wait for that \
+                    "{outcome}: for {} s another write on it, or on what it belongs to, had not ended: {said}. Wait for that \
                      one and run topo again.",
                     self.limit.as_secs()
                 ),
@@ -131,14 +148,14 @@ impl About {
                 ArmErrorKind::Throttled,
                 id,
                 &format!(
-                    "was not {done}: for {} s Azure kept asking to wait: {said}. Run topo again in a few minutes.",
+                    "{outcome}: for {} s Azure kept asking to wait: {said}. Run topo again in a few minutes.",
                     self.limit.as_secs()
                 ),
             ),
             400 | 409 | 422 => self.error(
                 ArmErrorKind::Conflict { code: code.to_owned() },
                 id,
-                &format!("was not {done}: Azure refuses it: {said}. Settle what it names and run topo again."),
+                &format!("{outcome}: Azure refuses it: {said}. Settle what it names and run topo again."),
             ),
             _ => self.unexpected(answer),
         }
@@ -173,9 +190,9 @@ impl About {
         let who = named("object id").map_or_else(|| "ID".to_owned(), |id| quote(&id));
         let scope = named("scope").map_or_else(|| "SCOPE".to_owned(), |scope| quote(&scope));
         let text = format!(
-            "was not {}: the login may not do `{action}` there ({}). Give it a role that has it, such as {role}: `az role \
+            "{}: the login may not do `{action}` there ({}). Give it a role that has it, such as {role}: `az role \
              assignment create --assignee {who} --role '{role}' --scope {scope}`. A new role takes a few minutes to count.",
-            self.done(),
+            self.outcome(),
             said(answer)
         );
         self.error(ArmErrorKind::Denied { action, role }, answer.request_id(), &text)
@@ -186,10 +203,10 @@ impl About {
         let reason = tidy(reason);
         let reason = reason.trim_end_matches('.');
         let text = format!(
-            "was not {}, for nobody is signed in to Azure: {reason}. Run `az login` (and `az account set --subscription ID`), or \
+            "{}, for nobody is signed in to Azure: {reason}. Run `az login` (and `az account set --subscription ID`), or \
              set AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET, or run topo where there is a workload or managed \
              identity.",
-            self.done()
+            self.outcome()
         );
         self.error(ArmErrorKind::SignIn, id, &text)
     }
@@ -222,14 +239,14 @@ impl About {
     /// No connection; `lost` where the request had gone out.
     pub(super) fn unreachable(&self, endpoint: &str, reason: &str, lost: bool) -> ArmError {
         let reason = tidy(reason);
-        let after = match (lost, self.doing) {
+        let after = match (lost && !self.accepted, self.doing) {
             (true, Doing::Write | Doing::Delete) => "It may have been carried out all the same. ",
             _ => "",
         };
         let text = format!(
-            "was not {}: {endpoint} cannot be reached, or does not stay: {}. {after}Check the network, the proxy (HTTPS_PROXY) \
+            "{}: {endpoint} cannot be reached, or does not stay: {}. {after}Check the network, the proxy (HTTPS_PROXY) \
              and the endpoint, and run topo again.",
-            self.done(),
+            self.outcome(),
             reason.trim_end_matches('.')
         );
         self.error(ArmErrorKind::Unreachable, None, &text)
@@ -238,8 +255,8 @@ impl About {
     /// An answer that makes no sense.
     pub(super) fn unexpected(&self, answer: &Answer) -> ArmError {
         let text = format!(
-            "was not {}: Azure answered with HTTP {}: {}. Run topo again; if it stays, give Azure's support the request id.",
-            self.done(),
+            "{}: Azure answered with HTTP {}: {}. Run topo again; if it stays, give Azure's support the request id.",
+            self.outcome(),
             answer.status,
             said(answer)
         );
@@ -248,7 +265,7 @@ impl About {
 
     /// Something else that makes no sense; `why` is the rest of a sentence and what to do.
     pub(super) fn odd(&self, why: &str, id: Option<&str>) -> ArmError {
-        self.error(ArmErrorKind::Unexpected, id, &format!("was not {}: {why}", self.done()))
+        self.error(ArmErrorKind::Unexpected, id, &format!("{}: {why}", self.outcome()))
     }
 
     /// A link to another origin than the one that is asked.

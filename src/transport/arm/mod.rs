@@ -259,6 +259,7 @@ impl Arm {
             let error = match self.pipeline.ask(&about, &extra, deadline, |extra| self.network.put(&id, extra)).await {
                 Ok(answer) if answer.succeeded() => {
                     self.pipeline.finish(&about, &answer, deadline).await?;
+                    let about = about.accepted();
                     let seen = self.read(&id, &about, deadline).await?;
                     return seen.ok_or_else(|| about.odd("it is gone again. Run topo again: it looks first.", None));
                 }
@@ -331,7 +332,13 @@ impl Arm {
     }
 
     fn about(&self, id: &ResourceId, doing: Doing) -> About {
-        About { subject: id.subject(), doing, resource_type: id.kind.resource_type(), limit: self.pipeline.limit }
+        About {
+            subject: id.subject(),
+            doing,
+            resource_type: id.kind.resource_type(),
+            limit: self.pipeline.limit,
+            accepted: false,
+        }
     }
 
     fn about_list(&self, what: &str, scope: &Scope, resource_type: &str) -> About {
@@ -344,6 +351,7 @@ impl Arm {
             doing: Doing::Read,
             resource_type: resource_type.to_owned(),
             limit: self.pipeline.limit,
+            accepted: false,
         }
     }
 }

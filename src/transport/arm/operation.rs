@@ -34,6 +34,7 @@ impl Pipeline {
             (None, Some(link)) if matches!(first.status, 201 | 202) => (link, false),
             _ => return Ok(first.clone()),
         };
+        let about = &about.accepted();
         let (mut link, mut id) = (link.to_owned(), first.request_id().map(str::to_owned));
         let mut wait = first.retry_after();
         for polls in 1.. {
