@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use super::classify::{Key, STATIC, Verdict, classify};
@@ -470,10 +471,17 @@ impl TablePlan {
         if acts {
             return false;
         }
-        match (&self.from, &self.to) {
-            (Some(from), Some(to)) if from.is_same(to, memo) => true,
-            _ => self.changes(memo).iter().all(|change| self.special.contains_key(&change.destination())),
-        }
+        let judged_otherwise = |change: RouteChange| match self.special.contains_key(&change.destination()) {
+            true => ControlFlow::Continue(()),
+            false => ControlFlow::Break(()),
+        };
+        let walked = match (&self.from, &self.to) {
+            (Some(from), Some(to)) => from.for_each_change(to, memo, judged_otherwise),
+            (None, Some(to)) => to.routes().map(RouteChange::Add).try_for_each(judged_otherwise),
+            (Some(from), None) => from.routes().map(RouteChange::Remove).try_for_each(judged_otherwise),
+            (None, None) => ControlFlow::Continue(()),
+        };
+        walked.is_continue()
     }
 
     /// The phases in which something is done, told without computing operations where a whole set comes or goes.
