@@ -1,5 +1,6 @@
 //! Desired × recorded × observed → plan.
 
+use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -84,21 +85,29 @@ pub struct Inputs<'a> {
     pub options: &'a Options,
 }
 
-impl Inputs<'_> {
+/// What is wanted of one place, and what is recorded of its machine.
+#[derive(Clone, Copy)]
+struct Both<'a> {
+    place: &'a Place,
+    wanted: Option<&'a DesiredPlace>,
+    /// The place under which the machine is recorded.
+    source: Option<&'a Place>,
+    record: Option<&'a PlaceRecord>,
+}
+
+impl Both<'_> {
     /// Whether, where nobody has looked, nothing follows for a place: what is wanted is what is recorded under its name, and
     /// nothing of it is in doubt. What was left to others is taken to be theirs still.
-    fn is_unchanged(&self, place: &Place, memo: &mut Memo) -> bool {
-        let (Some(wanted), Some(record)) = (self.desired.places.get(place), self.recorded.places.get(place)) else {
-            return false;
-        };
+    fn is_unchanged(&self, memo: &mut Memo) -> bool {
+        let (Some(wanted), Some(record)) = (self.wanted, self.record) else { return false };
         let mut same = |id: &ResourceId, shape: &Shape, record: &Record| match (&shape.routes, record) {
             (Some(to), Record::Settled { is: is @ Shape { routes: Some(from), .. }, .. }) => {
-                let without = RouteSet { lacks: Arc::clone(&to.lacks), ..from.clone() };
-                without.is_same(to, memo) && backend::of_kind(&id.kind).is_some_and(|backend| backend.fits(shape, is))
+                from.is_same_mesh(to, memo) && backend::of_kind(&id.kind).is_some_and(|backend| backend.fits(shape, is))
             }
             _ => false,
         };
-        !wanted.resources.is_empty()
+        self.source == Some(self.place)
+            && !wanted.resources.is_empty()
             && wanted.resources.len() == record.resources.len()
             && wanted
                 .resources
@@ -106,6 +115,26 @@ impl Inputs<'_> {
                 .zip(&record.resources)
                 .all(|((id, shape), (other, record))| id == other && same(id, shape, record))
     }
+}
+
+/// Every key of two sorted maps in their order, with what each of them has.
+pub(super) fn together<'a, A, B>(
+    one: &'a BTreeMap<Place, A>,
+    other: &'a BTreeMap<Place, B>,
+) -> impl Iterator<Item = (&'a Place, Option<&'a A>, Option<&'a B>)> {
+    let (mut left, mut right) = (one.iter().peekable(), other.iter().peekable());
+    std::iter::from_fn(move || {
+        let order = match (left.peek(), right.peek()) {
+            (None, None) => return None,
+            (Some(_), None) => Ordering::Less,
+            (None, Some(_)) => Ordering::Greater,
+            (Some((place, _)), Some((other, _))) => place.cmp(other),
+        };
+        let first = if order.is_le() { left.next() } else { None };
+        let second = if order.is_ge() { right.next() } else { None };
+        let place = first.map(|(place, _)| place).or(second.map(|(place, _)| place))?;
+        Some((place, first.map(|(_, value)| value), second.map(|(_, value)| value)))
+    })
 }
 
 /// What is to be done, and all that was found out on the way.
@@ -144,25 +173,27 @@ impl Plan {
         }
         let claims = Claims::new(desired, recorded, observed, options, &mut plan);
         let inputs = Inputs { topology, desired, recorded, options };
-        let mut places: BTreeSet<&Place> = desired.places.keys().collect();
-        places.extend(recorded.places.keys());
-        for place in places {
-            if claims.moved.contains(place) && !desired.places.contains_key(place) {
+        let header = Header { topology: topology.to_string(), lineage: recorded.lineage.to_string() };
+        for (place, wanted, record) in together(&desired.places, &recorded.places) {
+            if wanted.is_none() && claims.moved.contains(place) {
                 continue;
             }
             if place.node().is_some_and(|name| options.forget.contains(name)) {
-                if recorded.places.contains_key(place) {
+                if record.is_some() {
                     plan.forgotten.insert(place.clone());
                     plan.notes.push(Note::Forgotten(place.clone()));
                 }
                 continue;
             }
             let observation = observed.get(place).unwrap_or(&Observation::NotAsked);
-            if observation.seen().is_none() && inputs.is_unchanged(place, memo) {
+            let source = claims.source(place);
+            let record = if source == Some(place) { record } else { source.and_then(|at| recorded.places.get(at)) };
+            let both = Both { place, wanted, source, record };
+            if observation.seen().is_none() && both.is_unchanged(memo) {
                 plan.note_unseen(place, observation);
                 continue;
             }
-            plan.place(&inputs, place, observation, &claims, memo);
+            plan.place(&inputs, &both, &header, observation, &claims, memo);
         }
         // Where nobody looked and nothing is done, nobody asks who has which address.
         if plan.answered == 0 && !plan.places.is_empty() {
@@ -178,46 +209,48 @@ impl Plan {
     fn place(
         &mut self,
         inputs: &Inputs<'_>,
-        place: &Place,
+        both: &Both<'_>,
+        header: &Header,
         observation: &Observation,
         claims: &Claims,
         memo: &mut Memo,
     ) {
-        let wanted = inputs.desired.places.get(place);
-        let source = claims.source(place);
-        let record = source.and_then(|source| inputs.recorded.places.get(source));
+        let Both { place, wanted, source, record } = *both;
+        let options = inputs.options;
         let seen = observation.seen();
-        let mut ids: BTreeSet<&ResourceId> = wanted.iter().flat_map(|wanted| wanted.resources.keys()).collect();
+        let mut ids: Vec<&ResourceId> = wanted.iter().flat_map(|wanted| wanted.resources.keys()).collect();
         ids.extend(record.iter().flat_map(|record| record.resources.keys()));
-        let header = Header { topology: inputs.topology.to_string(), lineage: inputs.recorded.lineage.to_string() };
-        let context = Context::new(wanted, record, seen, &header, inputs.options);
-        let mut tables = Vec::new();
+        ids.sort_unstable();
+        ids.dedup();
+        let context = Context::new(wanted, record, seen, header, options);
+        // One table each is the rule, and a list that grows by itself begins with room for four.
+        let mut tables = Vec::with_capacity(ids.len());
         let mut settles = false;
         for id in &ids {
             let shape = wanted.and_then(|wanted| wanted.resources.get(*id));
             let entry = record.and_then(|record| record.resources.get(*id));
             settles |= entry.is_some_and(Record::is_in_doubt) && seen.is_some();
-            for (table, findings) in tables_of(place, id, shape, entry, seen, inputs.options, &context) {
-                self.take_findings(place, id, findings, inputs.options);
+            for (table, findings) in tables_of(place, id, shape, entry, seen, options, &context) {
+                self.take_findings(place, id, findings, options);
                 tables.push(((*id).clone(), table));
             }
         }
         align(&mut tables);
-        let mut files = Vec::new();
+        let mut files = Vec::with_capacity(1);
         for id in ids.into_iter().filter(|id| &*id.kind == NETPLAN_FILE) {
             let input = FileInput {
                 place,
                 id,
-                header: &header,
+                header,
                 wanted: wanted.and_then(|wanted| wanted.resources.get(id)),
                 record: record.and_then(|record| record.resources.get(id)),
                 inspected: seen.and_then(|seen| seen.file(&id.name)),
-                options: inputs.options,
+                options: options,
             };
             let of_file: Vec<&TablePlan> =
                 tables.iter().filter(|(table, _)| table == id).map(|(_, table)| table).collect();
             if let Some((file, findings)) = FilePlan::new(&input, &of_file, memo) {
-                self.take_file_findings(findings, inputs.options);
+                self.take_file_findings(findings, options);
                 files.push(file);
             }
         }
@@ -419,7 +452,7 @@ fn tables_of(
     context: &Context<'_>,
 ) -> Vec<(TablePlan, TableFindings)> {
     let shape = wanted.or_else(|| record.and_then(|record| record.shapes().next()));
-    let judged = &*id.kind != NETPLAN_FILE || shape.is_some_and(|shape| Attributes::of(shape).alone);
+    let judged = &*id.kind != NETPLAN_FILE || shape.is_some_and(Attributes::are_alone);
     let wanted = wanted.and_then(|shape| shape.routes.as_ref());
     let recorded: Vec<&RouteSet> =
         record.iter().flat_map(|record| record.shapes()).filter_map(|shape| shape.routes.as_ref()).collect();

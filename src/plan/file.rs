@@ -268,6 +268,14 @@ impl FilePlan {
         if change.action == Action::Remove || only_loses { Phase::Retire } else { Phase::Persist }
     }
 
+    /// Whether a summary tells the same of both.
+    pub(super) fn is_told_as(&self, other: &Self) -> bool {
+        self.id == other.id
+            && self.change == other.change
+            && self.attributes == other.attributes
+            && self.netplan == other.netplan
+    }
+
     /// Path of the file, or of the drop-ins with a `*` for the name of the network file.
     pub fn path(&self) -> String {
         match (self.attributes.form(), self.attributes.links.as_slice()) {
