@@ -258,10 +258,8 @@ impl FilePlan {
         let Some(change) = &self.change else { return Phase::Persist };
         let only_loses = match change.reason {
             Reason::Edited => {
-                let mut operations = tables.iter().flat_map(|table| table.bare_operations(memo)).peekable();
-                operations.peek().is_some()
-                    && operations
-                        .all(|operation| operation.action == Action::Remove && operation.phase == Phase::Retire)
+                let mut tables = tables.iter().filter_map(|table| table.only_loses(memo)).peekable();
+                tables.peek().is_some() && tables.all(|only_loses| only_loses)
             }
             _ => false,
         };

@@ -5,6 +5,7 @@ mod group;
 mod order;
 
 use std::collections::{BTreeMap, HashMap};
+use std::hash::{Hash, Hasher};
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
@@ -121,13 +122,20 @@ enum Lines {
     Computed(Arc<Group>),
 }
 
-#[derive(PartialEq, Eq, Hash)]
+#[derive(PartialEq, Eq)]
 struct GroupKey<'a> {
     id: &'a ResourceId,
     /// Row list and view of either side, by identity.
     from: Option<(usize, usize)>,
     to: Option<(usize, usize)>,
     reasons: (bool, bool),
+}
+
+impl Hash for GroupKey<'_> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        // A plan has a few resources and thousands of places.
+        (self.from, self.to, self.reasons).hash(state);
+    }
 }
 
 /// What tells changes apart: action, reason, kind and name of the resource.
