@@ -186,7 +186,9 @@ mod tests {
             let width = if address.is_ipv4() { 32 } else { 128 };
             nets.extend((0..=width).map(|length| IpNet::new(address, length).expect("net")));
         }
-        nets.iter().for_each(|net| assert_eq!(has_host_bits(*net), net.trunc() != *net, "{net}"));
+        for net in &nets {
+            assert_eq!(has_host_bits(*net), net.trunc() != *net, "{net}");
+        }
         let prefixes: Vec<Prefix> = nets.into_iter().filter(|net| !has_host_bits(*net)).map(Prefix).collect();
         for one in &prefixes {
             for other in &prefixes {

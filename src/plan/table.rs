@@ -484,9 +484,12 @@ impl TablePlan {
         if acts {
             return false;
         }
-        let judged_otherwise = |change: RouteChange| match self.special.contains_key(&change.destination()) {
-            true => ControlFlow::Continue(()),
-            false => ControlFlow::Break(()),
+        let judged_otherwise = |change: RouteChange| {
+            if self.special.contains_key(&change.destination()) {
+                ControlFlow::Continue(())
+            } else {
+                ControlFlow::Break(())
+            }
         };
         let walked = match (&self.from, &self.to) {
             (Some(from), Some(to)) => from.for_each_change(to, memo, judged_otherwise),
