@@ -218,34 +218,30 @@ impl Plan {
         let Both { place, wanted, source, record } = *both;
         let options = inputs.options;
         let seen = observation.seen();
-        let mut ids: Vec<&ResourceId> = wanted.iter().flat_map(|wanted| wanted.resources.keys()).collect();
-        ids.extend(record.iter().flat_map(|record| record.resources.keys()));
-        ids.sort_unstable();
-        ids.dedup();
+        let resources = resources_of(wanted, record);
         let context = Context::new(wanted, record, seen, header, options);
         // One table each is the rule, and a list that grows by itself begins with room for four.
-        let mut tables = Vec::with_capacity(ids.len());
+        let mut tables = Vec::with_capacity(resources.len());
         let mut settles = false;
-        for id in &ids {
-            let shape = wanted.and_then(|wanted| wanted.resources.get(*id));
-            let entry = record.and_then(|record| record.resources.get(*id));
+        for (id, shape, entry) in &resources {
+            let (shape, entry) = (*shape, *entry);
             settles |= entry.is_some_and(Record::is_in_doubt) && seen.is_some();
             for (table, findings) in tables_of(place, id, shape, entry, seen, options, &context) {
                 self.take_findings(place, id, findings, options);
-                tables.push(((*id).clone(), table));
+                tables.push((ResourceId::clone(id), table));
             }
         }
         align(&mut tables);
         let mut files = Vec::with_capacity(1);
-        for id in ids.into_iter().filter(|id| &*id.kind == NETPLAN_FILE) {
+        for (id, wanted, record) in resources.into_iter().filter(|(id, ..)| &*id.kind == NETPLAN_FILE) {
             let input = FileInput {
                 place,
                 id,
                 header,
-                wanted: wanted.and_then(|wanted| wanted.resources.get(id)),
-                record: record.and_then(|record| record.resources.get(id)),
+                wanted,
+                record,
                 inspected: seen.and_then(|seen| seen.file(&id.name)),
-                options: options,
+                options,
             };
             let of_file: Vec<&TablePlan> =
                 tables.iter().filter(|(table, _)| table == id).map(|(_, table)| table).collect();
@@ -366,6 +362,24 @@ impl Plan {
     }
 }
 
+/// The resources of one place, sorted, each as it is wanted and as it is recorded.
+fn resources_of<'a>(
+    wanted: Option<&'a DesiredPlace>,
+    record: Option<&'a PlaceRecord>,
+) -> Vec<(&'a ResourceId, Option<&'a Shape>, Option<&'a Record>)> {
+    let mut resources = Vec::with_capacity(2);
+    let mut left = wanted.iter().flat_map(|wanted| &wanted.resources).peekable();
+    for (id, entry) in record.iter().flat_map(|record| &record.resources) {
+        while let Some((other, shape)) = left.next_if(|(other, _)| *other < id) {
+            resources.push((other, Some(shape), None));
+        }
+        let shape = left.next_if(|(other, _)| *other == id).map(|(_, shape)| shape);
+        resources.push((id, shape, Some(entry)));
+    }
+    resources.extend(left.map(|(id, shape)| (id, Some(shape), None)));
+    resources
+}
+
 /// What the resources of one place mean for each other.
 struct Context<'a> {
     files: FiledRoutes<'a>,
@@ -469,33 +483,32 @@ fn tables_of(
     let none: fn(&Prefix) -> bool = |_| false;
     let take_over: &dyn Fn(&Prefix) -> bool = if options.take_over.is_empty() { &none } else { &take_over };
     let all = &recorded;
-    keys.iter()
-        .filter_map(|key| {
-            let recorded: Vec<&RouteSet> =
-                recorded.iter().copied().filter(|set| set.view.same_key(&key.view)).collect();
-            let mut own_marks: Vec<u8> = Vec::new();
-            for set in wanted.into_iter().chain(all.iter().copied()) {
-                if set.view.table == key.view.table && !own_marks.contains(&set.view.protocol) {
-                    own_marks.push(set.view.protocol);
-                }
+    let mut made = Vec::with_capacity(keys.len());
+    made.extend(keys.iter().filter_map(|key| {
+        let recorded: Vec<&RouteSet> = recorded.iter().copied().filter(|set| set.view.same_key(&key.view)).collect();
+        let mut own_marks: Vec<u8> = Vec::new();
+        for set in wanted.into_iter().chain(all.iter().copied()) {
+            if set.view.table == key.view.table && !own_marks.contains(&set.view.protocol) {
+                own_marks.push(set.view.protocol);
             }
-            TablePlan::new(&TableInput {
-                marks: context.marks(key.view.table),
-                own_marks,
-                recorded: &recorded,
-                in_doubt: record.is_some_and(Record::is_in_doubt),
-                firm: record
-                    .iter()
-                    .flat_map(|record| record.confirmed())
-                    .filter_map(|shape| shape.routes.as_ref())
-                    .filter(|set| set.view.same_key(&key.view))
-                    .collect(),
-                wanted: wanted.filter(|set| set.view.same_key(&key.view)),
-                listed: seen.filter(|_| judged).and_then(|seen| seen.table(key.view.table)),
-                take_over,
-                judged,
-                files: &context.files,
-            })
+        }
+        TablePlan::new(&TableInput {
+            marks: context.marks(key.view.table),
+            own_marks,
+            recorded: &recorded,
+            in_doubt: record.is_some_and(Record::is_in_doubt),
+            firm: record
+                .iter()
+                .flat_map(|record| record.confirmed())
+                .filter_map(|shape| shape.routes.as_ref())
+                .filter(|set| set.view.same_key(&key.view))
+                .collect(),
+            wanted: wanted.filter(|set| set.view.same_key(&key.view)),
+            listed: seen.filter(|_| judged).and_then(|seen| seen.table(key.view.table)),
+            take_over,
+            judged,
+            files: &context.files,
         })
-        .collect()
+    }));
+    made
 }

@@ -122,7 +122,7 @@ enum Lines {
     Computed(Arc<Group>),
 }
 
-#[derive(PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 struct GroupKey<'a> {
     id: &'a ResourceId,
     /// Row list and view of either side, by identity.
@@ -158,6 +158,8 @@ impl Summary {
         planned.sort_by(|(one, _), (other, _)| natural_order(one.name(), other.name()).then_with(|| one.cmp(other)));
         let mut groups: Vec<Group> = Vec::new();
         let mut known: HashMap<GroupKey<'_>, usize> = HashMap::new();
+        // Neighbours are mostly in the same groups, and comparing costs less than a look-up.
+        let mut before: Vec<(GroupKey<'_>, usize)> = Vec::new();
         let mut views = Views::default();
         let mut singles: BTreeMap<ChangeKey, HashMap<SingleKey, Vec<u32>>> = BTreeMap::new();
         for (index, (place, place_plan)) in (0_u32..).zip(planned.iter().copied()) {
@@ -169,9 +171,15 @@ impl Summary {
                 let mut side =
                     |set: &Option<RouteSet>| set.as_ref().map(|set| (set.rows.identity(), views.identity(&set.view)));
                 let key = GroupKey { id, from: side(&table.from), to: side(&table.to), reasons: reasons.distinction() };
-                let at = *known.entry(key).or_insert_with(|| {
-                    groups.push(Group::new(id, place, table, memo));
-                    groups.len() - 1
+                let at = before.iter().find(|(other, _)| *other == key).map(|(_, at)| *at);
+                let at = at.unwrap_or_else(|| {
+                    let at = *known.entry(key).or_insert_with(|| {
+                        groups.push(Group::new(id, place, table, memo));
+                        groups.len() - 1
+                    });
+                    before.retain(|(other, _)| other.id != id);
+                    before.push((key, at));
+                    at
                 });
                 let exceptions = groups[at].admit(index, table);
                 if exceptions.is_empty() {
