@@ -122,6 +122,10 @@ pub fn parse(sources: &[Source]) -> (Option<Topology>, Diagnostics) {
         let (document, mut errors) = DeTable::parse_recoverable(&source.text);
         errors.sort_by_key(|error| error.span().map_or(0, |span| span.start));
         errors.truncate(MOST_SYNTAX_ERRORS);
+        if errors.is_empty() {
+            documents.push((u32::try_from(file).unwrap_or(u32::MAX), document));
+            continue;
+        }
         let lines = LineIndex::new(&source.text);
         let mut last: Option<(usize, bool)> = None;
         for error in errors {
