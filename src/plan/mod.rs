@@ -17,6 +17,7 @@ mod select;
 mod steps;
 pub(crate) mod summary;
 mod table;
+mod together;
 
 pub use address::{AddressPattern, PatternError};
 pub use build::{Inputs, Options, PlacePlan, Plan};

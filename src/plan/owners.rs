@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
-use super::build::together;
 use super::operation::Reason;
 use super::table::Reasons;
+use super::together::together;
 use super::{Desired, Place};
 use crate::network::{Family, RouteSet};
 use crate::state::{Record, State};
