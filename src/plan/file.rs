@@ -279,14 +279,20 @@ impl FilePlan {
         let Some(change) = &self.change else { return Phase::Persist };
         let only_loses = match change.reason {
             Reason::Edited => {
-                let mut operations = tables.iter().flat_map(|table| table.bare_operations(memo)).peekable();
-                operations.peek().is_some()
-                    && operations
-                        .all(|operation| operation.action == Action::Remove && operation.phase == Phase::Retire)
+                let mut tables = tables.iter().filter_map(|table| table.only_loses(memo)).peekable();
+                tables.peek().is_some() && tables.all(|only_loses| only_loses)
             }
             _ => false,
         };
         if change.action == Action::Remove || only_loses { Phase::Retire } else { Phase::Persist }
+    }
+
+    /// Whether a summary tells the same of both.
+    pub(super) fn is_told_as(&self, other: &Self) -> bool {
+        self.id == other.id
+            && self.change == other.change
+            && self.attributes == other.attributes
+            && self.netplan == other.netplan
     }
 
     /// Path of the file, or of the drop-ins with a `*` for the name of the network file.

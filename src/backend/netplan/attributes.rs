@@ -63,6 +63,11 @@ impl Attributes {
         Self::deserialize(&shape.attributes).unwrap_or_default()
     }
 
+    /// Whether those of a shape say that the routes belong to the file, told without reading the rest of them.
+    pub fn are_alone(shape: &Shape) -> bool {
+        shape.attributes.get("alone").and_then(Value::as_bool).unwrap_or_default()
+    }
+
     /// As a shape keeps them.
     pub fn to_value(&self) -> Value {
         serde_json::to_value(self).unwrap_or_default()
