@@ -230,6 +230,10 @@ impl FilePlan {
             return None;
         }
         if input.wanted.is_none() {
+            // What somebody else took away is not known to be forgotten by networkd.
+            if self.attributes.deferred || (found.files.is_empty() && input.record.is_some()) {
+                findings.notes.push(Note::StaysLoaded(input.place.clone()));
+            }
             return if found.files.is_empty() { None } else { change(Action::Remove, removal_reason(input)) };
         }
         let routes = routes?;

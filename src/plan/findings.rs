@@ -44,6 +44,8 @@ pub enum Note {
     OtherLineage(Place, String),
     /// A file is there that systemd-networkd reads only at its next start, as asked.
     NotLoaded(Place),
+    /// A file goes that systemd-networkd may have read, and keeps in mind until its next start.
+    StaysLoaded(Place),
     /// A conflict that is left out as asked.
     Skipped(Conflict),
 }

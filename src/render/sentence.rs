@@ -202,6 +202,14 @@ pub fn note(note: &Note) -> Sentence<'_> {
             " are not persistent yet: their file is loaded at the next boot or restart of systemd-networkd (activate = \"defer\"), \
              and until then they do not survive a loss of carrier.",
         ),
+        Note::StaysLoaded(place) => say(
+            Warning,
+            "stays_loaded",
+            place,
+            "systemd-networkd on ",
+            " may still have the routes of a file in mind that is taken away without loading: until its next start, or `netplan \
+             apply` there, a loss of carrier can bring them back.",
+        ),
         Note::Skipped(conflict) => say(
             Warning,
             "skipped",
