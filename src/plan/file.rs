@@ -137,7 +137,7 @@ impl FilePlan {
         };
         plan.change = match found {
             Some(found) => plan.judge(input, found, routes, tables, memo, &mut findings),
-            None => plan.by_record(input, recorded_attributes.as_ref(), tables, memo, &mut findings.notes),
+            None => plan.by_record(input, recorded_attributes.as_ref(), tables, memo),
         };
         // What belongs to the file alone and is not live is brought back by loading it again, where it is loaded at once; and it
         // goes with the file, also where that has gone already.
@@ -151,9 +151,15 @@ impl FilePlan {
         }
         if let (Some(sentence), Some(_), true) = (problem, &plan.change, plan.wanted) {
             findings.refusals.push(Refusal::File(input.place.clone(), sentence));
+            plan.change = None;
         }
-        if plan.attributes.deferred && plan.wanted && plan.change.is_some() {
-            findings.notes.push(Note::NotLoaded(input.place.clone()));
+        // Where nobody has looked, or all is as it was, a file waits as it did.
+        let waited = recorded_attributes.as_ref().is_some_and(|recorded| recorded.waiting);
+        let pending = found.map_or(waited, |found| found.pending);
+        let writes = plan.change.as_ref().is_some_and(|change| change.action != Action::Import);
+        plan.attributes.waiting = plan.wanted && plan.attributes.deferred && (writes || pending);
+        if plan.attributes.waiting {
+            findings.notes.push(Note::NotLoaded(input.place.clone(), plan.attributes.alone));
         }
         plan.phase = plan.phase_of(tables, memo);
         Some((plan, findings))
@@ -166,7 +172,6 @@ impl FilePlan {
         recorded: Option<&Attributes>,
         tables: &[&TablePlan],
         memo: &mut Memo,
-        notes: &mut Vec<Note>,
     ) -> Option<FileChange> {
         let change = |action, reason| Some(FileChange { action, reason });
         match (input.wanted, input.record) {
@@ -175,10 +180,6 @@ impl FilePlan {
             (Some(_), None) => change(Action::Add, Reason::NewNode),
             (Some(_), Some(Record::InDoubt { .. } | Record::Opaque(_))) => change(Action::Change, Reason::InDoubt),
             (Some(_), Some(Record::Settled { .. })) => {
-                // The token is over that, too.
-                if self.attributes.deferred && self.token.is_some() {
-                    notes.push(Note::NotLoaded(input.place.clone()));
-                }
                 let fits = recorded.is_some_and(|recorded| recorded.says_as(&self.attributes));
                 let edited = !fits || tables.iter().any(|table| !table.judged && !table.is_settled(memo));
                 if edited { change(Action::Change, Reason::Edited) } else { None }
@@ -206,8 +207,9 @@ impl FilePlan {
         for file in &found.files {
             let foreign = match whose(&file.text, input.header, input.options) {
                 Whose::Ours => continue,
-                // A record says more than a first line that is gone.
-                Whose::Somebodys if input.record.is_some() => continue,
+                // What was confirmed once says more than a first line that is gone.
+                Whose::Somebodys if settled.is_some() => continue,
+                Whose::Somebodys if input.wanted.is_none() => return None,
                 Whose::Somebodys => format!("{} is there, and topo has not written it", file.path),
                 Whose::OtherTopology(other) => format!("{} belongs to the topology {other}", file.path),
                 Whose::OtherLineage(lineage) => {
@@ -242,13 +244,14 @@ impl FilePlan {
             if found.pending && !self.attributes.deferred {
                 return change(Action::Change, Reason::NotLoaded);
             }
-            if found.pending {
-                findings.notes.push(Note::NotLoaded(input.place.clone()));
-            }
-            // A table that is judged says itself what is adopted. How the file is to be loaded, too, is on record.
-            let adopts =
-                input.record.is_none() || settled.is_some_and(|is| !Attributes::of(is).says_as(&self.attributes));
-            return adopts.then(|| FileChange { action: Action::Import, reason: Reason::Adopted(String::new()) });
+            // A table that is judged says itself what is adopted.
+            let said = settled.is_none_or(|is| Attributes::of(is).says_as(&self.attributes));
+            return match input.record {
+                None => change(Action::Import, Reason::Adopted(String::new())),
+                // Only when it is loaded has changed in the topology.
+                Some(_) if !said => change(Action::Import, Reason::Edited),
+                Some(_) => None,
+            };
         }
         let before = settled.and_then(|is| {
             let recorded = Attributes::of(is);
@@ -366,7 +369,7 @@ fn headless(files: &[FoundFile]) -> Vec<FoundFile> {
     files.iter().map(headless).collect()
 }
 
-/// A unified difference from what is expected to what was found, a part for each file.
+/// A unified difference from what was found to what it is to be, a part for each file.
 fn difference(expected: &[(String, String)], found: &[FoundFile]) -> String {
     let mut paths: Vec<&str> = expected.iter().map(|(path, _)| path.as_str()).collect();
     paths.extend(
@@ -378,12 +381,14 @@ fn difference(expected: &[(String, String)], found: &[FoundFile]) -> String {
         let after = found.iter().find(|file| file.path == path);
         let usual = usual_mode(path);
         if let Some(file) = after.filter(|file| file.mode != usual) {
-            let _ = write!(text, "old mode {usual:04o}\nnew mode {:04o}\n", file.mode);
+            let _ = write!(text, "old mode {:04o}\nnew mode {usual:04o}\n", file.mode);
         }
         let after = after.map_or("", |file| file.text.as_str());
         if before != after {
-            let diff = TextDiff::from_lines(before, after);
-            text.push_str(&diff.unified_diff().header(&format!("a{path}"), &format!("b{path}")).to_string());
+            let diff = TextDiff::from_lines(after, before);
+            text.push_str(
+                &diff.unified_diff().header(&format!("{path} as it is"), &format!("{path} as it is to be")).to_string(),
+            );
         }
     }
     text

@@ -252,6 +252,12 @@ impl TablePlan {
                 return;
             }
         }
+        // Which of two rows with one key wins is chance.
+        if verdict == Verdict::Same {
+            let ours = wanted.map(|to| to.next_hop);
+            let others = live.iter().filter(|row| row.next_hop != ours);
+            findings.wins.extend(others.map(|row| (key, format!("the same prefix {}", row.describe()))));
+        }
         match &verdict {
             Verdict::Conflict { found, protocol } => {
                 // The bridge of the old owner of a subnet that has moved: it has to go first.

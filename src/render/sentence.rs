@@ -194,7 +194,15 @@ pub fn note(note: &Note) -> Sentence<'_> {
             "The marker of this topology on ",
             format!(" is of another lineage ({lineage}): the state that it belongs to is not this one."),
         ),
-        Note::NotLoaded(place) => say(
+        Note::NotLoaded(place, true) => say(
+            Warning,
+            "not_loaded",
+            place,
+            "The routes of ",
+            " are not in the kernel yet: their file is loaded at the next boot or restart of systemd-networkd (activate = \"defer\"). \
+             Leave `activate` out to have it loaded at once.",
+        ),
+        Note::NotLoaded(place, false) => say(
             Warning,
             "not_loaded",
             place,

@@ -343,7 +343,11 @@ fn what_is_to_be_known_of_files_says_what_to_do() {
         found: "/etc/netplan/60-topo.yaml is there, and topo has not written it".to_owned(),
     };
     let plan = Plan {
-        notes: vec![Note::NotLoaded(one.clone()), Note::StaysLoaded(one.clone()), Note::Skipped(conflict.clone())],
+        notes: vec![
+            Note::NotLoaded(one.clone(), false),
+            Note::StaysLoaded(one.clone()),
+            Note::Skipped(conflict.clone()),
+        ],
         conflicts: vec![conflict],
         refusals: vec![Refusal::File(one, "netplan is not installed. Install it".to_owned())],
         ..Plan::default()

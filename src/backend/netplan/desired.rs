@@ -39,6 +39,7 @@ pub(super) fn desire(topology: &Topology, mesh: &Mesh<'_>, name: &Name, table: &
             deferred: settings.activate == Activate::Defer,
             alone: served.is_none(),
             interface: node.interface.clone(),
+            waiting: false,
             links: Vec::new(),
         };
         let shape = Shape { routes: Some(set), attributes: attributes.to_value() };

@@ -97,6 +97,8 @@ struct Progress {
     tokens: BTreeMap<u32, Token>,
     /// Files that are as wanted by now, with what the place gave for each.
     filed: BTreeMap<ResourceId, Token>,
+    /// Files that may have been written.
+    touched_files: BTreeSet<ResourceId>,
     wrote: bool,
     failed: bool,
     /// Destinations that were left out because their node has failed.
@@ -335,6 +337,7 @@ impl Executor<'_> {
             Err(error) => {
                 if matches!(error, TransportError::Interrupted(_)) {
                     self.touch(&place);
+                    self.touch_files(&place, &files);
                 }
                 self.fail(&place, phase, error.to_string()).await?;
                 return Ok(true);
