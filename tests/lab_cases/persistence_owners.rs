@@ -63,7 +63,7 @@ pub fn files_changed_by_hand_are_put_back() {
     );
     assert_eq!((of("server")["drift"].clone(), of("server")["reason"].clone()), (true.into(), "altered".into()));
     assert_eq!((of("node-0")["action"].clone(), of("node-0")["reason"].clone()), ("add".into(), "missing".into()));
-    assert_eq!(of("node-1")["difference"], "old mode 0600\nnew mode 0644\n");
+    assert_eq!(of("node-1")["difference"], "old mode 0644\nnew mode 0600\n");
     assert_plan(&machines.topo(&["apply", "-y"]).exits(0), Counts { add: 1, change: 2, ..Counts::default() });
     assert_no_changes(&machines);
     after.assert_is_now(&machines);
