@@ -334,6 +334,16 @@ pub(super) struct Scene {
 }
 
 impl Scene {
+    /// All nodes refuse to write files from now on.
+    pub(super) fn refuse_files(&self) {
+        self.world.network.nodes().iter_mut().for_each(|node| node.configuration.refuses = true);
+    }
+
+    /// Whether a file is on record anywhere.
+    pub(super) fn owns_files(&self) -> bool {
+        self.world.state(&self.name).0.records().any(|(_, id, _)| &*id.kind == "netplan_file")
+    }
+
     pub(super) fn new(draft: Draft, foreign: &[Foreign]) -> Self {
         let sites = Sites { hosts: (0..MACHINES).map(|machine| 10 + machine).collect(), subnets: draft.subnets };
         let world = Arc::new(World::default());
