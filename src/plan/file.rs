@@ -48,7 +48,7 @@ pub struct FilePlan {
 pub struct FileChange {
     /// What.
     pub action: Action,
-    /// Why. Where somebody has changed it by hand, the field is a unified difference, from what was recorded to what is there.
+    /// Why. Where somebody has changed it by hand, the field is a unified difference, from what is there to what it is to be.
     pub reason: Reason,
 }
 
@@ -377,15 +377,15 @@ fn difference(expected: &[(String, String)], found: &[FoundFile]) -> String {
     );
     let mut text = String::new();
     for path in paths {
-        let before = expected.iter().find(|(other, _)| other == path).map_or("", |(_, text)| text.as_str());
-        let after = found.iter().find(|file| file.path == path);
+        let wanted = expected.iter().find(|(other, _)| other == path).map_or("", |(_, text)| text.as_str());
+        let there = found.iter().find(|file| file.path == path);
         let usual = usual_mode(path);
-        if let Some(file) = after.filter(|file| file.mode != usual) {
+        if let Some(file) = there.filter(|file| file.mode != usual) {
             let _ = write!(text, "old mode {:04o}\nnew mode {usual:04o}\n", file.mode);
         }
-        let after = after.map_or("", |file| file.text.as_str());
-        if before != after {
-            let diff = TextDiff::from_lines(after, before);
+        let there = there.map_or("", |file| file.text.as_str());
+        if wanted != there {
+            let diff = TextDiff::from_lines(there, wanted);
             text.push_str(
                 &diff.unified_diff().header(&format!("{path} as it is"), &format!("{path} as it is to be")).to_string(),
             );
