@@ -1,20 +1,30 @@
 //! The full mesh that a topology asks for: one list of rows for all nodes, and a view for all nodes of the same subnets.
 
 use std::cell::RefCell;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::net::IpAddr;
 use std::sync::Arc;
 
 use crate::network::{Family, Prefix, RouteSet, Row, Rows, View};
-use crate::topology::{Node, Topology};
+use crate::plan::{Desired, DesiredPlace};
+use crate::topology::{BackendTable, Name, Node, Subnet, Topology};
 
 /// The rows of a topology, seen by its nodes. All backends share it, so that they share lists and views.
 pub struct Mesh<'a> {
-    topology: &'a Topology,
+    subnets: Vec<&'a Subnet>,
     rows: Rows,
     /// Prefixes sorted, with the subnet's position; they do not overlap.
     prefixes: Vec<(Prefix, usize)>,
-    views: RefCell<HashMap<ViewKey, Arc<View>>>,
+    views: RefCell<Views>,
+    nothing: Arc<BTreeSet<Prefix>>,
+}
+
+/// The views that were made so far, each once.
+#[derive(Default)]
+struct Views {
+    all: HashMap<ViewKey, Arc<View>>,
+    /// The one that was asked for last.
+    last: Option<(ViewKey, Arc<View>)>,
 }
 
 /// How the routes of a node are written.
@@ -45,23 +55,47 @@ impl<'a> Mesh<'a> {
             .collect();
         prefixes.sort_unstable();
         let rows = topology.nodes.values().flat_map(rows_of).collect();
-        Self { topology, rows, prefixes, views: RefCell::default() }
+        let subnets = topology.subnets.values().collect();
+        Self { subnets, rows, prefixes, views: RefCell::default(), nothing: Arc::default() }
     }
 
     /// The routes of a node: to every other node's pod subnets of its address families; none where there are none.
     pub fn routes(&self, node: &Node, writing: Writing) -> Option<RouteSet> {
-        let links = node.addresses.iter().map(|address| (Family::of(*address), self.link_of(*address))).collect();
         let mut views = self.views.borrow_mut();
-        let view =
-            views.entry((links, writing)).or_insert_with_key(|(links, writing)| Arc::new(self.view(links, *writing)));
+        // Neighbours in a topology are mostly neighbours in a network.
+        let before = views.last.as_ref().filter(|(key, _)| self.is_of(node, writing, key));
+        let view = if let Some((_, view)) = before {
+            Arc::clone(view)
+        } else {
+            let links = node.addresses.iter().map(|address| (Family::of(*address), self.link_of(*address)));
+            let key: ViewKey = (links.collect(), writing);
+            let view = views.all.entry(key.clone()).or_insert_with(|| Arc::new(self.view(&key.0, writing)));
+            let view = Arc::clone(view);
+            views.last = Some((key, Arc::clone(&view)));
+            view
+        };
         let set = RouteSet {
             rows: self.rows.clone(),
-            view: Arc::clone(view),
-            own: node.addresses.clone().into(),
-            lacks: Arc::default(),
+            view,
+            own: Arc::clone(&node.addresses),
+            lacks: Arc::clone(&self.nothing),
         };
         let reaches = set.routes().next().is_some();
         reaches.then_some(set)
+    }
+
+    /// Whether a node has the view with this key.
+    fn is_of(&self, node: &Node, writing: Writing, (links, of): &ViewKey) -> bool {
+        let is_in = |address: &IpAddr, family: Family, position: usize| {
+            Family::of(*address) == family
+                && match self.subnets.get(position) {
+                    Some(subnet) => subnet.cidr.iter().any(|prefix| prefix.contains(*address)),
+                    None => self.subnets.is_empty(),
+                }
+        };
+        *of == writing
+            && links.len() == node.addresses.len()
+            && links.iter().zip(&*node.addresses).all(|((family, at), address)| is_in(address, *family, *at))
     }
 
     /// The position of the subnet that an address is in.
@@ -76,7 +110,7 @@ impl<'a> Mesh<'a> {
     fn view(&self, links: &[(Family, usize)], Writing { table, metric, protocol }: Writing) -> View {
         let mut view = View { table, metric, protocol, device: None, on_link: Vec::new(), via: Vec::new() };
         for (family, position) in links {
-            match self.topology.subnets.values().nth(*position) {
+            match self.subnets.get(*position) {
                 Some(subnet) => {
                     view.on_link.extend(subnet.cidr.iter().filter(|prefix| prefix.family() == *family));
                     view.via.extend(subnet.gateway.iter().filter(|gateway| Family::of(**gateway) == *family));
@@ -88,6 +122,24 @@ impl<'a> Mesh<'a> {
         view.via.sort_unstable();
         view
     }
+}
+
+/// The nodes that a backend serves, in their order, each with the place where something is to be wanted.
+pub fn served<'t, 'd>(
+    topology: &'t Topology,
+    table: &'t BackendTable,
+    desired: &'d mut Desired,
+) -> impl Iterator<Item = (&'t Name, &'t Node, &'d mut DesiredPlace)> {
+    // All three are sorted by name.
+    let mut served = table.nodes.iter().peekable();
+    let mut places = desired.places.iter_mut().peekable();
+    topology.nodes.iter().filter_map(move |(name, node)| {
+        while served.next_if(|other| *other < name).is_some() {}
+        served.next_if_eq(&name)?;
+        while places.next_if(|(place, _)| place.node().is_some_and(|other| other < name)).is_some() {}
+        let (_, place) = places.next_if(|(place, _)| place.node() == Some(name))?;
+        Some((name, node, place))
+    })
 }
 
 /// The rows of a node: each pod subnet, owned by the node's address of its family.

@@ -66,8 +66,7 @@ pub fn of_kind(kind: &str) -> Option<&'static dyn Backend> {
 
 /// Everything that a topology asks for.
 pub fn desire(topology: &Topology) -> Desired {
-    let mut desired = Desired::default();
-    for (name, node) in &topology.nodes {
+    let places = topology.nodes.iter().map(|(name, node)| {
         let host = node.ssh.host.clone().or_else(|| node.addresses.first().map(ToString::to_string));
         let endpoint = host.map(|host| crate::transport::Endpoint {
             host,
@@ -76,8 +75,9 @@ pub fn desire(topology: &Topology) -> Desired {
             sudo: node.ssh.sudo,
         });
         let place = crate::plan::DesiredPlace { endpoint, ..Default::default() };
-        desired.places.insert(crate::plan::Place::Node(name.clone()), place);
-    }
+        (crate::plan::Place::Node(name.clone()), place)
+    });
+    let mut desired = Desired { places: places.collect() };
     let mesh = Mesh::new(topology);
     for (name, table) in &topology.backends {
         if let Some(backend) = all().iter().find(|backend| backend.id() == table.backend) {

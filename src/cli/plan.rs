@@ -30,7 +30,7 @@ pub(super) struct Arguments {
 pub(super) fn run(arguments: &Arguments, global: &GlobalArguments, printer: Printer) -> Result<Exit, CommandError> {
     let topology = session::load_topology(&arguments.file, printer)?;
     let path = session::state_path(global, &arguments.file, &topology.name)?;
-    session::block_on(async {
+    session::block_on(async move {
         let recorded = session::read_state(session::store_at(&path), &topology.name).await?;
         let transport = if arguments.no_refresh { None } else { Some(session::transport(global)?) };
         let (events, listener) = session::events();
@@ -56,6 +56,9 @@ pub(super) fn run(arguments: &Arguments, global: &GlobalArguments, printer: Prin
         }
         let Some(mut planned) = planned else { return Err(CommandError::new("topo plan was interrupted.")) };
         let has_changes = review::show(&planned.plan, &mut planned.memo, true, printer);
-        Ok(session::exit_of(&planned.plan, has_changes, arguments.detailed_exitcode))
+        let exit = session::exit_of(&planned.plan, has_changes, arguments.detailed_exitcode);
+        // The process ends here. To free many thousands of small pieces one by one would only take time.
+        std::mem::forget((planned, recorded.state, topology));
+        Ok(exit)
     })
 }

@@ -1,5 +1,6 @@
 //! A network prefix without host bits.
 
+use std::cmp::Ordering;
 use std::fmt;
 use std::net::IpAddr;
 use std::str::FromStr;
@@ -11,7 +12,7 @@ use super::Family;
 
 /// A network prefix such as `10.200.1.0/24`. Host bits are never set: the kernel rejects them for IPv4 and masks them
 /// silently for IPv6, so topo refuses both.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Prefix(IpNet);
 
 /// Why a text is not a prefix.
@@ -35,11 +36,10 @@ impl Prefix {
     pub fn new(address: IpAddr, length: u8) -> Result<Self, PrefixError> {
         let text = || format!("{address}/{length}");
         let net = IpNet::new(address, length).map_err(|_| PrefixError::Syntax(text()))?;
-        if net.trunc() == net {
-            Ok(Self(net))
-        } else {
-            Err(PrefixError::HostBits { given: text(), meant: Self(net.trunc()) })
+        if has_host_bits(net) {
+            return Err(PrefixError::HostBits { given: text(), meant: Self(net.trunc()) });
         }
+        Ok(Self(net))
     }
 
     /// The prefix that holds exactly one address.
@@ -77,12 +77,22 @@ impl Prefix {
 
     /// Whether the address lies in this prefix.
     pub fn contains(&self, address: IpAddr) -> bool {
-        self.0.contains(&address)
+        self.covers(&Self::host(address))
     }
 
     /// Whether the other prefix lies in this one, or is the same.
     pub fn covers(&self, other: &Self) -> bool {
-        self.0.contains(&other.0)
+        match (self.0, other.0) {
+            (IpNet::V4(outer), IpNet::V4(inner)) => {
+                let differ = u32::from(outer.addr()) ^ u32::from(inner.addr());
+                outer.prefix_len() <= inner.prefix_len() && differ.leading_zeros() >= u32::from(outer.prefix_len())
+            }
+            (IpNet::V6(outer), IpNet::V6(inner)) => {
+                let differ = u128::from(outer.addr()) ^ u128::from(inner.addr());
+                outer.prefix_len() <= inner.prefix_len() && differ.leading_zeros() >= u32::from(outer.prefix_len())
+            }
+            _ => false,
+        }
     }
 
     /// Whether the two share an address.
@@ -96,11 +106,37 @@ impl FromStr for Prefix {
 
     fn from_str(text: &str) -> Result<Self, PrefixError> {
         let net: IpNet = text.parse().map_err(|_| PrefixError::Syntax(text.to_owned()))?;
-        if net.trunc() == net {
-            Ok(Self(net))
-        } else {
-            Err(PrefixError::HostBits { given: text.to_owned(), meant: Self(net.trunc()) })
+        if has_host_bits(net) {
+            return Err(PrefixError::HostBits { given: text.to_owned(), meant: Self(net.trunc()) });
         }
+        Ok(Self(net))
+    }
+}
+
+/// By family, address and length; of two where one covers the other, the wider first.
+impl Ord for Prefix {
+    fn cmp(&self, other: &Self) -> Ordering {
+        // Numbers, because whole topologies are sorted by this.
+        let key = |prefix: &Self| match prefix.0 {
+            IpNet::V4(net) => (Family::V4, u128::from(u32::from(net.addr())), net.prefix_len()),
+            IpNet::V6(net) => (Family::V6, u128::from(net.addr()), net.prefix_len()),
+        };
+        key(self).cmp(&key(other))
+    }
+}
+
+impl PartialOrd for Prefix {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+/// Whether bits are set beyond the prefix length.
+fn has_host_bits(net: IpNet) -> bool {
+    // None for a host prefix: nothing is left beyond it.
+    match net {
+        IpNet::V4(net) => u32::from(net.addr()).checked_shl(net.prefix_len().into()).is_some_and(|rest| rest != 0),
+        IpNet::V6(net) => u128::from(net.addr()).checked_shl(net.prefix_len().into()).is_some_and(|rest| rest != 0),
     }
 }
 
@@ -139,6 +175,27 @@ mod tests {
         assert_eq!(error.to_string(), "`10.200.1.7/24` has host bits set; the prefix is `10.200.1.0/24`");
         assert!("10.200.1.0".parse::<Prefix>().is_err());
         assert!("10.200.1.0/33".parse::<Prefix>().is_err());
+    }
+
+    #[test]
+    fn covering_order_and_host_bits_are_told_as_ipnet_tells_them() {
+        let addresses =
+            ["0.0.0.0", "10.0.0.0", "10.0.0.1", "10.128.0.0", "255.255.255.255", "::", "fd00::", "fd00::1", "8000::"];
+        let mut nets: Vec<IpNet> = Vec::new();
+        for address in addresses.map(|text| text.parse::<IpAddr>().expect("address")) {
+            let width = if address.is_ipv4() { 32 } else { 128 };
+            nets.extend((0..=width).map(|length| IpNet::new(address, length).expect("net")));
+        }
+        for net in &nets {
+            assert_eq!(has_host_bits(*net), net.trunc() != *net, "{net}");
+        }
+        let prefixes: Vec<Prefix> = nets.into_iter().filter(|net| !has_host_bits(*net)).map(Prefix).collect();
+        for one in &prefixes {
+            for other in &prefixes {
+                assert_eq!(one.covers(other), one.0.contains(&other.0), "{one} {other}");
+                assert_eq!(one.cmp(other), one.0.cmp(&other.0), "{one} {other}");
+            }
+        }
     }
 
     #[test]

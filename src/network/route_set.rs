@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::collections::HashMap;
 use std::net::IpAddr;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use super::{Prefix, Row, Rows, View};
@@ -87,48 +88,68 @@ impl RouteSet {
 
     /// Whether both are of one list, view and exceptions, which costs nothing to tell for equal sets.
     pub fn is_same(&self, other: &Self, memo: &mut Memo) -> bool {
-        self.own == other.own
-            && (Arc::ptr_eq(&self.view, &other.view) || self.view == other.view)
-            && (Arc::ptr_eq(&self.lacks, &other.lacks) || self.lacks == other.lacks)
-            && memo.delta(&self.rows, &other.rows).is_empty()
+        (Arc::ptr_eq(&self.lacks, &other.lacks) || self.lacks == other.lacks) && self.is_same_mesh(other, memo)
+    }
+
+    /// Whether both are of one list and view, whatever they lack.
+    pub fn is_same_mesh(&self, other: &Self, memo: &mut Memo) -> bool {
+        self.has_same_eyes(other) && memo.delta(&self.rows, &other.rows).is_empty()
+    }
+
+    /// Whether both see the rows in the same way.
+    fn has_same_eyes(&self, other: &Self) -> bool {
+        self.own == other.own && (Arc::ptr_eq(&self.view, &other.view) || self.view == other.view)
     }
 
     /// What leads from this set to the other, where both have the same route keys (see [`View::same_key`]). A route that gets
     /// another protocol changes, too. The list comparison behind it is made once for all senders.
     pub fn changes_to(&self, other: &Self, memo: &mut Memo) -> Vec<RouteChange> {
         let mut changes = Vec::new();
+        let _ = self.for_each_change(other, memo, |change| {
+            changes.push(change);
+            ControlFlow::Continue(())
+        });
+        changes.sort_unstable_by_key(RouteChange::destination);
+        changes
+    }
+
+    /// Goes through [`RouteSet::changes_to`] in no particular order, until it is told to stop.
+    pub fn for_each_change(
+        &self,
+        other: &Self,
+        memo: &mut Memo,
+        mut take: impl FnMut(RouteChange) -> ControlFlow<()>,
+    ) -> ControlFlow<()> {
         // The same next hop with another mark or device is another route.
         let rewrites = self.view.protocol != other.view.protocol || self.view.device != other.view.device;
         let mut push = |before: Option<Route>, after: Option<Route>| match (before, after) {
-            (None, Some(to)) => changes.push(RouteChange::Add(to)),
-            (Some(from), None) => changes.push(RouteChange::Remove(from)),
+            (None, Some(to)) => take(RouteChange::Add(to)),
+            (Some(from), None) => take(RouteChange::Remove(from)),
             (Some(from), Some(to)) if rewrites || from.next_hop != to.next_hop => {
-                changes.push(RouteChange::Change { from, to });
+                take(RouteChange::Change { from, to })
             }
-            _ => {}
+            _ => ControlFlow::Continue(()),
         };
-        let delta = memo.delta(&self.rows, &other.rows);
-        if self.own == other.own && self.view == other.view {
-            let mut seen = BTreeSet::new();
+        if self.has_same_eyes(other) {
+            let delta = memo.delta(&self.rows, &other.rows);
             for (before, after) in delta.pairs() {
-                if let Some(row) = before.or(after) {
-                    seen.insert(row.destination);
-                }
-                push(before.and_then(|row| self.route(row)), after.and_then(|row| other.route(row)));
+                push(before.and_then(|row| self.route(row)), after.and_then(|row| other.route(row)))?;
+            }
+            if Arc::ptr_eq(&self.lacks, &other.lacks) {
+                return ControlFlow::Continue(());
             }
             // A destination that is in both lists and in one of the two `lacks` only.
             for destination in self.lacks.symmetric_difference(&other.lacks) {
-                if !seen.contains(destination) {
-                    push(self.find(destination), other.find(destination));
+                if !delta.has(destination) {
+                    push(self.find(destination), other.find(destination))?;
                 }
             }
         } else {
             for (before, after) in merge(self.rows.as_slice(), other.rows.as_slice()) {
-                push(before.and_then(|row| self.route(row)), after.and_then(|row| other.route(row)));
+                push(before.and_then(|row| self.route(row)), after.and_then(|row| other.route(row)))?;
             }
         }
-        changes.sort_unstable_by_key(RouteChange::destination);
-        changes
+        ControlFlow::Continue(())
     }
 }
 
@@ -147,6 +168,12 @@ impl ListDelta {
     /// Whether the lists are equal.
     pub fn is_empty(&self) -> bool {
         self.pairs.is_empty()
+    }
+
+    /// Whether a destination differs.
+    pub fn has(&self, destination: &Prefix) -> bool {
+        let of = |(before, after): &(Option<Row>, Option<Row>)| before.or(*after).map(|row| row.destination);
+        self.pairs.binary_search_by(|pair| of(pair).cmp(&Some(*destination))).is_ok()
     }
 
     /// Number of destinations that differ.

@@ -11,8 +11,8 @@ use super::observed::{Observation, Seen};
 use super::operation::{Operation, Phase};
 use super::owners::{Owners, PlaceReasons};
 use super::table::{FiledRoutes, TableFindings, TableInput, TablePlan};
+use super::together::{Both, resources_of, together};
 use super::{AddressPattern, Desired, DesiredPlace, Place, ResourceId};
-use crate::backend;
 use crate::backend::exchange::LiveRoute;
 use crate::backend::netplan::{Attributes, Header, NETPLAN_FILE};
 use crate::network::{Memo, Prefix, RouteSet};
@@ -84,30 +84,6 @@ pub struct Inputs<'a> {
     pub options: &'a Options,
 }
 
-impl Inputs<'_> {
-    /// Whether, where nobody has looked, nothing follows for a place: what is wanted is what is recorded under its name, and
-    /// nothing of it is in doubt. What was left to others is taken to be theirs still.
-    fn is_unchanged(&self, place: &Place, memo: &mut Memo) -> bool {
-        let (Some(wanted), Some(record)) = (self.desired.places.get(place), self.recorded.places.get(place)) else {
-            return false;
-        };
-        let mut same = |id: &ResourceId, shape: &Shape, record: &Record| match (&shape.routes, record) {
-            (Some(to), Record::Settled { is: is @ Shape { routes: Some(from), .. }, .. }) => {
-                let without = RouteSet { lacks: Arc::clone(&to.lacks), ..from.clone() };
-                without.is_same(to, memo) && backend::of_kind(&id.kind).is_some_and(|backend| backend.fits(shape, is))
-            }
-            _ => false,
-        };
-        !wanted.resources.is_empty()
-            && wanted.resources.len() == record.resources.len()
-            && wanted
-                .resources
-                .iter()
-                .zip(&record.resources)
-                .all(|((id, shape), (other, record))| id == other && same(id, shape, record))
-    }
-}
-
 /// What is to be done, and all that was found out on the way.
 #[derive(Debug, Default)]
 pub struct Plan {
@@ -144,25 +120,27 @@ impl Plan {
         }
         let claims = Claims::new(desired, recorded, observed, options, &mut plan);
         let inputs = Inputs { topology, desired, recorded, options };
-        let mut places: BTreeSet<&Place> = desired.places.keys().collect();
-        places.extend(recorded.places.keys());
-        for place in places {
-            if claims.moved.contains(place) && !desired.places.contains_key(place) {
+        let header = Header { topology: topology.to_string(), lineage: recorded.lineage.to_string() };
+        for (place, wanted, record) in together(&desired.places, &recorded.places) {
+            if wanted.is_none() && claims.moved.contains(place) {
                 continue;
             }
             if place.node().is_some_and(|name| options.forget.contains(name)) {
-                if recorded.places.contains_key(place) {
+                if record.is_some() {
                     plan.forgotten.insert(place.clone());
                     plan.notes.push(Note::Forgotten(place.clone()));
                 }
                 continue;
             }
             let observation = observed.get(place).unwrap_or(&Observation::NotAsked);
-            if observation.seen().is_none() && inputs.is_unchanged(place, memo) {
+            let source = claims.source(place);
+            let record = if source == Some(place) { record } else { source.and_then(|at| recorded.places.get(at)) };
+            let both = Both { place, wanted, source, record };
+            if observation.seen().is_none() && both.is_unchanged(memo) {
                 plan.note_unseen(place, observation);
                 continue;
             }
-            plan.place(&inputs, place, observation, &claims, memo);
+            plan.place(&inputs, &both, &header, observation, &claims, memo);
         }
         // Where nobody looked and nothing is done, nobody asks who has which address.
         if plan.answered == 0 && !plan.places.is_empty() {
@@ -178,42 +156,40 @@ impl Plan {
     fn place(
         &mut self,
         inputs: &Inputs<'_>,
-        place: &Place,
+        both: &Both<'_>,
+        header: &Header,
         observation: &Observation,
         claims: &Claims,
         memo: &mut Memo,
     ) {
-        let wanted = inputs.desired.places.get(place);
-        let source = claims.source(place);
-        let record = source.and_then(|source| inputs.recorded.places.get(source));
+        let Both { place, wanted, source, record } = *both;
+        let options = inputs.options;
         let seen = observation.seen();
-        let mut ids: BTreeSet<&ResourceId> = wanted.iter().flat_map(|wanted| wanted.resources.keys()).collect();
-        ids.extend(record.iter().flat_map(|record| record.resources.keys()));
-        let header = Header { topology: inputs.topology.to_string(), lineage: inputs.recorded.lineage.to_string() };
-        let context = Context::new(wanted, record, seen, &header, inputs.options);
-        let mut tables = Vec::new();
+        let resources = resources_of(wanted, record);
+        let context = Context::new(wanted, record, seen, header, options);
+        // One table each is the rule, and a list that grows by itself begins with room for four.
+        let mut tables = Vec::with_capacity(resources.len());
         let mut settles = false;
-        for id in &ids {
-            let shape = wanted.and_then(|wanted| wanted.resources.get(*id));
-            let entry = record.and_then(|record| record.resources.get(*id));
+        for (id, shape, entry) in &resources {
+            let (shape, entry) = (*shape, *entry);
             settles |= entry.is_some_and(Record::is_in_doubt) && seen.is_some();
-            for (table, findings) in tables_of(place, id, shape, entry, seen, inputs.options, &context) {
-                self.take_findings(place, id, findings, inputs.options);
-                tables.push(((*id).clone(), table));
+            for (table, findings) in tables_of(place, id, shape, entry, seen, options, &context) {
+                self.take_findings(place, id, findings, options);
+                tables.push((ResourceId::clone(id), table));
             }
         }
         align(&mut tables);
-        let mut files = Vec::new();
+        let mut files = Vec::with_capacity(1);
         let mut others: Vec<ResourceId> = Vec::new();
-        for id in ids.into_iter().filter(|id| &*id.kind == NETPLAN_FILE) {
+        for (id, wanted, record) in resources.into_iter().filter(|(id, ..)| &*id.kind == NETPLAN_FILE) {
             let input = FileInput {
                 place,
                 id,
-                header: &header,
-                wanted: wanted.and_then(|wanted| wanted.resources.get(id)),
-                record: record.and_then(|record| record.resources.get(id)),
+                header,
+                wanted,
+                record,
                 inspected: seen.and_then(|seen| seen.file(&id.name)),
-                options: inputs.options,
+                options,
             };
             let of_file: Vec<&TablePlan> =
                 tables.iter().filter(|(table, _)| table == id).map(|(_, table)| table).collect();
@@ -224,7 +200,7 @@ impl Plan {
                 } else {
                     others.push(id.clone());
                 }
-                self.take_file_findings(findings, inputs.options);
+                self.take_file_findings(findings, options);
             }
         }
         tables.retain(|(id, _)| !others.contains(id));
@@ -433,7 +409,7 @@ fn tables_of(
     context: &Context<'_>,
 ) -> Vec<(TablePlan, TableFindings)> {
     let shape = wanted.or_else(|| record.and_then(|record| record.shapes().next()));
-    let judged = &*id.kind != NETPLAN_FILE || shape.is_some_and(|shape| Attributes::of(shape).alone);
+    let judged = &*id.kind != NETPLAN_FILE || shape.is_some_and(Attributes::are_alone);
     let wanted = wanted.and_then(|shape| shape.routes.as_ref());
     let recorded: Vec<&RouteSet> =
         record.iter().flat_map(|record| record.shapes()).filter_map(|shape| shape.routes.as_ref()).collect();
@@ -450,38 +426,37 @@ fn tables_of(
     let none: fn(&Prefix) -> bool = |_| false;
     let take_over: &dyn Fn(&Prefix) -> bool = if options.take_over.is_empty() { &none } else { &take_over };
     let all = &recorded;
-    keys.iter()
-        .filter_map(|key| {
-            let recorded: Vec<&RouteSet> =
-                recorded.iter().copied().filter(|set| set.view.same_key(&key.view)).collect();
-            let mut own_marks: Vec<u8> = Vec::new();
-            for set in wanted.into_iter().chain(all.iter().copied()) {
-                if set.view.table == key.view.table && !own_marks.contains(&set.view.protocol) {
-                    own_marks.push(set.view.protocol);
-                }
+    let mut made = Vec::with_capacity(keys.len());
+    made.extend(keys.iter().filter_map(|key| {
+        let recorded: Vec<&RouteSet> = recorded.iter().copied().filter(|set| set.view.same_key(&key.view)).collect();
+        let mut own_marks: Vec<u8> = Vec::new();
+        for set in wanted.into_iter().chain(all.iter().copied()) {
+            if set.view.table == key.view.table && !own_marks.contains(&set.view.protocol) {
+                own_marks.push(set.view.protocol);
             }
-            let (mut plan, findings) = TablePlan::new(&TableInput {
-                marks: context.marks(key.view.table),
-                own_marks,
-                recorded: &recorded,
-                in_doubt: record.is_some_and(Record::is_in_doubt),
-                firm: record
-                    .iter()
-                    .flat_map(|record| record.confirmed())
-                    .filter_map(|shape| shape.routes.as_ref())
-                    .filter(|set| set.view.same_key(&key.view))
-                    .collect(),
-                wanted: wanted.filter(|set| set.view.same_key(&key.view)),
-                listed: seen.filter(|_| judged).and_then(|seen| seen.table(key.view.table)),
-                take_over,
-                judged,
-                files: &context.files,
-            })?;
-            // What others provide is seen where the routes are put into the kernel.
-            if let (Some(to), Some(wanted)) = (&mut plan.to, wanted.filter(|_| seen.is_some() && !judged)) {
-                to.lacks = Arc::clone(&wanted.lacks);
-            }
-            Some((plan, findings))
-        })
-        .collect()
+        }
+        let (mut plan, findings) = TablePlan::new(&TableInput {
+            marks: context.marks(key.view.table),
+            own_marks,
+            recorded: &recorded,
+            in_doubt: record.is_some_and(Record::is_in_doubt),
+            firm: record
+                .iter()
+                .flat_map(|record| record.confirmed())
+                .filter_map(|shape| shape.routes.as_ref())
+                .filter(|set| set.view.same_key(&key.view))
+                .collect(),
+            wanted: wanted.filter(|set| set.view.same_key(&key.view)),
+            listed: seen.filter(|_| judged).and_then(|seen| seen.table(key.view.table)),
+            take_over,
+            judged,
+            files: &context.files,
+        })?;
+        // What others provide is seen where the routes are put into the kernel.
+        if let (Some(to), Some(wanted)) = (&mut plan.to, wanted.filter(|_| seen.is_some() && !judged)) {
+            to.lacks = Arc::clone(&wanted.lacks);
+        }
+        Some((plan, findings))
+    }));
+    made
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Place, ResourceId};
+use super::{Place, Resources};
 use crate::state::Shape;
 use crate::transport::Endpoint;
 
@@ -19,5 +19,5 @@ pub struct DesiredPlace {
     /// How it is reached; none where it is not a machine.
     pub endpoint: Option<Endpoint>,
     /// The resources that are wanted there.
-    pub resources: BTreeMap<ResourceId, Shape>,
+    pub resources: Resources<Shape>,
 }

@@ -48,7 +48,7 @@ pub struct FilePlan {
 pub struct FileChange {
     /// What.
     pub action: Action,
-    /// Why. Where somebody has changed it by hand, the field is a unified difference, from what was recorded to what is there.
+    /// Why. Where somebody has changed it by hand, the field is a unified difference, from what is there to what it is to be.
     pub reason: Reason,
 }
 
@@ -137,7 +137,7 @@ impl FilePlan {
         };
         plan.change = match found {
             Some(found) => plan.judge(input, found, routes, tables, memo, &mut findings),
-            None => plan.by_record(input, recorded_attributes.as_ref(), tables, memo, &mut findings.notes),
+            None => plan.by_record(input, recorded_attributes.as_ref(), tables, memo),
         };
         // What belongs to the file alone and is not live is brought back by loading it again, where it is loaded at once; and it
         // goes with the file, also where that has gone already.
@@ -151,9 +151,15 @@ impl FilePlan {
         }
         if let (Some(sentence), Some(_), true) = (problem, &plan.change, plan.wanted) {
             findings.refusals.push(Refusal::File(input.place.clone(), sentence));
+            plan.change = None;
         }
-        if plan.attributes.deferred && plan.wanted && plan.change.is_some() {
-            findings.notes.push(Note::NotLoaded(input.place.clone()));
+        // Where nobody has looked, or all is as it was, a file waits as it did.
+        let waited = recorded_attributes.as_ref().is_some_and(|recorded| recorded.waiting);
+        let pending = found.map_or(waited, |found| found.pending);
+        let writes = plan.change.as_ref().is_some_and(|change| change.action != Action::Import);
+        plan.attributes.waiting = plan.wanted && plan.attributes.deferred && (writes || pending);
+        if plan.attributes.waiting {
+            findings.notes.push(Note::NotLoaded(input.place.clone(), plan.attributes.alone));
         }
         plan.phase = plan.phase_of(tables, memo);
         Some((plan, findings))
@@ -166,7 +172,6 @@ impl FilePlan {
         recorded: Option<&Attributes>,
         tables: &[&TablePlan],
         memo: &mut Memo,
-        notes: &mut Vec<Note>,
     ) -> Option<FileChange> {
         let change = |action, reason| Some(FileChange { action, reason });
         match (input.wanted, input.record) {
@@ -175,10 +180,6 @@ impl FilePlan {
             (Some(_), None) => change(Action::Add, Reason::NewNode),
             (Some(_), Some(Record::InDoubt { .. } | Record::Opaque(_))) => change(Action::Change, Reason::InDoubt),
             (Some(_), Some(Record::Settled { .. })) => {
-                // The token is over that, too.
-                if self.attributes.deferred && self.token.is_some() {
-                    notes.push(Note::NotLoaded(input.place.clone()));
-                }
                 let fits = recorded.is_some_and(|recorded| recorded.says_as(&self.attributes));
                 let edited = !fits || tables.iter().any(|table| !table.judged && !table.is_settled(memo));
                 if edited { change(Action::Change, Reason::Edited) } else { None }
@@ -206,8 +207,9 @@ impl FilePlan {
         for file in &found.files {
             let foreign = match whose(&file.text, input.header, input.options) {
                 Whose::Ours => continue,
-                // A record says more than a first line that is gone.
-                Whose::Somebodys if input.record.is_some() => continue,
+                // What was confirmed once says more than a first line that is gone.
+                Whose::Somebodys if settled.is_some() => continue,
+                Whose::Somebodys if input.wanted.is_none() => return None,
                 Whose::Somebodys => format!("{} is there, and topo has not written it", file.path),
                 Whose::OtherTopology(other) => format!("{} belongs to the topology {other}", file.path),
                 Whose::OtherLineage(lineage) => {
@@ -230,6 +232,10 @@ impl FilePlan {
             return None;
         }
         if input.wanted.is_none() {
+            // What somebody else took away is not known to be forgotten by networkd.
+            if self.attributes.deferred || (found.files.is_empty() && input.record.is_some()) {
+                findings.notes.push(Note::StaysLoaded(input.place.clone()));
+            }
             return if found.files.is_empty() { None } else { change(Action::Remove, removal_reason(input)) };
         }
         let routes = routes?;
@@ -238,13 +244,14 @@ impl FilePlan {
             if found.pending && !self.attributes.deferred {
                 return change(Action::Change, Reason::NotLoaded);
             }
-            if found.pending {
-                findings.notes.push(Note::NotLoaded(input.place.clone()));
-            }
-            // A table that is judged says itself what is adopted. How the file is to be loaded, too, is on record.
-            let adopts =
-                input.record.is_none() || settled.is_some_and(|is| !Attributes::of(is).says_as(&self.attributes));
-            return adopts.then(|| FileChange { action: Action::Import, reason: Reason::Adopted(String::new()) });
+            // A table that is judged says itself what is adopted.
+            let said = settled.is_none_or(|is| Attributes::of(is).says_as(&self.attributes));
+            return match input.record {
+                None => change(Action::Import, Reason::Adopted(String::new())),
+                // Only when it is loaded has changed in the topology.
+                Some(_) if !said => change(Action::Import, Reason::Edited),
+                Some(_) => None,
+            };
         }
         let before = settled.and_then(|is| {
             let recorded = Attributes::of(is);
@@ -279,14 +286,20 @@ impl FilePlan {
         let Some(change) = &self.change else { return Phase::Persist };
         let only_loses = match change.reason {
             Reason::Edited => {
-                let mut operations = tables.iter().flat_map(|table| table.bare_operations(memo)).peekable();
-                operations.peek().is_some()
-                    && operations
-                        .all(|operation| operation.action == Action::Remove && operation.phase == Phase::Retire)
+                let mut tables = tables.iter().filter_map(|table| table.only_loses(memo)).peekable();
+                tables.peek().is_some() && tables.all(|only_loses| only_loses)
             }
             _ => false,
         };
         if change.action == Action::Remove || only_loses { Phase::Retire } else { Phase::Persist }
+    }
+
+    /// Whether a summary tells the same of both.
+    pub(super) fn is_told_as(&self, other: &Self) -> bool {
+        self.id == other.id
+            && self.change == other.change
+            && self.attributes == other.attributes
+            && self.netplan == other.netplan
     }
 
     /// Path of the file, or of the drop-ins with a `*` for the name of the network file.
@@ -356,7 +369,7 @@ fn headless(files: &[FoundFile]) -> Vec<FoundFile> {
     files.iter().map(headless).collect()
 }
 
-/// A unified difference from what is expected to what was found, a part for each file.
+/// A unified difference from what was found to what it is to be, a part for each file.
 fn difference(expected: &[(String, String)], found: &[FoundFile]) -> String {
     let mut paths: Vec<&str> = expected.iter().map(|(path, _)| path.as_str()).collect();
     paths.extend(
@@ -364,16 +377,18 @@ fn difference(expected: &[(String, String)], found: &[FoundFile]) -> String {
     );
     let mut text = String::new();
     for path in paths {
-        let before = expected.iter().find(|(other, _)| other == path).map_or("", |(_, text)| text.as_str());
-        let after = found.iter().find(|file| file.path == path);
+        let wanted = expected.iter().find(|(other, _)| other == path).map_or("", |(_, text)| text.as_str());
+        let there = found.iter().find(|file| file.path == path);
         let usual = usual_mode(path);
-        if let Some(file) = after.filter(|file| file.mode != usual) {
-            let _ = write!(text, "old mode {usual:04o}\nnew mode {:04o}\n", file.mode);
+        if let Some(file) = there.filter(|file| file.mode != usual) {
+            let _ = write!(text, "old mode {:04o}\nnew mode {usual:04o}\n", file.mode);
         }
-        let after = after.map_or("", |file| file.text.as_str());
-        if before != after {
-            let diff = TextDiff::from_lines(before, after);
-            text.push_str(&diff.unified_diff().header(&format!("a{path}"), &format!("b{path}")).to_string());
+        let there = there.map_or("", |file| file.text.as_str());
+        if wanted != there {
+            let diff = TextDiff::from_lines(there, wanted);
+            text.push_str(
+                &diff.unified_diff().header(&format!("{path} as it is"), &format!("{path} as it is to be")).to_string(),
+            );
         }
     }
     text

@@ -43,7 +43,10 @@ pub enum Note {
     /// The machine carries the marker of this topology with another lineage: a state was lost.
     OtherLineage(Place, String),
     /// A file is there that systemd-networkd reads only at its next start, as asked.
-    NotLoaded(Place),
+    /// The second field says whether its routes are nowhere else, so that they are not live before that.
+    NotLoaded(Place, bool),
+    /// A file goes that systemd-networkd may have read, and keeps in mind until its next start.
+    StaysLoaded(Place),
     /// A conflict that is left out as asked.
     Skipped(Conflict),
 }

@@ -5,6 +5,7 @@ mod group;
 mod order;
 
 use std::collections::{BTreeMap, HashMap};
+use std::hash::{Hash, Hasher};
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
@@ -12,7 +13,7 @@ use self::group::{Group, restricted};
 pub use self::order::natural_order;
 use super::build::{PlacePlan, Plan};
 use super::operation::{Action, Live, Reason};
-use super::{FileChange, Place, ResourceId};
+use super::{FileChange, FilePlan, Place, ResourceId};
 use crate::network::{Memo, Route, RouteSet, View};
 
 /// Parts with more lines than this keep none of them; they are computed again when asked for. 500 views of a mesh of
@@ -121,13 +122,20 @@ enum Lines {
     Computed(Arc<Group>),
 }
 
-#[derive(PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 struct GroupKey<'a> {
     id: &'a ResourceId,
     /// Row list and view of either side, by identity.
     from: Option<(usize, usize)>,
     to: Option<(usize, usize)>,
     reasons: (bool, bool),
+}
+
+impl Hash for GroupKey<'_> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        // A plan has a few resources and thousands of places.
+        (self.from, self.to, self.reasons).hash(state);
+    }
 }
 
 /// What tells changes apart: action, reason, kind and name of the resource.
@@ -146,22 +154,32 @@ struct SingleKey {
 impl Summary {
     /// Groups the operations of a plan.
     pub fn new(plan: &Plan, memo: &mut Memo) -> Self {
-        let mut places: Vec<Place> = plan.places.keys().cloned().collect();
-        places.sort_by(|one, other| natural_order(one.name(), other.name()).then_with(|| one.cmp(other)));
+        let mut planned: Vec<(&Place, &PlacePlan)> = plan.places.iter().collect();
+        planned.sort_by(|(one, _), (other, _)| natural_order(one.name(), other.name()).then_with(|| one.cmp(other)));
         let mut groups: Vec<Group> = Vec::new();
         let mut known: HashMap<GroupKey<'_>, usize> = HashMap::new();
+        // Neighbours are mostly in the same groups, and comparing costs less than a look-up.
+        let mut before: Vec<(GroupKey<'_>, usize)> = Vec::new();
         let mut views = Views::default();
         let mut singles: BTreeMap<ChangeKey, HashMap<SingleKey, Vec<u32>>> = BTreeMap::new();
-        for (index, place) in (0_u32..).zip(&places) {
-            let Some(place_plan) = plan.places.get(place).filter(|place_plan| place_plan.acts) else { continue };
+        for (index, (place, place_plan)) in (0_u32..).zip(planned.iter().copied()) {
+            if !place_plan.acts {
+                continue;
+            }
             let reasons = plan.reasons(place);
             for (id, table) in place_plan.tables.iter().filter(|(id, _)| tells_routes(place_plan, id)) {
                 let mut side =
                     |set: &Option<RouteSet>| set.as_ref().map(|set| (set.rows.identity(), views.identity(&set.view)));
                 let key = GroupKey { id, from: side(&table.from), to: side(&table.to), reasons: reasons.distinction() };
-                let at = *known.entry(key).or_insert_with(|| {
-                    groups.push(Group::new(id, place, table, memo));
-                    groups.len() - 1
+                let at = before.iter().find(|(other, _)| *other == key).map(|(_, at)| *at);
+                let at = at.unwrap_or_else(|| {
+                    let at = *known.entry(key).or_insert_with(|| {
+                        groups.push(Group::new(id, place, table, memo));
+                        groups.len() - 1
+                    });
+                    before.retain(|(other, _)| other.id != id);
+                    before.push((key, at));
+                    at
                 });
                 let exceptions = groups[at].admit(index, table);
                 if exceptions.is_empty() {
@@ -186,13 +204,15 @@ impl Summary {
             }
         }
         let mut changes: BTreeMap<ChangeKey, Vec<Part>> = BTreeMap::new();
-        for group in groups {
+        for mut group in groups {
+            group.complete();
             Arc::new(group).parts(plan, memo, &mut changes);
         }
         for (key, lines) in singles {
             changes.entry(key).or_default().extend(single_parts(lines));
         }
-        let files = file_groups(plan, &places);
+        let files = file_groups(&planned);
+        let places = planned.into_iter().map(|(place, _)| place.clone()).collect();
         let mut summary = Self { places, ..Self::default() };
         for file in files {
             summary.count(file.change.action, file.members.len());
@@ -315,20 +335,23 @@ fn tells_routes(plan: &PlacePlan, id: &ResourceId) -> bool {
 }
 
 /// The files of a plan, those of several places that are alike together.
-fn file_groups(plan: &Plan, places: &[Place]) -> Vec<FileGroup> {
+fn file_groups(planned: &[(&Place, &PlacePlan)]) -> Vec<FileGroup> {
     type Key = (bool, Action, Reason, Arc<str>, String, String, Option<Arc<str>>);
-    let mut groups: BTreeMap<Key, FileGroup> = BTreeMap::new();
-    for (index, place) in (0_u32..).zip(places) {
-        for file in plan.places.get(place).into_iter().flat_map(|plan| &plan.files) {
-            let Some(FileChange { action, reason }) = file.change.clone() else { continue };
-            let (reason, difference) = split_reason(reason);
-            let (path, definition) = (file.path(), file.definition());
-            let drift = !reason.is_drift();
-            let name = Arc::clone(&file.id.name);
-            let key = (drift, action, reason, name, path, definition, difference);
-            let group =
-                groups.entry(key).or_insert_with_key(|(_, action, reason, name, path, definition, difference)| {
-                    FileGroup {
+    let mut groups: Vec<FileGroup> = Vec::new();
+    let mut known: BTreeMap<Key, usize> = BTreeMap::new();
+    // Neighbours mostly are alike, and comparing them costs less than making keys.
+    let mut before: Option<(&FilePlan, usize)> = None;
+    for (index, (_, place_plan)) in (0_u32..).zip(planned) {
+        for file in &place_plan.files {
+            let Some(FileChange { action, reason }) = &file.change else { continue };
+            let at = before.filter(|(before, _)| before.is_told_as(file)).map(|(_, at)| at);
+            let at = at.unwrap_or_else(|| {
+                let (reason, difference) = split_reason(reason.clone());
+                let (path, definition) = (file.path(), file.definition());
+                let name = Arc::clone(&file.id.name);
+                let key = (!reason.is_drift(), *action, reason, name, path, definition, difference);
+                *known.entry(key).or_insert_with_key(|(_, action, reason, name, path, definition, difference)| {
+                    groups.push(FileGroup {
                         kind: Arc::clone(&file.id.kind),
                         name: Arc::clone(name),
                         path: path.clone(),
@@ -336,12 +359,16 @@ fn file_groups(plan: &Plan, places: &[Place]) -> Vec<FileGroup> {
                         definition: definition.clone(),
                         difference: difference.clone(),
                         members: Vec::new(),
-                    }
-                });
-            group.members.push(index);
+                    });
+                    groups.len() - 1
+                })
+            });
+            groups[at].members.push(index);
+            before = Some((file, at));
         }
     }
-    groups.into_values().collect()
+    let mut groups: Vec<Option<FileGroup>> = groups.into_iter().map(Some).collect();
+    known.into_values().filter_map(|at| groups[at].take()).collect()
 }
 
 /// Lines that were computed place by place, put together by the places that they apply to.

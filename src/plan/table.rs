@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use super::classify::{Key, STATIC, Verdict, classify};
@@ -251,6 +252,12 @@ impl TablePlan {
                 return;
             }
         }
+        // Which of two rows with one key wins is chance.
+        if verdict == Verdict::Same {
+            let ours = wanted.map(|to| to.next_hop);
+            let others = live.iter().filter(|row| row.next_hop != ours);
+            findings.wins.extend(others.map(|row| (key, format!("the same prefix {}", row.describe()))));
+        }
         match &verdict {
             Verdict::Conflict { found, protocol } => {
                 // The bridge of the old owner of a subnet that has moved: it has to go first.
@@ -335,12 +342,20 @@ impl TablePlan {
 
     /// Everything that is done, sorted by destination. `names` tell to whom an address belongs.
     pub fn operations(&self, reasons: &dyn Reasons, memo: &mut Memo) -> Vec<Operation> {
-        let mut operations: Vec<Operation> = self
-            .changes(memo)
-            .into_iter()
-            .filter(|change| !self.special.contains_key(&change.destination()))
-            .map(|change| self.operation(change, reasons))
-            .collect();
+        let ordinary = |destination: &Prefix| self.special.is_empty() || !self.special.contains_key(destination);
+        let mut operations: Vec<Operation> = match (&self.from, &self.to) {
+            // A whole set comes: each row says whose it is.
+            (None, Some(to)) => {
+                let rows = to.rows.as_slice().iter().filter(|row| ordinary(&row.destination));
+                rows.filter_map(|row| Some(addition(to.route(row)?, Some(row.owner), reasons))).collect()
+            }
+            _ => self
+                .changes(memo)
+                .into_iter()
+                .filter(|change| ordinary(&change.destination()))
+                .map(|change| self.operation(change, reasons))
+                .collect(),
+        };
         let ordinary = operations.len();
         for (key, verdict) in &self.special {
             operations.extend(self.special_operation(key, verdict, reasons));
@@ -364,8 +379,8 @@ impl TablePlan {
         self.special.extend(keys.into_iter().map(|key| (key, Verdict::Gone)));
     }
 
-    /// Everything that is done, whatever the reasons.
-    pub(super) fn bare_operations(&self, memo: &mut Memo) -> Vec<Operation> {
+    /// Whether rows go when all others have come, and nothing else is done; none where nothing is done at all.
+    pub(super) fn only_loses(&self, memo: &mut Memo) -> Option<bool> {
         struct Unnamed;
         impl Reasons for Unnamed {
             fn added(&self, _: Option<IpAddr>) -> Reason {
@@ -375,7 +390,19 @@ impl TablePlan {
                 Reason::Edited
             }
         }
-        self.operations(&Unnamed, memo)
+        // One row that comes tells it, and where one does, mostly many do.
+        if let (true, Some(from), Some(to)) = (self.special.is_empty(), &self.from, &self.to) {
+            let walked = from.for_each_change(to, memo, |change| match change {
+                RouteChange::Remove(_) => ControlFlow::Continue(()),
+                RouteChange::Add(_) | RouteChange::Change { .. } => ControlFlow::Break(()),
+            });
+            if walked.is_break() {
+                return Some(false);
+            }
+        }
+        let operations = self.operations(&Unnamed, memo);
+        let loses = |operation: &Operation| operation.action == Action::Remove && operation.phase == Phase::Retire;
+        (!operations.is_empty()).then(|| operations.iter().all(loses))
     }
 
     /// What the two sets alone say.
@@ -392,14 +419,7 @@ impl TablePlan {
         let destination = change.destination();
         let mark = self.recorded_protocol().unwrap_or(self.view.protocol);
         match change {
-            RouteChange::Add(route) => Operation {
-                action: Action::Add,
-                reason: reasons.added(self.owner_after(&destination)),
-                phase: Phase::Install,
-                route,
-                before: None,
-                receiver: self.owner_after(&destination),
-            },
+            RouteChange::Add(route) => addition(route, self.owner_after(&destination), reasons),
             RouteChange::Change { from, to } => Operation {
                 action: Action::Change,
                 reason: Reason::Edited,
@@ -470,10 +490,20 @@ impl TablePlan {
         if acts {
             return false;
         }
-        match (&self.from, &self.to) {
-            (Some(from), Some(to)) if from.is_same(to, memo) => true,
-            _ => self.changes(memo).iter().all(|change| self.special.contains_key(&change.destination())),
-        }
+        let judged_otherwise = |change: RouteChange| {
+            if self.special.contains_key(&change.destination()) {
+                ControlFlow::Continue(())
+            } else {
+                ControlFlow::Break(())
+            }
+        };
+        let walked = match (&self.from, &self.to) {
+            (Some(from), Some(to)) => from.for_each_change(to, memo, judged_otherwise),
+            (None, Some(to)) => to.routes().map(RouteChange::Add).try_for_each(judged_otherwise),
+            (Some(from), None) => from.routes().map(RouteChange::Remove).try_for_each(judged_otherwise),
+            (None, None) => ControlFlow::Continue(()),
+        };
+        walked.is_continue()
     }
 
     /// The phases in which something is done, told without computing operations where a whole set comes or goes.
@@ -543,6 +573,11 @@ impl TablePlan {
             }
         }
     }
+}
+
+fn addition(route: Route, owner: Option<IpAddr>, reasons: &dyn Reasons) -> Operation {
+    let reason = reasons.added(owner);
+    Operation { action: Action::Add, reason, phase: Phase::Install, route, before: None, receiver: owner }
 }
 
 /// Whether a live row of a key in doubt is ours; one that is held is.

@@ -194,13 +194,29 @@ pub fn note(note: &Note) -> Sentence<'_> {
             "The marker of this topology on ",
             format!(" is of another lineage ({lineage}): the state that it belongs to is not this one."),
         ),
-        Note::NotLoaded(place) => say(
+        Note::NotLoaded(place, true) => say(
+            Warning,
+            "not_loaded",
+            place,
+            "The routes of ",
+            " are not in the kernel yet: their file is loaded at the next boot or restart of systemd-networkd (activate = \"defer\"). \
+             Leave `activate` out to have it loaded at once.",
+        ),
+        Note::NotLoaded(place, false) => say(
             Warning,
             "not_loaded",
             place,
             "The routes of ",
             " are not persistent yet: their file is loaded at the next boot or restart of systemd-networkd (activate = \"defer\"), \
              and until then they do not survive a loss of carrier.",
+        ),
+        Note::StaysLoaded(place) => say(
+            Warning,
+            "stays_loaded",
+            place,
+            "systemd-networkd on ",
+            " may still have the routes of a file in mind that is taken away without loading: until its next start, or `netplan \
+             apply` there, a loss of carrier can bring them back.",
         ),
         Note::Skipped(conflict) => say(
             Warning,

@@ -334,6 +334,44 @@ fn every_note_and_refusal_says_what_to_do_and_is_said_once_for_many_nodes() {
 }
 
 #[test]
+fn what_is_to_be_known_of_files_says_what_to_do() {
+    let one = place("node-1");
+    let conflict = Conflict {
+        place: one.clone(),
+        kind: "netplan_file".into(),
+        key: "60-topo.yaml".into(),
+        found: "/etc/netplan/60-topo.yaml is there, and topo has not written it".to_owned(),
+    };
+    let plan = Plan {
+        notes: vec![
+            Note::NotLoaded(one.clone(), false),
+            Note::StaysLoaded(one.clone()),
+            Note::Skipped(conflict.clone()),
+        ],
+        conflicts: vec![conflict],
+        refusals: vec![Refusal::File(one, "netplan is not installed. Install it".to_owned())],
+        ..Plan::default()
+    };
+    let texts: Vec<String> =
+        sentence::all(&plan).iter().map(|said| format!("{}: {}", said.level.label(), said.text())).collect();
+    assert_eq!(
+        texts,
+        [
+            "Warning: The routes of node-1 are not persistent yet: their file is loaded at the next boot or restart of \
+             systemd-networkd (activate = \"defer\"), and until then they do not survive a loss of carrier.",
+            "Warning: systemd-networkd on node-1 may still have the routes of a file in mind that is taken away without \
+             loading: until its next start, or `netplan apply` there, a loss of carrier can bring them back.",
+            "Warning: On node-1, 60-topo.yaml is left alone as asked: /etc/netplan/60-topo.yaml is there, and topo has \
+             not written it.",
+            "Conflict: On node-1, /etc/netplan/60-topo.yaml is there, and topo has not written it. Give ours another name \
+             with `file` in the backend's table, leave it alone with --skip-conflicts, or write over it with \
+             --take-over 'netplan_file.node-1[\"60-topo.yaml\"]'.",
+            "Error: On node-1, netplan is not installed. Install it.",
+        ]
+    );
+}
+
+#[test]
 fn the_same_about_many_destinations_is_counted() {
     let notes = (0..30).map(|index| Note::Wins(place("a"), prefix(&format!("10.0.{index}.0/24")), "x".to_owned()));
     let text = render(&Plan { notes: notes.collect(), ..Plan::default() });

@@ -137,6 +137,7 @@ fn write_file(out: &mut String, summary: &Summary, file: &FileGroup, look: Look)
     };
     let name = &file.name;
     let what = match (file.change.action, &file.change.reason) {
+        (Action::Import, Reason::Edited) => format!("{name} of {nodes} {is} as wanted; when it is loaded is recorded"),
         (Action::Import, _) => format!("{name} of {nodes} {is} as wanted and not recorded yet; it is recorded"),
         (Action::Add, Reason::Missing) => format!("{nodes} {gets} {name} again: it is not there any more"),
         (Action::Add, _) => format!("{nodes} {gets} {name}, with these routes"),

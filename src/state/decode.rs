@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::wire::{DocumentWire, ListWire, Nullable, PlaceWire, RecordWire, ShapeWire, Text, VERSION, VersionOnly};
 use super::{Kept, Lineage, PlaceRecord, Record, Shape, State};
 use crate::network::{Family, Prefix, RouteSet, Row, Rows, View};
-use crate::plan::{Place, ResourceId};
+use crate::plan::{Place, ResourceId, Resources};
 use crate::topology::Name;
 
 /// Rows of all lists together that are read at most: far more than any state has, and it bounds the memory that a
@@ -226,7 +226,7 @@ impl<'k> Reader<'k> {
     }
 
     fn place(&mut self, place: &Place, wire: PlaceWire<'_>) -> Result<PlaceRecord, DocumentError> {
-        let mut resources = BTreeMap::new();
+        let mut resources = Resources::default();
         for (Text(key), raw) in wire.resources.0 {
             let resource = if let Some(resource) = self.resources.get(&*key) {
                 resource.clone()

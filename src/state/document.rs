@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 
 use super::{Lineage, RunId};
 use crate::network::{RouteSet, Rows, View};
-use crate::plan::{Place, ResourceId, Token};
+use crate::plan::{Place, ResourceId, Resources, Token};
 use crate::topology::Name;
 use crate::transport::Endpoint;
 
@@ -38,7 +38,7 @@ pub struct PlaceRecord {
     /// The machine's `/etc/machine-id`, once it was seen.
     pub machine_id: Option<Arc<str>>,
     /// What topo has put there.
-    pub resources: BTreeMap<ResourceId, Record>,
+    pub resources: Resources<Record>,
 }
 
 /// What is recorded of one resource.

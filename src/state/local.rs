@@ -31,6 +31,12 @@ struct Files {
     held: Mutex<Option<HeldLock>>,
 }
 
+/// What is in the files; none where there is no state.
+struct Contents {
+    journal: Vec<u8>,
+    state: Option<Vec<u8>>,
+}
+
 impl LocalStore {
     /// A state in a file, which need not be there yet.
     pub fn new(path: &Path) -> Self {
@@ -95,7 +101,9 @@ impl LocalStore {
 
 impl Store for LocalStore {
     fn read(&self) -> BoxFuture<'_, Result<Snapshot, StoreError>> {
-        self.blocking(Files::read)
+        // Only the disk is waited for elsewhere: a thread of its own would decode a large state into memory of its own.
+        let contents = self.blocking(Files::contents);
+        Box::pin(async move { self.0.snapshot(&contents.await?) })
     }
 
     fn swap<'a>(&'a self, expect: Revision, next: &'a State) -> BoxFuture<'a, Result<(), StoreError>> {
@@ -217,10 +225,17 @@ impl Files {
         }
     }
 
-    fn read(&self) -> Result<Snapshot, StoreError> {
+    /// Both files, the journal first: a run that ends in between leaves outcomes that the state has already, never a state
+    /// without its outcomes.
+    fn contents(&self) -> Result<Contents, StoreError> {
         let journal = self.content(&self.beside(".journal"))?.unwrap_or_default();
-        let state = self.state()?;
-        let entries = from_lines(&journal).map_err(|damage| StoreError {
+        Ok(Contents { journal, state: self.content(&self.state)? })
+    }
+
+    fn snapshot(&self, contents: &Contents) -> Result<Snapshot, StoreError> {
+        let Contents { journal, state } = contents;
+        let state = state.as_deref().map(|document| self.decode(document)).transpose()?;
+        let entries = from_lines(journal).map_err(|damage| StoreError {
             kind: StoreErrorKind::Journal,
             message: format!("The journal {} is damaged: {damage}.", self.beside(".journal").display()),
             hint: "Everything was left untouched. With the journal moved away nothing is lost but what it settled: the next \
@@ -231,9 +246,11 @@ impl Files {
     }
 
     fn state(&self) -> Result<Option<State>, StoreError> {
-        let Some(document) = self.content(&self.state)? else { return Ok(None) };
-        State::from_json(&document, self.known)
-            .map(Some)
+        self.content(&self.state)?.map(|document| self.decode(&document)).transpose()
+    }
+
+    fn decode(&self, document: &[u8]) -> Result<State, StoreError> {
+        State::from_json(document, self.known)
             .map_err(|error| StoreError::document(&self.given.display().to_string(), error))
     }
 

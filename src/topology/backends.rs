@@ -130,8 +130,12 @@ fn check_netplan(
     report: &Reporter,
 ) {
     let tables = draft.backends.iter().zip(served).enumerate();
-    let mut tables = tables.filter(|(_, (backend, _))| backend.backend == netplan::BACKEND).peekable();
-    if tables.peek().is_none() {
+    let tables: Vec<_> = tables.filter(|(_, (backend, _))| backend.backend == netplan::BACKEND).collect();
+    let given = |(_, (backend, _)): &(usize, (&BackendDraft<'_>, _))| {
+        backend.given.table.is_some() || backend.given.metric.is_some()
+    };
+    // A single file that takes all from the other backends is as it should be on every node.
+    if tables.len() < 2 && !tables.iter().any(given) {
         return;
     }
     let mut statics_of: HashMap<&Name, Vec<&(usize, ssh_static::Settings)>> = HashMap::new();

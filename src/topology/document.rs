@@ -92,17 +92,13 @@ pub(super) fn read(mut root: TableReader<'_>, broken: bool) -> Draft<'_> {
         ),
     }
     read_decommissioned(&mut root, &mut draft);
-    for (entry, reader) in read_named(&mut root, "subnets", "subnet") {
-        draft.subnets.extend(reader.map(|reader| read_subnet(&entry, reader, broken)));
-    }
-    let mut nodes = read_named(&mut root, "nodes", "node");
-    nodes.sort_by(|left, right| left.0.key.cmp(right.0.key));
-    for (entry, reader) in nodes {
-        read_node(&mut draft, &entry, reader, broken);
-    }
-    for (entry, reader) in read_named(&mut root, "groups", "group") {
-        draft.groups.extend(reader.map(|reader| read_group(&entry, reader, broken)));
-    }
+    read_named(&mut root, "subnets", "subnet", |entry, reader| {
+        draft.subnets.extend(reader.map(|reader| read_subnet(entry, reader, broken)));
+    });
+    read_named(&mut root, "nodes", "node", |entry, reader| read_node(&mut draft, entry, reader, broken));
+    read_named(&mut root, "groups", "group", |entry, reader| {
+        draft.groups.extend(reader.map(|reader| read_group(entry, reader, broken)));
+    });
     if let Some(mut reader) = root.section("ssh") {
         draft.ssh = read_ssh(&mut reader);
         if let Some(host) = draft.ssh.host.take() {
@@ -114,24 +110,24 @@ pub(super) fn read(mut root: TableReader<'_>, broken: bool) -> Draft<'_> {
         }
         reader.finish();
     }
-    for (entry, reader) in read_named(&mut root, "backends", "backend") {
+    read_named(&mut root, "backends", "backend", |entry, reader| {
         draft.has_backends = true;
-        draft.backends.extend(reader.and_then(|reader| backends::read(&entry, reader)));
-    }
+        draft.backends.extend(reader.and_then(|reader| backends::read(entry, reader)));
+    });
     root.finish();
     draft
 }
 
-/// The tables inside a table at the document's root. What is not a name is reported, and read nevertheless. None: what
-/// stands there is no table.
+/// Goes through the tables inside a table at the document's root, sorted by their names. What is not a name is reported, and
+/// read nevertheless. None: what stands there is no table.
 fn read_named<'a>(
     root: &mut TableReader<'a>,
     key: &'static str,
     kind: &'static str,
-) -> Vec<(Entry<'a>, Option<TableReader<'a>>)> {
-    let Some(mut section) = root.section(key) else { return Vec::new() };
+    mut take: impl FnMut(&Entry<'a>, Option<TableReader<'a>>),
+) {
+    let Some(mut section) = root.section(key) else { return };
     let report = section.reporter();
-    let mut named = Vec::new();
     for entry in section.entries() {
         if !Name::is_valid(entry.key) {
             let shown = entry.key.escape_debug();
@@ -153,9 +149,8 @@ fn read_named<'a>(
             }
             _ => entry.table(report, Subject::Named(kind, entry.key)),
         };
-        named.push((entry, reader));
+        take(&entry, reader);
     }
-    named
 }
 
 pub(super) const NAME_HINT: &str =

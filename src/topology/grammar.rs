@@ -68,8 +68,9 @@ pub(super) fn read_address(text: Located<&str>, report: &Reporter) -> Option<IpA
 pub(super) fn read_prefix(text: Located<&str>, report: &Reporter) -> Option<Prefix> {
     let error = |message: String, label: &str| Diagnostic::error(text.span, message).label(label);
     let shown = text.value.escape_debug();
-    let leading_zero =
-        text.value.split_once('/').is_some_and(|(_, length)| length.len() > 1 && length.starts_with('0'));
+    // Looked for from the end, where the length is.
+    let slash = text.value.bytes().rposition(|byte| byte == b'/');
+    let leading_zero = slash.is_some_and(|at| matches!(&text.value.as_bytes()[at + 1..], [b'0', _, ..]));
     report.report(match text.value.parse::<Prefix>() {
         // ipnet takes some of these, and other tools do not.
         Ok(_) | Err(PrefixError::HostBits { .. }) if leading_zero => {

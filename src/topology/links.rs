@@ -146,10 +146,13 @@ fn check_next_hops(draft: &Draft<'_>, served: &[BTreeSet<Name>], homes: &[Option
             if !roles[number].sends || others == 0 {
                 continue;
             }
+            let gateway = subnet.gateway.iter().find(|gateway| Family::of(gateway.value) == family);
+            if gateway.is_some() && subnet.routed {
+                continue;
+            }
             let others: Vec<usize> = owners.iter().copied().filter(|owner| *owner != number).take(others).collect();
             let listed = list_names(others.iter().map(|other| draft.subnets[*other].name.value));
             let (shown, label) = (subnet.name.value, family.label());
-            let gateway = subnet.gateway.iter().find(|gateway| Family::of(gateway.value) == family);
             let second = draft.subnets[others[0]].name;
             match gateway {
                 None => report.report(
@@ -161,7 +164,6 @@ fn check_next_hops(draft: &Draft<'_>, served: &[BTreeSet<Name>], homes: &[Option
                     .second(second.span, "another link")
                     .hint(format!("Add the router that leads there: gateway = \"{}\".", example(subnet, family))),
                 ),
-                Some(_) if subnet.routed => {}
                 Some(gateway) => report.report(
                     Diagnostic::warning(
                         gateway.span,

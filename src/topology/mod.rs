@@ -22,6 +22,7 @@ pub use name::{Name, NameError};
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use toml::de::DeTable;
 
@@ -65,7 +66,7 @@ pub struct Subnet {
 #[derive(Clone, Debug)]
 pub struct Node {
     /// Its addresses, at most one of each family; they are the next hops towards its pods.
-    pub addresses: Vec<IpAddr>,
+    pub addresses: Arc<[IpAddr]>,
     /// The subnets that its addresses are in, one for each address and in their order; empty where the topology has no
     /// subnets.
     pub subnets: Vec<Name>,
@@ -121,6 +122,10 @@ pub fn parse(sources: &[Source]) -> (Option<Topology>, Diagnostics) {
         let (document, mut errors) = DeTable::parse_recoverable(&source.text);
         errors.sort_by_key(|error| error.span().map_or(0, |span| span.start));
         errors.truncate(MOST_SYNTAX_ERRORS);
+        if errors.is_empty() {
+            documents.push((u32::try_from(file).unwrap_or(u32::MAX), document));
+            continue;
+        }
         let lines = LineIndex::new(&source.text);
         let mut last: Option<(usize, bool)> = None;
         for error in errors {

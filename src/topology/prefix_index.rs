@@ -73,7 +73,10 @@ impl PrefixIndex {
 impl Forest {
     fn link(&mut self) {
         let entries = &mut self.entries;
-        entries.sort_unstable_by_key(|entry| (entry.first, !entry.last, entry.key));
+        entries.sort_unstable_by(|one, other| {
+            let wider = || other.last.cmp(&one.last).then(one.key.cmp(&other.key));
+            one.first.cmp(&other.first).then_with(wider)
+        });
         let mut open: Vec<usize> = Vec::new();
         for index in 0..entries.len() {
             while open.last().is_some_and(|open| entries[*open].last < entries[index].first) {

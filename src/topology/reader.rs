@@ -162,13 +162,13 @@ impl<'a> TableReader<'a> {
         std::iter::once(self.first).chain(self.rest.iter().copied())
     }
 
-    /// All keys, sorted in each file. A key that is in two files is reported, and the first one is taken.
+    /// All keys, sorted. A key that is in two files is reported, and the first one is taken.
     pub fn entries(&mut self) -> Vec<Entry<'a>> {
         let mut entries: Vec<Entry<'a>> = Vec::with_capacity(self.parts().map(|(_, table)| table.len()).sum());
         for (file, table) in self.parts() {
             entries.extend(table.iter().map(|(key, value)| Entry::new(file, key, value)));
         }
-        if !self.rest.is_empty() {
+        if !self.rest.is_empty() || !entries.is_sorted_by_key(|entry| entry.key) {
             entries.sort_by(|left, right| left.key.cmp(right.key));
             entries.dedup_by(|again, first| {
                 let same = again.key == first.key;

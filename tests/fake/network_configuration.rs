@@ -39,6 +39,8 @@ pub(crate) struct File {
 /// The network configuration of a node, as far as it is in files.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Configuration {
+    /// Every write is refused, though the check before it has passed.
+    pub(crate) refuses: bool,
     pub(crate) files: BTreeMap<String, File>,
     /// Names of files that were put there, or taken away, without networkd having read its configuration since.
     pub(crate) pending: BTreeSet<String>,
@@ -150,6 +152,9 @@ impl Node {
     pub(crate) fn write_file(&mut self, write: &FileWrite) -> Filed {
         if write.known.as_ref().is_some_and(|known| *known != self.configuration.token(write.form, &write.name)) {
             return Filed::Moved;
+        }
+        if self.configuration.refuses && !write.only_checks() {
+            return Filed::Refused("The file cannot be written.".to_owned());
         }
         if !write.only_checks() {
             self.writes += 1;

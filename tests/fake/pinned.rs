@@ -178,3 +178,11 @@ fn a_strangers_static_row_beside_one_of_a_file_is_not_taken_for_it() {
     let edits = [(Edit::Foreign((0, 0, 2, 0, 6, 5, 0)), How::Nothing)];
     play(Draft::v4(&[&[], &[2]]).with(Persistence::FILE), &[], &edits);
 }
+
+#[test]
+fn a_file_that_was_refused_is_not_owned_though_routes_were_written() {
+    let mut scene = Scene::new(Draft::v4(&[&[], &[2]]).with(Persistence::BOTH).build(), &[]);
+    scene.refuse_files();
+    scene.go(&How::Apply);
+    assert!(!scene.owns_files());
+}

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use proptest::prelude::*;
 use proptest::test_runner::Config;
+use proptest::test_runner::RngSeed;
 use topo::backend;
 use topo::backend::exchange::FileForm;
 use topo::backend::netplan::NETPLAN_FILE;
@@ -333,6 +334,16 @@ pub(super) struct Scene {
 }
 
 impl Scene {
+    /// All nodes refuse to write files from now on.
+    pub(super) fn refuse_files(&self) {
+        self.world.network.nodes().iter_mut().for_each(|node| node.configuration.refuses = true);
+    }
+
+    /// Whether a file is on record anywhere.
+    pub(super) fn owns_files(&self) -> bool {
+        self.world.state(&self.name).0.records().any(|(_, id, _)| &*id.kind == "netplan_file")
+    }
+
     pub(super) fn new(draft: Draft, foreign: &[Foreign]) -> Self {
         let sites = Sites { hosts: (0..MACHINES).map(|machine| 10 + machine).collect(), subnets: draft.subnets };
         let world = Arc::new(World::default());
@@ -516,6 +527,10 @@ impl Scene {
         let Some((machine, row)) = ours.get(at % ours.len().max(1)).copied() else { return };
         let row = nodes[machine].rows[row].clone();
         let family = row.destination.family();
+        // networkd adds ours to such an IPv6 row as a second next hop, and what is in one row is not told apart.
+        if family == Family::V6 && self.draft.persistence.file && how > 6 {
+            return;
+        }
         let other = (machine + 1 + at % (MACHINES - 1)) % MACHINES;
         let (verb, way, protocol) = match how {
             0 | 1 => (Verb::Delete, row.way.clone(), None),
@@ -691,8 +706,19 @@ impl Scene {
     }
 }
 
+/// The same cases in each run, so that a change is judged by what it changes; `TOPO_TEST_CASES=N` looks at N times as many others.
 fn config(usual: u32) -> Config {
-    Config { cases: cases(usual), failure_persistence: None, max_shrink_iters: 3000, verbose: 0, ..Config::default() }
+    let looks_further = std::env::var_os("TOPO_TEST_CASES").is_some();
+    let rng_seed = if looks_further { RngSeed::Random } else { RngSeed::Fixed(20_261_121) };
+    let usual_config = Config::default();
+    Config {
+        cases: cases(usual),
+        failure_persistence: None,
+        max_shrink_iters: 3000,
+        verbose: 0,
+        rng_seed,
+        ..usual_config
+    }
 }
 
 proptest! {

@@ -78,6 +78,7 @@ crate::harness::machine_tests! {
     persistence_alone::a_deferred_file_waits,
     persistence_owners::files_changed_by_hand_are_put_back,
     persistence_owners::files_of_others_are_left_alone,
+    persistence_owners::a_take_over_that_is_refused_owns_nothing,
     persistence_owners::a_lost_state_adopts_files_and_rows,
     persistence_owners::files_with_as_many_routes_as_others,
     persistence_refusals::what_is_seen_before_the_first_write_stops_it,

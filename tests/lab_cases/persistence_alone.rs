@@ -55,7 +55,7 @@ pub fn files_alone_put_routes_into_the_kernel() {
     zero.run("ip route change 10.200.1.0/24 via 10.240.0.10");
     one.run(&format!("sed -i /10.200.0.0/d {FILE}"));
     let plan = machines.topo(&["plan", "--detailed-exitcode"]).exits(2).stdout;
-    for shown in ["server", "node-0", "node-1", "10.240.0.10", "-      - {to: \"10.200.0.0/24\", via: \"10.240.0.20\"}"]
+    for shown in ["server", "node-0", "node-1", "10.240.0.10", "+      - {to: \"10.200.0.0/24\", via: \"10.240.0.20\"}"]
     {
         assert!(plan.contains(shown), "`{shown}` is not in the plan:\n{plan}");
     }

@@ -39,12 +39,12 @@ pub fn files_changed_by_hand_are_put_back() {
     assert_plan(&plan, Counts { add: 1, change: 2, ..Counts::default() });
     assert!(plan.stdout.contains("Changed outside of topo since the last run:"), "{}", plan.stdout);
     for line in [
-        "      --- a/etc/netplan/60-topo.yaml",
-        "      +++ b/etc/netplan/60-topo.yaml",
-        "      -      - {to: \"10.200.1.0/24\", via: \"10.240.0.21\"}",
-        "      +      - {to: \"10.200.9.0/24\", via: \"10.240.0.21\"}",
-        "      old mode 0600",
-        "      new mode 0644",
+        "      --- /etc/netplan/60-topo.yaml as it is",
+        "      +++ /etc/netplan/60-topo.yaml as it is to be",
+        "      +      - {to: \"10.200.1.0/24\", via: \"10.240.0.21\"}",
+        "      -      - {to: \"10.200.9.0/24\", via: \"10.240.0.21\"}",
+        "      old mode 0644",
+        "      new mode 0600",
     ] {
         assert!(plan.stdout.lines().any(|found| found == line), "`{line}` is missing:\n{}", plan.stdout);
     }
@@ -58,12 +58,12 @@ pub fn files_changed_by_hand_are_put_back() {
     };
     let difference = of("server")["difference"].as_str().expect("a difference").to_owned();
     assert!(
-        difference.contains("\n-      - {to: \"10.200.1.0/24\"") && difference.starts_with("--- a/etc/"),
+        difference.contains("\n+      - {to: \"10.200.1.0/24\"") && difference.starts_with("--- /etc/"),
         "{difference}"
     );
     assert_eq!((of("server")["drift"].clone(), of("server")["reason"].clone()), (true.into(), "altered".into()));
     assert_eq!((of("node-0")["action"].clone(), of("node-0")["reason"].clone()), ("add".into(), "missing".into()));
-    assert_eq!(of("node-1")["difference"], "old mode 0600\nnew mode 0644\n");
+    assert_eq!(of("node-1")["difference"], "old mode 0644\nnew mode 0600\n");
     assert_plan(&machines.topo(&["apply", "-y"]).exits(0), Counts { add: 1, change: 2, ..Counts::default() });
     assert_no_changes(&machines);
     after.assert_is_now(&machines);
@@ -136,6 +136,26 @@ pub fn files_of_others_are_left_alone() {
     watch.assert_lost_nothing();
 }
 
+/// The file that defines the device, by mistake: the node refuses, and nothing of it is topo's afterwards.
+pub fn a_take_over_that_is_refused_owns_nothing() {
+    let machines = Machines::up(LabOptions::default());
+    let before = Condition::of(&machines, &KTHW_NODES);
+    machines.write("topo.toml", &kthw("[backends.ssh-static]\n[backends.netplan]\nfile = \"01-netcfg.yaml\"\n"));
+    let watch = machines.watch();
+    let take_over = ["apply", "-y", "--take-over", "netplan_file.*[\"01-netcfg.yaml\"]"];
+    machines.topo(&take_over).exits(1).says(&["01-netcfg.yaml"]);
+    before.assert_is_now(&machines);
+
+    machines.write("topo.toml", &kthw(BOTH));
+    let plan = machines.topo(&["plan"]).exits(0);
+    assert!(!plan.stdout.contains("01-netcfg.yaml"), "{}", plan.stdout);
+    apply(&machines, adds(4 + 3));
+    assert_no_changes(&machines);
+    machines.topo(&["destroy", "-y"]).exits(0);
+    before.assert_is_now(&machines);
+    watch.assert_lost_nothing();
+}
+
 pub fn a_lost_state_adopts_files_and_rows() {
     let machines = Machines::up(LabOptions::default());
     let before = Condition::of(&machines, &KTHW_NODES);
@@ -166,7 +186,7 @@ pub fn a_lost_state_adopts_files_and_rows() {
         machines.node(name).run("rm -r /etc/topo");
     }
     let plan = machines.topo(&["plan", "--new-lineage"]).exits(0);
-    assert!(plan.stdout.contains("+  version: 2 # older"), "{}", plan.stdout);
+    assert!(plan.stdout.contains("-  version: 2 # older"), "{}", plan.stdout);
     apply_new(&machines);
     assert!(!content(&machines, "node-0").contains("older"));
     watch.assert_lost_nothing();

@@ -7,13 +7,13 @@ mod lock;
 mod scale;
 mod store;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use topo::network::{MAIN_TABLE, Prefix, RouteSet, Row, Rows, View};
-use topo::plan::{Place, ResourceId, Token};
+use topo::plan::{Place, ResourceId, Resources, Token};
 use topo::state::{Identifier, Kept, PlaceRecord, Record, Shape, State};
 use topo::topology::Name;
 use topo::transport::Endpoint;
@@ -63,7 +63,7 @@ pub(crate) fn mesh(count: usize) -> State {
     let record = |number: usize| PlaceRecord {
         endpoint: Some(Endpoint { host: address(number).to_string(), port: None, user: None, sudo: false }),
         machine_id: Some(format!("{number:032x}").into()),
-        resources: BTreeMap::from([(
+        resources: Resources::from([(
             kernel_route(),
             Record::Settled {
                 is: Shape::of_routes(RouteSet {

@@ -18,6 +18,9 @@ pub struct Attributes {
     /// It is loaded only at the next boot or restart of systemd-networkd.
     #[serde(default, skip_serializing_if = "is_unset")]
     pub deferred: bool,
+    /// It was written and had not been loaded when it was looked at last.
+    #[serde(default, skip_serializing_if = "is_unset")]
+    pub waiting: bool,
     /// No other backend puts the routes into the kernel: they belong to the file.
     #[serde(default, skip_serializing_if = "is_unset")]
     pub alone: bool,
@@ -63,6 +66,11 @@ impl Attributes {
         Self::deserialize(&shape.attributes).unwrap_or_default()
     }
 
+    /// Whether those of a shape say that the routes belong to the file, told without reading the rest of them.
+    pub fn are_alone(shape: &Shape) -> bool {
+        shape.attributes.get("alone").and_then(Value::as_bool).unwrap_or_default()
+    }
+
     /// As a shape keeps them.
     pub fn to_value(&self) -> Value {
         serde_json::to_value(self).unwrap_or_default()
@@ -78,14 +86,16 @@ impl Attributes {
         let (Some(wanted), Some(recorded)) = (wanted.as_object(), recorded.as_object()) else {
             return wanted == recorded;
         };
-        let said = |key: &&String| key.as_str() != "links";
+        // What the node says is on record beside.
+        let is_found = |key: &str| matches!(key, "links" | "waiting");
+        let said = |key: &&String| !is_found(key.as_str());
         wanted.keys().filter(said).count() == recorded.keys().filter(said).count()
-            && wanted.iter().all(|(key, value)| key == "links" || recorded.get(key) == Some(value))
+            && wanted.iter().all(|(key, value)| is_found(key) || recorded.get(key) == Some(value))
     }
 
     /// Whether both say the same, their definitions left aside.
     pub fn says_as(&self, other: &Self) -> bool {
-        let Self { networkd, deferred, alone, interface, links: _ } = self;
+        let Self { networkd, deferred, waiting: _, alone, interface, links: _ } = self;
         (*networkd, *deferred, *alone, interface) == (other.networkd, other.deferred, other.alone, &other.interface)
     }
 

@@ -1,11 +1,11 @@
 //! Which file each node is to have.
 
 use super::{Attributes, NETPLAN_FILE, Persist, Settings};
-use crate::backend::mesh::{Mesh, Writing};
+use crate::backend::mesh::{Mesh, Writing, served};
 use crate::backend::netplan::settings::Activate;
 use crate::backend::ssh_static;
 use crate::network::MAIN_TABLE;
-use crate::plan::{Desired, Place, ResourceId, STATIC};
+use crate::plan::{Desired, ResourceId, STATIC};
 use crate::state::Shape;
 use crate::topology::{BackendTable, Name, Topology};
 
@@ -21,9 +21,11 @@ pub(super) fn desire(topology: &Topology, mesh: &Mesh<'_>, name: &Name, table: &
         .collect();
     let id = ResourceId { backend: name.clone(), kind: NETPLAN_FILE.into(), name: settings.file.as_str().into() };
     let networkd = settings.persist == Persist::Networkd;
-    for node_name in &table.nodes {
-        let Some(node) = topology.nodes.get(node_name) else { continue };
-        let served = kernel.iter().find(|(other, _)| other.nodes.contains(node_name)).map(|(_, settings)| settings);
+    for (node_name, node, place) in served(topology, table, desired) {
+        let served = kernel
+            .iter()
+            .find(|(other, _)| other.nodes.len() == topology.nodes.len() || other.nodes.contains(node_name))
+            .map(|(_, settings)| settings);
         let mark = served.map_or_else(|| ssh_static::Settings::default().protocol, |settings| settings.protocol);
         let writing = Writing {
             table: served.map(|settings| settings.table).or(settings.table).unwrap_or(MAIN_TABLE),
@@ -37,11 +39,10 @@ pub(super) fn desire(topology: &Topology, mesh: &Mesh<'_>, name: &Name, table: &
             deferred: settings.activate == Activate::Defer,
             alone: served.is_none(),
             interface: node.interface.clone(),
+            waiting: false,
             links: Vec::new(),
         };
-        if let Some(place) = desired.places.get_mut(&Place::Node(node_name.clone())) {
-            let shape = Shape { routes: Some(set), attributes: attributes.to_value() };
-            place.resources.insert(id.clone(), shape);
-        }
+        let shape = Shape { routes: Some(set), attributes: attributes.to_value() };
+        place.resources.insert(id.clone(), shape);
     }
 }

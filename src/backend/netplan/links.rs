@@ -47,7 +47,9 @@ pub enum LinkError {
     )]
     NetworkManager(Box<str>),
     /// The device is configured by a file that netplan has not made.
-    #[error("{0} is configured by {1}, which is not netplan's. Write persist = \"networkd\" in the backend's table")]
+    #[error(
+        "{0} is configured by {1}, which is not netplan's. Serve such nodes by a table of their own: [backends.NAME] with type = \"netplan\", nodes = [\"…\"] and persist = \"networkd\""
+    )]
     NotNetplan(Box<str>, Box<str>),
     /// No netplan file defines the device any more.
     #[error(

@@ -1,8 +1,8 @@
 //! Which routes each node is to have.
 
 use super::{KERNEL_ROUTE, Settings};
-use crate::backend::mesh::{Mesh, Writing};
-use crate::plan::{Desired, Place, ResourceId};
+use crate::backend::mesh::{Mesh, Writing, served};
+use crate::plan::{Desired, ResourceId};
 use crate::state::Shape;
 use crate::topology::{BackendTable, Name, Topology};
 
@@ -12,10 +12,8 @@ pub(super) fn desire(topology: &Topology, mesh: &Mesh<'_>, name: &Name, table: &
     let Settings { table: number, metric, protocol } =
         serde_json::from_value(table.settings.clone()).unwrap_or_default();
     let writing = Writing { table: number, metric, protocol };
-    for node_name in &table.nodes {
-        let Some(node) = topology.nodes.get(node_name) else { continue };
-        let Some(set) = mesh.routes(node, writing) else { continue };
-        if let Some(place) = desired.places.get_mut(&Place::Node(node_name.clone())) {
+    for (_, node, place) in served(topology, table, desired) {
+        if let Some(set) = mesh.routes(node, writing) {
             place.resources.insert(id.clone(), Shape::of_routes(set));
         }
     }

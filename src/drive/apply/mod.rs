@@ -97,6 +97,8 @@ struct Progress {
     tokens: BTreeMap<u32, Token>,
     /// Files that are as wanted by now, with what the place gave for each.
     filed: BTreeMap<ResourceId, Token>,
+    /// Files that may have been written.
+    touched_files: BTreeSet<ResourceId>,
     wrote: bool,
     failed: bool,
     /// Destinations that were left out because their node has failed.
@@ -299,18 +301,25 @@ impl Executor<'_> {
             );
             return Ok(true);
         }
+        self.send(index, place, phase, target, running).await
+    }
+
+    /// Sends what a step has to do; false where that is nothing.
+    async fn send(
+        &mut self,
+        index: NodeIndex,
+        place: &Place,
+        phase: Phase,
+        target: Target,
+        running: &mut JoinSet<(Prepared, Replies)>,
+    ) -> Result<bool, StoreError> {
         let (works, batches, files) = self.works(place, phase);
         if works.is_empty() {
             self.end_step(place, phase, 0).await?;
             return Ok(false);
         }
-        spawn(
-            running,
-            &self.run.transport,
-            target,
-            works,
-            Prepared { index, place: place.clone(), phase, batches, files },
-        );
+        let prepared = Prepared { index, place: place.clone(), phase, batches, files };
+        spawn(running, &self.run.transport, target, works, prepared);
         Ok(true)
     }
 
@@ -335,6 +344,7 @@ impl Executor<'_> {
             Err(error) => {
                 if matches!(error, TransportError::Interrupted(_)) {
                     self.touch(&place);
+                    self.touch_files(&place, &files);
                 }
                 self.fail(&place, phase, error.to_string()).await?;
                 return Ok(true);
@@ -363,10 +373,8 @@ impl Executor<'_> {
             }
         }
         let mut done = 0;
-        if let Some(message) = self.settle_files(&place, &files, of_files) {
-            self.fail(&place, phase, message).await?;
-            return Ok(true);
-        }
+        // What became of routes is read also where a file failed: those of other tables were written all the same.
+        let file_failed = self.settle_files(&place, &files, of_files);
         done += files.iter().filter(|(_, activation)| *activation != Activation::Check).count();
         let mut failed: Vec<(Operation, String)> = Vec::new();
         for batch in batches {
@@ -392,7 +400,9 @@ impl Executor<'_> {
                 self.warn(&place, warning);
             }
         }
-        if failed.is_empty() {
+        if let Some(message) = file_failed {
+            self.fail(&place, phase, message).await?;
+        } else if failed.is_empty() {
             self.end_step(&place, phase, done).await?;
         } else {
             self.fail(&place, phase, describe(&failed)).await?;
@@ -448,19 +458,7 @@ impl Executor<'_> {
                 progress.tokens.extend(table.token.clone().map(|token| (table.view.table, token)));
             }
         }
-        let (works, batches, files) = self.works(place, phase);
-        if works.is_empty() {
-            self.end_step(place, phase, 0).await?;
-            return Ok(true);
-        }
-        spawn(
-            running,
-            &self.run.transport,
-            target,
-            works,
-            Prepared { index, place: place.clone(), phase, batches, files },
-        );
-        Ok(false)
+        Ok(!self.send(index, place, phase, target, running).await?)
     }
 
     /// Whether an earlier run has left a place in doubt.

@@ -31,6 +31,7 @@ impl Executor<'_> {
                 Some(Filed::Done { .. }) if *activation == Activation::Check => {}
                 Some(Filed::Done { token, table: rows, restored }) => {
                     self.touch(place);
+                    self.touch_files(place, &[(id.clone(), *activation)]);
                     if let Some(progress) = self.progress.get_mut(place) {
                         progress.filed.insert(id.clone(), token);
                         progress.tokens.extend(table.map(|table| (table, rows)));
@@ -61,17 +62,27 @@ impl Executor<'_> {
                 Some(Filed::Refused(said)) => _ = failed.get_or_insert(said),
                 Some(Filed::PutBack(said)) => {
                     self.touch(place);
+                    self.touch_files(place, &[(id.clone(), *activation)]);
                     failed.get_or_insert(said);
                 }
                 None => {
                     if *activation != Activation::Check {
                         self.touch(place);
+                        self.touch_files(place, &[(id.clone(), *activation)]);
                     }
                     failed.get_or_insert(format!("The node did not say what became of {}.", id.name));
                 }
             }
         }
         failed
+    }
+
+    /// Notes that files may have been written.
+    pub(super) fn touch_files(&mut self, place: &Place, files: &[(ResourceId, Activation)]) {
+        let written = files.iter().filter(|(_, activation)| *activation != Activation::Check);
+        if let Some(progress) = self.progress.get_mut(place) {
+            progress.touched_files.extend(written.map(|(id, _)| id.clone()));
+        }
     }
 
     /// What a resource turned out to lack since the state of this run was written.
@@ -114,11 +125,10 @@ impl Executor<'_> {
             let tables = || planned.tables.iter().filter(|(table, _)| table == id).map(|(_, table)| table);
             let is_left = planned.files.iter().any(|file| file.id == *id && file.is_left);
             let outcome = if progress.failed || progress.held || is_left || tables().any(TablePlan::is_partial) {
-                if progress.wrote || (in_doubt && planned.unseen.is_some()) {
-                    Outcome::StillInDoubt
-                } else {
-                    Outcome::Untouched
-                }
+                // What was refused is what it was, whatever else was written there.
+                let is_file = planned.files.iter().any(|file| file.id == *id);
+                let wrote = progress.wrote && (!is_file || progress.touched_files.contains(id));
+                if wrote || (in_doubt && planned.unseen.is_some()) { Outcome::StillInDoubt } else { Outcome::Untouched }
             } else if let Some(table) = tables().find(|table| table.to.is_some()) {
                 let token = progress.tokens.get(&table.view.table).cloned();
                 let mut lacks = progress.lacks.get(id).cloned().unwrap_or_default();

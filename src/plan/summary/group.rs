@@ -18,7 +18,8 @@ pub(super) struct Group {
     /// One of the places; the reasons of all are alike.
     first: Place,
     members: Vec<u32>,
-    owners: HashMap<IpAddr, u32>,
+    /// Addresses of the members, sorted once all are in.
+    owners: Vec<(Prefix, u32)>,
     except: HashMap<Prefix, Vec<u32>>,
     /// Destinations that move between two owners, by each of the two.
     moved: HashMap<IpAddr, Vec<Prefix>>,
@@ -52,7 +53,7 @@ impl Group {
             template,
             first: first.clone(),
             members: Vec::new(),
-            owners: HashMap::new(),
+            owners: Vec::new(),
             except: HashMap::new(),
             moved,
         }
@@ -60,22 +61,24 @@ impl Group {
 
     /// Takes a place in; gives back the destinations that are to be computed for it alone.
     pub(super) fn admit(&mut self, index: u32, table: &TablePlan) -> Vec<Prefix> {
-        let own = |set: &Option<RouteSet>| set.as_ref().map(|set| Arc::clone(&set.own));
-        let (before, after) = (own(&table.from), own(&table.to));
         let mut exceptions: Vec<Prefix> = table.special.keys().copied().collect();
-        for set in table.from.iter().chain(&table.to) {
+        let sides = || table.from.iter().chain(&table.to);
+        for set in sides() {
             exceptions.extend(set.lacks.iter());
         }
-        let sides: Vec<&Arc<[IpAddr]>> = before.iter().chain(&after).collect();
-        for address in sides.iter().flat_map(|side| side.iter()) {
+        let unchanged = match (&table.from, &table.to) {
+            (Some(from), Some(to)) => from.own == to.own,
+            _ => true,
+        };
+        for address in sides().take(if unchanged { 1 } else { 2 }).flat_map(|set| set.own.iter()) {
             if !self.moved.is_empty() {
                 exceptions.extend(self.moved.get(address).into_iter().flatten());
             }
-            if sides.iter().all(|side| side.contains(address)) {
-                self.owners.insert(*address, index);
+            if unchanged || sides().all(|set| set.own.contains(address)) {
+                self.owners.push((Prefix::host(*address), index));
             } else {
                 // An address that the node has on one side only: nothing about its rows is as elsewhere.
-                let rows = table.from.iter().chain(&table.to).flat_map(|set| set.rows.as_slice());
+                let rows = sides().flat_map(|set| set.rows.as_slice());
                 exceptions.extend(rows.filter(|row| row.owner == *address).map(|row| row.destination));
             }
         }
@@ -88,6 +91,19 @@ impl Group {
         exceptions
     }
 
+    /// To be called when all places are in.
+    pub(super) fn complete(&mut self) {
+        self.owners.sort_unstable();
+    }
+
+    /// The member that has an address; the last one, where several have it.
+    fn owner(&self, address: IpAddr) -> Option<u32> {
+        let address = Prefix::host(address);
+        let after = self.owners.partition_point(|(other, _)| *other <= address);
+        let (found, member) = self.owners.get(after.checked_sub(1)?)?;
+        (*found == address).then_some(*member)
+    }
+
     pub(super) fn operations(&self, plan: &Plan, memo: &mut Memo) -> Vec<Operation> {
         self.template.operations(&plan.reasons(&self.first), memo)
     }
@@ -97,8 +113,8 @@ impl Group {
         let mut without = self.except.get(destination).cloned().unwrap_or_default();
         let set = if operation.action == Action::Remove { &self.template.from } else { &self.template.to };
         let row = set.as_ref().and_then(|set| set.rows.find(destination));
-        let owner = row.and_then(|row| self.owners.get(&row.owner));
-        without.extend(owner.filter(|owner| !without.contains(owner)).copied());
+        let owner = row.and_then(|row| self.owner(row.owner));
+        without.extend(owner.filter(|owner| !without.contains(owner)));
         let (_, found) = split_reason(operation.reason.clone());
         Line { route: operation.route, before: operation.before, found, without }
     }

@@ -1,0 +1,79 @@
+//! What is wanted and what is recorded, gone through together.
+
+use std::cmp::Ordering;
+use std::collections::BTreeMap;
+
+use super::{DesiredPlace, Place, ResourceId};
+use crate::backend;
+use crate::network::Memo;
+use crate::state::{PlaceRecord, Record, Shape};
+
+/// What is wanted of one place, and what is recorded of its machine.
+#[derive(Clone, Copy)]
+pub(super) struct Both<'a> {
+    pub(super) place: &'a Place,
+    pub(super) wanted: Option<&'a DesiredPlace>,
+    /// The place under which the machine is recorded.
+    pub(super) source: Option<&'a Place>,
+    pub(super) record: Option<&'a PlaceRecord>,
+}
+
+impl Both<'_> {
+    /// Whether, where nobody has looked, nothing follows for a place: what is wanted is what is recorded under its name, and
+    /// nothing of it is in doubt. What was left to others is taken to be theirs still.
+    pub(super) fn is_unchanged(&self, memo: &mut Memo) -> bool {
+        let (Some(wanted), Some(record)) = (self.wanted, self.record) else { return false };
+        let mut same = |id: &ResourceId, shape: &Shape, record: &Record| match (&shape.routes, record) {
+            (Some(to), Record::Settled { is: is @ Shape { routes: Some(from), .. }, .. }) => {
+                from.is_same_mesh(to, memo) && backend::of_kind(&id.kind).is_some_and(|backend| backend.fits(shape, is))
+            }
+            _ => false,
+        };
+        self.source == Some(self.place)
+            && !wanted.resources.is_empty()
+            && wanted.resources.len() == record.resources.len()
+            && wanted
+                .resources
+                .iter()
+                .zip(&record.resources)
+                .all(|((id, shape), (other, record))| id == other && same(id, shape, record))
+    }
+}
+
+/// Every key of two sorted maps in their order, with what each of them has.
+pub(super) fn together<'a, A, B>(
+    one: &'a BTreeMap<Place, A>,
+    other: &'a BTreeMap<Place, B>,
+) -> impl Iterator<Item = (&'a Place, Option<&'a A>, Option<&'a B>)> {
+    let (mut left, mut right) = (one.iter().peekable(), other.iter().peekable());
+    std::iter::from_fn(move || {
+        let order = match (left.peek(), right.peek()) {
+            (None, None) => return None,
+            (Some(_), None) => Ordering::Less,
+            (None, Some(_)) => Ordering::Greater,
+            (Some((place, _)), Some((other, _))) => place.cmp(other),
+        };
+        let first = if order.is_le() { left.next() } else { None };
+        let second = if order.is_ge() { right.next() } else { None };
+        let place = first.map(|(place, _)| place).or(second.map(|(place, _)| place))?;
+        Some((place, first.map(|(_, value)| value), second.map(|(_, value)| value)))
+    })
+}
+
+/// The resources of one place, sorted, each as it is wanted and as it is recorded.
+pub(super) fn resources_of<'a>(
+    wanted: Option<&'a DesiredPlace>,
+    record: Option<&'a PlaceRecord>,
+) -> Vec<(&'a ResourceId, Option<&'a Shape>, Option<&'a Record>)> {
+    let mut resources = Vec::with_capacity(2);
+    let mut left = wanted.iter().flat_map(|wanted| &wanted.resources).peekable();
+    for (id, entry) in record.iter().flat_map(|record| &record.resources) {
+        while let Some((other, shape)) = left.next_if(|(other, _)| *other < id) {
+            resources.push((other, Some(shape), None));
+        }
+        let shape = left.next_if(|(other, _)| *other == id).map(|(_, shape)| shape);
+        resources.push((id, shape, Some(entry)));
+    }
+    resources.extend(left.map(|(id, shape)| (id, Some(shape), None)));
+    resources
+}
