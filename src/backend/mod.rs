@@ -1,5 +1,6 @@
 //! Backends: what each puts in place, and how. Pure: text in, text out.
 
+pub mod azure_udr;
 pub mod exchange;
 pub mod mesh;
 pub mod netplan;

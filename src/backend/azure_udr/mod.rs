@@ -1,0 +1,5 @@
+//! `azure-udr`: route tables of Azure, their routes, and the subnets that go by them.
+
+mod settings;
+
+pub use settings::{BACKEND, IpForwarding, Outside, Settings, SubnetName};
