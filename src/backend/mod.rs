@@ -78,11 +78,13 @@ pub fn desire(topology: &Topology) -> Desired {
         let place = crate::plan::DesiredPlace { endpoint, ..Default::default() };
         (crate::plan::Place::Node(name.clone()), place)
     });
-    let mut desired = Desired { places: places.collect() };
+    let mut desired = Desired { places: places.collect(), azure: Vec::new() };
     let mesh = Mesh::new(topology);
     for (name, table) in &topology.backends {
         if let Some(backend) = all().iter().find(|backend| backend.id() == table.backend) {
             backend.desire(topology, &mesh, name, table, &mut desired);
+        } else if table.backend == azure_udr::BACKEND {
+            desired.azure.extend(azure_udr::Wanted::of(topology, name, table));
         }
     }
     desired

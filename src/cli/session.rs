@@ -44,6 +44,9 @@ pub(super) struct Selection {
     /// Make a state that was lost anew: adopt what is wanted and live, under a new lineage.
     #[arg(long)]
     pub(super) new_lineage: bool,
+    /// Turn IP forwarding off again on network interfaces in Azure where topo turned it on, once they need it no more.
+    #[arg(long)]
+    pub(super) revert_forwarding: bool,
 }
 
 impl Selection {
@@ -59,6 +62,7 @@ impl Selection {
             skip_conflicts: self.skip_conflicts,
             new_lineage: self.new_lineage,
             destroy,
+            revert_forwarding: self.revert_forwarding,
         }
     }
 }

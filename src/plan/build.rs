@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use super::azure::{AzureFindings, AzurePlace, AzureRecord, EffectiveCheck};
 use super::claims::Claims;
 use super::classify::STATIC;
 use super::file::{FileFindings, FileInput, FilePlan, routes_found};
@@ -37,6 +38,8 @@ pub struct Options {
     pub new_lineage: bool,
     /// All is to be removed.
     pub destroy: bool,
+    /// Network interfaces in Azure that topo made forward, and that need not any more, are turned back.
+    pub revert_forwarding: bool,
 }
 
 /// What is planned for one place.
@@ -58,6 +61,8 @@ pub struct PlacePlan {
     pub tables: Vec<(ResourceId, TablePlan)>,
     /// Files that keep routes.
     pub files: Vec<FilePlan>,
+    /// What is planned there where the place is one in Azure.
+    pub azure: Option<Box<AzurePlace>>,
     /// Whether nothing of the topology remains there afterwards.
     pub ends: bool,
     /// Whether something is done on the place; else only the record changes.
@@ -101,6 +106,8 @@ pub struct Plan {
     pub answered: usize,
     /// To whom addresses belong, and why rows come and go.
     pub people: Owners,
+    /// Where it shows after a run whether the routes of Azure's tables are in force.
+    pub checks: Vec<EffectiveCheck>,
 }
 
 impl Plan {
@@ -121,7 +128,8 @@ impl Plan {
         let claims = Claims::new(desired, recorded, observed, options, &mut plan);
         let inputs = Inputs { topology, desired, recorded, options };
         let header = Header { topology: topology.to_string(), lineage: recorded.lineage.to_string() };
-        for (place, wanted, record) in together(&desired.places, &recorded.places) {
+        let nodes = |(place, ..): &(&Place, _, _)| place.node().is_some();
+        for (place, wanted, record) in together(&desired.places, &recorded.places).filter(nodes) {
             if wanted.is_none() && claims.moved.contains(place) {
                 continue;
             }
@@ -246,6 +254,7 @@ impl Plan {
             has_marker,
             tables,
             files,
+            azure: None,
             ends,
             acts,
         };
@@ -286,6 +295,45 @@ impl Plan {
             self.notes.push(Note::Skipped(conflict));
         } else {
             self.conflicts.push(conflict);
+        }
+    }
+
+    /// Takes in what is planned in Azure.
+    pub fn take_azure(&mut self, recorded: &State, findings: AzureFindings, options: &Options) {
+        self.answered += findings.answered;
+        self.refusals.extend(findings.refusals);
+        self.notes.extend(findings.notes);
+        self.checks = findings.checks;
+        for conflict in findings.conflicts {
+            self.take_conflict(conflict, options);
+        }
+        for (place, azure, unseen) in findings.places {
+            let is_kept = |record: &AzureRecord| match (recorded.record(&place, &record.id), &record.to) {
+                (None, None) => true,
+                (Some(Record::Settled { is, .. }), Some(to)) => is == to,
+                _ => false,
+            };
+            let acts = !azure.tasks.is_empty();
+            // Where nobody looked, nothing but what is wanted can be known.
+            let settles = unseen.is_none() && !azure.records.iter().all(is_kept);
+            if !acts && !settles {
+                continue;
+            }
+            let ends = azure.records.iter().all(|record| record.to.is_none());
+            let planned = PlacePlan {
+                endpoint: None,
+                machine_id: None,
+                renamed_from: None,
+                from_nothing: false,
+                unseen,
+                has_marker: false,
+                tables: Vec::new(),
+                files: Vec::new(),
+                azure: Some(Box::new(azure)),
+                ends,
+                acts,
+            };
+            self.places.insert(place, planned);
         }
     }
 

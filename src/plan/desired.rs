@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{Place, Resources};
+use crate::backend::azure_udr;
 use crate::state::Shape;
 use crate::transport::Endpoint;
 
@@ -11,6 +12,8 @@ use crate::transport::Endpoint;
 pub struct Desired {
     /// Every place that the topology knows, also those where nothing is wanted.
     pub places: BTreeMap<Place, DesiredPlace>,
+    /// The route tables of Azure.
+    pub azure: Vec<azure_udr::Wanted>,
 }
 
 /// What is wanted in one place.

@@ -47,6 +47,8 @@ pub enum Note {
     NotLoaded(Place, bool),
     /// A file goes that systemd-networkd may have read, and keeps in mind until its next start.
     StaysLoaded(Place),
+    /// Something about a place in Azure: the topic, and a sentence that begins with the place's name.
+    Azure(Place, &'static str, String),
     /// A conflict that is left out as asked.
     Skipped(Conflict),
 }
@@ -69,6 +71,8 @@ pub enum Refusal {
     NameTaken(Place, Place),
     /// No file can keep the routes of a node; the sentence says why and what to do.
     File(Place, String),
+    /// What is wanted in Azure cannot be; the sentences say why and what to do.
+    Azure(Place, String),
 }
 
 impl Refusal {
@@ -81,7 +85,8 @@ impl Refusal {
             | Self::LineageLost(place)
             | Self::SameMachine(place, _)
             | Self::NameTaken(place, _)
-            | Self::File(place, _) => Some(place),
+            | Self::File(place, _)
+            | Self::Azure(place, _) => Some(place),
         }
     }
 }

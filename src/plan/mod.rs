@@ -1,6 +1,7 @@
 //! Where things are put in place, how they are called, and how they are selected.
 
 mod address;
+pub mod azure;
 mod build;
 mod checks;
 mod claims;

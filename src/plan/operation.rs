@@ -75,6 +75,8 @@ impl Action {
 /// Why something is done.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Reason {
+    /// It is wanted and was not there before.
+    New,
     /// The node has no routes of this topology yet.
     NewNode,
     /// The destination belongs to a node that is new in the topology.
@@ -113,6 +115,7 @@ impl Reason {
     /// Its name in JSON.
     pub fn label(&self) -> &'static str {
         match self {
+            Self::New => "new",
             Self::NewNode => "new_node",
             Self::NodeAdded(_) => "node_added",
             Self::NodeRemoved(_) => "node_removed",

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::fmt::Write;
 
 use super::words::names;
+use crate::backend::azure_udr::AZURE_ROUTE;
 use crate::backend::netplan::NETPLAN_FILE;
 use crate::plan::{Conflict, Note, Place, Plan, Refusal, natural_order};
 
@@ -218,6 +219,10 @@ pub fn note(note: &Note) -> Sentence<'_> {
             " may still have the routes of a file in mind that is taken away without loading: until its next start, or `netplan \
              apply` there, a loss of carrier can bring them back.",
         ),
+        Note::Azure(place, topic, text) => {
+            let level = if matches!(*topic, "unverified" | "lost") { Warning } else { Plain };
+            say(level, topic, place, "", format!(" {text}"))
+        }
         Note::Skipped(conflict) => say(
             Warning,
             "skipped",
@@ -244,6 +249,13 @@ pub fn conflict(conflict: &Conflict) -> Sentence<'_> {
         );
         let mut sentence = say(Level::Conflict, "conflict", place, "On ", after);
         sentence.words.address = Some(("or write over it with", kind.to_string(), key.to_string()));
+        return sentence;
+    }
+    if crate::backend::azure_udr::KINDS.contains(&&**kind) {
+        let what = if &**kind == AZURE_ROUTE { "the route" } else { "the subnet" };
+        let after = format!(", {what} {key} is somebody else's: {found}. Leave it to them with --skip-conflicts,");
+        let mut sentence = say(Level::Conflict, "conflict", place, "In ", after);
+        sentence.words.address = Some(("or make it topo's with", kind.to_string(), key.to_string()));
         return sentence;
     }
     let mut sentence = say(
@@ -321,6 +333,7 @@ pub fn refusal(refusal: &Refusal) -> Sentence<'_> {
                 place.name()
             ),
         ),
+        Refusal::Azure(place, text) => say(Error, "azure", place, "", format!(": {text}")),
         Refusal::File(place, sentence) => say(Error, "file", place, "On ", format!(", {sentence}.")),
         Refusal::SameMachine(one, other) => say(
             Error,

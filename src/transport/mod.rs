@@ -2,6 +2,7 @@
 
 #[cfg(feature = "azure")]
 pub mod arm;
+pub mod azure;
 pub mod ssh;
 
 use std::future::Future;

@@ -1,5 +1,42 @@
-//! `azure-udr`: route tables of Azure, their routes, and the subnets that go by them.
+//! `azure-udr`: route tables of Azure, their routes, and the subnets that go by them. Pure: documents in, bodies out.
+//!
+//! - [`Wanted`] is what the topology asks for, [`Recorded`] what the state has, [`Seen`] what Azure answered.
+//! - [`compare`] makes the plan of the three; a [`TableTask`], [`SubnetTask`] or [`InterfaceTask`] in it compares again with what
+//!   is live when its step begins, and gives the body of the one write.
 
+mod compare;
+mod interface;
+mod live;
+mod record;
+mod route;
 mod settings;
+mod subnet;
+mod table;
+mod wanted;
 
+pub use compare::{Questions, compare, questions};
+pub use interface::InterfaceTask;
+pub use live::{Answer, LiveInterface, LiveNetwork, LiveRoute, LiveSubnet, LiveTable, Seen, key, location, name_of};
+pub use record::{
+    AssociationRecord, Claim, Claimed, ForwardingRecord, Recorded, RoutesRecord, TableClaims, TableRecord, routes_in, shape_of,
+};
+pub use route::{Hop, Route, name_of as name_of_route};
 pub use settings::{BACKEND, IpForwarding, Outside, Settings, SubnetName};
+pub use subnet::SubnetTask;
+pub use table::{TableTask, TableVerdict};
+pub use wanted::{Wanted, WantedRoutes};
+
+/// A route table.
+pub const AZURE_ROUTE_TABLE: &str = "azure_route_table";
+/// A route of a table.
+pub const AZURE_ROUTE: &str = "azure_route";
+/// That a subnet goes by a table.
+pub const AZURE_SUBNET_ASSOCIATION: &str = "azure_subnet_association";
+/// That a network interface forwards.
+pub const AZURE_NIC_FORWARDING: &str = "azure_nic_forwarding";
+
+/// Its kinds of resource.
+pub const KINDS: &[&str] = &[AZURE_ROUTE_TABLE, AZURE_ROUTE, AZURE_SUBNET_ASSOCIATION, AZURE_NIC_FORWARDING];
+
+/// The tag of tables that topo made, and its value.
+pub const MANAGED_BY: (&str, &str) = ("managed-by", "topo");

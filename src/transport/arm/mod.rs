@@ -13,6 +13,7 @@ mod error;
 mod network;
 mod operation;
 mod pipeline;
+mod port;
 mod resource_id;
 mod settings;
 mod sign_in;
@@ -35,6 +36,7 @@ pub use self::error::{ArmError, ArmErrorKind};
 pub use self::settings::{ArmSettings, Cloud};
 pub use self::sign_in::{Token, TokenSource};
 pub use self::wire::RequestCounts;
+pub use super::azure::Document;
 
 /// How often a write with a condition is sent whose answers are lost.
 const GUARDED_TRIES: u32 = 3;
@@ -42,15 +44,6 @@ const GUARDED_TRIES: u32 = 3;
 const PAGES: usize = 10_000;
 /// The version of Microsoft.Compute that machines are read with.
 const COMPUTE_VERSION: &str = "2024-03-01";
-
-/// A resource as Azure has it.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Document {
-    /// All of it, fields that topo does not know included.
-    pub body: Value,
-    /// Its version, for the next write: what stands in an answer to a write is stale by the time its operation ends.
-    pub etag: Option<String>,
-}
 
 impl Document {
     fn of(answer: &Answer) -> Self {

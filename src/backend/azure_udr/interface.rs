@@ -1,0 +1,116 @@
+//! IP forwarding of the network interface that a next hop is at.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use super::record::{Claimed, ForwardingRecord, shape_of};
+use super::{AZURE_NIC_FORWARDING, LiveInterface};
+use crate::plan::azure::{AzureChange, AzureRecord, AzureWhat};
+use crate::plan::{Action, Note, Options, Phase, Place, Reason, ResourceId};
+use crate::topology::Name;
+use crate::transport::azure::Document;
+
+/// A network interface whose forwarding is wanted, or recorded.
+#[derive(Clone, Debug)]
+pub struct InterfaceTask {
+    /// Its place.
+    pub place: Place,
+    /// Its id.
+    pub id: String,
+    /// The backend for which it is to forward, and the next hop.
+    pub(super) wanted: Option<(Name, IpAddr)>,
+    pub(super) claimed: Option<Claimed<ForwardingRecord>>,
+    pub(super) options: Arc<Options>,
+}
+
+/// What is to be done to a network interface.
+#[derive(Clone, Debug, Default)]
+pub struct InterfaceVerdict {
+    /// The change, and when it is made.
+    pub change: Option<(Phase, AzureChange)>,
+    /// What else is to be known.
+    pub note: Option<Note>,
+    /// What is to be recorded.
+    pub records: Vec<AzureRecord>,
+}
+
+impl InterfaceTask {
+    /// The next hop for whose sake it forwards.
+    pub fn address(&self) -> Option<IpAddr> {
+        self.wanted.as_ref().map(|(_, address)| *address)
+    }
+
+    /// Compares what is wanted and recorded with what is live: whether it forwards; none where it is not there or nobody looked.
+    pub fn compare(&self, forwards: Option<bool>) -> InterfaceVerdict {
+        let mut verdict = InterfaceVerdict::default();
+        let matches = |patterns: &[crate::plan::AddressPattern]| {
+            patterns.iter().any(|pattern| pattern.matches(AZURE_NIC_FORWARDING, self.place.name(), None))
+        };
+        let Options { targets, excludes, revert_forwarding, destroy, .. } = &*self.options;
+        let chosen = (targets.is_empty() || matches(targets)) && !matches(excludes);
+        let known = self.claimed.as_ref().and_then(|claim| claim.shapes.first()).map(|(record, _)| record.clone());
+        let change = |action: Action, reason: Reason, on: bool| AzureChange {
+            kind: AZURE_NIC_FORWARDING,
+            key: "".into(),
+            action,
+            reason,
+            what: AzureWhat::Forwarding(on),
+        };
+        let mut to = known.clone();
+        match (&self.wanted, forwards) {
+            _ if !chosen => {}
+            (Some((_, address)), Some(false)) => {
+                let reason = match &self.claimed {
+                    Some(claim) if claim.in_doubt => Reason::InDoubt,
+                    Some(_) => Reason::Altered("off".to_owned()),
+                    None => Reason::New,
+                };
+                // It is there and gets another setting: a change, not an addition.
+                verdict.change = Some((Phase::Prepare, change(Action::Change, reason, true)));
+                to = Some(ForwardingRecord { address: address.to_string() });
+            }
+            (Some(_), _) => {}
+            (None, forwards) => {
+                to = None;
+                let reason = if *destroy { Reason::Destroy } else { Reason::NotWanted };
+                if *revert_forwarding && forwards == Some(true) {
+                    verdict.change = Some((Phase::Retire, change(Action::Change, reason, false)));
+                } else if known.is_some() && !revert_forwarding {
+                    let text = "forwards IP packets since topo turned that on; it stays on, and its record is dropped. \
+                                --revert-forwarding turns it off."
+                        .to_owned();
+                    verdict.note = Some(Note::Azure(self.place.clone(), "forwarding_stays", text));
+                }
+            }
+        }
+        let id = match (&self.claimed, &self.wanted) {
+            (Some(claim), _) => Some(claim.id.clone()),
+            (None, Some((backend, _))) if to.is_some() => {
+                Some(ResourceId { backend: backend.clone(), kind: AZURE_NIC_FORWARDING.into(), name: "".into() })
+            }
+            _ => None,
+        };
+        let touched = verdict.change.is_some();
+        verdict.records.extend(id.map(|id| AzureRecord {
+            id,
+            is: known.as_ref().map(shape_of),
+            to: to.as_ref().map(shape_of),
+            touched,
+        }));
+        verdict
+    }
+
+    /// The body that makes it forward, or not.
+    pub fn body(&self, live: &Document, on: bool) -> Value {
+        let mut body = live.body.clone();
+        body["properties"]["enableIPForwarding"] = on.into();
+        body
+    }
+
+    /// Whether a document of it forwards.
+    pub fn forwards(live: &Document) -> bool {
+        LiveInterface::of(live).forwards
+    }
+}

@@ -1,0 +1,229 @@
+//! What is live in Azure, taken from documents. What a document does not say, or says in a way that cannot be read, is not there.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use serde_json::Value;
+
+use super::{Hop, Route};
+use crate::network::Prefix;
+use crate::transport::azure::Document;
+
+/// An answer: what was asked for, none where it is not there, or a sentence that says why it could not be read.
+pub type Answer<T> = Result<Option<T>, String>;
+
+/// What was seen in Azure. Keys are ids in small letters; what is not in it was not asked for.
+#[derive(Clone, Debug, Default)]
+pub struct Seen {
+    /// Route tables.
+    pub tables: BTreeMap<String, Answer<LiveTable>>,
+    /// Subnets.
+    pub subnets: BTreeMap<String, Answer<LiveSubnet>>,
+    /// Virtual networks.
+    pub networks: BTreeMap<String, Answer<LiveNetwork>>,
+    /// How many routes a table may have, by subscription and location; none where nobody could say.
+    pub limits: BTreeMap<(String, String), Option<u64>>,
+    /// The network interfaces of each virtual network.
+    pub interfaces: BTreeMap<String, Answer<Vec<LiveInterface>>>,
+    /// Single network interfaces.
+    pub forwardings: BTreeMap<String, Answer<LiveInterface>>,
+}
+
+/// A route table.
+#[derive(Clone, Debug)]
+pub struct LiveTable {
+    /// All of it.
+    pub document: Document,
+    /// Its region.
+    pub location: String,
+    /// Its routes by destination. Others, to a service tag for example, are somebody else's and are not here.
+    pub routes: BTreeMap<Prefix, LiveRoute>,
+    /// Number of its routes, all of them.
+    pub count: usize,
+    /// Whether routes learned by BGP get into its subnets.
+    pub bgp_route_propagation: bool,
+    /// Ids of the subnets that are associated with it.
+    pub subnets: Vec<String>,
+}
+
+/// A route, and what Azure says of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LiveRoute {
+    /// The route.
+    pub route: Route,
+    /// `Succeeded`, `Updating`, `Failed`, …
+    pub state: String,
+}
+
+/// A subnet.
+#[derive(Clone, Debug)]
+pub struct LiveSubnet {
+    /// All of it.
+    pub document: Document,
+    /// The id of its route table.
+    pub table: Option<String>,
+    /// `Succeeded`, `Updating`, `Failed`, …
+    pub state: String,
+}
+
+/// A virtual network.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LiveNetwork {
+    /// Its region.
+    pub location: String,
+    /// Its address space.
+    pub space: Vec<Prefix>,
+    /// Ids of the ip configurations in its subnets: each begins with the id of a network interface.
+    pub configurations: Vec<String>,
+}
+
+/// A network interface.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LiveInterface {
+    /// Its id.
+    pub id: String,
+    /// Its private addresses.
+    pub addresses: Vec<IpAddr>,
+    /// Ids of the subnets that it is in.
+    pub subnets: Vec<String>,
+    /// Whether it forwards.
+    pub forwards: bool,
+    /// The id of its scale set, where it is of one.
+    pub scale_set: Option<String>,
+    /// Whether it belongs to a machine.
+    pub attached: bool,
+}
+
+/// Ids and regions are compared in small letters.
+pub fn key(id: &str) -> String {
+    id.to_ascii_lowercase()
+}
+
+/// A region as `az` writes it: `East US 2` is `eastus2`.
+pub fn location(text: &str) -> String {
+    text.chars().filter(|letter| !letter.is_whitespace()).collect::<String>().to_ascii_lowercase()
+}
+
+/// The last part of an id.
+pub fn name_of(id: &str) -> &str {
+    id.rsplit('/').next().unwrap_or(id)
+}
+
+impl LiveTable {
+    /// Reads a document.
+    pub fn of(document: Document) -> Self {
+        let properties = &document.body["properties"];
+        let list = properties["routes"].as_array().map(Vec::as_slice).unwrap_or_default();
+        let routes = list.iter().filter_map(route_of).collect();
+        Self {
+            location: location(document.body["location"].as_str().unwrap_or_default()),
+            routes,
+            count: list.len(),
+            bgp_route_propagation: !properties["disableBgpRoutePropagation"].as_bool().unwrap_or(false),
+            subnets: ids(&properties["subnets"]),
+            document,
+        }
+    }
+
+    /// The value of a tag.
+    pub fn tag(&self, name: &str) -> Option<&str> {
+        let tags = self.document.body["tags"].as_object()?;
+        tags.iter().find(|(tag, _)| tag.eq_ignore_ascii_case(name)).and_then(|(_, value)| value.as_str())
+    }
+}
+
+/// A route of a table's document, where its destination is a prefix.
+pub(super) fn route_of(value: &Value) -> Option<(Prefix, LiveRoute)> {
+    let properties = &value["properties"];
+    let destination: Prefix = properties["addressPrefix"].as_str()?.parse().ok()?;
+    let name = value["name"].as_str().unwrap_or_default().into();
+    let state = properties["provisioningState"].as_str().unwrap_or_default().to_owned();
+    Some((destination, LiveRoute { route: Route { name, hop: Hop::of(properties) }, state }))
+}
+
+impl LiveSubnet {
+    /// Reads a document.
+    pub fn of(document: Document) -> Self {
+        let properties = &document.body["properties"];
+        Self {
+            table: properties["routeTable"]["id"].as_str().map(str::to_owned),
+            state: properties["provisioningState"].as_str().unwrap_or_default().to_owned(),
+            document,
+        }
+    }
+}
+
+impl LiveNetwork {
+    /// Reads a document.
+    pub fn of(document: &Document) -> Self {
+        let properties = &document.body["properties"];
+        let space = properties["addressSpace"]["addressPrefixes"].as_array().into_iter().flatten();
+        let subnets = properties["subnets"].as_array().into_iter().flatten();
+        let mut space: Vec<Prefix> = space.filter_map(|prefix| prefix.as_str()?.parse().ok()).collect();
+        space.sort_unstable();
+        Self {
+            location: location(document.body["location"].as_str().unwrap_or_default()),
+            space,
+            configurations: subnets.flat_map(|subnet| ids(&subnet["properties"]["ipConfigurations"])).collect(),
+        }
+    }
+
+    /// Where its network interfaces are to be looked for: pairs of subscription and resource group, and ids of scale sets.
+    pub fn interface_places(&self) -> (Vec<(String, String)>, Vec<String>) {
+        let (mut groups, mut sets): (Vec<_>, Vec<String>) = Default::default();
+        for id in &self.configurations {
+            let part = |word: &str| {
+                let mut parts = id.split('/').skip_while(|part| !part.eq_ignore_ascii_case(word));
+                parts.nth(1).map(str::to_owned)
+            };
+            let (Some(subscription), Some(group)) = (part("subscriptions"), part("resourceGroups")) else { continue };
+            if let Some(set) = part("virtualMachineScaleSets") {
+                let id = format!(
+                    "/subscriptions/{subscription}/resourceGroups/{group}/providers/Microsoft.Compute/virtualMachineScaleSets/{set}"
+                );
+                if !sets.iter().any(|known| known.eq_ignore_ascii_case(&id)) {
+                    sets.push(id);
+                }
+            } else if part("networkInterfaces").is_some()
+                && !groups.iter().any(|(_, known): &(String, String)| known.eq_ignore_ascii_case(&group))
+            {
+                groups.push((subscription, group));
+            }
+        }
+        (groups, sets)
+    }
+}
+
+impl LiveInterface {
+    /// Reads a document.
+    pub fn of(document: &Document) -> Self {
+        let body = &document.body;
+        let id = body["id"].as_str().unwrap_or_default().to_owned();
+        let properties = &body["properties"];
+        let configurations = properties["ipConfigurations"].as_array().map(Vec::as_slice).unwrap_or_default();
+        let of = |value: &Value| value["properties"]["privateIPAddress"].as_str().and_then(|text| text.parse().ok());
+        let subnet = |value: &Value| value["properties"]["subnet"]["id"].as_str().map(str::to_owned);
+        let lower = key(&id);
+        let scale_set = lower.contains("/virtualmachinescalesets/").then(|| {
+            id.split('/').take(9).collect::<Vec<_>>().join("/")
+        });
+        Self {
+            addresses: configurations.iter().filter_map(of).collect(),
+            subnets: configurations.iter().filter_map(subnet).collect(),
+            forwards: properties["enableIPForwarding"].as_bool().unwrap_or(false),
+            attached: properties["virtualMachine"]["id"].is_string(),
+            scale_set,
+            id,
+        }
+    }
+
+    /// Whether it is in a virtual network.
+    pub fn is_in(&self, network: &str) -> bool {
+        let start = format!("{}/subnets/", key(network));
+        self.subnets.iter().any(|subnet| key(subnet).starts_with(&start))
+    }
+}
+
+fn ids(list: &Value) -> Vec<String> {
+    list.as_array().into_iter().flatten().filter_map(|it| it["id"].as_str()).map(str::to_owned).collect()
+}

@@ -1,0 +1,187 @@
+//! The association of one subnet with a route table.
+
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+
+use super::record::{AssociationRecord, Claimed, shape_of};
+use super::{AZURE_SUBNET_ASSOCIATION, LiveSubnet, name_of};
+use crate::plan::azure::{AzureChange, AzureRecord, AzureWhat};
+use crate::plan::{Action, Conflict, Note, Options, Phase, Place, Reason, Refusal, ResourceId};
+use crate::topology::Name;
+
+/// A subnet whose association is wanted or recorded.
+#[derive(Clone, Debug)]
+pub struct SubnetTask {
+    /// The place of its virtual network.
+    pub place: Place,
+    /// Its id.
+    pub id: String,
+    /// The backend, and the id of the table that it is to go by.
+    pub(super) wanted: Option<(Name, String)>,
+    pub(super) claimed: Option<Claimed<AssociationRecord>>,
+    pub(super) options: Arc<Options>,
+}
+
+/// What is to be done to a subnet as it is live.
+#[derive(Clone, Debug, Default)]
+pub struct SubnetVerdict {
+    /// The change, and when it is made.
+    pub change: Option<(Phase, AzureChange)>,
+    /// What others have.
+    pub conflict: Option<Conflict>,
+    /// Why nothing may be written.
+    pub refusal: Option<Refusal>,
+    /// What else is to be known.
+    pub note: Option<Note>,
+    /// What is to be written; none: nothing.
+    pub body: Option<Value>,
+    /// What is to be recorded.
+    pub records: Vec<AzureRecord>,
+}
+
+impl SubnetTask {
+    /// The table that it is to go by.
+    pub fn table(&self) -> Option<&str> {
+        self.wanted.as_ref().map(|(_, table)| table.as_str())
+    }
+
+    /// The name of the subnet.
+    pub fn name(&self) -> &str {
+        name_of(&self.id)
+    }
+
+    fn confirmed(&self) -> Option<&str> {
+        let shapes = &self.claimed.as_ref()?.shapes;
+        shapes.iter().find(|(_, confirmed)| *confirmed).map(|(record, _)| record.route_table.as_str())
+    }
+
+    /// The table that the record says it has.
+    pub fn believed(&self) -> Option<&str> {
+        self.confirmed()
+    }
+
+    fn matches(&self, patterns: &[crate::plan::AddressPattern]) -> bool {
+        let matches = |pattern: &crate::plan::AddressPattern| {
+            pattern.matches(AZURE_SUBNET_ASSOCIATION, self.place.name(), Some(self.name()))
+        };
+        patterns.iter().any(matches)
+    }
+
+    /// Compares what is wanted and recorded with what is live: the subnet, none where it is not there.
+    pub fn compare(&self, live: Option<&LiveSubnet>) -> SubnetVerdict {
+        let Some(live) = live else {
+            let mut verdict = SubnetVerdict::default();
+            if self.wanted.is_some() {
+                let network = self.place.name();
+                let text = format!(
+                    "The subnet {}/{} is not there, so no route table can be associated with it. Make it first, or correct `subnets`.",
+                    network,
+                    self.name()
+                );
+                verdict.refusal = Some(Refusal::Azure(self.place.clone(), text));
+            } else {
+                self.record(&mut verdict, None, None);
+            }
+            return verdict;
+        };
+        let mut verdict = self.compare_table(live.table.as_deref());
+        if let Some((_, change)) = &verdict.change
+            && let AzureWhat::Association { before, after } = &change.what
+            && before != after
+        {
+            let mut body = live.document.body.clone();
+            let properties = &mut body["properties"];
+            match after {
+                Some(table) => properties["routeTable"] = json!({ "id": table }),
+                None => _ = properties.as_object_mut().and_then(|fields| fields.remove("routeTable")),
+            }
+            verdict.body = Some(body);
+        }
+        verdict
+    }
+
+    /// The same, knowing only which table it has.
+    pub fn compare_table(&self, live: Option<&str>) -> SubnetVerdict {
+        let mut verdict = SubnetVerdict::default();
+        let is = |one: &str| live.is_some_and(|live| live.eq_ignore_ascii_case(one));
+        let claimed = self.claimed.iter().flat_map(|claim| &claim.shapes).any(|(record, _)| is(&record.route_table));
+        let confirmed = self.confirmed();
+        let recorded = live.filter(|_| claimed).or(confirmed).map(str::to_owned);
+        let chosen = (self.options.targets.is_empty() || self.matches(&self.options.targets))
+            && !self.matches(&self.options.excludes);
+        if !chosen {
+            self.record(&mut verdict, recorded.clone(), recorded);
+            return verdict;
+        }
+        let mut change = |phase: Phase, action: Action, reason: Reason, after: Option<&str>| {
+            let what =
+                AzureWhat::Association { before: live.map(str::to_owned), after: after.map(str::to_owned) };
+            let key = self.name().into();
+            verdict.change = Some((phase, AzureChange { kind: AZURE_SUBNET_ASSOCIATION, key, action, reason, what }));
+        };
+        let mut to = self.table().map(str::to_owned);
+        match (self.table(), live) {
+            (Some(table), Some(live)) if is(table) => {
+                if !claimed {
+                    change(Phase::Persist, Action::Import, Reason::Adopted(String::new()), Some(live));
+                }
+            }
+            (Some(table), Some(live)) => {
+                if claimed {
+                    change(Phase::Persist, Action::Change, Reason::Edited, Some(table));
+                } else if self.matches(&self.options.take_over) {
+                    change(Phase::Persist, Action::Change, Reason::TakenOver(live.to_owned()), Some(table));
+                } else {
+                    verdict.conflict = Some(Conflict {
+                        place: self.place.clone(),
+                        kind: AZURE_SUBNET_ASSOCIATION.into(),
+                        key: self.name().into(),
+                        found: format!("it goes by the route table {live}"),
+                    });
+                    to = None;
+                }
+            }
+            (Some(table), None) => {
+                let reason = match &self.claimed {
+                    Some(_) if confirmed.is_some_and(|record| record.eq_ignore_ascii_case(table)) => Reason::Missing,
+                    Some(claim) if claim.in_doubt => Reason::InDoubt,
+                    Some(_) => Reason::Edited,
+                    None => Reason::New,
+                };
+                change(Phase::Persist, Action::Add, reason, Some(table));
+            }
+            (None, Some(_)) if claimed => {
+                let reason = if self.options.destroy { Reason::Destroy } else { Reason::NotWanted };
+                change(Phase::Retire, Action::Remove, reason, None);
+            }
+            (None, Some(live)) => {
+                if self.claimed.is_some() {
+                    let text = format!(
+                        "has its subnet {} go by the route table {live} of somebody else by now; only the record of its association \
+                         is dropped.",
+                        self.name()
+                    );
+                    verdict.note = Some(Note::Azure(self.place.clone(), "lost", text));
+                }
+            }
+            (None, None) => {}
+        }
+        self.record(&mut verdict, recorded.filter(|_| live.is_some() || confirmed.is_some()), to);
+        verdict
+    }
+
+    fn record(&self, verdict: &mut SubnetVerdict, is: Option<String>, to: Option<String>) {
+        let touched = verdict.change.is_some();
+        let known = self.claimed.as_ref().map(|claim| &claim.id);
+        let backend = self.wanted.as_ref().map(|(backend, _)| backend).or(known.map(|id| &id.backend));
+        let Some(backend) = backend.filter(|_| known.is_some() || to.is_some()) else { return };
+        let name = known.map_or_else(|| self.name().into(), |id| id.name.clone());
+        let id = ResourceId { backend: backend.clone(), kind: AZURE_SUBNET_ASSOCIATION.into(), name };
+        if let Some(old) = known.filter(|old| **old != id) {
+            verdict.records.push(AzureRecord { id: old.clone(), is: None, to: None, touched: false });
+        }
+        let shape = |table: String| shape_of(&AssociationRecord { route_table: table });
+        verdict.records.push(AzureRecord { id, is: is.map(shape), to: to.map(shape), touched });
+    }
+}

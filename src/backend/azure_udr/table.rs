@@ -1,0 +1,531 @@
+//! One route table: what is to be done to it and its routes, and the body of the one write that does it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+
+use super::record::{RoutesRecord, TableClaims, TableRecord, shape_of};
+use super::{
+    AZURE_ROUTE, AZURE_ROUTE_TABLE, Hop, LiveRoute, LiveTable, MANAGED_BY, Route, Settings, key, live, name_of,
+};
+use crate::network::Prefix;
+use crate::plan::azure::{AzureChange, AzureRecord, AzureWhat};
+use crate::plan::{Action, Conflict, Note, Options, Place, Reason, Refusal, ResourceId};
+use crate::topology::Name;
+use crate::transport::azure::Document;
+
+/// What is wanted of the table.
+#[derive(Clone, Debug)]
+pub(super) struct Wish {
+    pub(super) backend: Name,
+    pub(super) settings: Settings,
+    /// The routes, each with the node that it leads to.
+    pub(super) routes: BTreeMap<Prefix, (Route, Name)>,
+    /// The address space of the virtual networks, where it is known.
+    pub(super) space: Option<Vec<Prefix>>,
+}
+
+/// A route table that is wanted or recorded.
+#[derive(Clone, Debug)]
+pub struct TableTask {
+    /// Its place in the record.
+    pub place: Place,
+    /// Its id.
+    pub id: String,
+    pub(super) wish: Option<Wish>,
+    pub(super) claims: TableClaims,
+    pub(super) options: Arc<Options>,
+    /// Subnets that leave it in the same run, in small letters: they do not keep it from being deleted.
+    pub(super) leaving: BTreeSet<String>,
+    /// Next hops that are left out of this run, each with the reason.
+    pub left_out: BTreeMap<Hop, String>,
+}
+
+/// What is to be done to a table as it is live.
+#[derive(Clone, Debug, Default)]
+pub struct TableVerdict {
+    /// The changes.
+    pub changes: Vec<AzureChange>,
+    /// What others have.
+    pub conflicts: Vec<Conflict>,
+    /// Why nothing may be written.
+    pub refusals: Vec<Refusal>,
+    /// What else is to be known.
+    pub notes: Vec<Note>,
+    /// What is to be written; none: nothing.
+    pub body: Option<Value>,
+    /// Whether the table is to be deleted instead.
+    pub deletes: bool,
+    /// What is to be recorded.
+    pub records: Vec<AzureRecord>,
+    /// Routes that were left out, by the next hop that failed.
+    pub skipped: Vec<(Prefix, Hop)>,
+    /// How many routes it has afterwards, those of others included.
+    pub count: usize,
+}
+
+impl TableTask {
+    /// The table as the record has it: what it is taken to be where nobody has looked.
+    pub fn believed(&self) -> Option<LiveTable> {
+        let recorded = |claims: &Vec<super::Claim>| {
+            let claim = claims.iter().find(|claim| claim.confirmed)?;
+            Some(claim.route.clone())
+        };
+        let routes: BTreeMap<Prefix, Route> =
+            self.claims.routes.iter().filter_map(|(key, claims)| Some((*key, recorded(claims)?))).collect();
+        let table = self.claims.table.iter().find(|(_, confirmed)| *confirmed).map(|(table, _)| table);
+        let unmanaged = self.wish.as_ref().is_some_and(|wish| !wish.settings.manage_table);
+        if table.is_none() && routes.is_empty() && !unmanaged {
+            return None;
+        }
+        let mut list = Vec::new();
+        for (destination, route) in &routes {
+            let mut value = json!({ "name": route.name });
+            route.write(destination, &mut value);
+            list.push(value);
+        }
+        let location = self.wish.as_ref().map(|wish| wish.settings.location.clone());
+        let bgp = table.and_then(|table| table.bgp_route_propagation).unwrap_or(true);
+        let body = json!({
+            "location": location, "tags": table.map(|table| table.tags.clone()),
+            "properties": { "routes": list, "disableBgpRoutePropagation": !bgp },
+        });
+        Some(LiveTable::of(Document { body, etag: None }))
+    }
+
+    /// The name that addresses have.
+    fn name(&self) -> &str {
+        self.place.name()
+    }
+
+    fn is_chosen(&self, kind: &str, row: Option<&str>) -> bool {
+        let matches = |patterns: &[crate::plan::AddressPattern]| {
+            patterns.iter().any(|pattern| pattern.matches(kind, self.name(), row))
+        };
+        let Options { targets, excludes, .. } = &*self.options;
+        (targets.is_empty() || matches(targets)) && !matches(excludes)
+    }
+
+    /// Compares what is wanted and recorded with what is live.
+    pub fn compare(&self, live: Option<&LiveTable>) -> TableVerdict {
+        let mut verdict = TableVerdict::default();
+        match (&self.wish, live) {
+            (Some(wish), None) if !wish.settings.manage_table => {
+                let text = format!(
+                    "The route table {} (resource group {}) is not there, and `manage_table = false` says that somebody else makes \
+                     it. Make it first, or leave `manage_table` out.",
+                    wish.settings.route_table, wish.settings.resource_group
+                );
+                verdict.refusals.push(Refusal::Azure(self.place.clone(), text));
+                return verdict;
+            }
+            (Some(wish), Some(live)) if wish.settings.manage_table && live.location != wish.settings.location => {
+                let text = format!(
+                    "The route table {} is in {}, and the topology says `location = \"{}\"`: Azure cannot move a table. Correct \
+                     the location, or give the table another name.",
+                    wish.settings.route_table, live.location, wish.settings.location
+                );
+                verdict.refusals.push(Refusal::Azure(self.place.clone(), text));
+                return verdict;
+            }
+            _ => {}
+        }
+        let mut body = live.map(|live| live.document.body.clone());
+        let table = self.table(live, &mut body, &mut verdict);
+        let routes = self.routes(live, &mut body, &mut verdict);
+        let list = |body: &Option<Value>| {
+            body.as_ref().and_then(|body| body["properties"]["routes"].as_array()).map_or(0, Vec::len)
+        };
+        verdict.count = list(&body);
+        let writes = |change: &AzureChange| matches!(change.action, Action::Add | Action::Change | Action::Remove);
+        let mut table = table;
+        if self.wish.is_none() && live.is_some() {
+            table = self.end(live, verdict.count, table, &mut verdict);
+        }
+        if !verdict.deletes && verdict.changes.iter().any(writes) {
+            verdict.body = body;
+        }
+        let touched = !verdict.changes.is_empty();
+        let mut record = |kind: &str, is: Option<crate::state::Shape>, to: Option<crate::state::Shape>| {
+            let known = self.claims.id(kind);
+            if known.is_none() && to.is_none() {
+                return;
+            }
+            let wanted = self.wish.as_ref().map(|wish| wish.backend.clone());
+            let Some(backend) = wanted.or_else(|| known.map(|id| id.backend.clone())) else { return };
+            let id = ResourceId { backend, kind: kind.into(), name: "".into() };
+            if let Some(old) = known.filter(|old| **old != id) {
+                // The backend has another name now.
+                verdict.records.push(AzureRecord { id: old.clone(), is: None, to: None, touched: false });
+            }
+            verdict.records.push(AzureRecord { id, is, to, touched });
+        };
+        let (table_is, table_to) = table;
+        record(AZURE_ROUTE_TABLE, table_is.as_ref().map(shape_of), table_to.as_ref().map(shape_of));
+        let (routes_is, routes_to) = routes;
+        record(AZURE_ROUTE, routes_is.as_ref().map(shape_of), routes_to.as_ref().map(shape_of));
+        verdict
+    }
+
+    /// The table itself: what its record is and becomes.
+    fn table(
+        &self,
+        live: Option<&LiveTable>,
+        body: &mut Option<Value>,
+        verdict: &mut TableVerdict,
+    ) -> (Option<TableRecord>, Option<TableRecord>) {
+        let recorded = self.claims.table.iter().find(|(_, confirmed)| *confirmed).map(|(table, _)| table.clone());
+        let meant = self.claims.table.first().map(|(table, _)| table.clone());
+        let is = match live {
+            None => None,
+            // A run that set out to make it may have: its mark tells.
+            Some(live) => recorded.clone().or_else(|| {
+                let made = self.claims.may_have_made() && live.tag(MANAGED_BY.0) == Some(MANAGED_BY.1);
+                meant.map(|table| TableRecord { made, ..table })
+            }),
+        };
+        let Some(wish) = self.wish.as_ref().filter(|wish| wish.settings.manage_table) else {
+            return (is.clone(), None);
+        };
+        let settings = &wish.settings;
+        let mut say = |action: Action, reason: Reason, words: Vec<String>| {
+            let change =
+                AzureChange { kind: AZURE_ROUTE_TABLE, key: "".into(), action, reason, what: AzureWhat::Table(words) };
+            verdict.changes.push(change);
+        };
+        let Some(live) = live else {
+            let chosen_route =
+                |(route, _): &(Route, Name)| self.is_chosen(AZURE_ROUTE, Some(&route.name));
+            if !self.is_chosen(AZURE_ROUTE_TABLE, None) && !wish.routes.values().any(chosen_route) {
+                return (is, recorded);
+            }
+            let mut new = json!({
+                "location": settings.location, "tags": { (MANAGED_BY.0): MANAGED_BY.1 }, "properties": { "routes": [] },
+            });
+            let mut words = vec![format!("in {}, resource group {}", settings.location, settings.resource_group)];
+            if let Some(bgp) = settings.bgp_route_propagation {
+                new["properties"]["disableBgpRoutePropagation"] = (!bgp).into();
+                words.push(format!("BGP route propagation {}", on(bgp)));
+            }
+            *body = Some(new);
+            let reason = match (&recorded, self.claims.in_doubt) {
+                (Some(_), _) => Reason::Missing,
+                (None, true) => Reason::InDoubt,
+                (None, false) => Reason::New,
+            };
+            say(Action::Add, reason, words);
+            let tags = [(MANAGED_BY.0.to_owned(), MANAGED_BY.1.to_owned())].into();
+            return (is, Some(TableRecord { made: true, tags, bgp_route_propagation: settings.bgp_route_propagation }));
+        };
+        let before = is.clone().unwrap_or_default();
+        let mut to = TableRecord { bgp_route_propagation: settings.bgp_route_propagation, ..before.clone() };
+        let mut words = Vec::new();
+        let mut drift = Vec::new();
+        for (name, value) in &before.tags {
+            let found = live.tag(name);
+            if found != Some(value) {
+                words.push(format!("tag {name}: {} → {value}", found.unwrap_or("none")));
+                drift.push(format!("tag {name}: {}", found.unwrap_or("none")));
+            }
+        }
+        let mut edited = false;
+        if let Some(bgp) = settings.bgp_route_propagation.filter(|bgp| *bgp != live.bgp_route_propagation) {
+            words.push(format!("BGP route propagation: {} → {}", on(!bgp), on(bgp)));
+            if before.bgp_route_propagation == Some(bgp) {
+                drift.push(format!("BGP route propagation: {}", on(!bgp)));
+            } else {
+                edited = true;
+            }
+        }
+        if !self.is_chosen(AZURE_ROUTE_TABLE, None) {
+            to = before.clone();
+            return (is.clone(), is.map(|_| to));
+        }
+        if !words.is_empty() {
+            let reason = if edited { Reason::Edited } else { Reason::Altered(drift.join(", ")) };
+            if let Some(body) = body {
+                let tags = &mut body["tags"];
+                if !tags.is_object() && !before.tags.is_empty() {
+                    *tags = json!({});
+                }
+                for (name, value) in &before.tags {
+                    tags[name] = value.clone().into();
+                }
+                if let Some(bgp) = settings.bgp_route_propagation {
+                    body["properties"]["disableBgpRoutePropagation"] = (!bgp).into();
+                }
+            }
+            say(Action::Change, reason, words);
+        } else if is.is_none() {
+            say(Action::Import, Reason::Adopted(String::new()), Vec::new());
+        }
+        (is, Some(to))
+    }
+
+    /// The routes: what their record is and becomes.
+    fn routes(
+        &self,
+        live: Option<&LiveTable>,
+        body: &mut Option<Value>,
+        verdict: &mut TableVerdict,
+    ) -> (Option<RoutesRecord>, Option<RoutesRecord>) {
+        let none = BTreeMap::new();
+        let there = live.map_or(&none, |live| &live.routes);
+        let wanted = |key: &Prefix| self.wish.as_ref().and_then(|wish| wish.routes.get(key));
+        let keys: BTreeSet<Prefix> =
+            self.wish.iter().flat_map(|wish| wish.routes.keys()).chain(self.claims.routes.keys()).copied().collect();
+        let mut edits = Edits::default();
+        let (mut is, mut to) = (BTreeMap::new(), BTreeMap::new());
+        // With which next hops there are routes already: a node without any is new.
+        let known: BTreeSet<&Hop> =
+            self.claims.routes.values().flatten().map(|claim| &claim.route.hop).collect();
+        for key in &keys {
+            let claims = self.claims.routes.get(key).map(Vec::as_slice).unwrap_or_default();
+            let confirmed = claims.iter().find(|claim| claim.confirmed).map(|claim| &claim.route);
+            let found = there.get(key);
+            // A route of ours whose destination somebody has changed.
+            let moved = confirmed.filter(|_| found.is_none()).and_then(|route| {
+                let mut others = there.iter().filter(|(other, _)| !keys.contains(other));
+                others.find(|(_, live)| live.route.name.eq_ignore_ascii_case(&route.name))
+            });
+            let ours = found.filter(|live| is_ours(live, claims));
+            let name = found.map(|live| &live.route).or_else(|| wanted(key).map(|(route, _)| route)).or(confirmed);
+            let chosen = name.is_some_and(|route| self.is_chosen(AZURE_ROUTE, Some(&route.name)));
+            let recorded = ours.map(|live| live.route.clone()).or_else(|| confirmed.cloned());
+            if let Some(route) = recorded.as_ref().filter(|_| live.is_some() || confirmed.is_some()) {
+                is.insert(*key, route.clone());
+            }
+            if !chosen {
+                to.extend(recorded.map(|route| (*key, route)));
+                continue;
+            }
+            let Some((route, node)) = wanted(key) else {
+                match (ours, moved, found) {
+                    (Some(live), ..) => {
+                        let reason = self.removal(confirmed.is_some_and(|route| !route.is(&live.route)), &live.route);
+                        edits.push(*key, &live.route.name, Action::Remove, reason, Some(&live.route.hop), None);
+                        edits.removed.insert(key_of(&live.route.name));
+                    }
+                    (None, Some((other, live)), _) => {
+                        let reason = Reason::Altered(format!("{other} by {}", live.route.hop));
+                        edits.push(*key, &live.route.name, Action::Remove, reason, Some(&live.route.hop), None);
+                        edits.removed.insert(key_of(&live.route.name));
+                    }
+                    (None, None, Some(live)) => {
+                        let found = format!("{} by {}", live.route.name, live.route.hop);
+                        verdict.notes.push(Note::Lost(self.place.clone(), *key, found));
+                    }
+                    (None, None, None) => {}
+                }
+                continue;
+            };
+            if self.left_out.contains_key(&route.hop) && found.is_none_or(|live| !live.route.hop.is(&route.hop)) {
+                verdict.skipped.push((*key, route.hop.clone()));
+                to.extend(recorded.map(|route| (*key, route)));
+                continue;
+            }
+            let hop = Some(&route.hop);
+            let Some(live) = found else {
+                let taken = there.iter().find(|(_, other)| other.route.name.eq_ignore_ascii_case(&route.name));
+                let (name, reason, before) = match (moved, confirmed, taken) {
+                    (Some((other, live)), ..) => {
+                        edits.renumbered.insert(key_of(&live.route.name), (*key, *other));
+                        let reason = Reason::Altered(format!("{other} by {}", live.route.hop));
+                        (live.route.name.clone(), reason, Some(&live.route.hop))
+                    }
+                    (None, _, Some((other, live))) => {
+                        verdict.conflicts.push(self.conflict(
+                            &route.name,
+                            format!("a route of this name leads {other} to {}", live.route.hop),
+                        ));
+                        continue;
+                    }
+                    (None, Some(confirmed), None) => (confirmed.name.clone(), Reason::Missing, None),
+                    (None, None, None) if !claims.is_empty() => (route.name.clone(), Reason::InDoubt, None),
+                    (None, None, None) if self.claims.ids.is_empty() => (route.name.clone(), Reason::New, None),
+                    (None, None, None) if known.contains(&route.hop) => (route.name.clone(), Reason::Edited, None),
+                    (None, None, None) => (route.name.clone(), Reason::NodeAdded(node.clone()), None),
+                };
+                let becomes = Route { name, hop: route.hop.clone() };
+                let action = if before.is_some() { Action::Change } else { Action::Add };
+                edits.push(*key, &becomes.name, action, reason, before, hop);
+                edits.written.insert(*key, becomes.clone());
+                to.insert(*key, becomes);
+                continue;
+            };
+            // An existing name is kept.
+            let becomes = Route { name: live.route.name.clone(), hop: route.hop.clone() };
+            let before = Some(&live.route.hop);
+            if live.route.hop.is(&route.hop) {
+                if ours.is_none() {
+                    let reason = Reason::Adopted(String::new());
+                    edits.push(*key, &becomes.name, Action::Import, reason, before, hop);
+                }
+            } else {
+                let reason = if claims.iter().any(|claim| claim.route.is(&live.route)) {
+                    Reason::Edited
+                } else if ours.is_some() {
+                    Reason::Altered(live.route.hop.to_string())
+                } else if self.takes_over(&live.route.name) {
+                    Reason::TakenOver(live.route.hop.to_string())
+                } else {
+                    let found = format!("{key} by {}", live.route.hop);
+                    verdict.conflicts.push(self.conflict(&live.route.name, found));
+                    continue;
+                };
+                edits.push(*key, &becomes.name, Action::Change, reason, before, hop);
+                edits.written.insert(*key, becomes.clone());
+            }
+            to.insert(*key, becomes);
+        }
+        for (other, live) in there.iter().filter(|(other, _)| !keys.contains(other)) {
+            let moved = edits.renumbered.contains_key(&key_of(&live.route.name));
+            for wanted in self.wish.iter().flat_map(|wish| wish.routes.keys()) {
+                if !moved && wanted != other && wanted.covers(other) {
+                    let found = format!("{} leads {other} to {}", live.route.name, live.route.hop);
+                    verdict.notes.push(Note::Wins(self.place.clone(), *wanted, found));
+                }
+            }
+        }
+        if let Some(body) = body {
+            edits.write(body);
+        }
+        verdict.changes.append(&mut edits.changes);
+        let space = self.wish.as_ref().and_then(|wish| wish.space.clone()).or_else(|| self.claims.space.clone());
+        let space = space.unwrap_or_default();
+        let known = self.claims.id(AZURE_ROUTE).is_some();
+        let is = (known && live.is_some()).then(|| RoutesRecord { space: self.claims.space.clone().unwrap_or_default(), routes: is });
+        let keeps = self.wish.is_some() || !to.is_empty();
+        (is, keeps.then_some(RoutesRecord { space, routes: to }))
+    }
+
+    fn removal(&self, altered: bool, live: &Route) -> Reason {
+        match (altered, self.options.destroy) {
+            (true, _) => Reason::Altered(live.hop.to_string()),
+            (false, true) => Reason::Destroy,
+            (false, false) => Reason::NotWanted,
+        }
+    }
+
+    fn takes_over(&self, name: &str) -> bool {
+        self.options.take_over.iter().any(|pattern| pattern.matches(AZURE_ROUTE, self.name(), Some(name)))
+    }
+
+    fn conflict(&self, name: &str, found: String) -> Conflict {
+        Conflict { place: self.place.clone(), kind: AZURE_ROUTE.into(), key: name.into(), found }
+    }
+
+    /// A table that is not wanted any more: deleted where topo made it and nothing of others is in it, else left.
+    fn end(
+        &self,
+        live: Option<&LiveTable>,
+        left: usize,
+        (is, _): (Option<TableRecord>, Option<TableRecord>),
+        verdict: &mut TableVerdict,
+    ) -> (Option<TableRecord>, Option<TableRecord>) {
+        let (Some(live), Some(table)) = (live, &is) else { return (is, None) };
+        if !self.is_chosen(AZURE_ROUTE_TABLE, None) {
+            return (is.clone(), is);
+        }
+        let others: Vec<&str> = live
+            .subnets
+            .iter()
+            .filter(|subnet| !self.leaving.contains(&key(subnet)))
+            .map(|subnet| name_of(subnet))
+            .collect();
+        let kept = match (table.made, left, others.as_slice()) {
+            (true, 0, []) => {
+                verdict.deletes = true;
+                let reason = if self.options.destroy { Reason::Destroy } else { Reason::NotWanted };
+                let change = AzureChange {
+                    kind: AZURE_ROUTE_TABLE,
+                    key: "".into(),
+                    action: Action::Remove,
+                    reason,
+                    what: AzureWhat::Table(Vec::new()),
+                };
+                verdict.changes.push(change);
+                return (is, None);
+            }
+            (false, ..) => "topo did not make it".to_owned(),
+            (true, 0, others) => format!("other subnets go by it: {}", others.join(", ")),
+            (true, 1, _) => "a route of somebody else is in it".to_owned(),
+            (true, left, _) => format!("{left} routes of others are in it"),
+        };
+        let text = format!("stays there, for {kept}; only what topo put there is removed, and its record is dropped.");
+        verdict.notes.push(Note::Azure(self.place.clone(), "table_stays", text));
+        (is, None)
+    }
+}
+
+/// What is done to the list of routes.
+#[derive(Default)]
+struct Edits {
+    changes: Vec<AzureChange>,
+    /// Routes as they become, by destination.
+    written: BTreeMap<Prefix, Route>,
+    /// Names of routes that go, in small letters.
+    removed: BTreeSet<String>,
+    /// Names of routes that get their own destination again, in small letters; and the one that they have.
+    renumbered: BTreeMap<String, (Prefix, Prefix)>,
+}
+
+impl Edits {
+    fn push(
+        &mut self,
+        destination: Prefix,
+        name: &str,
+        action: Action,
+        reason: Reason,
+        before: Option<&Hop>,
+        after: Option<&Hop>,
+    ) {
+        let what = AzureWhat::Route { destination, before: before.cloned(), after: after.cloned() };
+        self.changes.push(AzureChange { kind: AZURE_ROUTE, key: name.into(), action, reason, what });
+    }
+
+    /// Changes the routes of a body; those of others stay as and where they are.
+    fn write(&self, body: &mut Value) {
+        let properties = &mut body["properties"];
+        if !properties.is_object() {
+            *properties = json!({});
+        }
+        let before = properties["routes"].as_array().cloned().unwrap_or_default();
+        let mut list = Vec::with_capacity(before.len() + self.written.len());
+        let mut left: BTreeMap<&Prefix, &Route> = self.written.iter().collect();
+        for mut value in before {
+            let name = key_of(value["name"].as_str().unwrap_or_default());
+            if self.removed.contains(&name) {
+                continue;
+            }
+            let there = live::route_of(&value).map(|(destination, _)| destination);
+            let destination = self.renumbered.get(&name).map(|(own, _)| *own).or(there);
+            if let Some((destination, route)) = destination.and_then(|key| left.remove_entry(&key)) {
+                route.write(destination, &mut value);
+            }
+            list.push(value);
+        }
+        for (destination, route) in left {
+            let mut value = json!({ "name": route.name });
+            route.write(destination, &mut value);
+            list.push(value);
+        }
+        properties["routes"] = list.into();
+    }
+}
+
+/// Whether a live route is one that topo made: as it was recorded, or under the name that it was confirmed under.
+fn is_ours(live: &LiveRoute, claims: &[super::Claim]) -> bool {
+    claims.iter().any(|claim| {
+        claim.route.is(&live.route) || (claim.confirmed && claim.route.name.eq_ignore_ascii_case(&live.route.name))
+    })
+}
+
+fn key_of(name: &str) -> String {
+    name.to_ascii_lowercase()
+}
+
+fn on(on: bool) -> &'static str {
+    if on { "on" } else { "off" }
+}

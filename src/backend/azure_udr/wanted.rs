@@ -1,0 +1,75 @@
+//! What the topology asks of a route table.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use super::{Hop, Outside, Route, Settings, name_of_route};
+use crate::network::{Family, Prefix};
+use crate::topology::{BackendTable, Name, Topology};
+
+/// What one backend's table of the topology asks for.
+#[derive(Clone, Debug)]
+pub struct Wanted {
+    /// The name of the backend's table in the topology.
+    pub backend: Name,
+    /// Its settings.
+    pub settings: Settings,
+    /// The pod subnets, each with the address and the name of its node.
+    pub rows: BTreeMap<Prefix, (IpAddr, Name)>,
+}
+
+/// The routes that are wanted, once it is known what is inside the virtual networks.
+#[derive(Clone, Debug, Default)]
+pub struct WantedRoutes {
+    /// Routes by destination, each with the node that it leads to.
+    pub routes: BTreeMap<Prefix, (Route, Name)>,
+    /// Nodes outside, with the address that is not inside.
+    pub outside: BTreeMap<Name, IpAddr>,
+}
+
+impl Wanted {
+    /// Reads a backend's table; none where its settings cannot be read.
+    pub fn of(topology: &Topology, name: &Name, table: &BackendTable) -> Option<Self> {
+        let settings = Settings::from_json(&table.settings).ok()?;
+        let mut rows = BTreeMap::new();
+        for (name, node) in topology.nodes.iter().filter(|(name, _)| table.nodes.contains(*name)) {
+            for pods in &node.pods {
+                let mut owners = node.addresses.iter().filter(|address| Family::of(**address) == pods.family());
+                rows.extend(owners.next().map(|owner| (*pods, (*owner, name.clone()))));
+            }
+        }
+        Some(Self { backend: name.clone(), settings, rows })
+    }
+
+    /// The routes for virtual networks with this address space; without one, all nodes are taken to be inside.
+    pub fn routes(&self, space: Option<&[Prefix]>) -> WantedRoutes {
+        let mut wanted = WantedRoutes::default();
+        for (destination, (owner, node)) in &self.rows {
+            let inside = space.is_none_or(|space| space.iter().any(|prefix| prefix.contains(*owner)));
+            let hop = if inside {
+                Hop::appliance(*owner)
+            } else {
+                wanted.outside.insert(node.clone(), *owner);
+                match self.settings.outside {
+                    Some(Outside::VirtualNetworkGateway) => Hop::gateway(),
+                    Some(Outside::Skip) | None => continue,
+                }
+            };
+            let name = name_of_route(&self.settings.route_name_prefix, destination);
+            wanted.routes.insert(*destination, (Route { name, hop }, node.clone()));
+        }
+        wanted
+    }
+
+    /// Ids of the virtual networks that its subnets are in, each once.
+    pub fn networks(&self) -> Vec<String> {
+        let mut ids: Vec<String> = Vec::new();
+        for subnet in &self.settings.subnets {
+            let id = self.settings.network_id(subnet);
+            if !ids.iter().any(|known| known.eq_ignore_ascii_case(&id)) {
+                ids.push(id);
+            }
+        }
+        ids
+    }
+}

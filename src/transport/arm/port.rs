@@ -1,0 +1,92 @@
+//! [`Arm`] as the rest of topo sees it.
+
+use serde_json::Value;
+
+use super::{Arm, ArmError, ArmErrorKind, Scope};
+use crate::transport::azure::{Answered, Azure, AzureError, AzureFailure, AzureRequests, Document};
+
+impl From<ArmError> for AzureError {
+    fn from(error: ArmError) -> Self {
+        let failure = match &error.kind {
+            ArmErrorKind::Precondition => AzureFailure::Moved,
+            ArmErrorKind::Conflict { .. } => AzureFailure::State,
+            ArmErrorKind::NotFound
+            | ArmErrorKind::Throttled
+            | ArmErrorKind::Denied { .. }
+            | ArmErrorKind::SignIn => AzureFailure::Refused,
+            ArmErrorKind::Failed { .. }
+            | ArmErrorKind::TimedOut
+            | ArmErrorKind::Unreachable
+            | ArmErrorKind::Unexpected => AzureFailure::Unsure,
+        };
+        Self { failure, text: error.to_string() }
+    }
+}
+
+/// Awaits a call and hands its error on.
+macro_rules! ask {
+    ($call:expr) => {
+        Box::pin(async move { $call.await.map_err(AzureError::from) })
+    };
+}
+
+impl Azure for Arm {
+    fn table<'a>(&'a self, id: &'a str) -> Answered<'a, Option<Document>> {
+        ask!(self.get_table(id))
+    }
+
+    fn put_table<'a>(&'a self, id: &'a str, body: &'a Value, if_match: Option<&'a str>) -> Answered<'a, Document> {
+        ask!(Arm::put_table(self, id, body, if_match))
+    }
+
+    fn delete_table<'a>(&'a self, id: &'a str, if_match: Option<&'a str>) -> Answered<'a, ()> {
+        ask!(Arm::delete_table(self, id, if_match))
+    }
+
+    fn network<'a>(&'a self, id: &'a str) -> Answered<'a, Option<Document>> {
+        ask!(self.get_network(id))
+    }
+
+    fn subnet<'a>(&'a self, id: &'a str) -> Answered<'a, Option<Document>> {
+        ask!(self.get_subnet(id))
+    }
+
+    fn put_subnet<'a>(&'a self, id: &'a str, body: &'a Value, if_match: Option<&'a str>) -> Answered<'a, Document> {
+        ask!(Arm::put_subnet(self, id, body, if_match))
+    }
+
+    fn interface<'a>(&'a self, id: &'a str) -> Answered<'a, Option<Document>> {
+        ask!(self.get_interface(id))
+    }
+
+    fn put_interface<'a>(&'a self, id: &'a str, body: &'a Value, if_match: Option<&'a str>) -> Answered<'a, Document> {
+        ask!(Arm::put_interface(self, id, body, if_match))
+    }
+
+    fn interfaces<'a>(&'a self, subscription: &'a str, resource_group: &'a str) -> Answered<'a, Vec<Document>> {
+        Box::pin(async move {
+            let scope = Scope {
+                subscription: subscription.to_owned(),
+                resource_group: Some(resource_group.to_owned()),
+            };
+            self.list_interfaces(&scope).await.map_err(AzureError::from)
+        })
+    }
+
+    fn scale_set_interfaces<'a>(&'a self, id: &'a str) -> Answered<'a, Vec<Document>> {
+        ask!(self.list_scale_set_interfaces(id))
+    }
+
+    fn usages<'a>(&'a self, subscription: &'a str, location: &'a str) -> Answered<'a, Vec<Value>> {
+        ask!(Arm::usages(self, subscription, location))
+    }
+
+    fn effective_routes<'a>(&'a self, interface: &'a str) -> Answered<'a, Vec<Value>> {
+        ask!(Arm::effective_routes(self, interface))
+    }
+
+    fn requests(&self) -> AzureRequests {
+        let counts = Arm::requests(self);
+        AzureRequests { reads: counts.reads, writes: counts.writes }
+    }
+}
