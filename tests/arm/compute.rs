@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::entity::{Entity, Kind, State, object, wire};
 use super::path;
-use super::reply::{Handled, Reply};
+use super::reply::{Handled, Reply, not_found};
 use super::world::{Request, World, unknown};
 
 impl World {
@@ -69,11 +69,19 @@ impl World {
                 self.keep(request, Kind::ScaleSetInterface, document);
                 return Ok(Reply::empty(200));
             }
+            ("DELETE", [_, "virtualmachines", _, "networkinterfaces", _]) if request.behind => {
+                self.entities.remove(&path::key(&request.path));
+                return Ok(Reply::empty(204));
+            }
             _ => return Err(unknown(request)),
         };
         let prefix = prefix.to_ascii_lowercase();
         let found = self.entities.iter().filter(|(key, _)| key.starts_with(&prefix));
-        let values = found.map(|(_, entity)| self.render(entity, request)).collect();
+        let values: Vec<Value> = found.map(|(_, entity)| self.render(entity, request)).collect();
+        // Scale sets are known by their interfaces alone here: one without any is not there.
+        if values.is_empty() {
+            return Err(not_found("Microsoft.Compute/virtualMachineScaleSets", &request.parts[7], &request.parts[3]));
+        }
         Ok(self.page(request, values))
     }
 }

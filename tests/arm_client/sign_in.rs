@@ -83,29 +83,91 @@ fn a_workload_identity_signs_in() {
     assert!(server.log()[0].request_body.as_ref().unwrap().as_str().unwrap().contains("client_assertion=federated"));
 }
 
+/// An `az` in a folder that is the first of PATH: the only thing here that is not real.
+struct Az(tempfile::TempDir);
+
+impl Az {
+    fn new() -> Self {
+        Self(tempfile::tempdir().unwrap())
+    }
+
+    /// What it does when it is called; `$0.calls` keeps with what.
+    fn does(&self, script: &str) {
+        use std::os::unix::fs::PermissionsExt as _;
+        let az = self.0.path().join("az");
+        std::fs::write(&az, format!("#!/bin/sh\necho \"$*\" >>\"$0.calls\"\n{script}\n")).unwrap();
+        std::fs::set_permissions(&az, std::fs::Permissions::from_mode(0o755)).unwrap();
+    }
+
+    fn says(&self, answer: &Value) {
+        self.does(&format!("cat <<'END'\n{answer}\nEND"));
+    }
+
+    fn calls(&self) -> String {
+        std::fs::read_to_string(self.0.path().join("az.calls")).unwrap_or_default()
+    }
+
+    /// The sentence of somebody who comes this way and does not get in.
+    fn refused(&self, server: &ArmServer) -> String {
+        let text = self.sign_in(server).unwrap_err();
+        let (_, error) = text.split_once("ERROR SignIn ").unwrap_or_else(|| panic!("{text}"));
+        error.lines().next().unwrap().to_owned()
+    }
+
+    fn sign_in(&self, server: &ArmServer) -> Result<(), String> {
+        let path = format!("{}:/usr/bin:/bin", self.0.path().display());
+        sign_in(server, &[("AZURE_TOKEN_CREDENTIALS", "dev"), ("PATH", &path)])
+    }
+}
+
+const WHAT_TO_DO: &str = ". Run `az login` (and `az account set --subscription ID`), or set AZURE_TENANT_ID, AZURE_CLIENT_ID and \
+                          AZURE_CLIENT_SECRET, or run topo where there is a workload or managed identity.";
+
+fn nobody(reason: &str) -> String {
+    let what = format!("The virtual network {NETWORK} (resource group {GROUP})");
+    format!("{what} was not read, for nobody is signed in to Azure: the Azure CLI: {reason}{WHAT_TO_DO}")
+}
+
 #[test]
 fn the_azure_cli_signs_in() {
-    use std::os::unix::fs::PermissionsExt as _;
-    let server = ArmServer::start(0);
-    let folder = tempfile::tempdir().unwrap();
-    let az = folder.path().join("az");
-    let answer = json!({
+    let (server, az) = (ArmServer::start(0), Az::new());
+    az.says(&json!({
         "accessToken": server.token(), "expires_on": 4_000_000_000_u64, "subscription": "s", "tenant": "t",
         "tokenType": "Bearer", "expiresOn": "2096-10-02 07:06:40.000000",
-    });
-    let path = format!("{}:/usr/bin:/bin", folder.path().display());
-    let environment = [("AZURE_TOKEN_CREDENTIALS", "dev"), ("PATH", path.as_str())];
-    let script = |text: &str| {
-        std::fs::write(&az, format!("#!/bin/sh\n{text}\n")).unwrap();
-        std::fs::set_permissions(&az, std::fs::Permissions::from_mode(0o755)).unwrap();
-    };
-    script(&format!("echo '{answer}'"));
-    sign_in(&server, &environment).unwrap();
-    script("echo \"ERROR: Please run 'az login' to setup account.\" >&2; exit 1");
-    let error = sign_in(&server, &environment).unwrap_err();
-    assert!(error.contains("SignIn") && error.contains("Please run 'az login'"), "{error}");
-    std::fs::remove_file(&az).unwrap();
-    let empty = folder.path().to_str().unwrap();
-    let error = sign_in(&server, &[("AZURE_TOKEN_CREDENTIALS", "dev"), ("PATH", empty)]).unwrap_err();
-    assert!(error.contains("the Azure CLI: Azure CLI not installed"), "{error}");
+    }));
+    az.sign_in(&server).unwrap();
+    assert_eq!(az.calls(), "account get-access-token --output json --scope https://management.azure.com/.default\n");
+    assert_eq!(server.log().len(), 1, "nothing else is asked");
+}
+
+#[test]
+fn no_login_of_the_azure_cli_is_told() {
+    let (server, az) = (ArmServer::start(0), Az::new());
+    az.does("echo \"ERROR: Please run 'az login' to setup account.\" >&2; exit 1");
+    let said = "'az account get-access-token' command failed: ERROR: Please run 'az login' to setup account";
+    assert_eq!(az.refused(&server), nobody(said));
+    assert!(server.log().is_empty());
+}
+
+#[test]
+fn no_azure_cli_is_told() {
+    let (server, az) = (ArmServer::start(0), Az::new());
+    let empty = az.0.path().to_str().unwrap();
+    let text = sign_in(&server, &[("AZURE_TOKEN_CREDENTIALS", "dev"), ("PATH", empty)]).unwrap_err();
+    assert!(text.contains(&nobody("`az` is not installed, or in no folder of PATH")), "{text}");
+    assert!(server.log().is_empty());
+}
+
+#[test]
+fn an_azure_cli_that_makes_no_sense_is_told() {
+    let (server, az) = (ArmServer::start(0), Az::new());
+    let secret = server.token();
+    az.says(&json!({ "accessToken": secret, "subscription": "s", "tenant": "t", "tokenType": "Bearer" }));
+    let error = az.refused(&server);
+    assert!(error.contains("expires_on") && error.contains("2.54.0") && error.ends_with(WHAT_TO_DO), "{error}");
+    az.says(&json!({ "accessToken": secret, "expires_on": "soon" }));
+    assert!(!az.refused(&server).contains(&secret));
+    az.does("echo 'WARNING: there is a new version.'");
+    assert!(az.refused(&server).contains("the Azure CLI: "));
+    assert!(server.log().is_empty());
 }

@@ -169,6 +169,7 @@ fn requests_move_between_threads() {
     moves(arm.delete_table("", None));
     moves(arm.list_interfaces(&group()));
     moves(arm.list_machines(&group()));
+    moves(arm.list_scale_set_interfaces(""));
     moves(arm.usages("", ""));
     moves(arm.effective_routes(""));
 }

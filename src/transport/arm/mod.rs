@@ -102,7 +102,8 @@ impl Arm {
     }
 
     /// Writes a whole route table and waits for it. A list `routes` that is left out empties the table. With `if_match` only if it still
-    /// has that version.
+    /// has that version; without it there is no guard at all, for no document of Azure says that network resources heed `If-None-Match: *`:
+    /// who makes a table looks right before, and looks again afterwards.
     pub async fn put_table(&self, id: &str, body: &Value, if_match: Option<&str>) -> Result<Document, ArmError> {
         if let Err(reason) = network::is_table(body) {
             let about = self.about(&ResourceId::parse(id, Type::Table)?, Doing::Write);
@@ -165,12 +166,23 @@ impl Arm {
         self.put(id, Type::Interface, body, if_match).await
     }
 
-    /// All network interfaces, those of scale sets left out (Azure does not list them).
+    /// All network interfaces, those of scale sets left out (Azure does not list them; [`Arm::list_scale_set_interfaces`] does).
     pub async fn list_interfaces(&self, scope: &Scope) -> Result<Vec<Document>, ArmError> {
         let (subscription, group) = parts(scope)?;
         let about = self.about_list("network interfaces", scope, "Microsoft.Network/networkInterfaces");
         let values =
             self.pages(&about, |extra| self.network.interfaces(&subscription, group.as_deref(), extra)).await?;
+        Ok(documents(values))
+    }
+
+    /// The network interfaces of all instances of a scale set, by the scale set's id. [`ArmErrorKind::NotFound`] where there is no
+    /// such scale set.
+    pub async fn list_scale_set_interfaces(&self, scale_set_id: &str) -> Result<Vec<Document>, ArmError> {
+        let id = ResourceId::parse(scale_set_id, Type::ScaleSet)?;
+        let mut about = self.about(&id, Doing::Read);
+        about.subject = format!("The list of network interfaces of the {}", id.named());
+        about.resource_type.push_str("/networkInterfaces");
+        let values = self.pages(&about, |extra| self.network.scale_set_interfaces(&id, extra)).await?;
         Ok(documents(values))
     }
 

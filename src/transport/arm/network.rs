@@ -60,7 +60,7 @@ impl Network {
             Type::Interface => {
                 carry(extra, self.0.network_interfaces_client().get(group, part.outer(), subscription).send()).await
             }
-            Type::Machine => Err(not_here()),
+            Type::Machine | Type::ScaleSet => Err(not_here()),
         }
     }
 
@@ -84,7 +84,7 @@ impl Network {
                 let put = interfaces.create_or_update(group, part.outer(), model, subscription);
                 carry(extra, put.send()).await
             }
-            Type::Network | Type::Machine => Err(not_here()),
+            Type::Network | Type::Machine | Type::ScaleSet => Err(not_here()),
         }
     }
 
@@ -111,6 +111,15 @@ impl Network {
             let mut pages = interfaces.list_all(subscription).into_stream();
             carry(extra, pages.next()).await
         }
+    }
+
+    /// The first page of the interfaces of all instances of a scale set.
+    pub(super) async fn scale_set_interfaces(&self, id: &ResourceId, extra: Extra) -> Sent {
+        let part = id.encoded();
+        let interfaces = self.0.network_interfaces_client();
+        let list =
+            interfaces.list_virtual_machine_scale_set_network_interfaces(&part.group, part.outer(), &part.subscription);
+        carry(extra, list.into_stream().next()).await
     }
 
     /// The first page.

@@ -14,6 +14,7 @@ pub(super) enum Type {
     Subnet,
     Interface,
     Machine,
+    ScaleSet,
 }
 
 impl Type {
@@ -25,6 +26,7 @@ impl Type {
             Self::Subnet => (NETWORK, &["virtualNetworks", "subnets"]),
             Self::Interface => (NETWORK, &["networkInterfaces"]),
             Self::Machine => (COMPUTE, &["virtualMachines"]),
+            Self::ScaleSet => (COMPUTE, &["virtualMachineScaleSets"]),
         }
     }
 
@@ -36,6 +38,7 @@ impl Type {
             Self::Subnet => "subnet",
             Self::Interface => "network interface",
             Self::Machine => "virtual machine",
+            Self::ScaleSet => "virtual machine scale set",
         }
     }
 
@@ -84,7 +87,12 @@ impl ResourceId {
 
     /// What it is called in sentences.
     pub(super) fn subject(&self) -> String {
-        format!("The {} {} (resource group {})", self.kind.word(), self.names.join("/"), self.group)
+        format!("The {}", self.named())
+    }
+
+    /// The same within a sentence, to follow an article.
+    pub(super) fn named(&self) -> String {
+        format!("{} {} (resource group {})", self.kind.word(), self.names.join("/"), self.group)
     }
 
     /// What is locked while it is written: Azure takes one write at a time for a table and for a virtual network.

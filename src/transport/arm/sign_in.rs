@@ -143,7 +143,11 @@ impl Operator {
             Way::Secret => {
                 self.fetch_with(&ClientSecretCredential::create(self.options()).map_err(|it| chain(&it))?, scope).await
             }
-            Way::Cli => self.fetch_with(&AzureCliCredential::new(), scope).await,
+            Way::Cli => self.fetch_with(&AzureCliCredential::new(), scope).await.map_err(|reason| {
+                // These are the crate's words.
+                let missing = reason == "Azure CLI not installed";
+                if missing { "`az` is not installed, or in no folder of PATH".to_owned() } else { reason }
+            }),
             Way::Service => {
                 let endpoint = variable("IDENTITY_ENDPOINT").unwrap_or_default();
                 let join = if endpoint.contains('?') { '&' } else { '?' };

@@ -133,6 +133,32 @@ fn interfaces_of_scale_sets_are_not_in_the_list_of_interfaces() {
     assert_eq!(count(&format!("{set}/virtualMachines/1/networkInterfaces")), 1);
     let one = client.get(&format!("{set}/virtualMachines/1/networkInterfaces/nic")).body;
     assert_eq!(one["properties"]["ipConfigurations"][0]["properties"]["privateIPAddress"], "10.240.0.41");
+    assert_eq!(client.get(&compute_path("virtualMachineScaleSets/none/networkInterfaces")).code(), "ResourceNotFound");
+}
+
+/// As in the tape 19.3.0_virtual_networks_api2020-04-01.yaml: identifiers and nothing else.
+#[test]
+fn a_network_names_all_that_is_in_its_subnets() {
+    let (server, client) = with_table();
+    let set = compute_path("virtualMachineScaleSets/pool/virtualMachines/0/networkInterfaces/nic");
+    server.command(Command::Put { path: set.clone(), body: nic(40, None) });
+    let path = network_path(&format!("virtualNetworks/{NETWORK}"));
+    let users = |body: &Value| body["properties"]["ipConfigurations"].clone();
+    let id = |interface: &str| json!({ "id": format!("{interface}/ipConfigurations/ipconfig1") });
+    let seen = users(&client.get(&path).body["properties"]["subnets"][0]);
+    assert_eq!(seen, json!([id(&set), id(&interface(0)), id(&interface(1))]));
+    assert_eq!(users(&client.get(&subnet()).body), seen);
+    let all = client.get(&network_path("virtualNetworks")).body;
+    assert_eq!(users(&all["value"][0]["properties"]["subnets"][0]), seen);
+
+    // They are Azure's to say: what somebody sends is not kept, and what leaves is gone.
+    let mut body = client.get(&subnet()).body;
+    body["properties"]["ipConfigurations"] = json!([{ "id": "/made/up" }]);
+    client.put_done(&subnet(), &body);
+    assert_eq!(users(&client.get(&subnet()).body), seen);
+    server.command(Command::Delete { path: set });
+    let seen = users(&client.get(&path).body["properties"]["subnets"][0]);
+    assert_eq!(seen, json!([id(&interface(0)), id(&interface(1))]));
 }
 
 #[test]
