@@ -5,14 +5,14 @@ use std::sync::Arc;
 
 use tokio::sync::{mpsc, watch};
 
-use super::session::{self, Inputs, Recorded, Selection};
+use super::session::{self, Inputs, Recorded, Selection, Ways};
 use super::{CommandError, Exit, GlobalArguments};
 use crate::backend;
 use crate::drive::{Event, Run, RunOutcome};
 use crate::plan::{Desired, Note, Options};
 use crate::state::{LockRequest, Store};
 use crate::topology::Name;
-use crate::transport::Transport;
+
 use crate::ui::{Printer, review};
 
 /// Plan, ask, and carry it out.
@@ -108,16 +108,16 @@ impl Job<'_> {
         printer: Printer,
     ) -> Result<Exit, CommandError> {
         let recorded = session::read_state(Arc::clone(store), self.name).await?;
-        let transport = session::transport(global)?;
-        let result = self.carry_out(recorded, &transport, global, stop, printer).await;
-        transport.close().await;
+        let ways = session::Ways::new(global, &self.desired, &recorded.state)?;
+        let result = self.carry_out(recorded, &ways, global, stop, printer).await;
+        ways.nodes.close().await;
         result
     }
 
     async fn carry_out(
         self,
         recorded: Recorded,
-        transport: &Arc<dyn Transport>,
+        ways: &Ways,
         global: &GlobalArguments,
         stop: watch::Receiver<bool>,
         printer: Printer,
@@ -133,7 +133,7 @@ impl Job<'_> {
         let mut interrupted = stop.clone();
         let what = self.what;
         let planned = tokio::select! {
-            planned = session::make_plan(inputs, Some(transport), parallelism, &events) => Some(planned),
+            planned = session::make_plan(inputs, Some(ways), parallelism, &events) => Some(planned),
             _ = interrupted.changed() => None,
         };
         drop(events);
@@ -167,7 +167,8 @@ impl Job<'_> {
             state: recorded.state,
             revision: recorded.revision,
             store: recorded.store,
-            transport: Arc::clone(transport),
+            transport: Arc::clone(&ways.nodes),
+            azure: ways.azure.clone(),
             parallelism,
             topology: self.name.clone(),
             options: &options,

@@ -36,6 +36,7 @@ pub(super) fn run(arguments: &Arguments, global: &GlobalArguments, printer: Prin
     for place in desired.places.values_mut() {
         place.resources.clear();
     }
+    desired.azure.clear();
     let options = arguments.selection.options(Some(&topology), true);
     Job { what: "destroy", name: &topology.name, desired, options, selection: &arguments.selection, yes: arguments.yes }
         .run(&session::store_at(&path), global, printer)

@@ -6,6 +6,7 @@ mod destroy;
 mod exit;
 mod init;
 mod man;
+mod operator;
 mod plan;
 mod schema;
 mod session;

@@ -32,27 +32,29 @@ pub(super) fn run(arguments: &Arguments, global: &GlobalArguments, printer: Prin
     let path = session::state_path(global, &arguments.file, &topology.name)?;
     session::block_on(async move {
         let recorded = session::read_state(session::store_at(&path), &topology.name).await?;
-        let transport = if arguments.no_refresh { None } else { Some(session::transport(global)?) };
+        let desired = backend::desire(&topology);
+        let ways =
+            if arguments.no_refresh { None } else { Some(session::Ways::new(global, &desired, &recorded.state)?) };
         let (events, listener) = session::events();
         let progress = review::listen(listener, printer);
         let inputs = Inputs {
             name: &topology.name,
-            desired: backend::desire(&topology),
+            desired,
             options: arguments.selection.options(Some(&topology), false),
             state: &recorded.state,
         };
         inputs.check_selection(&arguments.selection)?;
         let mut stop = review::stop_on_interrupt(printer);
         let planned = tokio::select! {
-            planned = session::make_plan(inputs, transport.as_ref(), usize::from(global.parallelism), &events) => {
+            planned = session::make_plan(inputs, ways.as_ref(), usize::from(global.parallelism), &events) => {
                 Some(planned)
             }
             _ = stop.changed() => None,
         };
         drop(events);
         progress.finish().await;
-        if let Some(transport) = &transport {
-            transport.close().await;
+        if let Some(ways) = &ways {
+            ways.nodes.close().await;
         }
         let Some(mut planned) = planned else { return Err(CommandError::new("topo plan was interrupted.")) };
         let has_changes = review::show(&planned.plan, &mut planned.memo, true, printer);

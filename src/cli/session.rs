@@ -7,12 +7,14 @@ use std::sync::Arc;
 use clap::Args;
 use tokio::sync::mpsc;
 
-use super::{CommandError, Exit, GlobalArguments, validate};
-use crate::drive::{Event, observe};
+use super::{CommandError, Exit, GlobalArguments, operator, validate};
+use crate::backend::azure_udr;
+use crate::drive::{Event, observe, observe_azure};
 use crate::network::Memo;
 use crate::plan::{AddressPattern, Desired, Options, Place, Plan};
 use crate::state::{KNOWN_KINDS, LocalStore, Record, Revision, State, Store};
 use crate::topology::{self, Name, Topology};
+use crate::transport::azure::Azure;
 use crate::transport::ssh::{Ssh, SshOptions};
 use crate::transport::{ShellTransport, Transport};
 use crate::ui::Printer;
@@ -132,7 +134,7 @@ pub(super) async fn read_state(store: Arc<dyn Store>, name: &Name) -> Result<Rec
 }
 
 /// The way to the nodes.
-pub(super) fn transport(global: &GlobalArguments) -> Result<Arc<dyn Transport>, CommandError> {
+fn transport(global: &GlobalArguments) -> Result<Arc<dyn Transport>, CommandError> {
     let options = SshOptions {
         parallelism: usize::from(global.parallelism),
         connect_timeout: global.connect_timeout,
@@ -143,6 +145,23 @@ pub(super) fn transport(global: &GlobalArguments) -> Result<Arc<dyn Transport>, 
     };
     let ssh = Ssh::new(options).map_err(|error| CommandError::new(error.to_string()))?;
     Ok(Arc::new(ShellTransport(ssh)))
+}
+
+/// The ways to all places.
+pub(super) struct Ways {
+    /// To the nodes.
+    pub(super) nodes: Arc<dyn Transport>,
+    /// To Azure, where something is wanted or recorded there.
+    pub(super) azure: Option<Arc<dyn Azure>>,
+}
+
+impl Ways {
+    /// Nothing is sent yet.
+    pub(super) fn new(global: &GlobalArguments, desired: &Desired, state: &State) -> Result<Self, CommandError> {
+        let in_azure = !desired.azure.is_empty() || state.places.keys().any(|place| place.node().is_none());
+        let azure = if in_azure { Some(operator::azure(global)?) } else { None };
+        Ok(Self { nodes: transport(global)?, azure })
+    }
 }
 
 /// Runs a command's async part. One thread is enough: the work is done by ssh and the kernel.
@@ -222,23 +241,33 @@ impl Inputs<'_> {
     }
 }
 
-/// Looks, where there is a way to the nodes, and plans.
+/// Looks, where there is a way to the nodes and to Azure, and plans.
 pub(super) async fn make_plan(
     inputs: Inputs<'_>,
-    transport: Option<&Arc<dyn Transport>>,
+    ways: Option<&Ways>,
     parallelism: usize,
     events: &mpsc::Sender<Event>,
 ) -> Planned {
     let Inputs { name, desired, options, state } = inputs;
     let mut memo = Memo::default();
-    let observed = match transport {
-        Some(transport) => {
+    let recorded = azure_udr::Recorded::of(state);
+    let (observed, seen) = match ways {
+        Some(Ways { nodes, azure }) => {
             let left_out = left_out(&desired, state, &options);
-            observe(&desired, state, &left_out, transport, parallelism, events, &mut memo).await
+            let nodes = observe(&desired, state, &left_out, nodes, parallelism, events, &mut memo);
+            let in_azure = async {
+                match azure {
+                    Some(azure) => Some(observe_azure(&desired.azure, &recorded, &options, azure, parallelism).await),
+                    None => None,
+                }
+            };
+            tokio::join!(nodes, in_azure)
         }
-        None => std::collections::BTreeMap::new(),
+        None => (std::collections::BTreeMap::new(), None),
     };
-    let plan = Plan::new(name, &desired, state, &observed, &options, &mut memo);
+    let mut plan = Plan::new(name, &desired, state, &observed, &options, &mut memo);
+    let findings = azure_udr::compare(&desired.azure, &recorded, seen.as_ref(), &options);
+    plan.take_azure(state, findings, &options);
     Planned { plan, desired, options, memo }
 }
 

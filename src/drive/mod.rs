@@ -1,11 +1,13 @@
 //! The two drivers: look at all places, and carry out a plan. They emit events and print nothing.
 
 mod apply;
+mod azure;
 mod event;
 mod observe;
 mod record;
 
-pub use apply::{Failure, Run, RunOutcome};
+pub use apply::{Effective, EffectiveOutcome, Failure, Run, RunOutcome};
+pub use azure::observe_azure;
 pub use event::Event;
 pub use observe::observe;
 

@@ -28,7 +28,7 @@ pub async fn observe(
 ) -> BTreeMap<Place, Observation> {
     let mut places: BTreeSet<&Place> = desired.places.keys().collect();
     places.extend(recorded.places.keys());
-    places.retain(|place| !place.node().is_some_and(|name| left_out.contains(name)));
+    places.retain(|place| place.node().is_some_and(|name| !left_out.contains(name)));
     // Where nothing is wanted and nothing recorded there is nothing to ask.
     places.retain(|place| {
         recorded.places.contains_key(*place)

@@ -1,5 +1,6 @@
 //! The state writes of a run: what it sets out to touch is in doubt before the first write anywhere.
 
+use crate::plan::azure::AzureRecord;
 use crate::plan::{FilePlan, PlacePlan, Plan, ResourceId, TablePlan};
 use crate::state::{PlaceRecord, Record, RunId, Shape, State};
 
@@ -37,11 +38,28 @@ pub(super) fn begin(state: &State, plan: &Plan, run: RunId) -> State {
             record.machine_id = Some(id.clone());
         }
         mark(record, planned);
+        mark_azure(record, planned);
         if record.resources.is_empty() {
             next.places.remove(place);
         }
     }
     next
+}
+
+fn mark_azure(record: &mut PlaceRecord, planned: &PlacePlan) {
+    // Nobody looked: what is recorded stays, and nothing is done there in this run.
+    let Some(azure) = planned.azure.as_ref().filter(|_| planned.unseen.is_none()) else { return };
+    for AzureRecord { id, is, to, touched } in &azure.records {
+        let after = match (is, to) {
+            (None, None) => None,
+            (is, to) if *touched => Some(Record::InDoubt { is: is.clone(), to: to.clone(), also: Vec::new() }),
+            (_, to) => to.clone().map(|is| Record::Settled { is, token: None }),
+        };
+        match after {
+            Some(after) => _ = record.resources.insert(id.clone(), after),
+            None => _ = record.resources.remove(id),
+        }
+    }
 }
 
 fn mark(record: &mut PlaceRecord, planned: &PlacePlan) {

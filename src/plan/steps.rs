@@ -2,6 +2,7 @@
 
 use petgraph::graph::{DiGraph, NodeIndex};
 
+use super::azure::AzureTask;
 use super::{Phase, Place, Plan};
 use crate::backend::netplan::{self, NETPLAN_FILE};
 use crate::network::Memo;
@@ -40,6 +41,11 @@ pub fn steps(plan: &Plan, memo: &mut Memo) -> Steps {
         if needed.contains(&Phase::Install) && planned.checked_files().next().is_some() {
             needed.insert(Phase::Prepare);
         }
+        if let Some(azure) = &planned.azure {
+            // What nobody could look at is not touched: its step says so.
+            let tasks = azure.tasks.iter().map(|(phase, _)| *phase);
+            needed.extend(tasks.filter(|_| planned.unseen.is_none()));
+        }
         if planned.unseen.is_some() {
             needed.insert(Phase::Prepare);
         }
@@ -65,5 +71,25 @@ pub fn steps(plan: &Plan, memo: &mut Memo) -> Steps {
         }
         before = Some(gate);
     }
+    order_removals(plan, &mut graph);
     graph
+}
+
+/// A route table goes, or loses its routes, after its subnets have left it.
+fn order_removals(plan: &Plan, graph: &mut Steps) {
+    let (mut subnets, mut tables) = (Vec::new(), Vec::new());
+    for index in graph.node_indices() {
+        let Vertex::Step(place, Phase::Retire) = &graph[index] else { continue };
+        let azure = plan.places.get(place).and_then(|planned| planned.azure.as_ref());
+        match azure.and_then(|azure| azure.task(Phase::Retire)) {
+            Some(AzureTask::Subnets(_)) => subnets.push(index),
+            Some(AzureTask::Table(_)) => tables.push(index),
+            _ => {}
+        }
+    }
+    for subnet in subnets {
+        for table in &tables {
+            graph.add_edge(subnet, *table, ());
+        }
+    }
 }

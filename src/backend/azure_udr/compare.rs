@@ -7,8 +7,8 @@ use std::sync::Arc;
 use super::interface::InterfaceVerdict;
 use super::table::Wish;
 use super::{
-    Answer, InterfaceTask, IpForwarding, LiveInterface, Outside, Recorded, Seen, SubnetTask, TableTask,
-    TableVerdict, Wanted, key, name_of,
+    Answer, InterfaceTask, IpForwarding, LiveInterface, Outside, Recorded, Seen, SubnetTask, TableTask, TableVerdict,
+    Wanted, key, name_of,
 };
 use crate::network::Prefix;
 use crate::plan::azure::{AzureFindings, AzurePlace, AzureTask, EffectiveCheck};
@@ -60,9 +60,10 @@ pub fn questions(wanted: &[Wanted], recorded: &Recorded, options: &Options, seen
     let recorded_tables = recorded.tables.keys().filter_map(arm).map(str::to_owned);
     questions.tables = distinct(tables.chain(recorded_tables), |id| seen.tables.contains_key(id));
     let subnets = wanted.iter().flat_map(subnets_of).map(|(_, id)| id);
-    let recorded_subnets = recorded.associations.iter().flat_map(|(place, claims)| {
-        claims.iter().filter_map(|claim| Some(subnet_id(arm(place)?, &claim.id.name)))
-    });
+    let recorded_subnets = recorded
+        .associations
+        .iter()
+        .flat_map(|(place, claims)| claims.iter().filter_map(|claim| Some(subnet_id(arm(place)?, &claim.id.name))));
     questions.subnets = distinct(subnets.chain(recorded_subnets), |id| seen.subnets.contains_key(id));
     if options.revert_forwarding {
         let ids = recorded.forwardings.keys().filter_map(arm).map(str::to_owned);
@@ -145,12 +146,7 @@ impl AzureFindings {
         }
     }
 
-    fn take(
-        &mut self,
-        conflicts: &mut Vec<crate::plan::Conflict>,
-        refusals: &mut Vec<Refusal>,
-        notes: &mut Vec<Note>,
-    ) {
+    fn take(&mut self, conflicts: &mut Vec<crate::plan::Conflict>, refusals: &mut Vec<Refusal>, notes: &mut Vec<Note>) {
         self.conflicts.append(conflicts);
         self.refusals.append(refusals);
         self.notes.append(notes);
@@ -219,7 +215,9 @@ impl<'a> Drafts<'a> {
             tables.push(TableDraft { task, wanted: Some(wanted), next_hops });
         }
         for (place, claims) in &recorded.tables {
-            let Some(id) = arm(place).filter(|_| !tables.iter().any(|draft| draft.task.place == *place)) else { continue };
+            let Some(id) = arm(place).filter(|_| !tables.iter().any(|draft| draft.task.place == *place)) else {
+                continue;
+            };
             let task = TableTask {
                 place: place.clone(),
                 id: id.to_owned(),
@@ -238,9 +236,8 @@ impl<'a> Drafts<'a> {
     }
 
     fn add_subnets(&mut self, wanted: &'a [Wanted], recorded: &Recorded, options: &Arc<Options>) {
-        let claims = || {
-            recorded.associations.iter().flat_map(|(place, claims)| claims.iter().map(move |claim| (place, claim)))
-        };
+        let claims =
+            || recorded.associations.iter().flat_map(|(place, claims)| claims.iter().map(move |claim| (place, claim)));
         for (wanted, id) in wanted.iter().flat_map(|wanted| subnets_of(wanted).map(move |(_, id)| (wanted, id))) {
             let claimed = claims().find(|(place, claim)| {
                 arm(place).is_some_and(|network| subnet_id(network, &claim.id.name).eq_ignore_ascii_case(&id))
@@ -442,7 +439,13 @@ impl TableDraft<'_> {
 }
 
 /// What is to be so before anything is written to a table.
-fn check_table(draft: &TableDraft<'_>, wanted: &Wanted, verdict: &TableVerdict, seen: &Seen, findings: &mut AzureFindings) {
+fn check_table(
+    draft: &TableDraft<'_>,
+    wanted: &Wanted,
+    verdict: &TableVerdict,
+    seen: &Seen,
+    findings: &mut AzureFindings,
+) {
     let place = &draft.task.place;
     let settings = &wanted.settings;
     if verdict.body.is_some() {

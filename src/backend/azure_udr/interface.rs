@@ -78,9 +78,10 @@ impl InterfaceTask {
                 if *revert_forwarding && forwards == Some(true) {
                     verdict.change = Some((Phase::Retire, change(Action::Change, reason, false)));
                 } else if known.is_some() && !revert_forwarding {
-                    let text = "forwards IP packets since topo turned that on; it stays on, and its record is dropped. \
+                    let text =
+                        "forwards IP packets since topo turned that on; it stays on, and its record is dropped. \
                                 --revert-forwarding turns it off."
-                        .to_owned();
+                            .to_owned();
                     verdict.note = Some(Note::Azure(self.place.clone(), "forwarding_stays", text));
                 }
             }

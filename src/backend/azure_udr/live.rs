@@ -204,9 +204,8 @@ impl LiveInterface {
         let of = |value: &Value| value["properties"]["privateIPAddress"].as_str().and_then(|text| text.parse().ok());
         let subnet = |value: &Value| value["properties"]["subnet"]["id"].as_str().map(str::to_owned);
         let lower = key(&id);
-        let scale_set = lower.contains("/virtualmachinescalesets/").then(|| {
-            id.split('/').take(9).collect::<Vec<_>>().join("/")
-        });
+        let scale_set =
+            lower.contains("/virtualmachinescalesets/").then(|| id.split('/').take(9).collect::<Vec<_>>().join("/"));
         Self {
             addresses: configurations.iter().filter_map(of).collect(),
             subnets: configurations.iter().filter_map(subnet).collect(),

@@ -18,7 +18,8 @@ pub use compare::{Questions, compare, questions};
 pub use interface::InterfaceTask;
 pub use live::{Answer, LiveInterface, LiveNetwork, LiveRoute, LiveSubnet, LiveTable, Seen, key, location, name_of};
 pub use record::{
-    AssociationRecord, Claim, Claimed, ForwardingRecord, Recorded, RoutesRecord, TableClaims, TableRecord, routes_in, shape_of,
+    AssociationRecord, Claim, Claimed, ForwardingRecord, Recorded, RoutesRecord, TableClaims, TableRecord, routes_in,
+    shape_of,
 };
 pub use route::{Hop, Route, name_of as name_of_route};
 pub use settings::{BACKEND, IpForwarding, Outside, Settings, SubnetName};

@@ -107,7 +107,8 @@ mod tests {
 
     #[test]
     fn what_is_not_known_of_a_route_stays() {
-        let mut route = json!({ "name": "a", "etag": "x", "properties": { "later": 1, "nextHopIpAddress": "10.0.0.1" } });
+        let mut route =
+            json!({ "name": "a", "etag": "x", "properties": { "later": 1, "nextHopIpAddress": "10.0.0.1" } });
         let destination: Prefix = "10.1.0.0/24".parse().expect("prefix");
         Route { name: "a".into(), hop: Hop::gateway() }.write(&destination, &mut route);
         assert_eq!(

@@ -115,8 +115,7 @@ impl SubnetTask {
             return verdict;
         }
         let mut change = |phase: Phase, action: Action, reason: Reason, after: Option<&str>| {
-            let what =
-                AzureWhat::Association { before: live.map(str::to_owned), after: after.map(str::to_owned) };
+            let what = AzureWhat::Association { before: live.map(str::to_owned), after: after.map(str::to_owned) };
             let key = self.name().into();
             verdict.change = Some((phase, AzureChange { kind: AZURE_SUBNET_ASSOCIATION, key, action, reason, what }));
         };

@@ -94,6 +94,11 @@ impl TableTask {
         Some(LiveTable::of(Document { body, etag: None }))
     }
 
+    /// Whether what conflicts with others is left to them as asked.
+    pub fn leaves_conflicts(&self) -> bool {
+        self.options.skip_conflicts
+    }
+
     /// The name that addresses have.
     fn name(&self) -> &str {
         self.place.name()
@@ -195,8 +200,7 @@ impl TableTask {
             verdict.changes.push(change);
         };
         let Some(live) = live else {
-            let chosen_route =
-                |(route, _): &(Route, Name)| self.is_chosen(AZURE_ROUTE, Some(&route.name));
+            let chosen_route = |(route, _): &(Route, Name)| self.is_chosen(AZURE_ROUTE, Some(&route.name));
             if !self.is_chosen(AZURE_ROUTE_TABLE, None) && !wish.routes.values().any(chosen_route) {
                 return (is, recorded);
             }
@@ -278,8 +282,7 @@ impl TableTask {
         let mut edits = Edits::default();
         let (mut is, mut to) = (BTreeMap::new(), BTreeMap::new());
         // With which next hops there are routes already: a node without any is new.
-        let known: BTreeSet<&Hop> =
-            self.claims.routes.values().flatten().map(|claim| &claim.route.hop).collect();
+        let known: BTreeSet<&Hop> = self.claims.routes.values().flatten().map(|claim| &claim.route.hop).collect();
         for key in &keys {
             let claims = self.claims.routes.get(key).map(Vec::as_slice).unwrap_or_default();
             let confirmed = claims.iter().find(|claim| claim.confirmed).map(|claim| &claim.route);
@@ -395,7 +398,8 @@ impl TableTask {
         let space = self.wish.as_ref().and_then(|wish| wish.space.clone()).or_else(|| self.claims.space.clone());
         let space = space.unwrap_or_default();
         let known = self.claims.id(AZURE_ROUTE).is_some();
-        let is = (known && live.is_some()).then(|| RoutesRecord { space: self.claims.space.clone().unwrap_or_default(), routes: is });
+        let is = (known && live.is_some())
+            .then(|| RoutesRecord { space: self.claims.space.clone().unwrap_or_default(), routes: is });
         let keeps = self.wish.is_some() || !to.is_empty();
         (is, keeps.then_some(RoutesRecord { space, routes: to }))
     }

@@ -1,5 +1,6 @@
 //! Carries out a plan: steps in parallel inside a phase, a gate between phases, outcomes into the journal.
 
+mod azure;
 mod settle;
 mod works;
 
@@ -11,10 +12,13 @@ use petgraph::graph::NodeIndex;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
+use self::azure::AzureEnd;
+pub use self::azure::{Effective, EffectiveOutcome};
 use self::settle::{describe, settle_batch};
 
 use super::record::begin;
 use super::{Event, observe, tell};
+use crate::backend::azure_udr::Hop;
 use crate::backend::exchange::{Activation, Filed, Reply, Work, Written};
 use crate::backend::netplan::NETPLAN_FILE;
 use crate::network::{Memo, Prefix, View};
@@ -24,6 +28,7 @@ use crate::plan::{
 };
 use crate::state::{Entry, JournalWriter, Record, Revision, RunId, State, Store, StoreError, fold};
 use crate::topology::Name;
+use crate::transport::azure::Azure;
 use crate::transport::{Target, Transport, TransportError};
 
 /// A run that is to be carried out. The state's lock is held by the caller.
@@ -40,6 +45,8 @@ pub struct Run<'a> {
     pub store: Arc<dyn Store>,
     /// The way to the nodes.
     pub transport: Arc<dyn Transport>,
+    /// The way to Azure, where something is there.
+    pub azure: Option<Arc<dyn Azure>>,
     /// Exchanges at once.
     pub parallelism: usize,
     /// The topology's name.
@@ -78,6 +85,8 @@ pub struct RunOutcome {
     pub warnings: Vec<(Place, String)>,
     /// Places whose routes are live and not yet kept across reboots, though they were to be.
     pub not_persistent: Vec<Place>,
+    /// What Azure's network interfaces say of the new routes.
+    pub effective: Vec<Effective>,
     /// Whether anything may have been written on any place.
     pub touched: bool,
     /// Whether the user asked to stop.
@@ -87,7 +96,11 @@ pub struct RunOutcome {
 impl RunOutcome {
     /// Whether all that was planned is done.
     pub fn is_complete(&self) -> bool {
-        self.failures.is_empty() && self.skipped.is_empty() && self.left.is_empty()
+        let differs = |one: &Effective| matches!(one.outcome, EffectiveOutcome::Differs(..));
+        self.failures.is_empty()
+            && self.skipped.is_empty()
+            && self.left.is_empty()
+            && !self.effective.iter().any(differs)
     }
 }
 
@@ -130,6 +143,17 @@ struct Batch {
 
 type Replies = Result<Vec<Reply>, TransportError>;
 
+/// A step that has come to its end.
+enum Ended {
+    /// An exchange with a node.
+    Node(Prepared, Replies),
+    /// What was to be done in a place of Azure in a phase.
+    Azure(NodeIndex, Place, Phase, AzureEnd),
+}
+
+/// Steps that are under way.
+type Running = JoinSet<Ended>;
+
 struct Executor<'a> {
     run: Run<'a>,
     /// The state before the run: what a place that could not be looked at is planned from when it answers.
@@ -141,6 +165,10 @@ struct Executor<'a> {
     entries: Vec<Entry>,
     journal: JournalWriter,
     outcome: RunOutcome,
+    /// Places of Azure where not all was done.
+    azure_failed: BTreeSet<Place>,
+    /// Next hops whose network interface could not be made to forward, each with the reason.
+    failed_hops: BTreeMap<Hop, String>,
 }
 
 impl Run<'_> {
@@ -175,6 +203,8 @@ impl Run<'_> {
             entries: Vec::new(),
             journal,
             outcome: RunOutcome::default(),
+            azure_failed: BTreeSet::new(),
+            failed_hops: BTreeMap::new(),
         };
         let carried = executor.execute().await;
         executor.tell_what_does_not_last();
@@ -187,6 +217,8 @@ impl Run<'_> {
         last.serial = base + 1;
         run.store.swap(run.state.revision(), &last).await?;
         run.store.clear_journal().await?;
+        let mut outcome = outcome;
+        azure::look(&run, &mut outcome).await;
         Ok(outcome)
     }
 }
@@ -202,7 +234,7 @@ impl Executor<'_> {
             .collect();
         let mut ready: VecDeque<NodeIndex> =
             waits.iter().filter(|(_, waits)| **waits == 0).map(|(index, _)| *index).collect();
-        let mut running: JoinSet<(Prepared, Replies)> = JoinSet::new();
+        let mut running = Running::new();
         loop {
             while running.len() < self.run.parallelism.max(1) {
                 let Some(index) = ready.pop_front() else { break };
@@ -223,12 +255,18 @@ impl Executor<'_> {
                 }
                 continue;
             }
-            let joined = running.join_next().await;
-            if let Some(Ok((prepared, replies))) = joined {
-                let index = prepared.index;
-                if self.finish(prepared, replies, &mut running).await? {
+            match running.join_next().await {
+                Some(Ok(Ended::Node(prepared, replies))) => {
+                    let index = prepared.index;
+                    if self.finish(prepared, replies, &mut running).await? {
+                        release(&graph, index, &mut waits, &mut ready);
+                    }
+                }
+                Some(Ok(Ended::Azure(index, place, phase, end))) => {
+                    self.finish_azure(&place, phase, end).await?;
                     release(&graph, index, &mut waits, &mut ready);
                 }
+                Some(Err(_)) | None => {}
             }
         }
     }
@@ -268,8 +306,11 @@ impl Executor<'_> {
         index: NodeIndex,
         place: &Place,
         phase: Phase,
-        running: &mut JoinSet<(Prepared, Replies)>,
+        running: &mut Running,
     ) -> Result<bool, StoreError> {
+        if place.node().is_none() {
+            return self.start_azure(index, place, phase, running).await;
+        }
         if self.progress.get(place).is_none_or(|progress| progress.failed) {
             return Ok(false);
         }
@@ -311,7 +352,7 @@ impl Executor<'_> {
         place: &Place,
         phase: Phase,
         target: Target,
-        running: &mut JoinSet<(Prepared, Replies)>,
+        running: &mut Running,
     ) -> Result<bool, StoreError> {
         let (works, batches, files) = self.works(place, phase);
         if works.is_empty() {
@@ -333,7 +374,7 @@ impl Executor<'_> {
         &mut self,
         prepared: Prepared,
         replies: Replies,
-        running: &mut JoinSet<(Prepared, Replies)>,
+        running: &mut Running,
     ) -> Result<bool, StoreError> {
         let Prepared { index, place, phase, batches, files } = prepared;
         if self.run.plan.places.get(&place).is_some_and(|planned| planned.unseen.is_some()) {
@@ -417,7 +458,7 @@ impl Executor<'_> {
         place: &Place,
         phase: Phase,
         replies: Replies,
-        running: &mut JoinSet<(Prepared, Replies)>,
+        running: &mut Running,
     ) -> Result<bool, StoreError> {
         let (Some((target, works)), false) = (
             observe::question(place, self.run.desired, self.before.places.get(place), &mut self.memo),
@@ -492,17 +533,11 @@ impl Executor<'_> {
     }
 }
 
-fn spawn(
-    running: &mut JoinSet<(Prepared, Replies)>,
-    transport: &Arc<dyn Transport>,
-    target: Target,
-    works: Vec<Work>,
-    prepared: Prepared,
-) {
+fn spawn(running: &mut Running, transport: &Arc<dyn Transport>, target: Target, works: Vec<Work>, prepared: Prepared) {
     let transport = Arc::clone(transport);
     running.spawn(async move {
         let replies = transport.exchange(&target, &works).await;
-        (prepared, replies)
+        Ended::Node(prepared, replies)
     });
 }
 

@@ -10,10 +10,9 @@ impl From<ArmError> for AzureError {
         let failure = match &error.kind {
             ArmErrorKind::Precondition => AzureFailure::Moved,
             ArmErrorKind::Conflict { .. } => AzureFailure::State,
-            ArmErrorKind::NotFound
-            | ArmErrorKind::Throttled
-            | ArmErrorKind::Denied { .. }
-            | ArmErrorKind::SignIn => AzureFailure::Refused,
+            ArmErrorKind::NotFound | ArmErrorKind::Throttled | ArmErrorKind::Denied { .. } | ArmErrorKind::SignIn => {
+                AzureFailure::Refused
+            }
             ArmErrorKind::Failed { .. }
             | ArmErrorKind::TimedOut
             | ArmErrorKind::Unreachable
@@ -65,10 +64,8 @@ impl Azure for Arm {
 
     fn interfaces<'a>(&'a self, subscription: &'a str, resource_group: &'a str) -> Answered<'a, Vec<Document>> {
         Box::pin(async move {
-            let scope = Scope {
-                subscription: subscription.to_owned(),
-                resource_group: Some(resource_group.to_owned()),
-            };
+            let scope =
+                Scope { subscription: subscription.to_owned(), resource_group: Some(resource_group.to_owned()) };
             self.list_interfaces(&scope).await.map_err(AzureError::from)
         })
     }

@@ -1,0 +1,122 @@
+//! Looks at Azure: tables and subnets, and more only where they are not as wanted.
+
+use std::sync::Arc;
+
+use tokio::task::JoinSet;
+
+use crate::backend::azure_udr::{
+    LiveInterface, LiveNetwork, LiveSubnet, LiveTable, Questions, Recorded, Seen, Wanted, key, questions,
+};
+use crate::plan::Options;
+use crate::transport::azure::{Azure, AzureError};
+
+/// More rounds of questions than there are kinds.
+const ROUNDS: u32 = 6;
+/// The name of the limit of routes in a table (Azure's usages).
+const ROUTES_LIMIT: &str = "RoutesPerRouteTable";
+
+/// What was answered to one question.
+type Put = Box<dyn FnOnce(&mut Seen) + Send>;
+
+/// Asks Azure what the plan needs. At most `parallelism` questions are under way at once.
+pub async fn observe_azure(
+    wanted: &[Wanted],
+    recorded: &Recorded,
+    options: &Options,
+    azure: &Arc<dyn Azure>,
+    parallelism: usize,
+) -> Seen {
+    let mut seen = Seen::default();
+    for _ in 0..ROUNDS {
+        let asked = questions(wanted, recorded, options, &seen);
+        if asked.is_empty() {
+            break;
+        }
+        ask(asked, &mut seen, azure, parallelism).await;
+    }
+    seen
+}
+
+async fn ask(questions: Questions, seen: &mut Seen, azure: &Arc<dyn Azure>, parallelism: usize) {
+    let Questions { tables, subnets, networks, limits, interfaces, forwardings } = questions;
+    let mut running: JoinSet<Put> = JoinSet::new();
+    let mut waiting: Vec<std::pin::Pin<Box<dyn Future<Output = Put> + Send>>> = Vec::new();
+    let text = |error: AzureError| error.text;
+    for id in tables {
+        let azure = Arc::clone(azure);
+        waiting.push(Box::pin(async move {
+            let answer = azure.table(&id).await.map(|found| found.map(LiveTable::of)).map_err(text);
+            Box::new(move |seen: &mut Seen| _ = seen.tables.insert(key(&id), answer)) as Put
+        }));
+    }
+    for id in subnets {
+        let azure = Arc::clone(azure);
+        waiting.push(Box::pin(async move {
+            let answer = azure.subnet(&id).await.map(|found| found.map(LiveSubnet::of)).map_err(text);
+            Box::new(move |seen: &mut Seen| _ = seen.subnets.insert(key(&id), answer)) as Put
+        }));
+    }
+    for id in networks {
+        let azure = Arc::clone(azure);
+        waiting.push(Box::pin(async move {
+            let answer = azure.network(&id).await.map(|found| found.map(|found| LiveNetwork::of(&found))).map_err(text);
+            Box::new(move |seen: &mut Seen| _ = seen.networks.insert(key(&id), answer)) as Put
+        }));
+    }
+    for id in forwardings {
+        let azure = Arc::clone(azure);
+        waiting.push(Box::pin(async move {
+            let answer =
+                azure.interface(&id).await.map(|found| found.map(|found| LiveInterface::of(&found))).map_err(text);
+            Box::new(move |seen: &mut Seen| _ = seen.forwardings.insert(key(&id), answer)) as Put
+        }));
+    }
+    for (subscription, location) in limits {
+        let azure = Arc::clone(azure);
+        waiting.push(Box::pin(async move {
+            let usages = azure.usages(&subscription, &location).await.unwrap_or_default();
+            let limit = usages.iter().find(|usage| usage["name"]["value"].as_str() == Some(ROUTES_LIMIT));
+            let limit = limit.and_then(|usage| usage["limit"].as_u64());
+            Box::new(move |seen: &mut Seen| _ = seen.limits.insert((subscription, location), limit)) as Put
+        }));
+    }
+    for id in interfaces {
+        let azure = Arc::clone(azure);
+        let places = seen.networks.get(&key(&id)).and_then(|answer| answer.as_ref().ok()?.as_ref());
+        let (groups, sets) = places.map(LiveNetwork::interface_places).unwrap_or_default();
+        waiting.push(Box::pin(async move {
+            let mut all = Vec::new();
+            let mut failed = None;
+            for (subscription, group) in groups {
+                match azure.interfaces(&subscription, &group).await {
+                    Ok(found) => all.extend(found),
+                    Err(error) => failed = Some(error.text),
+                }
+            }
+            for set in sets {
+                match azure.scale_set_interfaces(&set).await {
+                    Ok(found) => all.extend(found),
+                    Err(error) => failed = Some(error.text),
+                }
+            }
+            let answer = match failed {
+                Some(reason) => Err(reason),
+                None => Ok(Some(all.iter().map(LiveInterface::of).collect())),
+            };
+            Box::new(move |seen: &mut Seen| _ = seen.interfaces.insert(key(&id), answer)) as Put
+        }));
+    }
+    let mut waiting = waiting.into_iter();
+    loop {
+        while running.len() < parallelism.max(1)
+            && let Some(question) = waiting.next()
+        {
+            running.spawn(question);
+        }
+        match running.join_next().await {
+            None => return,
+            Some(Ok(put)) => put(seen),
+            Some(Err(_)) => {}
+        }
+    }
+}
