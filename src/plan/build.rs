@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use super::checks::Uncovered;
 use super::claims::Claims;
 use super::classify::STATIC;
 use super::file::{FileFindings, FileInput, FilePlan, routes_found};
@@ -120,6 +121,7 @@ impl Plan {
         }
         let claims = Claims::new(desired, recorded, observed, options, &mut plan);
         let inputs = Inputs { topology, desired, recorded, options };
+        let mut uncovered = Uncovered::new(&desired.covered);
         let header = Header { topology: topology.to_string(), lineage: recorded.lineage.to_string() };
         for (place, wanted, record) in together(&desired.places, &recorded.places) {
             if wanted.is_none() && claims.moved.contains(place) {
@@ -140,6 +142,7 @@ impl Plan {
                 plan.note_unseen(place, observation);
                 continue;
             }
+            plan.check_azure(place, wanted, observation, &mut uncovered);
             plan.place(&inputs, &both, &header, observation, &claims, memo);
         }
         // Where nobody looked and nothing is done, nobody asks who has which address.

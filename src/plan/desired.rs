@@ -1,8 +1,9 @@
 //! What the topology asks for, place by place.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Place, Resources};
+use crate::network::Prefix;
 use crate::state::Shape;
 use crate::transport::Endpoint;
 
@@ -11,6 +12,8 @@ use crate::transport::Endpoint;
 pub struct Desired {
     /// Every place that the topology knows, also those where nothing is wanted.
     pub places: BTreeMap<Place, DesiredPlace>,
+    /// Destinations that a route table of Azure is to have a route to, of those tables that are associated with subnets.
+    pub covered: BTreeSet<Prefix>,
 }
 
 /// What is wanted in one place.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::Place;
 use crate::network::Prefix;
+use crate::topology::Name;
 
 /// Somebody else has a key that the topology wants.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -69,6 +70,9 @@ pub enum Refusal {
     NameTaken(Place, Place),
     /// No file can keep the routes of a node; the sentence says why and what to do.
     File(Place, String),
+    /// A machine in Azure is to have routes that Azure pays no heed to: the backends that put them there, and all destinations
+    /// of the topology that no route table of Azure is to have.
+    InAzure(Place, Vec<Name>, Arc<[Prefix]>),
 }
 
 impl Refusal {
@@ -81,7 +85,8 @@ impl Refusal {
             | Self::LineageLost(place)
             | Self::SameMachine(place, _)
             | Self::NameTaken(place, _)
-            | Self::File(place, _) => Some(place),
+            | Self::File(place, _)
+            | Self::InAzure(place, ..) => Some(place),
         }
     }
 }
