@@ -78,7 +78,8 @@ pub fn desire(topology: &Topology) -> Desired {
         let place = crate::plan::DesiredPlace { endpoint, ..Default::default() };
         (crate::plan::Place::Node(name.clone()), place)
     });
-    let mut desired = Desired { places: places.collect(), azure: Vec::new() };
+    let covered = azure_udr::covered(topology);
+    let mut desired = Desired { places: places.collect(), azure: Vec::new(), covered };
     let mesh = Mesh::new(topology);
     for (name, table) in &topology.backends {
         if let Some(backend) = all().iter().find(|backend| backend.id() == table.backend) {

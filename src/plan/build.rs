@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::azure::{AzureFindings, AzurePlace, AzureRecord, EffectiveCheck};
+use super::checks::Uncovered;
 use super::claims::Claims;
 use super::classify::STATIC;
 use super::file::{FileFindings, FileInput, FilePlan, routes_found};
@@ -127,6 +128,7 @@ impl Plan {
         }
         let claims = Claims::new(desired, recorded, observed, options, &mut plan);
         let inputs = Inputs { topology, desired, recorded, options };
+        let mut uncovered = Uncovered::new(&desired.covered);
         let header = Header { topology: topology.to_string(), lineage: recorded.lineage.to_string() };
         let nodes = |(place, ..): &(&Place, _, _)| place.node().is_some();
         for (place, wanted, record) in together(&desired.places, &recorded.places).filter(nodes) {
@@ -148,6 +150,7 @@ impl Plan {
                 plan.note_unseen(place, observation);
                 continue;
             }
+            plan.check_azure(place, wanted, observation, &mut uncovered);
             plan.place(&inputs, &both, &header, observation, &claims, memo);
         }
         // Where nobody looked and nothing is done, nobody asks who has which address.

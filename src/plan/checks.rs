@@ -1,13 +1,38 @@
 //! Checks before anything is written: whose machine it is, and what a route would take away from it.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use super::build::{Inputs, Plan};
 use super::findings::{Note, Refusal};
-use super::observed::Seen;
+use super::observed::{Observation, Seen};
 use super::table::TablePlan;
-use super::{Place, ResourceId};
-use crate::network::Prefix;
+use super::{DesiredPlace, Place, ResourceId};
+use crate::network::{Prefix, Rows};
+use crate::topology::Name;
+
+/// The destinations that no route table of Azure is to have, found once for each list of rows.
+pub(super) struct Uncovered<'a> {
+    covered: &'a BTreeSet<Prefix>,
+    lists: Vec<(Rows, Arc<[Prefix]>)>,
+}
+
+impl<'a> Uncovered<'a> {
+    pub(super) fn new(covered: &'a BTreeSet<Prefix>) -> Self {
+        Self { covered, lists: Vec::new() }
+    }
+
+    /// Those of a list, sorted.
+    fn of(&mut self, rows: &Rows) -> Arc<[Prefix]> {
+        if let Some((_, found)) = self.lists.iter().find(|(known, _)| known.is_same_list(rows)) {
+            return Arc::clone(found);
+        }
+        let destinations = rows.as_slice().iter().map(|row| row.destination);
+        let found: Arc<[Prefix]> = destinations.filter(|destination| !self.covered.contains(destination)).collect();
+        self.lists.push((rows.clone(), Arc::clone(&found)));
+        found
+    }
+}
 
 impl Plan {
     /// Checks the markers of a machine; tells whether ours is there.
@@ -62,6 +87,166 @@ impl Plan {
         }
         for (next_hop, found) in &seen.not_on_link {
             self.refusals.push(Refusal::NotOnLink(place.clone(), *next_hop, found.clone()));
+        }
+    }
+    /// Azure forwards by its own route tables, whatever a machine there has: a route that is wanted on the machine, and that no
+    /// table has, is a black hole. So it is where it is in force already.
+    pub(super) fn check_azure(
+        &mut self,
+        place: &Place,
+        wanted: Option<&DesiredPlace>,
+        observation: &Observation,
+        uncovered: &mut Uncovered<'_>,
+    ) {
+        if !observation.seen().is_some_and(|seen| seen.identity.in_azure) {
+            return;
+        }
+        // Backends share lists, so that there is one refusal for all of a place.
+        let mut found: Vec<(Arc<[Prefix]>, Vec<Name>)> = Vec::new();
+        for (id, shape) in wanted.iter().flat_map(|wanted| &wanted.resources) {
+            let Some(set) = &shape.routes else { continue };
+            let destinations = uncovered.of(&set.rows);
+            if !destinations.iter().any(|destination| set.find(destination).is_some()) {
+                continue;
+            }
+            match found.iter_mut().find(|(known, _)| Arc::ptr_eq(known, &destinations)) {
+                Some((_, backends)) if backends.contains(&id.backend) => {}
+                Some((_, backends)) => backends.push(id.backend.clone()),
+                None => found.push((destinations, vec![id.backend.clone()])),
+            }
+        }
+        let refusals = found.into_iter();
+        self.refusals
+            .extend(refusals.map(|(destinations, backends)| Refusal::InAzure(place.clone(), backends, destinations)));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::network::Memo;
+    use crate::plan::summary::fixture::{World, place, plan_of, prefix, seen};
+    use crate::plan::{Desired, Options};
+    use crate::state::State;
+
+    const ALL: [&str; 3] = ["node-0", "node-1", "node-2"];
+
+    /// What nodes answer from Azure.
+    fn in_azure(state: &State, names: &[&str]) -> Vec<(Place, Observation)> {
+        let of = |name: &&str| {
+            let (place, mut observation) = seen(state, name, |_| ());
+            if let Observation::Seen(seen) = &mut observation {
+                seen.identity.in_azure = true;
+            }
+            (place, observation)
+        };
+        names.iter().map(of).collect()
+    }
+
+    /// The nodes that are refused and the destinations that are named.
+    fn refused(plan: &Plan) -> Vec<(&'static str, String)> {
+        let of = |refusal: &Refusal| match refusal {
+            Refusal::InAzure(place, backends, destinations) => {
+                assert_eq!(backends.iter().map(Name::as_str).collect::<Vec<_>>(), ["ssh-static"]);
+                let destinations: Vec<String> = destinations.iter().map(Prefix::to_string).collect();
+                let name = ALL.into_iter().find(|name| *name == place.name());
+                (name.expect("a node"), destinations.join(" "))
+            }
+            other => panic!("{other:?}"),
+        };
+        plan.refusals.iter().map(of).collect()
+    }
+
+    const PODS: &str = "172.16.0.0/24 172.16.1.0/24 172.16.2.0/24";
+
+    #[test]
+    fn routes_on_machines_in_azure_need_a_route_table() {
+        let world = World::mesh(3, 3);
+        let desired = world.desired();
+        let nothing = State::new(Name::new("mesh").expect("name")).expect("lineage");
+        for state in [&nothing, &world.state()] {
+            // New routes and those in force alike; not on machines elsewhere, and not where nobody looked.
+            let mut answers = in_azure(state, &["node-0", "node-2"]);
+            answers.push(seen(state, "node-1", |_| ()));
+            let plan = plan_of(&desired, state, answers, &Options::default());
+            assert_eq!(refused(&plan), [("node-0", PODS.to_owned()), ("node-2", PODS.to_owned())]);
+            let [Refusal::InAzure(.., one), Refusal::InAzure(.., other)] = &plan.refusals[..] else { panic!() };
+            assert!(Arc::ptr_eq(one, other), "found once for all nodes");
+            assert_eq!(refused(&plan_of(&desired, state, vec![], &Options::default())), []);
+        }
+    }
+
+    #[test]
+    fn a_route_table_covers_its_destinations() {
+        let world = World::mesh(3, 3);
+        let (state, all) = (world.state(), in_azure(&world.state(), &ALL));
+        let with = |covered: &[&str]| {
+            let covered = covered.iter().map(|text| prefix(text)).collect();
+            let desired = Desired { covered, ..world.desired() };
+            let plan = plan_of(&desired, &state, all.clone(), &Options::default());
+            refused(&plan).into_iter().map(|(name, said)| format!("{name}: {said}")).collect::<Vec<_>>()
+        };
+        assert_eq!(with(&["172.16.0.0/24", "172.16.1.0/24", "172.16.2.0/24"]), [""; 0]);
+        // A node has no route to its own pods, so nothing is wrong there.
+        assert_eq!(with(&["172.16.0.0/24", "172.16.1.0/24"]), ["node-0: 172.16.2.0/24", "node-1: 172.16.2.0/24"]);
+    }
+
+    #[test]
+    fn what_is_taken_away_needs_none() {
+        let world = World::mesh(3, 3);
+        let state = world.state();
+        let mut desired = world.desired();
+        // `nodes = ["node-1"]`, and node-1 is elsewhere.
+        for name in ["node-0", "node-2"] {
+            desired.places.get_mut(&place(name)).expect("there").resources.clear();
+        }
+        let plan = plan_of(&desired, &state, in_azure(&state, &["node-0", "node-2"]), &Options::default());
+        assert!(refused(&plan).is_empty() && plan.places.len() == 2);
+
+        desired.places.values_mut().for_each(|place| place.resources.clear());
+        let destroy = Options { destroy: true, ..Options::default() };
+        let plan = plan_of(&desired, &state, in_azure(&state, &ALL), &destroy);
+        assert!(refused(&plan).is_empty() && plan.places.len() == 3);
+        let plan = plan_of(&Desired::default(), &state, in_azure(&state, &ALL), &destroy);
+        assert!(refused(&plan).is_empty() && plan.places.len() == 3);
+    }
+
+    #[test]
+    fn what_is_selected_is_judged() {
+        let world = World::mesh(3, 3);
+        let desired = world.desired();
+        let nothing = State::new(Name::new("mesh").expect("name")).expect("lineage");
+        let names = |targets: &[&str], excludes: &[&str]| -> Vec<Vec<&'static str>> {
+            let patterns = |texts: &[&str]| texts.iter().map(|text| text.parse().expect("pattern")).collect();
+            let options = Options { targets: patterns(targets), excludes: patterns(excludes), ..Options::default() };
+            let with = |state: &State| {
+                let plan = plan_of(&desired, state, in_azure(state, &ALL), &options);
+                refused(&plan).into_iter().map(|(name, _)| name).collect()
+            };
+            vec![with(&nothing), with(&world.state())]
+        };
+        assert_eq!(names(&["node-1"], &[]), [["node-1"], ["node-1"]]);
+        assert_eq!(names(&["*[\"172.16.1.0/24\"]"], &["node-1"]), [["node-0", "node-2"], ["node-0", "node-2"]]);
+        assert_eq!(names(&[], &["node-*"]), [[""; 0], [""; 0]]);
+    }
+
+    #[test]
+    fn a_node_that_answers_late_is_judged_by_the_same_tables() {
+        let world = World::mesh(3, 3);
+        let (name, state) = (Name::new("mesh").expect("name"), world.state());
+        let options = Options::default();
+        let mut changed = world.clone();
+        changed.0[2].pods = vec![prefix("172.16.9.0/24")];
+        for is_covered in [true, false] {
+            let rows = changed.rows();
+            let covered = rows.as_slice().iter().map(|row| row.destination).filter(|_| is_covered).collect();
+            let desired = Desired { covered, ..changed.desired() };
+            let unseen = (place("node-0"), Observation::Unreachable("It is away.".to_owned()));
+            let mut plan = plan_of(&desired, &state, vec![unseen], &options);
+            let inputs = Inputs { topology: &name, desired: &desired, recorded: &state, options: &options };
+            let Some((at, Observation::Seen(seen))) = in_azure(&state, &["node-0"]).pop() else { panic!() };
+            let result = plan.replan(&at, &inputs, *seen, &mut Memo::default());
+            assert_eq!(result.is_ok(), is_covered, "{result:?}");
         }
     }
 }

@@ -1,9 +1,10 @@
 //! What the topology asks for, place by place.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Place, Resources};
 use crate::backend::azure_udr;
+use crate::network::Prefix;
 use crate::state::Shape;
 use crate::transport::Endpoint;
 
@@ -14,6 +15,8 @@ pub struct Desired {
     pub places: BTreeMap<Place, DesiredPlace>,
     /// The route tables of Azure.
     pub azure: Vec<azure_udr::Wanted>,
+    /// Destinations that a route table of Azure is to have a route to, of those tables that are associated with subnets.
+    pub covered: BTreeSet<Prefix>,
 }
 
 /// What is wanted in one place.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::Place;
 use crate::network::Prefix;
+use crate::topology::Name;
 
 /// Somebody else has a key that the topology wants.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -73,6 +74,9 @@ pub enum Refusal {
     File(Place, String),
     /// What is wanted in Azure cannot be; the sentences say why and what to do.
     Azure(Place, String),
+    /// A machine in Azure is to have routes that Azure pays no heed to: the backends that put them there, and all destinations
+    /// of the topology that no route table of Azure is to have.
+    InAzure(Place, Vec<Name>, Arc<[Prefix]>),
 }
 
 impl Refusal {
@@ -87,6 +91,7 @@ impl Refusal {
             | Self::NameTaken(place, _)
             | Self::File(place, _)
             | Self::Azure(place, _) => Some(place),
+            Self::InAzure(place, ..) => Some(place),
         }
     }
 }

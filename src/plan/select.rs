@@ -8,6 +8,7 @@ use super::findings::{Note, Refusal};
 use super::observed::{Observation, Seen};
 use super::operation::{Operation, Phase};
 use super::{AddressPattern, Desired, Place, ResourceId};
+use crate::backend::ssh_static::KERNEL_ROUTE;
 use crate::network::{Memo, Prefix};
 
 impl Plan {
@@ -55,8 +56,17 @@ impl Plan {
         self.conflicts.retain(|conflict| chosen(&conflict.place, &conflict.kind, &conflict.key));
         // Records move to other names whatever is selected.
         let moves = |refusal: &Refusal| matches!(refusal, Refusal::NameTaken(..));
+        // Routes that lead nowhere do so also where nothing changes.
+        let leads_nowhere = |refusal: &Refusal| match refusal {
+            Refusal::InAzure(place, _, destinations) => {
+                destinations.iter().any(|destination| chosen(place, KERNEL_ROUTE, &destination.to_string()))
+            }
+            _ => false,
+        };
         self.refusals.retain(|refusal| {
-            moves(refusal) || refusal.place().is_none_or(|place| places.get(place).is_some_and(|plan| plan.acts))
+            moves(refusal)
+                || leads_nowhere(refusal)
+                || refusal.place().is_none_or(|place| places.get(place).is_some_and(|plan| plan.acts))
         });
         self.places = places;
     }
@@ -69,7 +79,7 @@ impl Plan {
             operations.map(|(id, one)| (id, one.route.destination, one.route.next_hop, one.phase)).collect()
         };
         let before = summary(self, memo);
-        let mut desired = Desired::default();
+        let mut desired = Desired { covered: inputs.desired.covered.clone(), ..Desired::default() };
         desired.places.extend(inputs.desired.places.get(place).map(|wanted| (place.clone(), wanted.clone())));
         let mut state = inputs.recorded.clone();
         state.places.retain(|name, _| name == place);

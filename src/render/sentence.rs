@@ -3,10 +3,12 @@
 use std::collections::HashMap;
 use std::fmt::Write;
 
-use super::words::names;
+use super::words::{counted, names};
 use crate::backend::azure_udr::AZURE_ROUTE;
 use crate::backend::netplan::NETPLAN_FILE;
+use crate::network::Prefix;
 use crate::plan::{Conflict, Note, Place, Plan, Refusal, natural_order};
+use crate::topology::Name;
 
 /// How much it matters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -334,6 +336,22 @@ pub fn refusal(refusal: &Refusal) -> Sentence<'_> {
             ),
         ),
         Refusal::Azure(place, text) => say(Error, "azure", place, "", format!(": {text}")),
+        Refusal::InAzure(place, backends, destinations) => {
+            let backends: Vec<&str> = backends.iter().map(Name::as_str).collect();
+            say(
+                Error,
+                "in_azure",
+                place,
+                "On ",
+                format!(
+                    ", in Azure, a route on the machine does not choose the next hop: Azure forwards by its own route \
+                     tables, and no [backends.azure-udr] with `subnets` puts {} into one, so what is sent there is lost. \
+                     Add one that does, or take {} off the machines in Azure with `nodes = […]`.",
+                    prefixes(destinations),
+                    backends.join(" and ")
+                ),
+            )
+        }
         Refusal::File(place, sentence) => say(Error, "file", place, "On ", format!(", {sentence}.")),
         Refusal::SameMachine(one, other) => say(
             Error,
@@ -347,4 +365,13 @@ pub fn refusal(refusal: &Refusal) -> Sentence<'_> {
             ),
         ),
     }
+}
+
+/// A few prefixes are listed; of more, the first ones and the number of the others.
+fn prefixes(all: &[Prefix]) -> String {
+    const LISTED: usize = 3;
+    let (listed, more) = all.split_at(all.len().min(LISTED));
+    let listed: Vec<String> = listed.iter().map(Prefix::to_string).collect();
+    let listed = listed.join(", ");
+    if more.is_empty() { listed } else { format!("{listed} and {}", counted(more.len(), "other destination")) }
 }

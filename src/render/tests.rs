@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use super::text::{self, Look, Outcome};
 use super::{json, sentence};
 use crate::network::Memo;
@@ -265,6 +267,7 @@ fn every_note_and_refusal_says_what_to_do_and_is_said_once_for_many_nodes() {
     let found = || "via 10.0.0.9 dev eth0, protocol 4, static".to_owned();
     let (one, two) = (place("node-1"), place("node-2"));
     let key = prefix("10.200.1.0/24");
+    let name = |text: &str| Name::new(text).expect("name");
     let conflict = |found: &str| Conflict {
         place: place("node-1"),
         kind: "kernel_route".into(),
@@ -291,6 +294,9 @@ fn every_note_and_refusal_says_what_to_do_and_is_said_once_for_many_nodes() {
             Refusal::LineageLost(one.clone()),
             Refusal::LineageLost(two.clone()),
             Refusal::SameMachine(one.clone(), two.clone()),
+            Refusal::InAzure(one.clone(), vec![name("ssh-static")], Arc::from([key])),
+            Refusal::InAzure(two.clone(), vec![name("ssh-static")], Arc::from([key])),
+            Refusal::InAzure(two.clone(), vec![name("netplan"), name("ssh-static")], Arc::from([key; 5])),
         ],
         ..Plan::default()
     };
@@ -328,6 +334,13 @@ fn every_note_and_refusal_says_what_to_do_and_is_said_once_for_many_nodes() {
              state with --state; where it is lost, --new-lineage records what is there and wanted, and goes on.",
             "Error: node-2 and node-1 are one machine: both have the same /etc/machine-id. Take one of them out of the \
              topology, or run systemd-machine-id-setup on a machine that was cloned.",
+            "Error: On node-1, node-2, in Azure, a route on the machine does not choose the next hop: Azure forwards by \
+             its own route tables, and no [backends.azure-udr] with `subnets` puts 10.200.1.0/24 into one, so what is \
+             sent there is lost. Add one that does, or take ssh-static off the machines in Azure with `nodes = […]`.",
+            "Error: On node-2, in Azure, a route on the machine does not choose the next hop: Azure forwards by its own \
+             route tables, and no [backends.azure-udr] with `subnets` puts 10.200.1.0/24, 10.200.1.0/24, 10.200.1.0/24 \
+             and 2 other destinations into one, so what is sent there is lost. Add one that does, or take netplan and \
+             ssh-static off the machines in Azure with `nodes = […]`.",
         ]
     );
     assert!(!render(&plan).contains('\u{1b}'), "what a node says does not steer the terminal");

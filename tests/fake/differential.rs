@@ -33,6 +33,8 @@ enum Act {
     },
     Mark(u8),
     Unmark(u8),
+    /// Another asset tag of the chassis, or none.
+    Chassis(Option<&'static str>),
     /// A write that is held back, and the removal of a marker behind it.
     WriteAndUnmark(RouteWrite),
 }
@@ -54,6 +56,16 @@ const DESTINATIONS: &[&str] = &[
     "fd00:200:1::/64",
     "fd00:200:2::/64",
     "fd00:200:3::1/128",
+];
+const CHASSIS: &[&str] = &[
+    "7783-7084-3265-9085-8269-3286-77\n",
+    "7783-7084-3265-9085-8269-3286-77",
+    " 7783-7084-3265-9085-8269-3286-77\nNo asset tag\n",
+    "7783-7084-3265-9085-8269-3286-77 B\n",
+    "7783-7084-3265-9085-8269-3286-7\n",
+    "-n\nin azure\n",
+    "$(echo 7783-7084-3265-9085-8269-3286-77)*\n",
+    "",
 ];
 const PROTOCOLS: &[u8] = &[201, 201, 201, 202, 4, 80];
 
@@ -136,6 +148,7 @@ fn act() -> impl Strategy<Value = Act> {
         6 => write.prop_map(|(table, protocol, guard, commands)| Act::Write { table, protocol, guard, commands }),
         1 => (0..3_u8).prop_map(Act::Mark),
         1 => (0..3_u8).prop_map(Act::Unmark),
+        1 => prop::option::of(prop::sample::select(CHASSIS)).prop_map(Act::Chassis),
         1 => prop::collection::vec(route_command(), 1..4).prop_map(|commands| Act::WriteAndUnmark(RouteWrite {
             listing: Listing { table: MAIN_TABLE, protocols: vec![201], known: Some(Token::of("0", "0")) },
             guard_foreign: false,
@@ -206,6 +219,15 @@ impl Pair<'_> {
             Act::Unmark(number) => {
                 let works = [Work::RemoveMarker(format!("t{number}")), Work::Identify];
                 self.exchange(&works, &works);
+            }
+            Act::Chassis(tag) => {
+                let script = match tag {
+                    Some(tag) => format!("printf %s '{tag}' >/sys/class/dmi/id/chassis_asset_tag\n"),
+                    None => "rm -f /sys/class/dmi/id/chassis_asset_tag\n".to_owned(),
+                };
+                self.real.run(&script);
+                self.fake.chassis = tag.map(str::to_owned);
+                self.exchange(&[Work::Identify], &[Work::Identify]);
             }
             Act::WriteAndUnmark(write) => {
                 let works = [Work::Write(write.clone()), Work::RemoveMarker("t0".into()), Work::Identify];

@@ -14,6 +14,9 @@ use topo::plan::{BOOT, KERNEL, Token};
 
 use super::network_configuration::Configuration;
 
+/// The asset tag of the chassis of every machine in Azure.
+pub(crate) const AZURE: &str = "7783-7084-3265-9085-8269-3286-77";
+
 /// Where a row leads.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) enum Way {
@@ -75,6 +78,8 @@ pub(crate) struct Node {
     pub(crate) down: bool,
     pub(crate) rows: Vec<TableRow>,
     pub(crate) peer: Option<IpAddr>,
+    /// The asset tag of its chassis, where it has one.
+    pub(crate) chassis: Option<String>,
     /// Rows of others that topo has changed or removed.
     pub(crate) trespasses: Vec<String>,
     /// Number of writes that were begun.
@@ -472,6 +477,7 @@ impl Node {
                 .filter(default)
                 .filter_map(|row| if let Way::Via(hop) = row.way { Some(hop) } else { None })
                 .collect(),
+            in_azure: self.chassis.as_deref().and_then(|tag| tag.lines().next()).map(str::trim) == Some(AZURE),
         }
     }
 

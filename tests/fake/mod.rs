@@ -1,6 +1,7 @@
 //! A fake node, proved equal to the kernel, and what it carries: properties of plans and runs, and crashes.
 
 mod differential;
+mod in_azure;
 mod kernel;
 mod namespace;
 mod network_configuration;

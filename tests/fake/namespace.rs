@@ -1,4 +1,4 @@
-//! A network namespace of its own, with an /etc of its own, in which scripts run.
+//! A network namespace of its own, with an /etc and a chassis of its own, in which scripts run.
 
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, ChildStdin, Command, Stdio};
@@ -15,6 +15,9 @@ mkdir "$folder/etc"
 cp -r /etc/iproute2 "$folder/etc/" 2>/dev/null || true
 echo 0123456789abcdef0123456789abcdef >"$folder/etc/machine-id"
 mount --bind "$folder/etc" /etc
+# It is not where this machine is.
+mkdir -p "$folder/class/dmi/id"
+mount --bind "$folder/class" /sys/class
 echo 0 >/proc/sys/net/ipv6/conf/default/accept_dad
 echo 1 >/proc/sys/net/ipv6/conf/default/addr_gen_mode
 ip link add eth0 type veth peer name peer0

@@ -44,6 +44,7 @@ crate::harness::lab_tests! {
     refusals::nodes_on_two_links,
     refusals::two_topologies_on_one_node,
     refusals::the_age_of_a_path_mtu_is_no_other_way,
+    refusals::machines_in_azure,
     families::dual_stack_and_ipv6_only,
     families::table_metric_and_mark_are_changed,
     commands::a_part_is_selected,

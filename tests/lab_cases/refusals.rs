@@ -1,8 +1,8 @@
 //! What is refused before anything is written, for it would cut off a node or its operator; and the way back that is kept.
 
 use super::support::{
-    Counts, KTHW, KTHW_NODES, Tables, adds, apply, assert_no_changes, assert_plan, destroy_leaves, has_state,
-    kthw_tables, recorded,
+    Counts, KTHW, KTHW_NODES, NO_CHANGES, Tables, adds, apply, assert_no_changes, assert_plan, destroy_leaves,
+    destroys, has_state, kthw_tables, recorded,
 };
 use crate::harness::{Lab, LabOptions};
 
@@ -185,4 +185,44 @@ pub fn the_age_of_a_path_mtu_is_no_other_way() {
     );
     lab.topo(&["apply", "-y"]).exits(0);
     assert_no_changes(&lab);
+}
+
+pub fn machines_in_azure() {
+    let lab = Lab::up(LabOptions::default());
+    lab.write("topo.toml", KTHW);
+    let before = Tables::of(&lab, &KTHW_NODES);
+    let says = |node: &str, tag: &str| lab.node(node).run(&format!("echo {tag} >/sys/class/dmi/id/chassis_asset_tag"));
+    let azure = "7783-7084-3265-9085-8269-3286-77";
+    let words =
+        ["On node-0, server, in Azure", "10.200.0.0/24, 10.200.1.0/24", "[backends.azure-udr]", "take ssh-static off"];
+    says("node-1", "No asset tag");
+    says("node-0", azure);
+    says("server", azure);
+    refused(&lab, &words);
+
+    // Elsewhere it is as ever, and what is there by then is wrong once it is in Azure.
+    says("node-0", "");
+    lab.node("server").run("rm /sys/class/dmi/id/chassis_asset_tag");
+    apply(&lab, adds(4));
+    let after = kthw_tables(&before);
+    says("node-0", azure);
+    says("server", azure);
+    for command in [&["plan"][..], &["plan", "--detailed-exitcode"], &["apply", "-y"], &["plan", "--target", "server"]]
+    {
+        let reply = lab.topo(command).exits(1);
+        let own = if command.contains(&"server") { "On server, in Azure" } else { words[0] };
+        let reply = reply.says(&[own, words[1]]);
+        assert!(!reply.said().contains(NO_CHANGES), "{}", reply.said());
+    }
+    after.assert_are_live(&lab);
+    // Nobody knows without a look.
+    lab.topo(&["plan", "--no-refresh"]).exits(0);
+    lab.topo(&["plan", "--exclude", "server", "--exclude", "node-0"]).exits(0);
+
+    // Both ways out that need no Azure: not on these machines, or not at all.
+    lab.write("topo.toml", &KTHW.replace("[backends.ssh-static]", "[backends.ssh-static]\nnodes = [\"node-1\"]"));
+    apply(&lab, destroys(3));
+    lab.write("topo.toml", KTHW);
+    lab.topo(&["plan"]).exits(1);
+    destroy_leaves(&lab, &before);
 }

@@ -5,6 +5,7 @@
 //!   is live when its step begins, and gives the body of the one write.
 
 mod compare;
+mod covered;
 mod interface;
 mod live;
 mod record;
@@ -15,6 +16,7 @@ mod table;
 mod wanted;
 
 pub use compare::{Questions, compare, questions};
+pub(super) use covered::covered;
 pub use interface::InterfaceTask;
 pub use live::{Answer, LiveInterface, LiveNetwork, LiveRoute, LiveSubnet, LiveTable, Seen, key, location, name_of};
 pub use record::{

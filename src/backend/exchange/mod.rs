@@ -143,6 +143,8 @@ pub struct Identity {
     pub resolvers: Vec<IpAddr>,
     /// Default gateways.
     pub gateways: Vec<IpAddr>,
+    /// Whether it is a machine in Azure, as the asset tag of its chassis says.
+    pub in_azure: bool,
 }
 
 /// The routes of one table.

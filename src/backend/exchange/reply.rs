@@ -97,6 +97,7 @@ fn identity(body: &str) -> Identity {
                     identity.markers.push(marker);
                 }
             }
+            Some("in") => identity.in_azure |= line == "in azure",
             Some("resolver") => identity.resolvers.extend(words.next().and_then(|word| word.parse::<IpAddr>().ok())),
             Some("inet" | "inet6") => {
                 let address = words.next().and_then(|word| word.split('/').next()?.parse::<IpAddr>().ok());
@@ -229,4 +230,22 @@ fn refused(said: &str, commands: usize) -> Vec<(usize, String)> {
         }
     }
     refused
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_very_word_puts_a_machine_into_azure() {
+        let body = |line: &str| format!("machine ab\n{line}\nmarker in lineage ab protocol 201\nresolver azure\n");
+        assert!(identity(&body("in azure")).in_azure);
+        for line in
+            ["", "in", "in azure yes", "in  azure", "in azur", "IN AZURE", "azure", "marker in azure", "\u{1b}in azure"]
+        {
+            let identity = identity(&body(line));
+            assert!(!identity.in_azure, "{line:?}");
+            assert_eq!((identity.machine_id.as_str(), identity.markers.is_empty()), ("ab", false), "{line:?}");
+        }
+    }
 }
