@@ -1,5 +1,7 @@
 //! `azure-udr`: route tables of Azure, their routes, and the subnets that go by them.
 
+mod names;
+mod schema;
 mod settings;
 
-pub use settings::{BACKEND, IpForwarding, Outside, Settings, SubnetName};
+pub use settings::{BACKEND, Given, IpForwarding, Outside, Settings, SubnetName};
