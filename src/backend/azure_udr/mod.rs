@@ -8,8 +8,10 @@ mod compare;
 mod covered;
 mod interface;
 mod live;
+mod names;
 mod record;
 mod route;
+mod schema;
 mod settings;
 mod subnet;
 mod table;
@@ -23,8 +25,8 @@ pub use record::{
     AssociationRecord, Claim, Claimed, ForwardingRecord, Recorded, RoutesRecord, TableClaims, TableRecord, routes_in,
     shape_of,
 };
-pub use route::{Hop, Route, name_of as name_of_route};
-pub use settings::{BACKEND, IpForwarding, Outside, Settings, SubnetName};
+pub use route::{Hop, Route};
+pub use settings::{BACKEND, Given, IpForwarding, Outside, Settings, SubnetName};
 pub use subnet::SubnetTask;
 pub use table::{TableTask, TableVerdict};
 pub use wanted::{Wanted, WantedRoutes};

@@ -86,24 +86,9 @@ impl Route {
     }
 }
 
-/// The name of a new route: `kubernetes-route-` and `10.200.0.0/24` give `kubernetes-route-10-200-0-0-24`. Different prefixes give
-/// different names.
-pub fn name_of(name_prefix: &str, destination: &Prefix) -> Box<str> {
-    let destination = destination.to_string().replace(['.', ':', '/'], "-");
-    format!("{name_prefix}{destination}").into()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn names_are_those_of_the_tutorial() {
-        let prefix: Prefix = "10.200.0.0/24".parse().expect("prefix");
-        assert_eq!(&*name_of("kubernetes-route-", &prefix), "kubernetes-route-10-200-0-0-24");
-        let prefix: Prefix = "fd00:1::/64".parse().expect("prefix");
-        assert_eq!(&*name_of("r-", &prefix), "r-fd00-1---64");
-    }
 
     #[test]
     fn what_is_not_known_of_a_route_stays() {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use super::{Hop, Outside, Route, Settings, name_of_route};
+use super::{Hop, Outside, Route, Settings};
 use crate::network::{Family, Prefix};
 use crate::topology::{BackendTable, Name, Topology};
 
@@ -55,7 +55,7 @@ impl Wanted {
                     Some(Outside::Skip) | None => continue,
                 }
             };
-            let name = name_of_route(&self.settings.route_name_prefix, destination);
+            let name = self.settings.route_name(*destination).into();
             wanted.routes.insert(*destination, (Route { name, hop }, node.clone()));
         }
         wanted
