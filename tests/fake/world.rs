@@ -272,6 +272,7 @@ impl World {
         let (events, _listener) = mpsc::channel(1);
         let (_stop, stop) = watch::channel(false);
         let run = Run {
+            azure: None,
             plan,
             desired,
             state,

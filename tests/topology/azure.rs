@@ -93,7 +93,7 @@ mod with_azure {
         let mut without = with.clone();
         without.backends.retain(|_, table| table.backend == "ssh-static");
         assert_eq!((with.backends.len(), without.backends.len()), (4, 1));
-        let places = |topology: &Topology| format!("{:?}", topo::backend::desire(topology));
+        let places = |topology: &Topology| format!("{:?}", topo::backend::desire(topology).places);
         assert_eq!(places(&with), places(&without));
     }
 }
