@@ -3,6 +3,8 @@
 mod arm;
 #[cfg(feature = "azure")]
 mod arm_client;
+#[cfg(feature = "azure")]
+mod azure_init;
 mod fake;
 mod ssh;
 mod state;
