@@ -81,10 +81,10 @@ impl Nodes {
             }
             #[cfg(feature = "azure")]
             Self::Azure(source) => {
-                let checked = [Source { name: format!("{FILE} as it would be"), text: source.to_check(name) }];
+                let checked = [Source { name: format!("{FILE} as it would be"), text: source.to_topology(name) }];
                 let (_, diagnostics) = topology::parse(&checked);
                 if !diagnostics.has_errors() {
-                    return Ok(source.to_topology(name));
+                    return Ok(checked.into_iter().map(|source| source.text).collect());
                 }
                 report(&diagnostics, &checked, printer);
                 Err(CommandError::new(format!("These machines make no valid topology; {FILE} was not written."))

@@ -4,9 +4,10 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 
 use serde_json::Value as Json;
 
-use crate::backend::{netplan, ssh_static};
+use crate::backend::{azure_udr, netplan, ssh_static};
 
 use super::Name;
+use super::azure_tables;
 use super::check::matches_nothing;
 use super::diagnostics::{Diagnostic, Reporter};
 use super::document::{Draft, read_patterns};
@@ -14,10 +15,8 @@ use super::glob::for_each_match;
 use super::reader::{Entry, Located, TableReader, did_you_mean};
 use super::table_and_metric::TableAndMetric;
 
-/// The backends that are built in.
-const BACKENDS: &[&str] = &[ssh_static::BACKEND, netplan::BACKEND];
-/// Backends of the design that this build does not have.
-const LATER_BACKENDS: &[&str] = &["azure-udr"];
+/// All backends; those that are an option of the build among them.
+const BACKENDS: &[&str] = &[ssh_static::BACKEND, netplan::BACKEND, azure_udr::BACKEND];
 
 pub(super) struct BackendDraft<'a> {
     pub(super) name: Located<&'a str>,
@@ -25,11 +24,14 @@ pub(super) struct BackendDraft<'a> {
     /// None: all nodes.
     pub(super) patterns: Option<Vec<Located<&'a str>>>,
     pub(super) settings: Json,
+    /// Of `azure-udr`: its settings, and where they stand.
+    pub(super) azure: Option<(azure_udr::Settings, azure_udr::Given)>,
     given: TableAndMetric,
 }
 
-/// Reads one table below `[backends]`.
-pub(super) fn read<'a>(entry: &Entry<'a>, mut reader: TableReader<'a>) -> Option<BackendDraft<'a>> {
+/// Reads one table below `[backends]`. With `broken` some of the document was not TOML, so that nothing follows from what
+/// is not there.
+pub(super) fn read<'a>(entry: &Entry<'a>, mut reader: TableReader<'a>, broken: bool) -> Option<BackendDraft<'a>> {
     let given = reader.string("type");
     if given.is_none() && reader.has("type") {
         return None;
@@ -41,20 +43,31 @@ pub(super) fn read<'a>(entry: &Entry<'a>, mut reader: TableReader<'a>) -> Option
     let Some(backend) = BACKENDS.iter().copied().find(|known| *known == wanted.value) else {
         let shown = wanted.value.escape_debug();
         let list: Vec<String> = BACKENDS.iter().map(|known| format!("`{known}`")).collect();
-        reader.report(if LATER_BACKENDS.contains(&wanted.value) {
-            Diagnostic::error(wanted.span, format!("The backend `{shown}` is not built into this topo yet."))
-                .label("not built in")
-                .hint(format!("Built in: {}.", list.join(", ")))
-        } else {
+        reader.report(
             Diagnostic::error(wanted.span, format!("There is no backend `{shown}`.")).label("unknown backend").hint(
                 did_you_mean(wanted.value, BACKENDS).unwrap_or_else(|| {
                     format!("Known: {}. A table with a name of its own needs type = \"…\".", list.join(", "))
                 }),
-            )
-        });
+            ),
+        );
         return None;
     };
-    let patterns = reader.has("nodes").then(|| read_patterns(&mut reader).unwrap_or_default());
+    if backend == azure_udr::BACKEND && !cfg!(feature = "azure") {
+        reader.report(
+            Diagnostic::error(wanted.span, format!("The backend `{backend}` was left out of this build of topo."))
+                .label("not in this build")
+                .hint("Take a topo that was built with the cargo feature `azure`, which is on by default."),
+        );
+        return None;
+    }
+    let patterns = read_patterns(&mut reader);
+    let name = Located { value: entry.key, span: entry.key_span };
+    if backend == azure_udr::BACKEND {
+        let (settings, places) = azure_udr::Settings::read(&mut reader, broken);
+        reader.finish_with(azure_udr::Settings::hint_about);
+        let (json, given) = (settings.to_json(), TableAndMetric::default());
+        return Some(BackendDraft { name, backend, patterns, settings: json, azure: Some((settings, places)), given });
+    }
     let given = TableAndMetric::read(&mut reader);
     let settings = if backend == netplan::BACKEND {
         netplan::Settings::read(&mut reader, &given).to_json()
@@ -62,8 +75,7 @@ pub(super) fn read<'a>(entry: &Entry<'a>, mut reader: TableReader<'a>) -> Option
         ssh_static::Settings::read(&mut reader, &given).to_json()
     };
     reader.finish();
-    let name = Located { value: entry.key, span: entry.key_span };
-    Some(BackendDraft { name, backend, patterns, settings, given })
+    Some(BackendDraft { name, backend, patterns, settings, azure: None, given })
 }
 
 /// The nodes that each backend serves. With `broken` some of the document was not TOML, so that nothing follows from what
@@ -88,6 +100,7 @@ pub(super) fn check(draft: &Draft<'_>, names: &[Name], report: &Reporter, broken
     let statics = routes_of_static(draft);
     check_static(&statics, draft, &served, report);
     check_netplan(&statics, draft, &served, report);
+    azure_tables::check(draft, &served, report);
     served
 }
 

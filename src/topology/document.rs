@@ -112,7 +112,7 @@ pub(super) fn read(mut root: TableReader<'_>, broken: bool) -> Draft<'_> {
     }
     read_named(&mut root, "backends", "backend", |entry, reader| {
         draft.has_backends = true;
-        draft.backends.extend(reader.and_then(|reader| backends::read(entry, reader)));
+        draft.backends.extend(reader.and_then(|reader| backends::read(entry, reader, broken)));
     });
     root.finish();
     draft
@@ -244,17 +244,6 @@ fn read_addresses(
     whole
 }
 
-/// Reports a key that has to be there; not where it is there and misspelled, which is reported anyway.
-fn report_missing(reader: &TableReader<'_>, key: &str, example: &str) {
-    if reader.has_near(key) {
-        return;
-    }
-    let diagnostic = Diagnostic::error(reader.span, format!("{} has no `{key}`.", reader.subject.at_start()))
-        .label(format!("`{key}` is missing"))
-        .hint(format!("Add for example {key} = {example}."));
-    reader.report(diagnostic);
-}
-
 fn read_subnet<'a>(entry: &Entry<'a>, mut reader: TableReader<'a>, broken: bool) -> SubnetDraft<'a> {
     let name = Located { value: entry.key, span: entry.key_span };
     let mut subnet = SubnetDraft { name, cidr: Vec::new(), gateway: Vec::new(), routed: false, damaged: broken };
@@ -277,7 +266,7 @@ fn read_subnet<'a>(entry: &Entry<'a>, mut reader: TableReader<'a>, broken: bool)
         None if broken => {}
         None => {
             subnet.damaged = true;
-            report_missing(&reader, "cidr", "\"10.240.0.0/24\"");
+            reader.report_missing("cidr", "\"10.240.0.0/24\"");
         }
     }
     if let Some(texts) = reader.strings("gateway") {
@@ -342,7 +331,7 @@ fn read_node<'a>(draft: &mut Draft<'a>, entry: &Entry<'a>, reader: Option<TableR
             if absent {
                 damaged = true;
                 if !broken {
-                    report_missing(&reader, "address", "\"10.240.0.20\"");
+                    reader.report_missing("address", "\"10.240.0.20\"");
                 }
             }
             reader.finish();
@@ -361,7 +350,7 @@ fn read_node<'a>(draft: &mut Draft<'a>, entry: &Entry<'a>, reader: Option<TableR
 fn read_group<'a>(entry: &Entry<'a>, mut reader: TableReader<'a>, broken: bool) -> GroupDraft<'a> {
     let patterns = read_patterns(&mut reader);
     if patterns.is_none() && !broken {
-        report_missing(&reader, "nodes", "[\"node-*\"]");
+        reader.report_missing("nodes", "[\"node-*\"]");
     }
     let mut ssh = SshDraft::default();
     if let Some(mut ssh_reader) = reader.table("ssh", Subject::SshOf("group", entry.key)) {

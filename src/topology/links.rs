@@ -1,6 +1,6 @@
 //! Which subnet each address is in, and whether every sender has a next hop for every owner.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::net::IpAddr;
 
 use crate::network::{Family, Prefix};
@@ -114,33 +114,79 @@ fn check_gateways(subnet: &SubnetDraft<'_>, report: &Reporter) {
     }
 }
 
+/// The backends that make Azure route to and from a node, by their places, in their order. Nodes with the same ones are alike.
+type Routers = Vec<u32>;
+
 /// Which senders and owners a subnet has, for one family.
-#[derive(Clone, Copy, Default)]
-struct Roles {
+#[derive(Clone, Default)]
+struct Roles<'a> {
     sends: bool,
     owns: bool,
+    /// Of its senders.
+    from: BTreeSet<&'a Routers>,
+    /// Of its owners.
+    to: BTreeSet<&'a Routers>,
+}
+
+/// For each node the backends with a table in Azure that subnets go by and that is for this node.
+fn routed_by_azure(draft: &Draft<'_>, served: &[BTreeSet<Name>]) -> Vec<Routers> {
+    let mut routers = vec![Routers::new(); draft.nodes.len()];
+    for ((number, backend), nodes) in (0..).zip(&draft.backends).zip(served) {
+        if backend.azure.as_ref().is_none_or(|(_, given)| !given.names_subnets) {
+            continue;
+        }
+        for (routers, node) in routers.iter_mut().zip(&draft.nodes) {
+            if nodes.contains(node.name.value) {
+                routers.push(number);
+            }
+        }
+    }
+    routers
+}
+
+/// Whether each sender has a backend in common with each owner.
+fn all_meet(from: &BTreeSet<&Routers>, to: &BTreeSet<&Routers>) -> bool {
+    let meet = |from: &Routers, to: &Routers| from.iter().any(|number| to.binary_search(number).is_ok());
+    from.iter().all(|from| to.iter().all(|to| meet(from, to)))
 }
 
 /// Whether every subnet with senders has a way to every other subnet with pods behind its nodes.
 fn check_next_hops(draft: &Draft<'_>, served: &[BTreeSet<Name>], homes: &[Option<u32>], report: &Reporter) {
+    // A table in Azure is not on a node, so that no node needs a next hop for it.
+    let on_nodes: Vec<&BTreeSet<Name>> = draft
+        .backends
+        .iter()
+        .zip(served)
+        .filter(|(backend, _)| backend.azure.is_none())
+        .map(|(_, nodes)| nodes)
+        .collect();
     // Every node sends while no backend says otherwise.
-    let mut sends =
-        vec![served.is_empty() || served.iter().any(|nodes| nodes.len() == draft.nodes.len()); draft.nodes.len()];
-    if !sends.first().copied().unwrap_or(true) {
+    let all = served.is_empty() || on_nodes.iter().any(|nodes| nodes.len() == draft.nodes.len());
+    let mut sends = vec![all; draft.nodes.len()];
+    if !all {
         for (sends, node) in sends.iter_mut().zip(&draft.nodes) {
-            *sends = served.iter().any(|nodes| nodes.contains(node.name.value));
+            *sends = on_nodes.iter().any(|nodes| nodes.contains(node.name.value));
         }
     }
+    let routers = routed_by_azure(draft, served);
     for family in [Family::V4, Family::V6] {
         let mut roles = vec![Roles::default(); draft.subnets.len()];
         for (address, home) in draft.addresses.iter().zip(homes) {
             let (Some(home), true) = (home, Family::of(address.value) == family) else { continue };
-            let pods = &draft.pods[draft.nodes[address.node as usize].pods.clone()];
+            let node = address.node as usize;
             let roles = &mut roles[*home as usize];
-            roles.sends |= sends[address.node as usize];
-            roles.owns |= pods.iter().any(|pod| pod.value.family() == family);
+            if sends[node] {
+                roles.sends = true;
+                roles.from.insert(&routers[node]);
+            }
+            if draft.pods[draft.nodes[node].pods.clone()].iter().any(|pod| pod.value.family() == family) {
+                roles.owns = true;
+                roles.to.insert(&routers[node]);
+            }
         }
         let owners: Vec<usize> = (0..roles.len()).filter(|number| roles[*number].owns).collect();
+        // Of the owners those that Azure does not route to, for each kind of senders.
+        let mut left_to_routers: HashMap<&BTreeSet<&Routers>, Vec<usize>> = HashMap::new();
         for (number, subnet) in draft.subnets.iter().enumerate() {
             let others = owners.len() - usize::from(roles[number].owns);
             if !roles[number].sends || others == 0 {
@@ -150,7 +196,17 @@ fn check_next_hops(draft: &Draft<'_>, served: &[BTreeSet<Name>], homes: &[Option
             if gateway.is_some() && subnet.routed {
                 continue;
             }
-            let others: Vec<usize> = owners.iter().copied().filter(|owner| *owner != number).take(others).collect();
+            let others = match gateway {
+                None => &owners,
+                Some(_) => left_to_routers.entry(&roles[number].from).or_insert_with(|| {
+                    let left = owners.iter().filter(|owner| !all_meet(&roles[number].from, &roles[**owner].to));
+                    left.copied().collect()
+                }),
+            };
+            let others: Vec<usize> = others.iter().copied().filter(|owner| *owner != number).collect();
+            if others.is_empty() {
+                continue;
+            }
             let listed = list_names(others.iter().map(|other| draft.subnets[*other].name.value));
             let (shown, label) = (subnet.name.value, family.label());
             let second = draft.subnets[others[0]].name;

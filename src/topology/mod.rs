@@ -1,5 +1,6 @@
 //! The topology: what is desired, read from TOML and checked. Pure: text in, [`Topology`] and diagnostics out.
 
+mod azure_tables;
 mod backends;
 mod check;
 mod diagnostics;
@@ -96,7 +97,7 @@ pub struct NodeSsh {
 pub struct BackendTable {
     /// Which backend: `ssh-static`, …
     pub backend: &'static str,
-    /// The nodes that it serves.
+    /// The nodes that it serves: those that it puts routes on, or, of `azure-udr`, those whose pods its table holds.
     pub nodes: BTreeSet<Name>,
     /// Its settings as the backend itself checked and normalised them.
     pub settings: serde_json::Value,

@@ -306,10 +306,30 @@ impl<'a> TableReader<'a> {
         all.filter(|entry| !self.known.contains(&entry.key)).collect()
     }
 
+    /// Reports a key that has to be there; not where it is there and misspelled, which is reported anyway.
+    pub fn report_missing(&self, key: &str, example: &str) {
+        if self.has_near(key) {
+            return;
+        }
+        let diagnostic = Diagnostic::error(self.span, format!("{} has no `{key}`.", self.subject.at_start()))
+            .label(format!("`{key}` is missing"))
+            .hint(format!("Add for example {key} = {example}."));
+        self.report(diagnostic);
+    }
+
     /// Reports the keys that nobody asked for.
     pub fn finish(self) {
+        self.finish_with(|_| None);
+    }
+
+    /// Reports the keys that nobody asked for, with a hint of the caller's where it has one.
+    pub fn finish_with(self, hint_about: impl Fn(&str) -> Option<String>) {
         for entry in self.unknown() {
-            self.report(unknown_key(&entry, self.subject, &self.known));
+            let diagnostic = unknown_key(&entry, self.subject, &self.known);
+            self.report(match hint_about(entry.key) {
+                Some(hint) => diagnostic.hint(hint),
+                None => diagnostic,
+            });
         }
     }
 }

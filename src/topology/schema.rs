@@ -3,7 +3,7 @@
 
 use serde_json::{Value as Json, json};
 
-use crate::backend::{netplan, ssh_static};
+use crate::backend::{azure_udr, netplan, ssh_static};
 use crate::network::MAIN_TABLE;
 
 use super::table_and_metric::TableAndMetric;
@@ -21,18 +21,26 @@ const HOST: &str = r"^[A-Za-z0-9._:%][A-Za-z0-9._:%-]*$";
 const USER: &str = r"^[A-Za-z0-9_.][A-Za-z0-9_.-]*$";
 const INTERFACE: &str = r"^[A-Za-z0-9_][A-Za-z0-9._-]*$";
 const PATTERN: &str = r"^[A-Za-z0-9*?][A-Za-z0-9*?._-]*$";
+const BACKENDS: [&str; 3] = [ssh_static::BACKEND, netplan::BACKEND, azure_udr::BACKEND];
 const OCTET: &str = r"(25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])";
 const V6: &str = r"[0-9A-Fa-f:]*:[0-9A-Fa-f:.]*";
 
 fn schema() -> Json {
     let v4 = format!(r"{OCTET}(\.{OCTET}){{3}}");
-    let mut static_keys = backend_keys(ssh_static::BACKEND, ssh_static::Settings::schema_properties());
+    let mut static_keys = kernel_keys(ssh_static::BACKEND, ssh_static::Settings::schema_properties());
     static_keys["table"]["default"] = MAIN_TABLE.into();
-    let mut netplan_keys = backend_keys(netplan::BACKEND, netplan::Settings::schema_properties());
+    let mut netplan_keys = kernel_keys(netplan::BACKEND, netplan::Settings::schema_properties());
     for key in ["table", "metric"] {
         netplan_keys[key]["description"] =
             "Left out, that of ssh-static; where ssh-static serves the node there can be no other.".into();
     }
+    let tables: serde_json::Map<String, Json> = BACKENDS
+        .iter()
+        .map(|own| {
+            let others = BACKENDS.iter().filter(|other| *other != own).map(|other| typed_backend(other));
+            ((*own).to_owned(), json!({ "anyOf": std::iter::once(backend(own)).chain(others).collect::<Json>() }))
+        })
+        .collect();
     json!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "$id": "https://topo.invalid/topology.schema.json",
@@ -90,13 +98,8 @@ fn schema() -> Json {
                 "description": "What puts the routes in place. A backend is on when its table is there.",
                 "type": "object",
                 "propertyNames": { "$ref": "#/$defs/name" },
-                "properties": {
-                    ssh_static::BACKEND: { "anyOf": [backend(ssh_static::BACKEND), typed_backend(netplan::BACKEND)] },
-                    netplan::BACKEND: { "anyOf": [backend(netplan::BACKEND), typed_backend(ssh_static::BACKEND)] }
-                },
-                "additionalProperties": {
-                    "anyOf": [typed_backend(ssh_static::BACKEND), typed_backend(netplan::BACKEND)]
-                }
+                "properties": tables,
+                "additionalProperties": { "anyOf": BACKENDS.map(typed_backend) }
             }
         },
         "$defs": {
@@ -213,18 +216,34 @@ fn schema() -> Json {
                 "type": "object",
                 "additionalProperties": false,
                 "properties": netplan_keys
-            }), netplan::Settings::schema_condition())
+            }), netplan::Settings::schema_condition()),
+            "azure-udr": merged(json!({
+                "title": "azure-udr",
+                "description": "Routes in a route table of Azure, which subnets of a virtual network go by.",
+                "type": "object",
+                "additionalProperties": false,
+                "properties": backend_keys(
+                    azure_udr::BACKEND,
+                    "The nodes whose pods the table holds; left out, all.",
+                    azure_udr::Settings::schema_properties()
+                )
+            }), azure_udr::Settings::schema_condition())
         }
     })
 }
 
+/// The keys of the table of a backend that puts kernel routes in place.
+fn kernel_keys(name: &str, own: Json) -> Json {
+    merged(backend_keys(name, "The nodes that it serves; left out, all.", TableAndMetric::schema_properties()), own)
+}
+
 /// The keys of a backend's table.
-fn backend_keys(name: &str, own: Json) -> Json {
+fn backend_keys(name: &str, nodes: &str, own: Json) -> Json {
     let common = json!({
         "type": { "title": "Backend", "description": "Which backend this is; needed where the table has a name of its own.", "const": name },
-        "nodes": { "$ref": "#/$defs/patterns", "description": "The nodes that it serves; left out, all." }
+        "nodes": { "$ref": "#/$defs/patterns", "description": nodes }
     });
-    merged(merged(common, TableAndMetric::schema_properties()), own)
+    merged(common, own)
 }
 
 fn backend(name: &str) -> Json {

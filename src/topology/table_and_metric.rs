@@ -11,7 +11,7 @@ use super::reader::{Located, TableReader};
 const LOCAL_TABLE: u32 = 255;
 
 /// The routing table and the metric that a backend's table gives its routes, as far as it says so.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct TableAndMetric {
     /// Number of the routing table.
     pub table: Option<Located<u32>>,

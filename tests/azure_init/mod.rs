@@ -143,17 +143,37 @@ fn a_topology_is_written_of_machines_addresses_and_tags() {
     assert_eq!(bench.server.count("GET", "/subscriptions/"), 7, "nothing is asked for a file that cannot be written");
 }
 
-/// The backend's table is cut off: what remains is read by every parser.
+/// Another network, with a subnet of the same name and a machine in it.
+fn add_network(bench: &Bench) {
+    let network = network_path("virtualNetworks/other");
+    let body = json!({ "location": "westeurope", "properties": {
+        "addressSpace": { "addressPrefixes": ["10.250.0.0/16"] },
+        "subnets": [{ "name": SUBNET, "properties": { "addressPrefix": "10.250.0.0/24" } }],
+    } });
+    bench.put(network.clone(), body);
+    let subnet = json!({ "id": format!("{network}/subnets/{SUBNET}") });
+    let interface = json!({ "location": "westeurope", "properties": { "ipConfigurations": [
+        { "name": "c", "properties": { "privateIPAddress": "10.250.0.20", "subnet": subnet } },
+    ] } });
+    bench.machine("far", &json!({ "pod-cidr": "10.200.50.0/24" }), Some(interface));
+}
+
 #[test]
-fn the_nodes_and_subnets_are_valid() {
-    let bench = Bench::new(2);
-    assert_eq!(bench.init(&[]).2, 0);
-    let text = bench.text();
-    let (nodes, _) = text.split_once("[backends.azure-udr]").unwrap();
-    fs::write(bench.file(), format!("{nodes}\n[backends.ssh-static]\n")).unwrap();
-    let (out, err, code) = bench.run(&["validate"]);
-    assert_eq!((code, err.as_str()), (0, ""), "{out}");
-    assert!(out.contains("2 nodes, 2 pod subnets"), "{out}");
+fn what_is_written_is_valid() {
+    for (several, backends) in [(false, "backend azure-udr"), (true, "backends azure-kubernetes-vnet, azure-other")] {
+        let bench = Bench::new(2);
+        if several {
+            add_network(&bench);
+        }
+        assert_eq!(bench.init(&[]).2, 0);
+        let (out, err, code) = bench.run(&["validate"]);
+        assert_eq!((code, err.as_str()), (0, ""), "{out}{}", bench.text());
+        assert!(out.ends_with(&format!(" pod subnets, {backends}.\n")), "{out}");
+        // And with what is in a comment.
+        fs::write(bench.file(), bench.text().replace("# ip_forwarding", "ip_forwarding")).unwrap();
+        let (out, err, code) = bench.run(&["validate"]);
+        assert_eq!((code, err.as_str()), (0, ""), "{out}{}", bench.text());
+    }
 }
 
 #[test]
@@ -230,6 +250,8 @@ fn both_families_and_several_subnets_are_read() {
     bench.machine("dual", &json!({ "pod_cidr": "10.200.5.0/24, fd00:200:5::/64" }), Some(interface));
     let (_, err, code) = bench.init(&[]);
     assert_eq!((code, err.as_str()), (0, ""));
+    let (out, err, code) = bench.run(&["validate"]);
+    assert_eq!((code, err.as_str()), (0, ""), "{out}");
     let text = bench.text();
     for part in [
         "[subnets.dual]\ncidr = [\"10.240.5.0/24\", \"fd00:240:0:5::/64\"]\n",

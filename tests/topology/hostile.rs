@@ -32,6 +32,21 @@ const FIELDS: &[&str] = &[
     "[topology]\nname = \"x\"\n[backends.netplan]\npersist = @",
     "[topology]\nname = \"x\"\n[backends.netplan]\nactivate = @",
 ];
+/// The same for builds with Azure; `$` stands for a subscription, `%` stands for the keys that have to be there.
+#[cfg(feature = "azure")]
+const AZURE_FIELDS: &[&str] = &[
+    "[topology]\nname = \"x\"\n[backends.azure-udr]\nsubscription = @\nresource_group = \"g\"\nlocation = \"l\"",
+    "[topology]\nname = \"x\"\n[backends.azure-udr]\nsubscription = \"$\"\nresource_group = @\nlocation = \"l\"",
+    "[topology]\nname = \"x\"\n[backends.azure-udr]\n%route_table = @",
+    "[topology]\nname = \"x\"\n[backends.azure-udr]\n%route_name_prefix = @",
+    "[topology]\nname = \"x\"\n[backends.azure-udr]\n%subnets = [@]",
+    "[topology]\nname = \"x\"\n[backends.azure-udr]\n%outside = @",
+    "[topology]\nname = \"x\"\n[backends.azure-udr]\n%ip_forwarding = @",
+    "[topology]\nname = \"x\"\n[backends.azure-udr]\n%manage_table = @",
+    "[topology]\nname = \"x\"\n[backends.azure-udr]\n%nodes = [@]",
+];
+#[cfg(feature = "azure")]
+const SUBSCRIPTION: &str = "00000000-0000-0000-0000-000000000000";
 /// TOML strings.
 const VALUES: &[&str] = &[
     r#""-oProxyCommand=touch /tmp/x""#,
@@ -92,6 +107,36 @@ fn hostile_values_are_refused_in_every_field_and_shown_tamely() {
             _ => "\"good\"",
         };
         assert!(check(&source(&field.replace('@', good))), "{field} with {good}");
+    }
+}
+
+#[cfg(feature = "azure")]
+#[test]
+fn hostile_values_are_refused_in_every_field_about_azure() {
+    let needed = format!("subscription = \"{SUBSCRIPTION}\"\nresource_group = \"g\"\nlocation = \"l\"\n");
+    for field in AZURE_FIELDS {
+        let field = field.replace('%', &needed).replace('$', SUBSCRIPTION);
+        for value in VALUES {
+            assert!(!check(&source(&field.replace('@', value))), "{field} with {value}");
+        }
+        let good = match field.lines().find_map(|line| line.split_once(" = ").filter(|(_, value)| value.contains('@')))
+        {
+            Some(("subscription", _)) => format!("\"{SUBSCRIPTION}\""),
+            Some(("subnets", _)) => "\"vnet/good\"".to_owned(),
+            Some(("outside", _)) => "\"skip\"".to_owned(),
+            Some(("ip_forwarding", _)) => "\"enable\"".to_owned(),
+            Some(("manage_table", _)) => "false".to_owned(),
+            _ => "\"good\"".to_owned(),
+        };
+        assert!(check(&source(&field.replace('@', &good))), "{field} with {good}");
+    }
+    // A name of a region may have spaces, and nothing else that acts.
+    for value in VALUES.iter().filter(|value| **value != r#""a b""#) {
+        let text = format!(
+            "[topology]\nname = \"x\"\n[backends.azure-udr]\nsubscription = \"{SUBSCRIPTION}\"\nresource_group = \"g\"\n"
+        );
+        assert!(!check(&source(&format!("{text}location = {value}"))), "location = {value}");
+        assert!(check(&source(&format!("{text}location = \"a b\""))));
     }
 }
 

@@ -41,6 +41,35 @@ fn a_large_topology_is_valid() {
     assert!(topology.nodes.values().all(|node| node.subnets.len() == 2 && node.ssh.user.as_deref() == Some("x")));
 }
 
+#[cfg(feature = "azure")]
+#[test]
+fn routers_that_azure_stands_for_need_not_know_anything() {
+    let azure =
+        "type = \"azure-udr\"\nsubscription = \"00000000-0000-0000-0000-000000000000\"\nlocation = \"eastus2\"\n";
+    let table = |name: &str, nodes: &str| {
+        format!(
+            "[backends.{name}]\n{azure}resource_group = \"{name}\"\nnodes = [{nodes}]\nsubnets = [\"{name}/nodes\"]\n"
+        )
+    };
+    let warnings = |tables: &[String]| {
+        let text = large().replace("\nrouted = true", "") + &tables.concat();
+        let (topology, findings) = parse(&[Source { name: "topo.toml".to_owned(), text }]);
+        assert!(topology.is_some(), "{:?}", findings.iter().next());
+        findings.iter().count()
+    };
+    assert_eq!(warnings(&[]), 1000, "one for each subnet and family");
+    assert_eq!(warnings(&[table("all", "\"*\"")]), 0);
+    assert_eq!(
+        warnings(&[table("some", "\"node-??\", \"node-?\"")]),
+        1000,
+        "each has others that Azure does not route to"
+    );
+    // Each node is in one table or another, and all are in one.
+    let many: Vec<String> =
+        (0..40).map(|number| table(&format!("t{number}"), &format!("\"node-*{number}\""))).collect();
+    assert_eq!(warnings(&[many, vec![table("all", "\"*\"")]].concat()), 0);
+}
+
 /// Prints what parsing alone and all of it take: `cargo test --release large_times -- --ignored --nocapture`.
 #[test]
 #[ignore = "measures, and judges nothing"]

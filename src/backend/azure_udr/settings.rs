@@ -3,6 +3,12 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
+use crate::network::Prefix;
+use crate::topology::reader::{Located, TableReader};
+use crate::topology::{Diagnostic, Span};
+
+use super::names;
+
 /// The name of this backend in a topology.
 pub const BACKEND: &str = "azure-udr";
 
@@ -70,7 +76,167 @@ pub struct Settings {
     pub bgp_route_propagation: Option<bool>,
 }
 
+/// Where settings stand in the topology, for what only several tables together tell.
+#[derive(Clone, Debug)]
+pub struct Given {
+    /// Where it is said which route table it is; none where that could not be read.
+    pub table: Option<Span>,
+    /// Where it is said how routes are called; none where that could not be read.
+    pub route_names: Option<Span>,
+    /// Where each of the subnets stands, in the order of the settings.
+    pub subnets: Vec<Span>,
+    /// Whether subnets are named, good or bad.
+    pub names_subnets: bool,
+}
+
 impl Settings {
+    /// Longest name of a route that Azure takes, in characters.
+    pub const LONGEST_ROUTE_NAME: usize = names::LONGEST_NAME;
+
+    /// Reads the keys of its table. What is wrong is reported, and something harmless stands in for it. With `broken` some of the
+    /// document was not TOML, so that nothing follows from what is not there.
+    pub fn read(reader: &mut TableReader<'_>, broken: bool) -> (Self, Given) {
+        let subscription = read_name(reader, "subscription", names::is_subscription, |_| {
+            ("not the id of a subscription", "It is a UUID; `az account show --query id` prints it.".to_owned())
+        });
+        let group = read_name(reader, "resource_group", names::is_resource_group, |_| {
+            let hint = "A resource group is letters, digits, `_`, `-`, `.`, `(` and `)`, not with a `.` at the end, at most 90 \
+                        characters.";
+            ("not the name of a resource group", hint.to_owned())
+        });
+        let location = read_name(reader, "location", names::is_location, |given| {
+            let meant = names::location(given);
+            let hint = if given.is_ascii() && names::is_location(&meant) {
+                format!("Write \"{meant}\".")
+            } else {
+                "It is a region such as \"eastus2\"; `az account list-locations --query [].name` lists them.".to_owned()
+            };
+            ("not the name of a region", hint)
+        });
+        for (key, example) in [
+            ("subscription", "\"00000000-0000-0000-0000-000000000000\""),
+            ("resource_group", "\"kubernetes\""),
+            ("location", "\"eastus2\""),
+        ] {
+            if !broken && !reader.has(key) {
+                reader.report_missing(key, example);
+            }
+        }
+        let own_group = group.map_or("", |group| group.value);
+        let named_table = read_name(reader, "route_table", names::is_name, |_| {
+            ("not the name of a route table", names::NAME_HINT.to_owned())
+        });
+        let table_key = reader.has("route_table");
+        let route_table =
+            named_table.map_or_else(|| format!("{own_group}{}", names::TABLE_ENDING), |table| table.value.to_owned());
+        if let Some(group) = group.filter(|_| !table_key && !names::is_name(&route_table)) {
+            let message = format!("The route table of {} cannot be called `{route_table}`.", reader.subject);
+            reader.report(
+                Diagnostic::error(group.span, message)
+                    .label("the table would be called after it")
+                    .hint(format!("Give it a name: route_table = \"…\". {}", names::NAME_HINT)),
+            );
+        }
+        let prefix = read_name(reader, "route_name_prefix", names::is_prefix, |_| {
+            let hint = format!(
+                "It is a letter or digit, then letters, digits, `_`, `.` and `-`, at most {} characters; the prefix follows, as \
+                 10-200-0-0-24.",
+                names::LONGEST_PREFIX
+            );
+            ("no route can be called so", hint)
+        });
+        let prefix_key = reader.has("route_name_prefix");
+        let mut subnets = Vec::new();
+        let mut spans = Vec::new();
+        let texts = reader.strings("subnets");
+        let names_subnets = texts.as_ref().is_some_and(|texts| !texts.is_empty_list());
+        for text in texts.into_iter().flatten() {
+            if let Some(name) = names::subnet(text.value, own_group) {
+                subnets.push(name);
+                spans.push(text.span);
+            } else {
+                reader.report(not_a_subnet(text));
+            }
+        }
+        let outside = reader
+            .choice("outside", &[("skip", Outside::Skip), ("virtual-network-gateway", Outside::VirtualNetworkGateway)]);
+        let ip_forwarding =
+            reader.choice("ip_forwarding", &[("check", IpForwarding::Check), ("enable", IpForwarding::Enable)]);
+        let manage_table = reader.boolean("manage_table");
+        let propagation = reader.boolean("bgp_route_propagation");
+        if let (Some(managed), Some(propagation)) = (manage_table.filter(|managed| !managed.value), propagation) {
+            let message =
+                format!("`bgp_route_propagation` of {} would change a table that topo leaves alone.", reader.subject);
+            reader.report(
+                Diagnostic::error(propagation.span, message)
+                    .label("a property of the table")
+                    .second(managed.span, "somebody else's table")
+                    .hint(
+                        "Leave one of the two out: who manages the table says whether it takes routes learned by BGP.",
+                    ),
+            );
+        }
+        let known = subscription.is_some() && group.is_some() && named_table.is_some() == table_key;
+        let place_of_table = named_table.map_or(reader.span, |table| table.span);
+        let given = Given {
+            table: known.then_some(place_of_table),
+            route_names: prefix.map(|prefix| prefix.span).or((!prefix_key).then_some(place_of_table)),
+            subnets: spans,
+            names_subnets,
+        };
+        let settings = Self {
+            subscription: subscription.map_or_else(String::new, |id| id.value.to_ascii_lowercase()),
+            resource_group: own_group.to_owned(),
+            location: location.map_or_else(String::new, |location| names::location(location.value)),
+            route_name_prefix: prefix.map_or_else(|| default_prefix(&route_table), |prefix| prefix.value.to_owned()),
+            route_table,
+            subnets,
+            outside: outside.map(|outside| outside.value),
+            ip_forwarding: ip_forwarding.map_or_else(IpForwarding::default, |choice| choice.value),
+            manage_table: manage_table.is_none_or(|managed| managed.value),
+            bgp_route_propagation: propagation.map(|propagation| propagation.value),
+        };
+        (settings, given)
+    }
+
+    /// What to say of a key that its table does not have, where there is more to say than what the others are.
+    pub fn hint_about(key: &str) -> Option<String> {
+        /// Parts of the names of keys that tools take credentials, endpoints and clouds by.
+        const OF_THE_OPERATOR: &[&str] = &[
+            "secret",
+            "password",
+            "credential",
+            "token",
+            "certificate",
+            "tenant",
+            "client",
+            "identity",
+            "principal",
+            "authority",
+            "endpoint",
+            "cloud",
+        ];
+        let lower = key.to_ascii_lowercase();
+        let hint = match lower.as_str() {
+            "table" => {
+                "The route table in Azure is named by `route_table`; kernel tables are a matter of `ssh-static`."
+            }
+            "metric" => "A route in Azure has no metric: the longest prefix wins.",
+            "protocol" => "A route in Azure has no protocol number: topo knows its routes by its state.",
+            _ if OF_THE_OPERATOR.iter().any(|part| lower.contains(part)) => {
+                "Credentials, endpoints and clouds are never in a topology. They come from who runs topo: `az login` or the \
+                 environment, `TOPO_*` variables, ~/.config/topo/config.toml."
+            }
+            _ => return None,
+        };
+        Some(hint.to_owned())
+    }
+
+    /// What a route to a prefix is called where topo makes it: `kubernetes-route-10-200-0-0-24`.
+    pub fn route_name(&self, destination: Prefix) -> String {
+        format!("{}{}", self.route_name_prefix, destination.to_string().replace(['.', ':', '/'], "-"))
+    }
+
     /// The settings as they are kept in the topology.
     pub fn to_json(&self) -> Json {
         serde_json::to_value(self).unwrap_or_default()
@@ -96,5 +262,103 @@ impl Settings {
             "/subscriptions/{}/resourceGroups/{resource_group}/providers/Microsoft.Network/virtualNetworks/{network}",
             self.subscription
         )
+    }
+}
+
+/// What the names of routes begin with where the topology does not say so.
+fn default_prefix(table: &str) -> String {
+    let name = if table.ends_with(names::TABLE_ENDING) { &table[..table.len() - 1] } else { table };
+    format!("{name}-")
+}
+
+/// Reads a string that has to be a name of some kind. `wrong` says of one that is not what it is instead, and what to do.
+fn read_name<'a>(
+    reader: &mut TableReader<'a>,
+    key: &'static str,
+    fits: fn(&str) -> bool,
+    wrong: impl Fn(&str) -> (&'static str, String),
+) -> Option<Located<&'a str>> {
+    let given = reader.string(key)?;
+    if fits(given.value) {
+        return Some(given);
+    }
+    let (label, hint) = wrong(given.value);
+    let message = format!("`{key}` of {} cannot be `{}`.", reader.subject, given.value.escape_debug());
+    reader.report(Diagnostic::error(given.span, message).label(label).hint(hint));
+    None
+}
+
+fn not_a_subnet(text: Located<&str>) -> Diagnostic {
+    let message = format!("`{}` is not a subnet of a virtual network.", text.value.escape_debug());
+    let hint = match names::subnet_of_id(text.value) {
+        Some(short) => format!("Write \"{short}\"."),
+        None if names::is_name(text.value) => format!("The virtual network belongs to it: \"NETWORK/{}\".", text.value),
+        None => format!(
+            "Write \"NETWORK/SUBNET\", or \"RESOURCE_GROUP/NETWORK/SUBNET\" where the network is in another group than the \
+             table. {} That of a network has 2 to 64.",
+            names::NAME_HINT
+        ),
+    };
+    Diagnostic::error(text.span, message).label("not a subnet").hint(hint)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settings() -> Settings {
+        Settings {
+            subscription: "00000000-0000-0000-0000-000000000000".to_owned(),
+            resource_group: "kubernetes".to_owned(),
+            location: "eastus2".to_owned(),
+            route_table: "kubernetes-routes".to_owned(),
+            route_name_prefix: default_prefix("kubernetes-routes"),
+            subnets: Vec::new(),
+            outside: None,
+            ip_forwarding: IpForwarding::Check,
+            manage_table: true,
+            bgp_route_propagation: None,
+        }
+    }
+
+    #[test]
+    fn settings_survive_json() {
+        let subnet = SubnetName {
+            resource_group: "net".to_owned(),
+            network: "kubernetes-vnet".to_owned(),
+            subnet: "kubernetes-subnet".to_owned(),
+        };
+        let other = Settings {
+            subnets: vec![subnet],
+            outside: Some(Outside::VirtualNetworkGateway),
+            ip_forwarding: IpForwarding::Enable,
+            manage_table: false,
+            bgp_route_propagation: Some(false),
+            ..settings()
+        };
+        for settings in [settings(), other] {
+            assert_eq!(Settings::from_json(&settings.to_json()).expect("settings"), settings);
+        }
+    }
+
+    #[test]
+    fn routes_are_called_as_in_kubernetes_the_hard_way() {
+        let name = |prefix: &str| settings().route_name(prefix.parse().expect("prefix"));
+        assert_eq!(name("10.200.0.0/24"), "kubernetes-route-10-200-0-0-24");
+        assert_eq!(name("fd00:200:1::/64"), "kubernetes-route-fd00-200-1---64");
+        assert_eq!(default_prefix("edge"), "edge-");
+        assert_eq!(default_prefix("routes"), "routes-");
+    }
+
+    #[test]
+    fn keys_of_the_operator_are_told_from_typing_errors() {
+        for key in
+            ["client_secret", "TENANT_ID", "endpoint", "arm_endpoint", "cloud", "use_managed_identity", "password"]
+        {
+            assert!(Settings::hint_about(key).is_some_and(|hint| hint.contains("never in a topology")), "{key}");
+        }
+        for key in ["subnet", "locaton", "resourcegroup", "tags"] {
+            assert_eq!(Settings::hint_about(key), None, "{key}");
+        }
     }
 }

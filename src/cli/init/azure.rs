@@ -66,13 +66,6 @@ impl Source {
         self.inventory.to_topology(name, &self.subscription, &self.resource_group)
     }
 
-    /// The same up to the backends, with one that serves no node, for a name has 63 characters at most: whatever is wrong with the
-    /// machines shows, and a gateway is asked of none.
-    pub(super) fn to_check(&self, name: &Name) -> String {
-        let nobody = "?".repeat(64);
-        format!("{}\n[backends.ssh-static]\nnodes = [\"{nobody}\"]\n", self.inventory.nodes_text(name))
-    }
-
     /// See [`Inventory::is_silent_on`].
     pub(super) fn is_silent_on(&self, name: &str, addresses: &[IpAddr]) -> bool {
         self.inventory.is_silent_on(name, addresses)
@@ -105,14 +98,10 @@ fn parse(from: &str) -> Result<(String, String), CommandError> {
     let Some((subscription, group)) = rest.strip_suffix('/').unwrap_or(rest).split_once('/') else {
         return Err(wrong("names no resource group"));
     };
-    let lengths = subscription.split('-').map(str::len);
-    let hexadecimal = subscription.bytes().all(|byte| byte == b'-' || byte.is_ascii_hexdigit());
-    if !hexadecimal || !lengths.eq([8, 4, 4, 4, 12]) {
+    if !inventory::is_subscription(subscription) {
         return Err(wrong("does not begin with the id of a subscription"));
     }
-    // https://learn.microsoft.com/azure/azure-resource-manager/management/resource-name-rules
-    let allowed = |letter: char| letter.is_alphanumeric() || matches!(letter, '_' | '-' | '.' | '(' | ')');
-    if group.is_empty() || group.chars().count() > 90 || !group.chars().all(allowed) || group.ends_with('.') {
+    if !inventory::is_resource_group(group) {
         return Err(wrong("does not end with the name of a resource group"));
     }
     Ok((subscription.to_owned(), group.to_owned()))
@@ -125,12 +114,12 @@ mod tests {
     #[test]
     fn only_a_subscription_and_a_resource_group_are_taken() {
         let id = "0123abcd-0000-0000-0000-00000000ABCD";
-        for (rest, group) in [("a", "a"), ("a/", "a"), ("a.b_(c)-ü", "a.b_(c)-ü")] {
+        for (rest, group) in [("a", "a"), ("a/", "a"), ("a.b_(c)", "a.b_(c)")] {
             let parsed = parse(&format!("azure://{id}/{rest}")).map_err(|error| error.message);
             assert_eq!(parsed, Ok((id.to_owned(), group.to_owned())));
         }
         let long = "a".repeat(91);
-        for rest in ["", "/", "/a/b", "/..", "/a.", "/a?b", "/a%2fb", "/a b", "/a\n", &format!("/{long}")] {
+        for rest in ["", "/", "/a/b", "/..", "/a.", "/a?b", "/a%2fb", "/a b", "/a\n", "/ü", &format!("/{long}")] {
             assert!(parse(&format!("azure://{id}{rest}")).is_err(), "{rest:?}");
         }
         for subscription in

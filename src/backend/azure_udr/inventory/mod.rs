@@ -14,6 +14,7 @@ use crate::network::{Family, Prefix};
 use crate::topology::Name;
 use crate::topology::machines::Machine;
 
+use super::names;
 use network::SubnetId;
 use pods::Tag;
 
@@ -87,6 +88,16 @@ pub enum NoteKind {
     WithoutPods,
     /// Interfaces whose machines could not be read.
     NotRead,
+}
+
+/// Whether a text is the id of a subscription: a UUID.
+pub fn is_subscription(text: &str) -> bool {
+    names::is_subscription(text)
+}
+
+/// Whether a text can be the name of a resource group.
+pub fn is_resource_group(text: &str) -> bool {
+    names::is_resource_group(text)
 }
 
 /// The ids of the interfaces of machines that are not among those listed: they are in other resource groups.

@@ -5,12 +5,13 @@ use std::fmt::Write;
 use crate::topology::Name;
 use crate::topology::machines::{key, list, node_lines};
 
+use super::super::names;
 use super::super::settings::BACKEND;
 use super::{Inventory, Network};
 
 impl Inventory {
     /// The text up to the backends: name, subnets, nodes.
-    pub fn nodes_text(&self, name: &Name) -> String {
+    fn nodes_text(&self, name: &Name) -> String {
         let mut subnets = String::new();
         for subnet in &self.subnets {
             let cidr = match &subnet.cidr[..] {
@@ -56,7 +57,10 @@ name = \"{name}\"
                     writeln!(text, "[backends.{}]\ntype = \"{BACKEND}\"", key_of(&format!("azure-{}", network.label)));
                 let _ = writeln!(text, "nodes = {}", list(&network.nodes));
             }
-            let table = if single { format!("{group}-routes") } else { format!("{}-routes", network.label) };
+            // A resource group may have a name that a table cannot begin with.
+            let usual = format!("{group}{}", names::TABLE_ENDING);
+            let named = single && names::is_name(&usual);
+            let table = if named { usual } else { format!("{}{}", network.label, names::TABLE_ENDING) };
             text.push_str(&settings(network, group, &table));
             if !single {
                 text.push('\n');

@@ -1,0 +1,160 @@
+//! What things in Azure may be called: "Naming rules and restrictions for Azure resources" (learn.microsoft.com,
+//! azure-resource-manager/management/resource-name-rules). Names go into paths, so that nothing else passes.
+
+use super::SubnetName;
+
+/// Longest name of a route table, a subnet or a route, in characters.
+pub(super) const LONGEST_NAME: usize = 80;
+/// Longest beginning of the names of routes: every IPv4 prefix (`255-255-255-255-32`) fits behind it.
+pub(super) const LONGEST_PREFIX: usize = LONGEST_NAME - 18;
+/// Longest name of a region, in characters: twice what there is today.
+pub(super) const LONGEST_LOCATION: usize = 64;
+/// What is put behind the resource group for the name of the table where the topology gives none.
+pub(super) const TABLE_ENDING: &str = "-routes";
+
+/// How names of route tables and subnets are described to the user.
+pub(super) const NAME_HINT: &str = "A name in Azure is a letter or digit, then letters, digits, `_`, `.` and `-`, with a letter, digit or `_` at \
+     the end, at most 80 characters.";
+
+/// Regular expressions for the JSON schema, without anchors: each says what the function of its name says.
+pub(super) const SUBSCRIPTION: &str = "[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}";
+pub(super) const RESOURCE_GROUP: &str = "[A-Za-z0-9_().-]{0,89}[A-Za-z0-9_()-]";
+pub(super) const LOCATION: &str = "[A-Za-z][A-Za-z0-9 ]*";
+pub(super) const NAME: &str = "[A-Za-z0-9]([A-Za-z0-9_.-]{0,78}[A-Za-z0-9_])?";
+pub(super) const NETWORK: &str = "[A-Za-z0-9][A-Za-z0-9_.-]{0,62}[A-Za-z0-9_]";
+pub(super) const PREFIX: &str = "[A-Za-z0-9][A-Za-z0-9_.-]*";
+
+/// Whether a text is a subscription's id: a UUID.
+pub(super) fn is_subscription(text: &str) -> bool {
+    let parts = || text.split('-');
+    parts().map(str::len).eq([8, 4, 4, 4, 12]) && parts().all(|part| part.bytes().all(|byte| byte.is_ascii_hexdigit()))
+}
+
+/// Whether a text can be the name of a resource group. Azure takes letters of all alphabets there; topo takes ASCII.
+pub(super) fn is_resource_group(text: &str) -> bool {
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"_().-".contains(&byte);
+    (1..=90).contains(&text.len()) && text.bytes().all(allowed) && !text.ends_with('.')
+}
+
+/// Whether a text can be the name of a region, as `az` writes it (`eastus2`) or as the portal does (`East US 2`).
+pub(super) fn is_location(text: &str) -> bool {
+    text.len() <= LONGEST_LOCATION
+        && text.starts_with(|first: char| first.is_ascii_alphabetic())
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b' ')
+}
+
+/// The name of a region as `az` writes it.
+pub(super) fn location(text: &str) -> String {
+    text.chars().filter(char::is_ascii_alphanumeric).map(|letter| letter.to_ascii_lowercase()).collect()
+}
+
+/// Whether a text can be the name of a route table or of a subnet.
+pub(super) fn is_name(text: &str) -> bool {
+    text.len() <= LONGEST_NAME && begins_as_name(text) && !text.ends_with(['.', '-'])
+}
+
+/// Whether a text can be the name of a virtual network.
+pub(super) fn is_network(text: &str) -> bool {
+    (2..=64).contains(&text.len()) && is_name(text)
+}
+
+/// Whether the names of routes can begin with a text.
+pub(super) fn is_prefix(text: &str) -> bool {
+    text.len() <= LONGEST_PREFIX && begins_as_name(text)
+}
+
+fn begins_as_name(text: &str) -> bool {
+    text.starts_with(|first: char| first.is_ascii_alphanumeric())
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_.-".contains(&byte))
+}
+
+/// The subnet that `NETWORK/SUBNET`, in this resource group, or `RESOURCE_GROUP/NETWORK/SUBNET` means.
+pub(super) fn subnet(text: &str, group: &str) -> Option<SubnetName> {
+    let parts: Vec<&str> = text.splitn(4, '/').collect();
+    let (group, network, subnet) = match parts[..] {
+        [network, subnet] => (group, network, subnet),
+        [group, network, subnet] if is_resource_group(group) => (group, network, subnet),
+        _ => return None,
+    };
+    (is_network(network) && is_name(subnet)).then(|| SubnetName {
+        resource_group: group.to_owned(),
+        network: network.to_owned(),
+        subnet: subnet.to_owned(),
+    })
+}
+
+/// How the subnet with an id of Azure Resource Manager is written in a topology.
+pub(super) fn subnet_of_id(id: &str) -> Option<String> {
+    let parts: Vec<&str> = id.split('/').collect();
+    let &["", _, _, _, group, _, _, _, network, kind, name] = parts.as_slice() else { return None };
+    let short = format!("{group}/{network}/{name}");
+    (kind.eq_ignore_ascii_case("subnets") && subnet(&short, group).is_some()).then_some(short)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn subscriptions_are_uuids() {
+        assert!(is_subscription("00000000-0000-0000-0000-000000000000"));
+        assert!(is_subscription("0b1f6471-1bf0-4dda-AEC3-cb9272f09590"));
+        for text in [
+            "",
+            "kubernetes",
+            "00000000000000000000000000000000",
+            "{00000000-0000-0000-0000-000000000000}",
+            "00000000-0000-0000-0000-00000000000g",
+            "00000000-0000-0000-0000-000000000000-",
+            "00000000-0000-0000-0000-0000000000ä",
+        ] {
+            assert!(!is_subscription(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn names_are_those_of_azure() {
+        for text in ["a", "0", "a_", "kubernetes-routes", "A.b-c_d", &"a".repeat(80)] {
+            assert!(is_name(text), "{text}");
+        }
+        for text in ["", "-a", "_a", ".a", "a-", "a.", "a/b", "a b", "ä", "..", "(a)", "a\n", &"a".repeat(81)] {
+            assert!(!is_name(text), "{text}");
+        }
+        assert!(!is_network("a") && is_network("ab") && is_network(&"a".repeat(64)) && !is_network(&"a".repeat(65)));
+        for text in ["a", "_a-", "(a)", "-", "A.b", &"a".repeat(90)] {
+            assert!(is_resource_group(text), "{text}");
+        }
+        for text in ["", ".", "..", "a.", "a/b", "a b", "a#", &"a".repeat(91)] {
+            assert!(!is_resource_group(text), "{text}");
+        }
+        assert!(
+            is_prefix("a-") && is_prefix("0.") && !is_prefix("") && !is_prefix("-a") && !is_prefix(&"a".repeat(63))
+        );
+    }
+
+    #[test]
+    fn regions_are_read_as_the_portal_writes_them() {
+        assert!(is_location("East US 2") && is_location("eastus2"));
+        assert_eq!(location("East US 2"), "eastus2");
+        for text in ["", " ", "2", "east-us", "east/us", "Österreich", "a\nb", &"a".repeat(65)] {
+            assert!(!is_location(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn subnets_have_two_parts_or_three() {
+        let name = |resource_group: &str, network: &str, subnet: &str| {
+            let text = str::to_owned;
+            Some(SubnetName { resource_group: text(resource_group), network: text(network), subnet: text(subnet) })
+        };
+        assert_eq!(subnet("vn/s", "g"), name("g", "vn", "s"));
+        assert_eq!(subnet("(other)/vn/s", "g"), name("(other)", "vn", "s"));
+        for text in ["", "s", "v/s", "vn/", "/vn/s", "a./vn/s", "a/b/vn/s", "vn/..", "vn/s/", "vn//s", "../vn/s"] {
+            assert_eq!(subnet(text, "g"), None, "{text}");
+        }
+        let id = "/subscriptions/x/resourceGroups/g/providers/Microsoft.Network/virtualNetworks/vn/subnets/s";
+        assert_eq!(subnet_of_id(id).as_deref(), Some("g/vn/s"));
+        assert_eq!(subnet_of_id(&id.replace("subnets", "taps")), None);
+        assert_eq!(subnet_of_id(&id[1..]), None);
+    }
+}
