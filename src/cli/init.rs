@@ -72,25 +72,22 @@ impl Nodes {
         }
     }
 
-    /// A topology of the machines. What a machines.txt says has been checked; what Azure says is checked here.
+    /// A topology of the machines. Machines that contradict each other make none.
     fn to_topology(&self, name: &Name, printer: Printer) -> Result<String, CommandError> {
-        match self {
-            Self::Machines(machines) => {
-                let _ = printer;
-                Ok(machines::to_topology(name, machines))
-            }
+        let text = match self {
+            Self::Machines(machines) => machines::to_topology(name, machines),
             #[cfg(feature = "azure")]
-            Self::Azure(source) => {
-                let checked = [Source { name: format!("{FILE} as it would be"), text: source.to_topology(name) }];
-                let (_, diagnostics) = topology::parse(&checked);
-                if !diagnostics.has_errors() {
-                    return Ok(checked.into_iter().map(|source| source.text).collect());
-                }
-                report(&diagnostics, &checked, printer);
-                Err(CommandError::new(format!("These machines make no valid topology; {FILE} was not written."))
-                    .hint("Correct their tags or addresses in Azure, then run it again."))
-            }
+            Self::Azure(source) => source.to_topology(name),
+        };
+        let sources = [Source { name: format!("{FILE} as it would be"), text }];
+        let (_, diagnostics) = topology::parse(&sources);
+        if diagnostics.has_errors() {
+            report(&diagnostics, &sources, printer);
+            let error = CommandError::new(format!("These machines make no valid topology; {FILE} was not written."));
+            return Err(error.hint("Correct them where they come from, their tags or addresses, then run it again."));
         }
+        let [source] = sources;
+        Ok(source.text)
     }
 
     /// Whether a node that is not among the machines may be there all the same.
