@@ -20,6 +20,7 @@ use crate::ui::{Printer, review};
 /// Exit code 0 when all is done; 1 when nothing was changed; 3 when something was changed and not all is done, then running it again
 /// goes on from there; 4 when another run has locked the state.
 #[derive(Debug, clap::Args)]
+#[cfg_attr(feature = "azure", command(after_help = super::operator::HELP))]
 pub(super) struct Arguments {
     /// The topology: a .toml file, a directory (all its .toml files are one document), or - for standard input.
     #[arg(value_name = "FILE", default_value = "topo.toml")]

@@ -12,6 +12,7 @@ use crate::ui::{Printer, review};
 /// Exit code 0, or 1 where the topology is wrong or a conflict stands in the way. With --detailed-exitcode also 2 for changes, and 5
 /// where some node could not be looked at and nothing else was found.
 #[derive(Debug, clap::Args)]
+#[cfg_attr(feature = "azure", command(after_help = super::operator::HELP))]
 pub(super) struct Arguments {
     /// The topology: a .toml file, a directory (all its .toml files are one document), or - for standard input.
     #[arg(value_name = "FILE", default_value = "topo.toml")]
