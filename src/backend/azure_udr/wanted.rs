@@ -62,7 +62,7 @@ impl Wanted {
     }
 
     /// Kind and place of what it asks for, as addresses name them; network interfaces, which nobody has looked for yet, left out.
-    pub fn addresses(&self) -> Vec<(&'static str, &str)> {
+    pub fn addresses(&self) -> Vec<(&str, &str)> {
         let Settings { route_table, subnets, .. } = &self.settings;
         let mut addresses = vec![(AZURE_ROUTE_TABLE, route_table.as_str()), (AZURE_ROUTE, route_table.as_str())];
         addresses.extend(subnets.iter().map(|subnet| (AZURE_SUBNET_ASSOCIATION, subnet.network.as_str())));
