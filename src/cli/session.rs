@@ -236,6 +236,7 @@ impl Inputs<'_> {
             .iter()
             .flat_map(|(place, wanted)| wanted.resources.keys().map(move |id| (&*id.kind, place.name())))
             .chain(self.state.records().map(|(place, id, _)| (&*id.kind, place.name())))
+            .chain(self.desired.azure.iter().flat_map(azure_udr::Wanted::addresses))
             .collect();
         let Options { targets, excludes, take_over, .. } = &self.options;
         let named = targets.iter().map(|pattern| ("--target", pattern));
