@@ -5,6 +5,8 @@ mod arm;
 mod arm_client;
 #[cfg(feature = "azure")]
 mod azure;
+#[cfg(feature = "azure")]
+mod azure_init;
 mod fake;
 mod ssh;
 mod state;

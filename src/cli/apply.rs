@@ -12,7 +12,7 @@ use crate::drive::{Event, Run, RunOutcome};
 use crate::plan::{Desired, Note, Options};
 use crate::state::{LockRequest, Store};
 use crate::topology::Name;
-
+use crate::transport::azure::AzureRequests;
 use crate::ui::{Printer, review};
 
 /// Plan, ask, and carry it out.
@@ -20,6 +20,7 @@ use crate::ui::{Printer, review};
 /// Exit code 0 when all is done; 1 when nothing was changed; 3 when something was changed and not all is done, then running it again
 /// goes on from there; 4 when another run has locked the state.
 #[derive(Debug, clap::Args)]
+#[cfg_attr(feature = "azure", command(after_help = super::operator::HELP))]
 pub(super) struct Arguments {
     /// The topology: a .toml file, a directory (all its .toml files are one document), or - for standard input.
     #[arg(value_name = "FILE", default_value = "topo.toml")]
@@ -111,6 +112,7 @@ impl Job<'_> {
         let ways = session::Ways::new(global, &self.desired, &recorded.state)?;
         let result = self.carry_out(recorded, &ways, global, stop, printer).await;
         ways.nodes.close().await;
+        review::requests(requests_of(&ways), printer);
         result
     }
 
@@ -142,7 +144,7 @@ impl Job<'_> {
             return Err(interrupted_early(what));
         };
         let session::Planned { plan, desired, options, mut memo } = planned;
-        review::show(&plan, &mut memo, !options.destroy, printer);
+        review::show(&plan, &mut memo, !options.destroy, requests_of(ways), printer);
         if !plan.refusals.is_empty() || !plan.conflicts.is_empty() {
             return Err(CommandError::new("Nothing was changed: the plan cannot be carried out as it stands."));
         }
@@ -182,9 +184,14 @@ impl Job<'_> {
                 .exit(Exit::Partial)
                 .hint("What was done is in the journal, or is found by the next run.")
         })?;
-        review::outcome(options.destroy, &outcome, &left_out, printer);
+        review::outcome(options.destroy, &outcome, &left_out, requests_of(ways), printer);
         Ok(exit_of(&outcome, incomplete))
     }
+}
+
+/// How many requests went to Azure so far, where there is a way to it.
+fn requests_of(ways: &Ways) -> Option<AzureRequests> {
+    ways.azure.as_ref().map(|azure| azure.requests())
 }
 
 fn interrupted_early(what: &str) -> CommandError {

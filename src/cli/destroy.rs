@@ -13,6 +13,7 @@ use crate::ui::Printer;
 ///
 /// The state knows how to reach every node, so with --state it works without the topology, too.
 #[derive(Debug, clap::Args)]
+#[cfg_attr(feature = "azure", command(after_help = super::operator::HELP))]
 pub(super) struct Arguments {
     /// The topology: a .toml file, a directory (all its .toml files are one document), or - for standard input.
     #[arg(value_name = "FILE", default_value = "topo.toml")]

@@ -1,35 +1,107 @@
 //! `topo init`.
 
+#[cfg(feature = "azure")]
+mod azure;
+
 use std::fs;
 use std::io::{self, Write};
+use std::net::IpAddr;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
+use crate::render::json::{Event, Said};
 use crate::topology::update::{self, Changes};
 use crate::topology::{self, Name, Source, load, machines};
 use crate::ui::Printer;
 
 use super::validate::{count, invalid, load_sources, report};
-use super::{CommandError, Exit};
+use super::{CommandError, Exit, GlobalArguments};
 
 /// Write a topology to start from: topo.toml in this directory.
 ///
 /// A file that is there is never overwritten.
 #[derive(Debug, clap::Args)]
+#[cfg_attr(feature = "azure", command(after_help = super::operator::HELP))]
 pub(super) struct Arguments {
     #[allow(clippy::doc_markdown)] // The words of the file, as it is printed.
-    /// Make it from a machines.txt of "Kubernetes the hard way" (a line IP FQDN HOSTNAME [POD_SUBNET] for each machine);
-    /// - is standard input.
+    /// Make it from a machines.txt of "Kubernetes the hard way" (a line IP FQDN HOSTNAME [POD_SUBNET] for each machine;
+    /// - is standard input), or from azure://SUBSCRIPTION/RESOURCE_GROUP: its virtual machines and their pod-cidr tags.
     #[arg(long, value_name = "FILE")]
     from: Option<PathBuf>,
-    /// Rewrite [nodes] of the topo.toml that is there from the file, and keep comments and everything else.
+    /// Rewrite [nodes] of the topo.toml that is there from the file, and keep comments and everything else; from Azure,
+    /// also nodes that are elsewhere.
     #[arg(long, requires = "from")]
     update: bool,
 }
 
 const FILE: &str = "topo.toml";
+/// What a source in Azure begins with.
+const SCHEME: &str = "azure://";
+
+/// Where nodes come from.
+enum Nodes {
+    /// A machines.txt: all nodes that there are.
+    Machines(Vec<machines::Machine>),
+    /// Azure: its own ones.
+    #[cfg(feature = "azure")]
+    Azure(azure::Source),
+}
+
+impl Nodes {
+    fn read(from: &Path, global: &GlobalArguments, printer: Printer) -> Result<Self, CommandError> {
+        match from.to_str().filter(|text| text.starts_with(SCHEME)) {
+            None => Ok(Self::Machines(read_machines(from, printer)?)),
+            #[cfg(feature = "azure")]
+            Some(address) => Ok(Self::Azure(azure::Source::read(address, global, printer)?)),
+            #[cfg(not(feature = "azure"))]
+            Some(_) => {
+                let _ = global;
+                Err(CommandError::new("This topo was built without Azure, so machines there cannot be read.")
+                    .hint("Use one that was built with the feature `azure`, or give it a machines.txt."))
+            }
+        }
+    }
+
+    fn machines(&self) -> &[machines::Machine] {
+        match self {
+            Self::Machines(machines) => machines,
+            #[cfg(feature = "azure")]
+            Self::Azure(source) => source.machines(),
+        }
+    }
+
+    /// A topology of the machines. Machines that contradict each other make none.
+    fn to_topology(&self, name: &Name, printer: Printer) -> Result<String, CommandError> {
+        let text = match self {
+            Self::Machines(machines) => machines::to_topology(name, machines),
+            #[cfg(feature = "azure")]
+            Self::Azure(source) => source.to_topology(name),
+        };
+        let sources = [Source { name: format!("{FILE} as it would be"), text }];
+        let (_, diagnostics) = topology::parse(&sources);
+        if diagnostics.has_errors() {
+            report(&diagnostics, &sources, printer);
+            let error = CommandError::new(format!("These machines make no valid topology; {FILE} was not written."));
+            return Err(error.hint("Correct them where they come from, their tags or addresses, then run it again."));
+        }
+        let [source] = sources;
+        Ok(source.text)
+    }
+
+    /// Whether a node that is not among the machines may be there all the same.
+    fn is_silent_on(&self, name: &str, addresses: &[IpAddr]) -> bool {
+        match self {
+            Self::Machines(_) => {
+                let _ = (name, addresses);
+                false
+            }
+            #[cfg(feature = "azure")]
+            Self::Azure(source) => source.is_silent_on(name, addresses),
+        }
+    }
+}
 
 #[derive(Serialize)]
 struct Summary<'a> {
@@ -44,7 +116,7 @@ struct Summary<'a> {
 }
 
 /// Runs the command.
-pub(super) fn run(arguments: &Arguments, printer: Printer) -> Result<Exit, CommandError> {
+pub(super) fn run(arguments: &Arguments, global: &GlobalArguments, printer: Printer) -> Result<Exit, CommandError> {
     let path = Path::new(FILE);
     if !arguments.update && fs::symlink_metadata(path).is_ok() {
         let error = CommandError::new(format!("{FILE} is there already; it was left as it is."));
@@ -52,22 +124,25 @@ pub(super) fn run(arguments: &Arguments, printer: Printer) -> Result<Exit, Comma
             error.hint("`topo init --from machines.txt --update` rewrites its [nodes] and keeps everything else.")
         );
     }
-    let machines = arguments.from.as_deref().map(|from| read_machines(from, printer)).transpose()?;
-    match machines {
-        Some(machines) if arguments.update => rewrite(path, &machines, printer),
-        machines => {
+    let from = arguments.from.as_deref().map(|from| Nodes::read(from, global, printer)).transpose()?;
+    match from {
+        Some(from) if arguments.update => rewrite(path, &from, printer),
+        from => {
             let name = name_of(std::env::current_dir().ok().as_deref());
-            let text = machines.as_ref().map_or_else(|| starter(&name), |list| machines::to_topology(&name, list));
+            let text = match &from {
+                None => starter(&name),
+                Some(from) => from.to_topology(&name, printer)?,
+            };
             write(path, &text, false)?;
-            let nodes = machines.as_deref().unwrap_or_default();
+            let nodes = from.as_ref().map(Nodes::machines).unwrap_or_default();
             printer.event(&summary(true, nodes.len(), &Changes::default()));
             let next = "Next: edit it, then run `topo validate` and `topo plan`.";
-            printer.result(&match &machines {
+            printer.result(&match &from {
                 None => format!("Wrote {FILE}, a commented example. {next}\n"),
-                Some(list) => format!(
+                Some(_) => format!(
                     "Wrote {FILE}: {}, {}. {next}\n",
-                    count(list.len(), "node"),
-                    count(list.iter().map(|machine| machine.pods.len()).sum(), "pod subnet")
+                    count(nodes.len(), "node"),
+                    count(nodes.iter().map(|machine| machine.pods.len()).sum(), "pod subnet")
                 ),
             });
             Ok(Exit::Done)
@@ -106,10 +181,11 @@ fn read_machines(from: &Path, printer: Printer) -> Result<Vec<machines::Machine>
     Ok(machines)
 }
 
-fn rewrite(path: &Path, machines: &[machines::Machine], printer: Printer) -> Result<Exit, CommandError> {
+fn rewrite(path: &Path, from: &Nodes, printer: Printer) -> Result<Exit, CommandError> {
     let sources = load_sources(path)?;
-    let before = &sources[0].text;
-    let Some((text, changes)) = update::update(before, machines) else {
+    let (before, machines) = (&sources[0].text, from.machines());
+    let stays = |name: &str, addresses: &[IpAddr]| from.is_silent_on(name, addresses);
+    let Some((text, changes)) = update::update_some(before, machines, &stays) else {
         let (_, diagnostics) = topology::parse(&sources);
         report(&diagnostics, &sources, printer);
         return Err(invalid(path, diagnostics.counts().0).hint("Correct it first; it was left as it is."));
@@ -134,6 +210,14 @@ fn rewrite(path: &Path, machines: &[machines::Machine], printer: Printer) -> Res
         }
     }
     printer.result(&text);
+    if !changes.kept.is_empty() {
+        let listed: Vec<String> = changes.kept.iter().map(|name| format!("`{name}`")).collect();
+        let them = if listed.len() == 1 { "it" } else { "them" };
+        let message = format!("{} stayed: nothing is known of {them} there.", listed.join(", "));
+        let nodes = changes.kept.iter().map(String::as_str).collect();
+        printer.event(&Event::Note(Said { topic: "nodes_kept", level: "note", nodes, message: message.clone() }));
+        printer.note(&format!("Note: {message}"));
+    }
     printer.result(&if changes.is_empty() {
         format!("{FILE} has these nodes already; it was left as it is.\n")
     } else {

@@ -6,6 +6,7 @@ mod destroy;
 mod exit;
 mod init;
 mod man;
+#[cfg(feature = "azure")]
 mod operator;
 mod plan;
 mod schema;
@@ -106,7 +107,7 @@ pub fn main() -> Exit {
 
 fn run(cli: Cli, printer: Printer) -> Result<Exit, CommandError> {
     match cli.command {
-        Command::Init(arguments) => init::run(&arguments, printer),
+        Command::Init(arguments) => init::run(&arguments, &cli.global, printer),
         Command::Validate(arguments) => validate::run(&arguments, printer),
         Command::Plan(arguments) => plan::run(&arguments, &cli.global, printer),
         Command::Apply(arguments) => apply::run(&arguments, &cli.global, printer),

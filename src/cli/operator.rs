@@ -1,25 +1,278 @@
-//! What the operator alone decides: where Azure is.
+//! The operator's own configuration: where Azure Resource Manager answers, and whom topo trusts there. Whoever sets these decides
+//! where tokens go, so that none of it is ever read from a topology.
+//!
+//! In rising order: the defaults of the public cloud, the table `[azure]` of the configuration file, `TOPO_AZURE_*` variables. Each
+//! key stands for itself: an endpoint does not change the audience, which stays that of the cloud. Nothing but `[azure]` is read from
+//! the file; what is a flag (`--ssh-config`, `--known-hosts`, …) comes from flags and their variables alone.
 
-use std::sync::Arc;
+use std::ffi::OsString;
+use std::fs::File;
+use std::io::{self, Read};
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-use super::{CommandError, GlobalArguments};
-use crate::transport::azure::Azure;
+use toml::de::{DeTable, DeValue};
 
-/// The way to Azure.
-#[cfg(feature = "azure")]
-pub(super) fn azure(global: &GlobalArguments) -> Result<Arc<dyn Azure>, CommandError> {
-    use crate::transport::arm::{Arm, ArmSettings};
-    let mut settings = ArmSettings { connect_timeout: global.connect_timeout, ..ArmSettings::default() };
-    if let Ok(endpoint) = std::env::var("TOPO_AZURE_ENDPOINT") {
-        settings.endpoint = endpoint;
+use super::{CommandError, GlobalArguments, parse_duration};
+use crate::transport::arm::{ArmSettings, Cloud};
+
+/// What the help of a command that talks to Azure ends with.
+pub(super) const HELP: &str = "\
+Azure: cloud, endpoint, audience, authority_host, certificate_authorities and
+operation_timeout come from [azure] in ~/.config/topo/config.toml (TOPO_CONFIG
+names another file) or from TOPO_AZURE_CLOUD, TOPO_AZURE_ENDPOINT …, never from
+a topology. Sign-in: AZURE_* variables, a managed identity, or `az login`.";
+
+/// Names another configuration file.
+const FILE_VARIABLE: &str = "TOPO_CONFIG";
+/// The table of the file.
+const TABLE: &str = "azure";
+/// The largest file that is read, in bytes.
+const LARGEST_FILE: u64 = 1 << 20;
+/// The permission of all others to write.
+const WRITTEN_BY_ALL: u32 = 0o002;
+/// Clouds, as they are written.
+const CLOUDS: [(&str, Cloud); 3] =
+    [("public", Cloud::Public), ("us-government", Cloud::UsGovernment), ("china", Cloud::China)];
+
+/// A key of the table `[azure]`, and of a variable.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Key {
+    Cloud,
+    Endpoint,
+    Audience,
+    AuthorityHost,
+    CertificateAuthorities,
+    OperationTimeout,
+}
+
+impl Key {
+    const ALL: [Self; 6] = [
+        Self::Cloud,
+        Self::Endpoint,
+        Self::Audience,
+        Self::AuthorityHost,
+        Self::CertificateAuthorities,
+        Self::OperationTimeout,
+    ];
+
+    /// Key of the file and name of the variable.
+    fn names(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Cloud => ("cloud", "TOPO_AZURE_CLOUD"),
+            Self::Endpoint => ("endpoint", "TOPO_AZURE_ENDPOINT"),
+            Self::Audience => ("audience", "TOPO_AZURE_AUDIENCE"),
+            Self::AuthorityHost => ("authority_host", "TOPO_AZURE_AUTHORITY_HOST"),
+            Self::CertificateAuthorities => ("certificate_authorities", "TOPO_AZURE_CERTIFICATE_AUTHORITIES"),
+            Self::OperationTimeout => ("operation_timeout", "TOPO_AZURE_OPERATION_TIMEOUT"),
+        }
     }
-    settings.certificate_authorities = std::env::var_os("TOPO_AZURE_CERTIFICATE_AUTHORITIES").map(Into::into);
-    let arm = Arm::connect(&settings).map_err(|error| CommandError::new(error.to_string()))?;
-    Ok(Arc::new(arm))
 }
 
-/// The way to Azure.
-#[cfg(not(feature = "azure"))]
-pub(super) fn azure(_global: &GlobalArguments) -> Result<Arc<dyn Azure>, CommandError> {
-    Err(CommandError::new("This topo was built without the feature `azure`.").hint("Use one that has it."))
+/// What is set, and where.
+#[derive(Clone, Debug)]
+struct Given {
+    key: Key,
+    value: String,
+    /// What relative paths start from; none for the working directory.
+    folder: Option<PathBuf>,
+    /// As a sentence names it.
+    place: String,
 }
+
+/// How Azure Resource Manager is reached, from the operator's configuration file and variables.
+pub(super) fn arm_settings(global: &GlobalArguments) -> Result<ArmSettings, CommandError> {
+    let settings = resolve(&|name| std::env::var_os(name).filter(|value| !value.is_empty()))?;
+    Ok(ArmSettings { connect_timeout: global.connect_timeout, ..settings })
+}
+
+/// The settings with these variables; one that is empty is taken as not set, and is not to be given here.
+fn resolve(variable: &dyn Fn(&str) -> Option<OsString>) -> Result<ArmSettings, CommandError> {
+    let home = variable("HOME").map(PathBuf::from).filter(|home| home.is_absolute());
+    let mut all = match configuration_file(variable, home.as_deref()) {
+        Some((path, named)) => read_file(&path, named)?,
+        None => Vec::new(),
+    };
+    for key in Key::ALL {
+        let name = key.names().1;
+        let Some(value) = variable(name) else { continue };
+        let value = value
+            .into_string()
+            .map_err(|_| CommandError::new(format!("The variable {name} is not UTF-8.")).hint("Set it anew."))?;
+        all.push(Given { key, value, folder: None, place: format!("The variable {name}") });
+    }
+    // The cloud first: it says what the other keys are where they are not given.
+    let mut cloud = Cloud::Public;
+    for given in all.iter().filter(|given| given.key == Key::Cloud) {
+        cloud = read_cloud(given)?;
+    }
+    let mut settings = ArmSettings::of(cloud);
+    for given in &all {
+        apply(given, home.as_deref(), &mut settings)?;
+    }
+    Ok(settings)
+}
+
+/// Where the file is, and whether it was named.
+fn configuration_file(variable: &dyn Fn(&str) -> Option<OsString>, home: Option<&Path>) -> Option<(PathBuf, bool)> {
+    if let Some(path) = variable(FILE_VARIABLE) {
+        return Some((path.into(), true));
+    }
+    // A relative XDG_CONFIG_HOME is to be ignored (XDG Base Directory Specification).
+    let folder = variable("XDG_CONFIG_HOME").map(PathBuf::from).filter(|folder| folder.is_absolute());
+    let folder = folder.or_else(|| Some(home?.join(".config")))?;
+    Some((folder.join("topo/config.toml"), false))
+}
+
+/// What a file says; nothing where it is not there and nobody named it.
+fn read_file(path: &Path, named: bool) -> Result<Vec<Given>, CommandError> {
+    let shown = path.display().to_string().escape_debug().to_string();
+    let failed = |reason: &str| {
+        CommandError::new(format!("The configuration {shown} cannot be read: {reason}."))
+            .hint("Nothing was sent to Azure. Correct it, or name another file in TOPO_CONFIG.")
+    };
+    let file = match File::open(path) {
+        Ok(file) => file,
+        Err(error) if !named && matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+            return Ok(Vec::new());
+        }
+        Err(error) => return Err(failed(&error.to_string())),
+    };
+    let metadata = file.metadata().map_err(|error| failed(&error.to_string()))?;
+    if metadata.is_file() && metadata.mode() & WRITTEN_BY_ALL != 0 {
+        return Err(CommandError::new(format!(
+            "The configuration {shown} can be written by everybody on this machine, and it says where tokens go."
+        ))
+        .hint(format!("Look whether it is still yours, then: chmod o-w {shown}")));
+    }
+    let mut text = Vec::new();
+    file.take(LARGEST_FILE + 1).read_to_end(&mut text).map_err(|error| failed(&error.to_string()))?;
+    if text.len() as u64 > LARGEST_FILE {
+        return Err(failed("it is larger than 1 MiB"));
+    }
+    let text = String::from_utf8(text).map_err(|_| failed("it is not UTF-8"))?;
+    read_text(&text, path, &shown)
+}
+
+/// What the text of a file says.
+fn read_text(text: &str, path: &Path, shown: &str) -> Result<Vec<Given>, CommandError> {
+    let line = |at: usize| 1 + text.bytes().take(at).filter(|byte| *byte == b'\n').count();
+    let wrong = |at: usize, what: String| CommandError::new(format!("{shown}, line {}: {what}", line(at)));
+    let document = DeTable::parse(text).map_err(|error| {
+        let at = error.span().map_or(0, |span| span.start);
+        wrong(at, format!("This is not TOML: {}.", error.message().trim_end_matches('.')))
+            .hint("Nothing was sent to Azure. Correct the file.")
+    })?;
+    let mut all = Vec::new();
+    for (key, value) in document.get_ref() {
+        let (name, at) = (key.get_ref().escape_debug(), key.span().start);
+        if key.get_ref() != TABLE {
+            return Err(wrong(at, format!("The key `{name}` is unknown.")).hint("The file has one table, [azure]."));
+        }
+        let DeValue::Table(table) = value.get_ref() else {
+            return Err(
+                wrong(at, "`azure` is not a table.".to_owned()).hint("Write a line [azure], and its keys below it.")
+            );
+        };
+        for (key, value) in table {
+            let (name, at) = (key.get_ref(), key.span().start);
+            let Some(known) = Key::ALL.into_iter().find(|known| known.names().0 == name) else {
+                let listed = Key::ALL.map(|key| key.names().0).join(", ");
+                return Err(wrong(at, format!("The key `{}` of [azure] is unknown.", name.escape_debug()))
+                    .hint(format!("Its keys are {listed}.")));
+            };
+            let text = match value.get_ref() {
+                DeValue::String(text) => text.to_string(),
+                DeValue::Integer(seconds) if known == Key::OperationTimeout => seconds.as_str().to_owned(),
+                _ => {
+                    return Err(wrong(at, format!("`{name}` of [azure] is not a string."))
+                        .hint(format!("Write {name} = \"{}\".", example(known))));
+                }
+            };
+            let place = format!("{shown}, line {}: `{name}` of [azure]", line(at));
+            all.push(Given { key: known, value: text, folder: path.parent().map(Path::to_owned), place });
+        }
+    }
+    Ok(all)
+}
+
+fn apply(given: &Given, home: Option<&Path>, settings: &mut ArmSettings) -> Result<(), CommandError> {
+    match given.key {
+        Key::Cloud => {}
+        Key::Endpoint => settings.endpoint = origin(given, "tokens go only to an https origin without a path")?,
+        Key::AuthorityHost => {
+            settings.authority_host = Some(origin(given, "secrets go only to an https origin without a path")?);
+        }
+        Key::Audience => {
+            let plain = given.value.bytes().all(|byte| byte.is_ascii_graphic()) && !given.value.is_empty();
+            if !plain || given.value.ends_with("/.default") {
+                return Err(refuse(given, "is not an audience without `/.default`"));
+            }
+            settings.audience.clone_from(&given.value);
+        }
+        Key::CertificateAuthorities => {
+            if given.value.is_empty() {
+                return Err(refuse(given, "is not the path of a PEM file"));
+            }
+            let path = match given.value.strip_prefix("~/").zip(home) {
+                Some((rest, home)) => home.join(rest),
+                None => given.folder.as_deref().unwrap_or(Path::new("")).join(&given.value),
+            };
+            settings.certificate_authorities = Some(path);
+        }
+        Key::OperationTimeout => {
+            settings.operation_timeout = match parse_duration(&given.value) {
+                Ok(Duration::ZERO) => return Err(refuse(given, "leaves no time for anything")),
+                Ok(time) => time,
+                Err(reason) => return Err(refuse(given, &format!("is not a time ({reason})"))),
+            };
+        }
+    }
+    Ok(())
+}
+
+fn read_cloud(given: &Given) -> Result<Cloud, CommandError> {
+    let known = CLOUDS.iter().find(|(name, _)| *name == given.value);
+    known.map(|(_, cloud)| *cloud).ok_or_else(|| refuse(given, "is none of public, us-government and china"))
+}
+
+/// An origin over TLS: `https://HOST` or `https://HOST:PORT`, a slash at the end allowed.
+fn origin(given: &Given, why: &str) -> Result<String, CommandError> {
+    let text = given.value.strip_suffix('/').unwrap_or(&given.value);
+    let is_origin = text.strip_prefix("https://").is_some_and(|rest| {
+        let (host, port) = if let Some((address, port)) = rest.strip_prefix('[').and_then(|it| it.split_once(']')) {
+            (address.parse::<std::net::Ipv6Addr>().is_ok(), port)
+        } else {
+            let (host, port) = rest.split_at(rest.find(':').unwrap_or(rest.len()));
+            let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.');
+            (!host.is_empty() && host.bytes().all(allowed), port)
+        };
+        let is_port = |port: &str| port.bytes().all(|byte| byte.is_ascii_digit()) && port.parse::<u16>().is_ok();
+        host && (port.is_empty() || port.strip_prefix(':').is_some_and(is_port))
+    });
+    if is_origin { Ok(text.to_owned()) } else { Err(refuse(given, &format!("is not an address: {why}"))) }
+}
+
+fn refuse(given: &Given, why: &str) -> CommandError {
+    let mut value: String = given.value.chars().take(200).collect();
+    // Whatever stands before an @ may be a password.
+    if let Some((_, rest)) = value.rsplit_once('@') {
+        value = format!("…@{rest}");
+    }
+    CommandError::new(format!("{} is `{}`, which {why}.", given.place, value.escape_debug()))
+        .hint(format!("Nothing was sent to Azure. Write for example {}.", example(given.key)))
+}
+
+fn example(key: Key) -> &'static str {
+    match key {
+        Key::Cloud => "public",
+        Key::Endpoint | Key::Audience => "https://management.azure.com",
+        Key::AuthorityHost => "https://login.microsoftonline.com",
+        Key::CertificateAuthorities => "/etc/ssl/company.pem",
+        Key::OperationTimeout => "20m",
+    }
+}
+
+#[cfg(test)]
+mod tests;

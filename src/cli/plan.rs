@@ -12,6 +12,7 @@ use crate::ui::{Printer, review};
 /// Exit code 0, or 1 where the topology is wrong or a conflict stands in the way. With --detailed-exitcode also 2 for changes, and 5
 /// where some node could not be looked at and nothing else was found.
 #[derive(Debug, clap::Args)]
+#[cfg_attr(feature = "azure", command(after_help = super::operator::HELP))]
 pub(super) struct Arguments {
     /// The topology: a .toml file, a directory (all its .toml files are one document), or - for standard input.
     #[arg(value_name = "FILE", default_value = "topo.toml")]
@@ -57,7 +58,9 @@ pub(super) fn run(arguments: &Arguments, global: &GlobalArguments, printer: Prin
             ways.nodes.close().await;
         }
         let Some(mut planned) = planned else { return Err(CommandError::new("topo plan was interrupted.")) };
-        let has_changes = review::show(&planned.plan, &mut planned.memo, true, printer);
+        let requests = ways.as_ref().and_then(|ways| ways.azure.as_ref()).map(|azure| azure.requests());
+        let has_changes = review::show(&planned.plan, &mut planned.memo, true, requests, printer);
+        review::requests(requests, printer);
         let exit = session::exit_of(&planned.plan, has_changes, arguments.detailed_exitcode);
         // The process ends here. To free many thousands of small pieces one by one would only take time.
         std::mem::forget((planned, recorded.state, topology));

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use clap::Args;
 use tokio::sync::mpsc;
 
-use super::{CommandError, Exit, GlobalArguments, operator, validate};
+use super::{CommandError, Exit, GlobalArguments, validate};
 use crate::backend::azure_udr;
 use crate::drive::{Event, observe, observe_azure};
 use crate::network::Memo;
@@ -159,9 +159,23 @@ impl Ways {
     /// Nothing is sent yet.
     pub(super) fn new(global: &GlobalArguments, desired: &Desired, state: &State) -> Result<Self, CommandError> {
         let in_azure = !desired.azure.is_empty() || state.places.keys().any(|place| place.node().is_none());
-        let azure = if in_azure { Some(operator::azure(global)?) } else { None };
+        let azure = if in_azure { Some(way_to_azure(global)?) } else { None };
         Ok(Self { nodes: transport(global)?, azure })
     }
+}
+
+/// The way to Azure. Nothing is sent yet.
+#[cfg(feature = "azure")]
+fn way_to_azure(global: &GlobalArguments) -> Result<Arc<dyn Azure>, CommandError> {
+    let settings = super::operator::arm_settings(global)?;
+    let arm = crate::transport::arm::Arm::connect(&settings).map_err(|error| CommandError::new(error.to_string()))?;
+    Ok(Arc::new(arm))
+}
+
+/// The way to Azure.
+#[cfg(not(feature = "azure"))]
+fn way_to_azure(_global: &GlobalArguments) -> Result<Arc<dyn Azure>, CommandError> {
+    Err(CommandError::new("This topo was built without the feature `azure`.").hint("Use one that has it."))
 }
 
 /// Runs a command's async part. One thread is enough: the work is done by ssh and the kernel.
@@ -222,6 +236,7 @@ impl Inputs<'_> {
             .iter()
             .flat_map(|(place, wanted)| wanted.resources.keys().map(move |id| (&*id.kind, place.name())))
             .chain(self.state.records().map(|(place, id, _)| (&*id.kind, place.name())))
+            .chain(self.desired.azure.iter().flat_map(azure_udr::Wanted::addresses))
             .collect();
         let Options { targets, excludes, take_over, .. } = &self.options;
         let named = targets.iter().map(|pattern| ("--target", pattern));

@@ -1,8 +1,9 @@
 //! `topo state`: the recorded state.
 
 mod describe;
+mod rows;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -11,11 +12,11 @@ use clap::{Args, Subcommand};
 use serde_json::{Map, Value, json};
 
 use self::describe::{describe, describe_row};
+use self::rows::{has_rows, leave_out, number_of_rows, own_row, selected_rows, selects_whole};
 use super::{CommandError, Exit, GlobalArguments};
-use crate::network::{Prefix, Route, RouteSet};
-use crate::plan::{AddressPattern, Place, ResourceId};
+use crate::plan::{AddressPattern, Place};
 use crate::state::{
-    DocumentError, KNOWN_KINDS, LocalStore, LockError, LockRequest, Record, Revision, State, Store, StoreError,
+    DocumentError, KNOWN_KINDS, LocalStore, LockError, LockRequest, Revision, State, Store, StoreError,
 };
 use crate::ui::Printer;
 
@@ -40,7 +41,7 @@ enum Action {
         #[arg(value_name = "ADDRESS", required = true)]
         patterns: Vec<AddressPattern>,
     },
-    /// Drops records, without touching the nodes: what they stood for stays there and is nobody's.
+    /// Drops records, without touching the nodes or Azure: what they stood for stays there and is nobody's.
     Rm {
         /// An address with or without a row, or a name of a place; * and ? are wildcards.
         #[arg(value_name = "ADDRESS", required = true)]
@@ -187,9 +188,7 @@ impl Session<'_> {
             };
             let whole = patterns.is_empty() || selects_whole(patterns, place, resource);
             if has_rows(resource, record) {
-                selected_rows(patterns, whole, place, resource, record, |route| {
-                    line(Some(&route.destination.to_string()));
-                });
+                selected_rows(patterns, whole, place, resource, record, |row| line(Some(&row.to_string())));
             } else if whole {
                 line(own_row(resource));
             }
@@ -214,7 +213,7 @@ impl Session<'_> {
                     continue;
                 }
                 let mut rows = Vec::new();
-                selected_rows(patterns, false, place, resource, record, |route| rows.push(route.destination));
+                selected_rows(patterns, false, place, resource, record, |row| rows.push(row));
                 for row in rows {
                     count += 1;
                     let address = address(&resource.kind, place, Some(&row.to_string()));
@@ -239,14 +238,16 @@ impl Session<'_> {
     async fn forget(&self, patterns: &[AddressPattern]) -> Result<Exit, CommandError> {
         let (revision, mut state) = self.recorded().await?;
         let mut forgotten: Vec<(String, usize)> = Vec::new();
+        let mut in_azure = false;
         for (place, recorded) in &mut state.places {
             recorded.resources.retain(|resource, record| {
                 let mut rows = BTreeSet::new();
                 let whole = selects_whole(patterns, place, resource);
-                selected_rows(patterns, whole, place, resource, record, |route| {
-                    rows.insert(route.destination);
+                selected_rows(patterns, whole, place, resource, record, |row| {
+                    rows.insert(row);
                 });
-                if whole || (!rows.is_empty() && rows.len() == destinations(record).len()) {
+                in_azure |= place.node().is_none() && (whole || !rows.is_empty());
+                if whole || (!rows.is_empty() && rows.len() == number_of_rows(resource, record)) {
                     let row = own_row(resource);
                     // The routes in a file are not counted beside the same routes in the kernel.
                     forgotten.push((address(&resource.kind, place, row), if row.is_some() { 0 } else { rows.len() }));
@@ -268,8 +269,9 @@ impl Session<'_> {
         }
         let routes: usize = forgotten.iter().map(|(_, routes)| routes).sum();
         let others = forgotten.iter().filter(|(_, routes)| *routes == 0).count();
+        let places = if in_azure { "on the nodes or in Azure" } else { "on the nodes" };
         self.printer.note(&format!(
-            "No longer recorded: {routes} routes, {others} other resources. Nothing was changed on the nodes."
+            "No longer recorded: {routes} routes, {others} other resources. Nothing was changed {places}."
         ));
         Ok(Exit::Done)
     }
@@ -362,71 +364,4 @@ fn nothing_matches(patterns: &[AddressPattern]) -> CommandError {
 fn address(kind: &str, place: &Place, row: Option<&str>) -> String {
     let place = place.name();
     row.map_or_else(|| format!("{kind}.{place}"), |row| format!("{kind}.{place}[\"{row}\"]"))
-}
-
-/// Whether a pattern selects the resource with all that is in it.
-fn selects_whole(patterns: &[AddressPattern], place: &Place, resource: &ResourceId) -> bool {
-    let row = own_row(resource);
-    patterns.iter().any(|pattern| pattern.matches(&resource.kind, place.name(), row))
-}
-
-/// Whether a resource is listed by its routes, and not as one.
-fn has_rows(resource: &ResourceId, record: &Record) -> bool {
-    resource.name.is_empty() && record.shapes().any(|shape| shape.routes.is_some())
-}
-
-/// What stands in the place of a row in the address of a resource that has a name of its own.
-fn own_row(resource: &ResourceId) -> Option<&str> {
-    (!resource.name.is_empty()).then_some(&*resource.name)
-}
-
-/// Calls with each route that may be there and is selected, once for each destination.
-fn selected_rows(
-    patterns: &[AddressPattern],
-    whole: bool,
-    place: &Place,
-    resource: &ResourceId,
-    record: &Record,
-    mut each: impl FnMut(Route),
-) {
-    let some = |pattern: &&AddressPattern| pattern.may_match_rows(&resource.kind, place.name());
-    let patterns: Vec<&AddressPattern> = patterns.iter().filter(some).collect();
-    if !whole && (patterns.is_empty() || !resource.name.is_empty()) {
-        return;
-    }
-    let mut seen: Option<BTreeMap<Prefix, Route>> = record.is_in_doubt().then(BTreeMap::new);
-    for route in record.shapes().filter_map(|shape| shape.routes.as_ref()).flat_map(RouteSet::routes) {
-        let row = || route.destination.to_string();
-        if whole || patterns.iter().any(|pattern| pattern.matches(&resource.kind, place.name(), Some(&row()))) {
-            match &mut seen {
-                Some(seen) => {
-                    seen.insert(route.destination, route);
-                }
-                None => each(route),
-            }
-        }
-    }
-    seen.into_iter().flat_map(BTreeMap::into_values).for_each(each);
-}
-
-fn destinations(record: &Record) -> BTreeSet<Prefix> {
-    let routes = record.shapes().filter_map(|shape| shape.routes.as_ref());
-    routes.flat_map(RouteSet::routes).map(|route| route.destination).collect()
-}
-
-/// Drops rows from a record; what the place proved of it before is then no proof any more.
-fn leave_out(record: &mut Record, rows: &BTreeSet<Prefix>) {
-    if rows.is_empty() {
-        return;
-    }
-    match record {
-        Record::Settled { is, token } => {
-            is.leave_out(rows.iter().copied());
-            *token = None;
-        }
-        Record::InDoubt { is, to, also } => {
-            is.iter_mut().chain(to).chain(also).for_each(|shape| shape.leave_out(rows.iter().copied()));
-        }
-        Record::Opaque(_) => {}
-    }
 }

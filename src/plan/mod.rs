@@ -32,5 +32,5 @@ pub use owners::{Owners, PlaceReasons};
 pub use place::{Place, PlaceError, ResourceId, Token};
 pub use resources::{ResourceIter, Resources};
 pub use steps::{Steps, Vertex, steps};
-pub use summary::{Change, FileGroup, Line, Part, Summary, natural_order};
+pub use summary::{AzureGroup, AzureLine, Change, FileGroup, Line, Part, Summary, natural_order};
 pub use table::{FiledRoutes, Reasons, TableFindings, TableInput, TablePlan};

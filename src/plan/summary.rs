@@ -1,6 +1,7 @@
 //! A plan as a reviewer reads it: changes, each with the places that it applies to, counted without listing the routes
 //! of a mesh node by node.
 
+mod azure;
 mod group;
 mod order;
 
@@ -9,6 +10,8 @@ use std::hash::{Hash, Hasher};
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
+use self::azure::azure_groups;
+pub use self::azure::{AzureGroup, AzureLine};
 use self::group::{Group, restricted};
 pub use self::order::natural_order;
 use super::build::{PlacePlan, Plan};
@@ -27,16 +30,18 @@ pub struct Summary {
     pub changes: Vec<Change>,
     /// What is live otherwise than recorded and is taken back; counted like the rest.
     pub drift: Vec<Change>,
-    /// Routes that are recorded and already there.
+    /// What is as wanted already and is recorded: routes, files and what is in Azure.
     pub import: usize,
-    /// Routes that are added.
+    /// What is added.
     pub add: usize,
-    /// Routes that get another next hop or our mark back.
+    /// What is changed.
     pub change: usize,
-    /// Routes that are removed.
+    /// What is removed.
     pub destroy: usize,
     /// Files that come, go or change; each counts as one.
     pub files: Vec<FileGroup>,
+    /// What comes, goes or changes in Azure; each line counts as one.
+    pub azure: Vec<AzureGroup>,
     /// All places of the plan in natural order: `node-2` before `node-10`.
     places: Vec<Place>,
 }
@@ -212,11 +217,16 @@ impl Summary {
             changes.entry(key).or_default().extend(single_parts(lines));
         }
         let files = file_groups(&planned);
+        let azure = azure_groups(&planned);
         let places = planned.into_iter().map(|(place, _)| place.clone()).collect();
         let mut summary = Self { places, ..Self::default() };
         for file in files {
             summary.count(file.change.action, file.members.len());
             summary.files.push(file);
+        }
+        for group in azure {
+            summary.count(group.action, group.lines.len());
+            summary.azure.push(group);
         }
         for (key, parts) in changes {
             summary.push(key, parts);
@@ -273,9 +283,9 @@ impl Summary {
         &self.places[number as usize]
     }
 
-    /// Whether no route and no file comes, goes or changes.
+    /// Whether no route, no file and nothing in Azure comes, goes or changes.
     pub fn is_empty(&self) -> bool {
-        self.changes.is_empty() && self.drift.is_empty() && self.files.is_empty()
+        self.changes.is_empty() && self.drift.is_empty() && self.files.is_empty() && self.azure.is_empty()
     }
 }
 

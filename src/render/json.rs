@@ -1,8 +1,10 @@
 //! Plans and runs as JSON events: one object a line, streamed.
 //!
 //! `version` comes first. A plan is `change` events (the places of one share all of its routes, but for those that
-//! a route names itself), then `note`, `conflict` and `refusal`, then `summary`. Readers skip types and keys
+//! a route names itself), `file` and `azure` events, then `note`, `conflict` and `refusal`, then `summary`. Readers skip types and keys
 //! that they do not know.
+
+mod azure;
 
 use std::cell::Cell;
 use std::net::IpAddr;
@@ -11,11 +13,13 @@ use std::ops::ControlFlow;
 use serde::ser::SerializeSeq;
 use serde::{Serialize, Serializer};
 
+pub use self::azure::{AzureChange, AzureEvent, EffectiveEvent, Requests, effective};
 use super::sentence::{self, Level};
-use super::text::Outcome;
+use super::text::{self, Outcome};
 use crate::drive;
 use crate::network::Prefix;
 use crate::plan::{Change, Line, Part, Place, Plan, Reason, Summary};
+use crate::transport::azure::AzureRequests;
 
 /// One JSON event.
 #[derive(Serialize)]
@@ -52,11 +56,13 @@ pub enum Event<'a> {
         /// The places.
         nodes: Vec<&'a str>,
     },
+    /// What comes, goes or changes in one place of Azure for one reason.
+    Azure(AzureEvent<'a>),
     /// Something to be known.
     Note(Said<'a>),
-    /// Somebody else has a route that is wanted.
+    /// Somebody else has something that is wanted.
     Conflict {
-        /// The address of the route.
+        /// Its address.
         address: String,
         /// What is there.
         found: &'a str,
@@ -70,16 +76,19 @@ pub enum Event<'a> {
     },
     /// Totals of a plan.
     Summary {
-        /// Routes that are recorded as they are.
+        /// What is recorded as it is.
         import: usize,
-        /// Routes that are added.
+        /// What is added.
         add: usize,
-        /// Routes that are changed.
+        /// What is changed.
         change: usize,
-        /// Routes that are removed.
+        /// What is removed.
         destroy: usize,
         /// Places that could not be looked at.
         unseen: usize,
+        /// Requests to Azure so far, where there is a way to it.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        azure_requests: Option<Requests>,
     },
     /// Looking at places begins.
     ObserveStarted {
@@ -137,22 +146,27 @@ pub enum Event<'a> {
     },
     /// The user asked to stop.
     Stopping,
+    /// What a network interface in Azure says, after a run, of the routes of its subnet.
+    Effective(EffectiveEvent<'a>),
     /// What has come of a run.
     Result {
         /// Whether all is done.
         complete: bool,
-        /// Routes that were recorded as they were.
+        /// What was recorded as it was.
         imported: usize,
-        /// Routes that were added.
+        /// What was added.
         added: usize,
-        /// Routes that were changed.
+        /// What was changed.
         changed: usize,
-        /// Routes that were removed.
+        /// What was removed.
         destroyed: usize,
         /// Places whose routes are live and not yet kept by the file that was to keep them.
         not_persistent: Vec<&'a str>,
         /// What is left to do.
         left: Vec<Left<'a>>,
+        /// Requests to Azure, those for the plan included, where there is a way to it.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        azure_requests: Option<Requests>,
     },
 }
 
@@ -290,8 +304,14 @@ pub fn version() -> Event<'static> {
     Event::Version { topo: env!("CARGO_PKG_VERSION"), format_version: "1.0" }
 }
 
-/// Gives the events of a plan one by one; each is to be written at once, for its routes are computed while it is.
-pub fn plan<'a>(plan: &'a Plan, summary: &'a Summary, take: &mut dyn FnMut(Event<'_>)) {
+/// Gives the events of a plan one by one; each is to be written at once, for its routes are computed while it is. `requests` are
+/// those to Azure so far, where there is a way to it.
+pub fn plan<'a>(
+    plan: &'a Plan,
+    summary: &'a Summary,
+    requests: Option<AzureRequests>,
+    take: &mut dyn FnMut(Event<'_>),
+) {
     let drift = summary.drift.iter().map(|change| (change, true));
     for (change, drift) in drift.chain(summary.changes.iter().map(|change| (change, false))) {
         for part in &change.parts {
@@ -311,6 +331,7 @@ pub fn plan<'a>(plan: &'a Plan, summary: &'a Summary, take: &mut dyn FnMut(Event
             nodes: file.members.iter().map(|number| summary.place(*number).name()).collect(),
         });
     }
+    summary.azure.iter().flat_map(|group| azure::group(summary, group)).for_each(&mut *take);
     for place in &plan.forgotten {
         take(Event::Forget { node: place.name() });
     }
@@ -328,9 +349,9 @@ pub fn plan<'a>(plan: &'a Plan, summary: &'a Summary, take: &mut dyn FnMut(Event
         let address = format!("{}.{}[\"{}\"]", conflict.kind, conflict.place.name(), conflict.key);
         take(Event::Conflict { address, found: &conflict.found });
     }
-    let unseen = plan.notes.iter().filter(|note| matches!(note, crate::plan::Note::Unseen(..))).count();
+    let unseen = text::unseen(plan).len();
     let Summary { import, add, change, destroy, .. } = *summary;
-    take(Event::Summary { import, add, change, destroy, unseen });
+    take(Event::Summary { import, add, change, destroy, unseen, azure_requests: requests.map(Requests::from) });
 }
 
 /// An event of a run.
@@ -357,7 +378,7 @@ pub fn run(event: &drive::Event) -> Event<'_> {
 /// What has come of a run.
 pub fn result(outcome: &Outcome) -> Event<'_> {
     Event::Result {
-        complete: outcome.left.is_empty(),
+        complete: outcome.is_complete(),
         imported: outcome.imported,
         added: outcome.added,
         changed: outcome.changed,
@@ -368,5 +389,6 @@ pub fn result(outcome: &Outcome) -> Event<'_> {
             .iter()
             .map(|(place, routes, message)| Left { node: place.name(), routes: *routes, message })
             .collect(),
+        azure_requests: outcome.azure.map(Requests::from),
     }
 }

@@ -1,5 +1,6 @@
 //! Plans and states in text and JSON: pure functions.
 
+mod azure;
 pub mod json;
 mod result;
 pub mod sentence;

@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 use std::fmt::Write;
 
-use super::words::{counted, names};
-use crate::backend::azure_udr::AZURE_ROUTE;
+use super::words::{counted, place_names};
+use crate::backend::azure_udr::{AZURE_ROUTE, AZURE_SUBNET_ASSOCIATION};
 use crate::backend::netplan::NETPLAN_FILE;
 use crate::network::Prefix;
 use crate::plan::{Conflict, Note, Place, Plan, Refusal, natural_order};
@@ -54,6 +54,8 @@ struct Words {
     after: String,
     /// Text in front of the address, kind, destination.
     address: Option<(&'static str, String, String)>,
+    /// Whether the names of the places are in the text already.
+    has_names: bool,
 }
 
 /// All that is to be said about a plan.
@@ -62,9 +64,12 @@ pub fn all(plan: &Plan) -> Vec<Sentence<'_>> {
     let conflicts = plan.conflicts.iter().map(conflict);
     let refusals = plan.refusals.iter().map(refusal);
     let mut sentences: Vec<Sentence<'_>> = Vec::new();
-    let mut known: HashMap<(Level, &'static str, Words), usize> = HashMap::new();
+    let mut known: HashMap<(Level, &'static str, Words, Option<&Place>), usize> = HashMap::new();
     for sentence in notes.chain(conflicts).chain(refusals) {
-        let key = (sentence.level, sentence.topic, sentence.words.clone());
+        // What is said of a route table in whole sentences is said of one.
+        let alone = matches!(sentence.topic, "table_stays" | "outside" | "unverified" | "lost" | "azure");
+        let only = sentence.places.first().copied().filter(|place| alone && place.node().is_none());
+        let key = (sentence.level, sentence.topic, sentence.words.clone(), only);
         if let Some(at) = known.get(&key) {
             sentences[*at].places.extend(sentence.places);
         } else {
@@ -83,8 +88,8 @@ pub fn all(plan: &Plan) -> Vec<Sentence<'_>> {
 impl Sentence<'_> {
     /// The whole text.
     pub fn text(&self) -> String {
-        let places = names(self.places.iter().map(|place| place.name()));
-        let Words { before, after, address } = &self.words;
+        let Words { before, after, address, has_names } = &self.words;
+        let places = if *has_names { String::new() } else { place_names(self.places.iter().copied()) };
         let mut text = format!("{before}{places}{after}");
         if let Some((lead, kind, destination)) = address {
             let place = if let [only] = self.places[..] { only.name() } else { "*" };
@@ -101,8 +106,27 @@ fn say<'a>(
     before: impl Into<String>,
     after: impl Into<String>,
 ) -> Sentence<'a> {
-    let words = Words { before: before.into(), after: after.into(), address: None };
+    let words = Words { before: before.into(), after: after.into(), address: None, has_names: false };
     Sentence { level, topic, places: vec![place], words }
+}
+
+/// What a place in Azure is, by its id.
+fn what_it_is(place: &Place) -> &'static str {
+    let Place::Arm(id) = place else { return "" };
+    match id.rsplit('/').nth(1).unwrap_or_default().to_ascii_lowercase().as_str() {
+        "routetables" => "the route table ",
+        "virtualnetworks" => "the virtual network ",
+        "networkinterfaces" => "the network interface ",
+        _ => "",
+    }
+}
+
+/// The words in front of a place where something is.
+fn at(place: &Place) -> String {
+    match place {
+        Place::Node(_) => "On ".to_owned(),
+        Place::Arm(_) => format!("In {}", what_it_is(place)),
+    }
 }
 
 /// A note in words.
@@ -154,7 +178,7 @@ pub fn note(note: &Note) -> Sentence<'_> {
             Warning,
             "wins",
             place,
-            "On ",
+            at(place),
             format!(
                 ", another route wins over the one to {destination}: {found}. Remove it, or take the destination out of \
                  the topology."
@@ -174,7 +198,7 @@ pub fn note(note: &Note) -> Sentence<'_> {
             Plain,
             "lost",
             place,
-            "On ",
+            at(place),
             format!(
                 ", the route to {destination} is somebody else's by now ({found}). It is not wanted any more, so only \
                  its record is dropped."
@@ -222,16 +246,27 @@ pub fn note(note: &Note) -> Sentence<'_> {
              apply` there, a loss of carrier can bring them back.",
         ),
         Note::Azure(place, topic, text) => {
+            if *topic == "forwarding_stays" {
+                // The same is said of many at once.
+                let after =
+                    ": topo turned it on, and only the record of that is dropped. --revert-forwarding turns it off.";
+                return say(Plain, topic, place, "IP forwarding stays on at ", after);
+            }
             let level = if matches!(*topic, "unverified" | "lost") { Warning } else { Plain };
-            say(level, topic, place, "", format!(" {text}"))
+            let before = capitalized(what_it_is(place));
+            say(level, topic, place, before, format!(" {text}"))
         }
         Note::Skipped(conflict) => say(
             Warning,
             "skipped",
             &conflict.place,
-            "On ",
+            at(&conflict.place),
             if &*conflict.kind == NETPLAN_FILE {
                 format!(", {} is left alone as asked: {}.", conflict.key, conflict.found)
+            } else if &*conflict.kind == AZURE_SUBNET_ASSOCIATION {
+                format!(", the subnet {} is left as it is as asked: {}.", conflict.key, conflict.found)
+            } else if &*conflict.kind == AZURE_ROUTE {
+                format!(", the route {} is left out as asked: somebody else has it ({}).", conflict.key, conflict.found)
             } else {
                 format!(
                     ", the route to {} is left out as asked: somebody else has it ({}).",
@@ -253,11 +288,25 @@ pub fn conflict(conflict: &Conflict) -> Sentence<'_> {
         sentence.words.address = Some(("or write over it with", kind.to_string(), key.to_string()));
         return sentence;
     }
-    if crate::backend::azure_udr::KINDS.contains(&&**kind) {
-        let what = if &**kind == AZURE_ROUTE { "the route" } else { "the subnet" };
-        let after = format!(", {what} {key} is somebody else's: {found}. Leave it to them with --skip-conflicts,");
-        let mut sentence = say(Level::Conflict, "conflict", place, "In ", after);
-        sentence.words.address = Some(("or make it topo's with", kind.to_string(), key.to_string()));
+    if &**kind == AZURE_SUBNET_ASSOCIATION {
+        let table = found.strip_prefix("it goes by the route table ").unwrap_or(found);
+        let after = format!(
+            ", the subnet {key} goes by the route table of somebody else already, and topo does not replace it silently, for its \
+             machines would lose the routes in there: {table}. Leave it to them with --skip-conflicts,"
+        );
+        let mut sentence = say(Level::Conflict, "conflict", place, at(place), after);
+        sentence.words.address = Some(("or have it go by topo's with", kind.to_string(), key.to_string()));
+        return sentence;
+    }
+    if &**kind == AZURE_ROUTE {
+        let after = format!(", the route {key} is somebody else's: {found}. Leave it to them with --skip-conflicts,");
+        let mut sentence = say(Level::Conflict, "conflict", place, at(place), after);
+        // Two routes cannot have one name, whoever has them.
+        if found.starts_with("a route of this name") {
+            sentence.words.after.push_str(" or give ours other names with `route_name_prefix` in the backend's table.");
+        } else {
+            sentence.words.address = Some(("or make it topo's with", kind.to_string(), key.to_string()));
+        }
         return sentence;
     }
     let mut sentence = say(
@@ -335,7 +384,12 @@ pub fn refusal(refusal: &Refusal) -> Sentence<'_> {
                 place.name()
             ),
         ),
-        Refusal::Azure(place, text) => say(Error, "azure", place, "", format!(": {text}")),
+        Refusal::Azure(place, text) if names_it(text, place.name()) => {
+            let mut sentence = say(Error, "azure", place, "", text.as_str());
+            sentence.words.has_names = true;
+            sentence
+        }
+        Refusal::Azure(place, text) => say(Error, "azure", place, capitalized(what_it_is(place)), format!(": {text}")),
         Refusal::InAzure(place, backends, destinations) => {
             let backends: Vec<&str> = backends.iter().map(Name::as_str).collect();
             say(
@@ -365,6 +419,17 @@ pub fn refusal(refusal: &Refusal) -> Sentence<'_> {
             ),
         ),
     }
+}
+
+/// Whether a name is in a text as a word.
+fn names_it(text: &str, name: &str) -> bool {
+    let is_end = |letter: char| !letter.is_alphanumeric() && !matches!(letter, '-' | '_' | '.');
+    text.split(is_end).any(|word| word == name || word.strip_suffix('.') == Some(name))
+}
+
+fn capitalized(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }
 
 /// A few prefixes are listed; of more, the first ones and the number of the others.

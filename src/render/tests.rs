@@ -432,7 +432,7 @@ Run topo apply again to go on from there.
 fn events(plan: &Plan) -> Vec<serde_json::Value> {
     let mut events = Vec::new();
     let summary = Summary::new(plan, &mut Memo::default());
-    json::plan(plan, &summary, &mut |event| {
+    json::plan(plan, &summary, None, &mut |event| {
         let line = serde_json::to_string(&event).expect("JSON");
         assert!(!line.contains('\n'));
         events.push(serde_json::from_str(&line).expect("JSON"));

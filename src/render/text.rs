@@ -1,19 +1,20 @@
 //! Plans and results as text.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::net::IpAddr;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-pub use super::result::{Outcome, result};
+use super::azure;
+pub use super::result::{Outcome, requests, result};
 use super::sentence::{self, Level};
-use super::words::{clean, counted, names, wrapped};
+use super::words::{clean, counted, names, noun, wrapped};
 use crate::network::{MAIN_TABLE, Prefix};
-use crate::plan::{Action, Change, FileGroup, Line, Live, Part, Place, Plan, Reason, Summary};
+use crate::plan::{Action, Change, FileGroup, Line, Live, Note, Part, Place, Plan, Reason, Summary};
 
 /// Adds and imports of one change are listed up to here, the rest is counted.
-const LISTED: usize = 20;
+pub(super) const LISTED: usize = 20;
 /// Up to here lines of several parts are compared, so that equal ones become one.
 const COMPARED: usize = 2000;
 /// With more lines than this, removals over different next hops are listed by destination.
@@ -47,10 +48,10 @@ impl Look {
     }
 }
 
-const BOLD: &str = "1";
-const DIM: &str = "2";
+pub(super) const BOLD: &str = "1";
+pub(super) const DIM: &str = "2";
 
-fn style(action: Action) -> &'static str {
+pub(super) fn style(action: Action) -> &'static str {
     match action {
         Action::Import => "36",
         Action::Add => "32",
@@ -66,7 +67,8 @@ pub fn plan(plan: &Plan, summary: &Summary, look: Look, volatile: bool) -> Strin
     let is_drift = |file: &&FileGroup| file.change.reason.is_drift();
     let others = || summary.files.iter().filter(|file| !is_drift(file));
     let drifted: Vec<&FileGroup> = summary.files.iter().filter(is_drift).collect();
-    if !summary.drift.is_empty() || !drifted.is_empty() {
+    let azure = |drift: bool| summary.azure.iter().filter(move |group| group.is_drift() == drift);
+    if !summary.drift.is_empty() || !drifted.is_empty() || azure(true).next().is_some() {
         out.push_str(&look.paint_lines(BOLD, "Changed outside of topo since the last run:"));
         out.push('\n');
         for change in once(&summary.drift) {
@@ -75,7 +77,8 @@ pub fn plan(plan: &Plan, summary: &Summary, look: Look, volatile: bool) -> Strin
         for file in drifted {
             write_file(&mut out, summary, file, look);
         }
-        if !summary.changes.is_empty() || others().next().is_some() {
+        azure::write(&mut out, summary, azure(true), look);
+        if !summary.changes.is_empty() || others().next().is_some() || azure(false).next().is_some() {
             out.push_str(&look.paint_lines(BOLD, "Asked for by the topology:"));
             out.push('\n');
         }
@@ -86,6 +89,7 @@ pub fn plan(plan: &Plan, summary: &Summary, look: Look, volatile: bool) -> Strin
     for file in others() {
         write_file(&mut out, summary, file, look);
     }
+    azure::write(&mut out, summary, azure(false), look);
     if !plan.forgotten.is_empty() {
         let mut places: Vec<&Place> = plan.forgotten.iter().collect();
         places.sort_by(|one, other| crate::plan::natural_order(one.name(), other.name()));
@@ -116,13 +120,15 @@ fn not_kept(plan: &Plan, summary: &Summary) -> Option<String> {
     let kept = |number: &u32| {
         plan.places.get(summary.place(*number)).is_some_and(|place| place.files.iter().any(|file| file.wanted))
     };
-    let all: std::collections::BTreeSet<u32> = changes().flat_map(|change| change.members.iter().copied()).collect();
+    let all: BTreeSet<u32> = changes().flat_map(|change| change.members.iter().copied()).collect();
     let lost: Vec<u32> = all.iter().copied().filter(|number| !kept(number)).collect();
     let end = "will not survive a reboot, a restart of systemd-networkd or a loss of carrier.";
     if lost.is_empty() {
         None
     } else if lost.len() == all.len() {
-        Some(format!("These routes {end}"))
+        // Those in Azure last.
+        let these = if summary.azure.is_empty() { "These routes" } else { "The routes on nodes" };
+        Some(format!("{these} {end}"))
     } else {
         Some(format!("The routes of {} {end}", names(lost.iter().map(|number| summary.place(*number).name()))))
     }
@@ -191,16 +197,27 @@ fn once(changes: &[Change]) -> impl Iterator<Item = &Change> {
     changes.iter().filter(move |change| !told(change))
 }
 
+/// The places that could not be looked at; several things may have been asked of one.
+pub(super) fn unseen(plan: &Plan) -> BTreeSet<&Place> {
+    let places = plan.notes.iter().filter_map(|note| match note {
+        Note::Unseen(place, _) => Some(place),
+        _ => None,
+    });
+    places.collect()
+}
+
 fn totals(plan: &Plan, summary: &Summary) -> String {
     // What is left to others or for later is not as configured, though nothing is done about it now.
     let complete = plan.forgotten.is_empty() && plan.conflicts.is_empty() && plan.refusals.is_empty();
-    let left =
-        |note: &crate::plan::Note| matches!(note, crate::plan::Note::Skipped(_) | crate::plan::Note::Deferred(..));
+    let left = |note: &Note| matches!(note, Note::Skipped(_) | Note::Deferred(..));
     if summary.is_empty() && complete && !plan.notes.iter().any(left) {
-        let mut unseen = plan.notes.iter().filter(|note| matches!(note, crate::plan::Note::Unseen(..)));
-        return match unseen.by_ref().count() {
+        let unseen = unseen(plan);
+        return match unseen.len() {
             0 => "No changes. Your infrastructure matches the configuration.".to_owned(),
-            number => format!("No changes. But {} could not be looked at.", counted(number, "node")),
+            number => {
+                let noun = noun(unseen.into_iter());
+                format!("No changes. But {} could not be looked at.", counted(number, noun))
+            }
         };
     }
     let import = if summary.import > 0 { format!("{} to import, ", summary.import) } else { String::new() };

@@ -1,5 +1,7 @@
 //! Names, numbers and line breaks of user texts.
 
+use crate::plan::Place;
+
 /// `1 route`, `2 routes`.
 pub(super) fn counted(number: usize, noun: &str) -> String {
     if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
@@ -8,15 +10,30 @@ pub(super) fn counted(number: usize, noun: &str) -> String {
 /// So many names are listed; of more, the first and the last stand for all.
 const LISTED: usize = 6;
 
-/// A few names are listed; of more, the first, the last and their number are given.
-pub(super) fn names<'a>(mut names: impl Iterator<Item = &'a str> + Clone) -> String {
+/// A few names of nodes are listed; of more, the first, the last and their number are given.
+pub(super) fn names<'a>(names: impl Iterator<Item = &'a str> + Clone) -> String {
+    named(names, "node")
+}
+
+/// The same of places.
+pub(super) fn place_names<'a>(places: impl Iterator<Item = &'a Place> + Clone) -> String {
+    named(places.clone().map(Place::name), noun(places))
+}
+
+/// What places are called: not all of them are nodes.
+pub(super) fn noun<'a>(mut places: impl Iterator<Item = &'a Place>) -> &'static str {
+    if places.all(|place| place.node().is_some()) { "node" } else { "place" }
+}
+
+/// The same of what is called otherwise.
+pub(super) fn named<'a>(mut names: impl Iterator<Item = &'a str> + Clone, noun: &str) -> String {
     let number = names.clone().count();
     if number <= LISTED {
         return names.collect::<Vec<_>>().join(", ");
     }
     let first = names.next().unwrap_or_default();
     let last = names.last().unwrap_or_default();
-    format!("{first} … {last} ({number} nodes)")
+    format!("{first} … {last} ({number} {noun}s)")
 }
 
 /// Text that came from elsewhere, without what would steer the terminal.

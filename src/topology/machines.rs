@@ -139,11 +139,7 @@ fn read_line<'a>(draft: &mut Draft<'a>, content: &'a str, start: usize, report: 
 
 /// A topology for the machines, as text.
 pub fn to_topology(name: &Name, machines: &[Machine]) -> String {
-    let mut nodes = String::new();
-    let width = machines.iter().map(|machine| key(&machine.name).len()).max().unwrap_or(0);
-    for machine in machines {
-        let _ = writeln!(nodes, "{:width$} = {}", key(&machine.name), node_value(machine));
-    }
+    let nodes = node_lines(machines);
     format!(
         "\
 # A topology: which nodes there are, and which pod subnets stand behind each. `topo validate` checks it.
@@ -170,8 +166,18 @@ user = \"root\"
     )
 }
 
+/// The lines below `[nodes]`, one for each machine.
+pub(crate) fn node_lines(machines: &[Machine]) -> String {
+    let mut lines = String::new();
+    let width = machines.iter().map(|machine| key(&machine.name).len()).max().unwrap_or(0);
+    for machine in machines {
+        let _ = writeln!(lines, "{:width$} = {}", key(&machine.name), node_value(machine));
+    }
+    lines
+}
+
 /// A name as a TOML key.
-pub(super) fn key(name: &Name) -> String {
+pub(crate) fn key(name: &Name) -> String {
     if name.as_str().contains('.') { format!("\"{name}\"") } else { name.to_string() }
 }
 
@@ -194,7 +200,7 @@ pub(super) fn addresses_value(addresses: &[IpAddr]) -> String {
 }
 
 /// A TOML list of strings.
-pub(super) fn list(values: &[impl std::fmt::Display]) -> String {
+pub(crate) fn list(values: &[impl std::fmt::Display]) -> String {
     let texts: Vec<String> = values.iter().map(|value| format!("\"{value}\"")).collect();
     format!("[{}]", texts.join(", "))
 }

@@ -18,6 +18,8 @@ pub struct Changes {
     pub changed: Vec<(String, String)>,
     /// Nodes that are gone.
     pub removed: Vec<(String, String)>,
+    /// Nodes that are not in the list and stay all the same: their names as they are written.
+    pub kept: Vec<String>,
 }
 
 impl Changes {
@@ -30,6 +32,16 @@ impl Changes {
 /// The text with the nodes of the list and no others: addresses and pod subnets are the list's, other keys of a node
 /// stay. None where the text is no TOML document with a table of nodes.
 pub fn update(text: &str, machines: &[Machine]) -> Option<(String, Changes)> {
+    update_some(text, machines, &|_, _| false)
+}
+
+/// The same where the list does not have all nodes: one that is not in it stays if `stays` says so, of its name and of its
+/// addresses where they can be read.
+pub fn update_some(
+    text: &str,
+    machines: &[Machine],
+    stays: &dyn Fn(&str, &[IpAddr]) -> bool,
+) -> Option<(String, Changes)> {
     let mut document: DocumentMut = text.parse().ok()?;
     let mut changes = Changes::default();
     let root = document.as_table_mut();
@@ -42,7 +54,14 @@ pub fn update(text: &str, machines: &[Machine]) -> Option<(String, Changes)> {
     let names: Vec<String> = nodes.iter().map(|(name, _)| name.to_owned()).collect();
     let mut comment = String::new();
     for name in &names {
-        if !wanted.contains_key(name.as_str()) {
+        let listed = wanted.contains_key(name.as_str());
+        let addresses = || {
+            let node = nodes.get(name).and_then(Item::as_table_like);
+            node.and_then(|node| parsed(node.get("address"))).unwrap_or_default()
+        };
+        if !listed && stays(name, &addresses()) {
+            changes.kept.push(name.escape_debug().to_string());
+        } else if !listed {
             comment.push_str(&leading_comment(nodes, name));
             nodes.remove(name);
             changes.removed.push((name.clone(), String::new()));

@@ -91,10 +91,14 @@ fn line(event: &Event) -> Option<(String, bool)> {
         Event::StepFailed { place, message, .. } => (Some(place), message.clone(), true),
         Event::Warning { place, message } => (Some(place), message.clone(), false),
         Event::Skipped { place, receiver, routes } => {
+            let why = match place.node() {
+                Some(_) => "that node has failed",
+                None => "the network interface there does not forward",
+            };
             let text = if *routes == 1 {
-                format!("A route to {} was left out, for that node has failed.", receiver.name())
+                format!("A route to {} was left out, for {why}.", receiver.name())
             } else {
-                format!("{routes} routes to {} were left out, for that node has failed.", receiver.name())
+                format!("{routes} routes to {} were left out, for {why}.", receiver.name())
             };
             (Some(place), text, false)
         }

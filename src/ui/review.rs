@@ -7,11 +7,13 @@ use tokio::task::JoinHandle;
 use super::Printer;
 use super::progress::Progress;
 use super::prompt::{self, Question};
+use crate::backend::azure_udr::AZURE_SUBNET_ASSOCIATION;
 use crate::cli::Exit;
 use crate::drive::{Event, RunOutcome};
 use crate::network::Memo;
 use crate::plan::{Action, Note, Place, Plan, Summary};
 use crate::render::{json, text};
+use crate::transport::azure::AzureRequests;
 
 /// Writes what happens while it happens.
 pub struct Listener(JoinHandle<()>);
@@ -92,24 +94,42 @@ pub fn is_left_out(note: &Note) -> bool {
     matches!(note, Note::Skipped(_) | Note::Deferred(..))
 }
 
-/// Writes a plan; tells whether it has changes. `volatile` says whether to name the routes that nothing keeps.
-pub fn show(plan: &Plan, memo: &mut Memo, volatile: bool, printer: Printer) -> bool {
+/// Writes a plan; tells whether it has changes. `volatile` says whether to name the routes that nothing keeps; `requests` are
+/// those to Azure so far, where there is a way to it.
+pub fn show(plan: &Plan, memo: &mut Memo, volatile: bool, requests: Option<AzureRequests>, printer: Printer) -> bool {
     let summary = Summary::new(plan, memo);
     if printer.is_json() {
-        json::plan(plan, &summary, &mut |event| printer.event(&event));
+        json::plan(plan, &summary, requests, &mut |event| printer.event(&event));
     } else {
         printer.result(&text::plan(plan, &summary, look(printer), volatile));
     }
     plan.has_changes()
 }
 
-/// Writes what a run did.
-pub fn outcome(destroy: bool, outcome: &RunOutcome, left_out: &[Note], printer: Printer) {
+/// Writes how many requests went to Azure, where there is a way to it.
+pub fn requests(requests: Option<AzureRequests>, printer: Printer) {
+    if let Some(requests) = requests {
+        printer.note(&text::requests(requests));
+    }
+}
+
+/// Writes what a run did. `requests` are those to Azure, where there is a way to it.
+pub fn outcome(
+    destroy: bool,
+    outcome: &RunOutcome,
+    left_out: &[Note],
+    requests: Option<AzureRequests>,
+    printer: Printer,
+) {
     let done = |action| outcome.done.get(&action).copied().unwrap_or(0);
     let mut left: Vec<(Place, usize, String)> =
         outcome.failures.iter().map(|failure| (failure.place.clone(), 0, failure.message.clone())).collect();
     left.extend(outcome.skipped.iter().map(|(place, receiver, routes)| {
-        (place.clone(), *routes, format!("left out, because {} has failed.", receiver.name()))
+        let why = match place.node() {
+            Some(_) => format!("left out, because {} has failed.", receiver.name()),
+            None => format!("left out, because the network interface of {} does not forward.", receiver.name()),
+        };
+        (place.clone(), *routes, why)
     }));
     left.extend(
         outcome
@@ -118,6 +138,9 @@ pub fn outcome(destroy: bool, outcome: &RunOutcome, left_out: &[Note], printer: 
             .map(|(place, _)| (place.clone(), 0, "not begun, because the run was interrupted.".to_owned())),
     );
     left.extend(left_out.iter().filter_map(|note| match note {
+        Note::Skipped(conflict) if &*conflict.kind == AZURE_SUBNET_ASSOCIATION => {
+            Some((conflict.place.clone(), 0, format!("{} goes by another route table.", conflict.key)))
+        }
         Note::Skipped(conflict) => Some((conflict.place.clone(), 1, format!("{} is somebody else's.", conflict.key))),
         Note::Deferred(place, destination, _) => {
             Some((place.clone(), 1, format!("{destination} is still the node's own subnet.")))
@@ -132,8 +155,13 @@ pub fn outcome(destroy: bool, outcome: &RunOutcome, left_out: &[Note], printer: 
         destroyed: done(Action::Remove),
         left,
         not_persistent: outcome.not_persistent.clone(),
+        effective: outcome.effective.clone(),
+        azure: requests,
     };
     if printer.is_json() {
+        for one in &outcome.effective {
+            printer.event(&json::effective(one));
+        }
         printer.event(&json::result(&outcome));
     } else {
         printer.result(&format!("\n{}", text::result(&outcome, look(printer))));

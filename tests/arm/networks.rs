@@ -136,6 +136,13 @@ impl World {
             properties.insert(field.into(), json!(spelled));
         }
         default(&mut properties, "delegations", json!([]));
+        // Whoever gives back what was read may leave out what is read-only (example SubnetCreateServiceEndpoint.json).
+        for endpoint in properties.get_mut("serviceEndpoints").and_then(Value::as_array_mut).into_iter().flatten() {
+            if let Some(endpoint) = endpoint.as_object_mut() {
+                endpoint.insert("provisioningState".into(), json!("Succeeded"));
+                default(endpoint, "locations", json!([location]));
+            }
+        }
         if let Some(table) = table_of(&properties) {
             let there = self.entities.get(&path::key(&table)).filter(|entity| entity.kind == Kind::RouteTable);
             match there {

@@ -89,6 +89,8 @@ fn what_somebody_changed_is_never_overwritten() {
 #[test]
 fn a_broken_connection_is_made_anew() {
     let (server, arm) = start(2);
+    // What nobody polls for ends before it is tried again, or that would wait for it.
+    server.command(Command::Pace { polls: 1, milliseconds: 0, abandoned: 200 });
     server.command(Effect::DropBefore.next("PUT", "/routeTables/"));
     block_on(arm.put_table(&table(), &table_with(&[0]), None)).unwrap();
     server.command(Effect::DropAfter.next("PUT", "/routeTables/"));

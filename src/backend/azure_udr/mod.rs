@@ -7,6 +7,7 @@
 mod compare;
 mod covered;
 mod interface;
+pub mod inventory;
 mod live;
 mod names;
 mod record;

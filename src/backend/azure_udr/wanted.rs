@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use super::{Hop, Outside, Route, Settings};
+use super::{AZURE_ROUTE, AZURE_ROUTE_TABLE, AZURE_SUBNET_ASSOCIATION, Hop, Outside, Route, Settings};
 use crate::network::{Family, Prefix};
 use crate::topology::{BackendTable, Name, Topology};
 
@@ -59,6 +59,14 @@ impl Wanted {
             wanted.routes.insert(*destination, (Route { name, hop }, node.clone()));
         }
         wanted
+    }
+
+    /// Kind and place of what it asks for, as addresses name them; network interfaces, which nobody has looked for yet, left out.
+    pub fn addresses(&self) -> Vec<(&str, &str)> {
+        let Settings { route_table, subnets, .. } = &self.settings;
+        let mut addresses = vec![(AZURE_ROUTE_TABLE, route_table.as_str()), (AZURE_ROUTE, route_table.as_str())];
+        addresses.extend(subnets.iter().map(|subnet| (AZURE_SUBNET_ASSOCIATION, subnet.network.as_str())));
+        addresses
     }
 
     /// Ids of the virtual networks that its subnets are in, each once.

@@ -1,5 +1,12 @@
 //! Records in words.
 
+use serde::Deserialize;
+
+use super::rows::Row;
+use crate::backend::azure_udr::{
+    AZURE_NIC_FORWARDING, AZURE_ROUTE, AZURE_ROUTE_TABLE, AZURE_SUBNET_ASSOCIATION, AssociationRecord,
+    ForwardingRecord, Route, RoutesRecord, TableRecord, name_of, routes_in,
+};
 use crate::network::{Prefix, View};
 use crate::plan::{Place, ResourceId};
 use crate::state::{PlaceRecord, Record, Shape};
@@ -11,9 +18,11 @@ pub(super) fn describe(
     resource: &ResourceId,
     record: &Record,
 ) -> Vec<(&'static str, String)> {
-    let count = |shape: &Shape| match &shape.routes {
-        Some(routes) => format!("{} routes", routes.routes().count()),
-        None => "there".to_owned(),
+    let in_azure = |shape: &Shape| InAzure::of(resource, shape);
+    let count = |shape: &Shape| match (in_azure(shape), &shape.routes) {
+        (Some(record), _) => record.in_words(),
+        (None, Some(routes)) => format!("{} routes", routes.routes().count()),
+        (None, None) => "there".to_owned(),
     };
     let optional = |shape: &Option<Shape>| shape.as_ref().map_or_else(|| "not there".to_owned(), count);
     let mut fields = vec![(
@@ -27,8 +36,12 @@ pub(super) fn describe(
     if let Some(routes) = record.shapes().find_map(|shape| shape.routes.as_ref()) {
         fields.extend(describe_view(&routes.view));
     }
-    let attributes = record.shapes().map(|shape| &shape.attributes).find(|attributes| !attributes.is_null());
-    fields.extend(attributes.map(|attributes| ("attributes", attributes.to_string())));
+    if let Some(record) = record.shapes().find_map(in_azure) {
+        fields.extend(record.fields());
+    } else {
+        let attributes = record.shapes().map(|shape| &shape.attributes).find(|attributes| !attributes.is_null());
+        fields.extend(attributes.map(|attributes| ("attributes", attributes.to_string())));
+    }
     fields.extend(describe_place(place, recorded, resource));
     fields
 }
@@ -39,8 +52,37 @@ pub(super) fn describe_row(
     recorded: &PlaceRecord,
     resource: &ResourceId,
     record: &Record,
-    row: &Prefix,
+    row: &Row,
 ) -> Vec<(&'static str, String)> {
+    let mut fields = match row {
+        Row::Destination(destination) => describe_route(record, destination),
+        Row::Name(name) => describe_named(record, name),
+    };
+    fields.extend(describe_place(place, recorded, resource));
+    fields
+}
+
+/// A route of a table in Azure.
+fn describe_named(record: &Record, name: &str) -> Vec<(&'static str, String)> {
+    let find = |shape: &Shape| -> Option<(Prefix, Route)> {
+        let routes = routes_in(&shape.attributes)?.routes;
+        routes.into_iter().find(|(_, route)| route.name.eq_ignore_ascii_case(name))
+    };
+    let hop = |shape: Option<&Shape>| {
+        shape.and_then(find).map_or_else(|| "none".to_owned(), |(_, route)| route.hop.to_string())
+    };
+    let prefix = record.shapes().find_map(find).map(|(destination, _)| destination.to_string()).unwrap_or_default();
+    let (next_hop, certain) = match record {
+        Record::InDoubt { is, to, .. } => {
+            (format!("{}, was to become {}", hop(is.as_ref()), hop(to.as_ref())), "in doubt")
+        }
+        Record::Settled { is, .. } => (hop(Some(is)), "settled"),
+        Record::Opaque(_) => (String::new(), ""),
+    };
+    vec![("prefix", prefix), ("next hop", next_hop), ("recorded", certain.to_owned())]
+}
+
+fn describe_route(record: &Record, row: &Prefix) -> Vec<(&'static str, String)> {
     let routes = |shape: Option<&Shape>| shape.and_then(|shape| shape.routes.as_ref()).cloned();
     let hop = |shape: Option<&Shape>| {
         routes(shape)
@@ -61,8 +103,62 @@ pub(super) fn describe_row(
         fields.extend(describe_view(&routes.view));
     }
     fields.push(("recorded", certain));
-    fields.extend(describe_place(place, recorded, resource));
     fields
+}
+
+/// What is recorded of a resource in Azure.
+enum InAzure {
+    Table(TableRecord),
+    Routes(RoutesRecord),
+    Association(AssociationRecord),
+    Forwarding(ForwardingRecord),
+}
+
+impl InAzure {
+    /// Reads a shape; none where it is of another kind or cannot be read.
+    fn of(resource: &ResourceId, shape: &Shape) -> Option<Self> {
+        let attributes = &shape.attributes;
+        match &*resource.kind {
+            AZURE_ROUTE_TABLE => TableRecord::deserialize(attributes).ok().map(Self::Table),
+            AZURE_ROUTE => RoutesRecord::deserialize(attributes).ok().map(Self::Routes),
+            AZURE_SUBNET_ASSOCIATION => AssociationRecord::deserialize(attributes).ok().map(Self::Association),
+            AZURE_NIC_FORWARDING => ForwardingRecord::deserialize(attributes).ok().map(Self::Forwarding),
+            _ => None,
+        }
+    }
+
+    fn in_words(&self) -> String {
+        match self {
+            Self::Table(table) if table.made => "made by topo".to_owned(),
+            Self::Table(_) => "made by somebody else, and never deleted".to_owned(),
+            Self::Routes(RoutesRecord { routes, .. }) => {
+                let noun = if routes.len() == 1 { "route" } else { "routes" };
+                format!("{} {noun}", routes.len())
+            }
+            Self::Association(record) => format!("goes by {}", name_of(&record.route_table)),
+            Self::Forwarding(_) => "IP forwarding was turned on".to_owned(),
+        }
+    }
+
+    fn fields(&self) -> Vec<(&'static str, String)> {
+        let list = |list: Vec<String>| if list.is_empty() { "none".to_owned() } else { list.join(", ") };
+        match self {
+            Self::Table(table) => {
+                let tags = table.tags.iter().map(|(name, value)| format!("{name} = {value}")).collect();
+                let bgp = match table.bgp_route_propagation {
+                    Some(true) => "propagated",
+                    Some(false) => "not propagated",
+                    None => "left as they are",
+                };
+                vec![("tags", list(tags)), ("bgp routes", bgp.to_owned())]
+            }
+            Self::Routes(RoutesRecord { space, .. }) => {
+                vec![("network", list(space.iter().map(Prefix::to_string).collect()))]
+            }
+            Self::Association(record) => vec![("table", record.route_table.clone())],
+            Self::Forwarding(record) => vec![("next hop", record.address.clone())],
+        }
+    }
 }
 
 fn describe_view(view: &View) -> Vec<(&'static str, String)> {

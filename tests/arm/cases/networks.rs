@@ -48,6 +48,16 @@ fn a_subnet_is_replaced_as_a_whole() {
 }
 
 #[test]
+fn a_service_endpoint_is_completed() {
+    let (_server, client) = with_table();
+    let mut body = client.get(&subnet()).body;
+    let before = body["properties"]["serviceEndpoints"].clone();
+    body["properties"]["serviceEndpoints"] = json!([{ "service": "Microsoft.Storage" }]);
+    client.put_done(&subnet(), &body);
+    assert_eq!(client.get(&subnet()).body["properties"]["serviceEndpoints"], before);
+}
+
+#[test]
 fn a_subnet_takes_only_a_table_that_is_there_in_its_region() {
     let (server, client) = with_table();
     let elsewhere = network_path("routeTables/elsewhere");

@@ -36,6 +36,26 @@ stop_server() {
   wait "$server" || { cat "$folder/server.log"; echo 'The server ended badly.'; exit 1; }
 }
 
+# The real `az` of the folder $client, signed in at the server as with a managed identity.
+sign_in_az() {
+  local endpoint
+  export AZURE_CONFIG_DIR=$folder/config REQUESTS_CA_BUNDLE=$folder/ca.pem
+  export AZURE_CORE_COLLECT_TELEMETRY=false AZURE_CORE_ONLY_SHOW_ERRORS=true AZURE_CORE_NO_COLOR=true
+  IDENTITY_ENDPOINT=$(about identity_endpoint) IDENTITY_HEADER=$(about identity_header)
+  export IDENTITY_ENDPOINT IDENTITY_HEADER
+  endpoint=$(about endpoint)
+  az cloud register --name topo --skip-endpoint-discovery --endpoint-resource-manager "$endpoint" \
+    --endpoint-management "$endpoint" --endpoint-active-directory "$endpoint" \
+    --endpoint-active-directory-resource-id https://management.azure.com/ --endpoint-active-directory-graph-resource-id "$endpoint"
+  az cloud set --name topo
+  az login --identity --output none
+}
+
+az() { "$client/bin/az" "$@"; }
+
+# check WHAT GOT WANTED
+check() { [[ $2 == "$3" ]] || { printf '%s\n  is      %s\n  must be %s\n' "$1" "$2" "$3"; exit 1; }; }
+
 # install_python FOLDER REQUIREMENTS: a virtual environment with exactly these packages.
 install_python() {
   command -v python3 >/dev/null || skip 'python3 is missing'

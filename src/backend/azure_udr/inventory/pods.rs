@@ -1,0 +1,70 @@
+//! The tag of a machine that names its pod subnets.
+
+use serde_json::Value as Json;
+
+use crate::network::{Prefix, PrefixError};
+
+use super::shown;
+
+/// How the tag is spelled in sentences. `podCidr`, `pod_cidr` and the like are the same to topo.
+pub(super) const TAG: &str = "pod-cidr";
+/// The letters of all spellings.
+const LETTERS: &str = "podcidr";
+
+/// A tag, as it is spelled.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Tag<'a> {
+    key: &'a str,
+    value: &'a str,
+}
+
+/// The tag of a machine; where several spellings say different things, which.
+pub(super) fn find(machine: &Json) -> Result<Option<Tag<'_>>, String> {
+    let tags = machine["tags"].as_object().into_iter().flatten();
+    let mut tags = tags.filter_map(|(key, value)| {
+        let letters = key.chars().filter(|letter| !matches!(letter, '-' | '_'));
+        let same = letters.map(|letter| letter.to_ascii_lowercase()).eq(LETTERS.chars());
+        same.then_some(Tag { key, value: value.as_str().unwrap_or_default() })
+    });
+    let Some(first) = tags.next() else { return Ok(None) };
+    for other in tags {
+        let same = match (first.prefixes(), other.prefixes()) {
+            (Ok(mut one), Ok(mut two)) => {
+                let order = |prefix: &Prefix| (prefix.address(), prefix.length());
+                one.sort_by_key(order);
+                two.sort_by_key(order);
+                one == two
+            }
+            _ => first.value == other.value,
+        };
+        if !same {
+            let [one, two] = [first, other].map(|tag| format!("`{}` = `{}`", shown(tag.key), shown(tag.value)));
+            return Err(format!("has two tags for its pods that differ: {one} and {two}."));
+        }
+    }
+    Ok(Some(first))
+}
+
+impl Tag<'_> {
+    /// Its prefixes, with commas between them; else why there are none, to follow a colon.
+    pub(super) fn prefixes(&self) -> Result<Vec<Prefix>, String> {
+        let mut all: Vec<Prefix> = Vec::new();
+        for word in self.value.split(',').map(str::trim) {
+            let reason = match word.parse::<Prefix>() {
+                Ok(prefix) if prefix.is_default() => format!("`{word}` is the default route."),
+                Ok(prefix) if all.contains(&prefix) => format!("`{word}` is there twice."),
+                Ok(prefix) => {
+                    all.push(prefix);
+                    continue;
+                }
+                Err(_) if self.value.trim().is_empty() => "it is empty.".to_owned(),
+                Err(PrefixError::HostBits { meant, .. }) => {
+                    format!("`{}` has host bits set; the prefix is `{meant}`.", shown(word))
+                }
+                Err(PrefixError::Syntax(_)) => format!("`{}` should look like 10.200.1.0/24.", shown(word)),
+            };
+            return Err(format!("its tag `{}` is no list of prefixes: {reason}", shown(self.key)));
+        }
+        Ok(all)
+    }
+}

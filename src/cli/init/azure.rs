@@ -1,0 +1,131 @@
+//! `topo init --from azure://SUBSCRIPTION/RESOURCE_GROUP`: asks Azure, and says what was left out.
+
+use std::net::IpAddr;
+
+use crate::backend::azure_udr::inventory::{self, Inventory, NoteKind};
+use crate::cli::{CommandError, GlobalArguments, operator, session};
+use crate::render::json::{Event, Said};
+use crate::topology::Name;
+use crate::topology::machines::Machine;
+use crate::transport::arm::{Arm, ArmError, Document, Scope};
+use crate::ui::Printer;
+
+use super::SCHEME;
+
+/// What Azure has, and where it was asked.
+pub(super) struct Source {
+    inventory: Inventory,
+    subscription: String,
+    resource_group: String,
+}
+
+impl Source {
+    /// Reads the machines of a resource group, and says what was left out.
+    pub(super) fn read(from: &str, global: &GlobalArguments, printer: Printer) -> Result<Self, CommandError> {
+        let (subscription, resource_group) = parse(from)?;
+        let settings = operator::arm_settings(global)?;
+        let scope = Scope { subscription, resource_group: Some(resource_group.clone()) };
+        let documents = session::block_on(async {
+            let ask = async {
+                let arm = Arm::connect(&settings)?;
+                ask(&arm, &scope).await
+            };
+            ask.await.map_err(|error: ArmError| CommandError::new(error.to_string()))
+        })?;
+        let [machines, interfaces, networks] = documents;
+        let inventory = inventory::read(&machines, &interfaces, &networks).map_err(|sentences| {
+            CommandError::new(sentences.join("\n")).hint("Nothing was written. Remove one of the two tags in Azure.")
+        })?;
+        for note in &inventory.notes {
+            let (topic, level, word) = match note.kind {
+                NoteKind::Skipped => ("machine_skipped", "warning", "Warning"),
+                NoteKind::WithoutPods => ("machine_without_pods", "note", "Note"),
+                NoteKind::NotRead => ("interfaces_not_read", "note", "Note"),
+            };
+            let nodes = note.machines.iter().map(String::as_str).collect();
+            printer.event(&Event::Note(Said { topic, level, nodes, message: note.text.clone() }));
+            printer.note(&format!("{word}: {}", note.text));
+        }
+        if inventory.machines.is_empty() {
+            let error = CommandError::new(format!(
+                "No virtual machine of the resource group {} can be a node. Nothing was written.",
+                resource_group.escape_debug()
+            ));
+            return Err(error.hint("Check the subscription and the resource group: `az vm list --output table`."));
+        }
+        Ok(Self { inventory, subscription: scope.subscription, resource_group })
+    }
+
+    /// The nodes.
+    pub(super) fn machines(&self) -> &[Machine] {
+        &self.inventory.machines
+    }
+
+    /// A topology of the nodes.
+    pub(super) fn to_topology(&self, name: &Name) -> String {
+        self.inventory.to_topology(name, &self.subscription, &self.resource_group)
+    }
+
+    /// See [`Inventory::is_silent_on`].
+    pub(super) fn is_silent_on(&self, name: &str, addresses: &[IpAddr]) -> bool {
+        self.inventory.is_silent_on(name, addresses)
+    }
+}
+
+/// The documents of machines, of their interfaces and of the networks of those.
+async fn ask(arm: &Arm, scope: &Scope) -> Result<[Vec<serde_json::Value>; 3], ArmError> {
+    let bodies = |documents: Vec<Document>| documents.into_iter().map(|it| it.body).collect::<Vec<_>>();
+    let (machines, interfaces) = tokio::try_join!(arm.list_machines(scope), arm.list_interfaces(scope))?;
+    let (machines, mut interfaces) = (bodies(machines), bodies(interfaces));
+    for id in inventory::interfaces_elsewhere(&machines, &interfaces) {
+        interfaces.extend(arm.get_interface(&id).await?.map(|it| it.body));
+    }
+    let mut networks = Vec::new();
+    for id in inventory::networks_of(&machines, &interfaces) {
+        networks.extend(arm.get_network(&id).await?.map(|it| it.body));
+    }
+    Ok([machines, interfaces, networks])
+}
+
+/// Subscription and resource group of `azure://SUBSCRIPTION/RESOURCE_GROUP`.
+fn parse(from: &str) -> Result<(String, String), CommandError> {
+    let wrong = |what: &str| {
+        CommandError::new(format!("`{}` {what}.", from.escape_debug())).hint(
+            "Write azure://SUBSCRIPTION/RESOURCE_GROUP with the subscription's id: `az account show --query id --output tsv`.",
+        )
+    };
+    let rest = from.strip_prefix(SCHEME).unwrap_or(from);
+    let Some((subscription, group)) = rest.strip_suffix('/').unwrap_or(rest).split_once('/') else {
+        return Err(wrong("names no resource group"));
+    };
+    if !inventory::is_subscription(subscription) {
+        return Err(wrong("does not begin with the id of a subscription"));
+    }
+    if !inventory::is_resource_group(group) {
+        return Err(wrong("does not end with the name of a resource group"));
+    }
+    Ok((subscription.to_owned(), group.to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::parse;
+
+    #[test]
+    fn only_a_subscription_and_a_resource_group_are_taken() {
+        let id = "0123abcd-0000-0000-0000-00000000ABCD";
+        for (rest, group) in [("a", "a"), ("a/", "a"), ("a.b_(c)", "a.b_(c)")] {
+            let parsed = parse(&format!("azure://{id}/{rest}")).map_err(|error| error.message);
+            assert_eq!(parsed, Ok((id.to_owned(), group.to_owned())));
+        }
+        let long = "a".repeat(91);
+        for rest in ["", "/", "/a/b", "/..", "/a.", "/a?b", "/a%2fb", "/a b", "/a\n", "/ü", &format!("/{long}")] {
+            assert!(parse(&format!("azure://{id}{rest}")).is_err(), "{rest:?}");
+        }
+        for subscription in
+            ["", "x", "0123abcd-0000-0000-0000-00000000ABC", "0123abcd-0000-0000-0000-00000000ABCG", "My Subscription"]
+        {
+            assert!(parse(&format!("azure://{subscription}/a")).is_err(), "{subscription}");
+        }
+    }
+}

@@ -1,0 +1,503 @@
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use super::super::text::{self, Look, Outcome};
+use super::super::{json as events, sentence};
+use crate::backend::azure_udr::{
+    LiveInterface, LiveNetwork, LiveSubnet, LiveTable, Recorded, Seen, Settings, Wanted, compare, key,
+};
+use crate::drive::{Effective, EffectiveOutcome};
+use crate::network::{Memo, Prefix};
+use crate::plan::azure::AzureFindings;
+use crate::plan::{Conflict, Note, Options, Place, Plan, Refusal, Summary};
+use crate::state::{Record, State};
+use crate::topology::Name;
+use crate::transport::azure::{AzureRequests, Document};
+
+const GROUP: &str = "/subscriptions/0/resourceGroups/kubernetes/providers/Microsoft.Network";
+
+fn look() -> Look {
+    Look { color: false, width: 80 }
+}
+
+fn name(text: &str) -> Name {
+    Name::new(text).expect("name")
+}
+
+fn prefix(text: &str) -> Prefix {
+    text.parse().expect("prefix")
+}
+
+fn arm(text: &str) -> Place {
+    Place::Arm(format!("{GROUP}/{text}").into())
+}
+
+fn table_id() -> String {
+    format!("{GROUP}/routeTables/kubernetes-routes")
+}
+
+fn network_id() -> String {
+    format!("{GROUP}/virtualNetworks/kubernetes-vnet")
+}
+
+fn subnet_id() -> String {
+    format!("{}/subnets/kubernetes-subnet", network_id())
+}
+
+/// What the topology asks for: the pods of so many workers.
+fn wanted(workers: u8, more: &Value) -> Vec<Wanted> {
+    let mut settings = json!({
+        "subscription": "0", "resource_group": "kubernetes", "location": "eastus2",
+        "route_table": "kubernetes-routes", "route_name_prefix": "kubernetes-route-", "manage_table": true,
+        "subnets": [{ "resource_group": "kubernetes", "network": "kubernetes-vnet", "subnet": "kubernetes-subnet" }],
+    });
+    for (key, value) in more.as_object().into_iter().flatten() {
+        settings[key] = value.clone();
+    }
+    let row = |number: u8| {
+        let address = format!("10.240.0.{}", 20 + number).parse().expect("address");
+        (prefix(&format!("10.200.{number}.0/24")), (address, name(&format!("worker-{number}"))))
+    };
+    vec![Wanted {
+        backend: name("azure-udr"),
+        settings: Settings::from_json(&settings).expect("settings"),
+        rows: (0..workers).map(row).collect(),
+    }]
+}
+
+fn route(number: u8, hop: &str) -> Value {
+    json!({ "name": format!("kubernetes-route-10-200-{number}-0-24"), "properties": {
+        "addressPrefix": format!("10.200.{number}.0/24"), "nextHopType": "VirtualAppliance", "nextHopIpAddress": hop,
+    } })
+}
+
+/// What Azure has: a table with some routes where there is one, the table of the subnet, and whether workers forward.
+fn seen(routes: Option<Vec<Value>>, association: Option<&str>, forwards: bool) -> Seen {
+    let document = |body: Value| Document { body, etag: None };
+    let table = routes.map(|routes| {
+        let properties = json!({ "routes": routes, "disableBgpRoutePropagation": false });
+        LiveTable::of(document(json!({
+            "location": "eastus2", "tags": { "managed-by": "topo" }, "properties": properties,
+        })))
+    });
+    let association = association.map(|table| json!({ "id": table }));
+    let subnet = LiveSubnet::of(document(json!({ "properties": { "routeTable": association } })));
+    let network =
+        LiveNetwork { location: "eastus2".to_owned(), space: vec![prefix("10.240.0.0/16")], ..LiveNetwork::default() };
+    let interface = |number: u8| LiveInterface {
+        id: format!("{GROUP}/networkInterfaces/worker-{number}-nic"),
+        addresses: vec![format!("10.240.0.{}", 20 + number).parse().expect("address")],
+        subnets: vec![subnet_id()],
+        forwards,
+        scale_set: None,
+        attached: true,
+    };
+    Seen {
+        tables: [(key(&table_id()), Ok(table))].into(),
+        subnets: [(key(&subnet_id()), Ok(Some(subnet)))].into(),
+        networks: [(key(&network_id()), Ok(Some(network)))].into(),
+        interfaces: [(key(&network_id()), Ok(Some((0..30).map(interface).collect())))].into(),
+        limits: BTreeMap::new(),
+        forwardings: BTreeMap::new(),
+    }
+}
+
+fn nothing() -> State {
+    State::new(name("kthw")).expect("lineage")
+}
+
+fn planned(wanted: &[Wanted], state: &State, seen: Option<&Seen>, options: &Options) -> Plan {
+    let findings = compare(wanted, &Recorded::of(state), seen, options);
+    let mut plan = Plan::default();
+    plan.take_azure(state, findings, options);
+    plan
+}
+
+/// The state after a plan was carried out.
+fn after(plan: &Plan) -> State {
+    let mut state = nothing();
+    for (place, planned) in &plan.places {
+        for record in planned.azure.iter().flat_map(|azure| &azure.records) {
+            let entry = state.places.entry(place.clone()).or_default();
+            if let Some(to) = &record.to {
+                entry.resources.insert(record.id.clone(), Record::Settled { is: to.clone(), token: None });
+            }
+        }
+    }
+    state
+}
+
+/// The state of so many workers.
+fn state_of(workers: u8, more: &Value) -> State {
+    after(&planned(&wanted(workers, more), &nothing(), Some(&seen(None, None, true)), &Options::default()))
+}
+
+fn render(plan: &Plan) -> String {
+    text::plan(plan, &Summary::new(plan, &mut Memo::default()), look(), true)
+}
+
+fn json_lines(plan: &Plan) -> Vec<Value> {
+    let mut lines = Vec::new();
+    let requests = Some(AzureRequests { reads: 4, writes: 2 });
+    events::plan(plan, &Summary::new(plan, &mut Memo::default()), requests, &mut |event| {
+        lines.push(serde_json::to_value(&event).expect("JSON"));
+    });
+    lines
+}
+
+#[test]
+fn the_table_of_the_tutorial_is_reviewed_line_by_line() {
+    let enable = json!({ "ip_forwarding": "enable" });
+    let plan = planned(&wanted(2, &enable), &nothing(), Some(&seen(None, None, false)), &Options::default());
+    assert_eq!(
+        render(&plan),
+        "  # azure_route_table: kubernetes-routes is made (new)
+  + kubernetes-routes   in eastus2, resource group kubernetes
+
+  # azure_route: kubernetes-routes gets 2 routes (new)
+  + 10.200.0.0/24 via VirtualAppliance 10.240.0.20   kubernetes-route-10-200-0-0-24
+  + 10.200.1.0/24 via VirtualAppliance 10.240.0.21   kubernetes-route-10-200-1-0-24
+
+  # azure_subnet_association: kubernetes-vnet/kubernetes-subnet goes by
+  #   kubernetes-routes (new)
+  + kubernetes-subnet   → kubernetes-routes
+
+  # azure_nic_forwarding: 2 network interfaces forward IP packets from now on
+  ~ worker-0-nic   IP forwarding: off → on
+  ~ worker-1-nic   IP forwarding: off → on
+
+Plan: 4 to add, 2 to change, 0 to destroy.
+"
+    );
+}
+
+#[test]
+fn where_nothing_is_done_nothing_is_said() {
+    let (wanted, state) = (wanted(2, &json!({})), state_of(2, &json!({})));
+    let live = seen(Some(vec![route(0, "10.240.0.20"), route(1, "10.240.0.21")]), Some(&table_id()), true);
+    let plan = planned(&wanted, &state, Some(&live), &Options::default());
+    assert_eq!(render(&plan), "No changes. Your infrastructure matches the configuration.\n");
+    // A record that alone changes is no change of anything: here the network has more addresses by now.
+    let mut wider = live;
+    let network =
+        LiveNetwork { location: "eastus2".to_owned(), space: vec![prefix("10.0.0.0/8")], ..LiveNetwork::default() };
+    wider.networks.insert(key(&network_id()), Ok(Some(network)));
+    let plan = planned(&wanted, &state, Some(&wider), &Options::default());
+    assert_eq!(plan.places.len(), 1);
+    assert_eq!(render(&plan), "No changes. Your infrastructure matches the configuration.\n");
+    assert_eq!(json_lines(&plan).len(), 1);
+    // What could not be looked at is no node, and asked twice it is one place.
+    let unseen = |place: &str| Note::Unseen(arm(place), "Azure did not answer.".to_owned());
+    let mut plan = Plan { notes: vec![unseen("routeTables/a"), unseen("virtualNetworks/b")], ..Plan::default() };
+    plan.notes.push(unseen("virtualNetworks/b"));
+    assert!(render(&plan).ends_with("\nNo changes. But 2 places could not be looked at.\n"), "{}", render(&plan));
+    assert_eq!(json_lines(&plan).last().expect("summary")["unseen"], 2);
+}
+
+#[test]
+fn what_is_there_already_is_imported_and_long_lists_are_folded() {
+    let routes: Vec<Value> = (0..25).map(|number| route(number, &format!("10.240.0.{}", 20 + number))).collect();
+    let plan = planned(
+        &wanted(25, &json!({})),
+        &nothing(),
+        Some(&seen(Some(routes), Some(&table_id()), true)),
+        &Options::default(),
+    );
+    let text = render(&plan);
+    assert!(
+        text.starts_with(
+            "  # azure_route_table: kubernetes-routes is there as wanted and not recorded
+  #   yet; it is recorded
+  < kubernetes-routes   resource group kubernetes
+
+  # azure_route: kubernetes-routes has 25 routes as wanted that are not recorded
+  #   yet; they are recorded
+  < 10.200.0.0/24 via VirtualAppliance 10.240.0.20    kubernetes-route-10-200-0-0-24\n"
+        ),
+        "{text}"
+    );
+    assert!(text.contains("\n  … and 5 more routes\n\n"), "{text}");
+    assert!(
+        text.ends_with(
+            "  # azure_subnet_association: kubernetes-vnet/kubernetes-subnet goes by
+  #   kubernetes-routes as wanted and is not recorded yet; it is recorded
+  < kubernetes-subnet   → kubernetes-routes
+
+Plan: 27 to import, 0 to add, 0 to change, 0 to destroy.\n"
+        ),
+        "{text}"
+    );
+    assert_eq!(text.matches("  < 10.200.").count(), 20);
+}
+
+#[test]
+fn routes_for_new_nodes_are_told_together() {
+    let live = seen(Some(vec![route(0, "10.240.0.20")]), Some(&table_id()), true);
+    let plan = planned(&wanted(12, &json!({})), &state_of(1, &json!({})), Some(&live), &Options::default());
+    let text = render(&plan);
+    assert!(
+        text.starts_with(
+            "  # azure_route: kubernetes-routes gets 11 routes (new nodes worker-1 …
+  #   worker-11 (11 nodes))
+  + 10.200.1.0/24 via VirtualAppliance 10.240.0.21    kubernetes-route-10-200-1-0-24
+  + 10.200.2.0/24 via "
+        ),
+        "{text}"
+    );
+    assert!(text.ends_with("\nPlan: 11 to add, 0 to change, 0 to destroy.\n"), "{text}");
+    let plan = planned(&wanted(2, &json!({})), &state_of(1, &json!({})), Some(&live), &Options::default());
+    assert!(render(&plan).starts_with("  # azure_route: kubernetes-routes gets a route (new node worker-1)\n"));
+    let lines = json_lines(&plan);
+    assert_eq!((&lines[0]["reason"], &lines[0]["reason_node"]), (&json!("node_added"), &json!("worker-1")));
+}
+
+#[test]
+fn drift_comes_first_with_what_is_live_and_removals_are_never_folded() {
+    let mut live = seen(Some(vec![route(0, "10.240.0.99"), route(1, "10.240.0.21")]), None, true);
+    let state = state_of(3, &json!({}));
+    let more = json!({ "bgp_route_propagation": false });
+    let plan = planned(&wanted(2, &more), &state, Some(&live), &Options::default());
+    assert_eq!(
+        render(&plan),
+        "Changed outside of topo since the last run:
+
+  # azure_route: kubernetes-routes gets a route put back: somebody has changed
+  #   what was recorded
+  ~ 10.200.0.0/24 via VirtualAppliance 10.240.0.99 → 10.240.0.20   kubernetes-route-10-200-0-0-24
+      live now: VirtualAppliance 10.240.0.99
+
+  # azure_subnet_association: kubernetes-vnet/kubernetes-subnet goes by
+  #   kubernetes-routes again: what was recorded is not there any more
+  + kubernetes-subnet   → kubernetes-routes
+
+Asked for by the topology:
+
+  # azure_route_table: kubernetes-routes is changed (changed in the topology)
+  ~ kubernetes-routes   BGP route propagation: on → off
+
+Plan: 1 to add, 2 to change, 0 to destroy.
+"
+    );
+    let routes: Vec<Value> = (0..25).map(|number| route(number, &format!("10.240.0.{}", 20 + number))).collect();
+    live = seen(Some(routes), Some(&table_id()), true);
+    let options = Options { destroy: true, ..Options::default() };
+    let text = render(&planned(&[], &state_of(25, &json!({})), Some(&live), &options));
+    assert!(
+        text.starts_with(
+            "  # azure_route_table: kubernetes-routes is removed (destroy)
+  - kubernetes-routes   resource group kubernetes
+
+  # azure_route: kubernetes-routes loses 25 routes (destroy)
+  - 10.200.0.0/24 via VirtualAppliance 10.240.0.20    kubernetes-route-10-200-0-0-24\n"
+        ),
+        "{text}"
+    );
+    assert_eq!(text.matches("  - 10.200.").count(), 25);
+    assert!(
+        text.ends_with(
+            "  # azure_subnet_association: kubernetes-vnet/kubernetes-subnet no longer goes
+  #   by kubernetes-routes (destroy)
+  - kubernetes-subnet   kubernetes-routes → none
+
+Plan: 0 to add, 0 to change, 27 to destroy.\n"
+        ),
+        "{text}"
+    );
+}
+
+#[test]
+fn tables_of_one_name_are_told_apart_and_words_of_azure_do_not_steer_the_terminal() {
+    let other = table_id().replace("/kubernetes/", "/other/");
+    let live = seen(None, Some(&other), true);
+    let pattern = "azure_subnet_association.kubernetes-vnet[\"kubernetes-subnet\"]".parse().expect("pattern");
+    let options = Options { take_over: vec![pattern], ..Options::default() };
+    let text = render(&planned(&wanted(1, &json!({})), &nothing(), Some(&live), &options));
+    assert!(
+        text.contains(&format!(
+            "goes by\n  #   kubernetes-routes in the place of somebody else's route table (taken over
+  #   as asked)
+  ~ kubernetes-subnet   other/kubernetes-routes → kubernetes/kubernetes-routes
+      live now: {other}\n"
+        )),
+        "{text}"
+    );
+    let hostile = seen(None, Some("/x/\u{1b}[2J"), true);
+    let plan = planned(&wanted(1, &json!({})), &nothing(), Some(&hostile), &options);
+    assert!(render(&plan).contains("→ kubernetes-routes") && !render(&plan).contains('\u{1b}'));
+}
+
+#[test]
+fn every_change_has_its_address_in_json() {
+    let enable = json!({ "ip_forwarding": "enable" });
+    let plan = planned(&wanted(2, &enable), &nothing(), Some(&seen(None, None, false)), &Options::default());
+    let lines = json_lines(&plan);
+    let addresses: Vec<&str> = lines
+        .iter()
+        .flat_map(|line| line["changes"].as_array().into_iter().flatten())
+        .filter_map(|change| change["address"].as_str())
+        .collect();
+    assert_eq!(
+        addresses,
+        [
+            "azure_route_table.kubernetes-routes",
+            r#"azure_route.kubernetes-routes["kubernetes-route-10-200-0-0-24"]"#,
+            r#"azure_route.kubernetes-routes["kubernetes-route-10-200-1-0-24"]"#,
+            r#"azure_subnet_association.kubernetes-vnet["kubernetes-subnet"]"#,
+            "azure_nic_forwarding.worker-0-nic",
+            "azure_nic_forwarding.worker-1-nic",
+        ]
+    );
+    let hop = json!({ "type": "VirtualAppliance", "address": "10.240.0.20" });
+    assert_eq!(
+        lines[1],
+        json!({
+            "type": "azure", "action": "add", "reason": "new", "kind": "azure_route", "place": "kubernetes-routes",
+            "id": table_id(), "drift": false, "count": 2, "changes": [
+                { "address": addresses[1], "destination": "10.200.0.0/24", "before": null, "after": hop },
+                { "address": addresses[2], "destination": "10.200.1.0/24", "before": null,
+                  "after": { "type": "VirtualAppliance", "address": "10.240.0.21" } },
+            ],
+        })
+    );
+    assert_eq!(
+        (&lines[2]["changes"][0]["before"], &lines[2]["changes"][0]["after"]),
+        (&json!(null), &table_id().into())
+    );
+    // Each network interface is a place of its own.
+    assert_eq!((&lines[3]["place"], &lines[4]["place"]), (&json!("worker-0-nic"), &json!("worker-1-nic")));
+    assert_eq!((&lines[4]["changes"][0]["before"], &lines[4]["changes"][0]["after"]), (&json!(false), &json!(true)));
+    assert_eq!(
+        lines[5],
+        json!({
+            "type": "summary", "import": 0, "add": 4, "change": 2, "destroy": 0, "unseen": 0,
+            "azure_requests": { "reads": 4, "writes": 2 },
+        })
+    );
+}
+
+#[test]
+fn what_is_to_be_known_of_azure_says_what_to_do() {
+    let (table, network) = (arm("routeTables/kubernetes-routes"), arm("virtualNetworks/kubernetes-vnet"));
+    let conflict = |place: &Place, kind: &str, key: &str, found: &str| Conflict {
+        place: place.clone(),
+        kind: kind.into(),
+        key: key.into(),
+        found: found.to_owned(),
+    };
+    let associated =
+        || conflict(&network, "azure_subnet_association", "kubernetes-subnet", "it goes by the route table /x/other");
+    let taken = || conflict(&table, "azure_route", "mine", "10.200.0.0/24 by VirtualAppliance 10.240.0.9");
+    let note = |place: &str, topic: &'static str, text: &str| Note::Azure(arm(place), topic, text.to_owned());
+    let findings = AzureFindings {
+        notes: vec![
+            note("networkInterfaces/b-nic", "forwarding_stays", "x"),
+            note("networkInterfaces/a-nic", "forwarding_stays", "x"),
+            note("routeTables/a", "table_stays", "stays there."),
+            note("routeTables/b", "table_stays", "stays there."),
+            Note::Wins(table.clone(), prefix("10.200.0.0/24"), "other leads 10.200.0.128/25 to None".to_owned()),
+            Note::Skipped(associated()),
+            Note::Skipped(taken()),
+        ],
+        conflicts: vec![
+            associated(),
+            taken(),
+            conflict(&table, "azure_route", "mine", "a route of this name leads 10.9.0.0/24 to None"),
+        ],
+        refusals: vec![
+            Refusal::Azure(table.clone(), "The route table kubernetes-routes is not there.".to_owned()),
+            Refusal::Azure(table.clone(), "The next hop 10.240.0.20 does not forward.".to_owned()),
+        ],
+        ..AzureFindings::default()
+    };
+    let mut plan = Plan::default();
+    plan.take_azure(&nothing(), findings, &Options::default());
+    let texts: Vec<String> =
+        sentence::all(&plan).iter().map(|said| format!("{}: {}", said.level.label(), said.text())).collect();
+    assert_eq!(
+        texts,
+        [
+            "Note: IP forwarding stays on at a-nic, b-nic: topo turned it on, and only the record of that is dropped. \
+             --revert-forwarding turns it off.",
+            "Note: The route table a stays there.",
+            "Note: The route table b stays there.",
+            "Warning: In the route table kubernetes-routes, another route wins over the one to 10.200.0.0/24: other leads \
+             10.200.0.128/25 to None. Remove it, or take the destination out of the topology.",
+            "Warning: In the virtual network kubernetes-vnet, the subnet kubernetes-subnet is left as it is as asked: it goes \
+             by the route table /x/other.",
+            "Warning: In the route table kubernetes-routes, the route mine is left out as asked: somebody else has it \
+             (10.200.0.0/24 by VirtualAppliance 10.240.0.9).",
+            "Conflict: In the virtual network kubernetes-vnet, the subnet kubernetes-subnet goes by the route table of somebody \
+             else already, and topo does not replace it silently, for its machines would lose the routes in there: /x/other. \
+             Leave it to them with --skip-conflicts, or have it go by topo's with --take-over \
+             'azure_subnet_association.kubernetes-vnet[\"kubernetes-subnet\"]'.",
+            "Conflict: In the route table kubernetes-routes, the route mine is somebody else's: 10.200.0.0/24 by \
+             VirtualAppliance 10.240.0.9. Leave it to them with --skip-conflicts, or make it topo's with --take-over \
+             'azure_route.kubernetes-routes[\"mine\"]'.",
+            "Conflict: In the route table kubernetes-routes, the route mine is somebody else's: a route of this name leads \
+             10.9.0.0/24 to None. Leave it to them with --skip-conflicts, or give ours other names with `route_name_prefix` in \
+             the backend's table.",
+            "Error: The route table kubernetes-routes is not there.",
+            "Error: The route table kubernetes-routes: The next hop 10.240.0.20 does not forward.",
+        ]
+    );
+}
+
+#[test]
+fn after_a_run_the_routes_in_force_are_told_and_a_difference_is_not_complete() {
+    let one = |outcome: EffectiveOutcome| Effective {
+        table: arm("routeTables/kubernetes-routes"),
+        subnet: "kubernetes-subnet".to_owned(),
+        outcome,
+    };
+    let outcome = |effective: Vec<Effective>| Outcome { added: 4, effective, ..Outcome::default() };
+    let nic = || "worker-0-nic".to_owned();
+    let good = outcome(vec![
+        one(EffectiveOutcome::InForce(nic(), 2)),
+        one(EffectiveOutcome::CannotBeVerified("VM stopped (worker-0-nic)".to_owned())),
+    ]);
+    assert_eq!(
+        text::result(&good, look()),
+        "kubernetes-subnet: 2 routes are in force (effective routes of worker-0-nic).
+kubernetes-subnet: cannot be verified: VM stopped (worker-0-nic).
+
+Apply complete! Resources: 4 added, 0 changed, 0 destroyed.
+"
+    );
+    let missing: Vec<Prefix> = (0..7).map(|number| prefix(&format!("10.200.{number}.0/24"))).collect();
+    let bad = outcome(vec![one(EffectiveOutcome::Differs(nic(), missing))]);
+    assert_eq!(
+        text::result(&bad, look()),
+        "Warning: kubernetes-subnet: 7 routes of kubernetes-routes are not in force
+  (effective routes of worker-0-nic): 10.200.0.0/24, 10.200.1.0/24,
+  10.200.2.0/24, 10.200.3.0/24, 10.200.4.0/24 and 2 more. Azure may need some
+  minutes more; `az network nic show-effective-route-table --name worker-0-nic`
+  shows what goes there.
+
+Apply incomplete. Resources: 4 added, 0 changed, 0 destroyed.
+"
+    );
+    let json = |one: &Effective| serde_json::to_string(&events::effective(one)).expect("JSON");
+    assert_eq!(
+        json(&good.effective[0]),
+        r#"{"type":"effective","table":"kubernetes-routes","subnet":"kubernetes-subnet","outcome":"in_force","interface":"worker-0-nic","routes":2}"#
+    );
+    assert_eq!(
+        json(&good.effective[1]),
+        r#"{"type":"effective","table":"kubernetes-routes","subnet":"kubernetes-subnet","outcome":"cannot_be_verified","message":"VM stopped (worker-0-nic)"}"#
+    );
+    assert!(
+        json(&bad.effective[0])
+            .contains(r#""outcome":"differs","interface":"worker-0-nic","missing":["10.200.0.0/24","#)
+    );
+    let result = |outcome: &Outcome| serde_json::to_value(events::result(outcome)).expect("JSON");
+    assert_eq!((&result(&good)["complete"], &result(&bad)["complete"]), (&json!(true), &json!(false)));
+}
+
+#[test]
+fn requests_are_counted() {
+    assert_eq!(text::requests(AzureRequests { reads: 1, writes: 2 }), "Azure: 1 read, 2 writes.");
+    let outcome = Outcome { azure: Some(AzureRequests { reads: 9, writes: 3 }), ..Outcome::default() };
+    let event = serde_json::to_value(events::result(&outcome)).expect("JSON");
+    assert_eq!(event["azure_requests"], json!({ "reads": 9, "writes": 3 }));
+}
