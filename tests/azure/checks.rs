@@ -32,7 +32,10 @@ fn many(number: u16) -> String {
     let nodes: Vec<(String, String)> = (0..number)
         .map(|at| {
             let (high, low) = (at / 200, at % 200);
-            (format!("node-{at}"), format!("address = \"10.240.{}.{}\", pods = [\"10.{}.{low}.0/24\"]", 1 + high, 10 + low, 100 + high))
+            (
+                format!("node-{at}"),
+                format!("address = \"10.240.{}.{}\", pods = [\"10.{}.{low}.0/24\"]", 1 + high, 10 + low, 100 + high),
+            )
         })
         .collect();
     let nodes: Vec<(&str, &str)> = nodes.iter().map(|(name, keys)| (name.as_str(), keys.as_str())).collect();
@@ -91,6 +94,7 @@ fn a_table_elsewhere_is_refused() {
 #[test]
 fn regions_are_compared_as_azure_spells_them() {
     let cloud = Cloud::start(1);
+    cloud.merge(network(), json!({ "location": "East US 2" }));
     cloud.make("routeTables", TABLE, json!({ "location": "East US 2", "properties": {} }));
     cloud.apply();
     cloud.settled();
@@ -151,7 +155,10 @@ fn a_node_that_comes_outside_later_is_refused() {
 fn a_network_that_grew_takes_in_a_node() {
     let cloud = Cloud::start(1);
     cloud.apply();
-    cloud.merge(network(), json!({ "properties": { "addressSpace": { "addressPrefixes": ["10.240.0.0/16", "192.168.0.0/16"] } } }));
+    cloud.merge(
+        network(),
+        json!({ "properties": { "addressSpace": { "addressPrefixes": ["10.240.0.0/16", "192.168.0.0/16"] } } }),
+    );
     cloud.write(&topology_of("kthw", &[OFFICE, WORKER], ""));
     cloud.mends(&[&format!("PUT {TABLE}")]);
     assert_eq!(cloud.routes().len(), 2);
@@ -275,7 +282,11 @@ fn a_scale_set_is_looked_into() {
     let mut body = nic(40, None);
     body["properties"]["enableIPForwarding"] = json!(true);
     cloud.server.command(Command::Put { path: of_set.clone(), body: body.clone() });
-    cloud.write(&topology_of("kthw", &[WORKER, ("pool", "address = \"10.240.0.40\", pods = [\"10.200.40.0/24\"]")], ""));
+    cloud.write(&topology_of(
+        "kthw",
+        &[WORKER, ("pool", "address = \"10.240.0.40\", pods = [\"10.200.40.0/24\"]")],
+        "",
+    ));
     cloud.topo(&["plan"]).exits(0).not("cannot be verified");
     for backend in ["", "ip_forwarding = \"enable\""] {
         body["properties"]["enableIPForwarding"] = json!(false);
@@ -289,7 +300,11 @@ fn a_scale_set_is_looked_into() {
 #[test]
 fn where_no_interface_is_found_forwarding_cannot_be_verified() {
     let cloud = Cloud::start(1);
-    cloud.write(&topology_of("kthw", &[WORKER, ("ghost", "address = \"10.240.0.77\", pods = [\"10.200.77.0/24\"]")], ""));
+    cloud.write(&topology_of(
+        "kthw",
+        &[WORKER, ("ghost", "address = \"10.240.0.77\", pods = [\"10.200.77.0/24\"]")],
+        "",
+    ));
     cloud.topo(&["apply", "-y"]).exits(0).says("cannot be verified").says("10.240.0.77").not("10.240.0.20,");
     assert_eq!(cloud.routes().len(), 2);
 }
@@ -319,7 +334,11 @@ fn what_may_not_be_read_is_not_written() {
     cloud.topo(&["plan", "--detailed-exitcode"]).exits(5).says("Microsoft.Network/virtualNetworks/subnets/read");
     cloud.server.command(Command::ClearFaults);
     cloud.server.command(forbid("/virtualNetworks/kubernetes-vnet"));
-    cloud.write(&topology_of("kthw", &[WORKER, ("worker-9", "address = \"10.240.0.29\", pods = [\"10.200.9.0/24\"]")], ""));
+    cloud.write(&topology_of(
+        "kthw",
+        &[WORKER, ("worker-9", "address = \"10.240.0.29\", pods = [\"10.200.9.0/24\"]")],
+        "",
+    ));
     let said = cloud.topo(&["apply", "-y"]);
     assert_ne!(said.code, 0, "{}{}", said.out, said.err);
     assert_eq!(cloud.routes().len(), 1, "nobody knows what is inside");

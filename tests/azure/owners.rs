@@ -40,7 +40,10 @@ fn foreign_routes_stay_as_and_where_they_are() {
     cloud.apply();
     assert_eq!(cloud.written(), [format!("PUT {TABLE}")]);
     assert_eq!(of_others(&cloud), before);
-    assert_eq!(cloud.names(), ["Zebra", "storage", "a-hole", "kubernetes-route-10-200-1-0-24", "kubernetes-route-10-200-2-0-24"]);
+    assert_eq!(
+        cloud.names(),
+        ["Zebra", "storage", "a-hole", "kubernetes-route-10-200-1-0-24", "kubernetes-route-10-200-2-0-24"]
+    );
     assert_eq!(cloud.table().unwrap()["tags"], json!({ "owner": "somebody" }));
     cloud.topo(&["destroy", "-y"]).exits(0);
     assert_eq!(cloud.plain_routes(), before);
@@ -129,7 +132,9 @@ fn a_name_that_is_taken_is_a_conflict() {
     cloud.topo(&["apply", "-y", "--skip-conflicts"]).exits(3);
     assert_eq!(cloud.routes(), [kept, SECOND]);
     // Whoever takes it over makes it a route to ours.
-    cloud.topo(&["apply", "-y", "--take-over", "azure_route.kubernetes-routes[\"kubernetes-route-10-200-0-0-24\"]"]).exits(0);
+    cloud
+        .topo(&["apply", "-y", "--take-over", "azure_route.kubernetes-routes[\"kubernetes-route-10-200-0-0-24\"]"])
+        .exits(0);
     assert_eq!(cloud.routes(), ["Kubernetes-Route-10-200-0-0-24 10.200.0.0/24 VirtualAppliance 10.240.0.20", SECOND]);
     cloud.settled();
 }
@@ -241,7 +246,10 @@ fn of_a_table_that_topo_does_not_manage_only_routes_are_written() {
     assert_eq!(cloud.routes(), [FIRST]);
     cloud.settled();
     // What the others do to their table is theirs.
-    cloud.merge(table(), json!({ "tags": { "made-by": "bicep" }, "properties": { "disableBgpRoutePropagation": false } }));
+    cloud.merge(
+        table(),
+        json!({ "tags": { "made-by": "bicep" }, "properties": { "disableBgpRoutePropagation": false } }),
+    );
     cloud.settled();
     cloud.set_routes(Vec::clear);
     cloud.mends(&[&format!("PUT {TABLE}")]);

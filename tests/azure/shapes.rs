@@ -17,7 +17,8 @@ fn big(number: usize) -> String {
     let nodes: Vec<(String, String)> = (0..number)
         .map(|at| {
             let (high, low) = (at / 200, at % 200);
-            let keys = format!("address = \"10.240.{}.{}\", pods = [\"10.{}.{low}.0/24\"]", 1 + high, 10 + low, 100 + high);
+            let keys =
+                format!("address = \"10.240.{}.{}\", pods = [\"10.{}.{low}.0/24\"]", 1 + high, 10 + low, 100 + high);
             (format!("node-{at}"), keys)
         })
         .collect();
@@ -65,7 +66,10 @@ fn a_table_of_a_thousand_routes() {
     let began = Instant::now();
     cloud.write(&big(999));
     cloud.mends(&[&put_table()]);
-    println!("1,000 routes: applied in {applied:.1?}, planned in {planned:.1?}, one removed in {:.1?}", began.elapsed());
+    println!(
+        "1,000 routes: applied in {applied:.1?}, planned in {planned:.1?}, one removed in {:.1?}",
+        began.elapsed()
+    );
     assert_eq!(cloud.routes().len(), 999);
 }
 
@@ -85,7 +89,8 @@ fn a_table_without_routes_is_legal() {
 #[test]
 fn a_table_without_subnets_is_legal() {
     let cloud = Cloud::start(1);
-    let nodes = "[topology]\nname = \"kthw\"\n[nodes]\nworker-0 = { address = \"10.240.0.20\", pods = [\"10.200.0.0/24\"] }\n";
+    let nodes =
+        "[topology]\nname = \"kthw\"\n[nodes]\nworker-0 = { address = \"10.240.0.20\", pods = [\"10.200.0.0/24\"] }\n";
     cloud.write(&format!("{nodes}{}", backend_table("azure-udr", TABLE, "")));
     cloud.apply();
     assert_eq!(cloud.written(), [put_table()]);
@@ -144,7 +149,10 @@ fn two(one: (&str, &str), other: (&str, &str)) -> String {
 fn two_tables_serve_two_subnets_of_one_network() {
     let cloud = Cloud::start(1);
     let other = format!("{}/subnets/other", network());
-    cloud.server.command(Command::Put { path: other.clone(), body: json!({ "properties": { "addressPrefix": "10.240.7.0/24" } }) });
+    cloud.server.command(Command::Put {
+        path: other.clone(),
+        body: json!({ "properties": { "addressPrefix": "10.240.7.0/24" } }),
+    });
     cloud.write(&two((TABLE, &format!("{NETWORK}/{SUBNET}")), ("second-routes", &format!("{NETWORK}/other"))));
     cloud.apply();
     assert_eq!(cloud.requests().1, 4);
@@ -156,7 +164,7 @@ fn two_tables_serve_two_subnets_of_one_network() {
     assert_eq!(cloud.requests(), (4, 0));
     // They change places.
     cloud.write(&two((TABLE, &format!("{NETWORK}/other")), ("second-routes", &format!("{NETWORK}/{SUBNET}"))));
-    cloud.mends(&[&put_subnet(), "PUT other"]);
+    cloud.mends(&["PUT other", &put_subnet()]);
     assert_eq!(cloud.association(), Some(second.clone()));
     // One goes.
     cloud.write(&topology(1, ""));
@@ -279,9 +287,13 @@ fn a_subnet_comes_back_with_all_that_it_has() {
 #[test]
 fn parts_of_a_plan_can_be_selected() {
     let cloud = Cloud::start(2);
-    let names = |cloud: &Cloud| cloud.names().iter().map(|name| name.replace("kubernetes-route-10-200-", "")).collect::<Vec<_>>();
+    let names = |cloud: &Cloud| {
+        cloud.names().iter().map(|name| name.replace("kubernetes-route-10-200-", "")).collect::<Vec<_>>()
+    };
     // One route: the table comes with it, the association does not.
-    cloud.topo(&["apply", "-y", "--target", "azure_route.kubernetes-routes[\"kubernetes-route-10-200-1-0-24\"]"]).exits(0);
+    cloud
+        .topo(&["apply", "-y", "--target", "azure_route.kubernetes-routes[\"kubernetes-route-10-200-1-0-24\"]"])
+        .exits(0);
     assert_eq!(cloud.written(), [put_table()]);
     assert_eq!(names(&cloud), ["1-0-24"]);
     // All but the association.
@@ -298,7 +310,9 @@ fn parts_of_a_plan_can_be_selected() {
     assert_eq!(names(&cloud), ["0-0-24"]);
     cloud.mends(&[&put_table()]);
     // Out again: without the association first, then the rest.
-    cloud.topo(&["destroy", "-y", "--exclude", "azure_route_table.*", "--exclude", "azure_subnet_association.*"]).exits(0);
+    cloud
+        .topo(&["destroy", "-y", "--exclude", "azure_route_table.*", "--exclude", "azure_subnet_association.*"])
+        .exits(0);
     assert_eq!(cloud.written(), [put_table()]);
     assert_eq!((cloud.routes().len(), cloud.association()), (0, Some(table())));
     cloud.topo(&["destroy", "-y", "--target", address]).exits(0);

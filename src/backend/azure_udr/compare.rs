@@ -7,11 +7,11 @@ use std::sync::Arc;
 use super::interface::InterfaceVerdict;
 use super::table::Wish;
 use super::{
-    Answer, InterfaceTask, IpForwarding, LiveInterface, Outside, Recorded, Seen, SubnetTask, TableTask, TableVerdict,
-    Wanted, key, name_of,
+    AZURE_ROUTE, Answer, InterfaceTask, IpForwarding, LiveInterface, Outside, Recorded, Seen, SubnetTask, TableTask,
+    TableVerdict, Wanted, key, name_of, routes_in,
 };
 use crate::network::Prefix;
-use crate::plan::azure::{AzureFindings, AzurePlace, AzureTask, EffectiveCheck};
+use crate::plan::azure::{AzureFindings, AzurePlace, AzureTask, AzureWhat, EffectiveCheck};
 use crate::plan::{Action, Note, Options, Phase, Place, Refusal};
 use crate::topology::Name;
 
@@ -69,6 +69,9 @@ pub fn questions(wanted: &[Wanted], recorded: &Recorded, options: &Options, seen
         let ids = recorded.forwardings.keys().filter_map(arm).map(str::to_owned);
         questions.forwardings = distinct(ids, |id| seen.forwardings.contains_key(id));
     }
+    let in_doubt = recorded.forwardings.iter().filter(|(_, claim)| claim.in_doubt);
+    let in_doubt = in_doubt.filter_map(|(place, _)| arm(place)).map(str::to_owned);
+    questions.forwardings.append(&mut distinct(in_doubt, |id| seen.forwardings.contains_key(id)));
     if !questions.is_empty() {
         return questions;
     }
@@ -82,7 +85,8 @@ pub fn questions(wanted: &[Wanted], recorded: &Recorded, options: &Options, seen
             let change = task.compare(live(&seen.subnets, &task.id)).change;
             own && change.is_some_and(|(_, change)| grows(change.action))
         });
-        if !associates && !verdict.changes.iter().any(|change| grows(change.action)) {
+        // What was outside when the routes were made may be inside by now.
+        if !associates && !draft.strays && !verdict.changes.iter().any(|change| grows(change.action)) {
             continue;
         }
         let missing = distinct(networks.iter().cloned(), |id| seen.networks.contains_key(id));
@@ -130,7 +134,7 @@ pub fn compare(wanted: &[Wanted], recorded: &Recorded, seen: Option<&Seen>, opti
         findings.places.push((draft.task.place.clone(), place, unseen));
     }
     drafts.compare_subnets(seen, &mut findings);
-    drafts.compare_interfaces(wanted, recorded, seen, options, &mut findings);
+    drafts.compare_interfaces(recorded, seen, options, &mut findings);
     if let Some(seen) = seen {
         drafts.watch(seen, &mut findings);
     }
@@ -159,6 +163,8 @@ struct TableDraft<'a> {
     wanted: Option<&'a Wanted>,
     /// Next hops inside.
     next_hops: BTreeSet<IpAddr>,
+    /// Whether there are nodes outside, and nobody has said what to do about them.
+    strays: bool,
 }
 
 /// All that is compared.
@@ -177,9 +183,18 @@ impl<'a> Drafts<'a> {
         // A subnet whose association goes, or goes elsewhere, does not keep its table.
         let leaving = |table: &str| -> BTreeSet<String> {
             let leaves = |task: &&(SubnetTask, Option<&Wanted>)| {
-                task.0.claimed.is_some() && task.0.table().is_none_or(|other| !other.eq_ignore_ascii_case(table))
+                let elsewhere = task.0.table().is_none_or(|other| !other.eq_ignore_ascii_case(table));
+                task.0.claimed.is_some() && task.0.is_chosen() && elsewhere
             };
             drafts.subnets.iter().filter(leaves).map(|(task, _)| key(&task.id)).collect()
+        };
+        let is_held = |table: &str| {
+            let holds = |task: &SubnetTask| {
+                let claims = task.claimed.iter().flat_map(|claim| &claim.shapes);
+                let mut tables = claims.map(|(record, _)| &record.route_table);
+                !task.is_chosen() && tables.any(|other| other.eq_ignore_ascii_case(table))
+            };
+            drafts.subnets.iter().any(|(task, _)| holds(task))
         };
         let mut tables = Vec::new();
         let (mut refusals, mut notes) = (Vec::new(), Vec::new());
@@ -197,6 +212,7 @@ impl<'a> Drafts<'a> {
             let routes = wanted.routes(space.as_deref().filter(|space| !space.is_empty()));
             tell_outside(wanted, &place, &routes.outside, space.as_deref(), &mut refusals, &mut notes);
             let next_hops = routes.routes.values().filter_map(|(route, _)| route.hop.address).collect();
+            let strays = wanted.settings.outside.is_none() && !routes.outside.is_empty();
             let wish = Wish {
                 backend: wanted.backend.clone(),
                 settings: wanted.settings.clone(),
@@ -205,6 +221,7 @@ impl<'a> Drafts<'a> {
             };
             let task = TableTask {
                 leaving: leaving(&id),
+                is_held: is_held(&id),
                 place,
                 id,
                 wish: Some(wish),
@@ -212,7 +229,7 @@ impl<'a> Drafts<'a> {
                 options: Arc::clone(&options),
                 left_out: BTreeMap::new(),
             };
-            tables.push(TableDraft { task, wanted: Some(wanted), next_hops });
+            tables.push(TableDraft { task, wanted: Some(wanted), next_hops, strays });
         }
         for (place, claims) in &recorded.tables {
             let Some(id) = arm(place).filter(|_| !tables.iter().any(|draft| draft.task.place == *place)) else {
@@ -225,9 +242,10 @@ impl<'a> Drafts<'a> {
                 claims: claims.clone(),
                 options: Arc::clone(&options),
                 leaving: leaving(id),
+                is_held: is_held(id),
                 left_out: BTreeMap::new(),
             };
-            tables.push(TableDraft { task, wanted: None, next_hops: BTreeSet::new() });
+            tables.push(TableDraft { task, wanted: None, next_hops: BTreeSet::new(), strays: false });
         }
         drafts.tables = tables;
         drafts.refusals = refusals;
@@ -293,23 +311,25 @@ impl<'a> Drafts<'a> {
     /// Whether next hops forward; turns it on where that is asked for.
     fn compare_interfaces(
         &self,
-        wanted: &[Wanted],
         recorded: &Recorded,
         seen: Option<&Seen>,
         options: &Options,
         findings: &mut AzureFindings,
     ) {
         let options = Arc::new(options.clone());
-        let mut kept: BTreeSet<&Place> = BTreeSet::new();
+        let mut kept: BTreeMap<&Place, (&Name, IpAddr)> = BTreeMap::new();
         for draft in &self.tables {
             let Some(backend) = draft.wanted else { continue };
             let enables = backend.settings.ip_forwarding == IpForwarding::Enable;
             if enables {
-                let known = recorded.forwardings.iter().filter(|(_, claim)| {
-                    let addresses = claim.shapes.iter().filter_map(|(record, _)| record.address.parse().ok());
-                    addresses.into_iter().any(|address: IpAddr| draft.next_hops.contains(&address))
+                let known = recorded.forwardings.iter().filter_map(|(place, claim)| {
+                    let mut addresses = claim.shapes.iter().filter_map(|(record, _)| record.address.parse().ok());
+                    let address = addresses.find(|address: &IpAddr| draft.next_hops.contains(address))?;
+                    Some((place, (&backend.backend, address)))
                 });
-                kept.extend(known.map(|(place, _)| place));
+                for (place, wanted) in known {
+                    kept.entry(place).or_insert(wanted);
+                }
             }
             let Some(interfaces) = seen.and_then(|seen| interfaces_of(backend, seen)) else { continue };
             let interfaces = match interfaces {
@@ -324,7 +344,7 @@ impl<'a> Drafts<'a> {
                 }
             };
             let mut unknown = Vec::new();
-            for address in &draft.next_hops {
+            for address in &draft.judged(seen, &options) {
                 let Some(found) = interfaces.iter().find(|one| one.addresses.contains(address)) else {
                     unknown.push(address.to_string());
                     continue;
@@ -333,7 +353,7 @@ impl<'a> Drafts<'a> {
                     continue;
                 }
                 if !enables || found.scale_set.is_some() {
-                    let text = refuse_forwarding(*address, found, enables);
+                    let text = refuse_forwarding(*address, found);
                     findings.refusals.push(Refusal::Azure(draft.task.place.clone(), text));
                     continue;
                 }
@@ -342,10 +362,17 @@ impl<'a> Drafts<'a> {
                     claimed: recorded.forwardings.get(&place).cloned(),
                     id: found.id.clone(),
                     wanted: Some((backend.backend.clone(), *address)),
+                    is_needed: true,
                     options: Arc::clone(&options),
                     place,
                 };
                 let verdict = task.compare(Some(false));
+                if verdict.change.is_none() {
+                    // Turning it on is not selected.
+                    let text = refuse_forwarding(*address, found);
+                    findings.refusals.push(Refusal::Azure(draft.task.place.clone(), text));
+                    continue;
+                }
                 findings.take_interface(task, verdict, None);
             }
             if !unknown.is_empty() {
@@ -357,10 +384,11 @@ impl<'a> Drafts<'a> {
                 findings.notes.push(Note::Azure(draft.task.place.clone(), "unverified", text));
             }
         }
-        let all = wanted.iter().any(|backend| backend.settings.ip_forwarding == IpForwarding::Enable);
         for (place, claim) in &recorded.forwardings {
             let known = findings.places.iter().any(|(other, ..)| other == place);
-            if known || (all && kept.contains(place)) {
+            let wanted = kept.get(place).map(|(backend, address)| (Name::clone(backend), *address));
+            let is_same = |(backend, _): &(Name, IpAddr)| *backend == claim.id.backend;
+            if known || (!claim.in_doubt && wanted.as_ref().is_some_and(is_same)) {
                 continue;
             }
             let Some(id) = arm(place) else { continue };
@@ -374,8 +402,9 @@ impl<'a> Drafts<'a> {
             let task = InterfaceTask {
                 place: place.clone(),
                 id: id.to_owned(),
-                wanted: None,
+                wanted,
                 claimed: Some(claim.clone()),
+                is_needed: false,
                 options: Arc::clone(&options),
             };
             let verdict = task.compare(forwards);
@@ -383,12 +412,32 @@ impl<'a> Drafts<'a> {
         }
     }
 
+    /// Whether a subnet goes by a table after the run.
+    fn goes_by(&self, subnet: &str, table: &str, seen: &Seen) -> bool {
+        let Some((task, _)) = self.subnets.iter().find(|(task, _)| task.id.eq_ignore_ascii_case(subnet)) else {
+            return false;
+        };
+        let live = live(&seen.subnets, subnet);
+        let after = match task.compare(live).change.map(|(_, change)| change.what) {
+            Some(AzureWhat::Association { after, .. }) => after,
+            _ => live.and_then(|live| live.table.clone()),
+        };
+        after.is_some_and(|after| after.eq_ignore_ascii_case(table))
+    }
+
     /// Which network interfaces show, after the run, that its routes are in force.
     fn watch(&self, seen: &Seen, findings: &mut AzureFindings) {
         for draft in &self.tables {
-            let (Some(wanted), Some(wish)) = (draft.wanted, &draft.task.wish) else { continue };
+            let Some(wanted) = draft.wanted else { continue };
             let Some(Ok(interfaces)) = interfaces_of(wanted, seen) else { continue };
+            let records = draft.verdict(Some(seen)).records;
+            let routes = records.iter().find(|record| &*record.id.kind == AZURE_ROUTE && record.to.is_some());
+            let routes = routes.and_then(|record| routes_in(&record.to.as_ref()?.attributes)).unwrap_or_default();
+            let routes: Vec<_> = routes.routes.into_iter().map(|(key, route)| (key, route.hop)).collect();
             for (_, subnet) in subnets_of(wanted) {
+                if routes.is_empty() || !self.goes_by(&subnet, &draft.task.id, seen) {
+                    continue;
+                }
                 let is_in = |one: &LiveInterface| one.subnets.iter().any(|other| other.eq_ignore_ascii_case(&subnet));
                 let mut there = interfaces.clone();
                 there.retain(|one| is_in(one) && one.attached && one.scale_set.is_none());
@@ -398,7 +447,7 @@ impl<'a> Drafts<'a> {
                     subnet: subnet.clone(),
                     interfaces: there.iter().take(WATCHED).map(|one| one.id.clone()).collect(),
                     more,
-                    routes: wish.routes.iter().map(|(key, (route, _))| (*key, route.hop.clone())).collect(),
+                    routes: routes.clone(),
                 });
             }
         }
@@ -422,6 +471,19 @@ impl AzureFindings {
 }
 
 impl TableDraft<'_> {
+    /// The next hops that have to forward: of all routes, or of those that are selected.
+    fn judged(&self, seen: Option<&Seen>, options: &Options) -> BTreeSet<IpAddr> {
+        if options.targets.is_empty() && options.excludes.is_empty() {
+            return self.next_hops.clone();
+        }
+        let changes = self.verdict(seen).changes.into_iter();
+        let after = changes.filter_map(|change| match change.what {
+            AzureWhat::Route { after, .. } => after?.address,
+            _ => None,
+        });
+        after.filter(|address| self.next_hops.contains(address)).collect()
+    }
+
     fn verdict(&self, seen: Option<&Seen>) -> TableVerdict {
         match seen.and_then(|seen| seen.tables.get(&key(&self.task.id))) {
             Some(Ok(live)) => self.task.compare(live.as_ref()),
@@ -454,7 +516,8 @@ fn check_table(
             Some(limit) => (limit, "Azure's limit for this subscription and region"),
             None => (USUAL_LIMIT, "Azure's usual limit; the one of this subscription could not be read"),
         };
-        if u64::try_from(verdict.count).unwrap_or(u64::MAX) > limit {
+        let before = live(&seen.tables, &draft.task.id).map_or(0, |live| live.count);
+        if verdict.count > before && u64::try_from(verdict.count).unwrap_or(u64::MAX) > limit {
             let text = format!(
                 "The route table {} would have {} routes, and {limit} is the most ({source}). Divide the nodes between several \
                  tables, or ask Azure for more.",
@@ -482,7 +545,7 @@ fn check_table(
 }
 
 /// Says what is to be done about a network interface that does not forward.
-fn refuse_forwarding(address: IpAddr, found: &LiveInterface, enables: bool) -> String {
+fn refuse_forwarding(address: IpAddr, found: &LiveInterface) -> String {
     let name = name_of(&found.id);
     let mend = match &found.scale_set {
         Some(set) => format!(
@@ -491,13 +554,10 @@ fn refuse_forwarding(address: IpAddr, found: &LiveInterface, enables: bool) -> S
              update-instances --ids {set} --instance-ids '*'`.",
             name_of(set)
         ),
-        None => {
-            debug_assert!(!enables, "it would have been turned on");
-            format!(
-                "Run `az network nic update --ids {} --ip-forwarding true`, or say `ip_forwarding = \"enable\"` in the backend.",
-                found.id
-            )
-        }
+        None => format!(
+            "Run `az network nic update --ids {} --ip-forwarding true`, or say `ip_forwarding = \"enable\"` in the backend.",
+            found.id
+        ),
     };
     format!(
         "The next hop {address} is at the network interface {name}, whose IP forwarding is off: Azure would drop what is sent to pods \

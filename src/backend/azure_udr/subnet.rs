@@ -61,6 +61,12 @@ impl SubnetTask {
         self.confirmed()
     }
 
+    /// Whether the user selected it.
+    pub(super) fn is_chosen(&self) -> bool {
+        let Options { targets, excludes, .. } = &*self.options;
+        (targets.is_empty() || self.matches(targets)) && !self.matches(excludes)
+    }
+
     fn matches(&self, patterns: &[crate::plan::AddressPattern]) -> bool {
         let matches = |pattern: &crate::plan::AddressPattern| {
             pattern.matches(AZURE_SUBNET_ASSOCIATION, self.place.name(), Some(self.name()))
@@ -108,9 +114,7 @@ impl SubnetTask {
         let claimed = self.claimed.iter().flat_map(|claim| &claim.shapes).any(|(record, _)| is(&record.route_table));
         let confirmed = self.confirmed();
         let recorded = live.filter(|_| claimed).or(confirmed).map(str::to_owned);
-        let chosen = (self.options.targets.is_empty() || self.matches(&self.options.targets))
-            && !self.matches(&self.options.excludes);
-        if !chosen {
+        if !self.is_chosen() {
             self.record(&mut verdict, recorded.clone(), recorded);
             return verdict;
         }

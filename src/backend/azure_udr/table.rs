@@ -38,6 +38,8 @@ pub struct TableTask {
     pub(super) options: Arc<Options>,
     /// Subnets that leave it in the same run, in small letters: they do not keep it from being deleted.
     pub(super) leaving: BTreeSet<String>,
+    /// Whether an association of ours with it is not selected, and so stays.
+    pub(super) is_held: bool,
     /// Next hops that are left out of this run, each with the reason.
     pub left_out: BTreeMap<Hop, String>,
 }
@@ -146,7 +148,9 @@ impl TableTask {
         let writes = |change: &AzureChange| matches!(change.action, Action::Add | Action::Change | Action::Remove);
         let mut table = table;
         if self.wish.is_none() && live.is_some() {
-            table = self.end(live, verdict.count, table, &mut verdict);
+            // Of what is ours nothing goes that was not selected; the table is still needed for that.
+            let is_needed = self.is_held || routes.1.is_some();
+            table = self.end(live, is_needed, table, &mut verdict);
         }
         if !verdict.deletes && verdict.changes.iter().any(writes) {
             verdict.body = body;
@@ -283,6 +287,8 @@ impl TableTask {
         let (mut is, mut to) = (BTreeMap::new(), BTreeMap::new());
         // With which next hops there are routes already: a node without any is new.
         let known: BTreeSet<&Hop> = self.claims.routes.values().flatten().map(|claim| &claim.route.hop).collect();
+        let confirmed = self.claims.routes.values().flatten().filter(|claim| claim.confirmed);
+        let own_names: BTreeSet<String> = confirmed.map(|claim| key_of(&claim.route.name)).collect();
         for key in &keys {
             let claims = self.claims.routes.get(key).map(Vec::as_slice).unwrap_or_default();
             let confirmed = claims.iter().find(|claim| claim.confirmed).map(|claim| &claim.route);
@@ -292,7 +298,11 @@ impl TableTask {
                 let mut others = there.iter().filter(|(other, _)| !keys.contains(other));
                 others.find(|(_, live)| live.route.name.eq_ignore_ascii_case(&route.name))
             });
-            let ours = found.filter(|live| is_ours(live, claims));
+            let is_ours = |live: &&LiveRoute| {
+                own_names.contains(&key_of(&live.route.name))
+                    || claims.iter().any(|claim| claim.route.hop.is(&live.route.hop))
+            };
+            let ours = found.filter(is_ours);
             let name = found.map(|live| &live.route).or_else(|| wanted(key).map(|(route, _)| route)).or(confirmed);
             let chosen = name.is_some_and(|route| self.is_chosen(AZURE_ROUTE, Some(&route.name)));
             let recorded = ours.map(|live| live.route.clone()).or_else(|| confirmed.cloned());
@@ -330,11 +340,23 @@ impl TableTask {
             }
             let hop = Some(&route.hop);
             let Some(live) = found else {
-                let taken = there.iter().find(|(_, other)| other.route.name.eq_ignore_ascii_case(&route.name));
+                let own_name = confirmed.map_or(&route.name, |confirmed| &confirmed.name);
+                let taken = there.iter().find(|(_, other)| other.route.name.eq_ignore_ascii_case(own_name));
+                // Under its name there is another one of ours, or one that becomes ours: that one keeps it.
+                let own_name = match taken.filter(|(other, _)| keys.contains(other)) {
+                    Some(_) => edits.free_name(own_name, there),
+                    None => own_name.clone(),
+                };
+                let taken = taken.filter(|(other, _)| !keys.contains(other));
                 let (name, reason, before) = match (moved, confirmed, taken) {
                     (Some((other, live)), ..) => {
                         edits.renumbered.insert(key_of(&live.route.name), (*key, *other));
                         let reason = Reason::Altered(format!("{other} by {}", live.route.hop));
+                        (live.route.name.clone(), reason, Some(&live.route.hop))
+                    }
+                    (None, _, Some((other, live))) if self.takes_over(&route.name) => {
+                        edits.renumbered.insert(key_of(&live.route.name), (*key, *other));
+                        let reason = Reason::TakenOver(format!("{other} by {}", live.route.hop));
                         (live.route.name.clone(), reason, Some(&live.route.hop))
                     }
                     (None, _, Some((other, live))) => {
@@ -344,11 +366,11 @@ impl TableTask {
                         ));
                         continue;
                     }
-                    (None, Some(confirmed), None) => (confirmed.name.clone(), Reason::Missing, None),
-                    (None, None, None) if !claims.is_empty() => (route.name.clone(), Reason::InDoubt, None),
-                    (None, None, None) if self.claims.ids.is_empty() => (route.name.clone(), Reason::New, None),
-                    (None, None, None) if known.contains(&route.hop) => (route.name.clone(), Reason::Edited, None),
-                    (None, None, None) => (route.name.clone(), Reason::NodeAdded(node.clone()), None),
+                    (None, Some(_), None) => (own_name, Reason::Missing, None),
+                    (None, None, None) if !claims.is_empty() => (own_name, Reason::InDoubt, None),
+                    (None, None, None) if self.claims.ids.is_empty() => (own_name, Reason::New, None),
+                    (None, None, None) if known.contains(&route.hop) => (own_name, Reason::Edited, None),
+                    (None, None, None) => (own_name, Reason::NodeAdded(node.clone()), None),
                 };
                 let becomes = Route { name, hop: route.hop.clone() };
                 let action = if before.is_some() { Action::Change } else { Action::Add };
@@ -366,7 +388,7 @@ impl TableTask {
                     edits.push(*key, &becomes.name, Action::Import, reason, before, hop);
                 }
             } else {
-                let reason = if claims.iter().any(|claim| claim.route.is(&live.route)) {
+                let reason = if claims.iter().any(|claim| claim.route.hop.is(&live.route.hop)) {
                     Reason::Edited
                 } else if ours.is_some() {
                     Reason::Altered(live.route.hop.to_string())
@@ -424,12 +446,12 @@ impl TableTask {
     fn end(
         &self,
         live: Option<&LiveTable>,
-        left: usize,
+        is_needed: bool,
         (is, _): (Option<TableRecord>, Option<TableRecord>),
         verdict: &mut TableVerdict,
     ) -> (Option<TableRecord>, Option<TableRecord>) {
         let (Some(live), Some(table)) = (live, &is) else { return (is, None) };
-        if !self.is_chosen(AZURE_ROUTE_TABLE, None) {
+        if is_needed || !self.is_chosen(AZURE_ROUTE_TABLE, None) {
             return (is.clone(), is);
         }
         let others: Vec<&str> = live
@@ -438,7 +460,7 @@ impl TableTask {
             .filter(|subnet| !self.leaving.contains(&key(subnet)))
             .map(|subnet| name_of(subnet))
             .collect();
-        let kept = match (table.made, left, others.as_slice()) {
+        let kept = match (table.made, verdict.count, others.as_slice()) {
             (true, 0, []) => {
                 verdict.deletes = true;
                 let reason = if self.options.destroy { Reason::Destroy } else { Reason::NotWanted };
@@ -476,6 +498,14 @@ struct Edits {
 }
 
 impl Edits {
+    /// A name that no route has and none gets, made from one that is taken.
+    fn free_name(&self, taken: &str, there: &BTreeMap<Prefix, LiveRoute>) -> Box<str> {
+        let names = there.values().map(|live| &live.route).chain(self.written.values());
+        let names: BTreeSet<String> = names.map(|route| key_of(&route.name)).collect();
+        let mut free = (2..).map(|number| format!("{taken}-{number}")).filter(|name| !names.contains(&key_of(name)));
+        free.next().unwrap_or_default().into()
+    }
+
     fn push(
         &mut self,
         destination: Prefix,
@@ -517,13 +547,6 @@ impl Edits {
         }
         properties["routes"] = list.into();
     }
-}
-
-/// Whether a live route is one that topo made: as it was recorded, or under the name that it was confirmed under.
-fn is_ours(live: &LiveRoute, claims: &[super::Claim]) -> bool {
-    claims.iter().any(|claim| {
-        claim.route.is(&live.route) || (claim.confirmed && claim.route.name.eq_ignore_ascii_case(&live.route.name))
-    })
 }
 
 fn key_of(name: &str) -> String {
