@@ -297,9 +297,8 @@ fn concerns_azure(desired: &Desired, state: &State, options: &Options) -> bool {
     let mut addresses: Vec<(&str, &str)> = recorded.map(|(place, id, _)| (&*id.kind, place.name())).collect();
     addresses.extend(wanted);
     addresses.iter().any(|(kind, place)| {
-        let selects = |pattern: &AddressPattern| {
-            pattern.matches(kind, place, None) || pattern.may_match_rows(kind, place)
-        };
+        let selects =
+            |pattern: &AddressPattern| pattern.matches(kind, place, None) || pattern.may_match_rows(kind, place);
         (targets.is_empty() || targets.iter().any(selects))
             && !excludes.iter().any(|pattern| pattern.matches(kind, place, None))
     })

@@ -177,6 +177,7 @@ fn what_is_not_there_is_named() {
     };
     cloud.write(&with(&format!("{NETWORK}/no-subnet")));
     refused(&cloud, &["The subnet kubernetes-vnet/no-subnet is not there"]);
+    // A place that answers without the thing is not one that could not be looked at.
     cloud.write(&with("no-vnet/no-subnet"));
     refused(&cloud, &["The virtual network no-vnet is not there"]);
     // A group that is not there.
@@ -211,7 +212,11 @@ fn forwarding_is_turned_on_where_that_is_asked_for() {
     cloud.merge(interface(0), json!({ "properties": { "later": { "deep": [1] } } }));
     cloud.write(&topology(2, "ip_forwarding = \"enable\""));
     let before = cloud.server.look(&interface(0)).unwrap();
-    cloud.topo(&["plan", "--detailed-exitcode"]).exits(2);
+    cloud
+        .topo(&["plan", "--detailed-exitcode"])
+        .exits(2)
+        .says("Plan: 4 to add, 1 to change, 0 to destroy.")
+        .says("worker-0-nic");
     assert_eq!(cloud.written(), [""; 0]);
     cloud.apply();
     assert_eq!(cloud.written(), ["PUT worker-0-nic".to_owned(), format!("PUT {TABLE}"), format!("PUT {SUBNET}")]);
@@ -244,6 +249,47 @@ fn forwarding_is_turned_off_again_where_that_is_asked_for() {
     assert_eq!(cloud.server.look(&interface(0)).unwrap()["properties"]["enableIPForwarding"], false);
     assert_eq!(cloud.server.look(&interface(1)).unwrap()["properties"]["enableIPForwarding"], true, "it was on before");
     assert_eq!(cloud.state()["places"], json!({}));
+}
+
+#[test]
+fn forwarding_stays_on_while_routes_may_lead_there() {
+    let cloud = Cloud::start(2);
+    cloud.forward(0, false);
+    cloud.write(&topology(2, "ip_forwarding = \"enable\""));
+    cloud.apply();
+    cloud.server.command(Effect::answer(400, "Locked").next("DELETE", "/routeTables/"));
+    cloud.topo(&["destroy", "-y", "--revert-forwarding"]).exits(3).says("Locked");
+    assert_eq!(cloud.server.look(&interface(0)).unwrap()["properties"]["enableIPForwarding"], true);
+    assert!(cloud.record("azure_nic_forwarding").is_some());
+    cloud.topo(&["destroy", "-y", "--revert-forwarding"]).exits(0);
+    assert_eq!(cloud.server.look(&interface(0)).unwrap()["properties"]["enableIPForwarding"], false);
+    assert_eq!(cloud.state()["places"], json!({}));
+}
+
+#[test]
+fn forwarding_in_doubt_is_settled_by_the_next_look() {
+    for live in [true, false] {
+        let cloud = Cloud::start(1);
+        cloud.forward(0, false);
+        cloud.write(&topology(1, "ip_forwarding = \"enable\""));
+        cloud.apply();
+        let mut state = cloud.state();
+        let record = state["places"].as_object_mut().unwrap().values_mut().find_map(|place| {
+            let resources = place["resources"].as_object_mut().unwrap();
+            resources.iter_mut().find(|(id, _)| id.ends_with("azure_nic_forwarding")).map(|(_, record)| record)
+        });
+        let record = record.unwrap();
+        *record = json!({ "is": null, "to": record["is"] });
+        std::fs::write(cloud.folder.path().join("state/kthw.json"), state.to_string()).unwrap();
+        cloud.forward(0, live);
+        cloud.apply();
+        assert_eq!(cloud.server.look(&interface(0)).unwrap()["properties"]["enableIPForwarding"], true);
+        assert_eq!(cloud.written().len(), usize::from(!live));
+        let record = cloud.record("azure_nic_forwarding").unwrap();
+        assert!(record["is"].is_object() && record.get("to").is_none(), "{record}");
+        cloud.settled();
+        assert_eq!(cloud.requests(), (2, 0));
+    }
 }
 
 #[test]

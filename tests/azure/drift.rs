@@ -26,6 +26,8 @@ fn applied(workers: u8, backend: &str) -> Cloud {
 fn a_route_that_was_changed_is_put_back() {
     let cloud = applied(2, "");
     cloud.set_routes(|routes| routes[0]["properties"]["nextHopIpAddress"] = json!("10.240.0.99"));
+    let plan = cloud.topo(&["plan"]).exits(0).says("10.240.0.99").says("drift");
+    plan.says("Plan: 0 to add, 1 to change, 0 to destroy.");
     cloud.mends(&[&put_table()]);
     assert_eq!(cloud.routes(), [FIRST, SECOND]);
     cloud.set_routes(|routes| {
@@ -77,6 +79,7 @@ fn destinations_that_were_exchanged_are_put_back() {
 fn an_association_that_is_gone_is_put_back() {
     let cloud = applied(1, "");
     cloud.associate(None);
+    cloud.topo(&["plan"]).exits(0).says("drift").says("Plan: 1 to add, 0 to change, 0 to destroy.");
     cloud.mends(&[&put_subnet()]);
     assert_eq!(cloud.association(), Some(table()));
 }
@@ -144,6 +147,7 @@ fn a_table_that_was_deleted_is_made_again() {
     cloud.associate(None);
     cloud.server.command(Command::Delete { path: table() });
     assert!(cloud.table().is_none());
+    cloud.topo(&["plan"]).exits(0).says("drift").says("Plan: 4 to add, 0 to change, 0 to destroy.");
     cloud.mends(&[&put_table(), &put_subnet()]);
     assert_eq!(cloud.routes(), [FIRST, SECOND]);
     assert_eq!(cloud.association(), Some(table()));
@@ -152,6 +156,39 @@ fn a_table_that_was_deleted_is_made_again() {
     cloud.topo(&["destroy", "-y"]).exits(0);
     assert_eq!(cloud.written(), [""; 0]);
     assert_eq!(cloud.state()["places"], json!({}));
+}
+
+#[test]
+fn what_is_gone_with_its_network_is_destroyed() {
+    let cloud = applied(1, "");
+    cloud.server.command(Command::Delete { path: interface(0) });
+    cloud.server.command(Command::Delete { path: subnet() });
+    cloud.topo(&["apply", "-y"]).exits(1).says("The subnet kubernetes-vnet/kubernetes-subnet is not there");
+    cloud.topo(&["destroy", "-y"]).exits(0);
+    assert_eq!(cloud.written(), [format!("DELETE {TABLE}")]);
+    assert_eq!(cloud.state()["places"], json!({}));
+    // And the network itself.
+    let cloud = applied(1, "");
+    cloud.server.command(Command::Delete { path: interface(0) });
+    cloud.server.command(Command::Delete { path: network() });
+    cloud.topo(&["destroy", "-y"]).exits(0);
+    assert_eq!(cloud.written(), [format!("DELETE {TABLE}")]);
+    assert_eq!(cloud.state()["places"], json!({}));
+}
+
+#[test]
+fn a_backend_that_leaves_the_topology_takes_its_own_along() {
+    let cloud = applied(2, "");
+    let text = topology(2, "");
+    cloud.write(&text[..text.find("[backends").unwrap()]);
+    cloud.topo(&["plan"]).exits(0).says("Plan: 0 to add, 0 to change, 4 to destroy.");
+    cloud.apply();
+    assert_eq!(cloud.written(), [put_subnet(), format!("DELETE {TABLE}")]);
+    assert_eq!(cloud.state()["places"], json!({}));
+    // And comes back.
+    cloud.write(&text);
+    cloud.apply();
+    cloud.settled();
 }
 
 #[test]

@@ -62,12 +62,14 @@ fn a_table_made_by_hand_is_adopted_as_it_is() {
         route("kubernetes-route-10-200-1-0-24", "10.200.1.0/24", "10.240.0.21"),
     ];
     cloud.make_table(&routes, &Value::Null);
-    cloud.topo(&["plan", "--detailed-exitcode"]).exits(2);
+    let plan = cloud.topo(&["plan", "--detailed-exitcode"]).exits(2);
+    plan.says("Plan: 3 to import, 1 to add, 0 to change, 0 to destroy.");
     cloud.apply();
     assert_eq!(cloud.written(), [format!("PUT {SUBNET}")], "the table is as it should be");
     assert!(cloud.table().unwrap()["tags"].as_object().is_none_or(serde_json::Map::is_empty));
     cloud.settled();
-    cloud.topo(&["destroy", "-y"]).exits(0).says("topo did not make it");
+    let said = cloud.topo(&["destroy", "-y"]).exits(0).says("topo did not make it");
+    said.says("Plan: 0 to add, 0 to change, 3 to destroy.");
     assert_eq!(cloud.written(), [format!("PUT {SUBNET}"), format!("PUT {TABLE}")]);
     assert_eq!(cloud.routes(), [""; 0]);
     assert_eq!(cloud.association(), None);
@@ -306,7 +308,8 @@ fn what_stood_in_a_lost_state_is_adopted() {
     let cloud = Cloud::start(2);
     cloud.apply();
     std::fs::remove_file(cloud.folder.path().join("state/kthw.json")).unwrap();
-    cloud.topo(&["plan", "--detailed-exitcode"]).exits(2);
+    let plan = cloud.topo(&["plan", "--detailed-exitcode"]).exits(2);
+    plan.says("Plan: 4 to import, 0 to add, 0 to change, 0 to destroy.");
     cloud.apply();
     assert_eq!(cloud.written(), [""; 0]);
     cloud.settled();

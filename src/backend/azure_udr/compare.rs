@@ -7,13 +7,14 @@ use std::sync::Arc;
 use super::interface::InterfaceVerdict;
 use super::table::Wish;
 use super::{
-    AZURE_ROUTE, Answer, InterfaceTask, IpForwarding, LiveInterface, Outside, Recorded, Seen, SubnetTask, TableTask,
-    TableVerdict, Wanted, key, name_of, routes_in,
+    AZURE_ROUTE, Answer, Hop, InterfaceTask, IpForwarding, LiveInterface, LiveTable, Outside, Recorded, Route, Seen,
+    SubnetTask, TableTask, TableVerdict, Wanted, key, name_of, routes_in,
 };
 use crate::network::Prefix;
 use crate::plan::azure::{AzureFindings, AzurePlace, AzureTask, AzureWhat, EffectiveCheck};
 use crate::plan::{Action, Note, Options, Phase, Place, Refusal};
 use crate::topology::Name;
+use crate::transport::azure::Document;
 
 /// How many routes a table may have where Azure does not say (Azure's documented limit).
 const USUAL_LIMIT: u64 = 400;
@@ -430,10 +431,7 @@ impl<'a> Drafts<'a> {
         for draft in &self.tables {
             let Some(wanted) = draft.wanted else { continue };
             let Some(Ok(interfaces)) = interfaces_of(wanted, seen) else { continue };
-            let records = draft.verdict(Some(seen)).records;
-            let routes = records.iter().find(|record| &*record.id.kind == AZURE_ROUTE && record.to.is_some());
-            let routes = routes.and_then(|record| routes_in(&record.to.as_ref()?.attributes)).unwrap_or_default();
-            let routes: Vec<_> = routes.routes.into_iter().map(|(key, route)| (key, route.hop)).collect();
+            let routes = draft.routes_afterwards(seen);
             for (_, subnet) in subnets_of(wanted) {
                 if routes.is_empty() || !self.goes_by(&subnet, &draft.task.id, seen) {
                     continue;
@@ -471,6 +469,18 @@ impl AzureFindings {
 }
 
 impl TableDraft<'_> {
+    /// The routes of ours that are there after the run; what drifted and is not selected is not.
+    fn routes_afterwards(&self, seen: &Seen) -> Vec<(Prefix, Hop)> {
+        let TableVerdict { body, records, .. } = self.verdict(Some(seen));
+        let written = body.map(|body| LiveTable::of(Document { body, etag: None }));
+        let Some(after) = written.as_ref().or_else(|| live(&seen.tables, &self.task.id)) else { return Vec::new() };
+        let recorded = records.iter().find(|record| &*record.id.kind == AZURE_ROUTE && record.to.is_some());
+        let recorded = recorded.and_then(|record| routes_in(&record.to.as_ref()?.attributes)).unwrap_or_default();
+        let is_there =
+            |(key, route): &(Prefix, Route)| after.routes.get(key).is_some_and(|live| live.route.hop.is(&route.hop));
+        recorded.routes.into_iter().filter(is_there).map(|(key, route)| (key, route.hop)).collect()
+    }
+
     /// The next hops that have to forward: of all routes, or of those that are selected.
     fn judged(&self, seen: Option<&Seen>, options: &Options) -> BTreeSet<IpAddr> {
         if options.targets.is_empty() && options.excludes.is_empty() {
