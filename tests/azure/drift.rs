@@ -22,18 +22,33 @@ fn applied(workers: u8, backend: &str) -> Cloud {
     cloud
 }
 
+/// Nothing but the network is there besides.
+fn applied_without_machines() -> Cloud {
+    let cloud = Cloud::start(0);
+    cloud.write(&topology(1, ""));
+    cloud.apply();
+    cloud
+}
+
+/// What was recorded is not so any more: the plan says so, apply mends it.
+#[track_caller]
+fn drifted(cloud: &Cloud, written: &[&str]) {
+    cloud.topo(&["plan"]).exits(0).says("Changed outside of topo since the last run");
+    cloud.mends(written);
+}
+
 #[test]
 fn a_route_that_was_changed_is_put_back() {
     let cloud = applied(2, "");
     cloud.set_routes(|routes| routes[0]["properties"]["nextHopIpAddress"] = json!("10.240.0.99"));
-    let plan = cloud.topo(&["plan"]).exits(0).says("10.240.0.99").says("drift");
+    let plan = cloud.topo(&["plan"]).exits(0).says("10.240.0.99").says("Changed outside of topo since the last run");
     plan.says("Plan: 0 to add, 1 to change, 0 to destroy.");
-    cloud.mends(&[&put_table()]);
+    drifted(&cloud, &[&put_table()]);
     assert_eq!(cloud.routes(), [FIRST, SECOND]);
     cloud.set_routes(|routes| {
         routes[1]["properties"] = json!({ "addressPrefix": "10.200.1.0/24", "nextHopType": "Internet" });
     });
-    cloud.mends(&[&put_table()]);
+    drifted(&cloud, &[&put_table()]);
     assert_eq!(cloud.routes(), [FIRST, SECOND]);
 }
 
@@ -41,7 +56,7 @@ fn a_route_that_was_changed_is_put_back() {
 fn a_route_that_was_removed_is_put_back() {
     let cloud = applied(2, "");
     cloud.set_routes(|routes| _ = routes.remove(0));
-    cloud.mends(&[&put_table()]);
+    drifted(&cloud, &[&put_table()]);
     assert_eq!(cloud.routes(), [SECOND, FIRST]);
 }
 
@@ -49,7 +64,7 @@ fn a_route_that_was_removed_is_put_back() {
 fn a_destination_that_was_changed_is_put_back() {
     let cloud = applied(2, "");
     cloud.set_routes(|routes| routes[0]["properties"]["addressPrefix"] = json!("10.222.0.0/24"));
-    cloud.mends(&[&put_table()]);
+    drifted(&cloud, &[&put_table()]);
     assert_eq!(cloud.routes(), [FIRST, SECOND]);
     // One that is not wanted any more goes under its name.
     cloud.set_routes(|routes| routes[0]["properties"]["addressPrefix"] = json!("10.222.0.0/24"));
@@ -64,7 +79,7 @@ fn destinations_that_were_exchanged_are_put_back() {
         routes[0]["properties"]["addressPrefix"] = json!("10.200.1.0/24");
         routes[1]["properties"]["addressPrefix"] = json!("10.200.0.0/24");
     });
-    cloud.mends(&[&put_table()]);
+    drifted(&cloud, &[&put_table()]);
     let routes = cloud.plain_routes();
     for (destination, address) in [("10.200.0.0/24", "10.240.0.20"), ("10.200.1.0/24", "10.240.0.21")] {
         let of = |route: &Value| {
@@ -79,8 +94,12 @@ fn destinations_that_were_exchanged_are_put_back() {
 fn an_association_that_is_gone_is_put_back() {
     let cloud = applied(1, "");
     cloud.associate(None);
-    cloud.topo(&["plan"]).exits(0).says("drift").says("Plan: 1 to add, 0 to change, 0 to destroy.");
-    cloud.mends(&[&put_subnet()]);
+    cloud
+        .topo(&["plan"])
+        .exits(0)
+        .says("Changed outside of topo since the last run")
+        .says("Plan: 1 to add, 0 to change, 0 to destroy.");
+    drifted(&cloud, &[&put_subnet()]);
     assert_eq!(cloud.association(), Some(table()));
 }
 
@@ -104,7 +123,7 @@ fn bgp_propagation_is_put_back_where_it_is_set() {
         let cloud = applied(1, &format!("bgp_route_propagation = {wanted}"));
         assert_eq!(cloud.table().unwrap()["properties"]["disableBgpRoutePropagation"], !wanted);
         cloud.merge(table(), json!({ "properties": { "disableBgpRoutePropagation": wanted } }));
-        cloud.mends(&[&put_table()]);
+        drifted(&cloud, &[&put_table()]);
         assert_eq!(cloud.table().unwrap()["properties"]["disableBgpRoutePropagation"], !wanted);
         assert_eq!(cloud.routes(), [FIRST]);
     }
@@ -134,10 +153,10 @@ fn bgp_propagation_is_left_alone_where_it_is_not_set() {
 fn a_tag_that_was_removed_is_put_back() {
     let cloud = applied(1, "");
     cloud.merge(table(), json!({ "tags": null }));
-    cloud.mends(&[&put_table()]);
+    drifted(&cloud, &[&put_table()]);
     assert_eq!(cloud.table().unwrap()["tags"], json!({ "managed-by": "topo" }));
     cloud.merge(table(), json!({ "tags": { "managed-by": "somebody", "owner": "x" } }));
-    cloud.mends(&[&put_table()]);
+    drifted(&cloud, &[&put_table()]);
     assert_eq!(cloud.table().unwrap()["tags"], json!({ "managed-by": "topo", "owner": "x" }));
 }
 
@@ -147,8 +166,12 @@ fn a_table_that_was_deleted_is_made_again() {
     cloud.associate(None);
     cloud.server.command(Command::Delete { path: table() });
     assert!(cloud.table().is_none());
-    cloud.topo(&["plan"]).exits(0).says("drift").says("Plan: 4 to add, 0 to change, 0 to destroy.");
-    cloud.mends(&[&put_table(), &put_subnet()]);
+    cloud
+        .topo(&["plan"])
+        .exits(0)
+        .says("Changed outside of topo since the last run")
+        .says("Plan: 4 to add, 0 to change, 0 to destroy.");
+    drifted(&cloud, &[&put_table(), &put_subnet()]);
     assert_eq!(cloud.routes(), [FIRST, SECOND]);
     assert_eq!(cloud.association(), Some(table()));
     cloud.associate(None);
@@ -160,16 +183,14 @@ fn a_table_that_was_deleted_is_made_again() {
 
 #[test]
 fn what_is_gone_with_its_network_is_destroyed() {
-    let cloud = applied(1, "");
-    cloud.server.command(Command::Delete { path: interface(0) });
+    let cloud = applied_without_machines();
     cloud.server.command(Command::Delete { path: subnet() });
     cloud.topo(&["apply", "-y"]).exits(1).says("The subnet kubernetes-vnet/kubernetes-subnet is not there");
     cloud.topo(&["destroy", "-y"]).exits(0);
     assert_eq!(cloud.written(), [format!("DELETE {TABLE}")]);
     assert_eq!(cloud.state()["places"], json!({}));
     // And the network itself.
-    let cloud = applied(1, "");
-    cloud.server.command(Command::Delete { path: interface(0) });
+    let cloud = applied_without_machines();
     cloud.server.command(Command::Delete { path: network() });
     cloud.topo(&["destroy", "-y"]).exits(0);
     assert_eq!(cloud.written(), [format!("DELETE {TABLE}")]);
