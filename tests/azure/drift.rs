@@ -223,6 +223,42 @@ fn what_was_removed_by_hand_needs_no_removal() {
 }
 
 #[test]
+fn what_azure_gave_up_on_is_finished_by_the_next_run() {
+    for path in ["/routeTables/", "/subnets/"] {
+        let cloud = Cloud::start(2);
+        let fail =
+            Effect::FailOperation { code: "InternalServerError".to_owned(), message: "An error occurred.".to_owned() };
+        cloud.server.command(fail.next("PUT", path));
+        cloud.topo(&["apply", "-y"]).exits(3).says("InternalServerError");
+        cloud.apply();
+        cloud.settled();
+        assert_eq!(cloud.routes(), [FIRST, SECOND]);
+        assert_eq!(cloud.association(), Some(table()));
+        for state in [cloud.table().unwrap(), cloud.subnet()] {
+            assert_eq!(state["properties"]["provisioningState"], "Succeeded");
+        }
+        cloud.topo(&["destroy", "-y"]).exits(0);
+        assert!(cloud.table().is_none(), "it is known that topo made it");
+    }
+}
+
+#[test]
+fn a_route_that_azure_gave_up_on_is_written_again() {
+    let cloud = Cloud::start(2);
+    cloud.write(&topology(1, ""));
+    cloud.apply();
+    cloud.write(&topology(2, ""));
+    let fail =
+        Effect::FailOperation { code: "InternalServerError".to_owned(), message: "An error occurred.".to_owned() };
+    cloud.server.command(fail.next("PUT", "/routeTables/"));
+    cloud.topo(&["apply", "-y"]).exits(3);
+    cloud.apply();
+    cloud.settled();
+    assert_eq!(cloud.routes(), [FIRST, SECOND]);
+    assert_eq!(cloud.table().unwrap()["properties"]["provisioningState"], "Succeeded");
+}
+
+#[test]
 fn nodes_come_and_go_and_move_with_one_write_each() {
     let cloud = applied(3, "");
     let node = |name: &'static str, address: u8, pods: u8| {

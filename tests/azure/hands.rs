@@ -6,7 +6,8 @@ use super::*;
 
 /// A topology of these nodes: name, keys; and what is to stand in its backend besides.
 pub(super) fn topology_of(name: &str, nodes: &[(&str, &str)], backend: &str) -> String {
-    let nodes: String = nodes.iter().map(|(node, keys)| format!("{node} = {{ {keys} }}\n")).collect();
+    let nodes: Vec<String> = nodes.iter().map(|(node, keys)| format!("{node} = {{ {keys} }}\n")).collect();
+    let nodes = nodes.concat();
     format!(
         "[topology]\nname = \"{name}\"\n[nodes]\n{nodes}{}{backend}\n",
         backend_table("azure-udr", TABLE, &format!("{NETWORK}/{SUBNET}"))

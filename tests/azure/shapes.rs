@@ -27,6 +27,7 @@ fn big(number: usize) -> String {
 }
 
 #[test]
+#[allow(clippy::print_stdout, reason = "the figures are what it is about")]
 fn four_hundred_routes_take_three_writes_at_most_and_no_change_three_reads() {
     let cloud = Cloud::start(1);
     cloud.write(&big(400));
@@ -52,6 +53,7 @@ fn four_hundred_routes_take_three_writes_at_most_and_no_change_three_reads() {
 }
 
 #[test]
+#[allow(clippy::print_stdout, reason = "the figures are what it is about")]
 fn a_table_of_a_thousand_routes() {
     let cloud = Cloud::start(1);
     cloud.server.command(Command::Limits { routes: Some(1000), tables: None });
