@@ -44,6 +44,8 @@ pub struct LiveTable {
     pub bgp_route_propagation: bool,
     /// Ids of the subnets that are associated with it.
     pub subnets: Vec<String>,
+    /// Whether Azure gave up on what was written to it last: what it holds may not be in force.
+    pub failed: bool,
 }
 
 /// A route, and what Azure says of it.
@@ -121,6 +123,7 @@ impl LiveTable {
             count: list.len(),
             bgp_route_propagation: !properties["disableBgpRoutePropagation"].as_bool().unwrap_or(false),
             subnets: ids(&properties["subnets"]),
+            failed: has_failed(&properties["provisioningState"]),
             document,
         }
     }
@@ -130,6 +133,10 @@ impl LiveTable {
         let tags = self.document.body["tags"].as_object()?;
         tags.iter().find(|(tag, _)| tag.eq_ignore_ascii_case(name)).and_then(|(_, value)| value.as_str())
     }
+}
+
+fn has_failed(state: &Value) -> bool {
+    state.as_str().is_some_and(|state| state.eq_ignore_ascii_case("Failed"))
 }
 
 /// A route of a table's document, where its destination is a prefix.

@@ -242,12 +242,20 @@ impl TableTask {
                 edited = true;
             }
         }
+        if live.failed {
+            words.push("written again, for Azure gave up on it before (provisioning state: Failed)".to_owned());
+            drift.push("provisioning state: Failed".to_owned());
+        }
         if !self.is_chosen(AZURE_ROUTE_TABLE, None) {
             to = before.clone();
             return (is.clone(), is.map(|_| to));
         }
         if !words.is_empty() {
-            let reason = if edited { Reason::Edited } else { Reason::Altered(drift.join(", ")) };
+            let reason = match (edited, self.claims.in_doubt) {
+                (true, _) => Reason::Edited,
+                (false, true) => Reason::InDoubt,
+                (false, false) => Reason::Altered(drift.join(", ")),
+            };
             if let Some(body) = body {
                 let tags = &mut body["tags"];
                 if !tags.is_object() && !before.tags.is_empty() {

@@ -364,7 +364,8 @@ impl Step<'_> {
                 };
                 let state = state.map(|live| live.state.as_str()).filter(|state| !matches!(*state, "Succeeded" | ""));
                 if still(change) {
-                    left.push(format!("{} is not as it was written", change.key));
+                    let what = if change.key.is_empty() { "the table" } else { &change.key };
+                    left.push(format!("{what} is not as it was written"));
                 } else if let Some(state) = state {
                     left.push(format!("{} is {state}", change.key));
                 } else {
