@@ -267,6 +267,59 @@ fn forwarding_stays_on_while_routes_may_lead_there() {
 }
 
 #[test]
+fn forwarding_that_topo_is_not_to_turn_on_any_more_stays_on() {
+    for revert in [&["apply", "-y"][..], &["apply", "-y", "--revert-forwarding"]] {
+        let cloud = Cloud::start(2);
+        cloud.forward(0, false);
+        cloud.write(&topology(2, "ip_forwarding = \"enable\""));
+        cloud.apply();
+        // Whoever asks for it: routes still lead there.
+        cloud.topo(&["apply", "-y", "--revert-forwarding"]).exits(0);
+        assert_eq!(cloud.written(), [""; 0]);
+        assert!(cloud.record("azure_nic_forwarding").is_some());
+        cloud.write(&topology(2, ""));
+        cloud.topo(revert).exits(0).says("worker-0-nic");
+        assert_eq!(cloud.written(), [""; 0]);
+        assert_eq!(cloud.server.look(&interface(0)).unwrap()["properties"]["enableIPForwarding"], true);
+        assert!(cloud.record("azure_nic_forwarding").is_none());
+        cloud.settled();
+    }
+}
+
+#[test]
+fn forwarding_that_is_not_selected_is_refused() {
+    let cloud = Cloud::start(2);
+    cloud.forward(0, false);
+    cloud.write(&topology(2, "ip_forwarding = \"enable\""));
+    cloud.topo(&["apply", "-y", "--exclude", "azure_nic_forwarding.*"]).exits(1).says("worker-0-nic").says("is off");
+    assert_eq!(cloud.written(), [""; 0]);
+}
+
+/// Somebody stops a machine.
+fn stop(cloud: &Cloud, worker: u8) {
+    let statuses = json!([
+        { "code": "ProvisioningState/succeeded", "level": "Info", "displayStatus": "Provisioning succeeded" },
+        { "code": "PowerState/deallocated", "level": "Info", "displayStatus": "VM deallocated" },
+    ]);
+    let path = compute_path(&format!("virtualMachines/worker-{worker}"));
+    cloud.merge(path, json!({ "properties": { "instanceView": { "statuses": statuses } } }));
+}
+
+#[test]
+fn effective_routes_are_looked_at_where_a_machine_runs() {
+    let cloud = Cloud::start(2);
+    cloud.topo(&["apply", "-y"]).exits(0).says("2 routes are in force (effective routes of worker-0-nic)");
+    let cloud = Cloud::start(2);
+    stop(&cloud, 0);
+    cloud.topo(&["apply", "-y"]).exits(0).says("2 routes are in force (effective routes of worker-1-nic)");
+    let cloud = Cloud::start(2);
+    stop(&cloud, 0);
+    stop(&cloud, 1);
+    cloud.topo(&["apply", "-y"]).exits(0).says("cannot be verified: VM stopped");
+    cloud.settled();
+}
+
+#[test]
 fn forwarding_in_doubt_is_settled_by_the_next_look() {
     for live in [true, false] {
         let cloud = Cloud::start(1);

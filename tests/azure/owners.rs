@@ -142,6 +142,19 @@ fn a_name_that_is_taken_is_a_conflict() {
 }
 
 #[test]
+fn a_name_that_a_service_tag_has_is_a_conflict() {
+    let cloud = Cloud::start(2);
+    let tag = json!({ "addressPrefix": "Storage.EastUS2", "nextHopType": "Internet" });
+    cloud.make_table(&[json!({ "name": "kubernetes-Route-10-200-0-0-24", "properties": tag })], &Value::Null);
+    let before = cloud.plain_routes();
+    cloud.topo(&["apply", "-y"]).exits(1).says("a route of this name leads Storage.EastUS2 to Internet");
+    assert_eq!(cloud.written(), [""; 0]);
+    cloud.topo(&["apply", "-y", "--skip-conflicts"]).exits(3);
+    assert_eq!(cloud.plain_routes()[..1], before[..]);
+    assert_eq!(cloud.routes()[1..], [SECOND]);
+}
+
+#[test]
 fn names_that_stand_at_each_others_routes_are_no_conflict() {
     let cloud = Cloud::start(2);
     // Made by hand, and the wrong way round: each name stands at the other's destination, or at one of ours alone.

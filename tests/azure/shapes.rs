@@ -272,6 +272,20 @@ fn a_network_can_be_in_another_resource_group() {
 }
 
 #[test]
+fn routes_that_are_to_be_called_otherwise_keep_their_names() {
+    let cloud = Cloud::start(1);
+    cloud.apply();
+    cloud.write(&topology(1, "route_name_prefix = \"pods-\""));
+    cloud.settled();
+    cloud.set_routes(Vec::clear);
+    cloud.mends(&[&put_table()]);
+    assert_eq!(cloud.names(), ["kubernetes-route-10-200-0-0-24"]);
+    cloud.write(&topology(2, "route_name_prefix = \"pods-\""));
+    cloud.topo(&["apply", "-y"]).exits(0).says("10.240.0.21");
+    assert_eq!(cloud.names(), ["kubernetes-route-10-200-0-0-24", "pods-10-200-1-0-24"]);
+}
+
+#[test]
 fn names_are_compared_without_case() {
     let cloud = Cloud::start(1);
     cloud.apply();

@@ -89,6 +89,10 @@ impl Drafts<'_> {
                 findings.notes.push(Note::Azure(draft.task.place.clone(), "unverified", text));
             }
         }
+        let leads_to = |address: &str| {
+            let address: Option<IpAddr> = address.parse().ok();
+            address.is_some_and(|address| self.tables.iter().any(|draft| draft.next_hops.contains(&address)))
+        };
         for (place, claim) in &recorded.forwardings {
             let known = findings.places.iter().any(|(other, ..)| other == place);
             let wanted = kept.get(place).map(|(backend, address)| (Name::clone(backend), *address));
@@ -108,8 +112,8 @@ impl Drafts<'_> {
                 place: place.clone(),
                 id: id.to_owned(),
                 wanted,
+                is_needed: claim.shapes.iter().any(|(record, _)| leads_to(&record.address)),
                 claimed: Some(claim.clone()),
-                is_needed: false,
                 options: Arc::clone(&options),
             };
             let verdict = task.compare(forwards);

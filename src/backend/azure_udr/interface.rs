@@ -22,7 +22,7 @@ pub struct InterfaceTask {
     /// The backend for which it is to forward, and the next hop.
     pub(super) wanted: Option<(Name, IpAddr)>,
     pub(super) claimed: Option<Claimed<ForwardingRecord>>,
-    /// Whether a route that the user selected leads to it, so that it is selected with that.
+    /// Whether routes lead to it: with one that is selected it is selected, and while there are any it is not turned off.
     pub(super) is_needed: bool,
     pub(super) options: Arc<Options>,
 }
@@ -77,9 +77,10 @@ impl InterfaceTask {
             (None, forwards) => {
                 to = None;
                 let reason = if *destroy { Reason::Destroy } else { Reason::NotWanted };
-                if *revert_forwarding && forwards == Some(true) {
+                let reverts = *revert_forwarding && !self.is_needed;
+                if reverts && forwards == Some(true) {
                     verdict.change = Some((Phase::Retire, change(Action::Change, reason, false)));
-                } else if known.is_some() && !revert_forwarding {
+                } else if known.is_some() && !reverts {
                     let text =
                         "forwards IP packets since topo turned that on; it stays on, and its record is dropped. \
                                 --revert-forwarding turns it off."

@@ -36,8 +36,10 @@ pub struct LiveTable {
     pub document: Document,
     /// Its region.
     pub location: String,
-    /// Its routes by destination. Others, to a service tag for example, are somebody else's and are not here.
+    /// Its routes by destination.
     pub routes: BTreeMap<Prefix, LiveRoute>,
+    /// Routes that lead not to a prefix but to a service tag, say, by name in small letters, in words: somebody else's.
+    pub others: BTreeMap<String, String>,
     /// Number of its routes, all of them.
     pub count: usize,
     /// Whether routes learned by BGP get into its subnets.
@@ -117,9 +119,19 @@ impl LiveTable {
         let properties = &document.body["properties"];
         let list = properties["routes"].as_array().map(Vec::as_slice).unwrap_or_default();
         let routes = list.iter().filter_map(route_of).collect();
+        let other = |route: &Value| {
+            let of = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+            let properties = &route["properties"];
+            (
+                key(&of(&route["name"])),
+                format!("{} to {}", of(&properties["addressPrefix"]), of(&properties["nextHopType"])),
+            )
+        };
+        let others = list.iter().filter(|route| route_of(route).is_none()).map(other).collect();
         Self {
             location: location(document.body["location"].as_str().unwrap_or_default()),
             routes,
+            others,
             count: list.len(),
             bgp_route_propagation: !properties["disableBgpRoutePropagation"].as_bool().unwrap_or(false),
             subnets: ids(&properties["subnets"]),

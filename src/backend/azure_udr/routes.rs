@@ -88,6 +88,11 @@ impl TableTask {
                     None => own_name.clone(),
                 };
                 let taken = taken.filter(|(other, _)| !keys.contains(other));
+                if let Some(found) = live.and_then(|live| live.others.get(&key_of(&own_name))) {
+                    let found = format!("a route of this name leads {found}");
+                    verdict.conflicts.push(self.conflict(&own_name, found));
+                    continue;
+                }
                 let (name, reason, before) = match (moved, confirmed, taken) {
                     (Some((other, live)), ..) => {
                         edits.renumbered.insert(key_of(&live.route.name), (*key, *other));
