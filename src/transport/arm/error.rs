@@ -16,6 +16,8 @@ pub struct ArmError {
     pub kind: ArmErrorKind,
     /// Azure's id of the request, for its support and its activity log.
     pub request_id: Option<String>,
+    /// Whether Azure had accepted a write before: it may have been carried out.
+    pub accepted: bool,
     text: String,
 }
 
@@ -110,7 +112,7 @@ impl About {
 
     fn error(&self, kind: ArmErrorKind, request_id: Option<&str>, text: &str) -> ArmError {
         let text = format!("{} {text}", self.subject);
-        ArmError { kind, request_id: request_id.map(tidy), text }
+        ArmError { kind, request_id: request_id.map(tidy), accepted: self.accepted, text }
     }
 
     /// An answer that is a refusal.
@@ -176,7 +178,9 @@ impl About {
     }
 
     fn denied(&self, answer: &Answer) -> ArmError {
-        let message = answer.error_message().unwrap_or_default();
+        let whole = answer.error_message().unwrap_or_default();
+        // Where what is missing is on something that the resource names, Azure first says what the login may do.
+        let message = whole.rfind("not have permission to perform action").map_or(whole, |at| &whole[at..]);
         let named = |word: &str| between(message, &format!("{word} '"), "'").map(|it| tidy(&it));
         let verb = match self.doing {
             Doing::Read => "/read",
@@ -187,8 +191,13 @@ impl About {
         let action = named("action").unwrap_or_else(|| format!("{}{verb}", self.resource_type));
         let read = action.ends_with("/read");
         let role = if read { "Reader" } else { "Network Contributor" };
-        let who = named("object id").map_or_else(|| "ID".to_owned(), |id| quote(&id));
-        let scope = named("scope").map_or_else(|| "SCOPE".to_owned(), |scope| quote(&scope));
+        let who = between(whole, "object id '", "'").map_or_else(|| "ID".to_owned(), |id| quote(&tidy(&id)));
+        // Several linked scopes stand with commas between them.
+        let scope = named("scope").or_else(|| named("linked scope(s)"));
+        let scope = scope.as_deref().and_then(|scope| scope.split(',').next());
+        // A role is not given on an operation.
+        let scope = scope.filter(|scope| !scope.to_ascii_lowercase().contains("/locations/"));
+        let scope = scope.map_or_else(|| "SCOPE".to_owned(), quote);
         let text = format!(
             "{}: the login may not do `{action}` there ({}). Give it a role that has it, such as {role}: `az role \
              assignment create --assignee {who} --role '{role}' --scope {scope}`. A new role takes a few minutes to count.",
@@ -287,12 +296,12 @@ impl ArmError {
             "`{}` cannot be the name or the id of a {what}. Nothing was sent. Correct it and run topo again.",
             tidy(text)
         );
-        Self { kind: ArmErrorKind::Unexpected, request_id: None, text }
+        Self { kind: ArmErrorKind::Unexpected, request_id: None, accepted: false, text }
     }
 
     /// Settings that cannot be used; the text is the whole sentence.
     pub(super) fn settings(text: String) -> Self {
-        Self { kind: ArmErrorKind::Unexpected, request_id: None, text }
+        Self { kind: ArmErrorKind::Unexpected, request_id: None, accepted: false, text }
     }
 
     /// Whether it is not there.

@@ -8,6 +8,8 @@ use crate::transport::azure::{Answered, Azure, AzureError, AzureFailure, AzureRe
 impl From<ArmError> for AzureError {
     fn from(error: ArmError) -> Self {
         let failure = match &error.kind {
+            // Whatever went wrong then, it may be in force.
+            _ if error.accepted => AzureFailure::Unsure,
             ArmErrorKind::Precondition => AzureFailure::Moved,
             ArmErrorKind::Conflict { .. } => AzureFailure::State,
             ArmErrorKind::NotFound | ArmErrorKind::Throttled | ArmErrorKind::Denied { .. } | ArmErrorKind::SignIn => {
