@@ -2,7 +2,12 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod checks;
+mod drift;
+mod hands;
 mod life;
+mod owners;
+mod shapes;
 
 use std::process::{Command as Process, Output};
 

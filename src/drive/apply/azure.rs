@@ -111,7 +111,9 @@ impl Executor<'_> {
                 table.left_out.clone_from(&self.failed_hops);
                 let stuck = |place: &&Place| {
                     let planned = self.run.plan.places.get(*place).and_then(|planned| planned.azure.as_ref());
-                    matches!(planned.and_then(|azure| azure.task(Phase::Retire)), Some(AzureTask::Subnets(_)))
+                    let has =
+                        |phase| matches!(planned.and_then(|azure| azure.task(phase)), Some(AzureTask::Subnets(_)));
+                    has(Phase::Persist) || has(Phase::Retire)
                 };
                 if phase == Phase::Retire
                     && let Some(network) = self.azure_failed.iter().find(stuck)
@@ -145,6 +147,13 @@ impl Executor<'_> {
                     self.finish_azure(place, phase, end).await?;
                     return Ok(false);
                 }
+            }
+            AzureTask::Interface(_) if phase == Phase::Retire && !self.azure_failed.is_empty() => {
+                let message =
+                    "It was left as it is, for routes may still lead to it. Settle what failed, and run topo again.";
+                let end = failed(message, untouched);
+                self.finish_azure(place, phase, end).await?;
+                return Ok(false);
             }
             AzureTask::Subnets(_) | AzureTask::Interface(_) => {}
         }
@@ -355,7 +364,8 @@ impl Step<'_> {
                 };
                 let state = state.map(|live| live.state.as_str()).filter(|state| !matches!(*state, "Succeeded" | ""));
                 if still(change) {
-                    left.push(format!("{} is not as it was written", change.key));
+                    let what = if change.key.is_empty() { "the table" } else { &change.key };
+                    left.push(format!("{what} is not as it was written"));
                 } else if let Some(state) = state {
                     left.push(format!("{} is {state}", change.key));
                 } else {
