@@ -2,15 +2,16 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod failures;
+mod interrupted;
 mod life;
+mod together;
 
 use std::process::{Command as Process, Output};
 
 use serde_json::{Value, json};
 
-use crate::arm::{
-    ArmServer, Command, Effect, GROUP, LOCATION, NETWORK, SUBNET, SUBSCRIPTION, TABLE, network_path, nic,
-};
+use crate::arm::{ArmServer, Command, Effect, GROUP, LOCATION, NETWORK, SUBNET, SUBSCRIPTION, TABLE, network_path};
 
 /// A server, a topology beside it, and the program.
 struct Cloud {
