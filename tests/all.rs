@@ -6,6 +6,8 @@ mod arm_client;
 #[cfg(feature = "azure")]
 mod azure;
 #[cfg(feature = "azure")]
+mod azure_example;
+#[cfg(feature = "azure")]
 mod azure_init;
 mod fake;
 mod ssh;

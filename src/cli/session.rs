@@ -265,13 +265,14 @@ pub(super) async fn make_plan(
 ) -> Planned {
     let Inputs { name, desired, options, state } = inputs;
     let mut memo = Memo::default();
+    let concerns_azure = concerns_azure(&desired, state, &options);
     let recorded = azure_udr::Recorded::of(state);
     let (observed, seen) = match ways {
         Some(Ways { nodes, azure }) => {
             let left_out = left_out(&desired, state, &options);
             let nodes = observe(&desired, state, &left_out, nodes, parallelism, events, &mut memo);
             let in_azure = async {
-                match azure {
+                match azure.as_ref().filter(|_| concerns_azure) {
                     Some(azure) => Some(observe_azure(&desired.azure, &recorded, &options, azure, parallelism).await),
                     None => None,
                 }
@@ -281,9 +282,26 @@ pub(super) async fn make_plan(
         None => (std::collections::BTreeMap::new(), None),
     };
     let mut plan = Plan::new(name, &desired, state, &observed, &options, &mut memo);
-    let findings = azure_udr::compare(&desired.azure, &recorded, seen.as_ref(), &options);
-    plan.take_azure(state, findings, &options);
+    if concerns_azure {
+        let findings = azure_udr::compare(&desired.azure, &recorded, seen.as_ref(), &options);
+        plan.take_azure(state, findings, &options);
+    }
     Planned { plan, desired, options, memo }
+}
+
+/// Whether anything in Azure is wanted or recorded and selected: where nothing is, nobody needs to be signed in.
+fn concerns_azure(desired: &Desired, state: &State, options: &Options) -> bool {
+    let Options { targets, excludes, .. } = options;
+    let wanted = desired.azure.iter().flat_map(azure_udr::Wanted::addresses);
+    let recorded = state.records().filter(|(place, ..)| place.node().is_none());
+    let mut addresses: Vec<(&str, &str)> = recorded.map(|(place, id, _)| (&*id.kind, place.name())).collect();
+    addresses.extend(wanted);
+    addresses.iter().any(|(kind, place)| {
+        let selects =
+            |pattern: &AddressPattern| pattern.matches(kind, place, None) || pattern.may_match_rows(kind, place);
+        (targets.is_empty() || targets.iter().any(selects))
+            && !excludes.iter().any(|pattern| pattern.matches(kind, place, None))
+    })
 }
 
 /// Nodes that need no look: those to be forgotten, and those that are excluded as a whole.

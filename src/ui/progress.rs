@@ -142,6 +142,14 @@ mod tests {
             text(skipped).as_deref(),
             Some("node-1: 3 routes to node-2 were left out, for that node has failed.")
         );
+        let table = "arm:/x/routeTables/kubernetes-routes".parse().expect("place");
+        let skipped = Event::Skipped { place: table, receiver: place("node-2"), routes: 1 };
+        assert_eq!(
+            text(skipped).as_deref(),
+            Some(
+                "kubernetes-routes: A route to node-2 was left out, for the network interface there does not forward."
+            )
+        );
         for quiet in [
             Event::ObserveStarted { places: 3 },
             // The plan tells of it.

@@ -230,3 +230,39 @@ fn nobody_there_is_told() {
     assert_eq!(error.kind, ArmErrorKind::Unreachable);
     assert!(check_sentence(&error).contains(&server.endpoint()), "{error}");
 }
+
+#[test]
+fn what_is_missing_on_something_else_is_named_and_not_what_is_there() {
+    let (server, arm) = start(0);
+    let message = format!(
+        "The client 'c' with object id 'o' has permission to perform action 'Microsoft.Network/virtualNetworks/subnets/write' on scope \
+         '{}'; however, it does not have permission to perform action 'Microsoft.Network/routeTables/join/action' on the linked \
+         scope(s) '{}' or the linked scope(s) are invalid.",
+        subnet(),
+        table()
+    );
+    let answer = Effect::Answer {
+        status: 403,
+        code: "LinkedAuthorizationFailed".into(),
+        message: Some(message),
+        retry_after: None,
+    };
+    server.command(answer.next("PUT", "/subnets/"));
+    let body = json!({ "properties": { "addressPrefix": "10.240.0.0/24" } });
+    let error = block_on(arm.put_subnet(&subnet(), &body, None)).unwrap_err();
+    let action = "Microsoft.Network/routeTables/join/action".to_owned();
+    assert_eq!(error.kind, ArmErrorKind::Denied { action, role: "Network Contributor" });
+    let text = error.to_string();
+    assert!(text.contains(&format!("--assignee 'o' --role 'Network Contributor' --scope '{}'", table())), "{text}");
+    assert!(!error.unsure);
+}
+
+#[test]
+fn a_refused_poll_leaves_the_write_in_doubt() {
+    let (server, arm) = start(0);
+    server.command(Effect::Forbid.next("GET", "/operations/"));
+    let error = block_on(arm.put_table(&table(), &table_with(&[0]), None)).unwrap_err();
+    assert!(error.unsure && matches!(error.kind, ArmErrorKind::Denied { .. }), "{error:?}");
+    let text = check_sentence(&error);
+    assert!(text.contains("may have been written") && text.contains("--scope SCOPE"), "{text}");
+}

@@ -70,7 +70,7 @@ mod with_azure {
             location: "northeurope".to_owned(),
             route_name_prefix: "r".to_owned(),
             subnets: Vec::new(),
-            outside: Some(Outside::Skip),
+            outside: None,
             bgp_route_propagation: Some(false),
             ..first
         };

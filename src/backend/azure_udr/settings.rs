@@ -176,6 +176,14 @@ impl Settings {
                     ),
             );
         }
+        if let Some(outside) = outside.filter(|_| !reader.has("subnets")) {
+            let message = format!("`outside` of {} does nothing without `subnets`.", reader.subject);
+            reader.report(
+                Diagnostic::warning(outside.span, message)
+                    .label("all nodes are taken to be inside")
+                    .hint("topo learns from the network of the `subnets` what is inside. Name them, or choose the nodes with `nodes`."),
+            );
+        }
         let known = subscription.is_some() && group.is_some() && named_table.is_some() == table_key;
         let place_of_table = named_table.map_or(reader.span, |table| table.span);
         let given = Given {

@@ -184,7 +184,9 @@ impl About {
     }
 
     fn denied(&self, answer: &Answer) -> ArmError {
-        let message = answer.error_message().unwrap_or_default();
+        let whole = answer.error_message().unwrap_or_default();
+        // Where what is missing is on something that the resource names, Azure first says what the login may do.
+        let message = whole.rfind("not have permission to perform action").map_or(whole, |at| &whole[at..]);
         let named = |word: &str| between(message, &format!("{word} '"), "'").map(|it| tidy(&it));
         let verb = match self.doing {
             Doing::Read => "/read",
@@ -195,8 +197,13 @@ impl About {
         let action = named("action").unwrap_or_else(|| format!("{}{verb}", self.resource_type));
         let read = action.ends_with("/read");
         let role = if read { "Reader" } else { "Network Contributor" };
-        let who = named("object id").map_or_else(|| "ID".to_owned(), |id| quote(&id));
-        let scope = named("scope").map_or_else(|| "SCOPE".to_owned(), |scope| quote(&scope));
+        let who = between(whole, "object id '", "'").map_or_else(|| "ID".to_owned(), |id| quote(&tidy(&id)));
+        // Several linked scopes stand with commas between them.
+        let scope = named("scope").or_else(|| named("linked scope(s)"));
+        let scope = scope.as_deref().and_then(|scope| scope.split(',').next());
+        // A role is not given on an operation.
+        let scope = scope.filter(|scope| !scope.to_ascii_lowercase().contains("/locations/"));
+        let scope = scope.map_or_else(|| "SCOPE".to_owned(), quote);
         let text = format!(
             "{}: the login may not do `{action}` there ({}). Give it a role that has it, such as {role}: `az role \
              assignment create --assignee {who} --role '{role}' --scope {scope}`. A new role takes a few minutes to count.",
