@@ -18,6 +18,8 @@ pub struct Document {
 pub enum AzureFailure {
     /// Somebody changed the resource after it was read: nothing was written (412).
     Moved,
+    /// It may have been written, and somebody changed the resource since.
+    Overtaken,
     /// It was refused: nothing was written.
     Refused,
     /// It was refused as the machine of a network interface does not run, or as something else stands in the way there.

@@ -254,7 +254,7 @@ fn what_is_missing_on_something_else_is_named_and_not_what_is_there() {
     assert_eq!(error.kind, ArmErrorKind::Denied { action, role: "Network Contributor" });
     let text = error.to_string();
     assert!(text.contains(&format!("--assignee 'o' --role 'Network Contributor' --scope '{}'", table())), "{text}");
-    assert!(!error.accepted);
+    assert!(!error.unsure);
 }
 
 #[test]
@@ -262,7 +262,7 @@ fn a_refused_poll_leaves_the_write_in_doubt() {
     let (server, arm) = start(0);
     server.command(Effect::Forbid.next("GET", "/operations/"));
     let error = block_on(arm.put_table(&table(), &table_with(&[0]), None)).unwrap_err();
-    assert!(error.accepted && matches!(error.kind, ArmErrorKind::Denied { .. }), "{error:?}");
+    assert!(error.unsure && matches!(error.kind, ArmErrorKind::Denied { .. }), "{error:?}");
     let text = check_sentence(&error);
     assert!(text.contains("may have been written") && text.contains("--scope SCOPE"), "{text}");
 }

@@ -378,7 +378,7 @@ fn a_route_that_is_selected_gets_the_forwarding_that_it_needs() {
 fn a_scale_set_is_looked_into() {
     let cloud = Cloud::start(1);
     let of_set = compute_path("virtualMachineScaleSets/pool/virtualMachines/0/networkInterfaces/pool-nic");
-    let mut body = nic(40, None);
+    let mut body = crate::arm::nic(40, None);
     body["properties"]["enableIPForwarding"] = json!(true);
     cloud.server.command(Command::Put { path: of_set.clone(), body: body.clone() });
     cloud.write(&topology_of(

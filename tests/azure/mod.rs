@@ -4,18 +4,19 @@
 
 mod checks;
 mod drift;
+mod failures;
 mod hands;
+mod interrupted;
 mod life;
 mod owners;
 mod shapes;
+mod together;
 
 use std::process::{Command as Process, Output};
 
 use serde_json::{Value, json};
 
-use crate::arm::{
-    ArmServer, Command, Effect, GROUP, LOCATION, NETWORK, SUBNET, SUBSCRIPTION, TABLE, network_path, nic,
-};
+use crate::arm::{ArmServer, Command, Effect, GROUP, LOCATION, NETWORK, SUBNET, SUBSCRIPTION, TABLE, network_path};
 
 /// A server, a topology beside it, and the program.
 struct Cloud {

@@ -296,40 +296,41 @@ impl Step<'_> {
         }
     }
 
-    fn failed(&self, error: &AzureError, records: &[AzureRecord]) -> AzureEnd {
-        let unsure = error.failure == AzureFailure::Unsure;
+    /// An error of a write; `touched` says whether something may have been written before.
+    fn failed(&self, error: &AzureError, touched: bool) -> AzureEnd {
+        let unsure = touched || matches!(error.failure, AzureFailure::Unsure | AzureFailure::Overtaken);
         let outcome =
             |record: &AzureRecord| (record.id.clone(), if unsure { Outcome::StillInDoubt } else { Outcome::Untouched });
         AzureEnd {
             failure: Some(error.text.clone()),
-            outcomes: records.iter().map(outcome).collect(),
+            outcomes: self.records.iter().map(outcome).collect(),
             touched: unsure,
             ..AzureEnd::default()
         }
     }
 
-    /// An error before anything was written.
-    fn unread(&self, error: &AzureError, records: &[AzureRecord]) -> AzureEnd {
-        let outcomes = records.iter().map(|record| (record.id.clone(), Outcome::Untouched)).collect();
-        AzureEnd { failure: Some(error.text.clone()), outcomes, ..AzureEnd::default() }
+    /// An error with nothing written since; `touched` says whether something may have been before.
+    fn unread(&self, error: &AzureError, touched: bool) -> AzureEnd {
+        let failure = if touched { AzureFailure::Unsure } else { AzureFailure::Refused };
+        self.failed(&AzureError { failure, text: error.text.clone() }, touched)
     }
 
     async fn table(&self, task: &TableTask) -> AzureEnd {
-        let mut error = None;
+        let (mut error, mut touched) = (None, false);
         for _ in 0..TRIES {
             let live = match self.azure.table(&task.id).await {
                 Ok(document) => document.map(LiveTable::of),
-                Err(error) => return self.unread(&error, self.records),
+                Err(error) => return self.unread(&error, touched),
             };
             let verdict = task.compare(live.as_ref());
             let surprise = verdict.conflicts.first().map(|conflict| format!("{}: {}", conflict.key, conflict.found));
             // What was left to others as asked was reviewed, too.
             let surprise = surprise.filter(|_| !task.leaves_conflicts());
             if let Some(why) = surprise.or_else(|| self.surprise(&verdict.changes)) {
-                return self.stop(&why, false);
+                return self.stop(&why, touched);
             }
             if !verdict.refusals.is_empty() {
-                return self.stop("the checks before writing do not pass any more", false);
+                return self.stop("the checks before writing do not pass any more", touched);
             }
             let etag = live.as_ref().and_then(|live| live.document.etag.as_deref());
             let written = match &verdict.body {
@@ -340,12 +341,12 @@ impl Step<'_> {
                 None => Ok(live.clone()),
             };
             match written {
-                Ok(seen) => return self.table_end(task, verdict, seen.as_ref()),
-                Err(moved) if moved.failure == AzureFailure::Moved => error = Some(moved),
-                Err(error) => return self.failed(&error, self.records),
+                Ok(seen) => return self.table_end(task, verdict, seen.as_ref()).touching(touched),
+                Err(moved) if is_moved(&moved, &mut touched) => error = Some(moved),
+                Err(error) => return self.failed(&error, touched),
             }
         }
-        self.unread(&error.unwrap_or_else(busy), self.records)
+        self.unread(&error.unwrap_or_else(busy), touched)
     }
 
     /// Reads back what was written.
@@ -418,11 +419,11 @@ impl Step<'_> {
     }
 
     async fn subnet(&self, task: &SubnetTask) -> AzureEnd {
-        let mut error = None;
+        let (mut error, mut touched) = (None, false);
         for _ in 0..TRIES {
             let live = match self.azure.subnet(&task.id).await {
                 Ok(document) => document.map(LiveSubnet::of),
-                Err(error) => return self.unread(&error, self.records),
+                Err(error) => return self.unread(&error, touched),
             };
             let verdict = task.compare(live.as_ref());
             let change: Vec<AzureChange> = verdict.change.iter().map(|(_, change)| change.clone()).collect();
@@ -432,7 +433,7 @@ impl Step<'_> {
                 (None, None) => self.surprise(&change),
             };
             if let Some(why) = surprise {
-                return self.stop(&why, false);
+                return self.stop(&why, touched);
             }
             let etag = live.as_ref().and_then(|live| live.document.etag.as_deref());
             let written = match &verdict.body {
@@ -443,7 +444,8 @@ impl Step<'_> {
             };
             match written {
                 Ok(seen) => {
-                    let mut end = AzureEnd { touched: verdict.body.is_some(), ..AzureEnd::default() };
+                    let touched = touched || verdict.body.is_some();
+                    let mut end = AzureEnd { touched, ..AzureEnd::default() };
                     let table = seen.as_ref().and_then(|seen| seen.table.as_deref());
                     let right = match (task.table(), table) {
                         (Some(wanted), Some(table)) => wanted.eq_ignore_ascii_case(table),
@@ -467,11 +469,11 @@ impl Step<'_> {
                     }
                     return end;
                 }
-                Err(moved) if moved.failure == AzureFailure::Moved => error = Some(moved),
-                Err(error) => return self.failed(&error, self.records),
+                Err(moved) if is_moved(&moved, &mut touched) => error = Some(moved),
+                Err(error) => return self.failed(&error, touched),
             }
         }
-        self.unread(&error.unwrap_or_else(busy), self.records)
+        self.unread(&error.unwrap_or_else(busy), touched)
     }
 
     async fn interface(&self, task: &InterfaceTask, phase: Phase) -> AzureEnd {
@@ -484,14 +486,14 @@ impl Step<'_> {
     }
 
     async fn interface_turned(&self, task: &InterfaceTask, on: bool) -> AzureEnd {
-        let mut error = None;
+        let (mut error, mut touched) = (None, false);
         for _ in 0..TRIES {
             let live = match self.azure.interface(&task.id).await {
                 Ok(Some(document)) => document,
-                Ok(None) => return self.stop("it is gone", false),
-                Err(error) => return self.unread(&error, self.records),
+                Ok(None) => return self.stop("it is gone", touched),
+                Err(error) => return self.unread(&error, touched),
             };
-            let mut end = AzureEnd { done: [(Action::Change, 1)].into(), ..AzureEnd::default() };
+            let mut end = AzureEnd { done: [(Action::Change, 1)].into(), touched, ..AzureEnd::default() };
             if InterfaceTask::forwards(&live) == on {
                 end.outcomes = settled(self.records);
                 return end;
@@ -513,12 +515,24 @@ impl Step<'_> {
                         ..AzureEnd::default()
                     };
                 }
-                Err(moved) if moved.failure == AzureFailure::Moved => error = Some(moved),
-                Err(error) => return self.failed(&error, self.records),
+                Err(moved) if is_moved(&moved, &mut touched) => error = Some(moved),
+                Err(error) => return self.failed(&error, touched),
             }
         }
-        self.unread(&error.unwrap_or_else(busy), self.records)
+        self.unread(&error.unwrap_or_else(busy), touched)
     }
+}
+
+impl AzureEnd {
+    fn touching(self, touched: bool) -> Self {
+        Self { touched: self.touched || touched, ..self }
+    }
+}
+
+/// Whether somebody changed it, so that it is looked at anew; notes whether something may have been written.
+fn is_moved(error: &AzureError, touched: &mut bool) -> bool {
+    *touched |= error.failure == AzureFailure::Overtaken;
+    matches!(error.failure, AzureFailure::Moved | AzureFailure::Overtaken)
 }
 
 fn hop(address: IpAddr) -> Hop {

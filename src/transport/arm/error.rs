@@ -16,8 +16,8 @@ pub struct ArmError {
     pub kind: ArmErrorKind,
     /// Azure's id of the request, for its support and its activity log.
     pub request_id: Option<String>,
-    /// Whether Azure had accepted a write before: it may have been carried out.
-    pub accepted: bool,
+    /// Whether a write may have been carried out, in whole or in part.
+    pub unsure: bool,
     text: String,
 }
 
@@ -112,7 +112,13 @@ impl About {
 
     fn error(&self, kind: ArmErrorKind, request_id: Option<&str>, text: &str) -> ArmError {
         let text = format!("{} {text}", self.subject);
-        ArmError { kind, request_id: request_id.map(tidy), accepted: self.accepted, text }
+        ArmError { kind, request_id: request_id.map(tidy), unsure: self.accepted, text }
+    }
+
+    /// Whether this is a write that Azure has not accepted yet: sent twice, its condition would be hurt by its own effect, or it would
+    /// replace what somebody has written in between.
+    pub(super) fn is_write(&self) -> bool {
+        !self.accepted && matches!(self.doing, Doing::Write | Doing::Delete)
     }
 
     /// An answer that is a refusal.
@@ -248,17 +254,16 @@ impl About {
     /// No connection; `lost` where the request had gone out.
     pub(super) fn unreachable(&self, endpoint: &str, reason: &str, lost: bool) -> ArmError {
         let reason = tidy(reason);
-        let after = match (lost && !self.accepted, self.doing) {
-            (true, Doing::Write | Doing::Delete) => "It may have been carried out all the same. ",
-            _ => "",
-        };
+        let lost = lost && self.is_write();
+        let after = if lost { "It may have been carried out all the same. " } else { "" };
         let text = format!(
             "{}: {endpoint} cannot be reached, or does not stay: {}. {after}Check the network, the proxy (HTTPS_PROXY) \
              and the endpoint, and run topo again.",
             self.outcome(),
             reason.trim_end_matches('.')
         );
-        self.error(ArmErrorKind::Unreachable, None, &text)
+        let error = self.error(ArmErrorKind::Unreachable, None, &text);
+        ArmError { unsure: error.unsure || lost, ..error }
     }
 
     /// An answer that makes no sense.
@@ -269,7 +274,8 @@ impl About {
             answer.status,
             said(answer)
         );
-        self.error(ArmErrorKind::Unexpected, answer.request_id(), &text)
+        let error = self.error(ArmErrorKind::Unexpected, answer.request_id(), &text);
+        ArmError { unsure: error.unsure || self.is_write(), ..error }
     }
 
     /// Something else that makes no sense; `why` is the rest of a sentence and what to do.
@@ -296,12 +302,17 @@ impl ArmError {
             "`{}` cannot be the name or the id of a {what}. Nothing was sent. Correct it and run topo again.",
             tidy(text)
         );
-        Self { kind: ArmErrorKind::Unexpected, request_id: None, accepted: false, text }
+        Self { kind: ArmErrorKind::Unexpected, request_id: None, unsure: false, text }
     }
 
     /// Settings that cannot be used; the text is the whole sentence.
     pub(super) fn settings(text: String) -> Self {
-        Self { kind: ArmErrorKind::Unexpected, request_id: None, accepted: false, text }
+        Self { kind: ArmErrorKind::Unexpected, request_id: None, unsure: false, text }
+    }
+
+    /// What came of the look after a write with an unknown outcome.
+    pub(super) fn after(self, unknown: &Self) -> Self {
+        Self { unsure: unknown.unsure, text: format!("{} {}", unknown.text, self.text), ..self }
     }
 
     /// Whether it is not there.

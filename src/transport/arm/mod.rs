@@ -127,13 +127,13 @@ impl Arm {
                 }
                 Ok(answer) if answer.status == 404 => return Ok(()),
                 Ok(answer) => return Err(about.refused(&answer)),
-                Err(Trouble::Unsure(error)) => match self.settled(&id, deadline).await? {
+                Err(Trouble::Unsure(error)) => match self.settled(&id, &error, deadline).await? {
                     None => return Ok(()),
                     Some(seen) if seen.etag.as_deref() == if_match && tries < GUARDED_TRIES => {
                         tokio::time::sleep(pipeline::backoff(tries) / 2).await;
                     }
                     Some(seen) if seen.etag.as_deref() == if_match => return Err(error),
-                    Some(_) => return Err(about.precondition(None)),
+                    Some(_) => return Err(about.precondition(None).after(&error)),
                 },
                 Err(Trouble::Plain(error)) => return Err(error),
             }
@@ -244,7 +244,8 @@ impl Arm {
             _ => self.pipeline.ask(about, &extra, deadline, |extra| self.network.get(id, extra)).await?,
         };
         match answer.status {
-            404 => Ok(None),
+            // Another login's subscription, or somebody in between, says nothing about what is in Azure.
+            404 if answer.error_code().is_some_and(|code| !code.contains("Subscription")) => Ok(None),
             _ if answer.succeeded() && answer.json.is_object() => Ok(Some(Document::of(&answer))),
             _ if answer.succeeded() => Err(about.unexpected(&answer)),
             _ => Err(about.refused(&answer)),
@@ -272,24 +273,33 @@ impl Arm {
                 Err(Trouble::Plain(error)) => return Err(error),
                 Err(Trouble::Unsure(error)) => error,
             };
-            match self.settled(&id, deadline).await? {
+            match self.settled(&id, &error, deadline).await? {
                 // It never arrived, and may be sent again under the same condition.
+                None if extra.if_match.is_none() && tries < GUARDED_TRIES => {
+                    tokio::time::sleep(pipeline::backoff(tries) / 2).await;
+                }
                 Some(seen) if seen.etag == extra.if_match && tries < GUARDED_TRIES => {
                     tokio::time::sleep(pipeline::backoff(tries) / 2).await;
                 }
+                None if extra.if_match.is_none() => return Err(error),
                 Some(seen) if seen.etag == extra.if_match || seen.state() == "Failed" => return Err(error),
                 Some(seen) if pipeline::holds(&seen.body, body) => return Ok(seen),
-                _ => return Err(about.precondition(None)),
+                _ => return Err(about.precondition(None).after(&error)),
             }
         }
         Err(about.odd("topo gave up.", None))
     }
 
-    /// A resource when nobody writes to it any more.
-    async fn settled(&self, id: &ResourceId, deadline: Instant) -> Result<Option<Document>, ArmError> {
+    /// A resource when nobody writes to it any more, after a write whose outcome is not known: where it cannot be read, it stays so.
+    async fn settled(
+        &self,
+        id: &ResourceId,
+        unknown: &ArmError,
+        deadline: Instant,
+    ) -> Result<Option<Document>, ArmError> {
         let about = self.about(id, Doing::Read);
         for looks in 1.. {
-            let seen = self.read(id, &about, deadline).await?;
+            let seen = self.read(id, &about, deadline).await.map_err(|error| error.after(unknown))?;
             let busy = seen.as_ref().is_some_and(|it| matches!(it.state(), "Updating" | "Deleting" | "Creating"));
             let pause = pipeline::backoff(looks);
             if !busy || Instant::now() + pause > deadline {

@@ -1,17 +1,12 @@
 //! Long-running operations: polled until they have ended, one way or the other.
 
-use std::time::Duration;
-
 use serde_json::Value;
 use tokio::time::Instant;
 
 use super::answer::Answer;
 use super::error::{About, ArmError, Doing};
-use super::pipeline::{Pipeline, backoff};
+use super::pipeline::{LEAST_PAUSE, Pipeline, backoff};
 use super::wire::Extra;
-
-/// The least time between two polls, where Azure says 0.
-const LEAST_PAUSE: Duration = Duration::from_millis(50);
 
 /// What a poll says.
 enum Poll {

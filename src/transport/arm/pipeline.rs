@@ -14,6 +14,8 @@ use super::wire::{Extra, NoAnswer, Wire};
 
 /// How often a request is sent again after a connection broke or a server stumbled.
 const TRIES: u32 = 4;
+/// The least time between two requests for one thing, where Azure says 0.
+pub(super) const LEAST_PAUSE: Duration = Duration::from_millis(50);
 
 /// Why a request came to nothing.
 pub(super) enum Trouble {
@@ -59,7 +61,8 @@ impl Pipeline {
     /// Sends a request, again where that is of use, and gives back the first answer that is to the point: a success or a refusal.
     ///
     /// All that is sent here may be sent twice: GET, PUT and DELETE are idempotent, and the questions asked with POST change nothing.
-    /// A 412 is an answer. A write with a condition whose answer was lost is not sent again, see [`Trouble::Unsure`].
+    /// A 412 is an answer. A write whose answer was lost is not sent again without a look, see [`Trouble::Unsure`]; nor is one without
+    /// a condition while somebody else writes, for it would replace what that one leaves.
     pub(super) async fn ask<F>(
         &self,
         about: &About,
@@ -78,12 +81,15 @@ impl Pipeline {
                     self.wire.forget_token().await;
                     continue;
                 }
+                Ok(answer) if answer.is_other_write() && about.is_write() && extra.if_match.is_none() => {
+                    return Err(Trouble::Unsure(about.refused(&answer)));
+                }
                 Ok(answer) if answer.is_busy() => {
                     waits += 1;
                     (answer.retry_after().unwrap_or_else(|| backoff(waits)), Ok(answer))
                 }
                 Ok(answer) if answer.stumbled() => {
-                    if extra.if_match.is_some() {
+                    if about.is_write() {
                         return Err(Trouble::Unsure(about.unexpected(&answer)));
                     }
                     stumbles += 1;
@@ -111,7 +117,7 @@ impl Pipeline {
                 }
                 Err(NoAnswer::Lost(reason)) => {
                     let error = about.unreachable(&self.wire.origin(), &reason, true);
-                    if extra.if_match.is_some() {
+                    if about.is_write() {
                         return Err(Trouble::Unsure(error));
                     }
                     stumbles += 1;
@@ -121,6 +127,7 @@ impl Pipeline {
                     (backoff(stumbles) / 2, Err(error))
                 }
             };
+            let pause = pause.max(LEAST_PAUSE);
             if Instant::now() + pause > deadline {
                 return last.map_err(Trouble::Plain);
             }

@@ -8,17 +8,11 @@ use crate::transport::azure::{Answered, Azure, AzureError, AzureFailure, AzureRe
 impl From<ArmError> for AzureError {
     fn from(error: ArmError) -> Self {
         let failure = match &error.kind {
-            // Whatever went wrong then, it may be in force.
-            _ if error.accepted => AzureFailure::Unsure,
+            ArmErrorKind::Precondition if error.unsure => AzureFailure::Overtaken,
             ArmErrorKind::Precondition => AzureFailure::Moved,
+            _ if error.unsure => AzureFailure::Unsure,
             ArmErrorKind::Conflict { .. } => AzureFailure::State,
-            ArmErrorKind::NotFound | ArmErrorKind::Throttled | ArmErrorKind::Denied { .. } | ArmErrorKind::SignIn => {
-                AzureFailure::Refused
-            }
-            ArmErrorKind::Failed { .. }
-            | ArmErrorKind::TimedOut
-            | ArmErrorKind::Unreachable
-            | ArmErrorKind::Unexpected => AzureFailure::Unsure,
+            _ => AzureFailure::Refused,
         };
         Self { failure, text: error.to_string() }
     }

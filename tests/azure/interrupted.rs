@@ -1,0 +1,229 @@
+//! Runs that are stopped: by a kill at each request, by Ctrl-C, with a journal that is cut off.
+
+use std::io::{BufRead as _, BufReader};
+use std::process::{Child, Command as Process};
+use std::time::{Duration, Instant};
+
+use super::*;
+
+/// How long an answer takes while the program is to be caught.
+const SLOW: u64 = 20;
+
+impl Cloud {
+    fn begin(&self, arguments: &[&str]) -> Child {
+        self.server.command(Command::ClearLog);
+        let mut process = self.process(arguments);
+        process.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped());
+        process.spawn().unwrap()
+    }
+
+    /// Requests to Azure Resource Manager so far.
+    fn asked(&self) -> usize {
+        self.server.log().iter().filter(|it| it.service == "arm").count()
+    }
+}
+
+fn await_that(what: &str, condition: impl Fn() -> bool) {
+    let patience = Instant::now() + Duration::from_secs(60);
+    while !condition() {
+        assert!(Instant::now() < patience, "waited in vain: {what}");
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
+fn interrupt(child: &Child) {
+    let status = Process::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    assert!(status.success());
+}
+
+/// What is before a run: nothing, something else, all of it.
+fn prepare(life: &str) -> Cloud {
+    let cloud = Cloud::start(4);
+    cloud.write(&topology(3, ""));
+    if life != "first" {
+        cloud.apply();
+    }
+    if life == "later" {
+        cloud.set_routes(|routes| routes.push(route("theirs", "192.168.0.0/16", "10.240.0.99")));
+        cloud.write(&topology(4, "").replace("worker-0 = ", "# "));
+    }
+    cloud
+}
+
+fn arguments(life: &str) -> [&'static str; 2] {
+    [if life == "destroy" { "destroy" } else { "apply" }, "-y"]
+}
+
+/// Whether all is as it would be without the interruption, and nothing is left after a destroy.
+fn goes_on(cloud: &Cloud, life: &str, destroys: bool, about: &str) {
+    cloud.server.command(Command::Latency { milliseconds: 0 });
+    if !destroys {
+        let said = cloud.topo(&arguments(life));
+        assert_eq!(said.code, 0, "{about}: {}\n{}", said.out, said.err);
+        if life != "destroy" {
+            assert_eq!(cloud.routes().len(), if life == "later" { 4 } else { 3 }, "{about}");
+            assert!(cloud.association().is_some(), "{about}");
+            let said = cloud.topo(&["plan", "--detailed-exitcode"]);
+            assert_eq!(said.code, 0, "{about}: {}\n{}", said.out, said.err);
+        }
+    }
+    let said = cloud.topo(&["destroy", "-y"]);
+    assert_eq!(said.code, 0, "{about}: {}\n{}", said.out, said.err);
+    assert_eq!(cloud.association(), None, "{about}");
+    if life == "later" {
+        assert_eq!(cloud.routes(), ["theirs 192.168.0.0/16 VirtualAppliance 10.240.0.99"], "{about}");
+    } else {
+        assert!(cloud.table().is_none(), "{about}: {:?}", cloud.table());
+    }
+    let state = cloud.folder.path().join("state/kthw.json");
+    assert!(!state.exists() || cloud.state()["places"] == json!({}), "{about}: {}", cloud.state());
+}
+
+/// The process is killed once a request has arrived, which then is not carried out; or once it has been answered.
+fn kill(life: &str, at: usize, answered: bool, about: &str) {
+    let cloud = prepare(life);
+    cloud.server.command(Command::Latency { milliseconds: SLOW });
+    let mut child = cloud.begin(&arguments(life));
+    await_that(about, || {
+        let log = cloud.server.log();
+        let request = log.iter().filter(|it| it.service == "arm").nth(at);
+        request.is_some_and(|it| !answered || it.ended.is_some())
+    });
+    child.kill().unwrap();
+    child.wait().unwrap();
+    goes_on(&cloud, life, at % 2 == usize::from(answered), about);
+}
+
+#[test]
+fn a_kill_at_any_request_loses_nothing() {
+    let mut kills = std::collections::VecDeque::new();
+    for life in ["first", "later", "destroy"] {
+        let cloud = prepare(life);
+        cloud.topo(&arguments(life)).exits(0);
+        let log: Vec<_> = cloud.server.log().into_iter().filter(|it| it.service == "arm").collect();
+        let first = log.iter().position(crate::arm::Exchange::is_write).unwrap();
+        // Before the first write one is as good as another.
+        for at in first.saturating_sub(2)..log.len() {
+            kills.extend([(life, at, false), (life, at, true)]);
+        }
+    }
+    let number = kills.len();
+    assert!(number > 30, "{number}");
+    let kills = std::sync::Mutex::new(kills);
+    std::thread::scope(|scope| {
+        for _ in 0..3 {
+            scope.spawn(|| {
+                while let Some((life, at, answered)) = { kills.lock().unwrap().pop_front() } {
+                    let when = if answered { "after" } else { "at" };
+                    kill(life, at, answered, &format!("{life}, killed {when} request {at}"));
+                }
+            });
+        }
+    });
+}
+
+/// What is in doubt has what it is to become.
+fn is_in_doubt(cloud: &Cloud) -> bool {
+    cloud.state().to_string().contains("\"to\":")
+}
+
+#[test]
+fn an_interrupt_finishes_what_is_under_way_and_begins_no_more() {
+    let cloud = prepare("first");
+    cloud.server.command(Effect::Delay { milliseconds: 700 }.next("PUT", &table()));
+    let child = cloud.begin(&["apply", "-y"]);
+    await_that("the table", || cloud.server.count("PUT", &table()) == 1);
+    interrupt(&child);
+    let said = Said::new(&child.wait_with_output().unwrap());
+    said.exits(3).says("interrupted");
+    assert_eq!(cloud.routes().len(), 3);
+    assert_eq!(cloud.association(), None);
+    // The table is settled, the association is as it was.
+    let state = cloud.state().to_string();
+    assert!(!is_in_doubt(&cloud) && !state.contains("azure_subnet_association"), "{state}");
+    let said = cloud.apply();
+    assert_eq!(cloud.requests().1, 1, "the subnet alone: {}", said.out);
+    cloud.settled();
+}
+
+#[test]
+fn an_interrupt_before_the_first_write_changes_nothing() {
+    let cloud = prepare("first");
+    cloud.server.command(Effect::Delay { milliseconds: 700 }.nth("GET", &table(), 1));
+    let child = cloud.begin(&["apply", "-y"]);
+    // The step has begun: it is finished.
+    await_that("the step", || cloud.server.count("GET", &table()) == 2);
+    interrupt(&child);
+    Said::new(&child.wait_with_output().unwrap()).exits(3);
+    assert!(cloud.table().is_some());
+    let cloud = prepare("first");
+    cloud.server.command(Effect::Delay { milliseconds: 700 }.nth("GET", &table(), 0));
+    let child = cloud.begin(&["apply", "-y"]);
+    await_that("the look", || cloud.server.count("GET", &table()) == 1);
+    interrupt(&child);
+    Said::new(&child.wait_with_output().unwrap()).exits(1);
+    assert!(cloud.table().is_none());
+}
+
+#[test]
+fn an_interrupted_destroy_goes_on() {
+    let cloud = prepare("destroy");
+    cloud.server.command(Effect::Delay { milliseconds: 700 }.next("PUT", &subnet()));
+    let child = cloud.begin(&["destroy", "-y"]);
+    await_that("the subnet", || cloud.server.count("PUT", &subnet()) == 1);
+    interrupt(&child);
+    Said::new(&child.wait_with_output().unwrap()).exits(3);
+    assert_eq!((cloud.association(), cloud.routes().len()), (None, 3));
+    goes_on(&cloud, "destroy", false, "interrupted");
+}
+
+#[test]
+fn a_second_interrupt_ends_it_at_once() {
+    let cloud = prepare("first");
+    cloud.server.command(Effect::Delay { milliseconds: 20_000 }.next("PUT", &table()));
+    let mut child = cloud.begin(&["apply", "-y"]);
+    await_that("the table", || cloud.server.count("PUT", &table()) == 1);
+    let began = Instant::now();
+    interrupt(&child);
+    // Signals of one kind do not queue: the second one is sent when the first one was heard.
+    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+    assert!(lines.any(|line| line.unwrap().contains("Interrupted")), "it says nothing");
+    interrupt(&child);
+    assert_eq!(child.wait().unwrap().code(), Some(3));
+    assert!(began.elapsed() < Duration::from_secs(15));
+    assert!(is_in_doubt(&cloud), "{}", cloud.state());
+    goes_on(&cloud, "first", false, "interrupted twice");
+}
+
+#[test]
+fn a_journal_may_be_cut_at_every_line() {
+    // The journal of a run that was killed after its last entry: what it has told so far is kept, the rest is looked for.
+    let cloud = prepare("first");
+    cloud.server.command(Effect::Delay { milliseconds: 20_000 }.nth("GET", &subnet(), 1));
+    let mut child = cloud.begin(&["apply", "-y"]);
+    await_that("the subnet", || cloud.server.count("GET", &subnet()) == 2);
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let folder = cloud.folder.path().join("state");
+    let mut files = std::fs::read_dir(&folder).unwrap().map(|it| it.unwrap().path());
+    let journal = files.find(|path| path.to_string_lossy().contains("journal")).unwrap();
+    let state = std::fs::read(folder.join("kthw.json")).unwrap();
+    let whole = std::fs::read(&journal).unwrap();
+    let ends: Vec<usize> = whole.iter().enumerate().filter(|(_, byte)| **byte == b'\n').map(|(at, _)| at + 1).collect();
+    assert!(!ends.is_empty());
+    let table_body = cloud.table().unwrap();
+    let cuts: Vec<usize> = std::iter::once(0).chain(ends.iter().flat_map(|end| [end - 20, *end])).collect();
+    for cut in cuts {
+        let again = Cloud::start(4);
+        again.write(&topology(3, ""));
+        let body = json!({ "location": LOCATION, "tags": table_body["tags"], "properties": { "routes": table_body["properties"]["routes"] } });
+        again.server.command(Command::Put { path: table(), body });
+        std::fs::create_dir(again.folder.path().join("state")).unwrap();
+        std::fs::write(again.folder.path().join("state/kthw.json"), &state).unwrap();
+        std::fs::write(again.folder.path().join("state").join(journal.file_name().unwrap()), &whole[..cut]).unwrap();
+        let said = again.topo(&["apply", "-y"]);
+        assert_eq!(said.code, 0, "cut at {cut}: {}\n{}", said.out, said.err);
+        assert_eq!(again.requests().1, 1, "the subnet alone");
+        goes_on(&again, "first", true, &format!("cut at {cut} of {}", whole.len()));
+    }
+}
