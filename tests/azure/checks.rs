@@ -378,7 +378,7 @@ fn a_route_that_is_selected_gets_the_forwarding_that_it_needs() {
 fn a_scale_set_is_looked_into() {
     let cloud = Cloud::start(1);
     let of_set = compute_path("virtualMachineScaleSets/pool/virtualMachines/0/networkInterfaces/pool-nic");
-    let mut body = nic(40, None);
+    let mut body = crate::arm::nic(40, None);
     body["properties"]["enableIPForwarding"] = json!(true);
     cloud.server.command(Command::Put { path: of_set.clone(), body: body.clone() });
     cloud.write(&topology_of(
@@ -415,6 +415,11 @@ fn where_interfaces_may_not_be_listed_forwarding_cannot_be_verified() {
     cloud.topo(&["apply", "-y"]).exits(0).says("cannot be verified").says("Microsoft.Network/networkInterfaces/read");
     assert_eq!(cloud.routes().len(), 1);
     assert_eq!(cloud.association(), Some(table()));
+    // Nor can it be turned on.
+    let cloud = Cloud::start(1);
+    cloud.server.command(forbid("/networkInterfaces"));
+    cloud.write(&topology(1, "ip_forwarding = \"enable\""));
+    refused(&cloud, &["Which next hops forward cannot be seen", "Microsoft.Network/networkInterfaces/read"]);
 }
 
 #[test]
