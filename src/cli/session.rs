@@ -245,11 +245,10 @@ impl Inputs<'_> {
         // Which network interfaces there are is known only once Azure was asked; nothing is lost where one is left out in vain.
         let of_interface = format!("{}.", azure_udr::AZURE_NIC_FORWARDING);
         let unknown = named.find(|(option, pattern)| {
-            let may_be_interface = *option == "--exclude" && pattern.to_string().starts_with(&of_interface);
-            !(may_be_interface && !self.desired.azure.is_empty())
-                && !resources
-                    .iter()
-                    .any(|(kind, place)| pattern.matches(kind, place, None) || pattern.may_match_rows(kind, place))
+            let of_interface = *option == "--exclude" && pattern.to_string().starts_with(&of_interface);
+            let mut known = resources.iter();
+            !(of_interface && !self.desired.azure.is_empty()
+                || known.any(|(kind, place)| pattern.matches(kind, place, None) || pattern.may_match_rows(kind, place)))
         });
         match unknown {
             None => Ok(()),

@@ -90,8 +90,8 @@ impl Refusal {
             | Self::SameMachine(place, _)
             | Self::NameTaken(place, _)
             | Self::File(place, _)
-            | Self::Azure(place, _) => Some(place),
-            Self::InAzure(place, ..) => Some(place),
+            | Self::Azure(place, _)
+            | Self::InAzure(place, ..) => Some(place),
         }
     }
 }

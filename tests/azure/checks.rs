@@ -415,6 +415,11 @@ fn where_interfaces_may_not_be_listed_forwarding_cannot_be_verified() {
     cloud.topo(&["apply", "-y"]).exits(0).says("cannot be verified").says("Microsoft.Network/networkInterfaces/read");
     assert_eq!(cloud.routes().len(), 1);
     assert_eq!(cloud.association(), Some(table()));
+    // Nor can it be turned on.
+    let cloud = Cloud::start(1);
+    cloud.server.command(forbid("/networkInterfaces"));
+    cloud.write(&topology(1, "ip_forwarding = \"enable\""));
+    refused(&cloud, &["Which next hops forward cannot be seen", "Microsoft.Network/networkInterfaces/read"]);
 }
 
 #[test]
