@@ -5,6 +5,7 @@
 mod failures;
 mod interrupted;
 mod life;
+mod partly;
 mod together;
 
 use std::process::{Command as Process, Output};
