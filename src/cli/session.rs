@@ -242,10 +242,14 @@ impl Inputs<'_> {
         let named = targets.iter().map(|pattern| ("--target", pattern));
         let named = named.chain(excludes.iter().map(|pattern| ("--exclude", pattern)));
         let mut named = named.chain(take_over.iter().map(|pattern| ("--take-over", pattern)));
-        let unknown = named.find(|(_, pattern)| {
-            !resources
-                .iter()
-                .any(|(kind, place)| pattern.matches(kind, place, None) || pattern.may_match_rows(kind, place))
+        // Which network interfaces there are is known only once Azure was asked; nothing is lost where one is left out in vain.
+        let of_interface = format!("{}.", azure_udr::AZURE_NIC_FORWARDING);
+        let unknown = named.find(|(option, pattern)| {
+            let may_be_interface = *option == "--exclude" && pattern.to_string().starts_with(&of_interface);
+            !(may_be_interface && !self.desired.azure.is_empty())
+                && !resources
+                    .iter()
+                    .any(|(kind, place)| pattern.matches(kind, place, None) || pattern.may_match_rows(kind, place))
         });
         match unknown {
             None => Ok(()),

@@ -75,21 +75,27 @@ pub fn steps(plan: &Plan, memo: &mut Memo) -> Steps {
     graph
 }
 
-/// A route table goes, or loses its routes, after its subnets have left it.
+/// A route table goes, or loses its routes, after its subnets have left it; a machine forwards as long as routes lead to it.
 fn order_removals(plan: &Plan, graph: &mut Steps) {
-    let (mut subnets, mut tables) = (Vec::new(), Vec::new());
+    let (mut subnets, mut tables, mut interfaces) = (Vec::new(), Vec::new(), Vec::new());
     for index in graph.node_indices() {
         let Vertex::Step(place, Phase::Retire) = &graph[index] else { continue };
         let azure = plan.places.get(place).and_then(|planned| planned.azure.as_ref());
         match azure.and_then(|azure| azure.task(Phase::Retire)) {
             Some(AzureTask::Subnets(_)) => subnets.push(index),
             Some(AzureTask::Table(_)) => tables.push(index),
-            _ => {}
+            Some(AzureTask::Interface(_)) => interfaces.push(index),
+            None => {}
         }
     }
     for subnet in subnets {
         for table in &tables {
             graph.add_edge(subnet, *table, ());
+        }
+    }
+    for table in tables {
+        for interface in &interfaces {
+            graph.add_edge(table, *interface, ());
         }
     }
 }

@@ -37,6 +37,7 @@ mod seed;
 mod serve;
 mod server;
 mod tables;
+pub mod tape;
 mod tls;
 mod wire;
 mod world;
@@ -48,3 +49,4 @@ pub use seed::{
     GROUP, LOCATION, NETWORK, SUBNET, SUBSCRIPTION, TABLE, TENANT, compute_path, network_path, nic, worker,
 };
 pub use server::ArmServer;
+pub use tls::Identity;

@@ -4,7 +4,9 @@
 
 mod lists;
 mod origins;
+mod player;
 mod sign_in;
+mod tapes;
 mod trouble;
 mod writes;
 

@@ -2,10 +2,15 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod checks;
+mod drift;
 mod failures;
+mod hands;
 mod interrupted;
 mod life;
+mod owners;
 mod partly;
+mod shapes;
 mod together;
 
 use std::process::{Command as Process, Output};

@@ -22,6 +22,8 @@ pub struct InterfaceTask {
     /// The backend for which it is to forward, and the next hop.
     pub(super) wanted: Option<(Name, IpAddr)>,
     pub(super) claimed: Option<Claimed<ForwardingRecord>>,
+    /// Whether routes lead to it: with one that is selected it is selected, and while there are any it is not turned off.
+    pub(super) is_needed: bool,
     pub(super) options: Arc<Options>,
 }
 
@@ -49,7 +51,7 @@ impl InterfaceTask {
             patterns.iter().any(|pattern| pattern.matches(AZURE_NIC_FORWARDING, self.place.name(), None))
         };
         let Options { targets, excludes, revert_forwarding, destroy, .. } = &*self.options;
-        let chosen = (targets.is_empty() || matches(targets)) && !matches(excludes);
+        let chosen = (targets.is_empty() || self.is_needed || matches(targets)) && !matches(excludes);
         let known = self.claimed.as_ref().and_then(|claim| claim.shapes.first()).map(|(record, _)| record.clone());
         let change = |action: Action, reason: Reason, on: bool| AzureChange {
             kind: AZURE_NIC_FORWARDING,
@@ -75,9 +77,10 @@ impl InterfaceTask {
             (None, forwards) => {
                 to = None;
                 let reason = if *destroy { Reason::Destroy } else { Reason::NotWanted };
-                if *revert_forwarding && forwards == Some(true) {
+                let reverts = *revert_forwarding && !self.is_needed;
+                if reverts && forwards == Some(true) {
                     verdict.change = Some((Phase::Retire, change(Action::Change, reason, false)));
-                } else if known.is_some() && !revert_forwarding {
+                } else if known.is_some() && !reverts {
                     let text =
                         "forwards IP packets since topo turned that on; it stays on, and its record is dropped. \
                                 --revert-forwarding turns it off."
@@ -86,13 +89,21 @@ impl InterfaceTask {
                 }
             }
         }
-        let id = match (&self.claimed, &self.wanted) {
-            (Some(claim), _) => Some(claim.id.clone()),
-            (None, Some((backend, _))) if to.is_some() => {
-                Some(ResourceId { backend: backend.clone(), kind: AZURE_NIC_FORWARDING.into(), name: "".into() })
-            }
+        let own = |backend: &Name| ResourceId {
+            backend: backend.clone(),
+            kind: AZURE_NIC_FORWARDING.into(),
+            name: "".into(),
+        };
+        let claimed = self.claimed.as_ref().map(|claim| &claim.id);
+        let id = match (claimed, &self.wanted) {
+            (_, Some((backend, _))) if to.is_some() => Some(own(backend)),
+            (Some(claimed), _) => Some(claimed.clone()),
             _ => None,
         };
+        if let Some(old) = claimed.filter(|old| id.as_ref().is_some_and(|id| id != *old)) {
+            // The backend has another name now.
+            verdict.records.push(AzureRecord { id: old.clone(), is: None, to: None, touched: false });
+        }
         let touched = verdict.change.is_some();
         verdict.records.extend(id.map(|id| AzureRecord {
             id,

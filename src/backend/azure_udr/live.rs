@@ -36,14 +36,18 @@ pub struct LiveTable {
     pub document: Document,
     /// Its region.
     pub location: String,
-    /// Its routes by destination. Others, to a service tag for example, are somebody else's and are not here.
+    /// Its routes by destination.
     pub routes: BTreeMap<Prefix, LiveRoute>,
+    /// Routes that lead not to a prefix but to a service tag, say, by name in small letters, in words: somebody else's.
+    pub others: BTreeMap<String, String>,
     /// Number of its routes, all of them.
     pub count: usize,
     /// Whether routes learned by BGP get into its subnets.
     pub bgp_route_propagation: bool,
     /// Ids of the subnets that are associated with it.
     pub subnets: Vec<String>,
+    /// Whether Azure gave up on what was written to it last: what it holds may not be in force.
+    pub failed: bool,
 }
 
 /// A route, and what Azure says of it.
@@ -115,12 +119,23 @@ impl LiveTable {
         let properties = &document.body["properties"];
         let list = properties["routes"].as_array().map(Vec::as_slice).unwrap_or_default();
         let routes = list.iter().filter_map(route_of).collect();
+        let other = |route: &Value| {
+            let of = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+            let properties = &route["properties"];
+            (
+                key(&of(&route["name"])),
+                format!("{} to {}", of(&properties["addressPrefix"]), of(&properties["nextHopType"])),
+            )
+        };
+        let others = list.iter().filter(|route| route_of(route).is_none()).map(other).collect();
         Self {
             location: location(document.body["location"].as_str().unwrap_or_default()),
             routes,
+            others,
             count: list.len(),
             bgp_route_propagation: !properties["disableBgpRoutePropagation"].as_bool().unwrap_or(false),
             subnets: ids(&properties["subnets"]),
+            failed: has_failed(&properties["provisioningState"]),
             document,
         }
     }
@@ -130,6 +145,10 @@ impl LiveTable {
         let tags = self.document.body["tags"].as_object()?;
         tags.iter().find(|(tag, _)| tag.eq_ignore_ascii_case(name)).and_then(|(_, value)| value.as_str())
     }
+}
+
+fn has_failed(state: &Value) -> bool {
+    state.as_str().is_some_and(|state| state.eq_ignore_ascii_case("Failed"))
 }
 
 /// A route of a table's document, where its destination is a prefix.

@@ -4,24 +4,30 @@
 //! - [`compare`] makes the plan of the three; a [`TableTask`], [`SubnetTask`] or [`InterfaceTask`] in it compares again with what
 //!   is live when its step begins, and gives the body of the one write.
 
+mod checks;
 mod compare;
 mod covered;
+mod drafts;
+mod forwarding;
 mod interface;
 pub mod inventory;
 mod live;
 mod names;
+mod questions;
 mod record;
 mod route;
+mod routes;
 mod schema;
 mod settings;
 mod subnet;
 mod table;
 mod wanted;
 
-pub use compare::{Questions, compare, questions};
+pub use compare::compare;
 pub(super) use covered::covered;
 pub use interface::InterfaceTask;
 pub use live::{Answer, LiveInterface, LiveNetwork, LiveRoute, LiveSubnet, LiveTable, Seen, key, location, name_of};
+pub use questions::{Questions, questions};
 pub use record::{
     AssociationRecord, Claim, Claimed, ForwardingRecord, Recorded, RoutesRecord, TableClaims, TableRecord, routes_in,
     shape_of,

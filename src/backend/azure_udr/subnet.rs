@@ -61,6 +61,12 @@ impl SubnetTask {
         self.confirmed()
     }
 
+    /// Whether the user selected it.
+    pub(super) fn is_chosen(&self) -> bool {
+        let Options { targets, excludes, .. } = &*self.options;
+        (targets.is_empty() || self.matches(targets)) && !self.matches(excludes)
+    }
+
     fn matches(&self, patterns: &[crate::plan::AddressPattern]) -> bool {
         let matches = |pattern: &crate::plan::AddressPattern| {
             pattern.matches(AZURE_SUBNET_ASSOCIATION, self.place.name(), Some(self.name()))
@@ -86,9 +92,22 @@ impl SubnetTask {
             return verdict;
         };
         let mut verdict = self.compare_table(live.table.as_deref());
+        // What a run of ours left behind like that may not be in force.
+        let again = live.state.eq_ignore_ascii_case("Failed")
+            && self.claimed.as_ref().is_some_and(|claim| claim.in_doubt)
+            && self
+                .table()
+                .is_some_and(|table| live.table.as_ref().is_some_and(|live| live.eq_ignore_ascii_case(table)));
+        if again && self.is_chosen() {
+            let what = AzureWhat::Association { before: live.table.clone(), after: live.table.clone() };
+            let (kind, key, reason) = (AZURE_SUBNET_ASSOCIATION, self.name().into(), Reason::InDoubt);
+            let change = AzureChange { kind, key, action: Action::Change, reason, what };
+            verdict.change = Some((Phase::Persist, change));
+            verdict.records.iter_mut().for_each(|record| record.touched = true);
+        }
         if let Some((_, change)) = &verdict.change
             && let AzureWhat::Association { before, after } = &change.what
-            && before != after
+            && (before != after || again)
         {
             let mut body = live.document.body.clone();
             let properties = &mut body["properties"];
@@ -108,9 +127,7 @@ impl SubnetTask {
         let claimed = self.claimed.iter().flat_map(|claim| &claim.shapes).any(|(record, _)| is(&record.route_table));
         let confirmed = self.confirmed();
         let recorded = live.filter(|_| claimed).or(confirmed).map(str::to_owned);
-        let chosen = (self.options.targets.is_empty() || self.matches(&self.options.targets))
-            && !self.matches(&self.options.excludes);
-        if !chosen {
+        if !self.is_chosen() {
             self.record(&mut verdict, recorded.clone(), recorded);
             return verdict;
         }

@@ -95,7 +95,9 @@ impl Executor<'_> {
                 table.left_out.clone_from(&self.failed_hops);
                 let stuck = |place: &&Place| {
                     let planned = self.run.plan.places.get(*place).and_then(|planned| planned.azure.as_ref());
-                    matches!(planned.and_then(|azure| azure.task(Phase::Retire)), Some(AzureTask::Subnets(_)))
+                    let has =
+                        |phase| matches!(planned.and_then(|azure| azure.task(phase)), Some(AzureTask::Subnets(_)));
+                    has(Phase::Persist) || has(Phase::Retire)
                 };
                 if phase == Phase::Retire
                     && let Some(network) = self.azure_failed.iter().find(stuck)
@@ -135,6 +137,13 @@ impl Executor<'_> {
                     }
                     left_out = Some(end);
                 }
+            }
+            AzureTask::Interface(_) if phase == Phase::Retire && !self.azure_failed.is_empty() => {
+                let message =
+                    "It was left as it is, for routes may still lead to it. Settle what failed, and run topo again.";
+                let end = failed(message, untouched);
+                self.finish_azure(place, phase, end).await?;
+                return Ok(false);
             }
             AzureTask::Subnets(_) | AzureTask::Interface(_) => {}
         }

@@ -35,9 +35,10 @@ impl Answer {
         (200..300).contains(&self.status)
     }
 
-    /// Azure's id of this request.
+    /// Azure's id of this request. Recorded errors have any of the three, some of them only the last.
     pub(super) fn request_id(&self) -> Option<&str> {
-        self.header("x-ms-request-id").or_else(|| self.header("x-ms-correlation-request-id"))
+        let names = ["x-ms-request-id", "x-ms-correlation-request-id", "x-ms-arm-service-request-id"];
+        names.into_iter().find_map(|name| self.header(name))
     }
 
     fn error(&self) -> &Value {

@@ -4,7 +4,7 @@ use serde_json::Value;
 use tokio::time::Instant;
 
 use super::answer::Answer;
-use super::error::{About, ArmError};
+use super::error::{About, ArmError, Doing};
 use super::pipeline::{LEAST_PAUSE, Pipeline, backoff};
 use super::wire::Extra;
 
@@ -22,12 +22,15 @@ enum Poll {
 
 impl Pipeline {
     /// Waits until the operation that an answer leads to has ended well, and gives back the last poll; or the answer itself, where it
-    /// leads to none. `Azure-AsyncOperation` is followed whatever the status (an update is 200 with it), else `Location`.
+    /// leads to none. `Azure-AsyncOperation` is followed whatever the status (an update is 200 with it), else `Location`. What a question
+    /// asked for is at `Location` alone: the status of an operation does not have it.
     pub(super) async fn finish(&self, about: &About, first: &Answer, deadline: Instant) -> Result<Answer, ArmError> {
-        let (link, tells_status) = match (first.header("azure-asyncoperation"), first.header("location")) {
+        let location = first.header("location").filter(|_| matches!(first.status, 201 | 202));
+        let (link, tells_status) = match (first.header("azure-asyncoperation"), location) {
+            (Some(_), Some(link)) if about.doing == Doing::Ask => (link, false),
             (Some(link), _) => (link, true),
-            (None, Some(link)) if matches!(first.status, 201 | 202) => (link, false),
-            _ => return Ok(first.clone()),
+            (None, Some(link)) => (link, false),
+            (None, None) => return Ok(first.clone()),
         };
         let about = &about.accepted();
         let (mut link, mut id) = (link.to_owned(), first.request_id().map(str::to_owned));

@@ -1,35 +1,14 @@
-//! The server against tapes of real traffic: each request of a tape is made again, and the answers are compared.
-//!
-//! The tapes are not part of this repository: `TOPO_AZURE_TAPES`, by default `../shared/azure/recordings`. Where they are absent the
-//! tests say so and pass. Tapes in YAML are replayed by `tests/judges/azure/tapes`.
+//! The server against tapes of real traffic: each request of a tape is made again, and the answers are compared. Tapes in YAML are
+//! replayed by `tests/judges/azure/tapes`.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::Write;
-use std::path::PathBuf;
 
 use serde_json::{Value, json};
 
 use super::super::seed::network_path;
+use super::super::tape::{AZURE, Recorded, file};
 use super::super::{ArmServer, Client, Command, SUBSCRIPTION};
 use super::{associated, route, subnet, table, table_with, to_worker, with_table};
-
-const AZURE: &str = "https://management.azure.com";
-
-/// A file of the tapes' folder, or of a folder beside it.
-fn file(name: &str) -> Option<Value> {
-    let folder = std::env::var_os("TOPO_AZURE_TAPES")
-        .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared/azure/recordings"), PathBuf::from);
-    match std::fs::read(folder.join(name)) {
-        Ok(bytes) => Some(serde_json::from_slice(&bytes).expect("a tape in JSON")),
-        Err(error) => {
-            // Past the capture of test output, so that it is seen.
-            let path = folder.join(name);
-            let _ =
-                writeln!(std::io::stderr(), "skipped: {} cannot be read: {error} (TOPO_AZURE_TAPES)", path.display());
-            None
-        }
-    }
-}
 
 /// Whether the server plays this resource.
 fn played(path: &str) -> bool {
@@ -168,16 +147,10 @@ fn interfaces_are_as_on_the_tape() {
     assert!(replay(&tape) >= 12);
 }
 
-/// The answer of a fragment: those of Python's tapes and those of Go's have another form.
+/// The answer of a fragment.
 fn fragment(all: &Value, name: &str) -> (u16, Value) {
-    let entry = &all[name]["entry"];
-    let (status, body) = match entry["response"]["code"].as_u64().or(entry["response"]["status"]["code"].as_u64()) {
-        Some(status) => (status, &entry["response"]["body"]),
-        None => (entry["StatusCode"].as_u64().expect("a status"), &entry["ResponseBody"]),
-    };
-    let body = body.get("string").unwrap_or(body);
-    let body = body.as_str().map_or_else(|| body.clone(), |text| serde_json::from_str(text).expect("JSON"));
-    (u16::try_from(status).expect("a status"), body)
+    let entry = Recorded::of(&all[name]["entry"]);
+    (entry.status, entry.json())
 }
 
 /// Codes and keys; messages with what is named in them left out.

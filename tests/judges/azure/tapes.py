@@ -1,6 +1,5 @@
 """Replays a tape in YAML: tapes.py SERVER_JSON TAPE. Statuses, headers that clients go by, and bodies must be those of the tape."""
 
-import ast
 import json
 import re
 import ssl
@@ -9,6 +8,8 @@ import urllib.error
 import urllib.request
 
 import yaml
+
+from tapes_text import sent
 
 AZURE = "https://management.azure.com"
 about = json.load(open(sys.argv[1]))
@@ -65,14 +66,6 @@ def versions(ours, theirs):
 
 def parsed(text):
     return json.loads(text) if text else None
-
-
-def sent(body):
-    """Some bodies were written to the tape as the text of a Python literal, some of them twice."""
-    text = body.decode() if isinstance(body, bytes) else body
-    while text and text.startswith("b'"):
-        text = ast.literal_eval(text).decode()
-    return text
 
 
 def played(path):

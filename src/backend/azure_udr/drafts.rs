@@ -1,0 +1,180 @@
+//! What is compared: each table and each subnet that is wanted or recorded, once.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use super::checks::{space_of, tell_outside};
+use super::table::Wish;
+use super::{Answer, Recorded, Seen, SubnetTask, TableTask, TableVerdict, Wanted, key};
+use crate::plan::{Note, Options, Place};
+
+/// A table with what it is compared with.
+pub(super) struct TableDraft<'a> {
+    pub(super) task: TableTask,
+    pub(super) wanted: Option<&'a Wanted>,
+    /// Next hops inside.
+    pub(super) next_hops: BTreeSet<IpAddr>,
+    /// Whether there are nodes outside, and nobody has said what to do about them.
+    pub(super) strays: bool,
+}
+
+/// All that is compared.
+pub(super) struct Drafts<'a> {
+    pub(super) tables: Vec<TableDraft<'a>>,
+    pub(super) subnets: Vec<(SubnetTask, Option<&'a Wanted>)>,
+    pub(super) refusals: Vec<(Place, String)>,
+    pub(super) notes: Vec<Note>,
+}
+
+impl<'a> Drafts<'a> {
+    pub(super) fn new(wanted: &'a [Wanted], recorded: &Recorded, options: &Options, seen: Option<&Seen>) -> Self {
+        let options = Arc::new(options.clone());
+        let mut drafts = Self { tables: Vec::new(), subnets: Vec::new(), refusals: Vec::new(), notes: Vec::new() };
+        drafts.add_subnets(wanted, recorded, &options);
+        // A subnet whose association goes, or goes elsewhere, does not keep its table.
+        let leaving = |table: &str| -> BTreeSet<String> {
+            let leaves = |task: &&(SubnetTask, Option<&Wanted>)| {
+                let elsewhere = task.0.table().is_none_or(|other| !other.eq_ignore_ascii_case(table));
+                task.0.claimed.is_some() && task.0.is_chosen() && elsewhere
+            };
+            drafts.subnets.iter().filter(leaves).map(|(task, _)| key(&task.id)).collect()
+        };
+        let is_held = |table: &str| {
+            let holds = |task: &SubnetTask| {
+                let claims = task.claimed.iter().flat_map(|claim| &claim.shapes);
+                let mut tables = claims.map(|(record, _)| &record.route_table);
+                !task.is_chosen() && tables.any(|other| other.eq_ignore_ascii_case(table))
+            };
+            drafts.subnets.iter().any(|(task, _)| holds(task))
+        };
+        let mut tables = Vec::new();
+        let (mut refusals, mut notes) = (Vec::new(), Vec::new());
+        for wanted in wanted {
+            let id = wanted.settings.table_id();
+            let place = place_of(&id, recorded.tables.keys());
+            let claims = recorded.tables.get(&place).cloned().unwrap_or_default();
+            let space = match space_of(wanted, seen) {
+                Ok(space) => space.or_else(|| claims.space.clone()),
+                Err(text) => {
+                    refusals.push((place.clone(), text));
+                    claims.space.clone()
+                }
+            };
+            let routes = wanted.routes(space.as_deref().filter(|space| !space.is_empty()));
+            tell_outside(wanted, &place, &routes.outside, space.as_deref(), &mut refusals, &mut notes);
+            let next_hops = routes.routes.values().filter_map(|(route, _)| route.hop.address).collect();
+            let strays = wanted.settings.outside.is_none() && !routes.outside.is_empty();
+            let wish = Wish {
+                backend: wanted.backend.clone(),
+                settings: wanted.settings.clone(),
+                routes: routes.routes,
+                space,
+            };
+            let task = TableTask {
+                leaving: leaving(&id),
+                is_held: is_held(&id),
+                place,
+                id,
+                wish: Some(wish),
+                claims,
+                options: Arc::clone(&options),
+                left_out: BTreeMap::new(),
+            };
+            tables.push(TableDraft { task, wanted: Some(wanted), next_hops, strays });
+        }
+        for (place, claims) in &recorded.tables {
+            let Some(id) = arm(place).filter(|_| !tables.iter().any(|draft| draft.task.place == *place)) else {
+                continue;
+            };
+            let task = TableTask {
+                place: place.clone(),
+                id: id.to_owned(),
+                wish: None,
+                claims: claims.clone(),
+                options: Arc::clone(&options),
+                leaving: leaving(id),
+                is_held: is_held(id),
+                left_out: BTreeMap::new(),
+            };
+            tables.push(TableDraft { task, wanted: None, next_hops: BTreeSet::new(), strays: false });
+        }
+        drafts.tables = tables;
+        drafts.refusals = refusals;
+        drafts.notes = notes;
+        drafts
+    }
+
+    fn add_subnets(&mut self, wanted: &'a [Wanted], recorded: &Recorded, options: &Arc<Options>) {
+        let claims =
+            || recorded.associations.iter().flat_map(|(place, claims)| claims.iter().map(move |claim| (place, claim)));
+        for (wanted, id) in wanted.iter().flat_map(|wanted| subnets_of(wanted).map(move |(_, id)| (wanted, id))) {
+            let claimed = claims().find(|(place, claim)| {
+                arm(place).is_some_and(|network| subnet_id(network, &claim.id.name).eq_ignore_ascii_case(&id))
+            });
+            let network = id.rsplit_once("/subnets/").map_or(id.as_str(), |(network, _)| network);
+            let place = place_of(network, recorded.associations.keys());
+            let task = SubnetTask {
+                place,
+                wanted: Some((wanted.backend.clone(), wanted.settings.table_id())),
+                claimed: claimed.map(|(_, claim)| claim.clone()),
+                options: Arc::clone(options),
+                id,
+            };
+            self.subnets.push((task, Some(wanted)));
+        }
+        for (place, claim) in claims() {
+            let Some(id) = arm(place).map(|network| subnet_id(network, &claim.id.name)) else { continue };
+            if self.subnets.iter().any(|(task, _)| task.id.eq_ignore_ascii_case(&id)) {
+                continue;
+            }
+            let (claimed, options) = (Some(claim.clone()), Arc::clone(options));
+            self.subnets.push((SubnetTask { place: place.clone(), id, wanted: None, claimed, options }, None));
+        }
+    }
+}
+
+impl TableDraft<'_> {
+    pub(super) fn verdict(&self, seen: Option<&Seen>) -> TableVerdict {
+        match seen.and_then(|seen| seen.tables.get(&key(&self.task.id))) {
+            Some(Ok(live)) => self.task.compare(live.as_ref()),
+            Some(Err(_)) | None => self.task.compare(self.task.believed().as_ref()),
+        }
+    }
+
+    pub(super) fn unseen(&self, seen: Option<&Seen>) -> Option<String> {
+        match seen.and_then(|seen| seen.tables.get(&key(&self.task.id))) {
+            Some(Ok(_)) => None,
+            Some(Err(reason)) => Some(reason.clone()),
+            None => Some("nobody looked".to_owned()),
+        }
+    }
+}
+
+/// What was answered, where it is there.
+pub(super) fn live<'s, T>(answers: &'s BTreeMap<String, Answer<T>>, id: &str) -> Option<&'s T> {
+    answers.get(&key(id))?.as_ref().ok()?.as_ref()
+}
+
+pub(super) fn subnets_of(wanted: &Wanted) -> impl Iterator<Item = (&super::SubnetName, String)> {
+    let settings = &wanted.settings;
+    settings.subnets.iter().map(|subnet| (subnet, subnet_id(&settings.network_id(subnet), &subnet.subnet)))
+}
+
+pub(super) fn subnet_id(network: &str, subnet: &str) -> String {
+    format!("{network}/subnets/{subnet}")
+}
+
+/// The id of a place in Azure.
+pub(super) fn arm(place: &Place) -> Option<&str> {
+    match place {
+        Place::Arm(id) => Some(id),
+        Place::Node(_) => None,
+    }
+}
+
+/// The place of an id: the one on record where it is the same but for case.
+pub(super) fn place_of<'p>(id: &str, mut known: impl Iterator<Item = &'p Place>) -> Place {
+    let same = |place: &&Place| arm(place).is_some_and(|other| other.eq_ignore_ascii_case(id));
+    known.find(same).cloned().unwrap_or_else(|| Place::Arm(id.into()))
+}

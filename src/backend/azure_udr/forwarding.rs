@@ -1,0 +1,191 @@
+//! Whether next hops forward what is sent to pods behind them.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use super::checks::some_of;
+use super::drafts::{Drafts, TableDraft, arm, place_of};
+use super::interface::InterfaceVerdict;
+use super::{InterfaceTask, IpForwarding, LiveInterface, Recorded, Seen, Wanted, key, name_of};
+use crate::plan::azure::{AzureFindings, AzurePlace, AzureTask, AzureWhat};
+use crate::plan::{Note, Options, Place, Refusal};
+use crate::topology::Name;
+
+impl Drafts<'_> {
+    /// Whether next hops forward; turns it on where that is asked for.
+    pub(super) fn compare_interfaces(
+        &self,
+        recorded: &Recorded,
+        seen: Option<&Seen>,
+        options: &Options,
+        findings: &mut AzureFindings,
+    ) {
+        let options = Arc::new(options.clone());
+        let mut kept: BTreeMap<&Place, (&Name, IpAddr)> = BTreeMap::new();
+        for draft in &self.tables {
+            let Some(backend) = draft.wanted else { continue };
+            let enables = backend.settings.ip_forwarding == IpForwarding::Enable;
+            if enables {
+                let known = recorded.forwardings.iter().filter_map(|(place, claim)| {
+                    let mut addresses = claim.shapes.iter().filter_map(|(record, _)| record.address.parse().ok());
+                    let address = addresses.find(|address: &IpAddr| draft.next_hops.contains(address))?;
+                    Some((place, (&backend.backend, address)))
+                });
+                for (place, wanted) in known {
+                    kept.entry(place).or_insert(wanted);
+                }
+            }
+            let Some(interfaces) = seen.and_then(|seen| interfaces_of(backend, seen)) else { continue };
+            let interfaces = match interfaces {
+                Ok(interfaces) => interfaces,
+                Err(reason) => {
+                    let text = format!(
+                        "holds routes to next hops whose IP forwarding cannot be verified: {reason} Azure drops what is \
+                         forwarded to a network interface without it."
+                    );
+                    findings.notes.push(Note::Azure(draft.task.place.clone(), "unverified", text));
+                    continue;
+                }
+            };
+            let mut unknown = Vec::new();
+            for address in &draft.judged(seen, &options) {
+                let Some(found) = interfaces.iter().find(|one| one.addresses.contains(address)) else {
+                    unknown.push(address.to_string());
+                    continue;
+                };
+                if found.forwards {
+                    continue;
+                }
+                if !enables || found.scale_set.is_some() {
+                    let text = refuse_forwarding(*address, found);
+                    findings.refusals.push(Refusal::Azure(draft.task.place.clone(), text));
+                    continue;
+                }
+                let place = place_of(&found.id, recorded.forwardings.keys());
+                let task = InterfaceTask {
+                    claimed: recorded.forwardings.get(&place).cloned(),
+                    id: found.id.clone(),
+                    wanted: Some((backend.backend.clone(), *address)),
+                    is_needed: true,
+                    options: Arc::clone(&options),
+                    place,
+                };
+                let verdict = task.compare(Some(false));
+                if verdict.change.is_none() {
+                    // Turning it on is not selected.
+                    let text = refuse_forwarding(*address, found);
+                    findings.refusals.push(Refusal::Azure(draft.task.place.clone(), text));
+                    continue;
+                }
+                findings.take_interface(task, verdict, None);
+            }
+            if !unknown.is_empty() {
+                let text = format!(
+                    "holds routes to next hops whose IP forwarding cannot be verified, for no network interface with their address was \
+                     found in the virtual network: {}.",
+                    some_of(&unknown)
+                );
+                findings.notes.push(Note::Azure(draft.task.place.clone(), "unverified", text));
+            }
+        }
+        let leads_to = |address: &str| {
+            let address: Option<IpAddr> = address.parse().ok();
+            address.is_some_and(|address| self.tables.iter().any(|draft| draft.next_hops.contains(&address)))
+        };
+        for (place, claim) in &recorded.forwardings {
+            let known = findings.places.iter().any(|(other, ..)| other == place);
+            let wanted = kept.get(place).map(|(backend, address)| (Name::clone(backend), *address));
+            let is_same = |(backend, _): &(Name, IpAddr)| *backend == claim.id.backend;
+            if known || (!claim.in_doubt && wanted.as_ref().is_some_and(is_same)) {
+                continue;
+            }
+            let Some(id) = arm(place) else { continue };
+            let answer = seen.and_then(|seen| seen.forwardings.get(&key(id)));
+            let (forwards, unseen) = match answer {
+                Some(Ok(live)) => (live.as_ref().map(|live| live.forwards), None),
+                Some(Err(reason)) => (None, Some(reason.clone())),
+                None => (None, None),
+            };
+            findings.note_unseen(place, seen.filter(|_| answer.is_some()), unseen.as_ref());
+            let task = InterfaceTask {
+                place: place.clone(),
+                id: id.to_owned(),
+                wanted,
+                is_needed: claim.shapes.iter().any(|(record, _)| leads_to(&record.address)),
+                claimed: Some(claim.clone()),
+                options: Arc::clone(&options),
+            };
+            let verdict = task.compare(forwards);
+            findings.take_interface(task, verdict, unseen);
+        }
+    }
+}
+
+impl AzureFindings {
+    fn take_interface(&mut self, task: InterfaceTask, verdict: InterfaceVerdict, unseen: Option<String>) {
+        self.notes.extend(verdict.note);
+        let place = task.place.clone();
+        if self.places.iter().any(|(other, ..)| *other == place) {
+            return;
+        }
+        let mut planned = AzurePlace { records: verdict.records, ..AzurePlace::default() };
+        if let Some((phase, change)) = verdict.change {
+            planned.changes.push(change);
+            planned.tasks.push((phase, AzureTask::Interface(task)));
+        }
+        self.places.push((place, planned, unseen));
+    }
+}
+
+impl TableDraft<'_> {
+    /// The next hops that have to forward: of all routes, or of those that are selected.
+    fn judged(&self, seen: Option<&Seen>, options: &Options) -> BTreeSet<IpAddr> {
+        if options.targets.is_empty() && options.excludes.is_empty() {
+            return self.next_hops.clone();
+        }
+        let changes = self.verdict(seen).changes.into_iter();
+        let after = changes.filter_map(|change| match change.what {
+            AzureWhat::Route { after, .. } => after?.address,
+            _ => None,
+        });
+        after.filter(|address| self.next_hops.contains(address)).collect()
+    }
+}
+
+/// Says what is to be done about a network interface that does not forward.
+fn refuse_forwarding(address: IpAddr, found: &LiveInterface) -> String {
+    let name = name_of(&found.id);
+    let mend = match &found.scale_set {
+        Some(set) => format!(
+            "It is of the scale set {}, which topo does not change: run `az vmss update --ids {set} --set \
+             virtualMachineProfile.networkProfile.networkInterfaceConfigurations[0].enableIPForwarding=true`, then `az vmss \
+             update-instances --ids {set} --instance-ids '*'`.",
+            name_of(set)
+        ),
+        None => format!(
+            "Run `az network nic update --ids {} --ip-forwarding true`, or say `ip_forwarding = \"enable\"` in the backend.",
+            found.id
+        ),
+    };
+    format!(
+        "The next hop {address} is at the network interface {name}, whose IP forwarding is off: Azure would drop what is sent to pods \
+         there. {mend}"
+    )
+}
+
+/// All interfaces of a backend's virtual networks; none where nobody has asked for them.
+pub(super) fn interfaces_of<'s>(wanted: &Wanted, seen: &'s Seen) -> Option<Result<Vec<&'s LiveInterface>, &'s str>> {
+    let mut all = Vec::new();
+    let networks = wanted.networks();
+    if networks.is_empty() {
+        return None;
+    }
+    for id in networks {
+        match seen.interfaces.get(&key(&id))? {
+            Ok(found) => all.extend(found.iter().flatten().filter(|one| one.is_in(&id))),
+            Err(reason) => return Some(Err(reason)),
+        }
+    }
+    Some(Ok(all))
+}

@@ -1,0 +1,257 @@
+//! The routes of a table: which ones are ours, and what becomes of them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Value, json};
+
+use super::record::RoutesRecord;
+use super::{AZURE_ROUTE, Hop, LiveRoute, LiveTable, Route, TableTask, TableVerdict, live};
+use crate::network::Prefix;
+use crate::plan::azure::{AzureChange, AzureWhat};
+use crate::plan::{Action, Conflict, Note, Reason};
+
+impl TableTask {
+    /// The routes: what their record is and becomes.
+    pub(super) fn routes(
+        &self,
+        live: Option<&LiveTable>,
+        body: &mut Option<Value>,
+        verdict: &mut TableVerdict,
+    ) -> (Option<RoutesRecord>, Option<RoutesRecord>) {
+        let empty = BTreeMap::new();
+        let there = live.map_or(&empty, |live| &live.routes);
+        let wanted = |key: &Prefix| self.wish.as_ref().and_then(|wish| wish.routes.get(key));
+        let keys: BTreeSet<Prefix> =
+            self.wish.iter().flat_map(|wish| wish.routes.keys()).chain(self.claims.routes.keys()).copied().collect();
+        let mut edits = Edits::default();
+        let (mut is, mut to) = (BTreeMap::new(), BTreeMap::new());
+        // With which next hops there are routes already: a node without any is new.
+        let known: BTreeSet<&Hop> = self.claims.routes.values().flatten().map(|claim| &claim.route.hop).collect();
+        let confirmed = self.claims.routes.values().flatten().filter(|claim| claim.confirmed);
+        let own_names: BTreeSet<String> = confirmed.map(|claim| key_of(&claim.route.name)).collect();
+        for key in &keys {
+            let claims = self.claims.routes.get(key).map(Vec::as_slice).unwrap_or_default();
+            let confirmed = claims.iter().find(|claim| claim.confirmed).map(|claim| &claim.route);
+            let found = there.get(key);
+            // A route of ours whose destination somebody has changed.
+            let moved = confirmed.filter(|_| found.is_none()).and_then(|route| {
+                let mut others = there.iter().filter(|(other, _)| !keys.contains(other));
+                others.find(|(_, live)| live.route.name.eq_ignore_ascii_case(&route.name))
+            });
+            let is_ours = |live: &&LiveRoute| {
+                own_names.contains(&key_of(&live.route.name))
+                    || claims.iter().any(|claim| claim.route.hop.is(&live.route.hop))
+            };
+            let ours = found.filter(is_ours);
+            let name = found.map(|live| &live.route).or_else(|| wanted(key).map(|(route, _)| route)).or(confirmed);
+            let chosen = name.is_some_and(|route| self.is_chosen(AZURE_ROUTE, Some(&route.name)));
+            let recorded = ours.map(|live| live.route.clone()).or_else(|| confirmed.cloned());
+            if let Some(route) = recorded.as_ref().filter(|_| live.is_some() || confirmed.is_some()) {
+                is.insert(*key, route.clone());
+            }
+            if !chosen {
+                to.extend(recorded.map(|route| (*key, route)));
+                continue;
+            }
+            let Some((route, node)) = wanted(key) else {
+                match (ours, moved, found) {
+                    (Some(live), ..) => {
+                        let reason = self.removal(confirmed.is_some_and(|route| !route.is(&live.route)), &live.route);
+                        edits.push(*key, &live.route.name, Action::Remove, reason, Some(&live.route.hop), None);
+                        edits.removed.insert(key_of(&live.route.name));
+                    }
+                    (None, Some((other, live)), _) => {
+                        let reason = Reason::Altered(format!("{other} by {}", live.route.hop));
+                        edits.push(*key, &live.route.name, Action::Remove, reason, Some(&live.route.hop), None);
+                        edits.removed.insert(key_of(&live.route.name));
+                    }
+                    (None, None, Some(live)) => {
+                        let found = format!("{} by {}", live.route.name, live.route.hop);
+                        verdict.notes.push(Note::Lost(self.place.clone(), *key, found));
+                    }
+                    (None, None, None) => {}
+                }
+                continue;
+            };
+            if self.left_out.contains_key(&route.hop) && found.is_none_or(|live| !live.route.hop.is(&route.hop)) {
+                verdict.skipped.push((*key, route.hop.clone()));
+                to.extend(recorded.map(|route| (*key, route)));
+                continue;
+            }
+            let hop = Some(&route.hop);
+            let Some(live) = found else {
+                let own_name = confirmed.map_or(&route.name, |confirmed| &confirmed.name);
+                let taken = there.iter().find(|(_, other)| other.route.name.eq_ignore_ascii_case(own_name));
+                // Under its name there is another one of ours, or one that becomes ours: that one keeps it.
+                let own_name = match taken.filter(|(other, _)| keys.contains(other)) {
+                    Some(_) => edits.free_name(own_name, there),
+                    None => own_name.clone(),
+                };
+                let taken = taken.filter(|(other, _)| !keys.contains(other));
+                if let Some(found) = live.and_then(|live| live.others.get(&key_of(&own_name))) {
+                    let found = format!("a route of this name leads {found}");
+                    verdict.conflicts.push(self.conflict(&own_name, found));
+                    continue;
+                }
+                let (name, reason, before) = match (moved, confirmed, taken) {
+                    (Some((other, live)), ..) => {
+                        edits.renumbered.insert(key_of(&live.route.name), (*key, *other));
+                        let reason = Reason::Altered(format!("{other} by {}", live.route.hop));
+                        (live.route.name.clone(), reason, Some(&live.route.hop))
+                    }
+                    (None, _, Some((other, live))) if self.takes_over(&route.name) => {
+                        edits.renumbered.insert(key_of(&live.route.name), (*key, *other));
+                        let reason = Reason::TakenOver(format!("{other} by {}", live.route.hop));
+                        (live.route.name.clone(), reason, Some(&live.route.hop))
+                    }
+                    (None, _, Some((other, live))) => {
+                        verdict.conflicts.push(self.conflict(
+                            &route.name,
+                            format!("a route of this name leads {other} to {}", live.route.hop),
+                        ));
+                        continue;
+                    }
+                    (None, Some(_), None) => (own_name, Reason::Missing, None),
+                    (None, None, None) if !claims.is_empty() => (own_name, Reason::InDoubt, None),
+                    (None, None, None) if self.claims.ids.is_empty() => (own_name, Reason::New, None),
+                    (None, None, None) if known.contains(&route.hop) => (own_name, Reason::Edited, None),
+                    (None, None, None) => (own_name, Reason::NodeAdded(node.clone()), None),
+                };
+                let becomes = Route { name, hop: route.hop.clone() };
+                let action = if before.is_some() { Action::Change } else { Action::Add };
+                edits.push(*key, &becomes.name, action, reason, before, hop);
+                edits.written.insert(*key, becomes.clone());
+                to.insert(*key, becomes);
+                continue;
+            };
+            // An existing name is kept.
+            let becomes = Route { name: live.route.name.clone(), hop: route.hop.clone() };
+            let before = Some(&live.route.hop);
+            if live.route.hop.is(&route.hop) {
+                if ours.is_none() {
+                    let reason = Reason::Adopted(String::new());
+                    edits.push(*key, &becomes.name, Action::Import, reason, before, hop);
+                }
+            } else {
+                let reason = if claims.iter().any(|claim| claim.route.hop.is(&live.route.hop)) {
+                    Reason::Edited
+                } else if ours.is_some() {
+                    Reason::Altered(live.route.hop.to_string())
+                } else if self.takes_over(&live.route.name) {
+                    Reason::TakenOver(live.route.hop.to_string())
+                } else {
+                    let found = format!("{key} by {}", live.route.hop);
+                    verdict.conflicts.push(self.conflict(&live.route.name, found));
+                    continue;
+                };
+                edits.push(*key, &becomes.name, Action::Change, reason, before, hop);
+                edits.written.insert(*key, becomes.clone());
+            }
+            to.insert(*key, becomes);
+        }
+        for (other, live) in there.iter().filter(|(other, _)| !keys.contains(other)) {
+            let moved = edits.renumbered.contains_key(&key_of(&live.route.name));
+            for wanted in self.wish.iter().flat_map(|wish| wish.routes.keys()) {
+                if !moved && wanted != other && wanted.covers(other) {
+                    let found = format!("{} leads {other} to {}", live.route.name, live.route.hop);
+                    verdict.notes.push(Note::Wins(self.place.clone(), *wanted, found));
+                }
+            }
+        }
+        if let Some(body) = body {
+            edits.write(body);
+        }
+        verdict.changes.append(&mut edits.changes);
+        let space = self.wish.as_ref().and_then(|wish| wish.space.clone()).or_else(|| self.claims.space.clone());
+        let space = space.unwrap_or_default();
+        let known = self.claims.id(AZURE_ROUTE).is_some();
+        let is = (known && live.is_some())
+            .then(|| RoutesRecord { space: self.claims.space.clone().unwrap_or_default(), routes: is });
+        let keeps = self.wish.is_some() || !to.is_empty();
+        (is, keeps.then_some(RoutesRecord { space, routes: to }))
+    }
+
+    fn removal(&self, altered: bool, live: &Route) -> Reason {
+        match (altered, self.options.destroy) {
+            (true, _) => Reason::Altered(live.hop.to_string()),
+            (false, true) => Reason::Destroy,
+            (false, false) => Reason::NotWanted,
+        }
+    }
+
+    fn takes_over(&self, name: &str) -> bool {
+        self.options.take_over.iter().any(|pattern| pattern.matches(AZURE_ROUTE, self.name(), Some(name)))
+    }
+
+    fn conflict(&self, name: &str, found: String) -> Conflict {
+        Conflict { place: self.place.clone(), kind: AZURE_ROUTE.into(), key: name.into(), found }
+    }
+}
+
+/// What is done to the list of routes.
+#[derive(Default)]
+struct Edits {
+    changes: Vec<AzureChange>,
+    /// Routes as they become, by destination.
+    written: BTreeMap<Prefix, Route>,
+    /// Names of routes that go, in small letters.
+    removed: BTreeSet<String>,
+    /// Names of routes that get their own destination again, in small letters; and the one that they have.
+    renumbered: BTreeMap<String, (Prefix, Prefix)>,
+}
+
+impl Edits {
+    /// A name that no route has and none gets, made from one that is taken.
+    fn free_name(&self, taken: &str, there: &BTreeMap<Prefix, LiveRoute>) -> Box<str> {
+        let names = there.values().map(|live| &live.route).chain(self.written.values());
+        let names: BTreeSet<String> = names.map(|route| key_of(&route.name)).collect();
+        let mut free = (2..).map(|number| format!("{taken}-{number}")).filter(|name| !names.contains(&key_of(name)));
+        free.next().unwrap_or_default().into()
+    }
+
+    fn push(
+        &mut self,
+        destination: Prefix,
+        name: &str,
+        action: Action,
+        reason: Reason,
+        before: Option<&Hop>,
+        after: Option<&Hop>,
+    ) {
+        let what = AzureWhat::Route { destination, before: before.cloned(), after: after.cloned() };
+        self.changes.push(AzureChange { kind: AZURE_ROUTE, key: name.into(), action, reason, what });
+    }
+
+    /// Changes the routes of a body; those of others stay as and where they are.
+    fn write(&self, body: &mut Value) {
+        let properties = &mut body["properties"];
+        if !properties.is_object() {
+            *properties = json!({});
+        }
+        let before = properties["routes"].as_array().cloned().unwrap_or_default();
+        let mut list = Vec::with_capacity(before.len() + self.written.len());
+        let mut left: BTreeMap<&Prefix, &Route> = self.written.iter().collect();
+        for mut value in before {
+            let name = key_of(value["name"].as_str().unwrap_or_default());
+            if self.removed.contains(&name) {
+                continue;
+            }
+            let there = live::route_of(&value).map(|(destination, _)| destination);
+            let destination = self.renumbered.get(&name).map(|(own, _)| *own).or(there);
+            if let Some((destination, route)) = destination.and_then(|key| left.remove_entry(&key)) {
+                route.write(destination, &mut value);
+            }
+            list.push(value);
+        }
+        for (destination, route) in left {
+            let mut value = json!({ "name": route.name });
+            route.write(destination, &mut value);
+            list.push(value);
+        }
+        properties["routes"] = list.into();
+    }
+}
+
+fn key_of(name: &str) -> String {
+    name.to_ascii_lowercase()
+}

@@ -1,0 +1,444 @@
+//! What is checked before anything is written.
+
+use super::hands::{backend_table, topology_of};
+use super::*;
+use crate::arm::{Fault, compute_path};
+
+const OFFICE: (&str, &str) = ("office", "address = \"192.168.1.5\", pods = [\"10.201.0.0/24\"]");
+const WORKER: (&str, &str) = ("worker-0", "address = \"10.240.0.20\", pods = [\"10.200.0.0/24\"]");
+
+fn forbid(path: &str) -> Command {
+    Command::Fault(Fault {
+        method: Some("GET".to_owned()),
+        path: Some(path.to_owned()),
+        skip: 0,
+        times: 1000,
+        effect: Effect::Forbid,
+    })
+}
+
+/// Plan and apply refuse, both with these words, and nothing is written.
+#[track_caller]
+fn refused(cloud: &Cloud, words: &[&str]) {
+    for command in [&["plan"][..], &["apply", "-y"]] {
+        let said = cloud.topo(command).exits(1);
+        words.iter().fold(said, |said, words| said.says(words));
+        assert_eq!(cloud.written(), [""; 0]);
+    }
+}
+
+/// Nodes that are outside of no network, one pod subnet each.
+fn many(number: u16) -> String {
+    let nodes: Vec<(String, String)> = (0..number)
+        .map(|at| {
+            let (high, low) = (at / 200, at % 200);
+            (
+                format!("node-{at}"),
+                format!("address = \"10.240.{}.{}\", pods = [\"10.{}.{low}.0/24\"]", 1 + high, 10 + low, 100 + high),
+            )
+        })
+        .collect();
+    let nodes: Vec<(&str, &str)> = nodes.iter().map(|(name, keys)| (name.as_str(), keys.as_str())).collect();
+    topology_of("kthw", &nodes, "")
+}
+
+#[test]
+fn more_routes_than_azure_allows_are_refused() {
+    let cloud = Cloud::start(3);
+    cloud.server.command(Command::Limits { routes: Some(2), tables: None });
+    refused(&cloud, &["would have 3 routes, and 2 is the most (Azure's limit"]);
+    cloud.write(&topology(2, ""));
+    cloud.apply();
+    // Those of others count.
+    cloud.server.command(Command::Limits { routes: Some(3), tables: None });
+    cloud.set_routes(|routes| routes.push(route("theirs", "10.9.0.0/24", "10.240.0.99")));
+    cloud.write(&topology(3, ""));
+    refused(&cloud, &["would have 4 routes, and 3 is the most"]);
+    // Fewer than before are never too many.
+    cloud.server.command(Command::Limits { routes: Some(1), tables: None });
+    cloud.write(&topology(1, ""));
+    cloud.server.command(Command::Limits { routes: Some(400), tables: None });
+    cloud.apply();
+}
+
+#[test]
+fn where_the_limit_cannot_be_read_it_is_the_usual_one() {
+    let cloud = Cloud::start(1);
+    cloud.server.command(forbid("/usages"));
+    cloud.write(&many(401));
+    refused(&cloud, &["would have 401 routes, and 400 is the most", "could not be read"]);
+    cloud.write(&many(400));
+    cloud.apply();
+    // A table that grew beyond it while the limit was known is still made smaller, and kept.
+    cloud.server.command(Command::Limits { routes: Some(1000), tables: None });
+    cloud.server.command(Command::ClearFaults);
+    cloud.write(&many(403));
+    cloud.apply();
+    cloud.server.command(forbid("/usages"));
+    cloud.write(&many(402));
+    cloud.apply();
+    assert_eq!(cloud.routes().len(), 402);
+    cloud.set_routes(|routes| routes[7]["properties"]["nextHopIpAddress"] = json!("10.240.0.99"));
+    cloud.mends(&[&format!("PUT {TABLE}")]);
+    cloud.write(&many(403));
+    refused(&cloud, &["would have 403 routes, and 400 is the most"]);
+}
+
+#[test]
+fn a_table_elsewhere_is_refused() {
+    let cloud = Cloud::start(1);
+    cloud.make("routeTables", TABLE, json!({ "location": "westus", "properties": {} }));
+    refused(&cloud, &["The route table kubernetes-routes is in westus", "location = \"eastus2\""]);
+}
+
+#[test]
+fn regions_are_compared_as_azure_spells_them() {
+    let cloud = Cloud::start(1);
+    cloud.merge(network(), json!({ "location": "East US 2" }));
+    cloud.make("routeTables", TABLE, json!({ "location": "East US 2", "properties": {} }));
+    cloud.apply();
+    cloud.settled();
+}
+
+#[test]
+fn a_network_in_another_region_is_refused() {
+    let cloud = Cloud::start(1);
+    let subnets = json!([{ "name": "one", "properties": { "addressPrefix": "10.240.0.0/24" } }]);
+    let properties = json!({ "addressSpace": { "addressPrefixes": ["10.240.0.0/16"] }, "subnets": subnets });
+    cloud.make("virtualNetworks", "west-vnet", json!({ "location": "westus", "properties": properties }));
+    cloud.write(&format!(
+        "[topology]\nname = \"kthw\"\n[nodes]\n{} = {{ {} }}\n{}",
+        WORKER.0,
+        WORKER.1,
+        backend_table("azure-udr", TABLE, "west-vnet/one")
+    ));
+    refused(&cloud, &["The virtual network west-vnet is in westus", "they must be in one region"]);
+}
+
+#[test]
+fn a_node_outside_is_refused_unless_the_backend_says_what_to_do() {
+    let cloud = Cloud::start(1);
+    cloud.write(&topology_of("kthw", &[OFFICE, WORKER], ""));
+    refused(&cloud, &["office (192.168.1.5)", "10.240.0.0/16", "outside = \"skip\"", "virtual-network-gateway"]);
+    cloud.write(&topology_of("kthw", &[OFFICE, WORKER], "outside = \"skip\""));
+    cloud.topo(&["apply", "-y"]).exits(0).says("office (192.168.1.5)");
+    assert_eq!(cloud.routes(), ["kubernetes-route-10-200-0-0-24 10.200.0.0/24 VirtualAppliance 10.240.0.20"]);
+    cloud.settled();
+    assert_eq!(cloud.requests(), (2, 0), "what is inside is on record");
+    cloud.write(&topology_of("kthw", &[OFFICE, WORKER], "outside = \"virtual-network-gateway\""));
+    cloud.mends(&[&format!("PUT {TABLE}")]);
+    assert_eq!(
+        cloud.routes(),
+        [
+            "kubernetes-route-10-200-0-0-24 10.200.0.0/24 VirtualAppliance 10.240.0.20",
+            "kubernetes-route-10-201-0-0-24 10.201.0.0/24 VirtualNetworkGateway -",
+        ]
+    );
+    // Back again.
+    cloud.write(&topology_of("kthw", &[OFFICE, WORKER], "outside = \"skip\""));
+    cloud.mends(&[&format!("PUT {TABLE}")]);
+    assert_eq!(cloud.routes().len(), 1);
+    // And an error again, where nothing but that has changed.
+    cloud.write(&topology_of("kthw", &[OFFICE, WORKER], ""));
+    refused(&cloud, &["office (192.168.1.5)"]);
+}
+
+#[test]
+fn a_node_that_comes_outside_later_is_refused() {
+    let cloud = Cloud::start(1);
+    cloud.apply();
+    cloud.write(&topology_of("kthw", &[OFFICE, WORKER], ""));
+    refused(&cloud, &["office (192.168.1.5)"]);
+}
+
+#[test]
+fn a_network_that_grew_takes_in_a_node() {
+    let cloud = Cloud::start(1);
+    cloud.apply();
+    cloud.merge(
+        network(),
+        json!({ "properties": { "addressSpace": { "addressPrefixes": ["10.240.0.0/16", "192.168.0.0/16"] } } }),
+    );
+    cloud.write(&topology_of("kthw", &[OFFICE, WORKER], ""));
+    cloud.mends(&[&format!("PUT {TABLE}")]);
+    assert_eq!(cloud.routes().len(), 2);
+}
+
+#[test]
+fn what_is_not_there_is_named() {
+    let cloud = Cloud::start(1);
+    let with = |subnets: &str| {
+        format!(
+            "[topology]\nname = \"kthw\"\n[nodes]\n{} = {{ {} }}\n{}",
+            WORKER.0,
+            WORKER.1,
+            backend_table("azure-udr", TABLE, subnets)
+        )
+    };
+    cloud.write(&with(&format!("{NETWORK}/no-subnet")));
+    refused(&cloud, &["The subnet kubernetes-vnet/no-subnet is not there"]);
+    // A place that answers without the thing is not one that could not be looked at.
+    cloud.write(&with("no-vnet/no-subnet"));
+    refused(&cloud, &["The virtual network no-vnet is not there"]);
+    // A group that is not there.
+    let text = topology(1, "").replace(&format!("\"{GROUP}\""), "\"nowhere\"");
+    cloud.write(&text);
+    let said = cloud.topo(&["apply", "-y"]);
+    assert_ne!(said.code, 0, "{}{}", said.out, said.err);
+    assert_eq!(cloud.written(), [""; 0]);
+}
+
+#[test]
+fn a_next_hop_that_does_not_forward_is_refused() {
+    let cloud = Cloud::start(2);
+    cloud.forward(1, false);
+    refused(
+        &cloud,
+        &[
+            "10.240.0.21",
+            "worker-1-nic",
+            &format!("az network nic update --ids {} --ip-forwarding true", interface(1)),
+            "ip_forwarding = \"enable\"",
+        ],
+    );
+    cloud.forward(1, true);
+    cloud.apply();
+}
+
+#[test]
+fn forwarding_is_turned_on_where_that_is_asked_for() {
+    let cloud = Cloud::start(2);
+    cloud.forward(0, false);
+    cloud.merge(interface(0), json!({ "properties": { "later": { "deep": [1] } } }));
+    cloud.write(&topology(2, "ip_forwarding = \"enable\""));
+    let before = cloud.server.look(&interface(0)).unwrap();
+    cloud
+        .topo(&["plan", "--detailed-exitcode"])
+        .exits(2)
+        .says("Plan: 4 to add, 1 to change, 0 to destroy.")
+        .says("worker-0-nic");
+    assert_eq!(cloud.written(), [""; 0]);
+    cloud.apply();
+    assert_eq!(cloud.written(), ["PUT worker-0-nic".to_owned(), format!("PUT {TABLE}"), format!("PUT {SUBNET}")]);
+    let mut after = cloud.server.look(&interface(0)).unwrap();
+    assert_eq!(after["properties"]["enableIPForwarding"], true);
+    after["properties"]["enableIPForwarding"] = json!(false);
+    let bare = |value: &Value| {
+        let mut value = value.clone();
+        value["etag"] = Value::Null;
+        value["properties"]["ipConfigurations"][0]["etag"] = Value::Null;
+        value
+    };
+    assert_eq!(bare(&after), bare(&before), "nothing else of it");
+    assert!(cloud.record("azure_nic_forwarding").is_some(), "the one that topo turned on");
+    cloud.settled();
+    assert_eq!(cloud.requests(), (2, 0));
+    cloud.topo(&["destroy", "-y"]).exits(0).says("stays on").says("--revert-forwarding");
+    assert_eq!(cloud.server.look(&interface(0)).unwrap()["properties"]["enableIPForwarding"], true);
+    assert_eq!(cloud.state()["places"], json!({}));
+}
+
+#[test]
+fn forwarding_is_turned_off_again_where_that_is_asked_for() {
+    let cloud = Cloud::start(2);
+    cloud.forward(0, false);
+    cloud.write(&topology(2, "ip_forwarding = \"enable\""));
+    cloud.apply();
+    cloud.topo(&["destroy", "-y", "--revert-forwarding"]).exits(0);
+    assert_eq!(cloud.written(), [format!("PUT {SUBNET}"), format!("DELETE {TABLE}"), "PUT worker-0-nic".to_owned()]);
+    assert_eq!(cloud.server.look(&interface(0)).unwrap()["properties"]["enableIPForwarding"], false);
+    assert_eq!(cloud.server.look(&interface(1)).unwrap()["properties"]["enableIPForwarding"], true, "it was on before");
+    assert_eq!(cloud.state()["places"], json!({}));
+}
+
+#[test]
+fn forwarding_stays_on_while_routes_may_lead_there() {
+    let cloud = Cloud::start(2);
+    cloud.forward(0, false);
+    cloud.write(&topology(2, "ip_forwarding = \"enable\""));
+    cloud.apply();
+    cloud.server.command(Effect::answer(400, "Locked").next("DELETE", "/routeTables/"));
+    cloud.topo(&["destroy", "-y", "--revert-forwarding"]).exits(3).says("Locked");
+    assert_eq!(cloud.server.look(&interface(0)).unwrap()["properties"]["enableIPForwarding"], true);
+    assert!(cloud.record("azure_nic_forwarding").is_some());
+    cloud.topo(&["destroy", "-y", "--revert-forwarding"]).exits(0);
+    assert_eq!(cloud.server.look(&interface(0)).unwrap()["properties"]["enableIPForwarding"], false);
+    assert_eq!(cloud.state()["places"], json!({}));
+}
+
+#[test]
+fn forwarding_that_topo_is_not_to_turn_on_any_more_stays_on() {
+    for revert in [&["apply", "-y"][..], &["apply", "-y", "--revert-forwarding"]] {
+        let cloud = Cloud::start(2);
+        cloud.forward(0, false);
+        cloud.write(&topology(2, "ip_forwarding = \"enable\""));
+        cloud.apply();
+        // Whoever asks for it: routes still lead there.
+        cloud.topo(&["apply", "-y", "--revert-forwarding"]).exits(0);
+        assert_eq!(cloud.written(), [""; 0]);
+        assert!(cloud.record("azure_nic_forwarding").is_some());
+        cloud.write(&topology(2, ""));
+        cloud.topo(revert).exits(0).says("worker-0-nic");
+        assert_eq!(cloud.written(), [""; 0]);
+        assert_eq!(cloud.server.look(&interface(0)).unwrap()["properties"]["enableIPForwarding"], true);
+        assert!(cloud.record("azure_nic_forwarding").is_none());
+        cloud.settled();
+    }
+}
+
+#[test]
+fn forwarding_that_is_not_selected_is_refused() {
+    let cloud = Cloud::start(2);
+    cloud.forward(0, false);
+    cloud.write(&topology(2, "ip_forwarding = \"enable\""));
+    cloud.topo(&["apply", "-y", "--exclude", "azure_nic_forwarding.*"]).exits(1).says("worker-0-nic").says("is off");
+    assert_eq!(cloud.written(), [""; 0]);
+}
+
+/// Somebody stops a machine.
+fn stop(cloud: &Cloud, worker: u8) {
+    let statuses = json!([
+        { "code": "ProvisioningState/succeeded", "level": "Info", "displayStatus": "Provisioning succeeded" },
+        { "code": "PowerState/deallocated", "level": "Info", "displayStatus": "VM deallocated" },
+    ]);
+    let path = compute_path(&format!("virtualMachines/worker-{worker}"));
+    cloud.merge(path, json!({ "properties": { "instanceView": { "statuses": statuses } } }));
+}
+
+#[test]
+fn effective_routes_are_looked_at_where_a_machine_runs() {
+    let cloud = Cloud::start(2);
+    cloud.topo(&["apply", "-y"]).exits(0).says("2 routes are in force (effective routes of worker-0-nic)");
+    let cloud = Cloud::start(2);
+    stop(&cloud, 0);
+    cloud.topo(&["apply", "-y"]).exits(0).says("2 routes are in force (effective routes of worker-1-nic)");
+    let cloud = Cloud::start(2);
+    stop(&cloud, 0);
+    stop(&cloud, 1);
+    cloud.topo(&["apply", "-y"]).exits(0).says("cannot be verified: VM stopped");
+    cloud.settled();
+}
+
+#[test]
+fn forwarding_in_doubt_is_settled_by_the_next_look() {
+    for live in [true, false] {
+        let cloud = Cloud::start(1);
+        cloud.forward(0, false);
+        cloud.write(&topology(1, "ip_forwarding = \"enable\""));
+        cloud.apply();
+        let mut state = cloud.state();
+        let record = state["places"].as_object_mut().unwrap().values_mut().find_map(|place| {
+            let resources = place["resources"].as_object_mut().unwrap();
+            resources.iter_mut().find(|(id, _)| id.ends_with("azure_nic_forwarding")).map(|(_, record)| record)
+        });
+        let record = record.unwrap();
+        *record = json!({ "is": null, "to": record["is"] });
+        std::fs::write(cloud.folder.path().join("state/kthw.json"), state.to_string()).unwrap();
+        cloud.forward(0, live);
+        cloud.apply();
+        assert_eq!(cloud.server.look(&interface(0)).unwrap()["properties"]["enableIPForwarding"], true);
+        assert_eq!(cloud.written().len(), usize::from(!live));
+        let record = cloud.record("azure_nic_forwarding").unwrap();
+        assert!(record["is"].is_object() && record.get("to").is_none(), "{record}");
+        cloud.settled();
+        assert_eq!(cloud.requests(), (2, 0));
+    }
+}
+
+#[test]
+fn forwarding_of_a_node_that_goes_is_forgotten() {
+    let cloud = Cloud::start(2);
+    cloud.forward(1, false);
+    cloud.write(&topology(2, "ip_forwarding = \"enable\""));
+    cloud.apply();
+    cloud.write(&topology(1, "ip_forwarding = \"enable\""));
+    cloud.topo(&["apply", "-y"]).exits(0).says("worker-1-nic");
+    assert!(cloud.record("azure_nic_forwarding").is_none());
+    assert_eq!(cloud.server.look(&interface(1)).unwrap()["properties"]["enableIPForwarding"], true);
+    cloud.settled();
+}
+
+#[test]
+fn a_route_that_is_selected_gets_the_forwarding_that_it_needs() {
+    let cloud = Cloud::start(2);
+    cloud.forward(0, false);
+    cloud.forward(1, false);
+    cloud.write(&topology(2, "ip_forwarding = \"enable\""));
+    cloud.topo(&["apply", "-y", "--target", "azure_route.*[\"kubernetes-route-10-200-1-0-24\"]"]).exits(0);
+    assert_eq!(cloud.written(), ["PUT worker-1-nic".to_owned(), format!("PUT {TABLE}")]);
+    assert_eq!(cloud.routes().len(), 1);
+    // What is not selected is not judged.
+    let cloud = Cloud::start(2);
+    cloud.forward(0, false);
+    cloud.topo(&["apply", "-y", "--target", "azure_route.*[\"kubernetes-route-10-200-1-0-24\"]"]).exits(0);
+    assert_eq!(cloud.routes().len(), 1);
+}
+
+#[test]
+fn a_scale_set_is_looked_into() {
+    let cloud = Cloud::start(1);
+    let of_set = compute_path("virtualMachineScaleSets/pool/virtualMachines/0/networkInterfaces/pool-nic");
+    let mut body = crate::arm::nic(40, None);
+    body["properties"]["enableIPForwarding"] = json!(true);
+    cloud.server.command(Command::Put { path: of_set.clone(), body: body.clone() });
+    cloud.write(&topology_of(
+        "kthw",
+        &[WORKER, ("pool", "address = \"10.240.0.40\", pods = [\"10.200.40.0/24\"]")],
+        "",
+    ));
+    cloud.topo(&["plan"]).exits(0).not("cannot be verified");
+    for backend in ["", "ip_forwarding = \"enable\""] {
+        body["properties"]["enableIPForwarding"] = json!(false);
+        cloud.server.command(Command::Put { path: of_set.clone(), body: body.clone() });
+        let nodes = [WORKER, ("pool", "address = \"10.240.0.40\", pods = [\"10.200.40.0/24\"]")];
+        cloud.write(&topology_of("kthw", &nodes, backend));
+        refused(&cloud, &["10.240.0.40", "scale set pool", "az vmss update --ids", "az vmss update-instances"]);
+    }
+}
+
+#[test]
+fn where_no_interface_is_found_forwarding_cannot_be_verified() {
+    let cloud = Cloud::start(1);
+    cloud.write(&topology_of(
+        "kthw",
+        &[WORKER, ("ghost", "address = \"10.240.0.77\", pods = [\"10.200.77.0/24\"]")],
+        "",
+    ));
+    cloud.topo(&["apply", "-y"]).exits(0).says("cannot be verified").says("10.240.0.77").not("10.240.0.20,");
+    assert_eq!(cloud.routes().len(), 2);
+}
+
+#[test]
+fn where_interfaces_may_not_be_listed_forwarding_cannot_be_verified() {
+    let cloud = Cloud::start(1);
+    cloud.server.command(forbid("/networkInterfaces"));
+    cloud.topo(&["apply", "-y"]).exits(0).says("cannot be verified").says("Microsoft.Network/networkInterfaces/read");
+    assert_eq!(cloud.routes().len(), 1);
+    assert_eq!(cloud.association(), Some(table()));
+}
+
+#[test]
+fn what_may_not_be_read_is_not_written() {
+    let cloud = Cloud::start(1);
+    cloud.server.command(forbid("/routeTables"));
+    let said = cloud.topo(&["apply", "-y"]);
+    assert_ne!(said.code, 0, "{}{}", said.out, said.err);
+    said.says("Microsoft.Network/routeTables/read");
+    assert_eq!(cloud.association(), None);
+    cloud.topo(&["plan", "--detailed-exitcode"]).says("Microsoft.Network/routeTables/read");
+    cloud.server.command(Command::ClearFaults);
+    cloud.apply();
+    cloud.settled();
+    cloud.server.command(forbid("/subnets"));
+    cloud.topo(&["plan", "--detailed-exitcode"]).exits(5).says("Microsoft.Network/virtualNetworks/subnets/read");
+    cloud.server.command(Command::ClearFaults);
+    cloud.server.command(forbid("/virtualNetworks/kubernetes-vnet"));
+    cloud.write(&topology_of(
+        "kthw",
+        &[WORKER, ("worker-9", "address = \"10.240.0.29\", pods = [\"10.200.9.0/24\"]")],
+        "",
+    ));
+    let said = cloud.topo(&["apply", "-y"]);
+    assert_ne!(said.code, 0, "{}{}", said.out, said.err);
+    assert_eq!(cloud.routes().len(), 1, "nobody knows what is inside");
+}
