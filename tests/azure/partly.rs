@@ -79,6 +79,20 @@ fn routes_to_a_next_hop_that_cannot_forward_are_left_out_until_it_does() {
     assert_eq!(cloud.server.look(&interface(0)).unwrap()["properties"]["enableIPForwarding"], true, "not ours");
 }
 
+/// Later runs would not look at it again: nothing of the table would change.
+#[test]
+fn what_is_to_forward_must_be_seen() {
+    let cloud = Cloud::start(2);
+    cloud.write(&topology(2, "ip_forwarding = \"enable\""));
+    cloud.forward(1, false);
+    cloud.server.command(Effect::Forbid.next("GET", "/networkInterfaces"));
+    let said = cloud.topo(&["apply", "-y"]).exits(1).says("cannot be carried out");
+    said.says("Microsoft.Network/networkInterfaces/read");
+    assert!(cloud.server.writes().is_empty());
+    cloud.apply();
+    cloud.settled();
+}
+
 #[test]
 fn one_table_that_fails_does_not_hold_back_another() {
     let cloud = Cloud::start(2);

@@ -39,6 +39,13 @@ impl Drafts<'_> {
             let Some(interfaces) = seen.and_then(|seen| interfaces_of(backend, seen)) else { continue };
             let interfaces = match interfaces {
                 Ok(interfaces) => interfaces,
+                Err(reason) if enables => {
+                    let text = format!(
+                        "Which next hops forward cannot be seen, so `ip_forwarding = \"enable\"` cannot be carried out: {reason}"
+                    );
+                    findings.refusals.push(Refusal::Azure(draft.task.place.clone(), text));
+                    continue;
+                }
                 Err(reason) => {
                     let text = format!(
                         "holds routes to next hops whose IP forwarding cannot be verified: {reason} Azure drops what is \
