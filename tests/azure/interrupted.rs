@@ -16,11 +16,6 @@ impl Cloud {
         process.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped());
         process.spawn().unwrap()
     }
-
-    /// Requests to Azure Resource Manager so far.
-    fn asked(&self) -> usize {
-        self.server.log().iter().filter(|it| it.service == "arm").count()
-    }
 }
 
 fn await_that(what: &str, condition: impl Fn() -> bool) {

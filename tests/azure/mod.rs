@@ -9,6 +9,7 @@ mod hands;
 mod interrupted;
 mod life;
 mod owners;
+mod partly;
 mod shapes;
 mod together;
 

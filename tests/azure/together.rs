@@ -59,11 +59,12 @@ fn a_route_that_somebody_adds_meanwhile_is_kept() {
         let cloud = Cloud::start(4);
         with_a_fourth(&cloud);
         let somebody = || cloud.set_routes(|routes| routes.push(theirs()));
-        match look {
-            true => cloud.before_the_look(&["apply", "-y"], somebody),
-            false => cloud.meanwhile(&["apply", "-y"], somebody),
-        }
-        .exits(0);
+        let said = if look {
+            cloud.before_the_look(&["apply", "-y"], somebody)
+        } else {
+            cloud.meanwhile(&["apply", "-y"], somebody)
+        };
+        said.exits(0);
         let puts: Vec<Option<u16>> = cloud.server.writes().iter().map(|it| it.status).collect();
         assert_eq!(puts, if look { vec![Some(200)] } else { vec![Some(412), Some(200)] });
         assert_eq!(cloud.routes().len(), 5);
@@ -78,9 +79,10 @@ fn a_route_of_ours_that_somebody_changes_meanwhile_is_not_overwritten_unseen() {
         let cloud = Cloud::start(4);
         with_a_fourth(&cloud);
         let somebody = || cloud.set_routes(|routes| routes[1]["properties"]["nextHopIpAddress"] = "10.240.0.20".into());
-        let said = match look {
-            true => cloud.before_the_look(&["apply", "-y"], somebody),
-            false => cloud.meanwhile(&["apply", "-y"], somebody),
+        let said = if look {
+            cloud.before_the_look(&["apply", "-y"], somebody)
+        } else {
+            cloud.meanwhile(&["apply", "-y"], somebody)
         };
         said.exits(1).says("not as the plan saw it").says("10.200.1.0/24 leads to VirtualAppliance 10.240.0.20");
         assert_eq!(cloud.routes().len(), 3, "nothing was written");

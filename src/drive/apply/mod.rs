@@ -1,6 +1,8 @@
 //! Carries out a plan: steps in parallel inside a phase, a gate between phases, outcomes into the journal.
 
 mod azure;
+mod azure_step;
+mod effective;
 mod settle;
 mod works;
 
@@ -13,7 +15,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
 use self::azure::AzureEnd;
-pub use self::azure::{Effective, EffectiveOutcome};
+pub use self::effective::{Effective, EffectiveOutcome};
 use self::settle::{describe, settle_batch};
 
 use super::record::begin;
@@ -218,7 +220,7 @@ impl Run<'_> {
         run.store.swap(run.state.revision(), &last).await?;
         run.store.clear_journal().await?;
         let mut outcome = outcome;
-        azure::look(&run, &mut outcome).await;
+        effective::look(&run, &mut outcome).await;
         Ok(outcome)
     }
 }

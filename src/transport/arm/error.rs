@@ -18,7 +18,7 @@ pub struct ArmError {
     pub request_id: Option<String>,
     /// Whether a write may have been carried out, in whole or in part.
     pub unsure: bool,
-    text: String,
+    text: Box<str>,
 }
 
 /// Kinds of failure.
@@ -112,7 +112,7 @@ impl About {
 
     fn error(&self, kind: ArmErrorKind, request_id: Option<&str>, text: &str) -> ArmError {
         let text = format!("{} {text}", self.subject);
-        ArmError { kind, request_id: request_id.map(tidy), unsure: self.accepted, text }
+        ArmError { kind, request_id: request_id.map(tidy), unsure: self.accepted, text: text.into() }
     }
 
     /// Whether this is a write that Azure has not accepted yet: sent twice, its condition would be hurt by its own effect, or it would
@@ -302,17 +302,17 @@ impl ArmError {
             "`{}` cannot be the name or the id of a {what}. Nothing was sent. Correct it and run topo again.",
             tidy(text)
         );
-        Self { kind: ArmErrorKind::Unexpected, request_id: None, unsure: false, text }
+        Self { kind: ArmErrorKind::Unexpected, request_id: None, unsure: false, text: text.into() }
     }
 
     /// Settings that cannot be used; the text is the whole sentence.
     pub(super) fn settings(text: String) -> Self {
-        Self { kind: ArmErrorKind::Unexpected, request_id: None, unsure: false, text }
+        Self { kind: ArmErrorKind::Unexpected, request_id: None, unsure: false, text: text.into() }
     }
 
     /// What came of the look after a write with an unknown outcome.
     pub(super) fn after(self, unknown: &Self) -> Self {
-        Self { unsure: unknown.unsure, text: format!("{} {}", unknown.text, self.text), ..self }
+        Self { unsure: unknown.unsure, text: format!("{} {}", unknown.text, self.text).into(), ..self }
     }
 
     /// Whether it is not there.

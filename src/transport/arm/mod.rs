@@ -123,9 +123,9 @@ impl Arm {
             match self.pipeline.ask(&about, &extra, deadline, |extra| self.network.delete_table(&id, extra)).await {
                 Ok(answer) if answer.succeeded() => {
                     self.pipeline.finish(&about, &answer, deadline).await?;
-                    return Ok(());
+                    return self.is_gone(&id, &about.accepted(), deadline).await;
                 }
-                Ok(answer) if answer.status == 404 => return Ok(()),
+                Ok(answer) if answer.status == 404 => return self.is_gone(&id, &about, deadline).await,
                 Ok(answer) => return Err(about.refused(&answer)),
                 Err(Trouble::Unsure(error)) => match self.settled(&id, &error, deadline).await? {
                     None => return Ok(()),
@@ -288,6 +288,14 @@ impl Arm {
             }
         }
         Err(about.odd("topo gave up.", None))
+    }
+
+    /// Looks whether something that was deleted is gone: the answer may be one of somebody in between.
+    async fn is_gone(&self, id: &ResourceId, about: &About, deadline: Instant) -> Result<(), ArmError> {
+        match self.read(id, about, deadline).await? {
+            None => Ok(()),
+            Some(_) => Err(about.odd("it is still there. Run topo again: it looks first.", None)),
+        }
     }
 
     /// A resource when nobody writes to it any more, after a write whose outcome is not known: where it cannot be read, it stays so.

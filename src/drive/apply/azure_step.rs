@@ -1,0 +1,307 @@
+//! One step in Azure: it compares again with what is live, and writes under the version that it read.
+
+use std::net::IpAddr;
+
+use super::azure::AzureEnd;
+use crate::backend::azure_udr::{Hop, InterfaceTask, LiveSubnet, LiveTable, SubnetTask, TableTask, TableVerdict};
+use crate::plan::azure::{AzureChange, AzureRecord, AzureWhat};
+use crate::plan::{Action, Phase, ResourceId};
+use crate::state::Outcome;
+use crate::transport::azure::{Azure, AzureError, AzureFailure};
+
+/// How often a resource is looked at anew because somebody changed it meanwhile.
+const TRIES: u32 = 5;
+/// One step under way.
+pub(super) struct Step<'a> {
+    pub(super) azure: &'a dyn Azure,
+    /// The changes that the user has seen.
+    pub(super) reviewed: &'a [AzureChange],
+    pub(super) records: &'a [AzureRecord],
+}
+
+impl Step<'_> {
+    /// A change that nobody has reviewed, in words.
+    fn surprise(&self, changes: &[AzureChange]) -> Option<String> {
+        let reviewed = |change: &AzureChange| {
+            self.reviewed.iter().any(|known| {
+                let same = known.kind == change.kind && known.key.eq_ignore_ascii_case(&change.key);
+                let target = match (&known.what, &change.what) {
+                    (AzureWhat::Route { after, .. }, AzureWhat::Route { after: other, .. }) => after == other,
+                    (
+                        AzureWhat::Association { before, after },
+                        AzureWhat::Association { before: was, after: other },
+                    ) => after == other && (was.is_none() || before == was),
+                    (known_what, what) => known_what == what && known.action == change.action,
+                };
+                same && target && (!writes(change) || writes(known))
+            })
+        };
+        let other = changes.iter().find(|change| !reviewed(change))?;
+        Some(match &other.what {
+            AzureWhat::Route { destination, before: Some(before), .. } => {
+                format!("{destination} leads to {before} by now")
+            }
+            AzureWhat::Route { destination, before: None, .. } => format!("the route to {destination} is gone"),
+            AzureWhat::Table(_) => "the table itself is not as it was".to_owned(),
+            AzureWhat::Association { .. } => "its association is not as it was".to_owned(),
+            AzureWhat::Forwarding(_) => "its IP forwarding is not as it was".to_owned(),
+        })
+    }
+
+    fn stop(&self, why: &str, touched: bool) -> AzureEnd {
+        let outcome = |record: &AzureRecord| {
+            (record.id.clone(), if touched { Outcome::StillInDoubt } else { Outcome::Untouched })
+        };
+        AzureEnd {
+            failure: Some(format!(
+                "It is not as the plan saw it: {why}. Nothing was written over it; run topo again to see it."
+            )),
+            outcomes: self.records.iter().map(outcome).collect(),
+            touched,
+            ..AzureEnd::default()
+        }
+    }
+
+    /// An error of a write; `touched` says whether something may have been written before.
+    fn failed(&self, error: &AzureError, touched: bool) -> AzureEnd {
+        let unsure = touched || matches!(error.failure, AzureFailure::Unsure | AzureFailure::Overtaken);
+        let outcome =
+            |record: &AzureRecord| (record.id.clone(), if unsure { Outcome::StillInDoubt } else { Outcome::Untouched });
+        AzureEnd {
+            failure: Some(error.text.clone()),
+            outcomes: self.records.iter().map(outcome).collect(),
+            touched: unsure,
+            ..AzureEnd::default()
+        }
+    }
+
+    /// An error with nothing written since; `touched` says whether something may have been before.
+    fn unread(&self, error: &AzureError, touched: bool) -> AzureEnd {
+        let failure = if touched { AzureFailure::Unsure } else { AzureFailure::Refused };
+        self.failed(&AzureError { failure, text: error.text.clone() }, touched)
+    }
+
+    pub(super) async fn table(&self, task: &TableTask) -> AzureEnd {
+        let (mut error, mut touched) = (None, false);
+        for _ in 0..TRIES {
+            let live = match self.azure.table(&task.id).await {
+                Ok(document) => document.map(LiveTable::of),
+                Err(error) => return self.unread(&error, touched),
+            };
+            let verdict = task.compare(live.as_ref());
+            let surprise = verdict.conflicts.first().map(|conflict| format!("{}: {}", conflict.key, conflict.found));
+            // What was left to others as asked was reviewed, too.
+            let surprise = surprise.filter(|_| !task.leaves_conflicts());
+            if let Some(why) = surprise.or_else(|| self.surprise(&verdict.changes)) {
+                return self.stop(&why, touched);
+            }
+            if !verdict.refusals.is_empty() {
+                return self.stop("the checks before writing do not pass any more", touched);
+            }
+            let etag = live.as_ref().and_then(|live| live.document.etag.as_deref());
+            let written = match &verdict.body {
+                _ if verdict.deletes => self.azure.delete_table(&task.id, etag).await.map(|()| None),
+                Some(body) => {
+                    self.azure.put_table(&task.id, body, etag).await.map(|document| Some(LiveTable::of(document)))
+                }
+                None => Ok(live.clone()),
+            };
+            match written {
+                Ok(seen) => return Self::table_end(task, verdict, seen.as_ref()).touching(touched),
+                Err(moved) if is_moved(&moved, &mut touched) => error = Some(moved),
+                Err(error) => return self.failed(&error, touched),
+            }
+        }
+        self.unread(&error.unwrap_or_else(busy), touched)
+    }
+
+    /// Reads back what was written.
+    fn table_end(task: &TableTask, verdict: TableVerdict, seen: Option<&LiveTable>) -> AzureEnd {
+        let TableVerdict { changes, skipped, records, deletes, body, .. } = verdict;
+        let mut end = AzureEnd { touched: deletes || body.is_some(), ..AzureEnd::default() };
+        let mut left: Vec<String> = Vec::new();
+        if let Some(seen) = seen {
+            let after = task.compare(Some(seen));
+            let still =
+                |change: &AzureChange| after.changes.iter().any(|other| other.key == change.key && writes(other));
+            for change in &changes {
+                let state = match &change.what {
+                    AzureWhat::Route { destination, after: Some(_), .. } => seen.routes.get(destination),
+                    _ => None,
+                };
+                let state = state.map(|live| live.state.as_str()).filter(|state| !matches!(*state, "Succeeded" | ""));
+                if still(change) {
+                    left.push(format!("{} is not as it was written", change.key));
+                } else if let Some(state) = state {
+                    left.push(format!("{} is {state}", change.key));
+                } else {
+                    *end.done.entry(change.action).or_default() += 1;
+                }
+            }
+        } else {
+            for change in &changes {
+                *end.done.entry(change.action).or_default() += 1;
+            }
+        }
+        for (_, hop) in skipped {
+            *end.skipped.entry(hop).or_default() += 1;
+        }
+        // Ids that have another name now are settled already.
+        end.outcomes = if left.is_empty() { settled(&records) } else { in_doubt(&records) };
+        if !left.is_empty() {
+            let more = left.len().saturating_sub(5);
+            let more = if more > 0 { format!(", and {more} more") } else { String::new() };
+            left.truncate(5);
+            end.failure = Some(format!(
+                "Azure took the routes, and read back they are not all there: {}{more}. Run topo again: it looks first.",
+                left.join(", ")
+            ));
+        }
+        end
+    }
+
+    pub(super) async fn subnets(&self, tasks: &[SubnetTask]) -> AzureEnd {
+        let mut all = AzureEnd::default();
+        for task in tasks {
+            let is_own = |record: &&AzureRecord| task.name().eq_ignore_ascii_case(&record.id.name);
+            let own: Vec<AzureRecord> = self.records.iter().filter(is_own).cloned().collect();
+            all.join(Some(Step { records: &own, ..*self }.subnet(task).await));
+        }
+        all
+    }
+
+    async fn subnet(&self, task: &SubnetTask) -> AzureEnd {
+        let (mut error, mut touched) = (None, false);
+        for _ in 0..TRIES {
+            let live = match self.azure.subnet(&task.id).await {
+                Ok(document) => document.map(LiveSubnet::of),
+                Err(error) => return self.unread(&error, touched),
+            };
+            let verdict = task.compare(live.as_ref());
+            let change: Vec<AzureChange> = verdict.change.iter().map(|(_, change)| change.clone()).collect();
+            let surprise = match (&verdict.conflict, &verdict.refusal) {
+                (Some(conflict), _) => Some(format!("{} of the subnet {}", conflict.found, task.name())),
+                (None, Some(_)) => Some(format!("the subnet {} is gone", task.name())),
+                (None, None) => self.surprise(&change),
+            };
+            if let Some(why) = surprise {
+                return self.stop(&why, touched);
+            }
+            let etag = live.as_ref().and_then(|live| live.document.etag.as_deref());
+            let written = match &verdict.body {
+                Some(body) => {
+                    self.azure.put_subnet(&task.id, body, etag).await.map(|document| Some(LiveSubnet::of(document)))
+                }
+                None => Ok(live.clone()),
+            };
+            match written {
+                Ok(seen) => {
+                    let touched = touched || verdict.body.is_some();
+                    let mut end = AzureEnd { touched, ..AzureEnd::default() };
+                    let table = seen.as_ref().and_then(|seen| seen.table.as_deref());
+                    let right = match (task.table(), table) {
+                        (Some(wanted), Some(table)) => wanted.eq_ignore_ascii_case(table),
+                        (None, None) => true,
+                        (None, Some(_)) => verdict.body.is_none(),
+                        (Some(_), None) => false,
+                    };
+                    let state = seen.as_ref().map_or("", |seen| seen.state.as_str());
+                    if right && matches!(state, "Succeeded" | "") {
+                        for change in &change {
+                            *end.done.entry(change.action).or_default() += 1;
+                        }
+                        end.outcomes = settled(&verdict.records);
+                    } else {
+                        end.outcomes = in_doubt(&verdict.records);
+                        end.failure = Some(format!(
+                            "Azure took the association of the subnet {}, and read back it is not as written (state {state}). Run topo \
+                             again: it looks first.",
+                            task.name()
+                        ));
+                    }
+                    return end;
+                }
+                Err(moved) if is_moved(&moved, &mut touched) => error = Some(moved),
+                Err(error) => return self.failed(&error, touched),
+            }
+        }
+        self.unread(&error.unwrap_or_else(busy), touched)
+    }
+
+    pub(super) async fn interface(&self, task: &InterfaceTask, phase: Phase) -> AzureEnd {
+        let on = phase == Phase::Prepare;
+        let mut end = self.interface_turned(task, on).await;
+        if let (Some(message), Some(address), true) = (&end.failure, task.address(), on) {
+            end.failed_hop = Some((hop(address), message.clone()));
+        }
+        end
+    }
+
+    async fn interface_turned(&self, task: &InterfaceTask, on: bool) -> AzureEnd {
+        let (mut error, mut touched) = (None, false);
+        for _ in 0..TRIES {
+            let live = match self.azure.interface(&task.id).await {
+                Ok(Some(document)) => document,
+                Ok(None) => return self.stop("it is gone", touched),
+                Err(error) => return self.unread(&error, touched),
+            };
+            let mut end = AzureEnd { done: [(Action::Change, 1)].into(), touched, ..AzureEnd::default() };
+            if InterfaceTask::forwards(&live) == on {
+                end.outcomes = settled(self.records);
+                return end;
+            }
+            let body = task.body(&live, on);
+            match self.azure.put_interface(&task.id, &body, live.etag.as_deref()).await {
+                Ok(seen) if InterfaceTask::forwards(&seen) == on => {
+                    end.touched = true;
+                    end.outcomes = settled(self.records);
+                    return end;
+                }
+                Ok(_) => {
+                    return AzureEnd {
+                        failure: Some(
+                            "Azure took its IP forwarding, and read back it is as before. Run topo again: it looks first.".to_owned(),
+                        ),
+                        outcomes: in_doubt(self.records),
+                        touched: true,
+                        ..AzureEnd::default()
+                    };
+                }
+                Err(moved) if is_moved(&moved, &mut touched) => error = Some(moved),
+                Err(error) => return self.failed(&error, touched),
+            }
+        }
+        self.unread(&error.unwrap_or_else(busy), touched)
+    }
+}
+
+/// What became of records that are as they were to become.
+fn settled(records: &[AzureRecord]) -> Vec<(ResourceId, Outcome)> {
+    let outcome = |record: &AzureRecord| match &record.to {
+        Some(to) => Outcome::Done { lacks: Vec::new(), token: None, attributes: Some(to.attributes.clone()) },
+        None => Outcome::Removed,
+    };
+    records.iter().map(|record| (record.id.clone(), outcome(record))).collect()
+}
+
+fn in_doubt(records: &[AzureRecord]) -> Vec<(ResourceId, Outcome)> {
+    records.iter().map(|record| (record.id.clone(), Outcome::StillInDoubt)).collect()
+}
+
+fn writes(change: &AzureChange) -> bool {
+    matches!(change.action, Action::Add | Action::Change | Action::Remove)
+}
+
+/// Whether somebody changed it, so that it is looked at anew; notes whether something may have been written.
+fn is_moved(error: &AzureError, touched: &mut bool) -> bool {
+    *touched |= error.failure == AzureFailure::Overtaken;
+    matches!(error.failure, AzureFailure::Moved | AzureFailure::Overtaken)
+}
+
+fn hop(address: IpAddr) -> Hop {
+    Hop::appliance(address)
+}
+
+fn busy() -> AzureError {
+    AzureError { failure: AzureFailure::Moved, text: "Others kept changing it. Run topo again.".to_owned() }
+}
