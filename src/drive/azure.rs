@@ -5,7 +5,8 @@ use std::sync::Arc;
 use tokio::task::JoinSet;
 
 use crate::backend::azure_udr::{
-    LiveInterface, LiveNetwork, LiveSubnet, LiveTable, Questions, Recorded, Seen, Wanted, key, questions,
+    LiveInterface, LiveInterfaces, LiveNetwork, LiveSubnet, LiveTable, Questions, Recorded, Seen, Wanted, key,
+    questions,
 };
 use crate::plan::Options;
 use crate::transport::azure::{Azure, AzureError};
@@ -85,24 +86,20 @@ async fn ask(questions: Questions, seen: &mut Seen, azure: &Arc<dyn Azure>, para
         let places = seen.networks.get(&key(&id)).and_then(|answer| answer.as_ref().ok()?.as_ref());
         let (groups, sets) = places.map(LiveNetwork::interface_places).unwrap_or_default();
         waiting.push(Box::pin(async move {
-            let mut all = Vec::new();
-            let mut failed = None;
+            let (mut all, mut unread) = (Vec::new(), Vec::new());
             for (subscription, group) in groups {
                 match azure.interfaces(&subscription, &group).await {
                     Ok(found) => all.extend(found),
-                    Err(error) => failed = Some(error.text),
+                    Err(error) => unread.push(error.text),
                 }
             }
             for set in sets {
                 match azure.scale_set_interfaces(&set).await {
                     Ok(found) => all.extend(found),
-                    Err(error) => failed = Some(error.text),
+                    Err(error) => unread.push(error.text),
                 }
             }
-            let answer = match failed {
-                Some(reason) => Err(reason),
-                None => Ok(Some(all.iter().map(LiveInterface::of).collect())),
-            };
+            let answer = LiveInterfaces { found: all.iter().map(LiveInterface::of).collect(), unread };
             Box::new(move |seen: &mut Seen| _ = seen.interfaces.insert(key(&id), answer)) as Put
         }));
     }

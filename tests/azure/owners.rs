@@ -326,8 +326,30 @@ fn what_stood_in_a_lost_state_is_adopted() {
     cloud.apply();
     assert_eq!(cloud.written(), [""; 0]);
     cloud.settled();
-    cloud.topo(&["destroy", "-y"]).exits(0).says("topo did not make it");
+    cloud.topo(&["destroy", "-y"]).exits(0).says("topo did not make it").says("as it did before topo came");
     assert_eq!(cloud.routes(), [""; 0]);
+    assert_eq!(cloud.association(), Some(table()), "who made it is not known any more");
+    assert_eq!(cloud.state()["places"], json!({}));
+}
+
+#[test]
+fn a_subnet_that_went_by_the_table_before_goes_on_to() {
+    let cloud = Cloud::start(1);
+    cloud
+        .server
+        .command(Command::Put { path: table(), body: json!({ "location": LOCATION, "properties": { "routes": [] } }) });
+    cloud.set_routes(|routes| routes.push(route("default", "0.0.0.0/0", "10.240.0.4")));
+    let body = json!({ "properties": { "routeTable": { "id": table() } } });
+    cloud.server.command(Command::Merge { path: subnet(), body });
+    cloud.apply();
+    cloud.topo(&["destroy", "-y"]).exits(0).says("as it did before topo came");
+    assert_eq!(cloud.association(), Some(table()), "its default route is somebody else's");
+    assert_eq!(cloud.routes(), ["default 0.0.0.0/0 VirtualAppliance 10.240.0.4"]);
+    // One that somebody took off and topo put on again is of topo.
+    cloud.apply();
+    cloud.server.command(Command::Merge { path: subnet(), body: json!({ "properties": { "routeTable": null } }) });
+    cloud.apply();
+    cloud.topo(&["destroy", "-y"]).exits(0);
     assert_eq!(cloud.association(), None);
 }
 

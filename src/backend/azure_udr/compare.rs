@@ -108,7 +108,7 @@ impl Drafts<'_> {
     fn watch(&self, seen: &Seen, findings: &mut AzureFindings) {
         for draft in &self.tables {
             let Some(wanted) = draft.wanted else { continue };
-            let Some(Ok(interfaces)) = interfaces_of(wanted, seen) else { continue };
+            let Some((interfaces, _)) = interfaces_of(wanted, seen) else { continue };
             let routes = draft.routes_afterwards(seen);
             for (_, subnet) in subnets_of(wanted) {
                 if routes.is_empty() || !self.goes_by(&subnet, &draft.task.id, seen) {

@@ -36,7 +36,9 @@ impl<'a> Drafts<'a> {
         let leaving = |table: &str| -> BTreeSet<String> {
             let leaves = |task: &&(SubnetTask, Option<&Wanted>)| {
                 let elsewhere = task.0.table().is_none_or(|other| !other.eq_ignore_ascii_case(table));
-                task.0.claimed.is_some() && task.0.is_chosen() && elsewhere
+                // What was adopted stays where nothing else is wanted.
+                let leaves = task.0.table().is_some() || task.0.may_have_made();
+                task.0.claimed.is_some() && task.0.is_chosen() && elsewhere && leaves
             };
             drafts.subnets.iter().filter(leaves).map(|(task, _)| key(&task.id)).collect()
         };

@@ -37,24 +37,7 @@ impl Drafts<'_> {
                 }
             }
             let Some(interfaces) = seen.and_then(|seen| interfaces_of(backend, seen)) else { continue };
-            let interfaces = match interfaces {
-                Ok(interfaces) => interfaces,
-                Err(reason) if enables => {
-                    let text = format!(
-                        "Which next hops forward cannot be seen, so `ip_forwarding = \"enable\"` cannot be carried out: {reason}"
-                    );
-                    findings.refusals.push(Refusal::Azure(draft.task.place.clone(), text));
-                    continue;
-                }
-                Err(reason) => {
-                    let text = format!(
-                        "holds routes to next hops whose IP forwarding cannot be verified: {reason} Azure drops what is \
-                         forwarded to a network interface without it."
-                    );
-                    findings.notes.push(Note::Azure(draft.task.place.clone(), "unverified", text));
-                    continue;
-                }
-            };
+            let (interfaces, unread) = interfaces;
             let mut unknown = Vec::new();
             for address in &draft.judged(seen, &options) {
                 let Some(found) = interfaces.iter().find(|one| one.addresses.contains(address)) else {
@@ -87,14 +70,7 @@ impl Drafts<'_> {
                 }
                 findings.take_interface(task, verdict, None);
             }
-            if !unknown.is_empty() {
-                let text = format!(
-                    "holds routes to next hops whose IP forwarding cannot be verified, for no network interface with their address was \
-                     found in the virtual network: {}.",
-                    some_of(&unknown)
-                );
-                findings.notes.push(Note::Azure(draft.task.place.clone(), "unverified", text));
-            }
+            findings.tell_unknown(draft, &unknown, &unread, enables);
         }
         let leads_to = |address: &str| {
             let address: Option<IpAddr> = address.parse().ok();
@@ -130,6 +106,34 @@ impl Drafts<'_> {
 }
 
 impl AzureFindings {
+    /// Says which next hops were not found among the network interfaces, and what could not be read of those.
+    fn tell_unknown(&mut self, draft: &TableDraft<'_>, unknown: &[String], unread: &[&str], enables: bool) {
+        let place = &draft.task.place;
+        let unknown = match unknown {
+            [] => return,
+            some => some_of(some),
+        };
+        if enables && !unread.is_empty() {
+            let text = format!(
+                "Whether the network interfaces of {unknown} forward cannot be seen, so `ip_forwarding = \"enable\"` cannot be \
+                 carried out: {}",
+                unread.join(" ")
+            );
+            self.refusals.push(Refusal::Azure(place.clone(), text));
+            return;
+        }
+        let why = if unread.is_empty() {
+            "no network interface with their address was found in the virtual network.".to_owned()
+        } else {
+            unread.join(" ")
+        };
+        let text = format!(
+            "holds routes to next hops whose IP forwarding cannot be verified ({unknown}): {why} Azure drops what is forwarded to a \
+             network interface without it."
+        );
+        self.notes.push(Note::Azure(place.clone(), "unverified", text));
+    }
+
     fn take_interface(&mut self, task: InterfaceTask, verdict: InterfaceVerdict, unseen: Option<String>) {
         self.notes.extend(verdict.note);
         let place = task.place.clone();
@@ -181,18 +185,17 @@ fn refuse_forwarding(address: IpAddr, found: &LiveInterface) -> String {
     )
 }
 
-/// All interfaces of a backend's virtual networks; none where nobody has asked for them.
-pub(super) fn interfaces_of<'s>(wanted: &Wanted, seen: &'s Seen) -> Option<Result<Vec<&'s LiveInterface>, &'s str>> {
-    let mut all = Vec::new();
+/// All interfaces of a backend's virtual networks, and why others could not be read; none where nobody has asked for them.
+pub(super) fn interfaces_of<'s>(wanted: &Wanted, seen: &'s Seen) -> Option<(Vec<&'s LiveInterface>, Vec<&'s str>)> {
+    let (mut all, mut unread) = (Vec::new(), Vec::new());
     let networks = wanted.networks();
     if networks.is_empty() {
         return None;
     }
     for id in networks {
-        match seen.interfaces.get(&key(&id))? {
-            Ok(found) => all.extend(found.iter().flatten().filter(|one| one.is_in(&id))),
-            Err(reason) => return Some(Err(reason)),
-        }
+        let interfaces = seen.interfaces.get(&key(&id))?;
+        all.extend(interfaces.found.iter().filter(|one| one.is_in(&id)));
+        unread.extend(interfaces.unread.iter().map(String::as_str));
     }
-    Some(Ok(all))
+    Some((all, unread))
 }

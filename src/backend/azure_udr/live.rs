@@ -24,9 +24,18 @@ pub struct Seen {
     /// How many routes a table may have, by subscription and location; none where nobody could say.
     pub limits: BTreeMap<(String, String), Option<u64>>,
     /// The network interfaces of each virtual network.
-    pub interfaces: BTreeMap<String, Answer<Vec<LiveInterface>>>,
+    pub interfaces: BTreeMap<String, LiveInterfaces>,
     /// Single network interfaces.
     pub forwardings: BTreeMap<String, Answer<LiveInterface>>,
+}
+
+/// The network interfaces of a virtual network, as far as they could be read.
+#[derive(Clone, Debug, Default)]
+pub struct LiveInterfaces {
+    /// Those that were found.
+    pub found: Vec<LiveInterface>,
+    /// Why others could not be read, a sentence for each list.
+    pub unread: Vec<String>,
 }
 
 /// A route table.

@@ -26,7 +26,9 @@ mod wanted;
 pub use compare::compare;
 pub(super) use covered::covered;
 pub use interface::InterfaceTask;
-pub use live::{Answer, LiveInterface, LiveNetwork, LiveRoute, LiveSubnet, LiveTable, Seen, key, location, name_of};
+pub use live::{
+    Answer, LiveInterface, LiveInterfaces, LiveNetwork, LiveRoute, LiveSubnet, LiveTable, Seen, key, location, name_of,
+};
 pub use questions::{Questions, questions};
 pub use record::{
     AssociationRecord, Claim, Claimed, ForwardingRecord, Recorded, RoutesRecord, TableClaims, TableRecord, routes_in,

@@ -79,7 +79,9 @@ pub fn questions(wanted: &[Wanted], recorded: &Recorded, options: &Options, seen
             questions.limits.insert(limit);
         }
         if missing.is_empty() {
-            questions.interfaces.extend(distinct(networks.into_iter(), |id| seen.interfaces.contains_key(id)));
+            // Of a network that could not be read nobody knows where to look.
+            let there = networks.into_iter().filter(|id| live(&seen.networks, id).is_some());
+            questions.interfaces.extend(distinct(there, |id| seen.interfaces.contains_key(id)));
         }
         questions.networks.extend(missing);
     }

@@ -40,6 +40,8 @@ pub struct RoutesRecord {
 pub struct AssociationRecord {
     /// The id of the table.
     pub route_table: String,
+    /// Whether topo associated it: only then the subnet ever leaves the table.
+    pub made: bool,
 }
 
 /// What is recorded of a network interface whose forwarding topo turned on.

@@ -126,7 +126,9 @@ impl SubnetTask {
         let is = |one: &str| live.is_some_and(|live| live.eq_ignore_ascii_case(one));
         let claimed = self.claimed.iter().flat_map(|claim| &claim.shapes).any(|(record, _)| is(&record.route_table));
         let confirmed = self.confirmed();
-        let recorded = live.filter(|_| claimed).or(confirmed).map(str::to_owned);
+        let made = self.made(live);
+        let record = |table: &str, made: bool| AssociationRecord { route_table: table.to_owned(), made };
+        let recorded = live.filter(|_| claimed).or(confirmed).map(|table| record(table, made));
         if !self.is_chosen() {
             self.record(&mut verdict, recorded.clone(), recorded);
             return verdict;
@@ -136,9 +138,10 @@ impl SubnetTask {
             let key = self.name().into();
             verdict.change = Some((phase, AzureChange { kind: AZURE_SUBNET_ASSOCIATION, key, action, reason, what }));
         };
-        let mut to = self.table().map(str::to_owned);
+        let mut to = self.table().map(|table| record(table, true));
         match (self.table(), live) {
             (Some(table), Some(live)) if is(table) => {
+                to = Some(record(table, made));
                 if !claimed {
                     change(Phase::Persist, Action::Import, Reason::Adopted(String::new()), Some(live));
                 }
@@ -167,6 +170,15 @@ impl SubnetTask {
                 };
                 change(Phase::Persist, Action::Add, reason, Some(table));
             }
+            (None, Some(table)) if claimed && !made => {
+                let text = format!(
+                    "has its subnet {} go by the route table {}, as it did before topo came; it stays so, and only the record of it is \
+                     dropped.",
+                    self.name(),
+                    name_of(table)
+                );
+                verdict.note = Some(Note::Azure(self.place.clone(), "association_stays", text));
+            }
             (None, Some(_)) if claimed => {
                 let reason = if self.options.destroy { Reason::Destroy } else { Reason::NotWanted };
                 change(Phase::Retire, Action::Remove, reason, None);
@@ -187,7 +199,20 @@ impl SubnetTask {
         verdict
     }
 
-    fn record(&self, verdict: &mut SubnetVerdict, is: Option<String>, to: Option<String>) {
+    /// Whether topo associated it, or set out to.
+    pub(super) fn may_have_made(&self) -> bool {
+        self.claimed.iter().flat_map(|claim| &claim.shapes).any(|(record, _)| record.made)
+    }
+
+    /// Whether topo associated it with the table that it has: what was adopted is not.
+    fn made(&self, live: Option<&str>) -> bool {
+        let shapes = self.claimed.iter().flat_map(|claim| &claim.shapes);
+        let mut of_live =
+            shapes.filter(|(record, _)| live.is_none_or(|live| live.eq_ignore_ascii_case(&record.route_table)));
+        of_live.next().is_some_and(|(record, _)| record.made)
+    }
+
+    fn record(&self, verdict: &mut SubnetVerdict, is: Option<AssociationRecord>, to: Option<AssociationRecord>) {
         let touched = verdict.change.is_some();
         let known = self.claimed.as_ref().map(|claim| &claim.id);
         let backend = self.wanted.as_ref().map(|(backend, _)| backend).or(known.map(|id| &id.backend));
@@ -197,7 +222,7 @@ impl SubnetTask {
         if let Some(old) = known.filter(|old| **old != id) {
             verdict.records.push(AzureRecord { id: old.clone(), is: None, to: None, touched: false });
         }
-        let shape = |table: String| shape_of(&AssociationRecord { route_table: table });
-        verdict.records.push(AzureRecord { id, is: is.map(shape), to: to.map(shape), touched });
+        let (is, to) = (is.as_ref().map(shape_of), to.as_ref().map(shape_of));
+        verdict.records.push(AzureRecord { id, is, to, touched });
     }
 }

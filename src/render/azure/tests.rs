@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::super::text::{self, Look, Outcome};
 use super::super::{json as events, sentence};
 use crate::backend::azure_udr::{
-    LiveInterface, LiveNetwork, LiveSubnet, LiveTable, Recorded, Seen, Settings, Wanted, compare, key,
+    LiveInterface, LiveInterfaces, LiveNetwork, LiveSubnet, LiveTable, Recorded, Seen, Settings, Wanted, compare, key,
 };
 use crate::drive::{Effective, EffectiveOutcome};
 use crate::network::{Memo, Prefix};
@@ -97,7 +97,11 @@ fn seen(routes: Option<Vec<Value>>, association: Option<&str>, forwards: bool) -
         tables: [(key(&table_id()), Ok(table))].into(),
         subnets: [(key(&subnet_id()), Ok(Some(subnet)))].into(),
         networks: [(key(&network_id()), Ok(Some(network)))].into(),
-        interfaces: [(key(&network_id()), Ok(Some((0..30).map(interface).collect())))].into(),
+        interfaces: [(
+            key(&network_id()),
+            LiveInterfaces { found: (0..30).map(interface).collect(), unread: Vec::new() },
+        )]
+        .into(),
         limits: BTreeMap::new(),
         forwardings: BTreeMap::new(),
     }
