@@ -266,7 +266,7 @@ pub(super) async fn make_plan(
     parallelism: usize,
     events: &mpsc::Sender<Event>,
 ) -> Planned {
-    let Inputs { name, desired, options, state } = inputs;
+    let Inputs { name, mut desired, options, state } = inputs;
     let mut memo = Memo::default();
     let concerns_azure = concerns_azure(&desired, state, &options);
     let recorded = azure_udr::Recorded::of(state);
@@ -284,6 +284,9 @@ pub(super) async fn make_plan(
         }
         None => (std::collections::BTreeMap::new(), None),
     };
+    if let Some(seen) = &seen {
+        desired.covered = azure_udr::covers(&desired.azure, &recorded, Some(seen), &options);
+    }
     let mut plan = Plan::new(name, &desired, state, &observed, &options, &mut memo);
     if concerns_azure {
         let findings = azure_udr::compare(&desired.azure, &recorded, seen.as_ref(), &options);

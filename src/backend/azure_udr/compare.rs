@@ -1,6 +1,6 @@
 //! Wanted × recorded × seen: what is planned in Azure.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::checks::check_table;
 use super::drafts::{Drafts, TableDraft, live, subnets_of};
@@ -13,6 +13,15 @@ use crate::transport::azure::Document;
 
 /// How many network interfaces of a subnet are asked for their effective routes, until one answers.
 const WATCHED: usize = 5;
+
+/// The destinations that Azure routes, given what is known of the virtual networks: nodes outside of them that are passed over are not
+/// among them. A table without subnets routes nothing.
+pub fn covers(wanted: &[Wanted], recorded: &Recorded, seen: Option<&Seen>, options: &Options) -> BTreeSet<Prefix> {
+    let drafts = Drafts::new(wanted, recorded, options, seen);
+    let in_use = |draft: &&TableDraft<'_>| draft.wanted.is_some_and(|wanted| !wanted.settings.subnets.is_empty());
+    let wishes = drafts.tables.iter().filter(in_use).filter_map(|draft| draft.task.wish.as_ref());
+    wishes.flat_map(|wish| wish.routes.keys().copied()).collect()
+}
 
 /// Makes the plan. Without `seen` nobody has looked, and the record is taken for what is live.
 pub fn compare(wanted: &[Wanted], recorded: &Recorded, seen: Option<&Seen>, options: &Options) -> AzureFindings {

@@ -23,7 +23,7 @@ mod subnet;
 mod table;
 mod wanted;
 
-pub use compare::compare;
+pub use compare::{compare, covers};
 pub(super) use covered::covered;
 pub use interface::InterfaceTask;
 pub use live::{
