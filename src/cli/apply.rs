@@ -144,6 +144,13 @@ impl Job<'_> {
             return Err(interrupted_early(what));
         };
         let session::Planned { plan, desired, options, mut memo } = planned;
+        if options.destroy && recorded.state.is_empty() {
+            printer.note(&format!(
+                "Note: nothing is recorded in {}, so there is nothing that topo would remove. Where that state was lost, `topo plan` \
+                 shows what is live.",
+                recorded.store.location()
+            ));
+        }
         review::show(&plan, &mut memo, !options.destroy, requests_of(ways), printer);
         if !plan.refusals.is_empty() || !plan.conflicts.is_empty() {
             return Err(CommandError::new("Nothing was changed: the plan cannot be carried out as it stands."));

@@ -120,8 +120,9 @@ pub(super) fn run(arguments: &Arguments, global: &GlobalArguments, printer: Prin
     let path = Path::new(FILE);
     if !arguments.update && fs::symlink_metadata(path).is_ok() {
         let error = CommandError::new(format!("{FILE} is there already; it was left as it is."));
+        let from = arguments.from.as_deref().map_or("machines.txt".into(), |from| from.display().to_string());
         return Err(
-            error.hint("`topo init --from machines.txt --update` rewrites its [nodes] and keeps everything else.")
+            error.hint(format!("`topo init --from {from} --update` rewrites its [nodes] and keeps everything else."))
         );
     }
     let from = arguments.from.as_deref().map(|from| Nodes::read(from, global, printer)).transpose()?;
@@ -195,7 +196,7 @@ fn rewrite(path: &Path, from: &Nodes, printer: Printer) -> Result<Exit, CommandE
     if diagnostics.has_errors() {
         report(&diagnostics, &after, printer);
         let error = CommandError::new(format!("With these nodes {FILE} would not be valid; it was left as it is."));
-        return Err(error.hint("Correct the file, or the list of machines."));
+        return Err(error.hint("Correct the file, or what it was made from."));
     }
     let written = after[0].text != *before;
     if written {

@@ -52,7 +52,9 @@ fn write_one(out: &mut String, summary: &Summary, groups: &[&AzureGroup], look: 
     for ((name, what), line) in rows.iter().zip(&lines) {
         let text = format!("  {} {name:width$}   {what}", first.action.sign());
         out.push_str(&look.paint_lines(style(first.action), text.trim_end()));
-        if let Some(found) = &line.found {
+        // What the line itself says is not said again.
+        if let Some(found) = line.found.as_ref().filter(|found| !what.contains(&***found) && !name.contains(&***found))
+        {
             let topic = if matches!(line.what, AzureWhat::Forwarding(_)) { "IP forwarding " } else { "" };
             out.push_str(&look.paint_lines(DIM, &format!("      live now: {topic}{}", clean(found))));
         }

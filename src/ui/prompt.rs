@@ -38,7 +38,7 @@ fn ask(question: Question, input: &mut dyn BufRead, output: &mut dyn Write) -> i
              Only 'yes' will be accepted to approve.\n\n  Enter a value: "
         }
         Question::Destroy => {
-            "\nDo you really want to remove all that topo has put in place?\n  There is no undo. Only 'yes' will be \
+            "\nDo you really want to remove what is listed above?\n  There is no undo. Only 'yes' will be \
              accepted to confirm.\n\n  Enter a value: "
         }
     };

@@ -73,9 +73,12 @@ pub fn stop_on_interrupt(printer: Printer) -> watch::Receiver<bool> {
                 () = caught(&mut terminations) => {}
             }
             if times > 0 {
+                printer.note(
+                    "Stopped. What was under way may have been carried out; the state owns both. Run the command again: it looks first.",
+                );
                 std::process::exit(Exit::Partial as i32);
             }
-            printer.note("\nInterrupted: what is under way is finished. A second Ctrl-C stops at once.");
+            printer.note("\nInterrupted: topo waits for what is under way. A second Ctrl-C stops at once.");
             let _ = sender.send(true);
         }
     });

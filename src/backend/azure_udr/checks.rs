@@ -72,10 +72,17 @@ pub(super) fn space_of(wanted: &Wanted, seen: Option<&Seen>) -> Result<Option<Ve
             None => return Ok(None),
             Some(Ok(Some(network))) => space.extend(&network.space),
             Some(Ok(None)) => {
+                let group = id.split('/').nth(4).unwrap_or_default();
                 return Err(format!(
-                    "The virtual network {} is not there. Make it first, or correct `subnets`.",
-                    name_of(&id)
+                    "The virtual network {} is not there, in the resource group {group} of the subscription {}. Correct \
+                     `subscription`, `resource_group` or `subnets`, or make it first.",
+                    name_of(&id),
+                    wanted.settings.subscription
                 ));
+            }
+            // Where the table could not be read either, that says it already.
+            Some(Err(_)) if matches!(seen.tables.get(&key(&wanted.settings.table_id())), Some(Err(_))) => {
+                return Ok(None);
             }
             Some(Err(reason)) => {
                 return Err(format!("What is inside the virtual network {} is not known: {reason}", name_of(&id)));

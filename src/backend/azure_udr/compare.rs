@@ -84,7 +84,9 @@ impl Drafts<'_> {
             };
             findings.note_unseen(&task.place, seen, unseen.as_ref());
             findings.conflicts.extend(verdict.conflict);
-            findings.refusals.extend(verdict.refusal);
+            // That the network is not there is said already.
+            let network = seen.and_then(|seen| seen.networks.get(&key(place_id(&task.id))));
+            findings.refusals.extend(verdict.refusal.filter(|_| !matches!(network, Some(Ok(None)))));
             findings.notes.extend(verdict.note);
             let (place, nobody) = places.entry(&task.place).or_insert_with(|| (AzurePlace::default(), None));
             *nobody = nobody.take().or(unseen);
@@ -137,6 +139,11 @@ impl Drafts<'_> {
             }
         }
     }
+}
+
+/// The id of the virtual network of a subnet.
+fn place_id(subnet: &str) -> &str {
+    subnet.rsplit_once("/subnets/").map_or(subnet, |(network, _)| network)
 }
 
 impl TableDraft<'_> {

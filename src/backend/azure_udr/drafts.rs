@@ -68,6 +68,7 @@ impl<'a> Drafts<'a> {
             let next_hops = routes.routes.values().filter_map(|(route, _)| route.hop.address).collect();
             let strays = wanted.settings.outside.is_none() && !routes.outside.is_empty();
             let wish = Wish {
+                topology: wanted.topology.clone(),
                 backend: wanted.backend.clone(),
                 settings: wanted.settings.clone(),
                 routes: routes.routes,

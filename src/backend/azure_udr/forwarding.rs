@@ -38,18 +38,17 @@ impl Drafts<'_> {
             }
             let Some(interfaces) = seen.and_then(|seen| interfaces_of(backend, seen)) else { continue };
             let (interfaces, unread) = interfaces;
-            let mut unknown = Vec::new();
+            let (mut unknown, mut off) = (Vec::new(), Vec::new());
             for address in &draft.judged(seen, &options) {
                 let Some(found) = interfaces.iter().find(|one| one.addresses.contains(address)) else {
-                    unknown.push(address.to_string());
+                    unknown.push(backend.node_at(*address));
                     continue;
                 };
                 if found.forwards {
                     continue;
                 }
                 if !enables || found.scale_set.is_some() {
-                    let text = refuse_forwarding(*address, found);
-                    findings.refusals.push(Refusal::Azure(draft.task.place.clone(), text));
+                    off.push((*address, *found));
                     continue;
                 }
                 let place = place_of(&found.id, recorded.forwardings.keys());
@@ -63,12 +62,20 @@ impl Drafts<'_> {
                 };
                 let verdict = task.compare(Some(false));
                 if verdict.change.is_none() {
-                    // Turning it on is not selected.
-                    let text = refuse_forwarding(*address, found);
+                    let text = format!(
+                        "IP forwarding of the network interface {} of {} is off, and turning it on is not selected. Select \
+                         azure_nic_forwarding.{}, too.",
+                        name_of(&found.id),
+                        backend.node_at(*address),
+                        name_of(&found.id)
+                    );
                     findings.refusals.push(Refusal::Azure(draft.task.place.clone(), text));
                     continue;
                 }
                 findings.take_interface(task, verdict, None);
+            }
+            for text in refuse_forwarding(backend, &off) {
+                findings.refusals.push(Refusal::Azure(draft.task.place.clone(), text));
             }
             findings.tell_unknown(draft, &unknown, &unread, enables);
         }
@@ -123,7 +130,7 @@ impl AzureFindings {
             return;
         }
         let why = if unread.is_empty() {
-            "no network interface with their address was found in the virtual network.".to_owned()
+            "no network interface in the virtual network has such an address.".to_owned()
         } else {
             unread.join(" ")
         };
@@ -164,25 +171,34 @@ impl TableDraft<'_> {
     }
 }
 
-/// Says what is to be done about a network interface that does not forward.
-fn refuse_forwarding(address: IpAddr, found: &LiveInterface) -> String {
-    let name = name_of(&found.id);
-    let mend = match &found.scale_set {
-        Some(set) => format!(
-            "It is of the scale set {}, which topo does not change: run `az vmss update --ids {set} --set \
-             virtualMachineProfile.networkProfile.networkInterfaceConfigurations[0].enableIPForwarding=true`, then `az vmss \
-             update-instances --ids {set} --instance-ids '*'`.",
-            name_of(set)
-        ),
-        None => format!(
-            "Run `az network nic update --ids {} --ip-forwarding true`, or say `ip_forwarding = \"enable\"` in the backend.",
-            found.id
-        ),
+/// Says what is to be done about network interfaces that do not forward: those of machines in one sentence, those of each scale set
+/// in another.
+fn refuse_forwarding(backend: &Wanted, off: &[(IpAddr, &LiveInterface)]) -> Vec<String> {
+    let mut kinds: BTreeMap<Option<&str>, Vec<&(IpAddr, &LiveInterface)>> = BTreeMap::new();
+    for one in off {
+        kinds.entry(one.1.scale_set.as_deref()).or_default().push(one);
+    }
+    let text = |(set, off): (Option<&str>, Vec<&(IpAddr, &LiveInterface)>)| {
+        let nodes: Vec<String> = off.iter().map(|(address, _)| backend.node_at(*address)).collect();
+        let ids: Vec<&str> = off.iter().map(|(_, found)| found.id.as_str()).collect();
+        let mend = match set {
+            Some(set) => format!(
+                "They are of the scale set {}, which topo does not change: run `az vmss update --ids {set} --set \
+                 virtualMachineProfile.networkProfile.networkInterfaceConfigurations[0].enableIPForwarding=true`, then `az vmss \
+                 update-instances --ids {set} --instance-ids '*'`.",
+                name_of(set)
+            ),
+            None => format!(
+                "Say `ip_forwarding = \"enable\"` in the backend, or run `az network nic update --ip-forwarding true --ids {}`.",
+                ids.join(" ")
+            ),
+        };
+        format!(
+            "IP forwarding is off at the network interfaces of these next hops: {}. Azure would drop what is sent to pods there. {mend}",
+            some_of(&nodes)
+        )
     };
-    format!(
-        "The next hop {address} is at the network interface {name}, whose IP forwarding is off: Azure would drop what is sent to pods \
-         there. {mend}"
-    )
+    kinds.into_iter().map(text).collect()
 }
 
 /// All interfaces of a backend's virtual networks, and why others could not be read; none where nobody has asked for them.

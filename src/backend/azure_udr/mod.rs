@@ -54,3 +54,5 @@ pub const KINDS: &[&str] = &[AZURE_ROUTE_TABLE, AZURE_ROUTE, AZURE_SUBNET_ASSOCI
 
 /// The tag of tables that topo made, and its value.
 pub const MANAGED_BY: (&str, &str) = ("managed-by", "topo");
+/// The tag of such tables that names the topology.
+pub const MADE_FOR: &str = "topology";

@@ -18,6 +18,7 @@ impl TableTask {
         body: &mut Option<Value>,
         verdict: &mut TableVerdict,
     ) -> (Option<RoutesRecord>, Option<RoutesRecord>) {
+        let whole = live;
         let empty = BTreeMap::new();
         let there = live.map_or(&empty, |live| &live.routes);
         let wanted = |key: &Prefix| self.wish.as_ref().and_then(|wish| wish.routes.get(key));
@@ -128,6 +129,15 @@ impl TableTask {
             let becomes = Route { name: live.route.name.clone(), hop: route.hop.clone() };
             let before = Some(&live.route.hop);
             if live.route.hop.is(&route.hop) {
+                // What another topology may have made is not adopted unasked: its route would go with ours.
+                if ours.is_none()
+                    && let Some(other) = whole.and_then(|live| self.made_for_other(live))
+                    && !self.takes_over(&live.route.name)
+                {
+                    let found = format!("{key} by {}, in a table of the topology `{other}`", live.route.hop);
+                    verdict.conflicts.push(self.conflict(&live.route.name, found));
+                    continue;
+                }
                 if ours.is_none() {
                     let reason = Reason::Adopted(String::new());
                     edits.push(*key, &becomes.name, Action::Import, reason, before, hop);

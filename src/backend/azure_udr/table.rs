@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use super::record::{TableClaims, TableRecord, shape_of};
-use super::{AZURE_ROUTE, AZURE_ROUTE_TABLE, Hop, LiveTable, MANAGED_BY, Route, Settings, key, name_of};
+use super::{AZURE_ROUTE, AZURE_ROUTE_TABLE, Hop, LiveTable, MADE_FOR, MANAGED_BY, Route, Settings, key, name_of};
 use crate::network::Prefix;
 use crate::plan::azure::{AzureChange, AzureRecord, AzureWhat};
 use crate::plan::{Action, Conflict, Note, Options, Place, Reason, Refusal, ResourceId};
@@ -16,6 +16,7 @@ use crate::transport::azure::Document;
 /// What is wanted of the table.
 #[derive(Clone, Debug)]
 pub(super) struct Wish {
+    pub(super) topology: Name,
     pub(super) backend: Name,
     pub(super) settings: Settings,
     /// The routes, each with the node that it leads to.
@@ -97,6 +98,13 @@ impl TableTask {
     /// Whether what conflicts with others is left to them as asked.
     pub fn leaves_conflicts(&self) -> bool {
         self.options.skip_conflicts
+    }
+
+    /// The other topology that the table was made for, where it was.
+    pub(super) fn made_for_other<'l>(&self, live: &'l LiveTable) -> Option<&'l str> {
+        let topology = live.tag(MADE_FOR).filter(|_| live.tag(MANAGED_BY.0) == Some(MANAGED_BY.1))?;
+        let wish = self.wish.as_ref()?;
+        (topology != wish.topology.as_str()).then_some(topology)
     }
 
     /// The name that addresses have.
@@ -205,7 +213,7 @@ impl TableTask {
                 return (is, recorded);
             }
             let mut new = json!({
-                "location": settings.location, "tags": { (MANAGED_BY.0): MANAGED_BY.1 }, "properties": { "routes": [] },
+                "location": settings.location, "tags": marks(&wish.topology), "properties": { "routes": [] },
             });
             let mut words = vec![format!("in {}, resource group {}", settings.location, settings.resource_group)];
             if let Some(bgp) = settings.bgp_route_propagation {
@@ -219,7 +227,7 @@ impl TableTask {
                 (None, false) => Reason::New,
             };
             say(Action::Add, reason, words);
-            let tags = [(MANAGED_BY.0.to_owned(), MANAGED_BY.1.to_owned())].into();
+            let tags = marks(&wish.topology);
             return (is, Some(TableRecord { made: true, tags, bgp_route_propagation: settings.bgp_route_propagation }));
         };
         let before = is.clone().unwrap_or_default();
@@ -307,6 +315,10 @@ impl TableTask {
                 verdict.changes.push(change);
                 return (is, None);
             }
+            (false, ..) if live.tag(MANAGED_BY.0) == Some(MANAGED_BY.1) => format!(
+                "topo did not make it as far as is recorded here (`az network route-table delete --ids {}` deletes it)",
+                self.id
+            ),
             (false, ..) => "topo did not make it".to_owned(),
             (true, 0, others) => format!("other subnets go by it: {}", others.join(", ")),
             (true, 1, _) => "a route of somebody else is in it".to_owned(),
@@ -316,6 +328,12 @@ impl TableTask {
         verdict.notes.push(Note::Azure(self.place.clone(), "table_stays", text));
         (is, None)
     }
+}
+
+/// The tags of a table that topo makes.
+fn marks(topology: &Name) -> BTreeMap<String, String> {
+    let marks = [MANAGED_BY, (MADE_FOR, topology.as_str())];
+    marks.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
 }
 
 fn on(on: bool) -> &'static str {

@@ -10,6 +10,8 @@ use crate::topology::{BackendTable, Name, Topology};
 /// What one backend's table of the topology asks for.
 #[derive(Clone, Debug)]
 pub struct Wanted {
+    /// The name of the topology.
+    pub topology: Name,
     /// The name of the backend's table in the topology.
     pub backend: Name,
     /// Its settings.
@@ -38,7 +40,7 @@ impl Wanted {
                 rows.extend(owners.next().map(|owner| (*pods, (*owner, name.clone()))));
             }
         }
-        Some(Self { backend: name.clone(), settings, rows })
+        Some(Self { topology: topology.name.clone(), backend: name.clone(), settings, rows })
     }
 
     /// The routes for virtual networks with this address space; without one, all nodes are taken to be inside.
@@ -67,6 +69,12 @@ impl Wanted {
         let mut addresses = vec![(AZURE_ROUTE_TABLE, route_table.as_str()), (AZURE_ROUTE, route_table.as_str())];
         addresses.extend(subnets.iter().map(|subnet| (AZURE_SUBNET_ASSOCIATION, subnet.network.as_str())));
         addresses
+    }
+
+    /// The node with an address, as a sentence names it.
+    pub(super) fn node_at(&self, address: IpAddr) -> String {
+        let node = self.rows.values().find(|(owner, _)| *owner == address).map(|(_, name)| name);
+        node.map_or_else(|| address.to_string(), |name| format!("{name} ({address})"))
     }
 
     /// Ids of the virtual networks that its subnets are in, each once.

@@ -60,6 +60,7 @@ fn wanted(workers: u8, more: &Value) -> Vec<Wanted> {
         (prefix(&format!("10.200.{number}.0/24")), (address, name(&format!("worker-{number}"))))
     };
     vec![Wanted {
+        topology: name("kthw"),
         backend: name("azure-udr"),
         settings: Settings::from_json(&settings).expect("settings"),
         rows: (0..workers).map(row).collect(),

@@ -201,8 +201,9 @@ impl About {
         // Several linked scopes stand with commas between them.
         let scope = named("scope").or_else(|| named("linked scope(s)"));
         let scope = scope.as_deref().and_then(|scope| scope.split(',').next());
-        // A role is not given on an operation.
+        // A role is not given on an operation; and on a single resource it would not let topo follow its own writes.
         let scope = scope.filter(|scope| !scope.to_ascii_lowercase().contains("/locations/"));
+        let scope = scope.map(|scope| scope.split("/providers/").next().unwrap_or(scope));
         let scope = scope.map_or_else(|| "SCOPE".to_owned(), quote);
         let text = format!(
             "{}: the login may not do `{action}` there ({}). Give it a role that has it, such as {role}: `az role \
@@ -313,6 +314,22 @@ impl ArmError {
     /// What came of the look after a write with an unknown outcome.
     pub(super) fn after(self, unknown: &Self) -> Self {
         Self { unsure: unknown.unsure, text: format!("{} {}", unknown.text, self.text).into(), ..self }
+    }
+
+    /// The text without what it is about, where it is the same for everything that is read: nobody is signed in, nothing answers.
+    pub fn cause(&self) -> String {
+        let general = matches!(self.kind, ArmErrorKind::SignIn | ArmErrorKind::Unreachable) && !self.unsure;
+        let rest =
+            [" was not read, for ", " was not read: "].iter().find_map(|words| Some(self.text.split_once(words)?.1));
+        match rest.filter(|_| general) {
+            Some(rest) => {
+                let mut letters = rest.chars();
+                let first =
+                    letters.next().filter(|_| !rest.starts_with("http")).map(|first| first.to_ascii_uppercase());
+                first.map_or_else(|| rest.to_owned(), |first| first.to_string() + letters.as_str())
+            }
+            None => self.text.to_string(),
+        }
     }
 
     /// Whether it is not there.

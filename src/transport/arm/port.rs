@@ -14,7 +14,7 @@ impl From<ArmError> for AzureError {
             ArmErrorKind::Conflict { .. } => AzureFailure::State,
             _ => AzureFailure::Refused,
         };
-        Self { failure, text: error.to_string() }
+        Self { failure, text: error.cause() }
     }
 }
 

@@ -98,15 +98,10 @@ fn settings(network: &Network, group: &str, table: &str) -> String {
     ] {
         let _ = writeln!(text, "{key:14} = {value}");
     }
-    let of = match &network.not_forwarding[..] {
-        [] => return text,
-        [one] => format!("interface of {one} does"),
-        [first, .., last] => format!("interfaces of {} nodes ({first} to {last}) do", network.not_forwarding.len()),
-    };
-    let _ = writeln!(
-        text,
-        "# The network {of} not forward packets yet. With this, topo turns it on:\n# ip_forwarding = \"enable\""
-    );
+    if !network.not_forwarding.is_empty() {
+        let _ = writeln!(text, "# Turns IP forwarding on where it is off; without this, such a next hop is an error.");
+        let _ = writeln!(text, "{:14} = \"enable\"", "ip_forwarding");
+    }
     text
 }
 
