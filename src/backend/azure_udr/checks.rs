@@ -70,6 +70,12 @@ pub(super) fn space_of(wanted: &Wanted, seen: Option<&Seen>) -> Result<Option<Ve
     for id in networks {
         match seen.networks.get(&key(&id)) {
             None => return Ok(None),
+            Some(Ok(Some(network))) if network.space.is_empty() => {
+                return Err(format!(
+                    "Azure names no address space of the virtual network {} that topo can read, so that nobody can say what is inside.",
+                    name_of(&id)
+                ));
+            }
             Some(Ok(Some(network))) => space.extend(&network.space),
             Some(Ok(None)) => {
                 let group = id.split('/').nth(4).unwrap_or_default();

@@ -5,7 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::checks::check_table;
 use super::drafts::{Drafts, TableDraft, live, subnets_of};
 use super::forwarding::interfaces_of;
-use super::{AZURE_ROUTE, Hop, LiveInterface, LiveTable, Recorded, Route, Seen, TableVerdict, Wanted, key, routes_in};
+use super::{
+    AZURE_ROUTE, Hop, LiveInterface, LiveTable, Recorded, Route, Seen, SubnetTask, TableVerdict, Wanted, key, routes_in,
+};
 use crate::network::Prefix;
 use crate::plan::azure::{AzureFindings, AzurePlace, AzureTask, AzureWhat, EffectiveCheck};
 use crate::plan::{Action, Conflict, Note, Options, Phase, Place, Refusal};
@@ -38,12 +40,16 @@ pub fn compare(wanted: &[Wanted], recorded: &Recorded, seen: Option<&Seen>, opti
         if let Some((wanted, seen)) = draft.wanted.zip(seen) {
             check_table(draft, wanted, &verdict, seen, &mut findings);
         }
+        let mut task = draft.task.clone();
+        if options.skip_conflicts {
+            task.left_to_others = verdict.conflicts.iter().map(|conflict| conflict.key.clone()).collect();
+        }
         findings.take(&mut verdict.conflicts, &mut verdict.refusals, &mut verdict.notes);
         let only_removes = verdict.changes.iter().all(|change| change.action == Action::Remove);
         let phase = if only_removes { Phase::Retire } else { Phase::Install };
         let mut tasks = Vec::new();
         if !verdict.changes.is_empty() {
-            tasks.push((phase, AzureTask::Table(Box::new(draft.task.clone()))));
+            tasks.push((phase, AzureTask::Table(Box::new(task))));
         }
         let place = AzurePlace { changes: verdict.changes, records: verdict.records, tasks };
         findings.places.push((draft.task.place.clone(), place, unseen));
@@ -75,6 +81,13 @@ impl AzureFindings {
 impl Drafts<'_> {
     fn compare_subnets(&self, seen: Option<&Seen>, findings: &mut AzureFindings) {
         let mut places: BTreeMap<&Place, (AzurePlace, Option<String>)> = BTreeMap::new();
+        let was_read = |task: &SubnetTask| {
+            let answer = seen.and_then(|seen| seen.subnets.get(&key(&task.id)));
+            matches!(answer, Some(Ok(_)))
+        };
+        // Where one subnet of a network could be read, the others wait for nobody.
+        let read: BTreeSet<&Place> =
+            self.subnets.iter().filter(|(task, _)| was_read(task)).map(|(task, _)| &task.place).collect();
         for (task, _) in &self.subnets {
             let answer = seen.and_then(|seen| seen.subnets.get(&key(&task.id)));
             let (verdict, unseen) = match answer {
@@ -89,7 +102,10 @@ impl Drafts<'_> {
             findings.refusals.extend(verdict.refusal.filter(|_| !matches!(network, Some(Ok(None)))));
             findings.notes.extend(verdict.note);
             let (place, nobody) = places.entry(&task.place).or_insert_with(|| (AzurePlace::default(), None));
-            *nobody = nobody.take().or(unseen);
+            if unseen.is_some() && read.contains(&task.place) && verdict.change.is_none() {
+                continue;
+            }
+            *nobody = nobody.take().or(unseen.filter(|_| !read.contains(&task.place)));
             place.records.extend(verdict.records);
             if let Some((phase, change)) = verdict.change {
                 place.changes.push(change);

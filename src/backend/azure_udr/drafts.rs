@@ -57,7 +57,8 @@ impl<'a> Drafts<'a> {
             let place = place_of(&id, recorded.tables.keys());
             let claims = recorded.tables.get(&place).cloned().unwrap_or_default();
             let space = match space_of(wanted, seen) {
-                Ok(space) => space.or_else(|| claims.space.clone()),
+                // Without subnets nobody knows a network, whatever was recorded once.
+                Ok(space) => space.or_else(|| claims.space.clone().filter(|_| !wanted.settings.subnets.is_empty())),
                 Err(text) => {
                     refusals.push((place.clone(), text));
                     claims.space.clone()
@@ -83,6 +84,7 @@ impl<'a> Drafts<'a> {
                 claims,
                 options: Arc::clone(&options),
                 left_out: BTreeMap::new(),
+                left_to_others: BTreeSet::new(),
             };
             tables.push(TableDraft { task, wanted: Some(wanted), next_hops, strays });
         }
@@ -99,6 +101,7 @@ impl<'a> Drafts<'a> {
                 leaving: leaving(id),
                 is_held: is_held(id),
                 left_out: BTreeMap::new(),
+                left_to_others: BTreeSet::new(),
             };
             tables.push(TableDraft { task, wanted: None, next_hops: BTreeSet::new(), strays: false });
         }
@@ -116,7 +119,9 @@ impl<'a> Drafts<'a> {
                 arm(place).is_some_and(|network| subnet_id(network, &claim.id.name).eq_ignore_ascii_case(&id))
             });
             let network = id.rsplit_once("/subnets/").map_or(id.as_str(), |(network, _)| network);
-            let place = place_of(network, recorded.associations.keys());
+            // One network is one place, however its name is written.
+            let known = claimed.map(|(place, _)| place).into_iter().chain(recorded.associations.keys());
+            let place = place_of(network, known.chain(self.subnets.iter().map(|(task, _)| &task.place)));
             let task = SubnetTask {
                 place,
                 wanted: Some((wanted.backend.clone(), wanted.settings.table_id())),

@@ -7,7 +7,9 @@ use std::sync::Arc;
 use super::checks::some_of;
 use super::drafts::{Drafts, TableDraft, arm, place_of};
 use super::interface::InterfaceVerdict;
-use super::{InterfaceTask, IpForwarding, LiveInterface, Recorded, Seen, Wanted, key, name_of};
+use super::{
+    Claimed, ForwardingRecord, InterfaceTask, IpForwarding, LiveInterface, Recorded, Seen, Wanted, key, name_of,
+};
 use crate::plan::azure::{AzureFindings, AzurePlace, AzureTask, AzureWhat};
 use crate::plan::{Note, Options, Place, Refusal};
 use crate::topology::Name;
@@ -28,7 +30,7 @@ impl Drafts<'_> {
             let enables = backend.settings.ip_forwarding == IpForwarding::Enable;
             if enables {
                 let known = recorded.forwardings.iter().filter_map(|(place, claim)| {
-                    let mut addresses = claim.shapes.iter().filter_map(|(record, _)| record.address.parse().ok());
+                    let mut addresses = addresses_of(place, claim, seen).into_iter();
                     let address = addresses.find(|address: &IpAddr| draft.next_hops.contains(address))?;
                     Some((place, (&backend.backend, address)))
                 });
@@ -57,6 +59,7 @@ impl Drafts<'_> {
                     id: found.id.clone(),
                     wanted: Some((backend.backend.clone(), *address)),
                     is_needed: true,
+                    addresses: found.addresses.clone(),
                     options: Arc::clone(&options),
                     place,
                 };
@@ -79,14 +82,14 @@ impl Drafts<'_> {
             }
             findings.tell_unknown(draft, &unknown, &unread, enables);
         }
-        let leads_to = |address: &str| {
-            let address: Option<IpAddr> = address.parse().ok();
-            address.is_some_and(|address| self.tables.iter().any(|draft| draft.next_hops.contains(&address)))
-        };
+        let leads_to = |address: &IpAddr| self.tables.iter().any(|draft| draft.next_hops.contains(address));
         for (place, claim) in &recorded.forwardings {
             let known = findings.places.iter().any(|(other, ..)| other == place);
             let wanted = kept.get(place).map(|(backend, address)| (Name::clone(backend), *address));
-            let is_same = |(backend, _): &(Name, IpAddr)| *backend == claim.id.backend;
+            let is_same = |(backend, address): &(Name, IpAddr)| {
+                let recorded = claim.shapes.iter().any(|(record, _)| record.address.parse() == Ok(*address));
+                *backend == claim.id.backend && recorded
+            };
             if known || (!claim.in_doubt && wanted.as_ref().is_some_and(is_same)) {
                 continue;
             }
@@ -102,7 +105,8 @@ impl Drafts<'_> {
                 place: place.clone(),
                 id: id.to_owned(),
                 wanted,
-                is_needed: claim.shapes.iter().any(|(record, _)| leads_to(&record.address)),
+                is_needed: addresses_of(place, claim, seen).iter().any(leads_to),
+                addresses: addresses_of(place, claim, seen),
                 claimed: Some(claim.clone()),
                 options: Arc::clone(&options),
             };
@@ -199,6 +203,23 @@ fn refuse_forwarding(backend: &Wanted, off: &[(IpAddr, &LiveInterface)]) -> Vec<
         )
     };
     kinds.into_iter().map(text).collect()
+}
+
+/// The addresses of a network interface: the one that is recorded first, then those that were seen.
+fn addresses_of(place: &Place, claim: &Claimed<ForwardingRecord>, seen: Option<&Seen>) -> Vec<IpAddr> {
+    let mut addresses: Vec<IpAddr> =
+        claim.shapes.iter().filter_map(|(record, _)| record.address.parse().ok()).collect();
+    let (Some(id), Some(seen)) = (arm(place), seen) else { return addresses };
+    let alone = seen.forwardings.get(&key(id)).and_then(|answer| answer.as_ref().ok()?.as_ref());
+    let listed = seen.interfaces.values().flat_map(|interfaces| &interfaces.found);
+    let mut found = alone.into_iter().chain(listed.filter(|one| one.id.eq_ignore_ascii_case(id))).peekable();
+    if found.peek().is_some() {
+        // What is live counts more than what was once.
+        let live: Vec<IpAddr> = found.flat_map(|one| one.addresses.iter().copied()).collect();
+        addresses.retain(|address| live.contains(address));
+        addresses.extend(live);
+    }
+    addresses
 }
 
 /// All interfaces of a backend's virtual networks, and why others could not be read; none where nobody has asked for them.

@@ -22,6 +22,8 @@ pub struct InterfaceTask {
     /// The backend for which it is to forward, and the next hop.
     pub(super) wanted: Option<(Name, IpAddr)>,
     pub(super) claimed: Option<Claimed<ForwardingRecord>>,
+    /// All its addresses, as far as somebody looked: what cannot be had from it is had from none of them.
+    pub addresses: Vec<IpAddr>,
     /// Whether routes lead to it: with one that is selected it is selected, and while there are any it is not turned off.
     pub(super) is_needed: bool,
     pub(super) options: Arc<Options>,
@@ -39,11 +41,6 @@ pub struct InterfaceVerdict {
 }
 
 impl InterfaceTask {
-    /// The next hop for whose sake it forwards.
-    pub fn address(&self) -> Option<IpAddr> {
-        self.wanted.as_ref().map(|(_, address)| *address)
-    }
-
     /// Compares what is wanted and recorded with what is live: whether it forwards; none where it is not there or nobody looked.
     pub fn compare(&self, forwards: Option<bool>) -> InterfaceVerdict {
         let mut verdict = InterfaceVerdict::default();
@@ -73,7 +70,9 @@ impl InterfaceTask {
                 verdict.change = Some((Phase::Prepare, change(Action::Change, reason, true)));
                 to = Some(ForwardingRecord { address: address.to_string() });
             }
-            (Some(_), _) => {}
+            (Some((_, address)), _) => {
+                to = known.as_ref().map(|_| ForwardingRecord { address: address.to_string() });
+            }
             (None, forwards) => {
                 to = None;
                 let reason = if *destroy { Reason::Destroy } else { Reason::NotWanted };
@@ -105,9 +104,11 @@ impl InterfaceTask {
             verdict.records.push(AzureRecord { id: old.clone(), is: None, to: None, touched: false });
         }
         let touched = verdict.change.is_some();
+        let shapes = self.claimed.iter().flat_map(|claim| &claim.shapes);
+        let confirmed = shapes.filter(|(_, confirmed)| *confirmed).map(|(record, _)| record).next();
         verdict.records.extend(id.map(|id| AzureRecord {
             id,
-            is: known.as_ref().map(shape_of),
+            is: confirmed.map(shape_of),
             to: to.as_ref().map(shape_of),
             touched,
         }));

@@ -41,6 +41,8 @@ pub struct TableTask {
     pub(super) is_held: bool,
     /// Next hops that are left out of this run, each with the reason.
     pub left_out: BTreeMap<Hop, String>,
+    /// Names of routes that the plan left to others, as asked.
+    pub left_to_others: BTreeSet<Box<str>>,
 }
 
 /// What is to be done to a table as it is live.
@@ -95,9 +97,17 @@ impl TableTask {
         Some(LiveTable::of(Document { body, etag: None }))
     }
 
-    /// Whether what conflicts with others is left to them as asked.
-    pub fn leaves_conflicts(&self) -> bool {
-        self.options.skip_conflicts
+    /// Whether subnets of a virtual network are to leave it in the same run.
+    pub fn is_left_by_subnets_of(&self, network: &str) -> bool {
+        let start = format!("{}/subnets/", key(network));
+        self.leaving.iter().any(|subnet| subnet.starts_with(&start))
+    }
+
+    /// The subnets that were to leave it before and still go by it, where it is not wanted any more.
+    pub fn still_used(&self, live: &LiveTable) -> Option<String> {
+        let stay = live.subnets.iter().filter(|subnet| self.wish.is_none() && self.leaving.contains(&key(subnet)));
+        let names: Vec<&str> = stay.map(|subnet| name_of(subnet)).collect();
+        (!names.is_empty()).then(|| names.join(", "))
     }
 
     /// The other topology that the table was made for, where it was.
@@ -195,7 +205,8 @@ impl TableTask {
             // A run that set out to make it may have: its mark tells.
             Some(live) => recorded.clone().or_else(|| {
                 let made = self.claims.may_have_made() && live.tag(MANAGED_BY.0) == Some(MANAGED_BY.1);
-                meant.map(|table| TableRecord { made, ..table })
+                // Somebody else has made it meanwhile: nothing of it is ours.
+                meant.map(|table| if made { TableRecord { made, ..table } } else { TableRecord::default() })
             }),
         };
         let Some(wish) = self.wish.as_ref().filter(|wish| wish.settings.manage_table) else {

@@ -25,8 +25,8 @@ pub(super) struct AzureEnd {
     pub(super) touched: bool,
     /// Routes that were left out, by next hop.
     pub(super) skipped: BTreeMap<Hop, usize>,
-    /// A next hop that does not forward, with the reason.
-    pub(super) failed_hop: Option<(Hop, String)>,
+    /// Next hops that do not forward, with the reason.
+    pub(super) failed_hops: Vec<(Hop, String)>,
 }
 
 impl AzureEnd {
@@ -72,7 +72,7 @@ impl Executor<'_> {
         }
         let Some(mut task) = azure_place.task(phase).cloned() else { return Ok(false) };
         let untouched = of_task(&task, &azure_place.records);
-        let mut left_out = None;
+        let (mut left_out, mut subnets_failed) = (None, false);
         if *self.run.stop.borrow() {
             if !self.outcome.stopped {
                 self.outcome.stopped = true;
@@ -93,23 +93,8 @@ impl Executor<'_> {
         match &mut task {
             AzureTask::Table(table) => {
                 table.left_out.clone_from(&self.failed_hops);
-                let stuck = |place: &&Place| {
-                    let planned = self.run.plan.places.get(*place).and_then(|planned| planned.azure.as_ref());
-                    let has =
-                        |phase| matches!(planned.and_then(|azure| azure.task(phase)), Some(AzureTask::Subnets(_)));
-                    has(Phase::Persist) || has(Phase::Retire)
-                };
-                if phase == Phase::Retire
-                    && let Some(network) = self.azure_failed.iter().find(stuck)
-                {
-                    let message = format!(
-                        "It was left as it is, for subnets of {} still go by it. Settle that, and run topo again.",
-                        network.name()
-                    );
-                    let end = failed(&message, untouched);
-                    self.finish_azure(place, phase, end).await?;
-                    return Ok(false);
-                }
+                let mut failed = self.azure_failed.iter();
+                subnets_failed = failed.any(|place| matches!(place, Place::Arm(id) if table.is_left_by_subnets_of(id)));
             }
             AzureTask::Subnets(subnets) if phase == Phase::Persist => {
                 // A subnet is not given a table that is not as planned.
@@ -149,7 +134,7 @@ impl Executor<'_> {
         }
         let place = place.clone();
         running.spawn(async move {
-            let work = Step { azure: &*azure, reviewed: &reviewed, records: &records };
+            let work = Step { azure: &*azure, reviewed: &reviewed, records: &records, subnets_failed };
             let mut end = match &task {
                 AzureTask::Table(table) => work.table(table).await,
                 AzureTask::Subnets(subnets) => work.subnets(subnets).await,
@@ -163,7 +148,7 @@ impl Executor<'_> {
 
     /// Takes in what became of a step in Azure.
     pub(super) async fn finish_azure(&mut self, place: &Place, phase: Phase, end: AzureEnd) -> Result<(), StoreError> {
-        let AzureEnd { done, outcomes, failure, touched, skipped, failed_hop } = end;
+        let AzureEnd { done, outcomes, failure, touched, skipped, failed_hops } = end;
         self.outcome.touched |= touched;
         let operations = done.values().sum();
         for (action, number) in done {
@@ -176,7 +161,7 @@ impl Executor<'_> {
             tell(&self.run.events, Event::Skipped { place: place.clone(), receiver: receiver.clone(), routes: number });
             self.outcome.skipped.push((place.clone(), receiver, number));
         }
-        self.failed_hops.extend(failed_hop);
+        self.failed_hops.extend(failed_hops);
         match failure {
             None => tell(&self.run.events, Event::StepDone { place: place.clone(), phase, operations }),
             Some(message) => {

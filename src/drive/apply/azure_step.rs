@@ -1,22 +1,27 @@
 //! One step in Azure: it compares again with what is live, and writes under the version that it read.
 
-use std::net::IpAddr;
+use std::time::Duration;
 
 use super::azure::AzureEnd;
 use crate::backend::azure_udr::{Hop, InterfaceTask, LiveSubnet, LiveTable, SubnetTask, TableTask, TableVerdict};
 use crate::plan::azure::{AzureChange, AzureRecord, AzureWhat};
-use crate::plan::{Action, Phase, ResourceId};
+use crate::plan::{Action, Phase, Reason, ResourceId};
 use crate::state::Outcome;
 use crate::transport::azure::{Azure, AzureError, AzureFailure};
 
 /// How often a resource is looked at anew because somebody changed it meanwhile.
 const TRIES: u32 = 5;
+/// How long is waited for a table to learn that a subnet has left it.
+const PAUSE: Duration = Duration::from_secs(1);
+
 /// One step under way.
 pub(super) struct Step<'a> {
     pub(super) azure: &'a dyn Azure,
     /// The changes that the user has seen.
     pub(super) reviewed: &'a [AzureChange],
     pub(super) records: &'a [AzureRecord],
+    /// Whether associations could not be changed as planned.
+    pub(super) subnets_failed: bool,
 }
 
 impl Step<'_> {
@@ -26,7 +31,15 @@ impl Step<'_> {
             self.reviewed.iter().any(|known| {
                 let same = known.kind == change.kind && known.key.eq_ignore_ascii_case(&change.key);
                 let target = match (&known.what, &change.what) {
-                    (AzureWhat::Route { after, .. }, AzureWhat::Route { after: other, .. }) => after == other,
+                    (
+                        AzureWhat::Route { destination, before, after },
+                        AzureWhat::Route { destination: key, before: was, after: other },
+                    ) => {
+                        // What is live is what was reviewed, or gone; where somebody has changed it, in the same way.
+                        let hand = |one: &AzureChange| matches!(one.reason, Reason::Altered(_) | Reason::TakenOver(_));
+                        let same = before == was && (known.reason == change.reason || !(hand(known) || hand(change)));
+                        destination == key && after == other && (was.is_none() || same)
+                    }
                     (
                         AzureWhat::Association { before, after },
                         AzureWhat::Association { before: was, after: other },
@@ -89,9 +102,27 @@ impl Step<'_> {
                 Err(error) => return self.unread(&error, touched),
             };
             let verdict = task.compare(live.as_ref());
-            let surprise = verdict.conflicts.first().map(|conflict| format!("{}: {}", conflict.key, conflict.found));
             // What was left to others as asked was reviewed, too.
-            let surprise = surprise.filter(|_| !task.leaves_conflicts());
+            let mut conflicts =
+                verdict.conflicts.iter().filter(|conflict| !task.left_to_others.contains(&conflict.key));
+            let surprise = conflicts.next().map(|conflict| format!("{}: {}", conflict.key, conflict.found));
+            if let Some(subnets) = live.as_ref().and_then(|live| task.still_used(live)) {
+                // The table learns a moment later that a subnet has left it.
+                error = Some(AzureError {
+                    failure: AzureFailure::Moved,
+                    text: format!(
+                        "It was left as it is, for subnets still go by it: {subnets}. Settle that, and run topo again."
+                    ),
+                });
+                if self.subnets_failed {
+                    break;
+                }
+                tokio::time::sleep(PAUSE).await;
+                continue;
+            }
+            if live.as_ref().is_some_and(|live| live.document.etag.is_none()) {
+                return self.stop("Azure does not say which version of it there is", touched);
+            }
             if let Some(why) = surprise.or_else(|| self.surprise(&verdict.changes)) {
                 return self.stop(&why, touched);
             }
@@ -184,6 +215,9 @@ impl Step<'_> {
                 (None, Some(_)) => Some(format!("the subnet {} is gone", task.name())),
                 (None, None) => self.surprise(&change),
             };
+            let unversioned = live.as_ref().is_some_and(|live| live.document.etag.is_none());
+            let surprise = surprise
+                .or_else(|| unversioned.then(|| "Azure does not say which version of the subnet there is".to_owned()));
             if let Some(why) = surprise {
                 return self.stop(&why, touched);
             }
@@ -231,8 +265,9 @@ impl Step<'_> {
     pub(super) async fn interface(&self, task: &InterfaceTask, phase: Phase) -> AzureEnd {
         let on = phase == Phase::Prepare;
         let mut end = self.interface_turned(task, on).await;
-        if let (Some(message), Some(address), true) = (&end.failure, task.address(), on) {
-            end.failed_hop = Some((hop(address), message.clone()));
+        if let (Some(message), true) = (&end.failure, on) {
+            end.failed_hops =
+                task.addresses.iter().map(|address| (Hop::appliance(*address), message.clone())).collect();
         }
         end
     }
@@ -249,6 +284,9 @@ impl Step<'_> {
             if InterfaceTask::forwards(&live) == on {
                 end.outcomes = settled(self.records);
                 return end;
+            }
+            if live.etag.is_none() {
+                return self.stop("Azure does not say which version of it there is", touched);
             }
             let body = task.body(&live, on);
             match self.azure.put_interface(&task.id, &body, live.etag.as_deref()).await {
@@ -296,10 +334,6 @@ fn writes(change: &AzureChange) -> bool {
 fn is_moved(error: &AzureError, touched: &mut bool) -> bool {
     *touched |= error.failure == AzureFailure::Overtaken;
     matches!(error.failure, AzureFailure::Moved | AzureFailure::Overtaken)
-}
-
-fn hop(address: IpAddr) -> Hop {
-    Hop::appliance(address)
 }
 
 fn busy() -> AzureError {
