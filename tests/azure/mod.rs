@@ -10,6 +10,7 @@ mod interrupted;
 mod life;
 mod owners;
 mod partly;
+mod reviewed;
 mod shapes;
 mod together;
 

@@ -32,7 +32,7 @@ fn a_table_stays_where_its_subnet_does_not_let_go() {
     let cloud = Cloud::start(2);
     cloud.apply();
     cloud.server.command(Effect::Forbid.next("PUT", &subnet()));
-    cloud.topo(&["destroy", "-y"]).exits(1).says("subnets of kubernetes-vnet still go by it");
+    cloud.topo(&["destroy", "-y"]).exits(1).says("subnets still go by it: kubernetes-subnet");
     assert_eq!(cloud.routes().len(), 2);
     assert_eq!(cloud.association().as_deref(), Some(table().as_str()));
     assert!(!cloud.state().to_string().contains("\"to\":"), "nothing is in doubt: {}", cloud.state());
