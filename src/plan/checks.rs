@@ -1,35 +1,39 @@
 //! Checks before anything is written: whose machine it is, and what a route would take away from it.
 
 use std::collections::BTreeSet;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::build::{Inputs, Plan};
 use super::findings::{Note, Refusal};
 use super::observed::{Observation, Seen};
 use super::table::TablePlan;
-use super::{DesiredPlace, Place, ResourceId};
+use super::{Covered, DesiredPlace, Place, ResourceId};
 use crate::network::{Prefix, Rows};
 use crate::topology::Name;
 
-/// The destinations that no route table of Azure is to have, found once for each list of rows.
+/// The destinations that no route table of Azure leads to, found once for each list of rows and the tables that a machine goes by.
 pub(super) struct Uncovered<'a> {
-    covered: &'a BTreeSet<Prefix>,
-    lists: Vec<(Rows, Arc<[Prefix]>)>,
+    covered: &'a Covered,
+    lists: Vec<(Rows, Vec<usize>, Arc<[Prefix]>)>,
 }
 
 impl<'a> Uncovered<'a> {
-    pub(super) fn new(covered: &'a BTreeSet<Prefix>) -> Self {
+    pub(super) fn new(covered: &'a Covered) -> Self {
         Self { covered, lists: Vec::new() }
     }
 
-    /// Those of a list, sorted.
-    fn of(&mut self, rows: &Rows) -> Arc<[Prefix]> {
-        if let Some((_, found)) = self.lists.iter().find(|(known, _)| known.is_same_list(rows)) {
+    /// Those of a list, sorted, for a machine with these addresses.
+    fn of(&mut self, rows: &Rows, addresses: &[IpAddr]) -> Arc<[Prefix]> {
+        let tables = self.covered.tables_of(addresses);
+        let mut known = self.lists.iter().filter(|(_, of, _)| *of == tables);
+        if let Some((.., found)) = known.find(|(known, ..)| known.is_same_list(rows)) {
             return Arc::clone(found);
         }
+        let is_covered = |destination: &Prefix| tables.iter().any(|at| self.covered.0[*at].1.contains(destination));
         let destinations = rows.as_slice().iter().map(|row| row.destination);
-        let found: Arc<[Prefix]> = destinations.filter(|destination| !self.covered.contains(destination)).collect();
-        self.lists.push((rows.clone(), Arc::clone(&found)));
+        let found: Arc<[Prefix]> = destinations.filter(|destination| !is_covered(destination)).collect();
+        self.lists.push((rows.clone(), tables, Arc::clone(&found)));
         found
     }
 }
@@ -105,7 +109,7 @@ impl Plan {
         let mut found: Vec<(Arc<[Prefix]>, Vec<Name>)> = Vec::new();
         for (id, shape) in wanted.iter().flat_map(|wanted| &wanted.resources) {
             let Some(set) = &shape.routes else { continue };
-            let destinations = uncovered.of(&set.rows);
+            let destinations = uncovered.of(&set.rows, &set.own);
             if !destinations.iter().any(|destination| set.find(destination).is_some()) {
                 continue;
             }
@@ -174,6 +178,20 @@ mod tests {
             assert!(Arc::ptr_eq(one, other), "found once for all nodes");
             assert_eq!(refused(&plan_of(&desired, state, vec![], &Options::default())), []);
         }
+    }
+
+    #[test]
+    fn a_route_table_counts_for_machines_of_its_network_alone() {
+        let set = |texts: &[&str]| texts.iter().map(|text| prefix(text)).collect();
+        let covered = Covered(vec![
+            (vec![prefix("10.240.0.0/16")], set(&["10.200.0.0/24"])),
+            (vec![prefix("10.250.0.0/16")], set(&["10.201.0.0/24"])),
+        ]);
+        let tables = |text: &str| covered.tables_of(&[text.parse().expect("address")]);
+        assert_eq!(tables("10.240.0.20"), [0]);
+        assert_eq!(tables("10.250.0.20"), [1]);
+        assert!(tables("192.168.0.1").is_empty());
+        assert_eq!([prefix("10.0.0.0/8")].into_iter().collect::<Covered>().tables_of(&[]), [0], "unknown: for all");
     }
 
     #[test]

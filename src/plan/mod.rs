@@ -23,7 +23,7 @@ mod together;
 pub use address::{AddressPattern, PatternError};
 pub use build::{Inputs, Options, PlacePlan, Plan};
 pub use classify::{BOOT, KERNEL, Key, STATIC, Verdict, classify};
-pub use desired::{Desired, DesiredPlace};
+pub use desired::{Covered, Desired, DesiredPlace};
 pub use file::{FileChange, FilePlan};
 pub use findings::{Conflict, Note, Refusal};
 pub use observed::{Observation, Seen};

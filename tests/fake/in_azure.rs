@@ -77,9 +77,9 @@ fn nothing_is_written_in_azure_until_a_route_table_covers_it_and_destroy_goes_th
         assert_eq!(refused(&plan), expected, "what is there already leads nowhere, too");
 
         let pods = |text: &str| text.parse::<Prefix>().expect("prefix");
-        desired.covered = [pods("10.200.0.0/24"), pods("10.200.1.0/24")].into();
+        desired.covered = [pods("10.200.0.0/24"), pods("10.200.1.0/24")].into_iter().collect();
         assert!(matches!(run(&desired, &options), Ran::Nothing));
-        desired.covered.clear();
+        desired.covered = topo::plan::Covered::default();
         desired.places.values_mut().for_each(|place| place.resources.clear());
         let destroy = Options { destroy: true, ..Options::default() };
         assert!(matches!(run(&desired, &destroy), Ran::Done(outcome) if outcome.is_complete()));

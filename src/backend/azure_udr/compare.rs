@@ -5,12 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::checks::check_table;
 use super::drafts::{Drafts, TableDraft, live, subnets_of};
 use super::forwarding::interfaces_of;
+use super::table::Wish;
 use super::{
     AZURE_ROUTE, Hop, LiveInterface, LiveTable, Recorded, Route, Seen, SubnetTask, TableVerdict, Wanted, key, routes_in,
 };
 use crate::network::Prefix;
 use crate::plan::azure::{AzureFindings, AzurePlace, AzureTask, AzureWhat, EffectiveCheck};
-use crate::plan::{Action, Conflict, Note, Options, Phase, Place, Refusal};
+use crate::plan::{Action, Conflict, Covered, Note, Options, Phase, Place, Refusal};
 use crate::transport::azure::Document;
 
 /// How many network interfaces of a subnet are asked for their effective routes, until one answers.
@@ -18,11 +19,12 @@ const WATCHED: usize = 5;
 
 /// The destinations that Azure routes, given what is known of the virtual networks: nodes outside of them that are passed over are not
 /// among them. A table without subnets routes nothing.
-pub fn covers(wanted: &[Wanted], recorded: &Recorded, seen: Option<&Seen>, options: &Options) -> BTreeSet<Prefix> {
+pub fn covers(wanted: &[Wanted], recorded: &Recorded, seen: Option<&Seen>, options: &Options) -> Covered {
     let drafts = Drafts::new(wanted, recorded, options, seen);
     let in_use = |draft: &&TableDraft<'_>| draft.wanted.is_some_and(|wanted| !wanted.settings.subnets.is_empty());
     let wishes = drafts.tables.iter().filter(in_use).filter_map(|draft| draft.task.wish.as_ref());
-    wishes.flat_map(|wish| wish.routes.keys().copied()).collect()
+    let of = |wish: &Wish| (wish.space.clone().unwrap_or_default(), wish.routes.keys().copied().collect());
+    Covered(wishes.map(of).collect())
 }
 
 /// Makes the plan. Without `seen` nobody has looked, and the record is taken for what is live.

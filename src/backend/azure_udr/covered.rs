@@ -1,13 +1,11 @@
 //! Which destinations Azure itself routes.
 
-use std::collections::BTreeSet;
-
 use super::{BACKEND, Settings};
-use crate::network::Prefix;
+use crate::plan::Covered;
 use crate::topology::{BackendTable, Topology};
 
 /// The pods of the nodes that a route table serves. A table without subnets routes nothing.
-pub(crate) fn covered(topology: &Topology) -> BTreeSet<Prefix> {
+pub(crate) fn covered(topology: &Topology) -> Covered {
     let is_in_use = |table: &&BackendTable| {
         table.backend == BACKEND
             && Settings::from_json(&table.settings).is_ok_and(|settings| !settings.subnets.is_empty())
@@ -42,7 +40,7 @@ mod tests {
         Settings::from_json(&settings).expect("settings");
         let nodes = nodes.iter().map(|text| name(text)).collect();
         topology.backends.insert(name("azure-udr"), BackendTable { backend: BACKEND, nodes, settings });
-        backend::desire(&topology).covered.iter().map(Prefix::to_string).collect()
+        backend::desire(&topology).covered.0.iter().flat_map(|(_, to)| to).map(ToString::to_string).collect()
     }
 
     #[test]
