@@ -138,7 +138,7 @@ pub fn note(note: &Note) -> Sentence<'_> {
             "unseen",
             place,
             "",
-            format!(" could not be looked at, and is planned from what is recorded. {reason}"),
+            format!(" could not be looked at, so the plan goes by what is recorded. {reason}"),
         ),
         Note::Replaced(place) => say(
             Warning,

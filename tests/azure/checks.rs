@@ -252,6 +252,7 @@ fn that_nobody_is_signed_in_is_said_once() {
             let said = Said::new(&process.output().unwrap());
             assert!(said.code != 0 || command == ["plan"], "{}\n{}", said.out, said.err);
             said_once(&said, "obody is signed in to Azure");
+            said_once(&said, "kubernetes-routes, kubernetes-vnet could not be looked at");
         }
     }
     assert_eq!(cloud.routes().len(), 2);
