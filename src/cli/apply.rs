@@ -13,6 +13,7 @@ use crate::plan::{Desired, Note, Options};
 use crate::state::{LockRequest, Store};
 use crate::topology::Name;
 use crate::transport::azure::AzureRequests;
+use crate::ui::review::Told;
 use crate::ui::{Printer, review};
 
 /// Plan, ask, and carry it out.
@@ -126,7 +127,7 @@ impl Job<'_> {
     ) -> Result<Exit, CommandError> {
         let parallelism = usize::from(global.parallelism);
         let (events, listener) = session::events();
-        let progress = review::listen(listener, printer);
+        let progress = review::listen(listener, Told::default(), printer);
         let inputs = Inputs { name: self.name, desired: self.desired, options: self.options, state: &recorded.state };
         inputs.check_selection(self.selection)?;
         if *stop.borrow() {
@@ -169,7 +170,8 @@ impl Job<'_> {
         let left_out: Vec<Note> = plan.notes.iter().filter(|note| review::is_left_out(note)).cloned().collect();
         let incomplete = !left_out.is_empty();
         let (events, listener): (mpsc::Sender<Event>, _) = session::events();
-        let progress = review::listen(listener, printer);
+        let told = Told::by(&plan);
+        let progress = review::listen(listener, told.clone(), printer);
         let run = Run {
             plan,
             desired: &desired,
@@ -191,7 +193,7 @@ impl Job<'_> {
                 .exit(Exit::Partial)
                 .hint("What was done is in the journal, or is found by the next run.")
         })?;
-        review::outcome(options.destroy, &outcome, &left_out, requests_of(ways), printer);
+        review::outcome(options.destroy, &outcome, &told, &left_out, requests_of(ways), printer);
         Ok(exit_of(&outcome, incomplete))
     }
 }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use super::session::{self, Inputs, Selection};
 use super::{CommandError, Exit, GlobalArguments};
 use crate::backend;
+use crate::ui::review::Told;
 use crate::ui::{Printer, review};
 
 /// Show what apply would change. Nothing is written, on no node and not in the state.
@@ -37,7 +38,7 @@ pub(super) fn run(arguments: &Arguments, global: &GlobalArguments, printer: Prin
         let ways =
             if arguments.no_refresh { None } else { Some(session::Ways::new(global, &desired, &recorded.state)?) };
         let (events, listener) = session::events();
-        let progress = review::listen(listener, printer);
+        let progress = review::listen(listener, Told::default(), printer);
         let inputs = Inputs {
             name: &topology.name,
             desired,

@@ -252,9 +252,15 @@ impl Inputs<'_> {
         });
         match unknown {
             None => Ok(()),
-            Some((option, pattern)) => Err(CommandError::new(format!("Nothing is called {pattern} ({option}).")).hint(
-                "Addresses look like node-0, kernel_route.node-0 or kernel_route.node-0[\"10.200.1.0/24\"]; * and ? are wildcards.",
-            )),
+            Some((option, pattern)) => {
+                let mut like = "node-0, kernel_route.node-0 or kernel_route.node-0[\"10.200.1.0/24\"]".to_owned();
+                if let Some((kind, table)) = resources.iter().find(|(kind, _)| *kind == azure_udr::AZURE_ROUTE) {
+                    like = format!("{like}, in Azure {kind}.{table} or {kind}.{table}[\"NAME\"]");
+                }
+                Err(CommandError::new(format!("Nothing is called {pattern} ({option}).")).hint(format!(
+                    "Addresses look like {like}; * and ? are wildcards. `topo state list` shows those that are recorded."
+                )))
+            }
         }
     }
 }

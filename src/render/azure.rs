@@ -53,8 +53,7 @@ fn write_one(out: &mut String, summary: &Summary, groups: &[&AzureGroup], look: 
         let text = format!("  {} {name:width$}   {what}", first.action.sign());
         out.push_str(&look.paint_lines(style(first.action), text.trim_end()));
         // What the line itself says is not said again.
-        if let Some(found) = line.found.as_ref().filter(|found| !what.contains(&***found) && !name.contains(&***found))
-        {
+        if let Some(found) = line.found.as_ref().filter(|found| !says(line, what, found)) {
             let topic = if matches!(line.what, AzureWhat::Forwarding(_)) { "IP forwarding " } else { "" };
             out.push_str(&look.paint_lines(DIM, &format!("      live now: {topic}{}", clean(found))));
         }
@@ -95,6 +94,16 @@ fn row(place: &Place, line: &AzureLine) -> (String, String) {
             let becomes = if *on { "off → on" } else { "on → off" };
             (clean(place.name()), format!("IP forwarding: {becomes}"))
         }
+    }
+}
+
+/// Whether the line itself says what is live now.
+fn says(line: &AzureLine, what: &str, found: &str) -> bool {
+    match &line.what {
+        AzureWhat::Route { before, .. } => before.as_ref().is_some_and(|before| before.to_string() == found),
+        // Its line has names alone.
+        AzureWhat::Association { .. } => false,
+        AzureWhat::Table(_) | AzureWhat::Forwarding(_) => found.split(", ").all(|part| what.contains(&clean(part))),
     }
 }
 

@@ -138,7 +138,7 @@ pub fn note(note: &Note) -> Sentence<'_> {
             "unseen",
             place,
             "",
-            format!(" could not be looked at, and is planned from what is recorded. {reason}"),
+            format!(" could not be looked at, so the plan goes by what is recorded. {reason}"),
         ),
         Note::Replaced(place) => say(
             Warning,
@@ -264,7 +264,7 @@ pub fn note(note: &Note) -> Sentence<'_> {
             if &*conflict.kind == NETPLAN_FILE {
                 format!(", {} is left alone as asked: {}.", conflict.key, conflict.found)
             } else if &*conflict.kind == AZURE_SUBNET_ASSOCIATION {
-                format!(", the subnet {} is left as it is as asked: {}.", conflict.key, conflict.found)
+                format!(", the subnet {} is left to somebody else as asked: {}.", conflict.key, conflict.found)
             } else if &*conflict.kind == AZURE_ROUTE {
                 format!(", the route {} is left out as asked: somebody else has it ({}).", conflict.key, conflict.found)
             } else {

@@ -139,7 +139,7 @@ Asked for by the topology:
 Note: On node-4, the route to 192.168.5.0/24 is provided by somebody else (via
   10.128.0.15 dev eth0, protocol 80, Calico) and is left alone. It becomes
   topo's with --take-over 'kernel_route.node-4["192.168.5.0/24"]'.
-Warning: node-7 could not be looked at, and is planned from what is recorded.
+Warning: node-7 could not be looked at, so the plan goes by what is recorded.
   ssh to 10.128.0.17 timed out after 10 s.
 Conflict: On node-6, node-10, the route to 192.168.5.0/24 is somebody else's:
   via 10.128.0.77 dev eth0, protocol 4, static. Leave it to them with

@@ -1,12 +1,13 @@
 //! Progress of a run on standard error, and its events on standard output where JSON is asked for.
 
+use std::collections::BTreeMap;
 use std::io::{self, IsTerminal};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::Printer;
 use crate::drive::Event;
-use crate::plan::Place;
+use crate::plan::{Note, Place, Plan};
 use crate::render::json;
 
 /// Shows a run: a bar where standard error is a terminal, and a line for each thing that went wrong.
@@ -14,14 +15,35 @@ pub struct Progress {
     printer: Printer,
     shows_bar: bool,
     bar: Option<ProgressBar>,
+    told: Told,
+}
+
+/// Why places in Azure could not be looked at, as the plan has told it: the same may hold for many, and is not said again.
+#[derive(Clone, Debug, Default)]
+pub struct Told(BTreeMap<Place, String>);
+
+impl Told {
+    /// What a plan tells.
+    pub fn by(plan: &Plan) -> Self {
+        let told = |note: &Note| match note {
+            Note::Unseen(place, reason) if place.node().is_none() => Some((place.clone(), reason.clone())),
+            _ => None,
+        };
+        Self(plan.notes.iter().filter_map(told).collect())
+    }
+
+    /// Whether it was told of a place.
+    pub fn has(&self, place: &Place, reason: &str) -> bool {
+        self.0.get(place).is_some_and(|told| told == reason)
+    }
 }
 
 impl Progress {
-    /// For one run.
-    pub fn new(printer: Printer) -> Self {
+    /// For one run, after so much was told.
+    pub fn new(printer: Printer, told: Told) -> Self {
         // In JSON mode the bar would only get between the events of a terminal that shows both streams.
         let shows_bar = io::stderr().is_terminal() && !printer.is_json();
-        Self { printer, shows_bar, bar: None }
+        Self { printer, shows_bar, bar: None, told }
     }
 
     /// Takes the next event.
@@ -43,6 +65,9 @@ impl Progress {
                 }
             }
             Event::Skipped { .. } | Event::Warning { .. } => {}
+        }
+        if matches!(event, Event::StepFailed { place, message, .. } if self.told.has(place, message)) {
+            return;
         }
         if let Some((line, is_error)) = line(event) {
             let line = paint(&line, is_error, self.printer.colors_err());
@@ -163,8 +188,8 @@ mod tests {
 
     #[test]
     fn without_a_terminal_there_is_no_bar() {
-        let mut progress =
-            Progress { printer: Printer::new(false, super::super::ColorChoice::Never), shows_bar: false, bar: None };
+        let printer = Printer::new(false, super::super::ColorChoice::Never);
+        let mut progress = Progress { printer, shows_bar: false, bar: None, told: Told::default() };
         progress.event(&Event::ObserveStarted { places: 3 });
         assert!(progress.bar.is_none());
         progress.shows_bar = true;

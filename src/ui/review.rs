@@ -6,6 +6,7 @@ use tokio::task::JoinHandle;
 
 use super::Printer;
 use super::progress::Progress;
+pub use super::progress::Told;
 use super::prompt::{self, Question};
 use crate::backend::azure_udr::AZURE_SUBNET_ASSOCIATION;
 use crate::cli::Exit;
@@ -18,10 +19,10 @@ use crate::transport::azure::AzureRequests;
 /// Writes what happens while it happens.
 pub struct Listener(JoinHandle<()>);
 
-/// Begins to listen.
-pub fn listen(mut events: mpsc::Receiver<Event>, printer: Printer) -> Listener {
+/// Begins to listen, after so much was told.
+pub fn listen(mut events: mpsc::Receiver<Event>, told: Told, printer: Printer) -> Listener {
     Listener(tokio::spawn(async move {
-        let mut progress = Progress::new(printer);
+        let mut progress = Progress::new(printer, told);
         while let Some(event) = events.recv().await {
             progress.event(&event);
         }
@@ -116,17 +117,26 @@ pub fn requests(requests: Option<AzureRequests>, printer: Printer) {
     }
 }
 
-/// Writes what a run did. `requests` are those to Azure, where there is a way to it.
+/// Writes what a run did, after so much was told. `requests` are those to Azure, where there is a way to it.
 pub fn outcome(
     destroy: bool,
     outcome: &RunOutcome,
+    told: &Told,
     left_out: &[Note],
     requests: Option<AzureRequests>,
     printer: Printer,
 ) {
     let done = |action| outcome.done.get(&action).copied().unwrap_or(0);
-    let mut left: Vec<(Place, usize, String)> =
-        outcome.failures.iter().map(|failure| (failure.place.clone(), 0, failure.message.clone())).collect();
+    let why = |place: &Place, message: &String| {
+        // Each event of JSON stands for itself.
+        let again = !printer.is_json() && told.has(place, message);
+        if again { "could not be looked at, for the reason given above.".to_owned() } else { message.clone() }
+    };
+    let mut left: Vec<(Place, usize, String)> = outcome
+        .failures
+        .iter()
+        .map(|failure| (failure.place.clone(), 0, why(&failure.place, &failure.message)))
+        .collect();
     left.extend(outcome.skipped.iter().map(|(place, receiver, routes)| {
         let why = match place.node() {
             Some(_) => format!("left out, because {} has failed.", receiver.name()),

@@ -179,7 +179,12 @@ fn what_is_not_there_is_named() {
     refused(&cloud, &["The subnet kubernetes-vnet/no-subnet is not there"]);
     // A place that answers without the thing is not one that could not be looked at.
     cloud.write(&with("no-vnet/no-subnet"));
-    refused(&cloud, &["The virtual network no-vnet is not there"]);
+    let words = format!("no-vnet is not there, in the resource group {GROUP} of the subscription {SUBSCRIPTION}.");
+    refused(&cloud, &[&words, "`resource_group`"]);
+    cloud.topo(&["plan"]).not("The subnet no-vnet/no-subnet");
+    // One of another group.
+    cloud.write(&with("net/shared-vnet/one"));
+    refused(&cloud, &["The virtual network shared-vnet is not there, in the resource group net of"]);
     // A group that is not there.
     let text = topology(1, "").replace(&format!("\"{GROUP}\""), "\"nowhere\"");
     cloud.write(&text);
@@ -195,14 +200,83 @@ fn a_next_hop_that_does_not_forward_is_refused() {
     refused(
         &cloud,
         &[
-            "10.240.0.21",
-            "worker-1-nic",
-            &format!("az network nic update --ids {} --ip-forwarding true", interface(1)),
+            "is off at the network interfaces of these next hops: worker-1 (10.240.0.21).",
+            &format!("az network nic update --ip-forwarding true --ids {}", interface(1)),
             "ip_forwarding = \"enable\"",
         ],
     );
     cloud.forward(1, true);
     cloud.apply();
+}
+
+/// How often something is said.
+#[track_caller]
+fn said_once(said: &Said, words: &str) {
+    let text = format!("{} {}", said.out, said.err).split_whitespace().collect::<Vec<_>>().join(" ");
+    assert_eq!(text.matches(words).count(), 1, "`{words}` in:\n{}\n{}", said.out, said.err);
+}
+
+#[test]
+fn all_next_hops_that_do_not_forward_are_refused_in_one_sentence() {
+    let cloud = Cloud::start(4);
+    cloud.forward(1, false);
+    cloud.forward(3, false);
+    for command in [&["plan"][..], &["apply", "-y"]] {
+        let said = cloud.topo(command).exits(1);
+        said_once(
+            &said,
+            "is off at the network interfaces of these next hops: worker-1 (10.240.0.21), worker-3 (10.240.0.23).",
+        );
+        said_once(&said, &format!("--ip-forwarding true --ids {} {}`", interface(1), interface(3)));
+        said_once(&said, "ip_forwarding = \"enable\"");
+        assert_eq!(cloud.written(), [""; 0]);
+    }
+}
+
+#[test]
+fn that_nobody_is_signed_in_is_said_once() {
+    let cloud = Cloud::start(2);
+    let other = format!("{}/subnets/other", network());
+    let body = json!({ "properties": { "addressPrefix": "10.240.7.0/24" } });
+    cloud.server.command(Command::Put { path: other, body });
+    let subnets = format!("\"{NETWORK}/{SUBNET}\", \"{NETWORK}/other\"");
+    cloud.write(&topology(2, "").replace(&format!("\"{NETWORK}/{SUBNET}\""), &subnets));
+    // With nothing recorded, and with everything.
+    for applied in [false, true] {
+        if applied {
+            cloud.apply();
+        }
+        for command in [&["plan"][..], &["apply", "-y"]] {
+            let mut process = cloud.process(command);
+            process.env_remove("IDENTITY_ENDPOINT").env_remove("IDENTITY_HEADER");
+            let said = Said::new(&process.output().unwrap());
+            assert!(said.code != 0 || command == ["plan"], "{}\n{}", said.out, said.err);
+            said_once(&said, "obody is signed in to Azure");
+            said_once(&said, "kubernetes-routes, kubernetes-vnet could not be looked at");
+        }
+    }
+    assert_eq!(cloud.routes().len(), 2);
+}
+
+#[test]
+fn that_the_endpoint_does_not_answer_is_said_once() {
+    let cloud = Cloud::start(1);
+    // A port that was free a moment ago.
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    for command in [&["plan"][..], &["apply", "-y"]] {
+        let mut process = cloud.process(command);
+        process.env("TOPO_AZURE_ENDPOINT", format!("https://127.0.0.1:{port}"));
+        let said = Said::new(&process.output().unwrap());
+        assert!(said.code != 0 || command == ["plan"], "{}\n{}", said.out, said.err);
+        said_once(&said, &format!("https://127.0.0.1:{port}"));
+    }
+}
+
+#[test]
+fn an_address_that_nothing_has_is_answered_with_one_of_azure() {
+    let cloud = Cloud::start(1);
+    let said = cloud.topo(&["plan", "--target", "worker-9"]).exits(1).says("Nothing is called worker-9 (--target).");
+    said.says("azure_route.kubernetes-routes[\"NAME\"]");
 }
 
 #[test]
@@ -416,7 +490,7 @@ fn where_no_interface_is_found_forwarding_cannot_be_verified() {
         &[WORKER, ("ghost", "address = \"10.240.0.77\", pods = [\"10.200.77.0/24\"]")],
         "",
     ));
-    cloud.topo(&["apply", "-y"]).exits(0).says("cannot be verified").says("10.240.0.77").not("10.240.0.20,");
+    cloud.topo(&["apply", "-y"]).exits(0).says("cannot be verified").says("ghost (10.240.0.77)").not("10.240.0.20,");
     assert_eq!(cloud.routes().len(), 2);
 }
 

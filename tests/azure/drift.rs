@@ -154,10 +154,16 @@ fn a_tag_that_was_removed_is_put_back() {
     let cloud = applied(1, "");
     cloud.merge(table(), json!({ "tags": null }));
     drifted(&cloud, &[&put_table()]);
-    assert_eq!(cloud.table().unwrap()["tags"], json!({ "managed-by": "topo" }));
+    assert_eq!(cloud.table().unwrap()["tags"], json!({ "managed-by": "topo", "topology": "kthw" }));
     cloud.merge(table(), json!({ "tags": { "managed-by": "somebody", "owner": "x" } }));
     drifted(&cloud, &[&put_table()]);
-    assert_eq!(cloud.table().unwrap()["tags"], json!({ "managed-by": "topo", "owner": "x" }));
+    let tags = json!({ "managed-by": "topo", "topology": "kthw", "owner": "x" });
+    assert_eq!(cloud.table().unwrap()["tags"], tags);
+    // The name of another topology is no less drift: the table is recorded.
+    cloud.merge(table(), json!({ "tags": { "topology": "other" } }));
+    cloud.topo(&["plan"]).exits(0).says("tag topology: other → kthw");
+    drifted(&cloud, &[&put_table()]);
+    assert_eq!(cloud.table().unwrap()["tags"], tags);
 }
 
 #[test]

@@ -18,7 +18,7 @@ fn from_nothing_to_associated_and_away_again() {
         ]
     );
     assert_eq!(cloud.association().as_deref(), Some(table().as_str()));
-    assert_eq!(cloud.table().unwrap()["tags"], json!({ "managed-by": "topo" }));
+    assert_eq!(cloud.table().unwrap()["tags"], json!({ "managed-by": "topo", "topology": "kthw" }));
     cloud.settled();
     assert_eq!(cloud.requests(), (2, 0), "{:?}", cloud.server.log());
     cloud.topo(&["destroy", "-y"]).exits(0);
@@ -32,4 +32,20 @@ fn from_nothing_to_associated_and_away_again() {
     };
     assert_eq!(of(&after), of(&before));
     assert_eq!(cloud.state()["places"], json!({}));
+}
+
+#[test]
+fn a_destroy_with_nothing_recorded_says_so() {
+    let cloud = Cloud::start(1);
+    let words = "nothing is recorded in state/kthw.json, so there is nothing that topo would remove";
+    cloud.topo(&["destroy", "-y"]).exits(0).says(words);
+    // What is live stays also where the state was lost.
+    cloud.apply();
+    std::fs::remove_file(cloud.folder.path().join("state/kthw.json")).unwrap();
+    cloud.topo(&["destroy", "-y"]).exits(0).says(words).says("topo plan");
+    assert!(cloud.server.writes().is_empty());
+    assert_eq!(cloud.routes().len(), 1);
+    // With something recorded, it is not said.
+    cloud.apply();
+    cloud.topo(&["destroy", "-y"]).exits(0).not("nothing is recorded");
 }

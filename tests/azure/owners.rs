@@ -184,7 +184,8 @@ fn a_subnet_that_has_another_table_is_a_conflict() {
         cloud.topo(command).exits(1).says("kubernetes-subnet").says("routeTables/firewall").says("--take-over");
         assert_eq!(cloud.written(), [""; 0]);
     }
-    cloud.topo(&["apply", "-y", "--skip-conflicts"]).exits(3);
+    let said = cloud.topo(&["apply", "-y", "--skip-conflicts"]).exits(3);
+    said.says("the subnet kubernetes-subnet is left to somebody else as asked").not("the route to");
     assert_eq!(cloud.written(), [format!("PUT {TABLE}")]);
     assert_eq!(cloud.association(), Some(theirs));
     let address = "azure_subnet_association.kubernetes-vnet[\"kubernetes-subnet\"]";
@@ -236,7 +237,7 @@ fn tags_of_others_stay_on_every_write() {
     cloud.apply();
     assert_eq!(
         cloud.table().unwrap()["tags"],
-        json!({ "managed-by": "topo", "owner": "somebody", "cost-center": "7" })
+        json!({ "managed-by": "topo", "topology": "kthw", "owner": "somebody", "cost-center": "7" })
     );
 }
 
@@ -384,4 +385,55 @@ fn a_longer_foreign_prefix_is_told_of() {
     cloud.topo(&["plan"]).exits(0).says("longer leads 10.200.0.128/25 to VirtualAppliance 10.240.0.99");
     cloud.apply();
     cloud.topo(&["plan"]).exits(0).says("longer leads 10.200.0.128/25");
+}
+
+#[test]
+fn a_route_that_another_topology_has_is_a_conflict_though_it_is_as_wanted() {
+    let cloud = Cloud::start(2);
+    cloud.write(&topology(1, ""));
+    cloud.apply();
+    let folder = tempfile::tempdir().unwrap();
+    let other = |arguments: &[&str]| cloud.topo_in(folder.path(), arguments);
+    std::fs::write(folder.path().join("topo.toml"), topology(2, "").replace("\"kthw\"", "\"other\"")).unwrap();
+    let address = "azure_route.kubernetes-routes[\"kubernetes-route-10-200-0-0-24\"]";
+    for command in [&["plan"][..], &["apply", "-y"]] {
+        let said = other(command).exits(1).says("in a table of the topology `kthw`");
+        said.says(&format!("--take-over '{address}'"));
+        assert_eq!(cloud.written(), [""; 0]);
+    }
+    // Nothing of it is the other's, so nothing of it goes with the other's.
+    other(&["destroy", "-y"]).exits(0).says("nothing is recorded");
+    assert_eq!(cloud.written(), [""; 0]);
+    other(&["apply", "-y", "--skip-conflicts"]).exits(3).says("in a table of the topology `kthw`");
+    assert_eq!(cloud.routes(), [FIRST, SECOND]);
+    other(&["destroy", "-y"]).exits(0);
+    assert_eq!(cloud.routes(), [FIRST]);
+    assert_eq!(cloud.association(), Some(table()));
+    cloud.settled();
+    // Taken over, it is the other's, too; the tags stay those of who made the table.
+    other(&["apply", "-y", "--take-over", address]).exits(0);
+    assert_eq!(cloud.routes(), [FIRST, SECOND]);
+    assert_eq!(cloud.table().unwrap()["tags"]["topology"], "kthw");
+    other(&["plan", "--detailed-exitcode"]).exits(0);
+    cloud.settled();
+    other(&["destroy", "-y"]).exits(0);
+    assert_eq!(cloud.routes(), [""; 0]);
+    cloud.mends(&[&format!("PUT {TABLE}")]);
+    assert_eq!(cloud.routes(), [FIRST]);
+}
+
+#[test]
+fn a_tag_of_another_topology_counts_only_where_topo_made_the_table() {
+    let routes = [route("kubernetes-route-10-200-0-0-24", "10.200.0.0/24", "10.240.0.20")];
+    for tags in
+        [json!({ "topology": "other" }), json!({ "managed-by": "topo" }), json!({ "managed-by": "x", "topology": "y" })]
+    {
+        let cloud = Cloud::start(1);
+        cloud.make_table(&routes, &tags);
+        cloud.apply();
+        assert_eq!(cloud.written(), [format!("PUT {SUBNET}")], "{tags}");
+    }
+    let cloud = Cloud::start(1);
+    cloud.make_table(&routes, &json!({ "managed-by": "topo", "topology": "other" }));
+    cloud.topo(&["apply", "-y"]).exits(1).says("in a table of the topology `other`");
 }

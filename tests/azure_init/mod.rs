@@ -114,8 +114,8 @@ resource_group = "kubernetes"
 location       = "eastus2"
 route_table    = "kubernetes-routes"
 subnets        = ["kubernetes-vnet/kubernetes-subnet"]
-# The network interfaces of 2 nodes (worker-0 to worker-1) do not forward packets yet. With this, topo turns it on:
-# ip_forwarding = "enable"
+# Turns IP forwarding on where it is off; without this, such a next hop is an error.
+ip_forwarding  = "enable"
 
 "#;
 
@@ -140,6 +140,7 @@ fn a_topology_is_written_of_machines_addresses_and_tags() {
 
     let (_, err, code) = bench.init(&[]);
     assert!(code == 1 && err.contains("topo.toml is there already"), "{err}");
+    assert!(err.contains(&format!("`topo init --from {} --update`", from())), "{err}");
     assert_eq!(bench.server.count("GET", "/subscriptions/"), 7, "nothing is asked for a file that cannot be written");
 }
 
@@ -169,8 +170,11 @@ fn what_is_written_is_valid() {
         let (out, err, code) = bench.run(&["validate"]);
         assert_eq!((code, err.as_str()), (0, ""), "{out}{}", bench.text());
         assert!(out.ends_with(&format!(" pod subnets, {backends}.\n")), "{out}");
-        // And with what is in a comment.
-        fs::write(bench.file(), bench.text().replace("# ip_forwarding", "ip_forwarding")).unwrap();
+        // And without what turns IP forwarding on.
+        let text = bench.text();
+        let enable = "ip_forwarding  = \"enable\"\n";
+        assert_eq!(text.matches(enable).count(), if several { 2 } else { 1 }, "{text}");
+        fs::write(bench.file(), text.replace(enable, "")).unwrap();
         let (out, err, code) = bench.run(&["validate"]);
         assert_eq!((code, err.as_str()), (0, ""), "{out}{}", bench.text());
     }
@@ -257,7 +261,7 @@ fn both_families_and_several_subnets_are_read() {
         "[subnets.dual]\ncidr = [\"10.240.5.0/24\", \"fd00:240:0:5::/64\"]\n",
         "dual     = { address = [\"10.240.5.20\", \"fd00:240:0:5::20\"], pods = [\"10.200.5.0/24\", \"fd00:200:5::/64\"] }\n",
         &format!("subnets        = [\"{NETWORK}/{SUBNET}\", \"{NETWORK}/dual\"]\n"),
-        "# The network interface of worker-0 does not forward",
+        "ip_forwarding  = \"enable\"\n",
     ] {
         assert!(text.contains(part), "{part}\n{text}");
     }

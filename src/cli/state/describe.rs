@@ -135,7 +135,12 @@ impl InAzure {
                 let noun = if routes.len() == 1 { "route" } else { "routes" };
                 format!("{} {noun}", routes.len())
             }
-            Self::Association(record) => format!("goes by {}", name_of(&record.route_table)),
+            Self::Association(AssociationRecord { route_table, made: true }) => {
+                format!("goes by {}", name_of(route_table))
+            }
+            Self::Association(AssociationRecord { route_table, made: false }) => {
+                format!("goes by {}, as it did before topo came", name_of(route_table))
+            }
             Self::Forwarding(_) => "IP forwarding was turned on".to_owned(),
         }
     }

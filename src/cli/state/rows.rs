@@ -215,8 +215,11 @@ mod tests {
             fields[..fields.len() - 2].iter().map(|(name, value)| format!("{name}: {value}")).collect::<Vec<_>>()
         };
         assert_eq!(
-            shown("azure-udr/azure_route_table", json!({ "made": true, "tags": { "managed-by": "topo" } })),
-            ["recorded: made by topo", "tags: managed-by = topo", "bgp routes: left as they are"]
+            shown(
+                "azure-udr/azure_route_table",
+                json!({ "made": true, "tags": { "managed-by": "topo", "topology": "k" } })
+            ),
+            ["recorded: made by topo", "tags: managed-by = topo, topology = k", "bgp routes: left as they are"]
         );
         assert_eq!(
             shown("azure-udr/azure_route_table", json!({ "made": false, "bgp_route_propagation": false })),
@@ -227,8 +230,15 @@ mod tests {
             ["recorded: 2 routes", "network: 10.240.0.0/16"]
         );
         assert_eq!(
-            shown("azure-udr/azure_subnet_association/kubernetes-subnet", json!({ "route_table": "/x/routes" })),
+            shown(
+                "azure-udr/azure_subnet_association/kubernetes-subnet",
+                json!({ "route_table": "/x/routes", "made": true })
+            ),
             ["recorded: goes by routes", "table: /x/routes"]
+        );
+        assert_eq!(
+            shown("azure-udr/azure_subnet_association/s", json!({ "route_table": "/x/routes", "made": false })),
+            ["recorded: goes by routes, as it did before topo came", "table: /x/routes"]
         );
         assert_eq!(
             shown("azure-udr/azure_nic_forwarding", json!({ "address": "10.240.0.20" })),

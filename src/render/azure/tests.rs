@@ -79,7 +79,7 @@ fn seen(routes: Option<Vec<Value>>, association: Option<&str>, forwards: bool) -
     let table = routes.map(|routes| {
         let properties = json!({ "routes": routes, "disableBgpRoutePropagation": false });
         LiveTable::of(document(json!({
-            "location": "eastus2", "tags": { "managed-by": "topo" }, "properties": properties,
+            "location": "eastus2", "tags": { "managed-by": "topo", "topology": "kthw" }, "properties": properties,
         })))
     });
     let association = association.map(|table| json!({ "id": table }));
@@ -270,7 +270,6 @@ fn drift_comes_first_with_what_is_live_and_removals_are_never_folded() {
   # azure_route: kubernetes-routes gets a route put back: somebody has changed
   #   what was recorded
   ~ 10.200.0.0/24 via VirtualAppliance 10.240.0.99 → 10.240.0.20   kubernetes-route-10-200-0-0-24
-      live now: VirtualAppliance 10.240.0.99
 
   # azure_subnet_association: kubernetes-vnet/kubernetes-subnet goes by
   #   kubernetes-routes again: what was recorded is not there any more
@@ -307,6 +306,25 @@ Plan: 1 to add, 2 to change, 0 to destroy.
 
 Plan: 0 to add, 0 to change, 27 to destroy.\n"
         ),
+        "{text}"
+    );
+}
+
+#[test]
+fn what_is_live_is_said_once() {
+    let state = state_of(1, &json!({}));
+    let mut live = seen(Some(vec![route(0, "10.240.0.20")]), Some(&table_id()), true);
+    let table = |tags: Value| {
+        let properties = json!({ "routes": [route(0, "10.240.0.2")], "disableBgpRoutePropagation": false });
+        let body = json!({ "location": "eastus2", "tags": tags, "properties": properties });
+        Ok(Some(LiveTable::of(Document { body, etag: None })))
+    };
+    live.tables.insert(key(&table_id()), table(json!({ "managed-by": "somebody", "owner": "x" })));
+    let text = render(&planned(&wanted(1, &json!({})), &state, Some(&live), &Options::default()));
+    assert!(
+        text.contains("tag managed-by: somebody → topo, tag topology: none → kthw\n")
+            && text.contains("VirtualAppliance 10.240.0.2 → 10.240.0.20 ")
+            && !text.contains("live now"),
         "{text}"
     );
 }
@@ -428,8 +446,8 @@ fn what_is_to_be_known_of_azure_says_what_to_do() {
             "Note: The route table b stays there.",
             "Warning: In the route table kubernetes-routes, another route wins over the one to 10.200.0.0/24: other leads \
              10.200.0.128/25 to None. Remove it, or take the destination out of the topology.",
-            "Warning: In the virtual network kubernetes-vnet, the subnet kubernetes-subnet is left as it is as asked: it goes \
-             by the route table /x/other.",
+            "Warning: In the virtual network kubernetes-vnet, the subnet kubernetes-subnet is left to somebody else as asked: \
+             it goes by the route table /x/other.",
             "Warning: In the route table kubernetes-routes, the route mine is left out as asked: somebody else has it \
              (10.200.0.0/24 by VirtualAppliance 10.240.0.9).",
             "Conflict: In the virtual network kubernetes-vnet, the subnet kubernetes-subnet goes by the route table of somebody \

@@ -246,8 +246,8 @@ resource_group = \"g\"
 location       = \"eastus2\"
 route_table    = \"w-routes\"
 subnets        = [\"w/default\"]
-# The network interface of c does not forward packets yet. With this, topo turns it on:
-# ip_forwarding = \"enable\"
+# Turns IP forwarding on where it is off; without this, such a next hop is an error.
+ip_forwarding  = \"enable\"
 "
     );
 }
