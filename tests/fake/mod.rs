@@ -5,6 +5,7 @@ mod in_azure;
 mod kernel;
 mod namespace;
 mod network_configuration;
+mod panics;
 mod pinned;
 mod properties;
 mod world;

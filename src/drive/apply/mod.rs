@@ -3,6 +3,7 @@
 mod azure;
 mod azure_step;
 mod effective;
+mod running;
 mod settle;
 mod works;
 
@@ -12,10 +13,10 @@ use std::sync::Arc;
 use petgraph::Direction;
 use petgraph::graph::NodeIndex;
 use tokio::sync::{mpsc, watch};
-use tokio::task::JoinSet;
 
 use self::azure::AzureEnd;
 pub use self::effective::{Effective, EffectiveOutcome};
+use self::running::{Begun, Running};
 use self::settle::{describe, settle_batch};
 
 use super::record::begin;
@@ -24,11 +25,12 @@ use crate::backend::azure_udr::Hop;
 use crate::backend::exchange::{Activation, Filed, Reply, Work, Written};
 use crate::backend::netplan::NETPLAN_FILE;
 use crate::network::{Memo, Prefix, View};
+use crate::plan::azure::AzureTask;
 use crate::plan::{
     Action, Desired, Inputs, Observation, Operation, Options, Phase, Place, Plan, ResourceId, Steps, Token, Vertex,
     steps,
 };
-use crate::state::{Entry, JournalWriter, Record, Revision, RunId, State, Store, StoreError, fold};
+use crate::state::{Entry, JournalWriter, Outcome, Record, Revision, RunId, State, Store, StoreError, fold};
 use crate::topology::Name;
 use crate::transport::azure::Azure;
 use crate::transport::{Target, Transport, TransportError};
@@ -153,9 +155,6 @@ enum Ended {
     Azure(NodeIndex, Place, Phase, AzureEnd),
 }
 
-/// Steps that are under way.
-type Running = JoinSet<Ended>;
-
 struct Executor<'a> {
     run: Run<'a>,
     /// The state before the run: what a place that could not be looked at is planned from when it answers.
@@ -171,6 +170,8 @@ struct Executor<'a> {
     azure_failed: BTreeSet<Place>,
     /// Next hops whose network interface could not be made to forward, each with the reason.
     failed_hops: BTreeMap<Hop, String>,
+    /// Places of Azure where a step panicked: what is there is not known, so that nothing more is done there.
+    unknown: BTreeSet<Place>,
 }
 
 impl Run<'_> {
@@ -207,6 +208,7 @@ impl Run<'_> {
             outcome: RunOutcome::default(),
             azure_failed: BTreeSet::new(),
             failed_hops: BTreeMap::new(),
+            unknown: BTreeSet::new(),
         };
         let carried = executor.execute().await;
         executor.tell_what_does_not_last();
@@ -236,16 +238,21 @@ impl Executor<'_> {
             .collect();
         let mut ready: VecDeque<NodeIndex> =
             waits.iter().filter(|(_, waits)| **waits == 0).map(|(index, _)| *index).collect();
-        let mut running = Running::new();
+        let mut running = Running::default();
+        let mut waiting: BTreeSet<NodeIndex> = graph.node_indices().collect();
         loop {
             while running.len() < self.run.parallelism.max(1) {
                 let Some(index) = ready.pop_front() else { break };
+                waiting.remove(&index);
                 let ended = match &graph[index] {
                     Vertex::Gate(_) => {
                         self.journal.flush().await?;
                         true
                     }
-                    Vertex::Step(place, phase) => !self.start(index, place, *phase, &mut running).await?,
+                    Vertex::Step(place, phase) => {
+                        running.turn_to(index, place, *phase);
+                        !self.start(index, place, *phase, &mut running).await?
+                    }
                 };
                 if ended {
                     release(&graph, index, &mut waits, &mut ready);
@@ -253,13 +260,14 @@ impl Executor<'_> {
             }
             if running.is_empty() {
                 if ready.is_empty() {
-                    return Ok(());
+                    return self.tell_what_was_not_begun(&graph, &waiting).await;
                 }
                 continue;
             }
-            match running.join_next().await {
+            match running.next().await {
                 Some(Ok(Ended::Node(prepared, replies))) => {
                     let index = prepared.index;
+                    running.turn_to(index, &prepared.place, prepared.phase);
                     if self.finish(prepared, replies, &mut running).await? {
                         release(&graph, index, &mut waits, &mut ready);
                     }
@@ -268,9 +276,62 @@ impl Executor<'_> {
                     self.finish_azure(&place, phase, end).await?;
                     release(&graph, index, &mut waits, &mut ready);
                 }
-                Some(Err(_)) | None => {}
+                Some(Err(Some(begun))) => {
+                    self.panicked(&begun).await?;
+                    release(&graph, begun.index, &mut waits, &mut ready);
+                }
+                // Whatever it was of is told in the end, as all that waits for it is.
+                Some(Err(None)) | None => {}
             }
         }
+    }
+
+    /// A step has panicked: what it had done by then is not known.
+    async fn panicked(&mut self, begun: &Begun) -> Result<(), StoreError> {
+        let Begun { place, phase, .. } = begun;
+        let message = "The step came to an unexpected end, by a mistake in topo; how far it came is not known. Run topo again: it \
+                       looks first."
+            .to_owned();
+        self.touch(place);
+        let planned = self.run.plan.places.get(place);
+        if place.node().is_some() {
+            let files = planned.into_iter().flat_map(|planned| &planned.files).map(|file| file.id.clone());
+            if let Some(progress) = self.progress.get_mut(place) {
+                progress.touched_files.extend(files);
+            }
+            return self.fail(place, *phase, message).await;
+        }
+        let planned = planned.and_then(|planned| planned.azure.as_deref());
+        let records = planned.into_iter().flat_map(|azure| &azure.records);
+        let outcomes = records.map(|record| (record.id.clone(), Outcome::StillInDoubt)).collect();
+        // Routes to a next hop that may not forward are left out.
+        let hop = match planned.and_then(|azure| azure.task(*phase)) {
+            Some(AzureTask::Interface(task)) if *phase == Phase::Prepare => task.address().map(Hop::appliance),
+            _ => None,
+        };
+        self.unknown.insert(place.clone());
+        let failed_hop = hop.map(|hop| (hop, message.clone()));
+        let end = AzureEnd { failure: Some(message), outcomes, touched: true, failed_hop, ..AzureEnd::default() };
+        self.finish_azure(place, *phase, end).await
+    }
+
+    /// Steps that nothing has led to. There should be none; where there are, the run must not count as complete.
+    async fn tell_what_was_not_begun(
+        &mut self,
+        graph: &Steps,
+        waiting: &BTreeSet<NodeIndex>,
+    ) -> Result<(), StoreError> {
+        for index in waiting {
+            let Vertex::Step(place, phase) = &graph[*index] else { continue };
+            let message = "The step was not begun, by a mistake in topo. Run topo again.".to_owned();
+            if place.node().is_some() {
+                self.fail(place, *phase, message).await?;
+            } else {
+                let end = AzureEnd { failure: Some(message), ..AzureEnd::default() };
+                self.finish_azure(place, *phase, end).await?;
+            }
+        }
+        Ok(())
     }
 
     /// Places whose routes are live by now and not yet kept by the file that was to keep them.
@@ -310,6 +371,9 @@ impl Executor<'_> {
         phase: Phase,
         running: &mut Running,
     ) -> Result<bool, StoreError> {
+        if self.unknown.contains(place) {
+            return Ok(false);
+        }
         if place.node().is_none() {
             return self.start_azure(index, place, phase, running).await;
         }
