@@ -305,13 +305,14 @@ impl Executor<'_> {
         let records = planned.into_iter().flat_map(|azure| &azure.records);
         let outcomes = records.map(|record| (record.id.clone(), Outcome::StillInDoubt)).collect();
         // Routes to a next hop that may not forward are left out.
-        let hop = match planned.and_then(|azure| azure.task(*phase)) {
-            Some(AzureTask::Interface(task)) if *phase == Phase::Prepare => task.address().map(Hop::appliance),
-            _ => None,
+        let failed_hops = match planned.and_then(|azure| azure.task(*phase)) {
+            Some(AzureTask::Interface(task)) if *phase == Phase::Prepare => {
+                task.addresses.iter().map(|address| (Hop::appliance(*address), message.clone())).collect()
+            }
+            _ => Vec::new(),
         };
         self.unknown.insert(place.clone());
-        let failed_hop = hop.map(|hop| (hop, message.clone()));
-        let end = AzureEnd { failure: Some(message), outcomes, touched: true, failed_hop, ..AzureEnd::default() };
+        let end = AzureEnd { failure: Some(message), outcomes, touched: true, failed_hops, ..AzureEnd::default() };
         self.finish_azure(place, *phase, end).await
     }
 
