@@ -130,7 +130,7 @@ impl SubnetTask {
         let record = |table: &str, made: bool| AssociationRecord { route_table: table.to_owned(), made };
         let recorded = live.filter(|_| claimed).or(confirmed).map(|table| record(table, made));
         if !self.is_chosen() {
-            self.record(&mut verdict, recorded.clone(), recorded);
+            self.record(&mut verdict, recorded.as_ref(), recorded.as_ref());
             return verdict;
         }
         let mut change = |phase: Phase, action: Action, reason: Reason, after: Option<&str>| {
@@ -195,7 +195,8 @@ impl SubnetTask {
             }
             (None, None) => {}
         }
-        self.record(&mut verdict, recorded.filter(|_| live.is_some() || confirmed.is_some()), to);
+        let recorded = recorded.filter(|_| live.is_some() || confirmed.is_some());
+        self.record(&mut verdict, recorded.as_ref(), to.as_ref());
         verdict
     }
 
@@ -212,7 +213,7 @@ impl SubnetTask {
         of_live.next().is_some_and(|(record, _)| record.made)
     }
 
-    fn record(&self, verdict: &mut SubnetVerdict, is: Option<AssociationRecord>, to: Option<AssociationRecord>) {
+    fn record(&self, verdict: &mut SubnetVerdict, is: Option<&AssociationRecord>, to: Option<&AssociationRecord>) {
         let touched = verdict.change.is_some();
         let known = self.claimed.as_ref().map(|claim| &claim.id);
         let backend = self.wanted.as_ref().map(|(backend, _)| backend).or(known.map(|id| &id.backend));
@@ -222,7 +223,7 @@ impl SubnetTask {
         if let Some(old) = known.filter(|old| **old != id) {
             verdict.records.push(AzureRecord { id: old.clone(), is: None, to: None, touched: false });
         }
-        let (is, to) = (is.as_ref().map(shape_of), to.as_ref().map(shape_of));
+        let (is, to) = (is.map(shape_of), to.map(shape_of));
         verdict.records.push(AzureRecord { id, is, to, touched });
     }
 }
