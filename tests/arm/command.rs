@@ -125,7 +125,7 @@ pub enum Effect {
         message: Option<String>,
         /// Seconds in a `Retry-After` header.
         #[serde(default)]
-        retry_after: Option<u32>,
+        retry_after: Option<u64>,
     },
     /// 403 `AuthorizationFailed`, naming the action and the scope.
     Forbid,

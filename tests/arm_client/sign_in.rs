@@ -15,7 +15,13 @@ fn child() {
         ..ArmSettings::default()
     };
     let arm = Arm::connect(&settings).unwrap();
-    if let Err(error) = block_on(arm.get_network(&network())) {
+    let requests: u8 = std::env::var("TOPO_TEST_REQUESTS").map_or(1, |number| number.parse().unwrap());
+    let network = network();
+    let outcomes = block_on(futures::future::join_all((0..requests).map(|_| arm.get_network(&network))));
+    let mut sentences: Vec<String> = outcomes.iter().filter_map(|it| Some(it.as_ref().err()?.to_string())).collect();
+    sentences.dedup();
+    assert!(sentences.len() < 2, "{sentences:?}");
+    if let Some(Err(error)) = outcomes.first() {
         panic!("ERROR {:?} {error}", error.kind);
     }
 }
@@ -147,6 +153,17 @@ fn no_login_of_the_azure_cli_is_told() {
     let said = "'az account get-access-token' command failed: ERROR: Please run 'az login' to setup account";
     assert_eq!(az.refused(&server), nobody(said));
     assert!(server.log().is_empty());
+}
+
+#[test]
+fn a_sign_in_that_fails_is_not_tried_again_for_each_request() {
+    let (server, az) = (ArmServer::start(0), Az::new());
+    az.does("echo \"ERROR: Please run 'az login' to setup account.\" >&2; exit 1");
+    let path = format!("{}:/usr/bin:/bin", az.0.path().display());
+    let environment = [("AZURE_TOKEN_CREDENTIALS", "dev"), ("PATH", &path), ("TOPO_TEST_REQUESTS", "20")];
+    let error = sign_in(&server, &environment).unwrap_err();
+    assert!(error.contains("ERROR SignIn") && error.contains("az login"), "{error}");
+    assert_eq!(az.calls().lines().count(), 1, "{}", az.calls());
 }
 
 #[test]

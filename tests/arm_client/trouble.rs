@@ -5,6 +5,11 @@ use std::time::{Duration, Instant};
 use super::*;
 use crate::arm::Effect;
 
+/// A role on a single resource would not let topo follow its own writes: it is given on the resource group.
+fn group_id() -> String {
+    format!("/subscriptions/{SUBSCRIPTION}/resourceGroups/{GROUP}")
+}
+
 fn route(name: &str) -> String {
     format!("{}/routes/{name}", table())
 }
@@ -13,16 +18,32 @@ fn puts(server: &ArmServer, part: &str) -> Vec<Option<u16>> {
     server.writes().iter().filter(|it| it.method == "PUT" && it.path.ends_with(part)).map(|it| it.status).collect()
 }
 
+fn busy(status: u16, code: &str) -> Effect {
+    Effect::Answer { status, code: code.into(), message: None, retry_after: Some(0) }
+}
+
 #[test]
 fn a_busy_table_is_waited_for() {
+    let (server, arm) = start(1);
+    let seen = block_on(arm.put_table(&table(), &table_with(&[0]), None)).unwrap();
+    server.command(busy(429, "RetryableError").next("PUT", "/routeTables/"));
+    block_on(arm.put_table(&table(), &table_with(&[1]), seen.etag.as_deref())).unwrap();
+    assert_eq!(puts(&server, TABLE), [Some(201), Some(429), Some(200)]);
+}
+
+#[test]
+fn what_somebody_writes_meanwhile_is_waited_for_and_not_overwritten() {
     let (server, arm) = start(1);
     block_on(arm.put_table(&table(), &table_with(&[0]), None)).unwrap();
     server.command(Command::Pace { polls: 0, milliseconds: 0, abandoned: 300 });
     // Somebody else writes a route, and does not wait for it.
     let body = json!({ "properties": table_with(&[7])["properties"]["routes"][0]["properties"] });
     assert_eq!(server.client().put(&route("worker-7"), &body).status, 201);
-    block_on(arm.put_table(&table(), &table_with(&[0]), None)).unwrap();
-    assert_eq!(puts(&server, TABLE), [Some(201), Some(429), Some(200)]);
+    let error = block_on(arm.put_table(&table(), &table_with(&[0]), None)).unwrap_err();
+    assert_eq!((&error.kind, error.unsure), (&ArmErrorKind::Precondition, false), "{error}");
+    check_sentence(&error);
+    assert_eq!(puts(&server, TABLE), [Some(201), Some(429)]);
+    assert_eq!(routes(&server), ["worker-0", "worker-7"]);
 }
 
 #[test]
@@ -38,12 +59,17 @@ fn a_table_that_stays_busy_is_no_quota() {
 #[test]
 fn a_busy_network_is_waited_for() {
     let (server, arm) = start(1);
+    let seen = block_on(arm.get_subnet(&subnet())).unwrap().unwrap();
+    server.command(busy(409, "AnotherOperationInProgress").next("PUT", "/subnets/"));
+    block_on(arm.put_subnet(&subnet(), &seen.body, seen.etag.as_deref())).unwrap();
+    assert_eq!(puts(&server, SUBNET), [Some(409), Some(200)]);
+
+    // Where what somebody else has written is what was to be written there is nothing to send again.
     server.command(Command::Pace { polls: 0, milliseconds: 0, abandoned: 300 });
-    let client = server.client();
-    let body = client.get(&subnet()).body;
-    assert_eq!(client.put(&subnet(), &body).status, 200);
-    block_on(arm.put_subnet(&subnet(), &body, None)).unwrap();
-    assert_eq!(puts(&server, SUBNET), [Some(200), Some(409), Some(200)]);
+    assert_eq!(server.client().put(&subnet(), &seen.body).status, 200);
+    let after = block_on(arm.put_subnet(&subnet(), &seen.body, None)).unwrap();
+    assert_eq!(after.body["properties"]["provisioningState"], "Succeeded");
+    assert_eq!(puts(&server, SUBNET), [Some(409), Some(200), Some(200), Some(409)]);
 }
 
 #[test]
@@ -159,6 +185,37 @@ fn a_throttled_request_waits_as_long_as_it_is_told() {
 }
 
 #[test]
+fn no_word_on_how_long_to_wait_is_too_long() {
+    let (server, arm) = start_with(1, |settings| settings.operation_timeout = Duration::from_secs(2));
+    let told =
+        Effect::Answer { status: 429, code: "TooManyRequests".into(), message: None, retry_after: Some(u64::MAX) };
+    server.command(told.clone().next("GET", "/routeTables/"));
+    let error = block_on(arm.get_table(&table())).unwrap_err();
+    assert_eq!(error.kind, ArmErrorKind::Throttled, "{error}");
+    server.command(told.next("PUT", "/routeTables/"));
+    let error = block_on(arm.put_table(&table(), &table_with(&[]), None)).unwrap_err();
+    assert_eq!(error.kind, ArmErrorKind::Throttled, "{error}");
+}
+
+#[test]
+fn what_has_not_the_shape_of_a_resource_is_none() {
+    let (server, arm) = start(1);
+    for text in [r#"{"properties":"x"}"#, r#"{"properties":[1]}"#, r#"{"tags":"x"}"#, "[]", "7"] {
+        let odd = || Effect::Garbage { status: 200, text: text.into() };
+        server.command(odd().next("GET", "/routeTables/"));
+        server.command(odd().next("GET", "/subnets/"));
+        server.command(odd().next("GET", "/networkInterfaces/"));
+        for answer in block_on(async {
+            [arm.get_table(&table()).await, arm.get_subnet(&subnet()).await, arm.get_interface(&interface(0)).await]
+        }) {
+            let error = answer.unwrap_err();
+            assert_eq!(error.kind, ArmErrorKind::Unexpected, "{text}: {error}");
+            check_sentence(&error);
+        }
+    }
+}
+
+#[test]
 fn a_server_that_stumbles_is_asked_again_but_not_for_ever() {
     let (server, arm) = start(0);
     server.command(Effect::answer(500, "InternalServerError").next("GET", "/routeTables/"));
@@ -188,7 +245,7 @@ fn a_missing_role_is_named() {
     let text = check_sentence(&error);
     assert!(text.contains(&format!(
         "az role assignment create --assignee '11111111-1111-1111-1111-111111111111' --role 'Network Contributor' --scope '{}'",
-        table()
+        group_id()
     )), "{text}");
     server.command(Effect::Forbid.next("GET", "/virtualMachines"));
     let error = block_on(arm.list_machines(&group())).unwrap_err();
@@ -253,7 +310,7 @@ fn what_is_missing_on_something_else_is_named_and_not_what_is_there() {
     let action = "Microsoft.Network/routeTables/join/action".to_owned();
     assert_eq!(error.kind, ArmErrorKind::Denied { action, role: "Network Contributor" });
     let text = error.to_string();
-    assert!(text.contains(&format!("--assignee 'o' --role 'Network Contributor' --scope '{}'", table())), "{text}");
+    assert!(text.contains(&format!("--assignee 'o' --role 'Network Contributor' --scope '{}'", group_id())), "{text}");
     assert!(!error.unsure);
 }
 

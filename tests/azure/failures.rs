@@ -90,7 +90,7 @@ fn strikes() -> Vec<Kind> {
         status,
         code: code.to_owned(),
         message: None,
-        retry_after: Some(seconds),
+        retry_after: Some(seconds.into()),
     };
     let write = Exchange::is_write as fn(&Exchange) -> bool;
     let failed = Effect::FailOperation { code: "InternalServerError".into(), message: "An error occurred.".into() };

@@ -1,4 +1,7 @@
-//! Steps that panic: a mistake in topo must not look like a run that is complete.
+//! Steps and questions that panic: a mistake in topo must not look like a run that is complete.
+
+#[cfg(feature = "azure")]
+mod in_azure;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;

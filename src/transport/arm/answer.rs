@@ -4,6 +4,9 @@ use std::time::{Duration, SystemTime};
 
 use serde_json::Value;
 
+/// The longest that Azure's word on how long to wait is believed.
+const LONGEST_PAUSE: Duration = Duration::from_secs(3600);
+
 /// An answer, read to its end.
 #[derive(Clone, Debug)]
 pub(super) struct Answer {
@@ -87,8 +90,12 @@ impl Answer {
         matches!(self.status, 408 | 500 | 502 | 503 | 504)
     }
 
-    /// How long Azure asks to wait: seconds, or a date.
+    /// How long Azure asks to wait: seconds, or a date; an hour at most, whoever answers.
     pub(super) fn retry_after(&self) -> Option<Duration> {
+        Some(self.asked_pause()?.min(LONGEST_PAUSE))
+    }
+
+    fn asked_pause(&self) -> Option<Duration> {
         let milliseconds = self.header("retry-after-ms").or_else(|| self.header("x-ms-retry-after-ms"));
         if let Some(milliseconds) = milliseconds.and_then(|it| it.parse().ok()) {
             return Some(Duration::from_millis(milliseconds));
@@ -106,7 +113,7 @@ impl Answer {
 mod tests {
     use std::time::Duration;
 
-    use super::Answer;
+    use super::{Answer, LONGEST_PAUSE};
 
     fn answer(status: u16, header: (&str, &str), body: &str) -> Answer {
         Answer::new(status, vec![(header.0.to_owned(), header.1.to_owned())], body.as_bytes().to_vec())
@@ -120,6 +127,13 @@ mod tests {
         assert_eq!(wait("retry-after", "Fri, 01 Jan 2021 00:00:10 GMT"), Some(Duration::ZERO));
         assert!(wait("retry-after", "Fri, 01 Jan 2100 00:00:10 GMT") > Some(Duration::from_secs(1)));
         assert_eq!(wait("retry-after", "soon"), None);
+        for (name, value) in [
+            ("retry-after", u64::MAX.to_string()),
+            ("retry-after-ms", u64::MAX.to_string()),
+            ("retry-after", "Fri, 01 Jan 2100 00:00:10 GMT".to_owned()),
+        ] {
+            assert_eq!(wait(name, &value), Some(LONGEST_PAUSE), "{name}: {value}");
+        }
         assert_eq!(wait("other", "1"), None);
     }
 

@@ -46,9 +46,19 @@ const PAGES: usize = 10_000;
 const COMPUTE_VERSION: &str = "2024-03-01";
 
 impl Document {
-    fn of(answer: &Answer) -> Self {
+    /// None where the answer is no resource: who changes it takes `properties` and `tags` for objects, where they are there at all.
+    fn of(answer: &Answer) -> Option<Self> {
+        let has_shape = |name: &str| matches!(answer.json.get(name), None | Some(Value::Null | Value::Object(_)));
+        if !answer.json.is_object() || !has_shape("properties") || !has_shape("tags") {
+            return None;
+        }
         let etag = answer.json["etag"].as_str().or_else(|| answer.header("etag"));
-        Self { etag: etag.map(str::to_owned), body: answer.json.clone() }
+        Some(Self { etag: etag.map(str::to_owned), body: answer.json.clone() })
+    }
+
+    /// Whether somebody is writing to it.
+    fn is_busy(&self) -> bool {
+        matches!(self.state(), "Updating" | "Deleting" | "Creating")
     }
 
     fn state(&self) -> &str {
@@ -246,8 +256,7 @@ impl Arm {
         match answer.status {
             // Another login's subscription, or somebody in between, says nothing about what is in Azure.
             404 if answer.error_code().is_some_and(|code| !code.contains("Subscription")) => Ok(None),
-            _ if answer.succeeded() && answer.json.is_object() => Ok(Some(Document::of(&answer))),
-            _ if answer.succeeded() => Err(about.unexpected(&answer)),
+            _ if answer.succeeded() => Document::of(&answer).map(Some).ok_or_else(|| about.unexpected(&answer)),
             _ => Err(about.refused(&answer)),
         }
     }
@@ -282,7 +291,9 @@ impl Arm {
                     tokio::time::sleep(pipeline::backoff(tries) / 2).await;
                 }
                 None if extra.if_match.is_none() => return Err(error),
-                Some(seen) if seen.etag == extra.if_match || seen.state() == "Failed" => return Err(error),
+                Some(seen) if seen.etag == extra.if_match || seen.is_busy() || seen.state() == "Failed" => {
+                    return Err(error);
+                }
                 Some(seen) if pipeline::holds(&seen.body, body) => return Ok(seen),
                 _ => return Err(about.precondition(None).after(&error)),
             }
@@ -308,9 +319,9 @@ impl Arm {
         let about = self.about(id, Doing::Read);
         for looks in 1.. {
             let seen = self.read(id, &about, deadline).await.map_err(|error| error.after(unknown))?;
-            let busy = seen.as_ref().is_some_and(|it| matches!(it.state(), "Updating" | "Deleting" | "Creating"));
+            let busy = seen.as_ref().is_some_and(Document::is_busy);
             let pause = pipeline::backoff(looks);
-            if !busy || Instant::now() + pause > deadline {
+            if !busy || pause > deadline.saturating_duration_since(Instant::now()) {
                 return Ok(seen);
             }
             tokio::time::sleep(pause).await;

@@ -128,7 +128,7 @@ impl Pipeline {
                 }
             };
             let pause = pause.max(LEAST_PAUSE);
-            if Instant::now() + pause > deadline {
+            if pause > deadline.saturating_duration_since(Instant::now()) {
                 return last.map_err(Trouble::Plain);
             }
             tokio::time::sleep(pause).await;

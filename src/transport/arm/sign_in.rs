@@ -11,6 +11,7 @@ use azure_core::auth::{AccessToken, TokenCredential};
 use azure_identity::{AzureCliCredential, ClientSecretCredential, TokenCredentialOptions, WorkloadIdentityCredential};
 use serde_json::Value;
 use tokio::sync::Mutex;
+use tokio::time::Instant;
 
 use super::error::{ArmError, tidy};
 use super::settings::ArmSettings;
@@ -21,6 +22,8 @@ use crate::transport::BoxFuture;
 const MARGIN: u64 = 300;
 /// Time for one way to sign in.
 const LIMIT: Duration = Duration::from_secs(60);
+/// A sign-in that failed is not tried again for this long: all that is asked for at once would each wait for it.
+const REMEMBERED: Duration = Duration::from_secs(30);
 /// Where a virtual machine asks for tokens.
 const MACHINE: &str = "http://169.254.169.254/metadata/identity/oauth2/token?api-version=2018-02-01";
 
@@ -63,7 +66,14 @@ pub(super) struct Operator {
     http: reqwest::Client,
     direct: reqwest::Client,
     authority_host: Option<String>,
-    held: Mutex<Option<(String, Token)>>,
+    held: Mutex<Held>,
+}
+
+/// What came of the last sign-in, each with the scope.
+#[derive(Default)]
+struct Held {
+    token: Option<(String, Token)>,
+    failure: Option<(String, String, Instant)>,
 }
 
 /// Ways to sign in.
@@ -113,7 +123,7 @@ impl Operator {
             http: http.build().map_err(no_client)?,
             direct: direct.build().map_err(no_client)?,
             authority_host: settings.authority_host.clone(),
-            held: Mutex::new(None),
+            held: Mutex::default(),
         })
     }
 
@@ -212,20 +222,30 @@ impl TokenSource for Operator {
             // Whoever comes second waits for the first: one sign-in for all.
             let mut held = self.held.lock().await;
             let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-            if let Some((known, token)) = &*held
+            if let Some((known, token)) = &held.token
                 && known == scope
                 && token.expires > now + MARGIN
             {
                 return Ok(token.clone());
             }
-            let token = self.fetch(scope).await?;
-            *held = Some((scope.to_owned(), token.clone()));
-            Ok(token)
+            if let Some((known, reason, since)) = &held.failure
+                && known == scope
+                && since.elapsed() < REMEMBERED
+            {
+                return Err(reason.clone());
+            }
+            *held = Held::default();
+            let fetched = self.fetch(scope).await;
+            match &fetched {
+                Ok(token) => held.token = Some((scope.to_owned(), token.clone())),
+                Err(reason) => held.failure = Some((scope.to_owned(), reason.clone(), Instant::now())),
+            }
+            fetched
         })
     }
 
     fn forget(&self) -> BoxFuture<'_, ()> {
-        Box::pin(async { *self.held.lock().await = None })
+        Box::pin(async { *self.held.lock().await = Held::default() })
     }
 }
 

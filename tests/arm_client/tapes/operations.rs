@@ -61,6 +61,11 @@ fn every_operation_is_followed_to_its_end() {
             let mut told = with_polls(&entries, &first);
             played.push(first);
             played.extend(polls);
+            if deletes && matches!(end, End::Well) {
+                let read = super::gone(&table);
+                told.push(said(&read));
+                played.push(read);
+            }
             if !deletes && matches!(end, End::Well) {
                 let body = json!({ "properties": { "provisioningState": "Succeeded" } }).to_string();
                 let (method, url, sent) = ("GET".to_owned(), format!("{AZURE}{table}"), Value::Null);

@@ -64,7 +64,7 @@ fn a_busy_network_is_waited_for_and_then_told() {
     };
     let read = Recorded { method: "GET".to_owned(), status: 200, ..put.clone() };
     play(vec![busy.clone(), put, ended, read], Waits::None, async |arm, player| {
-        arm.put_subnet(&subnet(), &body, None).await.unwrap();
+        arm.put_subnet(&subnet(), &body, Some("W/\"read\"")).await.unwrap();
         let asked = player.asked();
         assert_eq!(asked.iter().map(|it| it.status).collect::<Vec<_>>(), [409, 201, 200, 200]);
         assert!(asked[1].at - asked[0].at >= Duration::from_secs(1));
@@ -73,7 +73,7 @@ fn a_busy_network_is_waited_for_and_then_told() {
     // It does not.
     let limit = Duration::from_secs(2);
     let error = play_within(limit, vec![busy.clone(), busy], Waits::None, async |arm, player| {
-        let error = arm.put_subnet(&subnet(), &body, None).await.unwrap_err();
+        let error = arm.put_subnet(&subnet(), &body, Some("W/\"read\"")).await.unwrap_err();
         assert_eq!(player.left(), 0);
         error
     });
@@ -109,6 +109,7 @@ fn what_is_not_there_is_none() {
     let entries = vec![
         answering(&all, of_table, "GET", &table()),
         answering(&all, of_table, "DELETE", &table()),
+        answering(&all, of_table, "GET", &table()),
         answering(&all, of_table, "GET", &interface(0)),
         answering(&all, of_subnet, "GET", &subnet()),
         answering(&all, of_subnet, "PUT", &subnet()),
@@ -119,7 +120,7 @@ fn what_is_not_there_is_none() {
         assert_eq!(arm.get_interface(&interface(0)).await.unwrap(), None);
         assert_eq!(arm.get_subnet(&subnet()).await.unwrap(), None);
         let error = arm.put_subnet(&subnet(), &json!({ "properties": {} }), None).await.unwrap_err();
-        assert_eq!(player.asked().len(), 5);
+        assert_eq!(player.asked().len(), 6);
         error
     });
     assert!(error.is_not_found() && check_sentence(&error).contains("NotFound"), "{error}");
