@@ -139,7 +139,7 @@ impl AzureFindings {
             unread.join(" ")
         };
         let text = format!(
-            "holds routes to next hops whose IP forwarding cannot be verified ({unknown}): {why} Azure drops what is forwarded to a \
+            "holds routes to next hops whose IP forwarding cannot be verified, {unknown}: {why} Azure drops what is forwarded to a \
              network interface without it."
         );
         self.notes.push(Note::Azure(place.clone(), "unverified", text));

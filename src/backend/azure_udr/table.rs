@@ -326,7 +326,7 @@ impl TableTask {
                 verdict.changes.push(change);
                 return (is, None);
             }
-            (false, ..) if live.tag(MANAGED_BY.0) == Some(MANAGED_BY.1) => format!(
+            (false, 0, []) if live.tag(MANAGED_BY.0) == Some(MANAGED_BY.1) => format!(
                 "topo did not make it as far as is recorded here (`az network route-table delete --ids {}` deletes it)",
                 self.id
             ),
