@@ -47,7 +47,8 @@ fn a_step_that_panics_fails_and_the_next_run_finishes() {
             assert!(outcome.failures[0].message.contains("unexpected end"), "{outcome:?}");
 
             // What it had in hand is in doubt, and that alone; what did not wait for it is done.
-            let in_doubt = |record: &topo::state::PlaceRecord| record.resources.values().all(|it| it.is_in_doubt());
+            let in_doubt =
+                |record: &topo::state::PlaceRecord| record.resources.values().all(topo::state::Record::is_in_doubt);
             let (state, _) = world.state(&name);
             let doubted: BTreeSet<&Place> =
                 state.places.iter().filter(|(_, record)| in_doubt(record)).map(|(place, _)| place).collect();
