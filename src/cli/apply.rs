@@ -9,7 +9,8 @@ use super::session::{self, Inputs, Recorded, Selection, Ways};
 use super::{CommandError, Exit, GlobalArguments};
 use crate::backend;
 use crate::drive::{Event, Run, RunOutcome};
-use crate::plan::{Desired, Note, Options};
+use crate::plan::findings::LeftOut;
+use crate::plan::{Desired, Options, Place};
 use crate::state::{LockRequest, Store};
 use crate::topology::Name;
 use crate::transport::azure::AzureRequests;
@@ -153,12 +154,12 @@ impl Job<'_> {
             ));
         }
         review::show(&plan, &mut memo, !options.destroy, requests_of(ways), printer);
-        if !plan.refusals.is_empty() || !plan.conflicts.is_empty() {
+        if plan.is_stopped() {
             return Err(CommandError::new("Nothing was changed: the plan cannot be carried out as it stands."));
         }
         let only_record = plan.places.is_empty() && plan.forgotten.is_empty();
         if only_record {
-            if options.skip_conflicts && plan.notes.iter().any(review::is_left_out) {
+            if options.skip_conflicts && plan.leaves_out() {
                 return Ok(Exit::Partial);
             }
             return Ok(if plan.reached_nothing() { Exit::NothingChanged } else { Exit::Done });
@@ -167,7 +168,8 @@ impl Job<'_> {
             let how = if *stop.borrow() { "interrupted" } else { "declined" };
             return Err(CommandError::new(format!("topo {} was {how}; nothing was changed.", self.what)));
         }
-        let left_out: Vec<Note> = plan.notes.iter().filter(|note| review::is_left_out(note)).cloned().collect();
+        let left_out = plan.findings.iter().filter_map(|one| Some((one.place().clone(), one.left_out.clone()?)));
+        let left_out: Vec<(Place, LeftOut)> = left_out.collect();
         let incomplete = !left_out.is_empty();
         let (events, listener): (mpsc::Sender<Event>, _) = session::events();
         let told = Told::by(&plan);
@@ -193,7 +195,7 @@ impl Job<'_> {
                 .exit(Exit::Partial)
                 .hint("What was done is in the journal, or is found by the next run.")
         })?;
-        review::outcome(options.destroy, &outcome, &told, &left_out, requests_of(ways), printer);
+        review::outcome(options.destroy, &outcome, &told, left_out, requests_of(ways), printer);
         Ok(exit_of(&outcome, incomplete))
     }
 }

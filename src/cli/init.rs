@@ -11,7 +11,8 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use crate::render::json::{Event, Said};
+use crate::plan::Severity;
+use crate::render::json;
 use crate::topology::update::{self, Changes};
 use crate::topology::{self, Name, Source, load, machines};
 use crate::ui::Printer;
@@ -216,7 +217,7 @@ fn rewrite(path: &Path, from: &Nodes, printer: Printer) -> Result<Exit, CommandE
         let them = if listed.len() == 1 { "it" } else { "them" };
         let message = format!("{} stayed: nothing is known of {them} there.", listed.join(", "));
         let nodes = changes.kept.iter().map(String::as_str).collect();
-        printer.event(&Event::Note(Said { topic: "nodes_kept", level: "note", nodes, message: message.clone() }));
+        printer.event(&json::found(Severity::Note, "nodes_kept", nodes, &message));
         printer.note(&format!("Note: {message}"));
     }
     printer.result(&if changes.is_empty() {

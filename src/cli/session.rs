@@ -332,7 +332,7 @@ fn left_out(desired: &Desired, state: &State, options: &Options) -> BTreeSet<Nam
 
 /// The exit code of a plan that was only looked at.
 pub(super) fn exit_of(plan: &Plan, has_changes: bool, detailed: bool) -> Exit {
-    if !plan.refusals.is_empty() || !plan.conflicts.is_empty() {
+    if plan.is_stopped() {
         Exit::NothingChanged
     } else if !detailed {
         Exit::Done

@@ -95,12 +95,8 @@ impl AzurePlace {
 pub struct AzureFindings {
     /// What is planned, by place.
     pub places: Vec<(Place, AzurePlace, Option<String>)>,
-    /// Keys that others have.
-    pub conflicts: Vec<super::Conflict>,
-    /// Reasons not to write anything.
-    pub refusals: Vec<super::Refusal>,
-    /// What else is to be known.
-    pub notes: Vec<super::Note>,
+    /// What was found besides.
+    pub findings: Vec<super::Finding>,
     /// Number of places that answered.
     pub answered: usize,
     /// What is looked at after the run.

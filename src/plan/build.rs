@@ -7,15 +7,14 @@ use super::azure::{AzureFindings, AzurePlace, AzureRecord, EffectiveCheck};
 use super::checks::Uncovered;
 use super::claims::Claims;
 use super::classify::STATIC;
-use super::file::{FileFindings, FileInput, FilePlan, routes_found};
-use super::findings::{Conflict, Note, Refusal};
+use super::file::{FileInput, FilePlan, routes_found};
+use super::findings::{FORGOTTEN, Finding, Severity, Text, UNSEEN};
 use super::observed::{Observation, Seen};
 use super::operation::{Operation, Phase};
 use super::owners::{Owners, PlaceReasons};
 use super::table::{FiledRoutes, TableFindings, TableInput, TablePlan};
 use super::together::{Both, resources_of, together};
 use super::{AddressPattern, Desired, DesiredPlace, Place, ResourceId};
-use crate::backend::exchange::LiveRoute;
 use crate::backend::netplan::{Attributes, Header, NETPLAN_FILE};
 use crate::network::{Memo, Prefix, RouteSet};
 use crate::state::{PlaceRecord, Record, Shape, State};
@@ -97,12 +96,8 @@ pub struct Plan {
     pub places: BTreeMap<Place, PlacePlan>,
     /// Places whose record is dropped untouched.
     pub forgotten: BTreeSet<Place>,
-    /// Keys that others have; unless left out, nothing is written.
-    pub conflicts: Vec<Conflict>,
-    /// Reasons not to write anything.
-    pub refusals: Vec<Refusal>,
-    /// What else is to be known.
-    pub notes: Vec<Note>,
+    /// What was found besides: what stops the run, and what its reader has to know.
+    pub findings: Vec<Finding>,
     /// Number of places that answered.
     pub answered: usize,
     /// To whom addresses belong, and why rows come and go.
@@ -138,7 +133,9 @@ impl Plan {
             if place.node().is_some_and(|name| options.forget.contains(name)) {
                 if record.is_some() {
                     plan.forgotten.insert(place.clone());
-                    plan.notes.push(Note::Forgotten(place.clone()));
+                    let text =
+                        "; what topo has put there is no longer recorded, and stays for as long as the machine lives.";
+                    plan.findings.push(Finding::note(FORGOTTEN, place, Text::around("Nothing is done on ", text)));
                 }
                 continue;
             }
@@ -185,7 +182,7 @@ impl Plan {
             let (shape, entry) = (*shape, *entry);
             settles |= entry.is_some_and(Record::is_in_doubt) && seen.is_some();
             for (table, findings) in tables_of(place, id, shape, entry, seen, options, &context) {
-                self.take_findings(place, id, findings, options);
+                findings.into_findings(place, id).into_iter().for_each(|finding| self.add(finding, options));
                 tables.push((ResourceId::clone(id), table));
             }
         }
@@ -206,12 +203,12 @@ impl Plan {
                 tables.iter().filter(|(table, _)| table == id).map(|(_, table)| table).collect();
             if let Some((file, findings)) = FilePlan::new(&input, &of_file, memo) {
                 // What is somebody else's is neither written nor recorded.
-                if findings.conflicts.is_empty() {
+                if findings.iter().all(|finding| finding.severity != Severity::Conflict) {
                     files.push(file);
                 } else {
                     others.push(id.clone());
                 }
-                self.take_file_findings(findings, options);
+                findings.into_iter().for_each(|finding| self.add(finding, options));
             }
         }
         tables.retain(|(id, _)| !others.contains(id));
@@ -266,50 +263,36 @@ impl Plan {
 
     fn note_unseen(&mut self, place: &Place, observation: &Observation) {
         if let Observation::Unreachable(reason) = observation {
-            self.notes.push(Note::Unseen(place.clone(), reason.clone()));
+            self.findings.push(Finding::unseen(place, reason));
         }
     }
 
-    fn take_findings(&mut self, place: &Place, id: &ResourceId, findings: TableFindings, options: &Options) {
-        let held = findings.held.into_iter().map(|(key, found)| (key, format!("{found}, beside ours")));
-        for (destination, found) in findings.conflicts.into_iter().map(|(key, found, _)| (key, found)).chain(held) {
-            let key = destination.to_string().into();
-            self.take_conflict(Conflict { place: place.clone(), kind: Arc::clone(&id.kind), key, found }, options);
-        }
-        let here = || place.clone();
-        self.notes.extend(findings.provided.into_iter().map(|(key, found)| Note::Provided(here(), key, found)));
-        self.notes.extend(findings.lost.into_iter().map(|(key, found)| Note::Lost(here(), key, found)));
-        self.notes.extend(findings.wins.into_iter().map(|(key, found)| Note::Wins(here(), key, found)));
-        self.notes.extend(findings.deferred.into_iter().map(|(key, found)| Note::Deferred(here(), key, found)));
-        let stray = |row: LiveRoute| Note::Stray(here(), row.destination, row.describe());
-        self.notes.extend(findings.stray.into_iter().map(stray));
+    /// Takes a finding in; a conflict that is left to others, as asked, stops nothing.
+    fn add(&mut self, finding: Finding, options: &Options) {
+        let skips = options.skip_conflicts && finding.severity == Severity::Conflict;
+        self.findings.push(if skips { finding.skipped() } else { finding });
     }
 
-    fn take_file_findings(&mut self, findings: FileFindings, options: &Options) {
-        self.refusals.extend(findings.refusals);
-        self.notes.extend(findings.notes);
-        for conflict in findings.conflicts {
-            self.take_conflict(conflict, options);
-        }
+    /// Whether nothing may be written anywhere.
+    pub fn is_stopped(&self) -> bool {
+        self.findings.iter().any(Finding::stops)
     }
 
-    fn take_conflict(&mut self, conflict: Conflict, options: &Options) {
-        if options.skip_conflicts {
-            self.notes.push(Note::Skipped(conflict));
-        } else {
-            self.conflicts.push(conflict);
-        }
+    /// Whether something wanted is left out.
+    pub fn leaves_out(&self) -> bool {
+        self.findings.iter().any(|finding| finding.left_out.is_some())
+    }
+
+    /// The places that could not be looked at; several things may have been asked of one.
+    pub fn unseen(&self) -> BTreeSet<&Place> {
+        self.findings.iter().filter(|finding| finding.code == UNSEEN).map(Finding::place).collect()
     }
 
     /// Takes in what is planned in Azure.
     pub fn take_azure(&mut self, recorded: &State, findings: AzureFindings, options: &Options) {
         self.answered += findings.answered;
-        self.refusals.extend(findings.refusals);
-        self.notes.extend(findings.notes);
         self.checks = findings.checks;
-        for conflict in findings.conflicts {
-            self.take_conflict(conflict, options);
-        }
+        findings.findings.into_iter().for_each(|finding| self.add(finding, options));
         for (place, azure, unseen) in findings.places {
             let is_kept = |record: &AzureRecord| match (recorded.record(&place, &record.id), &record.to) {
                 (None, None) => true,
@@ -367,7 +350,7 @@ impl Plan {
 
     /// Whether a place of the plan could not be looked at.
     pub fn has_unseen(&self) -> bool {
-        self.notes.iter().any(|note| matches!(note, Note::Unseen(..)))
+        !self.unseen().is_empty()
     }
 }
 

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::build::{Inputs, Plan};
-use super::findings::{Note, Refusal};
+use super::node_findings::{captures, in_azure, lineage_lost, not_on_link, other_lineage, protocol_taken};
 use super::observed::{Observation, Seen};
 use super::table::TablePlan;
 use super::{Covered, DesiredPlace, Place, ResourceId};
@@ -52,13 +52,13 @@ impl Plan {
             if marker.topology == inputs.topology.as_str() {
                 ours = marker.lineage == inputs.recorded.lineage.to_string();
                 if !ours && !marker.lineage.is_empty() {
-                    self.notes.push(Note::OtherLineage(place.clone(), marker.lineage.clone()));
+                    self.findings.push(other_lineage(place, &marker.lineage));
                     if !inputs.options.new_lineage {
-                        self.refusals.push(Refusal::LineageLost(place.clone()));
+                        self.findings.push(lineage_lost(place));
                     }
                 }
             } else if tables.iter().any(|(_, table)| table.marks.contains(&marker.protocol)) {
-                self.refusals.push(Refusal::ProtocolTaken(place.clone(), marker.topology.clone(), marker.protocol));
+                self.findings.push(protocol_taken(place, &marker.topology, marker.protocol));
             }
         }
         ours
@@ -85,12 +85,12 @@ impl Plan {
                 let Some(row) = at.checked_sub(1).and_then(|at| rows.get(at)) else { continue };
                 let key = row.destination;
                 if key.contains(address) && table.writes(&key) && told.insert((key, address)) {
-                    self.refusals.push(Refusal::Captures(place.clone(), key, address, what));
+                    self.findings.push(captures(place, key, address, what));
                 }
             }
         }
         for (next_hop, found) in &seen.not_on_link {
-            self.refusals.push(Refusal::NotOnLink(place.clone(), *next_hop, found.clone()));
+            self.findings.push(not_on_link(place, *next_hop, found));
         }
     }
     /// Azure forwards by its own route tables, whatever a machine there has: a route that is wanted on the machine, and that no
@@ -119,9 +119,8 @@ impl Plan {
                 None => found.push((destinations, vec![id.backend.clone()])),
             }
         }
-        let refusals = found.into_iter();
-        self.refusals
-            .extend(refusals.map(|(destinations, backends)| Refusal::InAzure(place.clone(), backends, destinations)));
+        self.findings
+            .extend(found.into_iter().map(|(destinations, backends)| in_azure(place, &backends, destinations)));
     }
 }
 
@@ -129,6 +128,7 @@ impl Plan {
 mod tests {
     use super::*;
     use crate::network::Memo;
+    use crate::plan::findings::{Finding, Scope};
     use crate::plan::summary::fixture::{World, place, plan_of, prefix, seen};
     use crate::plan::{Desired, Options};
     use crate::state::State;
@@ -149,16 +149,13 @@ mod tests {
 
     /// The nodes that are refused and the destinations that are named.
     fn refused(plan: &Plan) -> Vec<(&'static str, String)> {
-        let of = |refusal: &Refusal| match refusal {
-            Refusal::InAzure(place, backends, destinations) => {
-                assert_eq!(backends.iter().map(Name::as_str).collect::<Vec<_>>(), ["ssh-static"]);
-                let destinations: Vec<String> = destinations.iter().map(Prefix::to_string).collect();
-                let name = ALL.into_iter().find(|name| *name == place.name());
-                (name.expect("a node"), destinations.join(" "))
-            }
-            other => panic!("{other:?}"),
+        let of = |finding: &Finding| {
+            let Scope::Keys(_, destinations) = &finding.scope else { panic!("{finding:?}") };
+            let destinations: Vec<String> = destinations.iter().map(Prefix::to_string).collect();
+            let name = ALL.into_iter().find(|name| *name == finding.place().name());
+            (name.expect("a node"), destinations.join(" "))
         };
-        plan.refusals.iter().map(of).collect()
+        plan.findings.iter().filter(|finding| finding.stops()).map(of).collect()
     }
 
     const PODS: &str = "172.16.0.0/24 172.16.1.0/24 172.16.2.0/24";
@@ -174,7 +171,11 @@ mod tests {
             answers.push(seen(state, "node-1", |_| ()));
             let plan = plan_of(&desired, state, answers, &Options::default());
             assert_eq!(refused(&plan), [("node-0", PODS.to_owned()), ("node-2", PODS.to_owned())]);
-            let [Refusal::InAzure(.., one), Refusal::InAzure(.., other)] = &plan.refusals[..] else { panic!() };
+            let [Finding { scope: Scope::Keys(_, one), .. }, Finding { scope: Scope::Keys(_, other), .. }] =
+                &plan.findings[..]
+            else {
+                panic!()
+            };
             assert!(Arc::ptr_eq(one, other), "found once for all nodes");
             assert_eq!(refused(&plan_of(&desired, state, vec![], &Options::default())), []);
         }

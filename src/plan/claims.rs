@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::build::{Options, Plan};
-use super::findings::{Note, Refusal};
+use super::node_findings::{name_taken, renamed, replaced, same_machine};
 use super::observed::Observation;
 use super::{Desired, Place};
 use crate::state::{PlaceRecord, Record, State};
@@ -54,20 +54,20 @@ impl Claims {
             if let Some(id) = machine(place)
                 && let Some(other) = answering.insert(id, place)
             {
-                plan.refusals.push(Refusal::SameMachine(other.clone(), place.clone()));
+                plan.findings.push(same_machine(other, place));
             }
             let by_name = recorded.places.get(place);
             let by_machine = machine(place).and_then(|id| known.get(id).copied());
             match (by_machine, by_name, machine(place)) {
                 (Some(source), _, _) => {
                     if source != place {
-                        plan.notes.push(Note::Renamed(source.clone(), place.clone()));
+                        plan.findings.push(renamed(source, place));
                         claims.moved.insert(source.clone());
                     }
                     claims.sources.insert(place.clone(), source.clone());
                 }
                 (None, Some(record), Some(_)) if record.machine_id.as_deref().is_some_and(|id| !id.is_empty()) => {
-                    plan.notes.push(Note::Replaced(place.clone()));
+                    plan.findings.push(replaced(place));
                     claims.replaced.insert(place.clone());
                     plan.people.begins_anew(place);
                 }
@@ -98,7 +98,7 @@ impl Claims {
             found.extend(other.map(|(other, _)| (other.clone(), place.clone())));
         }
         for (place, source) in found {
-            plan.notes.push(Note::Renamed(source.clone(), place.clone()));
+            plan.findings.push(renamed(&source, &place));
             claims.moved.insert(source.clone());
             claims.sources.insert(place, source);
         }
@@ -118,7 +118,7 @@ impl Claims {
                 || claims.replaced.contains(place)
                 || options.forget.iter().any(|name| place.node() == Some(name));
             if displaced && !machine_gone && !claims.sources.values().any(|source| source == place) {
-                plan.refusals.push(Refusal::NameTaken(place.clone(), source.clone()));
+                plan.findings.push(name_taken(place, source));
             }
         }
         for place in recorded.places.keys().filter(|place| !desired.places.contains_key(*place)) {
@@ -126,7 +126,7 @@ impl Claims {
             let record = &recorded.places[place];
             match (machine(place), record.machine_id.as_deref().filter(|id| !id.is_empty())) {
                 (Some(found), Some(id)) if found != id => {
-                    plan.notes.push(Note::Replaced(place.clone()));
+                    plan.findings.push(replaced(place));
                     claims.replaced.insert(place.clone());
                 }
                 _ => _ = claims.sources.insert(place.clone(), place.clone()),

@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use super::ForeignKey;
 use super::operation::{Action, Live, Reason};
 use crate::backend::exchange::LiveRoute;
 use crate::network::Route;
@@ -55,12 +56,7 @@ pub enum Verdict {
     /// Somebody else provides the very route: it is left alone and not recorded.
     Provided(String),
     /// Somebody else has the key.
-    Conflict {
-        /// What is live there.
-        found: String,
-        /// Its protocol.
-        protocol: u8,
-    },
+    Conflict(ForeignKey),
     /// It was ours and is somebody else's now, and is not wanted any more: its record is dropped.
     Lost(String),
     /// Left for another run by the user's selection.
@@ -158,7 +154,7 @@ fn somebody_elses(key: Key<'_>, row: &LiveRoute) -> Verdict {
             reason: Some(Reason::TakenOver(row.describe())),
             before: Some(before),
         },
-        _ => Verdict::Conflict { found: row.describe(), protocol: row.protocol },
+        _ => Verdict::Conflict(ForeignKey::of(row)),
     }
 }
 
@@ -210,7 +206,7 @@ mod tests {
                 format!("{}: {}", action.label(), reason.map_or("topology", |reason| reason.label()))
             }
             Verdict::Provided(_) => "provided".into(),
-            Verdict::Conflict { .. } => "conflict".into(),
+            Verdict::Conflict(_) => "conflict".into(),
             Verdict::Lost(_) => "lost".into(),
             Verdict::NotSelected => "not selected".into(),
         }

@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::net::IpAddr;
-use std::sync::Arc;
 
 use similar::TextDiff;
 
 use super::build::Options;
-use super::findings::{Conflict, Note, Refusal};
+use super::findings::{Finding, Severity};
+use super::node_findings::{file_conflict, no_link, not_loaded, stays_loaded};
 use super::operation::{Action, Phase, Reason};
 use super::table::TablePlan;
 use super::{Place, ResourceId, Token};
@@ -63,14 +63,6 @@ pub(super) struct FileInput<'a> {
     pub(super) options: &'a Options,
 }
 
-/// What is said about a file beside its change.
-#[derive(Default)]
-pub(super) struct FileFindings {
-    pub(super) conflicts: Vec<Conflict>,
-    pub(super) refusals: Vec<Refusal>,
-    pub(super) notes: Vec<Note>,
-}
-
 /// The routes of a file of this topology as it is on a node: they are ours though networkd installs them as static.
 pub(super) fn routes_found(
     inspected: Option<&Inspected>,
@@ -104,19 +96,19 @@ fn whose(text: &str, header: &Header, options: &Options) -> Whose {
 
 impl FilePlan {
     /// Judges a file that is wanted or recorded. `tables` are the plans of its routes, with what others have left out.
-    pub(super) fn new(input: &FileInput<'_>, tables: &[&TablePlan], memo: &mut Memo) -> Option<(Self, FileFindings)> {
+    pub(super) fn new(input: &FileInput<'_>, tables: &[&TablePlan], memo: &mut Memo) -> Option<(Self, Vec<Finding>)> {
         let recorded = input.record.and_then(|record| record.shapes().next());
         let mut attributes = Attributes::of(input.wanted.or(recorded)?);
         let recorded_attributes = recorded.map(Attributes::of);
         let found = input.inspected.and_then(|inspected| inspected.found.as_ref());
         let routes = tables.iter().find_map(|table| table.to.as_ref());
-        let mut findings = FileFindings::default();
+        let mut findings: Vec<Finding> = Vec::new();
         let mut problem = None;
         match (found, routes) {
             (Some(found), Some(routes)) if input.wanted.is_some() => {
                 match find_links(&attributes, recorded_attributes.as_ref(), routes, found) {
                     Ok(links) => attributes.links = links,
-                    Err(error) => problem = Some(error.to_string()),
+                    Err(error) => problem = Some(error),
                 }
             }
             _ => {
@@ -142,15 +134,15 @@ impl FilePlan {
         // What belongs to the file alone and is not live is brought back by loading it again, where it is loaded at once; and it
         // goes with the file, also where that has gone already.
         let unsettled = |memo: &mut Memo| tables.iter().any(|table| table.judged && !table.is_settled(memo));
-        if plan.change.is_none() && findings.conflicts.is_empty() && unsettled(memo) {
+        if plan.change.is_none() && findings.iter().all(|one| one.severity != Severity::Conflict) && unsettled(memo) {
             plan.change = match (plan.wanted, plan.attributes.deferred) {
                 (true, false) => Some(FileChange { action: Action::Change, reason: Reason::Missing }),
                 (true, true) => None,
                 (false, _) => Some(FileChange { action: Action::Remove, reason: removal_reason(input) }),
             };
         }
-        if let (Some(sentence), Some(_), true) = (problem, &plan.change, plan.wanted) {
-            findings.refusals.push(Refusal::File(input.place.clone(), sentence));
+        if let (Some(problem), Some(_), true) = (problem, &plan.change, plan.wanted) {
+            findings.push(no_link(input, &problem));
             plan.change = None;
         }
         // Where nobody has looked, or all is as it was, a file waits as it did.
@@ -159,7 +151,7 @@ impl FilePlan {
         let writes = plan.change.as_ref().is_some_and(|change| change.action != Action::Import);
         plan.attributes.waiting = plan.wanted && plan.attributes.deferred && (writes || pending);
         if plan.attributes.waiting {
-            findings.notes.push(Note::NotLoaded(input.place.clone(), plan.attributes.alone));
+            findings.push(not_loaded(input.place, plan.attributes.alone));
         }
         plan.phase = plan.phase_of(tables, memo);
         Some((plan, findings))
@@ -195,7 +187,7 @@ impl FilePlan {
         routes: Option<&RouteSet>,
         tables: &[&TablePlan],
         memo: &mut Memo,
-        findings: &mut FileFindings,
+        findings: &mut Vec<Finding>,
     ) -> Option<FileChange> {
         let change = |action, reason| Some(FileChange { action, reason });
         let name = &*input.id.name;
@@ -210,22 +202,20 @@ impl FilePlan {
                 // What was confirmed once says more than a first line that is gone.
                 Whose::Somebodys if settled.is_some() => continue,
                 Whose::Somebodys if input.wanted.is_none() => return None,
-                Whose::Somebodys => format!("{} is there, and topo has not written it", file.path),
-                Whose::OtherTopology(other) => format!("{} belongs to the topology {other}", file.path),
+                Whose::Somebodys => format!("somebody else wrote the file {}", file.path),
+                Whose::OtherTopology(other) => format!("the file {} belongs to the topology {other}", file.path),
                 Whose::OtherLineage(lineage) => {
-                    format!("{} was written with another state of this topology (lineage {lineage})", file.path)
+                    format!(
+                        "the file {} was written with another state of this topology (lineage {lineage})",
+                        file.path
+                    )
                 }
             };
             let take_over =
                 |pattern: &super::AddressPattern| pattern.matches(&input.id.kind, input.place.name(), Some(name));
             if !input.options.take_over.iter().any(take_over) {
                 ours = false;
-                findings.conflicts.push(Conflict {
-                    place: input.place.clone(),
-                    kind: Arc::clone(&input.id.kind),
-                    key: name.into(),
-                    found: foreign,
-                });
+                findings.push(file_conflict(input, foreign));
             }
         }
         if !ours {
@@ -234,7 +224,7 @@ impl FilePlan {
         if input.wanted.is_none() {
             // What somebody else took away is not known to be forgotten by networkd.
             if self.attributes.deferred || (found.files.is_empty() && input.record.is_some()) {
-                findings.notes.push(Note::StaysLoaded(input.place.clone()));
+                findings.push(stays_loaded(input.place));
             }
             return if found.files.is_empty() { None } else { change(Action::Remove, removal_reason(input)) };
         }

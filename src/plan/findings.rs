@@ -1,97 +1,301 @@
-//! What stands in the way of a plan, and what its reader is to know.
+//! What a plan finds besides its changes: what its reader has to know, and what stops the run.
 
-use std::net::IpAddr;
+use std::borrow::Cow;
+use std::fmt;
 use std::sync::Arc;
 
 use super::Place;
 use crate::network::Prefix;
-use crate::topology::Name;
 
-/// Somebody else has a key that the topology wants.
+/// How much a finding matters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Severity {
+    /// Good to know.
+    Note,
+    /// Traffic may not go as the topology says, or something is left out.
+    Warning,
+    /// Somebody else has what the topology wants. Nothing is written anywhere.
+    Conflict,
+    /// The plan cannot be carried out. Nothing is written anywhere.
+    Error,
+}
+
+impl Severity {
+    /// The word in front of the sentence.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Note => "Note",
+            Self::Warning => "Warning",
+            Self::Conflict => "Conflict",
+            Self::Error => "Error",
+        }
+    }
+
+    /// Its name in JSON.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Note => "note",
+            Self::Warning => "warning",
+            Self::Conflict => "conflict",
+            Self::Error => "error",
+        }
+    }
+}
+
+/// What a finding is about: a place, a kind of resource there, or one key of such a resource.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Conflict {
+pub struct Address {
     /// Where.
     pub place: Place,
-    /// What kind of resource.
-    pub kind: Arc<str>,
-    /// The key: a destination, the name of a file.
-    pub key: Box<str>,
-    /// What is there.
-    pub found: String,
+    /// The kind of resource; none for the place as a whole.
+    pub kind: Option<Arc<str>>,
+    /// Which one: a destination, the name of a file; none for all of the kind.
+    pub key: Option<Box<str>>,
 }
 
-/// What the reader of a plan is to know beside the changes.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Note {
-    /// A place could not be reached; planned from the record.
-    Unseen(Place, String),
-    /// Another machine answers under a known name; planned from nothing.
-    Replaced(Place),
-    /// A machine has another name now.
-    Renamed(Place, Place),
-    /// The record of a machine is dropped without a login.
-    Forgotten(Place),
-    /// A wanted route is provided by somebody else and left alone.
-    Provided(Place, Prefix, String),
-    /// Another row wins over a wanted one.
-    Wins(Place, Prefix, String),
-    /// The bridge of the old owner still has a subnet that moved; its route is left for later.
-    Deferred(Place, Prefix, String),
-    /// A recorded row is somebody else's now and not wanted any more; its record is dropped.
-    Lost(Place, Prefix, String),
-    /// A row carries our mark and is neither recorded nor wanted.
-    Stray(Place, Prefix, String),
-    /// The machine carries the marker of this topology with another lineage: a state was lost.
-    OtherLineage(Place, String),
-    /// A file is there that systemd-networkd reads only at its next start, as asked.
-    /// The second field says whether its routes are nowhere else, so that they are not live before that.
-    NotLoaded(Place, bool),
-    /// A file goes that systemd-networkd may have read, and keeps in mind until its next start.
-    StaysLoaded(Place),
-    /// Something about a place in Azure: the topic, and a sentence that begins with the place's name.
-    Azure(Place, &'static str, String),
-    /// A conflict that is left out as asked.
-    Skipped(Conflict),
-}
+impl Address {
+    /// The place as a whole.
+    pub fn of_place(place: &Place) -> Self {
+        Self { place: place.clone(), kind: None, key: None }
+    }
 
-/// Why nothing may be written.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Refusal {
-    /// A next hop is not on-link.
-    NotOnLink(Place, IpAddr, String),
-    /// A route would capture an address that the node or the operator needs: destination, address, what it is.
-    Captures(Place, Prefix, IpAddr, &'static str),
-    /// Another topology uses the same protocol number on the machine.
-    ProtocolTaken(Place, String, u8),
-    /// A state was lost, and `--new-lineage` was not given.
-    LineageLost(Place),
-    /// Two places of the topology are one machine.
-    SameMachine(Place, Place),
-    /// A machine (recorded under the second name) has the first name now, under which another one is recorded that does not
-    /// answer or has left the topology: its record would be lost. Another name for the machine helps until that one is settled.
-    NameTaken(Place, Place),
-    /// No file can keep the routes of a node; the sentence says why and what to do.
-    File(Place, String),
-    /// What is wanted in Azure cannot be; the sentences say why and what to do.
-    Azure(Place, String),
-    /// A machine in Azure is to have routes that Azure pays no heed to: the backends that put them there, and all destinations
-    /// of the topology that no route table of Azure is to have.
-    InAzure(Place, Vec<Name>, Arc<[Prefix]>),
-}
+    /// One key of a resource.
+    pub fn of_key(place: &Place, kind: &str, key: impl Into<Box<str>>) -> Self {
+        Self { place: place.clone(), kind: Some(kind.into()), key: Some(key.into()) }
+    }
 
-impl Refusal {
-    /// The place that it is about.
-    pub fn place(&self) -> Option<&Place> {
-        match self {
-            Self::NotOnLink(place, ..)
-            | Self::Captures(place, ..)
-            | Self::ProtocolTaken(place, ..)
-            | Self::LineageLost(place)
-            | Self::SameMachine(place, _)
-            | Self::NameTaken(place, _)
-            | Self::File(place, _)
-            | Self::Azure(place, _)
-            | Self::InAzure(place, ..) => Some(place),
+    /// The address as options take it, with another name for the place: `*` stands for several.
+    pub fn with_place_name(&self, name: &str) -> String {
+        match (&self.kind, &self.key) {
+            (None, _) => name.to_owned(),
+            (Some(kind), None) => format!("{kind}.{name}"),
+            (Some(kind), Some(key)) => format!("{kind}.{name}[\"{key}\"]"),
         }
+    }
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.with_place_name(self.place.name()))
+    }
+}
+
+/// A sentence with a gap for the names of the places that it is about: the same sentence about many places is said once.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Text {
+    before: Cow<'static, str>,
+    after: Cow<'static, str>,
+    has_gap: bool,
+}
+
+impl Text {
+    /// The words before and behind the names.
+    pub fn around(before: impl Into<Cow<'static, str>>, after: impl Into<Cow<'static, str>>) -> Self {
+        Self { before: before.into(), after: after.into(), has_gap: true }
+    }
+
+    /// Sentences that name their place themselves.
+    pub fn whole(text: impl Into<Cow<'static, str>>) -> Self {
+        Self { before: text.into(), after: "".into(), has_gap: false }
+    }
+
+    /// The sentence about these places.
+    pub fn about(&self, names: &str) -> String {
+        let names = if self.has_gap { names } else { "" };
+        format!("{}{names}{}", self.before, self.after)
+    }
+
+    /// The same with another sentence behind it.
+    #[must_use]
+    fn followed_by(self, sentence: &str) -> Self {
+        Self { after: format!("{} {sentence}", self.after).into(), ..self }
+    }
+}
+
+/// What a user can do about a finding.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Remedy {
+    /// `--take-over` with the address of the finding.
+    TakeOver,
+    /// An option of the command, with its value where it takes one, and what it does, as in "to do this".
+    Flag(Cow<'static, str>, &'static str),
+    /// A change of the topology, in a full sentence.
+    Edit(Cow<'static, str>),
+    /// Something to do elsewhere, in full sentences.
+    Act(Cow<'static, str>),
+}
+
+impl Remedy {
+    /// `--skip-conflicts`: what somebody else has stays with them.
+    pub const SKIP: Self = Self::Flag(Cow::Borrowed("--skip-conflicts"), "leave it to them");
+
+    /// Its name in JSON.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::TakeOver | Self::Flag(..) => "option",
+            Self::Edit(_) => "edit",
+            Self::Act(_) => "act",
+        }
+    }
+
+    /// The sentence; `address` is that of the finding.
+    pub fn text(&self, address: &str) -> Cow<'_, str> {
+        match self {
+            Self::TakeOver => format!("To make it topo's, use --take-over '{address}'.").into(),
+            Self::Flag(option, effect) => format!("To {effect}, use {option}.").into(),
+            Self::Edit(text) | Self::Act(text) => Cow::Borrowed(text),
+        }
+    }
+}
+
+/// Whether a finding stays where the user has selected a part of the plan.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Scope {
+    /// It stays where something is done in its place.
+    #[default]
+    Place,
+    /// It stays where its own key is selected.
+    Key,
+    /// It stays where one of these keys of a kind is selected.
+    Keys(&'static str, Arc<[Prefix]>),
+    /// It always stays.
+    All,
+}
+
+/// Wanted things that a run leaves out because of a finding.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LeftOut {
+    /// Number of routes.
+    pub routes: usize,
+    /// Why, in a full sentence.
+    pub text: String,
+}
+
+/// Something that a plan found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finding {
+    /// How much it matters.
+    pub severity: Severity,
+    /// A stable name of the cause, for JSON and policies.
+    pub code: &'static str,
+    /// What it is about.
+    pub address: Address,
+    /// What topo found, in full sentences.
+    pub text: Text,
+    /// What is live there, in the words of the place.
+    pub found: Option<String>,
+    /// What the user can do.
+    pub remedies: Vec<Remedy>,
+    /// Whether it stays where a part of the plan is selected.
+    pub scope: Scope,
+    /// What the run leaves out because of it.
+    pub left_out: Option<LeftOut>,
+}
+
+/// The code of findings about places that could not be looked at.
+pub const UNSEEN: &str = "unseen";
+/// The code of findings about places whose record is dropped.
+pub const FORGOTTEN: &str = "forgotten";
+/// The code of findings about machines that answer under a name that another one had.
+pub const REPLACED: &str = "replaced";
+
+impl Finding {
+    /// A finding about a place, or about what `address` names there.
+    pub fn new(severity: Severity, code: &'static str, address: Address, text: Text) -> Self {
+        let scope = if severity == Severity::Conflict { Scope::Key } else { Scope::Place };
+        Self { severity, code, address, text, found: None, remedies: Vec::new(), scope, left_out: None }
+    }
+
+    /// Something good to know about a place.
+    pub fn note(code: &'static str, place: &Place, text: Text) -> Self {
+        Self::new(Severity::Note, code, Address::of_place(place), text)
+    }
+
+    /// A warning about a place.
+    pub fn warning(code: &'static str, place: &Place, text: Text) -> Self {
+        Self::new(Severity::Warning, code, Address::of_place(place), text)
+    }
+
+    /// A reason to write nothing, found in a place.
+    pub fn error(code: &'static str, place: &Place, text: Text) -> Self {
+        Self::new(Severity::Error, code, Address::of_place(place), text)
+    }
+
+    /// Somebody else has what is wanted.
+    pub fn conflict(address: Address, text: Text, found: impl Into<String>) -> Self {
+        Self { found: Some(found.into()), ..Self::new(Severity::Conflict, "conflict", address, text) }
+    }
+
+    /// A place that could not be looked at, with the reason in full sentences.
+    pub fn unseen(place: &Place, reason: &str) -> Self {
+        let text = Text::around("topo could not look at ", format!(", so the plan uses what is recorded. {reason}"));
+        Self { found: Some(reason.to_owned()), ..Self::warning(UNSEEN, place, text) }
+    }
+
+    /// The same about one key of a resource.
+    #[must_use]
+    pub fn at(self, kind: &str, key: impl Into<Box<str>>) -> Self {
+        Self { address: Address::of_key(&self.address.place, kind, key), ..self }
+    }
+
+    /// The same with what is live there.
+    #[must_use]
+    pub fn found(self, found: impl Into<String>) -> Self {
+        Self { found: Some(found.into()), ..self }
+    }
+
+    /// The same with one more remedy.
+    #[must_use]
+    pub fn remedy(mut self, remedy: Remedy) -> Self {
+        self.remedies.push(remedy);
+        self
+    }
+
+    /// The same with a change of the topology as one more remedy.
+    #[must_use]
+    pub fn edit(self, text: impl Into<Cow<'static, str>>) -> Self {
+        self.remedy(Remedy::Edit(text.into()))
+    }
+
+    /// The same with something to do elsewhere as one more remedy.
+    #[must_use]
+    pub fn act(self, text: impl Into<Cow<'static, str>>) -> Self {
+        self.remedy(Remedy::Act(text.into()))
+    }
+
+    /// The same with another scope.
+    #[must_use]
+    pub fn scope(self, scope: Scope) -> Self {
+        Self { scope, ..self }
+    }
+
+    /// The same, leaving out so many routes for a reason.
+    #[must_use]
+    pub fn leaving_out(self, routes: usize, text: String) -> Self {
+        Self { left_out: Some(LeftOut { routes, text }), ..self }
+    }
+
+    /// A conflict that the user leaves to others.
+    #[must_use]
+    pub fn skipped(self) -> Self {
+        let what = self.address.key.clone().unwrap_or_default();
+        Self {
+            severity: Severity::Warning,
+            code: "skipped",
+            text: self.text.clone().followed_by("topo leaves it out, as --skip-conflicts asks."),
+            remedies: Vec::new(),
+            ..self
+        }
+        .leaving_out(1, format!("{what} belongs to somebody else."))
+    }
+
+    /// Where it was found.
+    pub fn place(&self) -> &Place {
+        &self.address.place
+    }
+
+    /// Whether nothing is written anywhere because of it.
+    pub fn stops(&self) -> bool {
+        matches!(self.severity, Severity::Conflict | Severity::Error)
     }
 }

@@ -4,11 +4,10 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use super::build::{Inputs, Options, Plan, acts, align};
-use super::findings::{Note, Refusal};
+use super::findings::{Finding, REPLACED, Scope, Severity};
 use super::observed::{Observation, Seen};
 use super::operation::{Operation, Phase};
 use super::{AddressPattern, Desired, Place, ResourceId};
-use crate::backend::ssh_static::KERNEL_ROUTE;
 use crate::network::{Memo, Prefix};
 
 impl Plan {
@@ -53,21 +52,17 @@ impl Plan {
             plan.acts = acts(&plan.tables, &plan.files, memo);
         }
         places.retain(|_, plan| plan.acts || plan.renamed_from.is_some());
-        self.conflicts.retain(|conflict| chosen(&conflict.place, &conflict.kind, &conflict.key));
-        // Records move to other names whatever is selected.
-        let moves = |refusal: &Refusal| matches!(refusal, Refusal::NameTaken(..));
-        // Routes that lead nowhere do so also where nothing changes.
-        let leads_nowhere = |refusal: &Refusal| match refusal {
-            Refusal::InAzure(place, _, destinations) => {
-                destinations.iter().any(|destination| chosen(place, KERNEL_ROUTE, &destination.to_string()))
+        let is_kept = |finding: &Finding| {
+            let kind = finding.address.kind.as_deref().unwrap_or_default();
+            match (&finding.scope, &finding.address.key) {
+                (Scope::All, _) => true,
+                (Scope::Key, Some(key)) => chosen(finding.place(), kind, key),
+                (Scope::Keys(kind, keys), _) => keys.iter().any(|key| chosen(finding.place(), kind, &key.to_string())),
+                // What only informs stays.
+                _ => !finding.stops() || places.get(finding.place()).is_some_and(|plan| plan.acts),
             }
-            _ => false,
         };
-        self.refusals.retain(|refusal| {
-            moves(refusal)
-                || leads_nowhere(refusal)
-                || refusal.place().is_none_or(|place| places.get(place).is_some_and(|plan| plan.acts))
-        });
+        self.findings.retain(is_kept);
         self.places = places;
     }
 
@@ -86,13 +81,14 @@ impl Plan {
         let observed = [(place.clone(), Observation::Seen(Box::new(seen)))].into();
         let mut fresh = Self::new(inputs.topology, &desired, &state, &observed, inputs.options, memo);
         fresh.people = self.people.clone();
-        if let Some(conflict) = fresh.conflicts.first() {
-            return Err(format!("{} there is somebody else's: {}", conflict.key, conflict.found));
+        if let Some(conflict) = fresh.findings.iter().find(|finding| finding.severity == Severity::Conflict) {
+            let key = conflict.address.key.as_deref().unwrap_or_default();
+            return Err(format!("somebody else has {key} there: {}", conflict.found.as_deref().unwrap_or_default()));
         }
-        if !fresh.refusals.is_empty() {
+        if fresh.is_stopped() {
             return Err("the checks before writing do not pass there".to_owned());
         }
-        if fresh.notes.iter().any(|note| matches!(note, Note::Replaced(_))) {
+        if fresh.findings.iter().any(|finding| finding.code == REPLACED) {
             return Err("another machine answers there than the one on record".to_owned());
         }
         if !summary(&fresh, memo).is_subset(&before) {

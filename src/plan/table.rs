@@ -9,7 +9,7 @@ use super::classify::{Key, STATIC, Verdict, classify};
 use super::operation::{Action, Live, Operation, Phase, Reason};
 use crate::backend::exchange::{Listed, LiveRoute};
 use crate::network::{Memo, Prefix, Route, RouteChange, RouteSet, Row, View};
-use crate::plan::Token;
+use crate::plan::{ForeignKey, Token};
 
 /// The changes of one table (and metric) of one node. Routes are computed when they are asked for.
 #[derive(Clone, Debug)]
@@ -50,8 +50,8 @@ pub struct TablePlan {
 /// What is said about a table beside its changes.
 #[derive(Debug, Default)]
 pub struct TableFindings {
-    /// Keys that somebody else has, and what is there: destination, description, protocol.
-    pub conflicts: Vec<(Prefix, String, u8)>,
+    /// Keys that somebody else has, and what is there.
+    pub conflicts: Vec<(Prefix, ForeignKey)>,
     /// Routes that somebody else provides.
     pub provided: Vec<(Prefix, String)>,
     /// Records of rows that somebody else has now and that are not wanted any more.
@@ -186,7 +186,7 @@ impl TablePlan {
             };
         }
         // A row with our mark that is not recorded would be hidden by a token that is.
-        let marked = |(_, _, protocol): &(Prefix, String, u8)| self.marks.contains(protocol);
+        let marked = |(_, foreign): &(Prefix, ForeignKey)| self.marks.contains(&foreign.protocol);
         self.has_strays = !findings.stray.is_empty() || findings.conflicts.iter().any(marked);
         self.has_winners = !findings.wins.is_empty();
         self.leave_out(findings);
@@ -244,8 +244,9 @@ impl TablePlan {
                 != (Live { next_hop: wanted.map_or(before.next_hop, |to| to.next_hop), protocol: self.view.protocol })
             {
                 if owned.is_empty() {
-                    findings.conflicts.push((key, other.describe(), other.protocol));
-                    self.special.insert(key, Verdict::Conflict { found: other.describe(), protocol: other.protocol });
+                    let foreign = ForeignKey::of(other);
+                    findings.conflicts.push((key, foreign.clone()));
+                    self.special.insert(key, Verdict::Conflict(foreign));
                 } else {
                     self.hold(key, other, findings);
                 }
@@ -259,16 +260,16 @@ impl TablePlan {
             findings.wins.extend(others.map(|row| (key, format!("the same prefix {}", row.describe()))));
         }
         match &verdict {
-            Verdict::Conflict { found, protocol } => {
+            Verdict::Conflict(foreign) => {
                 // The bridge of the old owner of a subnet that has moved: it has to go first.
                 let was_own = input
                     .recorded
                     .iter()
                     .any(|set| set.rows.find(&key).is_some_and(|row| set.own.contains(&row.owner)));
-                if *protocol == super::classify::KERNEL && was_own {
-                    findings.deferred.push((key, found.clone()));
+                if foreign.protocol == super::classify::KERNEL && was_own {
+                    findings.deferred.push((key, foreign.found.clone()));
                 } else {
-                    findings.conflicts.push((key, found.clone(), *protocol));
+                    findings.conflicts.push((key, foreign.clone()));
                 }
             }
             Verdict::Provided(found) => findings.provided.push((key, found.clone())),

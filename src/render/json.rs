@@ -6,6 +6,7 @@
 
 mod azure;
 
+use std::borrow::Cow;
 use std::cell::Cell;
 use std::net::IpAddr;
 use std::ops::ControlFlow;
@@ -14,10 +15,11 @@ use serde::ser::SerializeSeq;
 use serde::{Serialize, Serializer};
 
 pub use self::azure::{AzureChange, AzureEvent, EffectiveEvent, Requests, effective};
-use super::sentence::{self, Level};
-use super::text::{self, Outcome};
+use super::sentence;
+use super::text::Outcome;
 use crate::drive;
 use crate::network::Prefix;
+use crate::plan::findings::{Finding, Remedy, Severity};
 use crate::plan::{Change, Line, Part, Place, Plan, Reason, Summary};
 use crate::transport::azure::AzureRequests;
 
@@ -58,17 +60,8 @@ pub enum Event<'a> {
     },
     /// What comes, goes or changes in one place of Azure for one reason.
     Azure(AzureEvent<'a>),
-    /// Something to be known.
-    Note(Said<'a>),
-    /// Somebody else has something that is wanted.
-    Conflict {
-        /// Its address.
-        address: String,
-        /// What is there.
-        found: &'a str,
-    },
-    /// Why nothing is written.
-    Refusal(Said<'a>),
+    /// Something that was found besides the changes.
+    Finding(FindingEvent<'a>),
     /// The record of a place is dropped.
     Forget {
         /// The place.
@@ -170,17 +163,37 @@ pub enum Event<'a> {
     },
 }
 
-/// A sentence about places.
+/// Something that was found in one or more places.
 #[derive(Serialize)]
-pub struct Said<'a> {
-    /// What it is about.
-    pub topic: &'static str,
-    /// How much it matters: `note`, `warning` or `error`.
-    pub level: &'static str,
+pub struct FindingEvent<'a> {
+    /// How much it matters: `note`, `warning`, `conflict` or `error`; nothing is written because of the last two.
+    pub severity: &'static str,
+    /// A stable name of the cause.
+    pub code: &'static str,
+    /// What it is about, as options take it; `*` stands for several places.
+    pub address: String,
     /// The places.
-    pub nodes: Vec<&'a str>,
-    /// The sentence as people read it.
-    pub message: String,
+    pub places: Vec<&'a str>,
+    /// What is live there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub found: Option<&'a str>,
+    /// What can be done about it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub remedies: Vec<RemedyEvent<'a>>,
+    /// All of it as people read it.
+    pub text: String,
+}
+
+/// What can be done about a finding.
+#[derive(Serialize)]
+pub struct RemedyEvent<'a> {
+    /// `option` (of the command), `edit` (of the topology) or `act` (elsewhere).
+    pub kind: &'static str,
+    /// The option, with its value.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub option: Option<Cow<'a, str>>,
+    /// The sentence.
+    pub text: Cow<'a, str>,
 }
 
 /// What is left to do in one place.
@@ -335,23 +348,39 @@ pub fn plan<'a>(
     for place in &plan.forgotten {
         take(Event::Forget { node: place.name() });
     }
-    for said in sentence::all(plan) {
-        let message = said.text();
-        let nodes = said.places.iter().map(|place| place.name()).collect();
-        match said.level {
-            Level::Conflict => {}
-            Level::Note => take(Event::Note(Said { topic: said.topic, level: "note", nodes, message })),
-            Level::Warning => take(Event::Note(Said { topic: said.topic, level: "warning", nodes, message })),
-            Level::Error => take(Event::Refusal(Said { topic: said.topic, level: "error", nodes, message })),
-        }
+    for sentence in sentence::all(plan) {
+        let address = sentence.address();
+        let text = sentence.text();
+        let Finding { severity, code, found, remedies, .. } = sentence.first;
+        take(Event::Finding(FindingEvent {
+            severity: severity.name(),
+            code,
+            places: sentence.places.iter().map(|place| place.name()).collect(),
+            found: found.as_deref(),
+            remedies: remedies.iter().map(|one| remedy(one, &address)).collect(),
+            address: address.clone(),
+            text,
+        }));
     }
-    for conflict in &plan.conflicts {
-        let address = format!("{}.{}[\"{}\"]", conflict.kind, conflict.place.name(), conflict.key);
-        take(Event::Conflict { address, found: &conflict.found });
-    }
-    let unseen = text::unseen(plan).len();
+    let unseen = plan.unseen().len();
     let Summary { import, add, change, destroy, .. } = *summary;
     take(Event::Summary { import, add, change, destroy, unseen, azure_requests: requests.map(Requests::from) });
+}
+
+/// A finding of a command that makes no plan, about nodes or machines by name.
+pub fn found<'a>(severity: Severity, code: &'static str, places: Vec<&'a str>, text: &str) -> Event<'a> {
+    let address = if let [only] = places[..] { only } else { "*" }.to_owned();
+    let (severity, text) = (severity.name(), text.to_owned());
+    Event::Finding(FindingEvent { severity, code, address, places, found: None, remedies: Vec::new(), text })
+}
+
+fn remedy<'a>(remedy: &'a Remedy, address: &str) -> RemedyEvent<'a> {
+    let option = match remedy {
+        Remedy::TakeOver => Some(format!("--take-over {address}").into()),
+        Remedy::Flag(option, _) => Some(Cow::Borrowed(&**option)),
+        Remedy::Edit(_) | Remedy::Act(_) => None,
+    };
+    RemedyEvent { kind: remedy.kind(), option, text: remedy.text(address) }
 }
 
 /// An event of a run.

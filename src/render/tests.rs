@@ -1,10 +1,9 @@
-use std::sync::Arc;
-
 use super::text::{self, Look, Outcome};
 use super::{json, sentence};
 use crate::network::Memo;
+use crate::plan::findings::{Address, FORGOTTEN, Finding, Remedy, Text};
 use crate::plan::summary::fixture::{World, live, place, plan_of, prefix, seen};
-use crate::plan::{Conflict, Desired, Note, Observation, Options, Place, Plan, Refusal, Summary};
+use crate::plan::{Desired, Observation, Options, Place, Plan, Summary};
 use crate::state::State;
 use crate::topology::Name;
 
@@ -136,14 +135,14 @@ Asked for by the topology:
   # kernel_route: node-9 loses a route to what becomes its own
   - 172.16.8.0/24 via 10.128.0.18            on node-9
 
-Note: On node-4, the route to 192.168.5.0/24 is provided by somebody else (via
-  10.128.0.15 dev eth0, protocol 80, Calico) and is left alone. It becomes
-  topo's with --take-over 'kernel_route.node-4["192.168.5.0/24"]'.
-Warning: node-7 could not be looked at, so the plan goes by what is recorded.
-  ssh to 10.128.0.17 timed out after 10 s.
-Conflict: On node-6, node-10, the route to 192.168.5.0/24 is somebody else's:
-  via 10.128.0.77 dev eth0, protocol 4, static. Leave it to them with
-  --skip-conflicts, or make it topo's with --take-over
+Note: On node-4, somebody else already provides the route to 192.168.5.0/24 (via
+  10.128.0.15 dev eth0, protocol 80, Calico). topo leaves it alone. To make it
+  topo's, use --take-over 'kernel_route.node-4["192.168.5.0/24"]'.
+Warning: topo could not look at node-7, so the plan uses what is recorded. ssh
+  to 10.128.0.17 timed out after 10 s.
+Conflict: On node-6, node-10, the route to 192.168.5.0/24 belongs to somebody
+  else: via 10.128.0.77 dev eth0, protocol 4, static. To leave it to them, use
+  --skip-conflicts. To make it topo's, use --take-over
   'kernel_route.*["192.168.5.0/24"]'.
 
 Plan: 29 to add, 29 to change, 30 to destroy.
@@ -234,12 +233,13 @@ fn no_changes_is_only_said_where_it_is_true() {
     let world = World::mesh(3, 3);
     let none = "No changes. Your infrastructure matches the configuration.\n";
     assert_eq!(render(&planned(&world.desired(), &world.state(), Vec::new())), none);
-    let conflict =
-        Conflict { place: place("a"), kind: "kernel_route".into(), key: "10.0.0.0/8".into(), found: "x".into() };
+    let address = Address::of_key(&place("a"), "kernel_route", "10.0.0.0/8");
+    let conflict = Finding::conflict(address, Text::whole("It is taken."), "x");
+    let error = Finding::error("lost", &place("a"), Text::whole("It is lost."));
     for plan in [
-        Plan { conflicts: vec![conflict.clone()], ..Plan::default() },
-        Plan { notes: vec![Note::Skipped(conflict)], ..Plan::default() },
-        Plan { refusals: vec![Refusal::LineageLost(place("a"))], ..Plan::default() },
+        Plan { findings: vec![conflict.clone()], ..Plan::default() },
+        Plan { findings: vec![conflict.skipped()], ..Plan::default() },
+        Plan { findings: vec![error], ..Plan::default() },
         Plan { forgotten: [place("a")].into(), ..Plan::default() },
     ] {
         assert!(render(&plan).ends_with("\nPlan: 0 to add, 0 to change, 0 to destroy.\n"), "{}", render(&plan));
@@ -249,8 +249,8 @@ fn no_changes_is_only_said_where_it_is_true() {
 #[test]
 fn dropped_records_are_listed() {
     let forgotten = [place("node-10"), place("node-9")];
-    let plan = Plan { notes: forgotten.iter().cloned().map(Note::Forgotten).collect(), ..Plan::default() };
-    let plan = Plan { forgotten: forgotten.into(), ..plan };
+    let findings = forgotten.iter().map(|place| Finding::note(FORGOTTEN, place, Text::whole("It is forgotten.")));
+    let plan = Plan { findings: findings.collect(), forgotten: forgotten.into(), ..Plan::default() };
     assert_eq!(
         render(&plan),
         "  # 2 records are dropped without a login; what topo has put there stays
@@ -263,133 +263,13 @@ Plan: 0 to add, 0 to change, 0 to destroy.
 }
 
 #[test]
-fn every_note_and_refusal_says_what_to_do_and_is_said_once_for_many_nodes() {
-    let found = || "via 10.0.0.9 dev eth0, protocol 4, static".to_owned();
-    let (one, two) = (place("node-1"), place("node-2"));
-    let key = prefix("10.200.1.0/24");
-    let name = |text: &str| Name::new(text).expect("name");
-    let conflict = |found: &str| Conflict {
-        place: place("node-1"),
-        kind: "kernel_route".into(),
-        key: key.to_string().into(),
-        found: found.to_owned(),
-    };
-    let plan = Plan {
-        notes: vec![
-            Note::Replaced(two.clone()),
-            Note::Replaced(one.clone()),
-            Note::Renamed(two.clone(), one.clone()),
-            Note::Wins(one.clone(), key, "10.200.1.128/25 via 10.0.0.9 dev \u{1b}[2J".to_owned()),
-            Note::Deferred(one.clone(), key, "dev cni0, protocol 2, the kernel".to_owned()),
-            Note::Lost(one.clone(), key, found()),
-            Note::Stray(one.clone(), key, found()),
-            Note::OtherLineage(one.clone(), "abc".to_owned()),
-            Note::Skipped(conflict(&found())),
-        ],
-        conflicts: vec![conflict("dev cni0, protocol 2, the kernel")],
-        refusals: vec![
-            Refusal::NotOnLink(one.clone(), "10.0.0.9".parse().expect("address"), "via 10.0.0.1 dev eth0".to_owned()),
-            Refusal::Captures(one.clone(), key, "10.200.1.5".parse().expect("address"), "a DNS server in use"),
-            Refusal::ProtocolTaken(one.clone(), "other".to_owned(), 202),
-            Refusal::LineageLost(one.clone()),
-            Refusal::LineageLost(two.clone()),
-            Refusal::SameMachine(one.clone(), two.clone()),
-            Refusal::InAzure(one.clone(), vec![name("ssh-static")], Arc::from([key])),
-            Refusal::InAzure(two.clone(), vec![name("ssh-static")], Arc::from([key])),
-            Refusal::InAzure(two.clone(), vec![name("netplan"), name("ssh-static")], Arc::from([key; 5])),
-        ],
-        ..Plan::default()
-    };
-    let texts: Vec<String> =
-        sentence::all(&plan).iter().map(|said| format!("{}: {}", said.level.label(), said.text())).collect();
-    assert_eq!(
-        texts,
-        [
-            "Note: node-1 is the machine that was called node-2 before; its record moves with it.",
-            "Note: On node-1, the route to 10.200.1.0/24 is somebody else's by now (via 10.0.0.9 dev eth0, protocol 4, \
-             static). It is not wanted any more, so only its record is dropped.",
-            "Warning: Another machine than the recorded one answers as node-1, node-2: it is planned from nothing, \
-             and the record of the other one is dropped. Where that one still runs, its routes and its marker in \
-             /etc/topo stay there; give it a name of its own in the topology to keep or destroy them.",
-            "Warning: On node-1, another route wins over the one to 10.200.1.0/24: 10.200.1.128/25 via 10.0.0.9 dev \
-             \u{1b}[2J. Remove it, or take the destination out of the topology.",
-            "Warning: On node-1, the route to 10.200.1.0/24 is left for later, for the node itself still has that \
-             subnet (dev cni0, protocol 2, the kernel). Take the subnet away from there, then run topo apply again.",
-            "Warning: On node-1, a route to 10.200.1.0/24 carries the mark of topo and is neither recorded nor wanted \
-             (via 10.0.0.9 dev eth0, protocol 4, static). It is left alone; where nobody needs it, remove it there \
-             with `ip route del 10.200.1.0/24`.",
-            "Warning: The marker of this topology on node-1 is of another lineage (abc): the state that it belongs to \
-             is not this one.",
-            "Warning: On node-1, the route to 10.200.1.0/24 is left out as asked: somebody else has it (via 10.0.0.9 \
-             dev eth0, protocol 4, static).",
-            "Conflict: On node-1, the route to 10.200.1.0/24 is somebody else's: dev cni0, protocol 2, the kernel. \
-             Leave it to them with --skip-conflicts, or remove it there; a route of this sort cannot be taken over.",
-            "Error: On node-1, the next hop 10.0.0.9 is not on the link: via 10.0.0.1 dev eth0. Declare the networks \
-             of the nodes in [subnets], with a gateway where one leads to the others, or correct the address.",
-            "Error: On node-1, a route to 10.200.1.0/24 would capture 10.200.1.5, a DNS server in use, and could cut \
-             the node off. Take that pod subnet out of the topology, or give the pods another one.",
-            "Error: On node-1, the topology other marks its routes with the protocol number 202 too, so neither could \
-             tell its own. Write protocol = 203 in [backends.ssh-static].",
-            "Error: The marker on node-1, node-2 says that this topology was applied with another state. Give that \
-             state with --state; where it is lost, --new-lineage records what is there and wanted, and goes on.",
-            "Error: node-2 and node-1 are one machine: both have the same /etc/machine-id. Take one of them out of the \
-             topology, or run systemd-machine-id-setup on a machine that was cloned.",
-            "Error: On node-1, node-2, in Azure, a route on the machine does not choose the next hop: Azure forwards by \
-             its own route tables, and no [backends.azure-udr] with `subnets` puts 10.200.1.0/24 into one, so what is \
-             sent there is lost. Add one that does, or take ssh-static off the machines in Azure with `nodes = […]`.",
-            "Error: On node-2, in Azure, a route on the machine does not choose the next hop: Azure forwards by its own \
-             route tables, and no [backends.azure-udr] with `subnets` puts 10.200.1.0/24, 10.200.1.0/24, 10.200.1.0/24 \
-             and 2 other destinations into one, so what is sent there is lost. Add one that does, or take netplan and \
-             ssh-static off the machines in Azure with `nodes = […]`.",
-        ]
-    );
-    assert!(!render(&plan).contains('\u{1b}'), "what a node says does not steer the terminal");
-}
-
-#[test]
-fn what_is_to_be_known_of_files_says_what_to_do() {
-    let one = place("node-1");
-    let conflict = Conflict {
-        place: one.clone(),
-        kind: "netplan_file".into(),
-        key: "60-topo.yaml".into(),
-        found: "/etc/netplan/60-topo.yaml is there, and topo has not written it".to_owned(),
-    };
-    let plan = Plan {
-        notes: vec![
-            Note::NotLoaded(one.clone(), false),
-            Note::StaysLoaded(one.clone()),
-            Note::Skipped(conflict.clone()),
-        ],
-        conflicts: vec![conflict],
-        refusals: vec![Refusal::File(one, "netplan is not installed. Install it".to_owned())],
-        ..Plan::default()
-    };
-    let texts: Vec<String> =
-        sentence::all(&plan).iter().map(|said| format!("{}: {}", said.level.label(), said.text())).collect();
-    assert_eq!(
-        texts,
-        [
-            "Warning: The routes of node-1 are not persistent yet: their file is loaded at the next boot or restart of \
-             systemd-networkd (activate = \"defer\"), and until then they do not survive a loss of carrier.",
-            "Warning: systemd-networkd on node-1 may still have the routes of a file in mind that is taken away without \
-             loading: until its next start, or `netplan apply` there, a loss of carrier can bring them back.",
-            "Warning: On node-1, 60-topo.yaml is left alone as asked: /etc/netplan/60-topo.yaml is there, and topo has \
-             not written it.",
-            "Conflict: On node-1, /etc/netplan/60-topo.yaml is there, and topo has not written it. Give ours another name \
-             with `file` in the backend's table, leave it alone with --skip-conflicts, or write over it with \
-             --take-over 'netplan_file.node-1[\"60-topo.yaml\"]'.",
-            "Error: On node-1, netplan is not installed. Install it.",
-        ]
-    );
-}
-
-#[test]
 fn the_same_about_many_destinations_is_counted() {
-    let notes = (0..30).map(|index| Note::Wins(place("a"), prefix(&format!("10.0.{index}.0/24")), "x".to_owned()));
-    let text = render(&Plan { notes: notes.collect(), ..Plan::default() });
-    assert_eq!(text.matches("another route wins").count(), 20);
-    assert!(text.contains("\nWarning: … and 10 more of this sort.\n"), "{text}");
+    let wins = |index| {
+        Finding::warning("wins", &place("a"), Text::whole(format!("Another route wins over 10.0.{index}.0/24.")))
+    };
+    let text = render(&Plan { findings: (0..30).map(wins).collect(), ..Plan::default() });
+    assert_eq!(text.matches("Another route wins").count(), 20);
+    assert!(text.contains("\nWarning: … and 10 more like this.\n"), "{text}");
 }
 
 #[test]
@@ -462,9 +342,16 @@ fn json_has_drift_conflicts_and_notes() {
     let altered = of("change").into_iter().find(|event| event["reason"] == "altered").expect("altered");
     assert_eq!(altered["routes"][0]["before"]["next_hop"], "10.128.0.99");
     assert_eq!(altered["routes"][0]["found"], "via 10.128.0.99 dev eth0, protocol 3, boot, typed by hand");
-    assert_eq!(of("conflict")[0]["address"], r#"kernel_route.node-10["192.168.5.0/24"]"#);
-    let topics: Vec<String> = of("note").iter().map(|note| note["topic"].to_string()).collect();
-    assert_eq!(topics, [r#""provided""#, r#""unseen""#]);
+    let findings: Vec<(&str, &str)> = [0, 1, 2]
+        .map(|index| &events[events.len() - 4 + index])
+        .map(|one| (one["severity"].as_str().expect("severity"), one["code"].as_str().expect("code")))
+        .into();
+    assert_eq!(findings, [("note", "provided"), ("warning", "unseen"), ("conflict", "conflict")]);
+    let conflict = &of("finding")[2];
+    assert_eq!(conflict["address"], r#"kernel_route.*["192.168.5.0/24"]"#);
+    assert_eq!(conflict["places"], serde_json::json!(["node-6", "node-10"]));
+    assert_eq!(conflict["found"], "via 10.128.0.77 dev eth0, protocol 4, static");
+    assert_eq!(conflict["remedies"][1]["option"], r#"--take-over kernel_route.*["192.168.5.0/24"]"#);
     let edited = of("change").into_iter().find(|event| event["routes"][0]["not_on"].is_array()).expect("left out");
     assert_eq!(edited["own_left_out"], true);
     assert_eq!(events.last().expect("summary")["unseen"], 1);
@@ -477,4 +364,36 @@ fn routes_of_a_mesh_that_keeps_no_lines_are_written_all_the_same() {
     let routes = events[0]["routes"].as_array().expect("routes");
     assert_eq!((routes.len(), &events[0]["own_left_out"]), (200, &true.into()));
     assert!((0..200).all(|index| routes[index]["not_on"][0] == format!("node-{index}")));
+}
+
+#[test]
+fn what_holds_for_many_places_is_said_once_with_an_address_for_all() {
+    let key = "10.200.1.0/24";
+    let conflict = |name: &str| {
+        let text = Text::around("On ", format!(", the route to {key} is taken by \u{1b}[2J."));
+        Finding::conflict(Address::of_key(&place(name), "kernel_route", key), text, "x")
+            .remedy(Remedy::SKIP)
+            .remedy(Remedy::TakeOver)
+    };
+    let alone = Plan { findings: vec![conflict("node-1")], ..Plan::default() };
+    let all = Plan { findings: ["node-10", "node-9", "node-10"].map(conflict).into(), ..Plan::default() };
+    let text = |plan: &Plan| sentence::all(plan).iter().map(sentence::Sentence::text).collect::<Vec<_>>();
+    let skip = "To leave it to them, use --skip-conflicts.";
+    assert_eq!(
+        text(&alone),
+        [format!(
+            "On node-1, the route to {key} is taken by \u{1b}[2J. {skip} To make it topo's, use --take-over \
+             'kernel_route.node-1[\"{key}\"]'."
+        )]
+    );
+    assert_eq!(
+        text(&all),
+        [format!(
+            "On node-9, node-10, the route to {key} is taken by \u{1b}[2J. {skip} To make it topo's, use --take-over \
+             'kernel_route.*[\"{key}\"]'."
+        )]
+    );
+    assert!(!render(&all).contains('\u{1b}'), "what a node says does not steer the terminal");
+    let skipped = Plan { findings: vec![conflict("node-1").skipped()], ..Plan::default() };
+    assert!(text(&skipped)[0].ends_with("topo leaves it out, as --skip-conflicts asks."));
 }

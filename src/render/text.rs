@@ -8,10 +8,11 @@ use std::sync::Arc;
 
 use super::azure;
 pub use super::result::{Outcome, requests, result};
-use super::sentence::{self, Level};
+use super::sentence;
 use super::words::{clean, counted, names, noun, wrapped};
 use crate::network::{MAIN_TABLE, Prefix};
-use crate::plan::{Action, Change, FileGroup, Line, Live, Note, Part, Place, Plan, Reason, Summary};
+use crate::plan::findings::{FORGOTTEN, Finding, Severity};
+use crate::plan::{Action, Change, FileGroup, Line, Live, Part, Place, Plan, Reason, Summary};
 
 /// Adds and imports of one change are listed up to here, the rest is counted.
 pub(super) const LISTED: usize = 20;
@@ -197,21 +198,11 @@ fn once(changes: &[Change]) -> impl Iterator<Item = &Change> {
     changes.iter().filter(move |change| !told(change))
 }
 
-/// The places that could not be looked at; several things may have been asked of one.
-pub(super) fn unseen(plan: &Plan) -> BTreeSet<&Place> {
-    let places = plan.notes.iter().filter_map(|note| match note {
-        Note::Unseen(place, _) => Some(place),
-        _ => None,
-    });
-    places.collect()
-}
-
 fn totals(plan: &Plan, summary: &Summary) -> String {
     // What is left to others or for later is not as configured, though nothing is done about it now.
-    let complete = plan.forgotten.is_empty() && plan.conflicts.is_empty() && plan.refusals.is_empty();
-    let left = |note: &Note| matches!(note, Note::Skipped(_) | Note::Deferred(..));
-    if summary.is_empty() && complete && !plan.notes.iter().any(left) {
-        let unseen = unseen(plan);
+    let is_complete = plan.forgotten.is_empty() && !plan.is_stopped() && !plan.leaves_out();
+    if summary.is_empty() && is_complete {
+        let unseen = plan.unseen();
         return match unseen.len() {
             0 => "No changes. Your infrastructure matches the configuration.".to_owned(),
             number => {
@@ -226,32 +217,33 @@ fn totals(plan: &Plan, summary: &Summary) -> String {
 
 fn write_sentences(out: &mut String, plan: &Plan, look: Look) {
     let sentences = sentence::all(plan);
-    let mut said: BTreeMap<&str, usize> = BTreeMap::new();
+    let mut found: BTreeMap<&str, usize> = BTreeMap::new();
     for sentence in &sentences {
-        *said.entry(sentence.topic).or_default() += 1;
+        *found.entry(sentence.first.code).or_default() += 1;
     }
     let mut told: BTreeMap<&str, usize> = BTreeMap::new();
     for sentence in &sentences {
+        let Finding { severity, code, .. } = sentence.first;
         // Dropped records are listed with the changes.
-        if sentence.topic == "forgotten" {
+        if *code == FORGOTTEN {
             continue;
         }
-        let told = told.entry(sentence.topic).or_default();
+        let told = told.entry(code).or_default();
         *told += 1;
-        let left = said[sentence.topic] - SAID.min(said[sentence.topic]);
+        let left = found[code] - SAID.min(found[code]);
+        let label = severity.label();
         let text = match *told {
-            number if number <= SAID => format!("{}: {}", sentence.level.label(), sentence.text()),
-            number if number == SAID + 1 => format!("{}: … and {left} more of this sort.", sentence.level.label()),
+            number if number <= SAID => format!("{label}: {}", sentence.text()),
+            number if number == SAID + 1 => format!("{label}: … and {left} more like this."),
             _ => continue,
         };
-        let style = match sentence.level {
-            Level::Note => "",
-            Level::Warning => "33",
-            Level::Conflict | Level::Error => "31",
+        let style = match severity {
+            Severity::Note => "",
+            Severity::Warning => "33",
+            Severity::Conflict | Severity::Error => "31",
         };
         let mut lines = wrapped(&text, look.width, "", "  ");
         if look.color {
-            let label = sentence.level.label();
             lines.replace_range(..label.len(), &look.paint(style, label));
         }
         out.push_str(&lines);

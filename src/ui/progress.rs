@@ -7,7 +7,8 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::Printer;
 use crate::drive::Event;
-use crate::plan::{Note, Place, Plan};
+use crate::plan::findings::UNSEEN;
+use crate::plan::{Finding, Place, Plan};
 use crate::render::json;
 
 /// Shows a run: a bar where standard error is a terminal, and a line for each thing that went wrong.
@@ -25,11 +26,9 @@ pub struct Told(BTreeMap<Place, String>);
 impl Told {
     /// What a plan tells.
     pub fn by(plan: &Plan) -> Self {
-        let told = |note: &Note| match note {
-            Note::Unseen(place, reason) if place.node().is_none() => Some((place.clone(), reason.clone())),
-            _ => None,
-        };
-        Self(plan.notes.iter().filter_map(told).collect())
+        let unseen = |finding: &&Finding| finding.code == UNSEEN && finding.place().node().is_none();
+        let told = |finding: &Finding| (finding.place().clone(), finding.found.clone().unwrap_or_default());
+        Self(plan.findings.iter().filter(unseen).map(told).collect())
     }
 
     /// Whether it was told of a place.

@@ -8,11 +8,11 @@ use super::Printer;
 use super::progress::Progress;
 pub use super::progress::Told;
 use super::prompt::{self, Question};
-use crate::backend::azure_udr::AZURE_SUBNET_ASSOCIATION;
 use crate::cli::Exit;
 use crate::drive::{Event, RunOutcome};
 use crate::network::Memo;
-use crate::plan::{Action, Note, Place, Plan, Summary};
+use crate::plan::findings::LeftOut;
+use crate::plan::{Action, Place, Plan, Summary};
 use crate::render::{json, text};
 use crate::transport::azure::AzureRequests;
 
@@ -93,11 +93,6 @@ async fn caught(signals: &mut Option<Signal>) {
     }
 }
 
-/// Whether a note tells of something wanted that is left out.
-pub fn is_left_out(note: &Note) -> bool {
-    matches!(note, Note::Skipped(_) | Note::Deferred(..))
-}
-
 /// Writes a plan; tells whether it has changes. `volatile` says whether to name the routes that nothing keeps; `requests` are
 /// those to Azure so far, where there is a way to it.
 pub fn show(plan: &Plan, memo: &mut Memo, volatile: bool, requests: Option<AzureRequests>, printer: Printer) -> bool {
@@ -122,7 +117,7 @@ pub fn outcome(
     destroy: bool,
     outcome: &RunOutcome,
     told: &Told,
-    left_out: &[Note],
+    left_out: Vec<(Place, LeftOut)>,
     requests: Option<AzureRequests>,
     printer: Printer,
 ) {
@@ -150,16 +145,7 @@ pub fn outcome(
             .iter()
             .map(|(place, _)| (place.clone(), 0, "not begun, because the run was interrupted.".to_owned())),
     );
-    left.extend(left_out.iter().filter_map(|note| match note {
-        Note::Skipped(conflict) if &*conflict.kind == AZURE_SUBNET_ASSOCIATION => {
-            Some((conflict.place.clone(), 0, format!("{} goes by another route table.", conflict.key)))
-        }
-        Note::Skipped(conflict) => Some((conflict.place.clone(), 1, format!("{} is somebody else's.", conflict.key))),
-        Note::Deferred(place, destination, _) => {
-            Some((place.clone(), 1, format!("{destination} is still the node's own subnet.")))
-        }
-        _ => None,
-    }));
+    left.extend(left_out.into_iter().map(|(place, LeftOut { routes, text })| (place, routes, text)));
     let outcome = text::Outcome {
         destroy,
         imported: done(Action::Import),

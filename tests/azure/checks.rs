@@ -46,14 +46,14 @@ fn many(number: u16) -> String {
 fn more_routes_than_azure_allows_are_refused() {
     let cloud = Cloud::start(3);
     cloud.server.command(Command::Limits { routes: Some(2), tables: None });
-    refused(&cloud, &["would have 3 routes, and 2 is the most (Azure's limit"]);
+    refused(&cloud, &["would have 3 routes, but it can hold only 2 (Azure's limit"]);
     cloud.write(&topology(2, ""));
     cloud.apply();
     // Those of others count.
     cloud.server.command(Command::Limits { routes: Some(3), tables: None });
     cloud.set_routes(|routes| routes.push(route("theirs", "10.9.0.0/24", "10.240.0.99")));
     cloud.write(&topology(3, ""));
-    refused(&cloud, &["would have 4 routes, and 3 is the most"]);
+    refused(&cloud, &["would have 4 routes, but it can hold only 3"]);
     // Fewer than before are never too many.
     cloud.server.command(Command::Limits { routes: Some(1), tables: None });
     cloud.write(&topology(1, ""));
@@ -66,7 +66,7 @@ fn where_the_limit_cannot_be_read_it_is_the_usual_one() {
     let cloud = Cloud::start(1);
     cloud.server.command(forbid("/usages"));
     cloud.write(&many(401));
-    refused(&cloud, &["would have 401 routes, and 400 is the most", "could not be read"]);
+    refused(&cloud, &["would have 401 routes, but it can hold only 400", "could not be read"]);
     cloud.write(&many(400));
     cloud.apply();
     // A table that grew beyond it while the limit was known is still made smaller, and kept.
@@ -81,7 +81,7 @@ fn where_the_limit_cannot_be_read_it_is_the_usual_one() {
     cloud.set_routes(|routes| routes[7]["properties"]["nextHopIpAddress"] = json!("10.240.0.99"));
     cloud.mends(&[&format!("PUT {TABLE}")]);
     cloud.write(&many(403));
-    refused(&cloud, &["would have 403 routes, and 400 is the most"]);
+    refused(&cloud, &["would have 403 routes, but it can hold only 400"]);
 }
 
 #[test]
@@ -112,7 +112,7 @@ fn a_network_in_another_region_is_refused() {
         WORKER.1,
         backend_table("azure-udr", TABLE, "west-vnet/one")
     ));
-    refused(&cloud, &["The virtual network west-vnet is in westus", "they must be in one region"]);
+    refused(&cloud, &["The virtual network west-vnet is in westus", "Both must be in one region"]);
 }
 
 #[test]
@@ -176,15 +176,17 @@ fn what_is_not_there_is_named() {
         )
     };
     cloud.write(&with(&format!("{NETWORK}/no-subnet")));
-    refused(&cloud, &["The subnet kubernetes-vnet/no-subnet is not there"]);
+    refused(&cloud, &["There is no subnet kubernetes-vnet/no-subnet"]);
     // A place that answers without the thing is not one that could not be looked at.
     cloud.write(&with("no-vnet/no-subnet"));
-    let words = format!("no-vnet is not there, in the resource group {GROUP} of the subscription {SUBSCRIPTION}.");
+    let words = format!(
+        "There is no virtual network no-vnet in the resource group {GROUP} of the subscription {SUBSCRIPTION}."
+    );
     refused(&cloud, &[&words, "`resource_group`"]);
     cloud.topo(&["plan"]).not("The subnet no-vnet/no-subnet");
     // One of another group.
     cloud.write(&with("net/shared-vnet/one"));
-    refused(&cloud, &["The virtual network shared-vnet is not there, in the resource group net of"]);
+    refused(&cloud, &["There is no virtual network shared-vnet in the resource group net of"]);
     // A group that is not there.
     let text = topology(1, "").replace(&format!("\"{GROUP}\""), "\"nowhere\"");
     cloud.write(&text);
@@ -252,7 +254,7 @@ fn that_nobody_is_signed_in_is_said_once() {
             let said = Said::new(&process.output().unwrap());
             assert!(said.code != 0 || command == ["plan"], "{}\n{}", said.out, said.err);
             said_once(&said, "obody is signed in to Azure");
-            said_once(&said, "kubernetes-routes, kubernetes-vnet could not be looked at");
+            said_once(&said, "topo could not look at kubernetes-routes, kubernetes-vnet,");
         }
     }
     assert_eq!(cloud.routes().len(), 2);
@@ -490,7 +492,7 @@ fn where_no_interface_is_found_forwarding_cannot_be_verified() {
         &[WORKER, ("ghost", "address = \"10.240.0.77\", pods = [\"10.200.77.0/24\"]")],
         "",
     ));
-    cloud.topo(&["apply", "-y"]).exits(0).says("cannot be verified").says("ghost (10.240.0.77)").not("10.240.0.20,");
+    cloud.topo(&["apply", "-y"]).exits(0).says("topo cannot verify").says("ghost (10.240.0.77)").not("10.240.0.20,");
     assert_eq!(cloud.routes().len(), 2);
 }
 
@@ -498,14 +500,14 @@ fn where_no_interface_is_found_forwarding_cannot_be_verified() {
 fn where_interfaces_may_not_be_listed_forwarding_cannot_be_verified() {
     let cloud = Cloud::start(1);
     cloud.server.command(forbid("/networkInterfaces"));
-    cloud.topo(&["apply", "-y"]).exits(0).says("cannot be verified").says("Microsoft.Network/networkInterfaces/read");
+    cloud.topo(&["apply", "-y"]).exits(0).says("topo cannot verify").says("Microsoft.Network/networkInterfaces/read");
     assert_eq!(cloud.routes().len(), 1);
     assert_eq!(cloud.association(), Some(table()));
     // Nor can it be turned on.
     let cloud = Cloud::start(1);
     cloud.server.command(forbid("/networkInterfaces"));
     cloud.write(&topology(1, "ip_forwarding = \"enable\""));
-    refused(&cloud, &["forward cannot be seen", "Microsoft.Network/networkInterfaces/read"]);
+    refused(&cloud, &["topo cannot see whether", "Microsoft.Network/networkInterfaces/read"]);
 }
 
 #[test]

@@ -147,7 +147,7 @@ fn a_name_that_a_service_tag_has_is_a_conflict() {
     let tag = json!({ "addressPrefix": "Storage.EastUS2", "nextHopType": "Internet" });
     cloud.make_table(&[json!({ "name": "kubernetes-Route-10-200-0-0-24", "properties": tag })], &Value::Null);
     let before = cloud.plain_routes();
-    cloud.topo(&["apply", "-y"]).exits(1).says("a route of this name leads Storage.EastUS2 to Internet");
+    cloud.topo(&["apply", "-y"]).exits(1).says("it leads Storage.EastUS2 to Internet");
     assert_eq!(cloud.written(), [""; 0]);
     cloud.topo(&["apply", "-y", "--skip-conflicts"]).exits(3);
     assert_eq!(cloud.plain_routes()[..1], before[..]);
@@ -185,7 +185,7 @@ fn a_subnet_that_has_another_table_is_a_conflict() {
         assert_eq!(cloud.written(), [""; 0]);
     }
     let said = cloud.topo(&["apply", "-y", "--skip-conflicts"]).exits(3);
-    said.says("the subnet kubernetes-subnet is left to somebody else as asked").not("the route to");
+    said.says("topo leaves it out, as --skip-conflicts asks").not("the route to");
     assert_eq!(cloud.written(), [format!("PUT {TABLE}")]);
     assert_eq!(cloud.association(), Some(theirs));
     let address = "azure_subnet_association.kubernetes-vnet[\"kubernetes-subnet\"]";
@@ -327,7 +327,7 @@ fn what_stood_in_a_lost_state_is_adopted() {
     cloud.apply();
     assert_eq!(cloud.written(), [""; 0]);
     cloud.settled();
-    cloud.topo(&["destroy", "-y"]).exits(0).says("topo did not make it").says("as it did before topo came");
+    cloud.topo(&["destroy", "-y"]).exits(0).says("topo did not make it").says("which it used before topo came");
     assert_eq!(cloud.routes(), [""; 0]);
     assert_eq!(cloud.association(), Some(table()), "who made it is not known any more");
     assert_eq!(cloud.state()["places"], json!({}));
@@ -343,7 +343,7 @@ fn a_subnet_that_went_by_the_table_before_goes_on_to() {
     let body = json!({ "properties": { "routeTable": { "id": table() } } });
     cloud.server.command(Command::Merge { path: subnet(), body });
     cloud.apply();
-    cloud.topo(&["destroy", "-y"]).exits(0).says("as it did before topo came");
+    cloud.topo(&["destroy", "-y"]).exits(0).says("which it used before topo came");
     assert_eq!(cloud.association(), Some(table()), "its default route is somebody else's");
     assert_eq!(cloud.routes(), ["default 0.0.0.0/0 VirtualAppliance 10.240.0.4"]);
     // One that somebody took off and topo put on again is of topo.

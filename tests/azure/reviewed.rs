@@ -141,7 +141,7 @@ fn one_subnet_that_cannot_be_read_holds_back_no_other() {
     cloud.apply();
     cloud.server.command(Command::Merge { path: subnet(), body: json!({ "properties": { "routeTable": null } }) });
     cloud.server.command(always(Effect::Forbid, "GET", &other));
-    cloud.topo(&["apply", "-y"]).says("could not be looked at");
+    cloud.topo(&["apply", "-y"]).says("topo could not look at kubernetes-vnet");
     assert_eq!(cloud.association(), Some(table()));
     cloud.server.command(Command::ClearFaults);
     cloud.settled();

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use topo::backend;
 use topo::network::Prefix;
-use topo::plan::{Desired, Options, Plan, Refusal};
+use topo::plan::findings::{Finding, Scope};
+use topo::plan::{Desired, Options, Plan};
 use topo::topology::{self, Name, Source};
 
 use super::kernel::{AZURE, Node};
@@ -39,14 +40,14 @@ fn is_in(world: &World, chassis: Option<&str>) {
 }
 
 fn refused(plan: &Plan) -> Vec<String> {
-    let of = |refusal: &Refusal| match refusal {
-        Refusal::InAzure(place, backends, destinations) => {
-            let backends: Vec<&str> = backends.iter().map(Name::as_str).collect();
-            format!("{} {} {destinations:?}", place.name(), backends.join(" "))
-        }
-        other => panic!("{other:?}"),
+    let of = |finding: &Finding| {
+        let Scope::Keys(_, destinations) = &finding.scope else { panic!("{finding:?}") };
+        let remedy = finding.remedies[0].text("").into_owned();
+        let backends = remedy.strip_prefix("Add a backend that does, or take ").expect("a remedy");
+        let backends = backends.split(" off the machines").next().expect("backends").replace(" and ", " ");
+        format!("{} {backends} {destinations:?}", finding.place().name())
     };
-    plan.refusals.iter().map(of).collect()
+    plan.findings.iter().filter(|finding| finding.stops()).map(of).collect()
 }
 
 #[test]

@@ -12,7 +12,7 @@ use topo::backend;
 use topo::backend::exchange::FileForm;
 use topo::backend::netplan::NETPLAN_FILE;
 use topo::network::{Family, Prefix};
-use topo::plan::{Desired, Options, Refusal};
+use topo::plan::{Desired, Options};
 use topo::topology::{self, Name, Source, Topology};
 
 use super::cases;
@@ -648,7 +648,8 @@ impl Scene {
         let mut ran = self.run(&desired, &options, 0, 0);
         while let Ran::Refused(plan) = &ran {
             // A name that somebody has on record who is not in the topology any more: another one helps.
-            let [Refusal::NameTaken(taken, _), ..] = plan.refusals.as_slice() else { panic!("{:?}", plan.refusals) };
+            let taken = plan.findings.iter().find(|finding| finding.stops() && finding.code == "name_taken");
+            let taken = taken.unwrap_or_else(|| panic!("{:?}", plan.findings)).place();
             let named = |node: &(&usize, &DraftNode)| node.1.name == taken.name();
             let machine = *self.draft.nodes.iter().find(named).expect("a node of the topology").0;
             self.edit(&Edit::Rename(machine));
@@ -741,7 +742,7 @@ proptest! {
         let desired = scene.desired();
         let (plan, ..) = scene.world.plan(&scene.name, &desired, &Options::default());
         let ran = scene.run(&desired, &Options::default(), 0, 0);
-        prop_assert_eq!(matches!(ran, Ran::Refused(_)), !plan.conflicts.is_empty() || !plan.refusals.is_empty());
+        prop_assert_eq!(matches!(ran, Ran::Refused(_)), plan.is_stopped());
         if matches!(ran, Ran::Refused(_)) {
             prop_assert_eq!(scene.writes(), 0);
             prop_assert!(scene.world.state(&scene.name).0.is_empty());

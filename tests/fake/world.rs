@@ -264,7 +264,7 @@ impl World {
         how: usize,
     ) -> Ran {
         let (plan, state, revision, mut memo) = self.plan(name, desired, options);
-        if !plan.refusals.is_empty() || !plan.conflicts.is_empty() {
+        if plan.is_stopped() {
             return Ran::Refused(plan);
         }
         if plan.places.is_empty() && plan.forgotten.is_empty() {

@@ -120,7 +120,7 @@ pub fn files_of_others_are_left_alone() {
 
     // Left alone as asked, the others are served.
     let said = machines.topo(&["apply", "-y", "--skip-conflicts"]).exits(3).said();
-    assert!(said.contains("left alone as asked"), "{said}");
+    assert!(said.contains("as --skip-conflicts asks"), "{said}");
     assert_eq!(content(&machines, "server"), format!("600\n{somebodys}"));
     assert_rows(&machines, "node-0", &["10.200.1.0/24 via 10.240.0.21"], "static");
     // Taken over as asked.

@@ -4,10 +4,12 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use super::drafts::{TableDraft, live};
+use super::findings::{refusal, table_text};
 use super::{Outside, Seen, TableVerdict, Wanted, key, name_of};
 use crate::network::Prefix;
+use crate::plan::Place;
 use crate::plan::azure::AzureFindings;
-use crate::plan::{Note, Place, Refusal};
+use crate::plan::findings::Finding;
 use crate::topology::Name;
 
 /// How many routes a table may have where Azure does not say (Azure's documented limit).
@@ -34,11 +36,13 @@ pub(super) fn check_table(
         let before = live(&seen.tables, &draft.task.id).map_or(0, |live| live.count);
         if verdict.count > before && u64::try_from(verdict.count).unwrap_or(u64::MAX) > limit {
             let text = format!(
-                "The route table {} would have {} routes, and {limit} is the most ({source}). Divide the nodes between several \
-                 tables, or ask Azure for more.",
+                "The route table {} would have {} routes, but it can hold only {limit} ({source}).",
                 settings.route_table, verdict.count
             );
-            findings.refusals.push(Refusal::Azure(place.clone(), text));
+            let finding = refusal("too_many_routes", place, text);
+            findings
+                .findings
+                .push(finding.edit("Divide the nodes between several tables, or ask Azure for a higher limit."));
         }
     }
     for id in wanted.networks() {
@@ -47,20 +51,19 @@ pub(super) fn check_table(
             && network.location != settings.location
         {
             let text = format!(
-                "The virtual network {} is in {}, and its route table {} would be in {}: they must be in one region. Correct \
-                 `location`.",
+                "The virtual network {} is in {}, but its route table {} would be in {}. Both must be in one region.",
                 name_of(&id),
                 network.location,
                 settings.route_table,
                 settings.location
             );
-            findings.refusals.push(Refusal::Azure(place.clone(), text));
+            findings.findings.push(refusal("region", place, text).edit("Correct `location`."));
         }
     }
 }
 
 /// The address space of the virtual networks that a backend's subnets are in; none where nobody has asked for it.
-pub(super) fn space_of(wanted: &Wanted, seen: Option<&Seen>) -> Result<Option<Vec<Prefix>>, String> {
+pub(super) fn space_of(wanted: &Wanted, seen: Option<&Seen>) -> Result<Option<Vec<Prefix>>, (&'static str, String)> {
     let Some(seen) = seen else { return Ok(None) };
     let mut space: Vec<Prefix> = Vec::new();
     let networks = wanted.networks();
@@ -71,27 +74,32 @@ pub(super) fn space_of(wanted: &Wanted, seen: Option<&Seen>) -> Result<Option<Ve
         match seen.networks.get(&key(&id)) {
             None => return Ok(None),
             Some(Ok(Some(network))) if network.space.is_empty() => {
-                return Err(format!(
-                    "Azure names no address space of the virtual network {} that topo can read, so that nobody can say what is inside.",
+                let text = format!(
+                    "Azure names no address space of the virtual network {} that topo can read, so topo cannot tell which nodes are \
+                     inside.",
                     name_of(&id)
-                ));
+                );
+                return Err(("space_unknown", text));
             }
             Some(Ok(Some(network))) => space.extend(&network.space),
             Some(Ok(None)) => {
                 let group = id.split('/').nth(4).unwrap_or_default();
-                return Err(format!(
-                    "The virtual network {} is not there, in the resource group {group} of the subscription {}. Correct \
-                     `subscription`, `resource_group` or `subnets`, or make it first.",
+                let text = format!(
+                    "There is no virtual network {} in the resource group {group} of the subscription {}. Correct `subscription`, \
+                     `resource_group` or `subnets`, or make the network first.",
                     name_of(&id),
                     wanted.settings.subscription
-                ));
+                );
+                return Err(("network_missing", text));
             }
             // Where the table could not be read either, that says it already.
             Some(Err(_)) if matches!(seen.tables.get(&key(&wanted.settings.table_id())), Some(Err(_))) => {
                 return Ok(None);
             }
             Some(Err(reason)) => {
-                return Err(format!("What is inside the virtual network {} is not known: {reason}", name_of(&id)));
+                let text =
+                    format!("topo cannot tell which nodes are inside the virtual network {}: {reason}", name_of(&id));
+                return Err(("space_unknown", text));
             }
         }
     }
@@ -101,36 +109,36 @@ pub(super) fn space_of(wanted: &Wanted, seen: Option<&Seen>) -> Result<Option<Ve
 }
 
 /// Says which nodes are outside.
-pub(super) fn tell_outside(
+pub(super) fn outside(
     wanted: &Wanted,
     place: &Place,
     outside: &BTreeMap<Name, IpAddr>,
     space: Option<&[Prefix]>,
-    refusals: &mut Vec<(Place, String)>,
-    notes: &mut Vec<Note>,
-) {
+) -> Option<Finding> {
     if outside.is_empty() {
-        return;
+        return None;
     }
     let found: Vec<String> = outside.iter().map(|(name, address)| format!("{name} ({address})")).collect();
     let space: Vec<String> = space.unwrap_or_default().iter().map(ToString::to_string).collect();
     let (found, space) = (some_of(&found), some_of(&space));
     match wanted.settings.outside {
-        None => refusals.push((
-            place.clone(),
-            format!(
-                "Outside of the virtual network ({space}) of the backend `{}`: {found}. A route table can lead to machines inside \
-                 alone. Say `outside = \"skip\"` for no routes to their pods, or `outside = \"virtual-network-gateway\"` for routes by \
-                 the network's gateway; or leave them out with `nodes`.",
+        None => {
+            let text = format!(
+                "These nodes of the backend `{}` are outside of the virtual network ({space}): {found}. A route table can lead only \
+                 to machines inside.",
                 wanted.backend
-            ),
-        )),
-        Some(Outside::Skip) => notes.push(Note::Azure(
-            place.clone(),
-            "outside",
-            format!("holds no routes to the pods of nodes outside of the virtual network ({space}): {found}."),
-        )),
-        Some(Outside::VirtualNetworkGateway) => {}
+            );
+            Some(refusal("outside", place, text).edit(
+                "Set `outside = \"skip\"` for no routes to their pods, or `outside = \"virtual-network-gateway\"` for routes by the \
+                 network's gateway; or leave the nodes out with `nodes`.",
+            ))
+        }
+        Some(Outside::Skip) => {
+            let text =
+                format!("holds no routes to the pods of nodes outside of the virtual network ({space}): {found}.");
+            Some(Finding::note("outside", place, table_text(place, &text)))
+        }
+        Some(Outside::VirtualNetworkGateway) => None,
     }
 }
 

@@ -11,7 +11,8 @@ use super::{
 };
 use crate::network::Prefix;
 use crate::plan::azure::{AzureFindings, AzurePlace, AzureTask, AzureWhat, EffectiveCheck};
-use crate::plan::{Action, Conflict, Covered, Note, Options, Phase, Place, Refusal};
+use crate::plan::findings::Finding;
+use crate::plan::{Action, Covered, Options, Phase, Place, Severity};
 use crate::transport::azure::Document;
 
 /// How many network interfaces of a subnet are asked for their effective routes, until one answers.
@@ -31,10 +32,7 @@ pub fn covers(wanted: &[Wanted], recorded: &Recorded, seen: Option<&Seen>, optio
 pub fn compare(wanted: &[Wanted], recorded: &Recorded, seen: Option<&Seen>, options: &Options) -> AzureFindings {
     let drafts = Drafts::new(wanted, recorded, options, seen);
     let mut findings = AzureFindings::default();
-    for (place, text) in drafts.refusals.iter().filter(|_| seen.is_some()) {
-        findings.refusals.push(Refusal::Azure(place.clone(), text.clone()));
-    }
-    findings.notes.extend(drafts.notes.iter().cloned());
+    findings.findings.extend(drafts.findings.iter().filter(|finding| seen.is_some() || !finding.stops()).cloned());
     for draft in &drafts.tables {
         let mut verdict = draft.verdict(seen);
         let unseen = draft.unseen(seen);
@@ -44,9 +42,9 @@ pub fn compare(wanted: &[Wanted], recorded: &Recorded, seen: Option<&Seen>, opti
         }
         let mut task = draft.task.clone();
         if options.skip_conflicts {
-            task.left_to_others = verdict.conflicts.iter().map(|conflict| conflict.key.clone()).collect();
+            task.left_to_others = verdict.conflicts().filter_map(|conflict| conflict.address.key.clone()).collect();
         }
-        findings.take(&mut verdict.conflicts, &mut verdict.refusals, &mut verdict.notes);
+        findings.findings.append(&mut verdict.findings);
         let only_removes = verdict.changes.iter().all(|change| change.action == Action::Remove);
         let phase = if only_removes { Phase::Retire } else { Phase::Install };
         let mut tasks = Vec::new();
@@ -67,16 +65,10 @@ pub fn compare(wanted: &[Wanted], recorded: &Recorded, seen: Option<&Seen>, opti
 impl AzureFindings {
     pub(super) fn note_unseen(&mut self, place: &Place, seen: Option<&Seen>, unseen: Option<&String>) {
         match (seen, unseen) {
-            (Some(_), Some(reason)) => self.notes.push(Note::Unseen(place.clone(), reason.clone())),
+            (Some(_), Some(reason)) => self.findings.push(Finding::unseen(place, reason)),
             (Some(_), None) => self.answered += 1,
             (None, _) => {}
         }
-    }
-
-    fn take(&mut self, conflicts: &mut Vec<Conflict>, refusals: &mut Vec<Refusal>, notes: &mut Vec<Note>) {
-        self.conflicts.append(conflicts);
-        self.refusals.append(refusals);
-        self.notes.append(notes);
     }
 }
 
@@ -98,11 +90,10 @@ impl Drafts<'_> {
                 None => (task.compare_table(task.believed()), Some("nobody looked".to_owned())),
             };
             findings.note_unseen(&task.place, seen, unseen.as_ref());
-            findings.conflicts.extend(verdict.conflict);
-            // That the network is not there is said already.
+            // Where the network is missing, another finding says so.
             let network = seen.and_then(|seen| seen.networks.get(&key(place_id(&task.id))));
-            findings.refusals.extend(verdict.refusal.filter(|_| !matches!(network, Some(Ok(None)))));
-            findings.notes.extend(verdict.note);
+            let is_known = |finding: &Finding| finding.severity == Severity::Error && matches!(network, Some(Ok(None)));
+            findings.findings.extend(verdict.finding.filter(|finding| !is_known(finding)));
             let (place, nobody) = places.entry(&task.place).or_insert_with(|| (AzurePlace::default(), None));
             if unseen.is_some() && read.contains(&task.place) && verdict.change.is_none() {
                 continue;

@@ -4,10 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use super::checks::{space_of, tell_outside};
+use super::checks::{outside, space_of};
+use super::findings::refusal;
 use super::table::Wish;
 use super::{Answer, Recorded, Seen, SubnetTask, TableTask, TableVerdict, Wanted, key};
-use crate::plan::{Note, Options, Place};
+use crate::plan::findings::Finding;
+use crate::plan::{Options, Place};
 
 /// A table with what it is compared with.
 pub(super) struct TableDraft<'a> {
@@ -23,14 +25,13 @@ pub(super) struct TableDraft<'a> {
 pub(super) struct Drafts<'a> {
     pub(super) tables: Vec<TableDraft<'a>>,
     pub(super) subnets: Vec<(SubnetTask, Option<&'a Wanted>)>,
-    pub(super) refusals: Vec<(Place, String)>,
-    pub(super) notes: Vec<Note>,
+    pub(super) findings: Vec<Finding>,
 }
 
 impl<'a> Drafts<'a> {
     pub(super) fn new(wanted: &'a [Wanted], recorded: &Recorded, options: &Options, seen: Option<&Seen>) -> Self {
         let options = Arc::new(options.clone());
-        let mut drafts = Self { tables: Vec::new(), subnets: Vec::new(), refusals: Vec::new(), notes: Vec::new() };
+        let mut drafts = Self { tables: Vec::new(), subnets: Vec::new(), findings: Vec::new() };
         drafts.add_subnets(wanted, recorded, &options);
         // A subnet whose association goes, or goes elsewhere, does not keep its table.
         let leaving = |table: &str| -> BTreeSet<String> {
@@ -51,7 +52,7 @@ impl<'a> Drafts<'a> {
             drafts.subnets.iter().any(|(task, _)| holds(task))
         };
         let mut tables = Vec::new();
-        let (mut refusals, mut notes) = (Vec::new(), Vec::new());
+        let mut findings = Vec::new();
         for wanted in wanted {
             let id = wanted.settings.table_id();
             let place = place_of(&id, recorded.tables.keys());
@@ -59,13 +60,13 @@ impl<'a> Drafts<'a> {
             let space = match space_of(wanted, seen) {
                 // Without subnets nobody knows a network, whatever was recorded once.
                 Ok(space) => space.or_else(|| claims.space.clone().filter(|_| !wanted.settings.subnets.is_empty())),
-                Err(text) => {
-                    refusals.push((place.clone(), text));
+                Err((code, text)) => {
+                    findings.push(refusal(code, &place, text));
                     claims.space.clone()
                 }
             };
             let routes = wanted.routes(space.as_deref().filter(|space| !space.is_empty()));
-            tell_outside(wanted, &place, &routes.outside, space.as_deref(), &mut refusals, &mut notes);
+            findings.extend(outside(wanted, &place, &routes.outside, space.as_deref()));
             let next_hops = routes.routes.values().filter_map(|(route, _)| route.hop.address).collect();
             let strays = wanted.settings.outside.is_none() && !routes.outside.is_empty();
             let wish = Wish {
@@ -106,8 +107,7 @@ impl<'a> Drafts<'a> {
             tables.push(TableDraft { task, wanted: None, next_hops: BTreeSet::new(), strays: false });
         }
         drafts.tables = tables;
-        drafts.refusals = refusals;
-        drafts.notes = notes;
+        drafts.findings = findings;
         drafts
     }
 

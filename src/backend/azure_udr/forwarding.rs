@@ -6,12 +6,14 @@ use std::sync::Arc;
 
 use super::checks::some_of;
 use super::drafts::{Drafts, TableDraft, arm, place_of};
+use super::findings::{refusal, table_text};
 use super::interface::InterfaceVerdict;
 use super::{
     Claimed, ForwardingRecord, InterfaceTask, IpForwarding, LiveInterface, Recorded, Seen, Wanted, key, name_of,
 };
 use crate::plan::azure::{AzureFindings, AzurePlace, AzureTask, AzureWhat};
-use crate::plan::{Note, Options, Place, Refusal};
+use crate::plan::findings::Finding;
+use crate::plan::{Options, Place};
 use crate::topology::Name;
 
 impl Drafts<'_> {
@@ -65,21 +67,18 @@ impl Drafts<'_> {
                 };
                 let verdict = task.compare(Some(false));
                 if verdict.change.is_none() {
+                    let interface = name_of(&found.id);
                     let text = format!(
-                        "IP forwarding of the network interface {} of {} is off, and turning it on is not selected. Select \
-                         azure_nic_forwarding.{}, too.",
-                        name_of(&found.id),
-                        backend.node_at(*address),
-                        name_of(&found.id)
+                        "IP forwarding is off at the network interface {interface} of {}, and turning it on is not selected.",
+                        backend.node_at(*address)
                     );
-                    findings.refusals.push(Refusal::Azure(draft.task.place.clone(), text));
+                    let finding = refusal("forwarding_not_selected", &draft.task.place, text);
+                    findings.findings.push(finding.act(format!("Select azure_nic_forwarding.{interface}, too.")));
                     continue;
                 }
                 findings.take_interface(task, verdict, None);
             }
-            for text in refuse_forwarding(backend, &off) {
-                findings.refusals.push(Refusal::Azure(draft.task.place.clone(), text));
-            }
+            findings.findings.extend(refuse_forwarding(backend, &draft.task.place, &off));
             findings.tell_unknown(draft, &unknown, &unread, enables);
         }
         let leads_to = |address: &IpAddr| self.tables.iter().any(|draft| draft.next_hops.contains(address));
@@ -126,11 +125,11 @@ impl AzureFindings {
         };
         if enables && !unread.is_empty() {
             let text = format!(
-                "Whether the network interfaces of {unknown} forward cannot be seen, so `ip_forwarding = \"enable\"` cannot be \
-                 carried out: {}",
+                "topo cannot see whether the network interfaces of {unknown} forward, so it cannot carry out `ip_forwarding = \
+                 \"enable\"`: {}",
                 unread.join(" ")
             );
-            self.refusals.push(Refusal::Azure(place.clone(), text));
+            self.findings.push(refusal("forwarding_unknown", place, text));
             return;
         }
         let why = if unread.is_empty() {
@@ -139,14 +138,14 @@ impl AzureFindings {
             unread.join(" ")
         };
         let text = format!(
-            "holds routes to next hops whose IP forwarding cannot be verified, {unknown}: {why} Azure drops what is forwarded to a \
-             network interface without it."
+            "holds routes to next hops whose IP forwarding topo cannot verify, {unknown}: {why} Azure drops packets that are to be \
+             forwarded by a network interface without it."
         );
-        self.notes.push(Note::Azure(place.clone(), "unverified", text));
+        self.findings.push(Finding::warning("unverified", place, table_text(place, &text)));
     }
 
     fn take_interface(&mut self, task: InterfaceTask, verdict: InterfaceVerdict, unseen: Option<String>) {
-        self.notes.extend(verdict.note);
+        self.findings.extend(verdict.finding);
         let place = task.place.clone();
         if self.places.iter().any(|(other, ..)| *other == place) {
             return;
@@ -177,32 +176,33 @@ impl TableDraft<'_> {
 
 /// Says what is to be done about network interfaces that do not forward: those of machines in one sentence, those of each scale set
 /// in another.
-fn refuse_forwarding(backend: &Wanted, off: &[(IpAddr, &LiveInterface)]) -> Vec<String> {
+fn refuse_forwarding(backend: &Wanted, place: &Place, off: &[(IpAddr, &LiveInterface)]) -> Vec<Finding> {
     let mut kinds: BTreeMap<Option<&str>, Vec<&(IpAddr, &LiveInterface)>> = BTreeMap::new();
     for one in off {
         kinds.entry(one.1.scale_set.as_deref()).or_default().push(one);
     }
-    let text = |(set, off): (Option<&str>, Vec<&(IpAddr, &LiveInterface)>)| {
+    let finding = |(set, off): (Option<&str>, Vec<&(IpAddr, &LiveInterface)>)| {
         let nodes: Vec<String> = off.iter().map(|(address, _)| backend.node_at(*address)).collect();
         let ids: Vec<&str> = off.iter().map(|(_, found)| found.id.as_str()).collect();
-        let mend = match set {
-            Some(set) => format!(
-                "They are of the scale set {}, which topo does not change: run `az vmss update --ids {set} --set \
+        let text = format!(
+            "IP forwarding is off at the network interfaces of these next hops: {}. Azure would drop packets to the pods there.",
+            some_of(&nodes)
+        );
+        let finding = refusal("forwarding_off", place, text);
+        match set {
+            Some(set) => finding.act(format!(
+                "They belong to the scale set {}, which topo does not change: run `az vmss update --ids {set} --set \
                  virtualMachineProfile.networkProfile.networkInterfaceConfigurations[0].enableIPForwarding=true`, then `az vmss \
                  update-instances --ids {set} --instance-ids '*'`.",
                 name_of(set)
-            ),
-            None => format!(
-                "Say `ip_forwarding = \"enable\"` in the backend, or run `az network nic update --ip-forwarding true --ids {}`.",
+            )),
+            None => finding.edit("Set `ip_forwarding = \"enable\"` in the backend.").act(format!(
+                "Or run `az network nic update --ip-forwarding true --ids {}`.",
                 ids.join(" ")
-            ),
-        };
-        format!(
-            "IP forwarding is off at the network interfaces of these next hops: {}. Azure would drop what is sent to pods there. {mend}",
-            some_of(&nodes)
-        )
+            )),
+        }
     };
-    kinds.into_iter().map(text).collect()
+    kinds.into_iter().map(finding).collect()
 }
 
 /// The addresses of a network interface: the one that is recorded first, then those that were seen.

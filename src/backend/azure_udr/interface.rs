@@ -8,7 +8,8 @@ use serde_json::Value;
 use super::record::{Claimed, ForwardingRecord, shape_of};
 use super::{AZURE_NIC_FORWARDING, LiveInterface};
 use crate::plan::azure::{AzureChange, AzureRecord, AzureWhat};
-use crate::plan::{Action, Note, Options, Phase, Place, Reason, ResourceId};
+use crate::plan::findings::{Finding, Remedy, Text};
+use crate::plan::{Action, Options, Phase, Place, Reason, ResourceId};
 use crate::topology::Name;
 use crate::transport::azure::Document;
 
@@ -34,8 +35,8 @@ pub struct InterfaceTask {
 pub struct InterfaceVerdict {
     /// The change, and when it is made.
     pub change: Option<(Phase, AzureChange)>,
-    /// What else is to be known.
-    pub note: Option<Note>,
+    /// What was found besides.
+    pub finding: Option<Finding>,
     /// What is to be recorded.
     pub records: Vec<AzureRecord>,
 }
@@ -80,11 +81,12 @@ impl InterfaceTask {
                 if reverts && forwards == Some(true) {
                     verdict.change = Some((Phase::Retire, change(Action::Change, reason, false)));
                 } else if known.is_some() && !reverts {
-                    let text =
-                        "forwards IP packets since topo turned that on; it stays on, and its record is dropped. \
-                                --revert-forwarding turns it off."
-                            .to_owned();
-                    verdict.note = Some(Note::Azure(self.place.clone(), "forwarding_stays", text));
+                    let text = Text::around(
+                        "IP forwarding stays on at ",
+                        ". topo turned it on, and now drops only the record of that.",
+                    );
+                    let finding = Finding::note("forwarding_stays", &self.place, text);
+                    verdict.finding = Some(finding.remedy(Remedy::Flag("--revert-forwarding".into(), "turn it off")));
                 }
             }
         }

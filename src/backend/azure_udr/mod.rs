@@ -8,6 +8,7 @@ mod checks;
 mod compare;
 mod covered;
 mod drafts;
+mod findings;
 mod forwarding;
 mod interface;
 pub mod inventory;

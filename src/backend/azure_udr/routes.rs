@@ -4,11 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
+use super::findings;
 use super::record::RoutesRecord;
 use super::{AZURE_ROUTE, Hop, LiveRoute, LiveTable, Route, TableTask, TableVerdict, live};
 use crate::network::Prefix;
 use crate::plan::azure::{AzureChange, AzureWhat};
-use crate::plan::{Action, Conflict, Note, Reason};
+use crate::plan::{Action, Reason};
 
 impl TableTask {
     /// The routes: what their record is and becomes.
@@ -68,7 +69,7 @@ impl TableTask {
                     }
                     (None, None, Some(live)) => {
                         let found = format!("{} by {}", live.route.name, live.route.hop);
-                        verdict.notes.push(Note::Lost(self.place.clone(), *key, found));
+                        verdict.findings.push(findings::lost_route(&self.place, *key, &live.route.name, &found));
                     }
                     (None, None, None) => {}
                 }
@@ -90,8 +91,8 @@ impl TableTask {
                 };
                 let taken = taken.filter(|(other, _)| !keys.contains(other));
                 if let Some(found) = live.and_then(|live| live.others.get(&key_of(&own_name))) {
-                    let found = format!("a route of this name leads {found}");
-                    verdict.conflicts.push(self.conflict(&own_name, found));
+                    let found = format!("it leads {found}");
+                    verdict.findings.push(findings::name_conflict(&self.place, &own_name, &found));
                     continue;
                 }
                 let (name, reason, before) = match (moved, confirmed, taken) {
@@ -106,10 +107,8 @@ impl TableTask {
                         (live.route.name.clone(), reason, Some(&live.route.hop))
                     }
                     (None, _, Some((other, live))) => {
-                        verdict.conflicts.push(self.conflict(
-                            &route.name,
-                            format!("a route of this name leads {other} to {}", live.route.hop),
-                        ));
+                        let found = format!("it leads {other} to {}", live.route.hop);
+                        verdict.findings.push(findings::name_conflict(&self.place, &route.name, &found));
                         continue;
                     }
                     (None, Some(_), None) => (own_name, Reason::Missing, None),
@@ -135,7 +134,7 @@ impl TableTask {
                     && !self.takes_over(&live.route.name)
                 {
                     let found = format!("{key} by {}, in a table of the topology `{other}`", live.route.hop);
-                    verdict.conflicts.push(self.conflict(&live.route.name, found));
+                    verdict.findings.push(findings::route_conflict(&self.place, &live.route.name, &found));
                     continue;
                 }
                 if ours.is_none() {
@@ -151,7 +150,7 @@ impl TableTask {
                     Reason::TakenOver(live.route.hop.to_string())
                 } else {
                     let found = format!("{key} by {}", live.route.hop);
-                    verdict.conflicts.push(self.conflict(&live.route.name, found));
+                    verdict.findings.push(findings::route_conflict(&self.place, &live.route.name, &found));
                     continue;
                 };
                 edits.push(*key, &becomes.name, Action::Change, reason, before, hop);
@@ -164,7 +163,7 @@ impl TableTask {
             for wanted in self.wish.iter().flat_map(|wish| wish.routes.keys()) {
                 if !moved && wanted != other && wanted.covers(other) {
                     let found = format!("{} leads {other} to {}", live.route.name, live.route.hop);
-                    verdict.notes.push(Note::Wins(self.place.clone(), *wanted, found));
+                    verdict.findings.push(findings::wins(&self.place, *wanted, &live.route.name, &found));
                 }
             }
         }
@@ -191,10 +190,6 @@ impl TableTask {
 
     fn takes_over(&self, name: &str) -> bool {
         self.options.take_over.iter().any(|pattern| pattern.matches(AZURE_ROUTE, self.name(), Some(name)))
-    }
-
-    fn conflict(&self, name: &str, found: String) -> Conflict {
-        Conflict { place: self.place.clone(), kind: AZURE_ROUTE.into(), key: name.into(), found }
     }
 }
 

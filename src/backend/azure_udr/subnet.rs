@@ -4,10 +4,12 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
+use super::findings::{association_conflict, association_stays, lost_association, refusal};
 use super::record::{AssociationRecord, Claimed, shape_of};
 use super::{AZURE_SUBNET_ASSOCIATION, LiveSubnet, name_of};
 use crate::plan::azure::{AzureChange, AzureRecord, AzureWhat};
-use crate::plan::{Action, Conflict, Note, Options, Phase, Place, Reason, Refusal, ResourceId};
+use crate::plan::findings::Finding;
+use crate::plan::{Action, Options, Phase, Place, Reason, ResourceId};
 use crate::topology::Name;
 
 /// A subnet whose association is wanted or recorded.
@@ -28,12 +30,8 @@ pub struct SubnetTask {
 pub struct SubnetVerdict {
     /// The change, and when it is made.
     pub change: Option<(Phase, AzureChange)>,
-    /// What others have.
-    pub conflict: Option<Conflict>,
-    /// Why nothing may be written.
-    pub refusal: Option<Refusal>,
-    /// What else is to be known.
-    pub note: Option<Note>,
+    /// What was found besides.
+    pub finding: Option<Finding>,
     /// What is to be written; none: nothing.
     pub body: Option<Value>,
     /// What is to be recorded.
@@ -79,13 +77,11 @@ impl SubnetTask {
         let Some(live) = live else {
             let mut verdict = SubnetVerdict::default();
             if self.wanted.is_some() {
-                let network = self.place.name();
-                let text = format!(
-                    "The subnet {}/{} is not there, so no route table can be associated with it. Make it first, or correct `subnets`.",
-                    network,
-                    self.name()
-                );
-                verdict.refusal = Some(Refusal::Azure(self.place.clone(), text));
+                let (network, subnet) = (self.place.name(), self.name());
+                let text =
+                    format!("There is no subnet {network}/{subnet}, so topo cannot associate a route table with it.");
+                let finding = refusal("subnet_missing", &self.place, text);
+                verdict.finding = Some(finding.edit("Make the subnet first, or correct `subnets`."));
             } else {
                 self.record(&mut verdict, None, None);
             }
@@ -152,12 +148,7 @@ impl SubnetTask {
                 } else if self.matches(&self.options.take_over) {
                     change(Phase::Persist, Action::Change, Reason::TakenOver(live.to_owned()), Some(table));
                 } else {
-                    verdict.conflict = Some(Conflict {
-                        place: self.place.clone(),
-                        kind: AZURE_SUBNET_ASSOCIATION.into(),
-                        key: self.name().into(),
-                        found: format!("it goes by the route table {live}"),
-                    });
+                    verdict.finding = Some(association_conflict(&self.place, self.name(), live));
                     to = None;
                 }
             }
@@ -171,13 +162,7 @@ impl SubnetTask {
                 change(Phase::Persist, Action::Add, reason, Some(table));
             }
             (None, Some(table)) if claimed && !made => {
-                let text = format!(
-                    "has its subnet {} go by the route table {}, as it did before topo came; it stays so, and only the record of it is \
-                     dropped.",
-                    self.name(),
-                    name_of(table)
-                );
-                verdict.note = Some(Note::Azure(self.place.clone(), "association_stays", text));
+                verdict.finding = Some(association_stays(&self.place, self.name(), table));
             }
             (None, Some(_)) if claimed => {
                 let reason = if self.options.destroy { Reason::Destroy } else { Reason::NotWanted };
@@ -185,12 +170,7 @@ impl SubnetTask {
             }
             (None, Some(live)) => {
                 if self.claimed.is_some() {
-                    let text = format!(
-                        "has its subnet {} go by the route table {live} of somebody else by now; only the record of its association \
-                         is dropped.",
-                        self.name()
-                    );
-                    verdict.note = Some(Note::Azure(self.place.clone(), "lost", text));
+                    verdict.finding = Some(lost_association(&self.place, self.name(), live));
                 }
             }
             (None, None) => {}

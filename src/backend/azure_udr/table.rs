@@ -5,11 +5,13 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
+use super::findings::{refusal, table_text};
 use super::record::{TableClaims, TableRecord, shape_of};
 use super::{AZURE_ROUTE, AZURE_ROUTE_TABLE, Hop, LiveTable, MADE_FOR, MANAGED_BY, Route, Settings, key, name_of};
 use crate::network::Prefix;
 use crate::plan::azure::{AzureChange, AzureRecord, AzureWhat};
-use crate::plan::{Action, Conflict, Note, Options, Place, Reason, Refusal, ResourceId};
+use crate::plan::findings::Finding;
+use crate::plan::{Action, Options, Place, Reason, ResourceId, Severity};
 use crate::topology::Name;
 use crate::transport::azure::Document;
 
@@ -50,12 +52,8 @@ pub struct TableTask {
 pub struct TableVerdict {
     /// The changes.
     pub changes: Vec<AzureChange>,
-    /// What others have.
-    pub conflicts: Vec<Conflict>,
-    /// Why nothing may be written.
-    pub refusals: Vec<Refusal>,
-    /// What else is to be known.
-    pub notes: Vec<Note>,
+    /// What was found besides.
+    pub findings: Vec<Finding>,
     /// What is to be written; none: nothing.
     pub body: Option<Value>,
     /// Whether the table is to be deleted instead.
@@ -136,20 +134,20 @@ impl TableTask {
         match (&self.wish, live) {
             (Some(wish), None) if !wish.settings.manage_table => {
                 let text = format!(
-                    "The route table {} (resource group {}) is not there, and `manage_table = false` says that somebody else makes \
-                     it. Make it first, or leave `manage_table` out.",
+                    "There is no route table {} in the resource group {}, and `manage_table = false` says that somebody else makes it.",
                     wish.settings.route_table, wish.settings.resource_group
                 );
-                verdict.refusals.push(Refusal::Azure(self.place.clone(), text));
+                let finding = refusal("table_missing", &self.place, text);
+                verdict.findings.push(finding.edit("Make the table first, or leave `manage_table` out."));
                 return verdict;
             }
             (Some(wish), Some(live)) if wish.settings.manage_table && live.location != wish.settings.location => {
                 let text = format!(
-                    "The route table {} is in {}, and the topology says `location = \"{}\"`: Azure cannot move a table. Correct \
-                     the location, or give the table another name.",
+                    "The route table {} is in {}, but the topology says `location = \"{}\"`. Azure cannot move a table.",
                     wish.settings.route_table, live.location, wish.settings.location
                 );
-                verdict.refusals.push(Refusal::Azure(self.place.clone(), text));
+                let finding = refusal("table_elsewhere", &self.place, text);
+                verdict.findings.push(finding.edit("Correct the location, or give the table another name."));
                 return verdict;
             }
             _ => {}
@@ -327,7 +325,7 @@ impl TableTask {
                 return (is, None);
             }
             (false, 0, []) if live.tag(MANAGED_BY.0) == Some(MANAGED_BY.1) => format!(
-                "topo did not make it as far as is recorded here (`az network route-table delete --ids {}` deletes it)",
+                "as far as is recorded here, topo did not make it (`az network route-table delete --ids {}` deletes it)",
                 self.id
             ),
             (false, ..) => "topo did not make it".to_owned(),
@@ -335,9 +333,16 @@ impl TableTask {
             (true, 1, _) => "a route of somebody else is in it".to_owned(),
             (true, left, _) => format!("{left} routes of others are in it"),
         };
-        let text = format!("stays there, for {kept}; only what topo put there is removed, and its record is dropped.");
-        verdict.notes.push(Note::Azure(self.place.clone(), "table_stays", text));
+        let text = format!("stays: {kept}. topo removes only what it put there, and drops the record of the table.");
+        verdict.findings.push(Finding::note("table_stays", &self.place, table_text(&self.place, &text)));
         (is, None)
+    }
+}
+
+impl TableVerdict {
+    /// Routes that others have.
+    pub fn conflicts(&self) -> impl Iterator<Item = &Finding> {
+        self.findings.iter().filter(|finding| finding.severity == Severity::Conflict)
     }
 }
 

@@ -10,59 +10,61 @@ use super::attributes::{Attributes, Link, gather};
 use crate::backend::exchange::{FileForm, NetworkConfiguration};
 use crate::network::RouteSet;
 
-/// Why routes cannot be kept by a file on a node.
+/// Why routes cannot be kept by a file on a node. Each sentence goes on behind the node's name.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum LinkError {
     /// There is no netplan.
-    #[error(
-        "netplan is not installed, so no file of it can keep the routes. Install netplan.io, or write persist = \"networkd\" \
-             in the backend's table"
-    )]
+    #[error("netplan is not installed, so none of its files can keep the routes")]
     NoNetplan,
     /// systemd-networkd does not run.
-    #[error(
-        "systemd-networkd does not run, so nothing would load the routes from a file. Start it, or leave the node out \
-             with `nodes` in the backend's table"
-    )]
+    #[error("systemd-networkd does not run, so nothing would load the routes from a file")]
     NoNetworkd,
     /// The kernel has no device for a next hop.
-    #[error(
-        "the kernel knows no device for the next hop {0}. Correct the address, or name the device with `interface` at the \
-             node"
-    )]
+    #[error("the kernel knows no device for the next hop {0}")]
     NoDevice(IpAddr),
     /// The device is not there.
-    #[error("there is no network device {0}. Correct `interface` at the node")]
+    #[error("there is no network device {0}")]
     Absent(Box<str>),
     /// systemd-networkd does not manage the device.
-    #[error(
-        "{0} is not managed by systemd-networkd, so no file could keep routes over it. Let a file in /etc/netplan with \
-             `renderer: networkd` define it, or leave the node out with `nodes` in the backend's table"
-    )]
+    #[error("systemd-networkd does not manage {0}, so no file could keep routes on it")]
     Unmanaged(Box<str>),
     /// The device belongs to `NetworkManager`.
-    #[error(
-        "{0} is managed by NetworkManager, whose routes topo cannot keep yet. Set `renderer: networkd` for it in \
-             /etc/netplan, or leave the node out with `nodes` in the backend's table"
-    )]
+    #[error("NetworkManager manages {0}, and topo cannot keep routes there yet")]
     NetworkManager(Box<str>),
     /// The device is configured by a file that netplan has not made.
-    #[error(
-        "{0} is configured by {1}, which is not netplan's. Serve such nodes by a table of their own: [backends.NAME] with type = \"netplan\", nodes = [\"…\"] and persist = \"networkd\""
-    )]
+    #[error("{1} configures {0}, and netplan did not write that file")]
     NotNetplan(Box<str>, Box<str>),
     /// No netplan file defines the device any more.
-    #[error(
-        "{0} is configured as `{1}`, which no file of netplan defines any more. Look at /etc/netplan and run `netplan \
-             apply` there"
-    )]
+    #[error("{0} is configured as `{1}`, but no file of netplan defines `{1}` any more")]
     Undefined(Box<str>, Box<str>),
     /// netplan cannot read its files.
-    #[error(
-        "netplan reads no definition at all from its files. Run `netplan get` there to see which of them is broken, and mend \
-             that one"
-    )]
+    #[error("netplan reads no definition at all from its files")]
     Unreadable,
+}
+
+impl LinkError {
+    /// What to do about it, in a full sentence.
+    pub fn remedy(&self) -> &'static str {
+        match self {
+            Self::NoNetplan => "Install netplan.io there, or set persist = \"networkd\" in the backend's table.",
+            Self::NoNetworkd => "Start it, or leave the node out with `nodes` in the backend's table.",
+            Self::NoDevice(_) => "Correct the address, or name the device with `interface` at the node.",
+            Self::Absent(_) => "Correct `interface` at the node.",
+            Self::Unmanaged(_) => {
+                "Define it with `renderer: networkd` in a file in /etc/netplan, or leave the node out with `nodes` in the \
+                 backend's table."
+            }
+            Self::NetworkManager(_) => {
+                "Set `renderer: networkd` for it in /etc/netplan, or leave the node out with `nodes` in the backend's table."
+            }
+            Self::NotNetplan(..) => {
+                "Serve such nodes by a table of their own: [backends.NAME] with type = \"netplan\", nodes = [\"…\"] and persist = \
+                 \"networkd\"."
+            }
+            Self::Undefined(..) => "Look at /etc/netplan, and run `netplan apply` there.",
+            Self::Unreadable => "Run `netplan get` there to see which file is broken, and mend it.",
+        }
+    }
 }
 
 /// Finds the definition for each next hop. `recorded` says where next hops were found before that nobody asked for this time.

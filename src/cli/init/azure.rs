@@ -4,7 +4,8 @@ use std::net::IpAddr;
 
 use crate::backend::azure_udr::inventory::{self, Inventory, NoteKind};
 use crate::cli::{CommandError, GlobalArguments, operator, session};
-use crate::render::json::{Event, Said};
+use crate::plan::Severity;
+use crate::render::json;
 use crate::topology::Name;
 use crate::topology::machines::Machine;
 use crate::transport::arm::{Arm, ArmError, Document, Scope};
@@ -37,14 +38,14 @@ impl Source {
             CommandError::new(sentences.join("\n")).hint("Nothing was written. Remove one of the two tags in Azure.")
         })?;
         for note in &inventory.notes {
-            let (topic, level, word) = match note.kind {
-                NoteKind::Skipped => ("machine_skipped", "warning", "Warning"),
-                NoteKind::WithoutPods => ("machine_without_pods", "note", "Note"),
-                NoteKind::NotRead => ("interfaces_not_read", "note", "Note"),
+            let (code, severity) = match note.kind {
+                NoteKind::Skipped => ("machine_skipped", Severity::Warning),
+                NoteKind::WithoutPods => ("machine_without_pods", Severity::Note),
+                NoteKind::NotRead => ("interfaces_not_read", Severity::Note),
             };
             let nodes = note.machines.iter().map(String::as_str).collect();
-            printer.event(&Event::Note(Said { topic, level, nodes, message: note.text.clone() }));
-            printer.note(&format!("{word}: {}", note.text));
+            printer.event(&json::found(severity, code, nodes, &note.text));
+            printer.note(&format!("{}: {}", severity.label(), note.text));
         }
         if inventory.machines.is_empty() {
             let error = CommandError::new(format!(

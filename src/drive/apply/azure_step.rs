@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::azure::AzureEnd;
 use crate::backend::azure_udr::{Hop, InterfaceTask, LiveSubnet, LiveTable, SubnetTask, TableTask, TableVerdict};
 use crate::plan::azure::{AzureChange, AzureRecord, AzureWhat};
-use crate::plan::{Action, Phase, Reason, ResourceId};
+use crate::plan::{Action, Finding, Phase, Reason, ResourceId, Severity};
 use crate::state::Outcome;
 use crate::transport::azure::{Azure, AzureError, AzureFailure};
 
@@ -103,9 +103,10 @@ impl Step<'_> {
             };
             let verdict = task.compare(live.as_ref());
             // What was left to others as asked was reviewed, too.
-            let mut conflicts =
-                verdict.conflicts.iter().filter(|conflict| !task.left_to_others.contains(&conflict.key));
-            let surprise = conflicts.next().map(|conflict| format!("{}: {}", conflict.key, conflict.found));
+            let key = |conflict: &Finding| conflict.address.key.clone().unwrap_or_default();
+            let conflict = verdict.conflicts().find(|conflict| !task.left_to_others.contains(&key(conflict)));
+            let found = |conflict: &Finding| conflict.found.clone().unwrap_or_default();
+            let surprise = conflict.map(|conflict| format!("{}: {}", key(conflict), found(conflict)));
             if let Some(subnets) = live.as_ref().and_then(|live| task.still_used(live)) {
                 // The table learns a moment later that a subnet has left it.
                 error = Some(AzureError {
@@ -126,7 +127,7 @@ impl Step<'_> {
             if let Some(why) = surprise.or_else(|| self.surprise(&verdict.changes)) {
                 return self.stop(&why, touched);
             }
-            if !verdict.refusals.is_empty() {
+            if verdict.findings.iter().any(|finding| finding.severity == Severity::Error) {
                 return self.stop("the checks before writing do not pass any more", touched);
             }
             let etag = live.as_ref().and_then(|live| live.document.etag.as_deref());
@@ -210,10 +211,13 @@ impl Step<'_> {
             };
             let verdict = task.compare(live.as_ref());
             let change: Vec<AzureChange> = verdict.change.iter().map(|(_, change)| change.clone()).collect();
-            let surprise = match (&verdict.conflict, &verdict.refusal) {
-                (Some(conflict), _) => Some(format!("{} of the subnet {}", conflict.found, task.name())),
-                (None, Some(_)) => Some(format!("the subnet {} is gone", task.name())),
-                (None, None) => self.surprise(&change),
+            let surprise = match verdict.finding.as_ref().filter(|finding| finding.stops()) {
+                Some(Finding { severity: Severity::Conflict, found, .. }) => {
+                    let table = found.as_deref().unwrap_or_default();
+                    Some(format!("the subnet {} uses the route table {table}", task.name()))
+                }
+                Some(_) => Some(format!("the subnet {} is gone", task.name())),
+                None => self.surprise(&change),
             };
             let unversioned = live.as_ref().is_some_and(|live| live.document.etag.is_none());
             let surprise = surprise

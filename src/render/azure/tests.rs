@@ -2,15 +2,14 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
+use super::super::json as events;
 use super::super::text::{self, Look, Outcome};
-use super::super::{json as events, sentence};
 use crate::backend::azure_udr::{
     LiveInterface, LiveInterfaces, LiveNetwork, LiveSubnet, LiveTable, Recorded, Seen, Settings, Wanted, compare, key,
 };
 use crate::drive::{Effective, EffectiveOutcome};
 use crate::network::{Memo, Prefix};
-use crate::plan::azure::AzureFindings;
-use crate::plan::{Conflict, Note, Options, Place, Plan, Refusal, Summary};
+use crate::plan::{Finding, Options, Place, Plan, Summary};
 use crate::state::{Record, State};
 use crate::topology::Name;
 use crate::transport::azure::{AzureRequests, Document};
@@ -193,9 +192,9 @@ fn where_nothing_is_done_nothing_is_said() {
     assert_eq!(render(&plan), "No changes. Your infrastructure matches the configuration.\n");
     assert_eq!(json_lines(&plan).len(), 1);
     // What could not be looked at is no node, and asked twice it is one place.
-    let unseen = |place: &str| Note::Unseen(arm(place), "Azure did not answer.".to_owned());
-    let mut plan = Plan { notes: vec![unseen("routeTables/a"), unseen("virtualNetworks/b")], ..Plan::default() };
-    plan.notes.push(unseen("virtualNetworks/b"));
+    let unseen = |place: &str| Finding::unseen(&arm(place), "Azure did not answer.");
+    let findings = ["routeTables/a", "virtualNetworks/b", "virtualNetworks/b"].map(unseen);
+    let plan = Plan { findings: findings.into(), ..Plan::default() };
     assert!(render(&plan).ends_with("\nNo changes. But 2 places could not be looked at.\n"), "{}", render(&plan));
     assert_eq!(json_lines(&plan).last().expect("summary")["unseen"], 2);
 }
@@ -396,73 +395,6 @@ fn every_change_has_its_address_in_json() {
             "type": "summary", "import": 0, "add": 4, "change": 2, "destroy": 0, "unseen": 0,
             "azure_requests": { "reads": 4, "writes": 2 },
         })
-    );
-}
-
-#[test]
-fn what_is_to_be_known_of_azure_says_what_to_do() {
-    let (table, network) = (arm("routeTables/kubernetes-routes"), arm("virtualNetworks/kubernetes-vnet"));
-    let conflict = |place: &Place, kind: &str, key: &str, found: &str| Conflict {
-        place: place.clone(),
-        kind: kind.into(),
-        key: key.into(),
-        found: found.to_owned(),
-    };
-    let associated =
-        || conflict(&network, "azure_subnet_association", "kubernetes-subnet", "it goes by the route table /x/other");
-    let taken = || conflict(&table, "azure_route", "mine", "10.200.0.0/24 by VirtualAppliance 10.240.0.9");
-    let note = |place: &str, topic: &'static str, text: &str| Note::Azure(arm(place), topic, text.to_owned());
-    let findings = AzureFindings {
-        notes: vec![
-            note("networkInterfaces/b-nic", "forwarding_stays", "x"),
-            note("networkInterfaces/a-nic", "forwarding_stays", "x"),
-            note("routeTables/a", "table_stays", "stays there."),
-            note("routeTables/b", "table_stays", "stays there."),
-            Note::Wins(table.clone(), prefix("10.200.0.0/24"), "other leads 10.200.0.128/25 to None".to_owned()),
-            Note::Skipped(associated()),
-            Note::Skipped(taken()),
-        ],
-        conflicts: vec![
-            associated(),
-            taken(),
-            conflict(&table, "azure_route", "mine", "a route of this name leads 10.9.0.0/24 to None"),
-        ],
-        refusals: vec![
-            Refusal::Azure(table.clone(), "The route table kubernetes-routes is not there.".to_owned()),
-            Refusal::Azure(table.clone(), "The next hop 10.240.0.20 does not forward.".to_owned()),
-        ],
-        ..AzureFindings::default()
-    };
-    let mut plan = Plan::default();
-    plan.take_azure(&nothing(), findings, &Options::default());
-    let texts: Vec<String> =
-        sentence::all(&plan).iter().map(|said| format!("{}: {}", said.level.label(), said.text())).collect();
-    assert_eq!(
-        texts,
-        [
-            "Note: IP forwarding stays on at a-nic, b-nic: topo turned it on, and only the record of that is dropped. \
-             --revert-forwarding turns it off.",
-            "Note: The route table a stays there.",
-            "Note: The route table b stays there.",
-            "Warning: In the route table kubernetes-routes, another route wins over the one to 10.200.0.0/24: other leads \
-             10.200.0.128/25 to None. Remove it, or take the destination out of the topology.",
-            "Warning: In the virtual network kubernetes-vnet, the subnet kubernetes-subnet is left to somebody else as asked: \
-             it goes by the route table /x/other.",
-            "Warning: In the route table kubernetes-routes, the route mine is left out as asked: somebody else has it \
-             (10.200.0.0/24 by VirtualAppliance 10.240.0.9).",
-            "Conflict: In the virtual network kubernetes-vnet, the subnet kubernetes-subnet goes by the route table of somebody \
-             else already, and topo does not replace it silently, for its machines would lose the routes in there: /x/other. \
-             Leave it to them with --skip-conflicts, or have it go by topo's with --take-over \
-             'azure_subnet_association.kubernetes-vnet[\"kubernetes-subnet\"]'.",
-            "Conflict: In the route table kubernetes-routes, the route mine is somebody else's: 10.200.0.0/24 by \
-             VirtualAppliance 10.240.0.9. Leave it to them with --skip-conflicts, or make it topo's with --take-over \
-             'azure_route.kubernetes-routes[\"mine\"]'.",
-            "Conflict: In the route table kubernetes-routes, the route mine is somebody else's: a route of this name leads \
-             10.9.0.0/24 to None. Leave it to them with --skip-conflicts, or give ours other names with `route_name_prefix` in \
-             the backend's table.",
-            "Error: The route table kubernetes-routes is not there.",
-            "Error: The route table kubernetes-routes: The next hop 10.240.0.20 does not forward.",
-        ]
     );
 }
 

@@ -151,7 +151,7 @@ impl Scene {
             let findings = compare(&desired.azure, &recorded, Some(&seen), &options);
             let mut plan = Plan::new(&self.name, &desired, &state, &[].into(), &options, &mut memo);
             plan.take_azure(&state, findings, &options);
-            assert!(plan.refusals.is_empty() && plan.conflicts.is_empty(), "{plan:?}");
+            assert!(!plan.is_stopped(), "{plan:?}");
             if plan.places.is_empty() {
                 return (seen, None);
             }

@@ -1,0 +1,286 @@
+//! What is found on nodes, in sentences.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use super::classify::KERNEL;
+use super::file::FileInput;
+use super::findings::{Address, Finding, REPLACED, Remedy, Scope, Text};
+use super::table::TableFindings;
+use super::{Place, ResourceId};
+use crate::backend::exchange::LiveRoute;
+use crate::backend::netplan::LinkError;
+use crate::backend::ssh_static::KERNEL_ROUTE;
+use crate::network::Prefix;
+use crate::topology::Name;
+
+/// A key that somebody else has.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ForeignKey {
+    /// What is there.
+    pub found: String,
+    /// Its route protocol number.
+    pub protocol: u8,
+    /// Whether topo can take it over, and put it back as it was.
+    pub can_be_taken: bool,
+}
+
+impl ForeignKey {
+    /// Somebody else's row. Behind one of the kernel's own is a link, and what is not plain could not be put back.
+    pub fn of(row: &LiveRoute) -> Self {
+        let can_be_taken = row.plain && row.next_hop.is_some() && row.protocol != KERNEL;
+        Self { found: row.describe(), protocol: row.protocol, can_be_taken }
+    }
+}
+
+impl TableFindings {
+    /// All of them, as findings about a place.
+    pub(super) fn into_findings(self, place: &Place, id: &ResourceId) -> Vec<Finding> {
+        let kind = &*id.kind;
+        let mut all = Vec::new();
+        all.extend(self.conflicts.iter().map(|(key, foreign)| conflict(place, kind, key, foreign)));
+        all.extend(self.held.iter().map(|(key, found)| held(place, kind, key, found)));
+        all.extend(self.provided.iter().map(|(key, found)| provided(place, kind, key, found)));
+        all.extend(self.lost.iter().map(|(key, found)| lost(place, kind, key, found)));
+        all.extend(self.wins.iter().map(|(key, found)| wins(place, kind, key, found)));
+        all.extend(self.deferred.iter().map(|(key, found)| deferred(place, kind, key, found)));
+        all.extend(self.stray.iter().map(|row| stray(place, kind, row)));
+        all
+    }
+}
+
+fn conflict(place: &Place, kind: &str, key: &Prefix, foreign: &ForeignKey) -> Finding {
+    let ForeignKey { found, can_be_taken, .. } = foreign;
+    let text = Text::around("On ", format!(", the route to {key} belongs to somebody else: {found}."));
+    let address = Address::of_key(place, kind, key.to_string());
+    let finding = Finding::conflict(address, text, found.clone()).remedy(Remedy::SKIP);
+    if *can_be_taken {
+        finding.remedy(Remedy::TakeOver)
+    } else {
+        // Behind it is a link, or it is a route that topo could not put back as it was.
+        finding.act("Or remove the route there; topo cannot take over a route of this sort.")
+    }
+}
+
+/// `ip route change` may hit the wrong one of two rows with one key.
+fn held(place: &Place, kind: &str, key: &Prefix, found: &str) -> Finding {
+    let text = format!(
+        ", somebody else has a second route to {key} beside topo's: {found}. topo cannot change its own route while both are there."
+    );
+    Finding::conflict(Address::of_key(place, kind, key.to_string()), Text::around("On ", text), found)
+        .remedy(Remedy::SKIP)
+        .act("Or remove the other route there.")
+}
+
+fn provided(place: &Place, kind: &str, key: &Prefix, found: &str) -> Finding {
+    let text = format!(", somebody else already provides the route to {key} ({found}). topo leaves it alone.");
+    Finding::note("provided", place, Text::around("On ", text))
+        .at(kind, key.to_string())
+        .found(found)
+        .remedy(Remedy::TakeOver)
+}
+
+fn lost(place: &Place, kind: &str, key: &Prefix, found: &str) -> Finding {
+    let text = format!(
+        ", the route to {key} now belongs to somebody else ({found}). The topology does not want it any more, so topo drops only \
+         its record."
+    );
+    Finding::note("lost", place, Text::around("On ", text)).at(kind, key.to_string()).found(found)
+}
+
+fn wins(place: &Place, kind: &str, key: &Prefix, found: &str) -> Finding {
+    let text = format!(", another route takes precedence over the route to {key}: {found}.");
+    Finding::warning("wins", place, Text::around("On ", text))
+        .at(kind, key.to_string())
+        .found(found)
+        .act("Remove the other route, or take the destination out of the topology.")
+}
+
+fn deferred(place: &Place, kind: &str, key: &Prefix, found: &str) -> Finding {
+    let text = format!(", topo cannot write the route to {key} yet: the node itself still has that subnet ({found}).");
+    Finding::warning("deferred", place, Text::around("On ", text))
+        .at(kind, key.to_string())
+        .found(found)
+        .act("Remove the subnet from the node, then run topo apply again.")
+        .leaving_out(1, format!("{key} is still the node's own subnet."))
+}
+
+fn stray(place: &Place, kind: &str, row: &LiveRoute) -> Finding {
+    let (key, found) = (row.destination, row.describe());
+    let text = format!(
+        ", a route to {key} carries topo's mark, but topo neither recorded it nor wants it ({found}). topo leaves it alone."
+    );
+    Finding::warning("stray", place, Text::around("On ", text))
+        .at(kind, key.to_string())
+        .found(found)
+        .act(format!("If nobody needs it, remove it there: `ip route del {key}`."))
+}
+
+pub(super) fn same_machine(one: &Place, other: &Place) -> Finding {
+    let text = format!(" and {} have the same /etc/machine-id, so topo takes them for one machine.", one.name());
+    Finding::error("same_machine", other, Text::around("", text))
+        .edit("If they are one machine, take one of them out of the topology.")
+        .act("If one is a clone of the other, run `rm -f /etc/machine-id /var/lib/dbus/machine-id && systemd-machine-id-setup` on the clone, and reboot it.")
+}
+
+pub(super) fn renamed(from: &Place, to: &Place) -> Finding {
+    let text = format!(" is the machine that was called {} before; its record moves to the new name.", from.name());
+    Finding::note("renamed", to, Text::around("", text))
+}
+
+pub(super) fn replaced(place: &Place) -> Finding {
+    let text = ", not the recorded one. topo plans it from nothing and drops the record of the other machine. If that one still \
+                runs, its routes and its marker in /etc/topo stay there.";
+    Finding::warning(REPLACED, place, Text::around("Another machine answers as ", text))
+        .edit("To keep the other machine or to clean it up, give it a name of its own in the topology.")
+}
+
+pub(super) fn name_taken(place: &Place, source: &Place) -> Finding {
+    let text = format!(
+        " is now the name of the machine that is recorded as {}. The machine that is recorded as {} does not answer, so its \
+         record would be lost.",
+        source.name(),
+        place.name()
+    );
+    Finding::error("name_taken", place, Text::around("", text))
+        .scope(Scope::All)
+        .act("Bring that machine back under its new name first.")
+        .remedy(Remedy::Flag(format!("--forget {}", place.name()).into(), "drop its record"))
+}
+
+pub(super) fn other_lineage(place: &Place, lineage: &str) -> Finding {
+    let text = format!(" has another lineage ({lineage}): it was written with another state than this one.");
+    Finding::warning("other_lineage", place, Text::around("The marker of this topology on ", text)).found(lineage)
+}
+
+pub(super) fn lineage_lost(place: &Place) -> Finding {
+    let text = " says that this topology was applied with another state.";
+    Finding::error("lineage_lost", place, Text::around("The marker on ", text))
+        .act("Use that state with --state.")
+        .act("If that state is lost, --new-lineage records what is there and wanted, and goes on.")
+}
+
+pub(super) fn protocol_taken(place: &Place, topology: &str, protocol: u8) -> Finding {
+    let free = if protocol == 202 { 203 } else { 202 };
+    let text = format!(
+        ", the topology {topology} marks its routes with the protocol number {protocol}, too. Neither topology could tell which \
+         routes are its own."
+    );
+    Finding::error("protocol_taken", place, Text::around("On ", text))
+        .edit(format!("Set protocol = {free} in [backends.ssh-static]."))
+}
+
+pub(super) fn captures(place: &Place, destination: Prefix, address: IpAddr, what: &str) -> Finding {
+    let text = format!(", a route to {destination} would capture {address}, {what}. That could cut the node off.");
+    Finding::error("captures", place, Text::around("On ", text))
+        .found(address.to_string())
+        .edit("Take that pod subnet out of the topology, or give the pods another one.")
+}
+
+pub(super) fn not_on_link(place: &Place, next_hop: IpAddr, found: &str) -> Finding {
+    let text = format!(", the next hop {next_hop} is not on the link: {found}.");
+    Finding::error("not_on_link", place, Text::around("On ", text)).found(found).edit(
+        "Declare the networks of the nodes in [subnets], with a gateway where one leads to the others, or correct the address.",
+    )
+}
+
+pub(super) fn in_azure(place: &Place, backends: &[Name], destinations: Arc<[Prefix]>) -> Finding {
+    let backends: Vec<&str> = backends.iter().map(Name::as_str).collect();
+    let text = format!(
+        ", which is a machine in Azure, a route on the machine does not choose the next hop: Azure forwards by its own route \
+         tables. No [backends.azure-udr] with `subnets` puts {} into one, so packets to it would be lost.",
+        some_prefixes(&destinations)
+    );
+    Finding::error("in_azure", place, Text::around("On ", text)).scope(Scope::Keys(KERNEL_ROUTE, destinations)).edit(
+        format!(
+            "Add a backend that does, or take {} off the machines in Azure with `nodes = […]`.",
+            backends.join(" and ")
+        ),
+    )
+}
+
+/// A few prefixes are listed; of more, the first ones and the number of the others.
+fn some_prefixes(all: &[Prefix]) -> String {
+    const LISTED: usize = 3;
+    let (listed, more) = all.split_at(all.len().min(LISTED));
+    let listed: Vec<String> = listed.iter().map(Prefix::to_string).collect();
+    let listed = listed.join(", ");
+    match more.len() {
+        0 => listed,
+        1 => format!("{listed} and 1 other destination"),
+        more => format!("{listed} and {more} other destinations"),
+    }
+}
+
+/// Somebody else has a file of this name; `found` says which file and whose.
+pub(super) fn file_conflict(input: &FileInput<'_>, found: String) -> Finding {
+    let text = Text::around("On ", format!(", {found}."));
+    Finding::conflict(Address::of_key(input.place, &input.id.kind, &*input.id.name), text, found)
+        .edit("Give topo's file another name with `file` in the backend's table.")
+        .remedy(Remedy::SKIP)
+        .remedy(Remedy::TakeOver)
+}
+
+/// No definition can take the routes.
+pub(super) fn no_link(input: &FileInput<'_>, problem: &LinkError) -> Finding {
+    let text = Text::around("On ", format!(", {problem}."));
+    Finding::error("file", input.place, text).at(&input.id.kind, &*input.id.name).edit(problem.remedy())
+}
+
+pub(super) fn not_loaded(place: &Place, is_alone: bool) -> Finding {
+    let text = if is_alone {
+        " are not in the kernel yet: systemd-networkd loads their file at the next boot or at its next start (activate = \"defer\")."
+    } else {
+        " are not persistent yet: systemd-networkd loads their file at the next boot or at its next start (activate = \"defer\"). \
+         Until then they do not survive a loss of carrier."
+    };
+    Finding::warning("not_loaded", place, Text::around("The routes of ", text))
+        .edit("To have the file loaded at once, leave `activate` out.")
+}
+
+pub(super) fn stays_loaded(place: &Place) -> Finding {
+    let text = " may still remember the routes of a file that is removed without being loaded. Until its next start, or until \
+                `netplan apply` runs there, a loss of carrier can bring these routes back.";
+    Finding::warning("stays_loaded", place, Text::around("systemd-networkd on ", text))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::Plan;
+    use crate::plan::summary::fixture::{place, prefix};
+    use crate::render::sentence::{Sentence, all};
+
+    #[test]
+    fn each_finding_says_what_happened_where_and_what_to_do() {
+        let (one, two) = (place("node-1"), place("node-2"));
+        let (key, kind, found) = (prefix("10.200.1.0/24"), "kernel_route", "via 10.0.0.9 dev eth0, protocol 4, static");
+        let foreign = |can_be_taken| ForeignKey { found: found.to_owned(), protocol: 4, can_be_taken };
+        let backends = [Name::new("netplan").expect("name"), Name::new("ssh-static").expect("name")];
+        let findings = vec![
+            conflict(&one, kind, &key, &foreign(true)),
+            conflict(&one, kind, &key, &foreign(false)),
+            held(&one, kind, &key, found),
+            provided(&one, kind, &key, found),
+            lost(&one, kind, &key, found),
+            wins(&one, kind, &key, found),
+            deferred(&one, kind, &key, found),
+            same_machine(&one, &two),
+            renamed(&one, &two),
+            replaced(&one),
+            name_taken(&one, &two),
+            other_lineage(&one, "abc"),
+            lineage_lost(&one),
+            protocol_taken(&one, "other", 202),
+            captures(&one, key, "10.200.1.5".parse().expect("address"), "a DNS server in use"),
+            not_on_link(&one, "10.0.0.9".parse().expect("address"), "via 10.0.0.1 dev eth0"),
+            in_azure(&one, &backends, Arc::from([key; 5])),
+            not_loaded(&one, true),
+            not_loaded(&one, false),
+            stays_loaded(&one),
+        ];
+        let plan = Plan { findings, ..Plan::default() };
+        let texts: Vec<String> = all(&plan).iter().map(Sentence::text).collect();
+        insta::assert_snapshot!(texts.join("\n"));
+    }
+}
