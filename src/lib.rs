@@ -5,6 +5,7 @@
 pub mod backend;
 pub mod cli;
 pub mod drive;
+pub mod exit;
 pub mod network;
 pub mod plan;
 pub mod render;

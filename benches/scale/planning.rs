@@ -11,6 +11,7 @@ use toml::de::DeTable;
 use topo::backend;
 use topo::network::Memo;
 use topo::plan::{Desired, Options, Plan, Summary};
+use topo::render::style::Look;
 use topo::render::text;
 use topo::state::{KNOWN_KINDS, State};
 use topo::topology::{Source, Topology, parse};
@@ -106,7 +107,7 @@ fn plan(sources: &[Source], document: Option<&[u8]>, laps: &mut Laps) -> Kept {
     let none = BTreeMap::new();
     let plan = laps.lap("plan", || Plan::new(&topology.name, &desired, &state, &none, &Options::default(), &mut memo));
     let summary = laps.lap("summary", || Summary::new(&plan, &mut memo));
-    let text = laps.lap("text", || text::plan(&plan, &summary, text::Look::default(), true));
+    let text = laps.lap("text", || text::plan(&plan, &summary, Look::default(), true));
     (topology, state, desired, memo, plan, summary, text)
 }
 

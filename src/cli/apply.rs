@@ -6,9 +6,10 @@ use std::sync::Arc;
 use tokio::sync::{mpsc, watch};
 
 use super::session::{self, Inputs, Recorded, Selection, Ways};
-use super::{CommandError, Exit, GlobalArguments};
+use super::{CommandError, GlobalArguments};
 use crate::backend;
 use crate::drive::{Event, Run, RunOutcome};
+use crate::exit::Exit;
 use crate::plan::{Desired, Note, Options};
 use crate::state::{LockRequest, Store};
 use crate::topology::Name;

@@ -17,7 +17,8 @@ use crate::topology::{self, Name, Source, load, machines};
 use crate::ui::Printer;
 
 use super::validate::{count, invalid, load_sources, report};
-use super::{CommandError, Exit, GlobalArguments};
+use super::{CommandError, GlobalArguments};
+use crate::exit::Exit;
 
 /// Write a topology to start from: topo.toml in this directory.
 ///

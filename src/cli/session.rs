@@ -7,9 +7,10 @@ use std::sync::Arc;
 use clap::Args;
 use tokio::sync::mpsc;
 
-use super::{CommandError, Exit, GlobalArguments, validate};
+use super::{CommandError, GlobalArguments, validate};
 use crate::backend::azure_udr;
 use crate::drive::{Event, observe, observe_azure};
+use crate::exit::Exit;
 use crate::network::Memo;
 use crate::plan::{AddressPattern, Desired, Options, Place, Plan};
 use crate::state::{KNOWN_KINDS, LocalStore, Record, Revision, State, Store};

@@ -13,7 +13,8 @@ use serde_json::{Map, Value, json};
 
 use self::describe::{describe, describe_row};
 use self::rows::{has_rows, leave_out, number_of_rows, own_row, selected_rows, selects_whole};
-use super::{CommandError, Exit, GlobalArguments};
+use super::{CommandError, GlobalArguments};
+use crate::exit::Exit;
 use crate::plan::{AddressPattern, Place};
 use crate::state::{
     DocumentError, KNOWN_KINDS, LocalStore, LockError, LockRequest, Revision, State, Store, StoreError,

@@ -7,7 +7,8 @@ use serde::Serialize;
 use crate::topology::{self, Diagnostics, Source, load};
 use crate::ui::{Printer, diagnostics};
 
-use super::{CommandError, Exit};
+use super::CommandError;
+use crate::exit::Exit;
 
 /// Check the topology alone: no state, no network.
 ///

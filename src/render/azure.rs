@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::text::{BOLD, DIM, LISTED, Look, style};
+use super::style::{BOLD, DIM, LISTED, Look, style};
 use super::words::{clean, counted, named, wrapped};
 use crate::backend::azure_udr::{AZURE_ROUTE, AZURE_ROUTE_TABLE, AZURE_SUBNET_ASSOCIATION, Hop, name_of};
 use crate::plan::azure::AzureWhat;

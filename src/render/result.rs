@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
-use super::text::Look;
+use super::style::Look;
 use super::words::{counted, place_names, wrapped};
 use crate::drive::{Effective, EffectiveOutcome};
 use crate::network::Prefix;

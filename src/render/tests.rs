@@ -1,6 +1,7 @@
 use std::sync::Arc;
 
-use super::text::{self, Look, Outcome};
+use super::style::Look;
+use super::text::{self, Outcome};
 use super::{json, sentence};
 use crate::network::Memo;
 use crate::plan::summary::fixture::{World, live, place, plan_of, prefix, seen};

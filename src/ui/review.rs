@@ -9,10 +9,11 @@ use super::progress::Progress;
 pub use super::progress::Told;
 use super::prompt::{self, Question};
 use crate::backend::azure_udr::AZURE_SUBNET_ASSOCIATION;
-use crate::cli::Exit;
 use crate::drive::{Event, RunOutcome};
+use crate::exit::Exit;
 use crate::network::Memo;
 use crate::plan::{Action, Note, Place, Plan, Summary};
+use crate::render::style::Look;
 use crate::render::{json, text};
 use crate::transport::azure::AzureRequests;
 
@@ -181,6 +182,6 @@ pub fn outcome(
     }
 }
 
-fn look(printer: Printer) -> text::Look {
-    text::Look { color: printer.colors_out(), width: printer.width() }
+fn look(printer: Printer) -> Look {
+    Look { color: printer.colors_out(), width: printer.width() }
 }

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use super::reply::{Untrusted, token as table_token};
+use super::frame::{Untrusted, token as table_token};
 use super::{Definition, FileInquiry, Filed, FoundFile, FoundLink, Inspected, NetworkConfiguration};
 use crate::plan::Token;
 

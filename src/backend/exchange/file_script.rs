@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::script::{digest_word, marked, pattern};
+use super::quote::{digest_word, marked, pattern};
 use super::{Activation, FileForm, FileInquiry, FileWrite, Nonce};
 use crate::plan::{STATIC, Token};
 

@@ -5,7 +5,9 @@
 mod file;
 mod file_reply;
 mod file_script;
+mod frame;
 mod live;
+mod quote;
 mod reply;
 mod script;
 
@@ -13,8 +15,9 @@ pub use file::{
     Activation, Definition, FileForm, FileInquiry, FileWrite, Filed, FoundFile, FoundLink, Inspected,
     NetworkConfiguration,
 };
+pub use frame::Untrusted;
 pub use live::{LiveRoute, parse_listing};
-pub use reply::{Untrusted, parse};
+pub use reply::parse;
 pub use script::{Nonce, render};
 
 use std::net::IpAddr;

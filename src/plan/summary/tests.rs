@@ -180,7 +180,7 @@ fn how_long_it_takes() {
             let summary = Summary::new(&plan, &mut Memo::default());
             let summarised = start.elapsed();
             let start = Instant::now();
-            let text = crate::render::text::plan(&plan, &summary, crate::render::text::Look::default(), true).len();
+            let text = crate::render::text::plan(&plan, &summary, crate::render::style::Look::default(), true).len();
             let rendered = start.elapsed();
             let start = Instant::now();
             let mut counter = Counter(0);

@@ -2,7 +2,8 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::super::text::{self, Look, Outcome};
+use super::super::style::Look;
+use super::super::text::{self, Outcome};
 use super::super::{json as events, sentence};
 use crate::backend::azure_udr::{
     LiveInterface, LiveInterfaces, LiveNetwork, LiveSubnet, LiveTable, Recorded, Seen, Settings, Wanted, compare, key,
