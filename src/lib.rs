@@ -9,6 +9,7 @@ pub mod exit;
 pub mod network;
 pub mod plan;
 pub mod render;
+pub mod resource;
 pub mod state;
 pub mod topology;
 pub mod transport;

@@ -7,7 +7,8 @@ use std::sync::Arc;
 
 use crate::network::{Family, Prefix, RouteSet, Row, Rows, View};
 use crate::plan::{Desired, DesiredPlace};
-use crate::topology::{BackendTable, Name, Node, Subnet, Topology};
+use crate::resource::Name;
+use crate::topology::{BackendTable, Node, Subnet, Topology};
 
 /// The rows of a topology, seen by its nodes. All backends share it, so that they share lists and views.
 pub struct Mesh<'a> {

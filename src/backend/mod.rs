@@ -7,9 +7,9 @@ pub mod netplan;
 pub mod ssh_static;
 
 use crate::network::Memo;
-use crate::plan::{Desired, Operation, TablePlan, Token};
-use crate::state::{Record, Shape};
-use crate::topology::{BackendTable, Name, Topology};
+use crate::plan::{Desired, Operation, TablePlan};
+use crate::resource::{Name, Record, Shape, Token};
+use crate::topology::{BackendTable, Topology};
 use exchange::{Work, Written};
 use mesh::Mesh;
 
@@ -69,14 +69,14 @@ pub fn of_kind(kind: &str) -> Option<&'static dyn Backend> {
 pub fn desire(topology: &Topology) -> Desired {
     let places = topology.nodes.iter().map(|(name, node)| {
         let host = node.ssh.host.clone().or_else(|| node.addresses.first().map(ToString::to_string));
-        let endpoint = host.map(|host| crate::transport::Endpoint {
+        let endpoint = host.map(|host| crate::resource::Endpoint {
             host,
             port: node.ssh.port,
             user: node.ssh.user.clone(),
             sudo: node.ssh.sudo,
         });
         let place = crate::plan::DesiredPlace { endpoint, ..Default::default() };
-        (crate::plan::Place::Node(name.clone()), place)
+        (crate::resource::Place::Node(name.clone()), place)
     });
     let covered = azure_udr::covered(topology);
     let mut desired = Desired { places: places.collect(), azure: Vec::new(), covered };

@@ -12,8 +12,9 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use crate::render::json::{Event, Said};
+use crate::resource::Name;
 use crate::topology::update::{self, Changes};
-use crate::topology::{self, Name, Source, load, machines};
+use crate::topology::{self, Source, load, machines};
 use crate::ui::Printer;
 
 use super::validate::{count, invalid, load_sources, report};

@@ -15,7 +15,7 @@ use self::describe::{describe, describe_row};
 use self::rows::{has_rows, leave_out, number_of_rows, own_row, selected_rows, selects_whole};
 use super::{CommandError, GlobalArguments};
 use crate::exit::Exit;
-use crate::plan::{AddressPattern, Place};
+use crate::resource::{AddressPattern, Place};
 use crate::state::{
     DocumentError, KNOWN_KINDS, LocalStore, LockError, LockRequest, Revision, State, Store, StoreError,
 };

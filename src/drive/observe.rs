@@ -10,9 +10,9 @@ use super::{Event, tell};
 use crate::backend;
 use crate::backend::exchange::{Reply, Work};
 use crate::network::{Memo, View};
-use crate::plan::{Desired, DesiredPlace, Observation, Place, STATIC, Seen};
-use crate::state::{PlaceRecord, Record, Shape, State};
-use crate::topology::Name;
+use crate::plan::{Desired, DesiredPlace, Observation, STATIC, Seen};
+use crate::resource::{Name, Place, Record, Shape};
+use crate::state::{PlaceRecord, State};
 use crate::transport::{Target, Transport, TransportError};
 
 /// Asks every place that is wanted or recorded, but for those that are left out. At most `parallelism`

@@ -10,17 +10,16 @@ use super::classify::STATIC;
 use super::file::{FileFindings, FileInput, FilePlan, routes_found};
 use super::findings::{Conflict, Note, Refusal};
 use super::observed::{Observation, Seen};
-use super::operation::{Operation, Phase};
+use super::operation::Operation;
 use super::owners::{Owners, PlaceReasons};
 use super::table::{FiledRoutes, TableFindings, TableInput, TablePlan};
 use super::together::{Both, resources_of, together};
-use super::{AddressPattern, Desired, DesiredPlace, Place, ResourceId};
+use super::{Desired, DesiredPlace};
 use crate::backend::exchange::LiveRoute;
 use crate::backend::netplan::{Attributes, Header, NETPLAN_FILE};
 use crate::network::{Memo, Prefix, RouteSet};
-use crate::state::{PlaceRecord, Record, Shape, State};
-use crate::topology::Name;
-use crate::transport::Endpoint;
+use crate::resource::{AddressPattern, Endpoint, Name, Phase, Place, Record, ResourceId, Shape};
+use crate::state::{PlaceRecord, State};
 
 /// What the user chose beside topology and state.
 #[derive(Clone, Debug, Default)]

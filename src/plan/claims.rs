@@ -2,12 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use super::Desired;
 use super::build::{Options, Plan};
 use super::findings::{Note, Refusal};
 use super::observed::Observation;
-use super::{Desired, Place};
-use crate::state::{PlaceRecord, Record, State};
-use crate::transport::Endpoint;
+use crate::resource::{Endpoint, Place, Record};
+use crate::state::{PlaceRecord, State};
 
 /// Which record belongs to which place of the topology: machines are known by their id, not by their name.
 #[derive(Default)]

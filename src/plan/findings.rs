@@ -3,9 +3,8 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use super::Place;
 use crate::network::Prefix;
-use crate::topology::Name;
+use crate::resource::{Name, Place};
 
 /// Somebody else has a key that the topology wants.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -3,13 +3,12 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
-use super::operation::Reason;
+use super::Desired;
 use super::table::Reasons;
 use super::together::together;
-use super::{Desired, Place};
 use crate::network::{Family, RouteSet};
-use crate::state::{Record, State};
-use crate::topology::Name;
+use crate::resource::{Name, Place, Reason, Record};
+use crate::state::State;
 
 /// To whom node addresses belong, in the topology and in the record.
 #[derive(Clone, Debug, Default)]

@@ -6,7 +6,8 @@ use super::style::{BOLD, DIM, LISTED, Look, style};
 use super::words::{clean, counted, named, wrapped};
 use crate::backend::azure_udr::{AZURE_ROUTE, AZURE_ROUTE_TABLE, AZURE_SUBNET_ASSOCIATION, Hop, name_of};
 use crate::plan::azure::AzureWhat;
-use crate::plan::{Action, AzureGroup, AzureLine, Place, Reason, Summary, natural_order};
+use crate::plan::{AzureGroup, AzureLine, Summary};
+use crate::resource::{Action, Place, Reason, natural_order};
 
 const EDITED: &str = "(changed in the topology)";
 const GONE: &str = "what was recorded is not there any more";

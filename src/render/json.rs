@@ -18,7 +18,8 @@ use super::sentence::{self, Level};
 use super::text::{self, Outcome};
 use crate::drive;
 use crate::network::Prefix;
-use crate::plan::{Change, Line, Part, Place, Plan, Reason, Summary};
+use crate::plan::{Change, Line, Part, Plan, Summary};
+use crate::resource::{Place, Reason};
 use crate::transport::azure::AzureRequests;
 
 /// One JSON event.

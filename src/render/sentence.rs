@@ -7,8 +7,8 @@ use super::words::{counted, place_names};
 use crate::backend::azure_udr::{AZURE_ROUTE, AZURE_SUBNET_ASSOCIATION};
 use crate::backend::netplan::NETPLAN_FILE;
 use crate::network::Prefix;
-use crate::plan::{Conflict, Note, Place, Plan, Refusal, natural_order};
-use crate::topology::Name;
+use crate::plan::{Conflict, Note, Plan, Refusal};
+use crate::resource::{Name, Place, natural_order};
 
 /// How much it matters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -1,6 +1,6 @@
 //! How text looks: colours and widths.
 
-use crate::plan::Action;
+use crate::resource::Action;
 
 /// Text lists the adds and imports of one change up to this number, and counts the rest.
 pub(super) const LISTED: usize = 20;

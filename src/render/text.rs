@@ -12,7 +12,8 @@ use super::sentence::{self, Level};
 use super::style::{BOLD, DIM, LISTED, Look, style};
 use super::words::{clean, counted, names, noun, wrapped};
 use crate::network::{MAIN_TABLE, Prefix};
-use crate::plan::{Action, Change, FileGroup, Line, Live, Note, Part, Place, Plan, Reason, Summary};
+use crate::plan::{Change, FileGroup, Line, Live, Note, Part, Plan, Summary};
+use crate::resource::{Action, Place, Reason};
 
 /// Up to here lines of several parts are compared, so that equal ones become one.
 const COMPARED: usize = 2000;
@@ -52,7 +53,7 @@ pub fn plan(plan: &Plan, summary: &Summary, look: Look, volatile: bool) -> Strin
     azure::write(&mut out, summary, azure(false), look);
     if !plan.forgotten.is_empty() {
         let mut places: Vec<&Place> = plan.forgotten.iter().collect();
-        places.sort_by(|one, other| crate::plan::natural_order(one.name(), other.name()));
+        places.sort_by(|one, other| crate::resource::natural_order(one.name(), other.name()));
         let records =
             if places.len() == 1 { "1 record is".to_owned() } else { format!("{} records are", places.len()) };
         let heading = format!("  # {records} dropped without a login; what topo has put there stays");

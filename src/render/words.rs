@@ -1,6 +1,6 @@
 //! Names, numbers and line breaks of user texts.
 
-use crate::plan::Place;
+use crate::resource::Place;
 
 /// `1 route`, `2 routes`.
 pub(super) fn counted(number: usize, noun: &str) -> String {

@@ -7,10 +7,9 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::wire::{DocumentWire, ListWire, Nullable, PlaceWire, RecordWire, ShapeWire, Text, VERSION, VersionOnly};
-use super::{Kept, Lineage, PlaceRecord, Record, Shape, State};
+use super::{Kept, Lineage, PlaceRecord, State};
 use crate::network::{Family, Prefix, RouteSet, Row, Rows, View};
-use crate::plan::{Place, ResourceId, Resources};
-use crate::topology::Name;
+use crate::resource::{Name, Place, Record, ResourceId, Resources, Shape};
 
 /// Rows of all lists together that are read at most: far more than any state has, and it bounds the memory that a
 /// document of many small deltas can ask for.

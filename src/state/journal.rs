@@ -8,9 +8,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
 
-use super::{PlaceRecord, Record, RunId, Shape, State};
+use super::{PlaceRecord, RunId, State};
 use crate::network::Prefix;
-use crate::plan::{Place, ResourceId, Token};
+use crate::resource::{Place, Record, ResourceId, Shape, Token};
 
 /// What became of a place in a phase of a run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

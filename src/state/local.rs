@@ -8,11 +8,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::lock::{self, Attempt, HeldLock};
+use super::store::BoxFuture;
 use super::{
     Entry, KNOWN_KINDS, LockError, LockInfo, LockRequest, Locked, Revision, RunId, Snapshot, State, Store, StoreError,
     StoreErrorKind, from_lines, to_lines,
 };
-use crate::transport::BoxFuture;
 
 /// How long to wait between two attempts at a lock.
 const LOCK_PAUSE: Duration = Duration::from_millis(100);

@@ -16,7 +16,7 @@ mod wire;
 
 pub use commit::JournalWriter;
 pub use decode::DocumentError;
-pub use document::{Kept, PlaceRecord, Record, Shape, State};
+pub use document::{Kept, PlaceRecord, State};
 pub use identifier::{Identifier, IdentifierError, Lineage, RunId};
 pub use journal::{Entry, JournalDamage, Outcome, fold, from_lines, to_lines};
 pub use local::LocalStore;

@@ -16,9 +16,7 @@ use serde_json::value::RawValue;
 
 use super::{Lineage, RunId};
 use crate::network::{Prefix, View};
-use crate::plan::{Place, Token};
-use crate::topology::Name;
-use crate::transport::Endpoint;
+use crate::resource::{Endpoint, Name, Place, Token};
 
 /// The version of documents that this binary reads and writes.
 pub(super) const VERSION: u64 = 1;

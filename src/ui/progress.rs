@@ -7,8 +7,9 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::Printer;
 use crate::drive::Event;
-use crate::plan::{Note, Place, Plan};
+use crate::plan::{Note, Plan};
 use crate::render::json;
+use crate::resource::Place;
 
 /// Shows a run: a bar where standard error is a terminal, and a line for each thing that went wrong.
 pub struct Progress {
@@ -148,7 +149,7 @@ fn paint(line: &str, is_error: bool, color: bool) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::Phase;
+    use crate::resource::Phase;
 
     fn place(name: &str) -> Place {
         format!("node:{name}").parse().expect("place")

@@ -12,9 +12,10 @@ use crate::backend::azure_udr::AZURE_SUBNET_ASSOCIATION;
 use crate::drive::{Event, RunOutcome};
 use crate::exit::Exit;
 use crate::network::Memo;
-use crate::plan::{Action, Note, Place, Plan, Summary};
+use crate::plan::{Note, Plan, Summary};
 use crate::render::style::Look;
 use crate::render::{json, text};
+use crate::resource::{Action, Place};
 use crate::transport::azure::AzureRequests;
 
 /// Writes what happens while it happens.

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use topo::backend;
 use topo::network::Prefix;
 use topo::plan::{Desired, Options, Plan, Refusal};
-use topo::topology::{self, Name, Source};
+use topo::resource::Name;
+use topo::topology::{self, Source};
 
 use super::kernel::{AZURE, Node};
 use super::world::{Ran, World};

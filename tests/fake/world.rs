@@ -11,12 +11,12 @@ use topo::backend::exchange::{Reply, Work};
 use topo::backend::netplan::{Attributes, NETPLAN_FILE};
 use topo::drive::{Run, RunOutcome, observe};
 use topo::network::{Memo, Route, RouteSet};
-use topo::plan::{Action, Desired, Options, Plan, Reason, ResourceId, STATIC};
+use topo::plan::{Desired, Options, Plan, STATIC};
+use topo::resource::{Action, Name, Reason, Record, ResourceId, Shape};
 use topo::state::{
-    Entry, KNOWN_KINDS, LockError, LockInfo, LockRequest, Locked, Record, Revision, Shape, Snapshot, State, Store,
-    StoreError, fold, from_lines, to_lines,
+    Entry, KNOWN_KINDS, LockError, LockInfo, LockRequest, Locked, Revision, Snapshot, State, Store, StoreError, fold,
+    from_lines, to_lines,
 };
-use topo::topology::Name;
 use topo::transport::{BoxFuture, Target, Transport, TransportError};
 
 use super::kernel::{Node, Owner, TableRow, Way};
@@ -480,8 +480,10 @@ impl World {
                 }
             }
             for row in node.rows.iter().filter(|row| row.owner == Owner::Us) {
-                let covered =
-                    records.iter().flat_map(|record| record.resources.values()).flat_map(topo::state::Record::shapes);
+                let covered = records
+                    .iter()
+                    .flat_map(|record| record.resources.values())
+                    .flat_map(topo::resource::Record::shapes);
                 let covered = covered.filter_map(|shape| shape.routes.as_ref()).any(|set| {
                     set.view.table == row.table
                         && set.view.kernel_metric(row.destination.family()) == row.metric

@@ -5,7 +5,8 @@ use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
 use tempfile::TempDir;
-use topo::state::{KNOWN_KINDS, LocalStore, Record, Revision, State, Store, to_lines};
+use topo::resource::Record;
+use topo::state::{KNOWN_KINDS, LocalStore, Revision, State, Store, to_lines};
 
 use super::journal::{begun, entry};
 use super::store::wait;

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use proptest::prelude::*;
-use topo::state::{DocumentError, KNOWN_KINDS, Record, State};
+use topo::resource::Record;
+use topo::state::{DocumentError, KNOWN_KINDS, State};
 
 use super::{any_state, kernel_route, mesh, name, node, rows, view};
 
@@ -77,7 +78,7 @@ fn a_document_is_read_as_it_stands() {
         .map(|row| format!("{} {}", row.destination, row.owner))
         .collect();
     assert_eq!(rows, ["10.200.0.0/24 10.240.0.20", "10.200.1.0/24 10.240.0.22", "fd00:1::/64 fd00::1"]);
-    assert_eq!(token.as_ref().map(topo::plan::Token::as_str), Some("t"));
+    assert_eq!(token.as_ref().map(topo::resource::Token::as_str), Some("t"));
 }
 
 #[test]

@@ -5,10 +5,10 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use topo::plan::Token;
+use topo::resource::{Record, Token};
 use topo::state::{
-    Entry, JournalWriter, LockError, LockInfo, LockRequest, Locked, Outcome, Record, Revision, RunId, Snapshot, State,
-    Store, StoreError, fold, from_lines, to_lines,
+    Entry, JournalWriter, LockError, LockInfo, LockRequest, Locked, Outcome, Revision, RunId, Snapshot, State, Store,
+    StoreError, fold, from_lines, to_lines,
 };
 use topo::transport::BoxFuture;
 

@@ -13,10 +13,8 @@ use std::sync::Arc;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use topo::network::{MAIN_TABLE, Prefix, RouteSet, Row, Rows, View};
-use topo::plan::{Place, ResourceId, Resources, Token};
-use topo::state::{Identifier, Kept, PlaceRecord, Record, Shape, State};
-use topo::topology::Name;
-use topo::transport::Endpoint;
+use topo::resource::{Endpoint, Name, Place, Record, ResourceId, Resources, Shape, Token};
+use topo::state::{Identifier, Kept, PlaceRecord, State};
 
 pub(crate) fn name(text: &str) -> Name {
     Name::new(text).expect("name")

@@ -5,9 +5,8 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use topo::network::{MAIN_TABLE, RouteSet, Row, Rows, View};
-use topo::plan::Token;
-use topo::state::{Identifier, KNOWN_KINDS, Kept, PlaceRecord, Record, Shape, State};
-use topo::transport::Endpoint;
+use topo::resource::{Endpoint, Record, Shape, Token};
+use topo::state::{Identifier, KNOWN_KINDS, Kept, PlaceRecord, State};
 
 use super::{kernel_route, name, node, prefix};
 

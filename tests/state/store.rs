@@ -8,10 +8,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use tempfile::TempDir;
-use topo::plan::Place;
+use topo::resource::{Place, Record};
 use topo::state::{
-    Entry, LocalStore, LockError, LockInfo, LockRequest, Locked, Outcome, Record, Revision, Snapshot, State, Store,
-    StoreError, StoreErrorKind, to_lines,
+    Entry, LocalStore, LockError, LockInfo, LockRequest, Locked, Outcome, Revision, Snapshot, State, Store, StoreError,
+    StoreErrorKind, to_lines,
 };
 use topo::transport::BoxFuture;
 

@@ -7,8 +7,8 @@ use super::drafts::{TableDraft, live};
 use super::{Outside, Seen, TableVerdict, Wanted, key, name_of};
 use crate::network::Prefix;
 use crate::plan::azure::AzureFindings;
-use crate::plan::{Note, Place, Refusal};
-use crate::topology::Name;
+use crate::plan::{Note, Refusal};
+use crate::resource::{Name, Place};
 
 /// How many routes a table may have where Azure does not say (Azure's documented limit).
 const USUAL_LIMIT: u64 = 400;

@@ -11,7 +11,8 @@ use super::{
 };
 use crate::network::Prefix;
 use crate::plan::azure::{AzureFindings, AzurePlace, AzureTask, AzureWhat, EffectiveCheck};
-use crate::plan::{Action, Conflict, Covered, Note, Options, Phase, Place, Refusal};
+use crate::plan::{Conflict, Covered, Note, Options, Refusal};
+use crate::resource::{Action, Phase, Place};
 use crate::transport::azure::Document;
 
 /// How many network interfaces of a subnet are asked for their effective routes, until one answers.

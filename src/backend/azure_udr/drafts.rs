@@ -7,7 +7,8 @@ use std::sync::Arc;
 use super::checks::{space_of, tell_outside};
 use super::table::Wish;
 use super::{Answer, Recorded, Seen, SubnetTask, TableTask, TableVerdict, Wanted, key};
-use crate::plan::{Note, Options, Place};
+use crate::plan::{Note, Options};
+use crate::resource::Place;
 
 /// A table with what it is compared with.
 pub(super) struct TableDraft<'a> {

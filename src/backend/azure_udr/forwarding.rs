@@ -11,8 +11,8 @@ use super::{
     Claimed, ForwardingRecord, InterfaceTask, IpForwarding, LiveInterface, Recorded, Seen, Wanted, key, name_of,
 };
 use crate::plan::azure::{AzureFindings, AzurePlace, AzureTask, AzureWhat};
-use crate::plan::{Note, Options, Place, Refusal};
-use crate::topology::Name;
+use crate::plan::{Note, Options, Refusal};
+use crate::resource::{Name, Place};
 
 impl Drafts<'_> {
     /// Whether next hops forward; turns it on where that is asked for.

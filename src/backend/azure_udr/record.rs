@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 
 use super::{AZURE_NIC_FORWARDING, AZURE_ROUTE, AZURE_ROUTE_TABLE, AZURE_SUBNET_ASSOCIATION, Route};
 use crate::network::Prefix;
-use crate::plan::{Place, ResourceId};
-use crate::state::{PlaceRecord, Record, Shape, State};
+use crate::resource::{Place, Record, ResourceId, Shape};
+use crate::state::{PlaceRecord, State};
 
 /// What is recorded of a route table.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

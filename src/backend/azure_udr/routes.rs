@@ -8,7 +8,8 @@ use super::record::RoutesRecord;
 use super::{AZURE_ROUTE, Hop, LiveRoute, LiveTable, Route, TableTask, TableVerdict, live};
 use crate::network::Prefix;
 use crate::plan::azure::{AzureChange, AzureWhat};
-use crate::plan::{Action, Conflict, Note, Reason};
+use crate::plan::{Conflict, Note};
+use crate::resource::{Action, Reason};
 
 impl TableTask {
     /// The routes: what their record is and becomes.

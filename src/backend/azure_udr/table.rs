@@ -9,8 +9,8 @@ use super::record::{TableClaims, TableRecord, shape_of};
 use super::{AZURE_ROUTE, AZURE_ROUTE_TABLE, Hop, LiveTable, MADE_FOR, MANAGED_BY, Route, Settings, key, name_of};
 use crate::network::Prefix;
 use crate::plan::azure::{AzureChange, AzureRecord, AzureWhat};
-use crate::plan::{Action, Conflict, Note, Options, Place, Reason, Refusal, ResourceId};
-use crate::topology::Name;
+use crate::plan::{Conflict, Note, Options, Refusal};
+use crate::resource::{Action, Name, Place, Reason, ResourceId};
 use crate::transport::azure::Document;
 
 /// What is wanted of the table.
@@ -123,7 +123,7 @@ impl TableTask {
     }
 
     pub(super) fn is_chosen(&self, kind: &str, row: Option<&str>) -> bool {
-        let matches = |patterns: &[crate::plan::AddressPattern]| {
+        let matches = |patterns: &[crate::resource::AddressPattern]| {
             patterns.iter().any(|pattern| pattern.matches(kind, self.name(), row))
         };
         let Options { targets, excludes, .. } = &*self.options;
@@ -170,7 +170,7 @@ impl TableTask {
             verdict.body = body;
         }
         let touched = !verdict.changes.is_empty();
-        let mut record = |kind: &str, is: Option<crate::state::Shape>, to: Option<crate::state::Shape>| {
+        let mut record = |kind: &str, is: Option<crate::resource::Shape>, to: Option<crate::resource::Shape>| {
             let known = self.claims.id(kind);
             if known.is_none() && to.is_none() {
                 return;

@@ -1,6 +1,6 @@
 //! The frames that a reply stands in, and the tokens in them.
 
-use crate::plan::Token;
+use crate::resource::Token;
 
 /// A reply that does not have the form of an answer to the exchange.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -1,7 +1,7 @@
 //! Parts of a listing as they stand in a script.
 
 use super::Listing;
-use crate::plan::Token;
+use crate::resource::Token;
 
 /// A basic regular expression that matches the rows with our mark.
 pub(super) fn pattern(listing: &Listing) -> String {

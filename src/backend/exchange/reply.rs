@@ -79,7 +79,7 @@ fn identity(body: &str) -> Identity {
 
 /// `NAME lineage HEX protocol N`.
 fn marker<'a>(mut words: impl Iterator<Item = &'a str>) -> Option<Marker> {
-    let topology = crate::topology::Name::new(words.next()?).ok()?.to_string();
+    let topology = crate::resource::Name::new(words.next()?).ok()?.to_string();
     let (mut lineage, mut protocol) = (None, None);
     while let Some(word) = words.next() {
         match word {

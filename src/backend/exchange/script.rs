@@ -8,7 +8,7 @@ use std::net::IpAddr;
 use super::quote::{digest_word, marked, pattern};
 use super::{Listing, Marker, RouteCommand, RouteVerb, RouteWrite, Work, destination_text, file_script};
 use crate::network::{MAIN_TABLE, Prefix, Route};
-use crate::plan::Token;
+use crate::resource::Token;
 
 /// A random word that frames a reply, so that noise of login scripts cannot be taken for it.
 #[derive(Clone, Debug, PartialEq, Eq)]

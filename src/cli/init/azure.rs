@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use crate::backend::azure_udr::inventory::{self, Inventory, NoteKind};
 use crate::cli::{CommandError, GlobalArguments, operator, session};
 use crate::render::json::{Event, Said};
-use crate::topology::Name;
+use crate::resource::Name;
 use crate::topology::machines::Machine;
 use crate::transport::arm::{Arm, ArmError, Document, Scope};
 use crate::ui::Printer;

@@ -7,8 +7,7 @@ use serde_json::Value;
 
 use crate::backend::azure_udr::{AZURE_ROUTE, RoutesRecord, routes_in};
 use crate::network::{Prefix, Route, RouteSet};
-use crate::plan::{AddressPattern, Place, ResourceId};
-use crate::state::{Record, Shape};
+use crate::resource::{AddressPattern, Place, Record, ResourceId, Shape};
 
 /// A row of a record.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]

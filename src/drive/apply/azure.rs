@@ -10,7 +10,7 @@ use super::{Ended, Executor, Failure, Running};
 use crate::backend::azure_udr::{Hop, SubnetTask};
 use crate::drive::{Event, tell};
 use crate::plan::azure::{AzureRecord, AzureTask};
-use crate::plan::{Action, Phase, Place, ResourceId};
+use crate::resource::{Action, Phase, Place, ResourceId};
 use crate::state::{Entry, Outcome, StoreError};
 
 /// What became of a step.

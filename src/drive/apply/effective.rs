@@ -9,8 +9,8 @@ use serde_json::Value;
 use super::{Failure, Run, RunOutcome};
 use crate::backend::azure_udr::{Hop, name_of};
 use crate::network::Prefix;
-use crate::plan::Place;
 use crate::plan::azure::EffectiveCheck;
+use crate::resource::Place;
 use crate::transport::azure::{Azure, AzureFailure};
 
 /// How often a network interface is asked before its routes are said to differ: new ones take a few seconds to arrive.

@@ -26,12 +26,9 @@ use crate::backend::exchange::{Activation, Filed, Reply, Work, Written};
 use crate::backend::netplan::NETPLAN_FILE;
 use crate::network::{Memo, Prefix, View};
 use crate::plan::azure::AzureTask;
-use crate::plan::{
-    Action, Desired, Inputs, Observation, Operation, Options, Phase, Place, Plan, ResourceId, Steps, Token, Vertex,
-    steps,
-};
-use crate::state::{Entry, JournalWriter, Outcome, Record, Revision, RunId, State, Store, StoreError, fold};
-use crate::topology::Name;
+use crate::plan::{Desired, Inputs, Observation, Operation, Options, Plan, Steps, Vertex, steps};
+use crate::resource::{Action, Name, Phase, Place, Record, ResourceId, Token};
+use crate::state::{Entry, JournalWriter, Outcome, Revision, RunId, State, Store, StoreError, fold};
 use crate::transport::azure::Azure;
 use crate::transport::{Target, Transport, TransportError};
 

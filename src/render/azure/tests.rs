@@ -11,9 +11,9 @@ use crate::backend::azure_udr::{
 use crate::drive::{Effective, EffectiveOutcome};
 use crate::network::{Memo, Prefix};
 use crate::plan::azure::AzureFindings;
-use crate::plan::{Conflict, Note, Options, Place, Plan, Refusal, Summary};
-use crate::state::{Record, State};
-use crate::topology::Name;
+use crate::plan::{Conflict, Note, Options, Plan, Refusal, Summary};
+use crate::resource::{Name, Place, Record};
+use crate::state::State;
 use crate::transport::azure::{AzureRequests, Document};
 
 const GROUP: &str = "/subscriptions/0/resourceGroups/kubernetes/providers/Microsoft.Network";

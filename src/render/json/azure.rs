@@ -7,7 +7,8 @@ use super::Event;
 use crate::drive;
 use crate::network::Prefix;
 use crate::plan::azure::AzureWhat;
-use crate::plan::{AzureGroup, AzureLine, Place, Reason, Summary};
+use crate::plan::{AzureGroup, AzureLine, Summary};
+use crate::resource::{Place, Reason};
 use crate::transport::azure::AzureRequests;
 
 /// What comes, goes or changes in one place of Azure for one reason.

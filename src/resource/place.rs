@@ -1,4 +1,4 @@
-//! Places, the resources in them, and the tokens that places give.
+//! Places, and the resources in them.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::topology::Name;
+use super::Name;
 
 /// Where resources live; writes to one place are serial. Text form `node:NAME` or `arm:ID`.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -28,10 +28,6 @@ pub struct ResourceId {
     /// Which one of its kind in the place: empty for `kernel_route`, a file name, …
     pub name: Arc<str>,
 }
-
-/// A proof that a place made over what it has; only ever compared with a token that the same place gave.
-#[derive(Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct Token(Box<str>);
 
 /// A text that is not a place or not a resource.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -134,24 +130,6 @@ macro_rules! as_text {
 
 as_text!(Place);
 as_text!(ResourceId);
-
-impl Token {
-    /// A token as the place gave it.
-    pub fn new(text: impl Into<Box<str>>) -> Self {
-        Self(text.into())
-    }
-
-    /// Its text.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for Token {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Token({})", self.0)
-    }
-}
 
 #[cfg(test)]
 mod tests {
