@@ -137,8 +137,8 @@ pub fn served<'t, 'd>(
     topology.nodes.iter().filter_map(move |(name, node)| {
         while served.next_if(|other| *other < name).is_some() {}
         served.next_if_eq(&name)?;
-        while places.next_if(|(place, _)| place.node().is_some_and(|other| other < name)).is_some() {}
-        let (_, place) = places.next_if(|(place, _)| place.node() == Some(name))?;
+        while places.next_if(|(place, _)| place.node().is_some_and(|other| other < name.as_str())).is_some() {}
+        let (_, place) = places.next_if(|(place, _)| place.node() == Some(name.as_str()))?;
         Some((name, node, place))
     })
 }

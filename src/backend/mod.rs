@@ -8,7 +8,7 @@ pub mod ssh_static;
 
 use crate::network::Memo;
 use crate::plan::{Desired, Operation, TablePlan};
-use crate::resource::{Name, Record, Shape, Token};
+use crate::resource::{Known, NODE, Name, Place, Record, Shape, Token};
 use crate::topology::{BackendTable, Topology};
 use exchange::{Work, Written};
 use mesh::Mesh;
@@ -55,6 +55,22 @@ pub struct Settled {
     pub warnings: Vec<String>,
 }
 
+/// What this binary can read; places and records of other kinds are kept as they are.
+pub static KNOWN: Known = Known {
+    places: &[&NODE, &azure_udr::ARM],
+    #[cfg(feature = "azure")]
+    kinds: &[
+        "kernel_route",
+        "netplan_file",
+        "azure_route_table",
+        "azure_route",
+        "azure_subnet_association",
+        "azure_nic_forwarding",
+    ],
+    #[cfg(not(feature = "azure"))]
+    kinds: &["kernel_route", "netplan_file"],
+};
+
 /// All backends of this binary.
 pub fn all() -> &'static [&'static dyn Backend] {
     &[&ssh_static::SshStatic, &netplan::Netplan]
@@ -76,7 +92,7 @@ pub fn desire(topology: &Topology) -> Desired {
             sudo: node.ssh.sudo,
         });
         let place = crate::plan::DesiredPlace { endpoint, ..Default::default() };
-        (crate::resource::Place::Node(name.clone()), place)
+        (Place::from(name.clone()), place)
     });
     let covered = azure_udr::covered(topology);
     let mut desired = Desired { places: places.collect(), azure: Vec::new(), covered };

@@ -126,7 +126,7 @@ pub(super) fn question(
         let shape = wanted.and_then(|wanted| wanted.resources.get(id));
         works.extend(backend.inquire(&id.name, shape, record.and_then(|record| record.resources.get(id)), memo));
     }
-    Some((Target { name: place.node()?.clone(), endpoint }, joined(works, wanted, record)))
+    Some((Target { name: place.node_name()?, endpoint }, joined(works, wanted, record)))
 }
 
 /// Several resources of a place may ask for one table: it is listed once, and what any of them writes is ours.
@@ -177,7 +177,7 @@ pub(super) fn read(target: &Target, replies: Result<Vec<Reply>, TransportError>,
     let mut seen = Seen::default();
     for (work, reply) in works.iter().zip(replies) {
         match (work, reply) {
-            (_, Reply::Lacking(what)) => return Observation::Unreachable(lacking(&target.name, &what)),
+            (_, Reply::Lacking(what)) => return Observation::Unreachable(lacking(target.name.as_str(), &what)),
             (_, Reply::Identity(identity)) => seen.identity = identity,
             (Work::List(listing), Reply::Listed(listed)) => seen.tables.push((listing.table, listed)),
             (Work::Inspect(inquiry), Reply::Inspected(inspected)) => {
@@ -191,7 +191,7 @@ pub(super) fn read(target: &Target, replies: Result<Vec<Reply>, TransportError>,
 }
 
 /// Says what a node lacks.
-pub(super) fn lacking(name: &Name, what: &str) -> String {
+pub(super) fn lacking(name: &str, what: &str) -> String {
     let advice = if what.contains("iproute2") || what.split(' ').any(|tool| tool == "ip") {
         "Install iproute2 there (Debian and Ubuntu: `apt install iproute2`); the `ip` of BusyBox is not enough."
     } else {

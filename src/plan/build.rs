@@ -129,7 +129,7 @@ impl Plan {
         let inputs = Inputs { topology, desired, recorded, options };
         let mut uncovered = Uncovered::new(&desired.covered);
         let header = Header { topology: topology.to_string(), lineage: recorded.lineage.to_string() };
-        let nodes = |(place, ..): &(&Place, _, _)| place.node().is_some();
+        let nodes = |(place, ..): &(&Place, _, _)| place.is_node();
         for (place, wanted, record) in together(&desired.places, &recorded.places).filter(nodes) {
             if wanted.is_none() && claims.moved.contains(place) {
                 continue;

@@ -116,7 +116,7 @@ impl Claims {
             });
             let machine_gone = reinstalled
                 || claims.replaced.contains(place)
-                || options.forget.iter().any(|name| place.node() == Some(name));
+                || options.forget.iter().any(|name| place.node() == Some(name.as_str()));
             if displaced && !machine_gone && !claims.sources.values().any(|source| source == place) {
                 plan.refusals.push(Refusal::NameTaken(place.clone(), source.clone()));
             }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::fmt::Write;
 
 use super::words::{counted, place_names};
-use crate::backend::azure_udr::{AZURE_ROUTE, AZURE_SUBNET_ASSOCIATION};
+use crate::backend::azure_udr::{AZURE_ROUTE, AZURE_SUBNET_ASSOCIATION, arm};
 use crate::backend::netplan::NETPLAN_FILE;
 use crate::network::Prefix;
 use crate::plan::{Conflict, Note, Plan, Refusal};
@@ -68,7 +68,7 @@ pub fn all(plan: &Plan) -> Vec<Sentence<'_>> {
     for sentence in notes.chain(conflicts).chain(refusals) {
         // What is said of a route table in whole sentences is said of one.
         let alone = matches!(sentence.topic, "table_stays" | "outside" | "unverified" | "lost" | "azure");
-        let only = sentence.places.first().copied().filter(|place| alone && place.node().is_none());
+        let only = sentence.places.first().copied().filter(|place| alone && !place.is_node());
         let key = (sentence.level, sentence.topic, sentence.words.clone(), only);
         if let Some(at) = known.get(&key) {
             sentences[*at].places.extend(sentence.places);
@@ -112,7 +112,7 @@ fn say<'a>(
 
 /// What a place in Azure is, by its id.
 fn what_it_is(place: &Place) -> &'static str {
-    let Place::Arm(id) = place else { return "" };
+    let Some(id) = arm(place) else { return "" };
     match id.rsplit('/').nth(1).unwrap_or_default().to_ascii_lowercase().as_str() {
         "routetables" => "the route table ",
         "virtualnetworks" => "the virtual network ",
@@ -123,10 +123,7 @@ fn what_it_is(place: &Place) -> &'static str {
 
 /// The words in front of a place where something is.
 fn at(place: &Place) -> String {
-    match place {
-        Place::Node(_) => "On ".to_owned(),
-        Place::Arm(_) => format!("In {}", what_it_is(place)),
-    }
+    if place.is_node() { "On ".to_owned() } else { format!("In {}", what_it_is(place)) }
 }
 
 /// A note in words.

@@ -1,153 +1,136 @@
-//! Places, and the resources in them.
+//! Places, and the kinds of places that there are.
 
-use std::borrow::Cow;
+use std::cmp::Ordering;
 use std::fmt;
-use std::str::FromStr;
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Serialize, Serializer};
 
 use super::Name;
 
-/// Where resources live; writes to one place are serial. Text form `node:NAME` or `arm:ID`.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Place {
-    /// A machine, by its name in the topology.
-    Node(Name),
-    /// A resource of Azure Resource Manager, by its id.
-    Arm(Arc<str>),
+/// A kind of place. Whoever puts resources in places of a kind describes it once, as a static; nobody else tells kinds
+/// apart.
+pub struct PlaceKind {
+    /// What stands before the colon in the text form of a place.
+    pub id: &'static str,
+    /// The text form of its places, for messages: `node:NAME`.
+    pub form: &'static str,
+    /// What one of its places is called in a sentence.
+    pub noun: &'static str,
+    /// Its rank among all kinds: places are sorted by it first, in the state too. No two kinds have the same.
+    pub order: u8,
+    /// The name that addresses use for a place of this id.
+    pub name: fn(&str) -> &str,
+    /// Whether a text can be the id of one of its places.
+    pub is_id: fn(&str) -> bool,
 }
 
-/// What a backend keeps in a place. Text form `BACKEND/KIND`, or `BACKEND/KIND/NAME` where there is a name.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ResourceId {
-    /// The backend's table in the topology, for example `ssh-static`.
-    pub backend: Name,
-    /// What it is: `kernel_route`, `netplan_file`, …
-    pub kind: Arc<str>,
-    /// Which one of its kind in the place: empty for `kernel_route`, a file name, …
-    pub name: Arc<str>,
-}
+/// Machines that topo logs in to. Their ids are their names in the topology.
+pub static NODE: PlaceKind =
+    PlaceKind { id: "node", form: "node:NAME", noun: "node", order: 0, name: |id| id, is_id: Name::is_valid };
 
-/// A text that is not a place or not a resource.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum PlaceError {
-    /// Neither `node:NAME` nor `arm:ID`.
-    #[error("`{}` is not a place; places look like node:NAME or arm:ID", .0.escape_debug())]
-    Place(String),
-    /// Neither `BACKEND/KIND` nor `BACKEND/KIND/NAME`.
-    #[error("`{}` is not a resource; resources look like BACKEND/KIND or BACKEND/KIND/NAME", .0.escape_debug())]
-    Resource(String),
+/// Where resources live; writes to one place are serial. Text form `KIND:ID`.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Place {
+    kind: &'static PlaceKind,
+    id: Arc<str>,
 }
 
 impl Place {
-    /// The name that addresses use: the node's, or the last part of the ARM id.
+    /// The place of a kind that has this id.
+    pub fn new(kind: &'static PlaceKind, id: impl Into<Arc<str>>) -> Self {
+        Self { kind, id: id.into() }
+    }
+
+    /// Its kind.
+    pub fn kind(&self) -> &'static PlaceKind {
+        self.kind
+    }
+
+    /// Its id among the places of its kind.
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// The name that addresses use.
     pub fn name(&self) -> &str {
-        match self {
-            Self::Node(name) => name.as_str(),
-            Self::Arm(id) => id.rsplit('/').next().unwrap_or(id),
-        }
+        (self.kind.name)(&self.id)
+    }
+
+    /// Whether it is a machine that topo logs in to.
+    pub fn is_node(&self) -> bool {
+        *self.kind == NODE
+    }
+
+    /// The node's name as text, where it is a node.
+    pub fn node(&self) -> Option<&str> {
+        self.is_node().then_some(&*self.id)
     }
 
     /// The node's name, where it is a node.
-    pub fn node(&self) -> Option<&Name> {
-        match self {
-            Self::Node(name) => Some(name),
-            Self::Arm(_) => None,
-        }
+    pub fn node_name(&self) -> Option<Name> {
+        if self.is_node() { Name::shared(&self.id) } else { None }
     }
 }
 
-impl FromStr for Place {
-    type Err = PlaceError;
-
-    fn from_str(text: &str) -> Result<Self, PlaceError> {
-        let wrong = || PlaceError::Place(text.to_owned());
-        match text.split_once(':') {
-            Some(("node", name)) => Name::new(name).map(Self::Node).map_err(|_| wrong()),
-            Some(("arm", id)) if !id.is_empty() && !id.contains(char::is_control) => Ok(Self::Arm(id.into())),
-            _ => Err(wrong()),
-        }
+/// The machine of a name.
+impl From<Name> for Place {
+    fn from(name: Name) -> Self {
+        Self { kind: &NODE, id: name.into() }
     }
 }
 
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Node(name) => write!(f, "node:{name}"),
-            Self::Arm(id) => write!(f, "arm:{id}"),
-        }
+        write!(f, "{}:{}", self.kind.id, self.id)
     }
 }
 
-impl FromStr for ResourceId {
-    type Err = PlaceError;
-
-    fn from_str(text: &str) -> Result<Self, PlaceError> {
-        let wrong = || PlaceError::Resource(text.to_owned());
-        let mut parts = text.splitn(3, '/');
-        let backend = Name::new(parts.next().unwrap_or_default()).map_err(|_| wrong())?;
-        let kind = parts.next().unwrap_or_default();
-        let name = parts.next();
-        let kind_valid = !kind.is_empty() && kind.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
-        if !kind_valid || name.is_some_and(|name| name.is_empty() || name.contains(char::is_control)) {
-            return Err(wrong());
-        }
-        Ok(Self { backend, kind: kind.into(), name: name.unwrap_or_default().into() })
-    }
-}
-
-impl fmt::Display for ResourceId {
+impl fmt::Debug for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}", self.backend, self.kind)?;
-        if self.name.is_empty() { Ok(()) } else { write!(f, "/{}", self.name) }
+        fmt::Display::fmt(self, f)
     }
 }
 
-/// Debug and serde through the text form, so that both serve as keys of JSON objects.
-macro_rules! as_text {
-    ($type:ty) => {
-        impl fmt::Debug for $type {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                fmt::Display::fmt(self, f)
-            }
-        }
-
-        impl Serialize for $type {
-            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                serializer.collect_str(self)
-            }
-        }
-
-        impl<'de> Deserialize<'de> for $type {
-            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                let text = Cow::<'de, str>::deserialize(deserializer)?;
-                text.parse().map_err(serde::de::Error::custom)
-            }
-        }
-    };
+/// The text form, so that a place serves as a key of JSON objects.
+impl Serialize for Place {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
 }
 
-as_text!(Place);
-as_text!(ResourceId);
+impl fmt::Debug for PlaceKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.id)
+    }
+}
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+impl PartialEq for PlaceKind {
+    fn eq(&self, other: &Self) -> bool {
+        std::ptr::eq(self, other) || self.id == other.id
+    }
+}
 
-    #[test]
-    fn text_forms_round_trip_and_others_are_refused() {
-        for text in ["node:node-0", "arm:/subscriptions/0/x:y"] {
-            assert_eq!(text.parse::<Place>().expect("place").to_string(), text);
+impl Eq for PlaceKind {}
+
+impl Ord for PlaceKind {
+    fn cmp(&self, other: &Self) -> Ordering {
+        if std::ptr::eq(self, other) {
+            return Ordering::Equal;
         }
-        for text in ["", "node-0", "node:", "node:a/b", "arm:", "vnet:x", "arm:a\nb"] {
-            assert!(text.parse::<Place>().is_err(), "{text}");
-        }
-        for text in ["ssh-static/kernel_route", "netplan/netplan_file/60-topo.yaml", "azure/azure_route/a/b"] {
-            assert_eq!(text.parse::<ResourceId>().expect("resource").to_string(), text);
-        }
-        for text in ["", "ssh-static", "ssh-static/", "/kernel_route", "a/b/", "a/b c", "a/b/\u{1b}"] {
-            assert!(text.parse::<ResourceId>().is_err(), "{text}");
-        }
+        self.order.cmp(&other.order).then_with(|| self.id.cmp(other.id))
+    }
+}
+
+impl PartialOrd for PlaceKind {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Hash for PlaceKind {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.order.hash(state);
     }
 }

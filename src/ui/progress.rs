@@ -27,7 +27,7 @@ impl Told {
     /// What a plan tells.
     pub fn by(plan: &Plan) -> Self {
         let told = |note: &Note| match note {
-            Note::Unseen(place, reason) if place.node().is_none() => Some((place.clone(), reason.clone())),
+            Note::Unseen(place, reason) if !place.is_node() => Some((place.clone(), reason.clone())),
             _ => None,
         };
         Self(plan.notes.iter().filter_map(told).collect())
@@ -117,10 +117,8 @@ fn line(event: &Event) -> Option<(String, bool)> {
         Event::StepFailed { place, message, .. } => (Some(place), message.clone(), true),
         Event::Warning { place, message } => (Some(place), message.clone(), false),
         Event::Skipped { place, receiver, routes } => {
-            let why = match place.node() {
-                Some(_) => "that node has failed",
-                None => "the network interface there does not forward",
-            };
+            let why =
+                if place.is_node() { "that node has failed" } else { "the network interface there does not forward" };
             let text = if *routes == 1 {
                 format!("A route to {} was left out, for {why}.", receiver.name())
             } else {
@@ -149,10 +147,11 @@ fn paint(line: &str, is_error: bool, color: bool) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::resource::Phase;
+    use crate::backend::KNOWN;
+    use crate::resource::{Name, Phase};
 
     fn place(name: &str) -> Place {
-        format!("node:{name}").parse().expect("place")
+        Place::from(Name::new(name).expect("a name"))
     }
 
     #[test]
@@ -168,7 +167,7 @@ mod tests {
             text(skipped).as_deref(),
             Some("node-1: 3 routes to node-2 were left out, for that node has failed.")
         );
-        let table = "arm:/x/routeTables/kubernetes-routes".parse().expect("place");
+        let table = KNOWN.place("arm:/x/routeTables/kubernetes-routes").expect("place");
         let skipped = Event::Skipped { place: table, receiver: place("node-2"), routes: 1 };
         assert_eq!(
             text(skipped).as_deref(),

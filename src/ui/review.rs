@@ -140,9 +140,10 @@ pub fn outcome(
         .map(|failure| (failure.place.clone(), 0, why(&failure.place, &failure.message)))
         .collect();
     left.extend(outcome.skipped.iter().map(|(place, receiver, routes)| {
-        let why = match place.node() {
-            Some(_) => format!("left out, because {} has failed.", receiver.name()),
-            None => format!("left out, because the network interface of {} does not forward.", receiver.name()),
+        let why = if place.is_node() {
+            format!("left out, because {} has failed.", receiver.name())
+        } else {
+            format!("left out, because the network interface of {} does not forward.", receiver.name())
         };
         (place.clone(), *routes, why)
     }));

@@ -54,7 +54,7 @@ fn a_step_that_panics_fails_and_the_next_run_finishes() {
             let doubted: BTreeSet<&Place> =
                 state.places.iter().filter(|(_, record)| in_doubt(record)).map(|(place, _)| place).collect();
             let held: BTreeSet<&Place> = outcome.skipped.iter().map(|(place, ..)| place).collect();
-            let node = Place::Node(Name::new("node-0").expect("name"));
+            let node = Place::from(Name::new("node-0").expect("name"));
             assert!(doubted.contains(&node), "{state:?}");
             assert!(doubted.iter().all(|place| **place == node || held.contains(place)), "{doubted:?} {held:?}");
             assert!(world.network.nodes()[2].writes > 0, "the others are not held up");

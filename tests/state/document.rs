@@ -3,13 +3,17 @@
 use std::sync::Arc;
 
 use proptest::prelude::*;
-use topo::resource::Record;
-use topo::state::{DocumentError, KNOWN_KINDS, State};
+use topo::backend::KNOWN;
+use topo::resource::{Known, Record};
+use topo::state::{DocumentError, State};
 
 use super::{any_state, kernel_route, mesh, name, node, rows, view};
 
+/// What another topo can read.
+static OTHER: Known = Known { places: KNOWN.places, kinds: &["kernel_route", "sysctl_file"] };
+
 fn read(document: &[u8]) -> Result<State, DocumentError> {
-    State::from_json(document, KNOWN_KINDS)
+    State::from_json(document, &KNOWN)
 }
 
 fn refusal(document: &str) -> String {
@@ -147,7 +151,7 @@ fn what_a_binary_does_not_know_is_kept_with_the_lists_that_it_points_to() {
     assert!(!state.is_empty());
 
     // A binary that knows the kind reads what this one wrote.
-    let whole = State::from_json(written.as_bytes(), &["kernel_route", "sysctl_file"]).expect("document");
+    let whole = State::from_json(written.as_bytes(), &OTHER).expect("document");
     let file = "sysctl/sysctl_file/60-topo.conf".parse().expect("resource");
     let Some(Record::Settled { is, .. }) = whole.record(&node(0), &file) else { panic!("settled") };
     assert_eq!(is.routes.as_ref().expect("routes").rows.as_slice().len(), 3);

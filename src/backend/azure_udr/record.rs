@@ -102,7 +102,7 @@ impl Recorded {
     /// Reads what a state has.
     pub fn of(state: &State) -> Self {
         let mut recorded = Self::default();
-        for (place, record) in state.places.iter().filter(|(place, _)| place.node().is_none()) {
+        for (place, record) in state.places.iter().filter(|(place, _)| !place.is_node()) {
             recorded.add(place, record);
         }
         recorded

@@ -144,13 +144,14 @@ mod tests {
 
     use super::super::describe::{describe, describe_row};
     use super::*;
+    use crate::backend::KNOWN;
     use crate::state::PlaceRecord;
 
     const TABLE: &str =
         "arm:/subscriptions/0/resourceGroups/k/providers/Microsoft.Network/routeTables/kubernetes-routes";
 
     fn place(text: &str) -> Place {
-        text.parse().expect("place")
+        KNOWN.place(text).expect("place")
     }
 
     fn resource(text: &str) -> ResourceId {

@@ -291,7 +291,7 @@ impl Executor<'_> {
             .to_owned();
         self.touch(place);
         let planned = self.run.plan.places.get(place);
-        if place.node().is_some() {
+        if place.is_node() {
             let files = planned.into_iter().flat_map(|planned| &planned.files).map(|file| file.id.clone());
             if let Some(progress) = self.progress.get_mut(place) {
                 progress.touched_files.extend(files);
@@ -322,7 +322,7 @@ impl Executor<'_> {
         for index in waiting {
             let Vertex::Step(place, phase) = &graph[*index] else { continue };
             let message = "The step was not begun, by a mistake in topo. Run topo again.".to_owned();
-            if place.node().is_some() {
+            if place.is_node() {
                 self.fail(place, *phase, message).await?;
             } else {
                 let end = AzureEnd { failure: Some(message), ..AzureEnd::default() };
@@ -372,7 +372,7 @@ impl Executor<'_> {
         if self.unknown.contains(place) {
             return Ok(false);
         }
-        if place.node().is_none() {
+        if !place.is_node() {
             return self.start_azure(index, place, phase, running).await;
         }
         if self.progress.get(place).is_none_or(|progress| progress.failed) {
@@ -430,7 +430,7 @@ impl Executor<'_> {
 
     fn target(&self, place: &Place) -> Option<Target> {
         let endpoint = self.run.plan.places.get(place)?.endpoint.clone()?;
-        Some(Target { name: place.node()?.clone(), endpoint })
+        Some(Target { name: place.node_name()?, endpoint })
     }
 
     /// Reads the replies of a step. False where the step goes on: a place that could not be looked at before has answered.

@@ -43,7 +43,7 @@ impl Executor<'_> {
                 let Some(receiver) = receiver.and_then(|address| self.run.plan.people.name(address)) else {
                     return now(operation);
                 };
-                let receiver = Place::Node(receiver.clone());
+                let receiver = Place::from(receiver.clone());
                 if !self.progress.get(&receiver).is_some_and(|progress| progress.failed) {
                     return now(operation);
                 }

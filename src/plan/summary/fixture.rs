@@ -27,7 +27,7 @@ pub(crate) fn prefix(text: &str) -> Prefix {
 }
 
 pub(crate) fn place(name: &str) -> Place {
-    Place::Node(Name::new(name).expect("name"))
+    Place::from(Name::new(name).expect("name"))
 }
 
 pub(crate) fn kernel_route() -> ResourceId {

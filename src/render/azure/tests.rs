@@ -6,7 +6,8 @@ use super::super::style::Look;
 use super::super::text::{self, Outcome};
 use super::super::{json as events, sentence};
 use crate::backend::azure_udr::{
-    LiveInterface, LiveInterfaces, LiveNetwork, LiveSubnet, LiveTable, Recorded, Seen, Settings, Wanted, compare, key,
+    ARM, LiveInterface, LiveInterfaces, LiveNetwork, LiveSubnet, LiveTable, Recorded, Seen, Settings, Wanted, compare,
+    key,
 };
 use crate::drive::{Effective, EffectiveOutcome};
 use crate::network::{Memo, Prefix};
@@ -31,7 +32,7 @@ fn prefix(text: &str) -> Prefix {
 }
 
 fn arm(text: &str) -> Place {
-    Place::Arm(format!("{GROUP}/{text}").into())
+    Place::new(&ARM, format!("{GROUP}/{text}"))
 }
 
 fn table_id() -> String {
