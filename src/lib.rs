@@ -5,9 +5,11 @@
 pub mod backend;
 pub mod cli;
 pub mod drive;
+pub mod exit;
 pub mod network;
 pub mod plan;
 pub mod render;
+pub mod resource;
 pub mod state;
 pub mod topology;
 pub mod transport;

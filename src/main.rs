@@ -1,5 +1,5 @@
 //! The command line of topo.
 
-fn main() -> topo::cli::Exit {
+fn main() -> topo::exit::Exit {
     topo::cli::main()
 }

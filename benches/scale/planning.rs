@@ -9,10 +9,12 @@ use std::time::{Duration, Instant};
 
 use toml::de::DeTable;
 use topo::backend;
+use topo::backend::KNOWN;
 use topo::network::Memo;
 use topo::plan::{Desired, Options, Plan, Summary};
+use topo::render::style::Look;
 use topo::render::text;
-use topo::state::{KNOWN_KINDS, State};
+use topo::state::State;
 use topo::topology::{Source, Topology, parse};
 
 use super::pair::{Effort, Pair, milliseconds, print_figure, print_heading, timed};
@@ -64,7 +66,7 @@ impl Case {
 /// Bare parsing with recovery, and reading the state. As in topo, what was parsed is freed, and the state is not.
 fn reference(text: &str, document: Option<&[u8]>) -> Option<State> {
     black_box(DeTable::parse_recoverable(text));
-    document.map(|document| State::from_json(document, KNOWN_KINDS).expect("a state"))
+    document.map(|document| State::from_json(document, &KNOWN).expect("a state"))
 }
 
 /// The reference as a process of its own.
@@ -98,7 +100,7 @@ fn plan(sources: &[Source], document: Option<&[u8]>, laps: &mut Laps) -> Kept {
     assert!(findings.is_empty(), "the mesh is valid");
     let topology = topology.expect("a topology");
     let state = laps.lap("state", || match document {
-        Some(document) => State::from_json(document, KNOWN_KINDS).expect("a state"),
+        Some(document) => State::from_json(document, &KNOWN).expect("a state"),
         None => State::new(name("mesh")).expect("random numbers"),
     });
     let desired = laps.lap("desire", || backend::desire(&topology));
@@ -106,7 +108,7 @@ fn plan(sources: &[Source], document: Option<&[u8]>, laps: &mut Laps) -> Kept {
     let none = BTreeMap::new();
     let plan = laps.lap("plan", || Plan::new(&topology.name, &desired, &state, &none, &Options::default(), &mut memo));
     let summary = laps.lap("summary", || Summary::new(&plan, &mut memo));
-    let text = laps.lap("text", || text::plan(&plan, &summary, text::Look::default(), true));
+    let text = laps.lap("text", || text::plan(&plan, &summary, Look::default(), true));
     (topology, state, desired, memo, plan, summary, text)
 }
 
@@ -231,7 +233,7 @@ fn state_size() -> usize {
     print_heading("The state", "none");
     let state = largest_state(World::many_subnets(NODES));
     let document = state.to_json();
-    let read = State::from_json(&document, KNOWN_KINDS).expect("a state");
+    let read = State::from_json(&document, &KNOWN).expect("a state");
     assert!(read == state, "the state is read as it was written");
     let bar = format!("≤ {:.1} MB", STATE_BYTES as f64 / 1e6);
     print_figure(

@@ -5,9 +5,10 @@ use std::path::{Path, PathBuf};
 
 use topo::backend;
 use topo::network::Rows;
-use topo::plan::{Desired, ResourceId, Token};
-use topo::state::{PlaceRecord, Record, Shape, State};
-use topo::topology::{Name, Source, Topology, parse};
+use topo::plan::Desired;
+use topo::resource::{Name, Record, ResourceId, Shape, Token};
+use topo::state::{PlaceRecord, State};
+use topo::topology::{Source, Topology, parse};
 
 /// A full mesh, dual stack, a pod subnet of each family a node.
 #[derive(Clone, Copy)]

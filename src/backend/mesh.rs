@@ -7,7 +7,8 @@ use std::sync::Arc;
 
 use crate::network::{Family, Prefix, RouteSet, Row, Rows, View};
 use crate::plan::{Desired, DesiredPlace};
-use crate::topology::{BackendTable, Name, Node, Subnet, Topology};
+use crate::resource::Name;
+use crate::topology::{BackendTable, Node, Subnet, Topology};
 
 /// The rows of a topology, seen by its nodes. All backends share it, so that they share lists and views.
 pub struct Mesh<'a> {
@@ -136,8 +137,8 @@ pub fn served<'t, 'd>(
     topology.nodes.iter().filter_map(move |(name, node)| {
         while served.next_if(|other| *other < name).is_some() {}
         served.next_if_eq(&name)?;
-        while places.next_if(|(place, _)| place.node().is_some_and(|other| other < name)).is_some() {}
-        let (_, place) = places.next_if(|(place, _)| place.node() == Some(name))?;
+        while places.next_if(|(place, _)| place.node().is_some_and(|other| other < name.as_str())).is_some() {}
+        let (_, place) = places.next_if(|(place, _)| place.node() == Some(name.as_str()))?;
         Some((name, node, place))
     })
 }

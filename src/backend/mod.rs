@@ -7,9 +7,9 @@ pub mod netplan;
 pub mod ssh_static;
 
 use crate::network::Memo;
-use crate::plan::{Desired, Operation, TablePlan, Token};
-use crate::state::{Record, Shape};
-use crate::topology::{BackendTable, Name, Topology};
+use crate::plan::{Desired, Operation, TablePlan};
+use crate::resource::{Known, NODE, Name, Place, Record, Shape, Token};
+use crate::topology::{BackendTable, Topology};
 use exchange::{Work, Written};
 use mesh::Mesh;
 
@@ -55,6 +55,22 @@ pub struct Settled {
     pub warnings: Vec<String>,
 }
 
+/// What this binary can read; places and records of other kinds are kept as they are.
+pub static KNOWN: Known = Known {
+    places: &[&NODE, &azure_udr::ARM],
+    #[cfg(feature = "azure")]
+    kinds: &[
+        "kernel_route",
+        "netplan_file",
+        "azure_route_table",
+        "azure_route",
+        "azure_subnet_association",
+        "azure_nic_forwarding",
+    ],
+    #[cfg(not(feature = "azure"))]
+    kinds: &["kernel_route", "netplan_file"],
+};
+
 /// All backends of this binary.
 pub fn all() -> &'static [&'static dyn Backend] {
     &[&ssh_static::SshStatic, &netplan::Netplan]
@@ -69,14 +85,14 @@ pub fn of_kind(kind: &str) -> Option<&'static dyn Backend> {
 pub fn desire(topology: &Topology) -> Desired {
     let places = topology.nodes.iter().map(|(name, node)| {
         let host = node.ssh.host.clone().or_else(|| node.addresses.first().map(ToString::to_string));
-        let endpoint = host.map(|host| crate::transport::Endpoint {
+        let endpoint = host.map(|host| crate::resource::Endpoint {
             host,
             port: node.ssh.port,
             user: node.ssh.user.clone(),
             sudo: node.ssh.sudo,
         });
         let place = crate::plan::DesiredPlace { endpoint, ..Default::default() };
-        (crate::plan::Place::Node(name.clone()), place)
+        (Place::from(name.clone()), place)
     });
     let covered = azure_udr::covered(topology);
     let mut desired = Desired { places: places.collect(), azure: Vec::new(), covered };

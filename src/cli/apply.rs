@@ -6,13 +6,15 @@ use std::sync::Arc;
 use tokio::sync::{mpsc, watch};
 
 use super::session::{self, Inputs, Recorded, Selection, Ways};
-use super::{CommandError, Exit, GlobalArguments};
+use super::{CommandError, GlobalArguments};
 use crate::backend;
 use crate::drive::{Event, Run, RunOutcome};
+use crate::exit::Exit;
 use crate::plan::findings::LeftOut;
-use crate::plan::{Desired, Options, Place};
+use crate::plan::{Desired, Options};
+use crate::resource::Name;
+use crate::resource::Place;
 use crate::state::{LockRequest, Store};
-use crate::topology::Name;
 use crate::transport::azure::AzureRequests;
 use crate::ui::review::Told;
 use crate::ui::{Printer, review};

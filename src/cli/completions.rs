@@ -3,7 +3,8 @@
 use clap::CommandFactory;
 use clap_complete::Shell;
 
-use super::{Cli, Exit};
+use super::Cli;
+use crate::exit::Exit;
 use crate::ui::Printer;
 
 /// Write the completions of a shell to standard output.

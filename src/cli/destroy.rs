@@ -4,8 +4,9 @@ use std::path::{Path, PathBuf};
 
 use super::apply::Job;
 use super::session::{self, Selection};
-use super::{CommandError, Exit, GlobalArguments};
+use super::{CommandError, GlobalArguments};
 use crate::backend;
+use crate::exit::Exit;
 use crate::plan::Desired;
 use crate::ui::Printer;
 

@@ -13,12 +13,14 @@ use serde::Serialize;
 
 use crate::plan::Severity;
 use crate::render::json;
+use crate::resource::Name;
 use crate::topology::update::{self, Changes};
-use crate::topology::{self, Name, Source, load, machines};
+use crate::topology::{self, Source, load, machines};
 use crate::ui::Printer;
 
 use super::validate::{count, invalid, load_sources, report};
-use super::{CommandError, Exit, GlobalArguments};
+use super::{CommandError, GlobalArguments};
+use crate::exit::Exit;
 
 /// Write a topology to start from: topo.toml in this directory.
 ///

@@ -2,7 +2,8 @@
 
 use clap::CommandFactory;
 
-use super::{Cli, CommandError, Exit};
+use super::{Cli, CommandError};
+use crate::exit::Exit;
 use crate::ui::Printer;
 
 /// Write a manual page to standard output, in the form that `man` reads: topo man plan | man -l -

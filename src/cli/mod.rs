@@ -3,7 +3,7 @@
 mod apply;
 mod completions;
 mod destroy;
-mod exit;
+mod error;
 mod init;
 mod man;
 #[cfg(feature = "azure")]
@@ -14,13 +14,14 @@ mod session;
 mod state;
 mod validate;
 
-pub use exit::{CommandError, Exit};
+pub use error::CommandError;
 
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::exit::Exit;
 use crate::ui::{ColorChoice, Printer};
 
 /// Keeps the routes between the nodes of a network as they are declared.

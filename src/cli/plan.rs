@@ -3,8 +3,9 @@
 use std::path::PathBuf;
 
 use super::session::{self, Inputs, Selection};
-use super::{CommandError, Exit, GlobalArguments};
+use super::{CommandError, GlobalArguments};
 use crate::backend;
+use crate::exit::Exit;
 use crate::ui::review::Told;
 use crate::ui::{Printer, review};
 

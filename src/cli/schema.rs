@@ -3,7 +3,7 @@
 use crate::topology::schema;
 use crate::ui::Printer;
 
-use super::Exit;
+use crate::exit::Exit;
 
 /// Print the JSON schema of the topology, for editors.
 ///

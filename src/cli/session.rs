@@ -7,13 +7,15 @@ use std::sync::Arc;
 use clap::Args;
 use tokio::sync::mpsc;
 
-use super::{CommandError, Exit, GlobalArguments, validate};
-use crate::backend::azure_udr;
+use super::{CommandError, GlobalArguments, validate};
+use crate::backend::{KNOWN, azure_udr};
 use crate::drive::{Event, observe, observe_azure};
+use crate::exit::Exit;
 use crate::network::Memo;
-use crate::plan::{AddressPattern, Desired, Options, Place, Plan};
-use crate::state::{KNOWN_KINDS, LocalStore, Record, Revision, State, Store};
-use crate::topology::{self, Name, Topology};
+use crate::plan::{Desired, Options, Plan};
+use crate::resource::{AddressPattern, Name, Place, Record};
+use crate::state::{LocalStore, Revision, State, Store};
+use crate::topology::{self, Topology};
 use crate::transport::azure::Azure;
 use crate::transport::ssh::{Ssh, SshOptions};
 use crate::transport::{ShellTransport, Transport};
@@ -109,7 +111,7 @@ pub(super) struct Recorded {
 
 /// The store at a path.
 pub(super) fn store_at(path: &Path) -> Arc<dyn Store> {
-    Arc::new(LocalStore::with_kinds(path, KNOWN_KINDS))
+    Arc::new(LocalStore::new(path, &KNOWN))
 }
 
 /// Reads the state.
@@ -158,7 +160,7 @@ pub(super) struct Ways {
 impl Ways {
     /// Nothing is sent yet.
     pub(super) fn new(global: &GlobalArguments, desired: &Desired, state: &State) -> Result<Self, CommandError> {
-        let in_azure = !desired.azure.is_empty() || state.places.keys().any(|place| place.node().is_none());
+        let in_azure = !desired.azure.is_empty() || state.places.keys().any(|place| !place.is_node());
         let azure = if in_azure { Some(way_to_azure(global)?) } else { None };
         Ok(Self { nodes: transport(global)?, azure })
     }
@@ -223,7 +225,7 @@ impl Inputs<'_> {
     /// Refuses a selection that selects nothing: a name with a typing error in it must not pass for one without work.
     pub(super) fn check_selection(&self, selection: &Selection) -> Result<(), CommandError> {
         let known = |name: &Name| {
-            let place = Place::Node(name.clone());
+            let place = Place::from(name.clone());
             self.desired.places.contains_key(&place) || self.state.places.contains_key(&place)
         };
         if let Some(name) = selection.forget.iter().find(|name| !known(name)) {
@@ -305,7 +307,7 @@ pub(super) async fn make_plan(
 fn concerns_azure(desired: &Desired, state: &State, options: &Options) -> bool {
     let Options { targets, excludes, .. } = options;
     let wanted = desired.azure.iter().flat_map(azure_udr::Wanted::addresses);
-    let recorded = state.records().filter(|(place, ..)| place.node().is_none());
+    let recorded = state.records().filter(|(place, ..)| !place.is_node());
     let mut addresses: Vec<(&str, &str)> = recorded.map(|(place, id, _)| (&*id.kind, place.name())).collect();
     addresses.extend(wanted);
     addresses.iter().any(|(kind, place)| {
@@ -326,7 +328,7 @@ fn left_out(desired: &Desired, state: &State, options: &Options) -> BTreeSet<Nam
         .chain(state.records().map(|(place, id, _)| (place, id)));
     let excluded = resources
         .filter(|(place, id)| options.excludes.iter().any(|pattern| pattern.matches(&id.kind, place.name(), None)));
-    names.extend(excluded.filter_map(|(place, _)| place.node().cloned()));
+    names.extend(excluded.filter_map(|(place, _)| place.node_name()));
     names
 }
 

@@ -13,11 +13,11 @@ use serde_json::{Map, Value, json};
 
 use self::describe::{describe, describe_row};
 use self::rows::{has_rows, leave_out, number_of_rows, own_row, selected_rows, selects_whole};
-use super::{CommandError, Exit, GlobalArguments};
-use crate::plan::{AddressPattern, Place};
-use crate::state::{
-    DocumentError, KNOWN_KINDS, LocalStore, LockError, LockRequest, Revision, State, Store, StoreError,
-};
+use super::{CommandError, GlobalArguments};
+use crate::backend::KNOWN;
+use crate::exit::Exit;
+use crate::resource::{AddressPattern, Place};
+use crate::state::{DocumentError, LocalStore, LockError, LockRequest, Revision, State, Store, StoreError};
 use crate::ui::Printer;
 
 /// Shows or mends what is recorded.
@@ -117,7 +117,7 @@ pub(super) fn run(
         .enable_all()
         .build()
         .map_err(|error| CommandError::new(format!("No runtime could be started: {error}.")))?;
-    let store = LocalStore::new(path);
+    let store = LocalStore::new(path, &KNOWN);
     let session = Session { store: &store, global, printer };
     runtime.block_on(session.run(arguments.action))
 }
@@ -246,7 +246,7 @@ impl Session<'_> {
                 selected_rows(patterns, whole, place, resource, record, |row| {
                     rows.insert(row);
                 });
-                in_azure |= place.node().is_none() && (whole || !rows.is_empty());
+                in_azure |= !place.is_node() && (whole || !rows.is_empty());
                 if whole || (!rows.is_empty() && rows.len() == number_of_rows(resource, record)) {
                     let row = own_row(resource);
                     // The routes in a file are not counted beside the same routes in the kernel.
@@ -352,7 +352,7 @@ fn read_document(file: &Path) -> Result<State, CommandError> {
     };
     let content =
         content.map_err(|error| CommandError::new(format!("The state {name} could not be read: {error}.")))?;
-    Ok(State::from_json(&content, KNOWN_KINDS).map_err(|error| StoreError::document(&name, error))?)
+    Ok(State::from_json(&content, &KNOWN).map_err(|error| StoreError::document(&name, error))?)
 }
 
 fn nothing_matches(patterns: &[AddressPattern]) -> CommandError {

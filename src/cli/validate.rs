@@ -7,7 +7,9 @@ use serde::Serialize;
 use crate::topology::{self, Diagnostics, Source, load};
 use crate::ui::{Printer, diagnostics};
 
-use super::{CommandError, Exit};
+use super::CommandError;
+use crate::exit::Exit;
+use crate::resource::Name;
 
 /// Check the topology alone: no state, no network.
 ///
@@ -40,7 +42,7 @@ pub(super) fn run(arguments: &Arguments, printer: Printer) -> Result<Exit, Comma
     report(&diagnostics, &sources, printer);
     let (errors, warnings) = diagnostics.counts();
     let pods = topology.as_ref().map(|topology| topology.nodes.values().map(|node| node.pods.len()).sum());
-    let backends = || topology.iter().flat_map(|topology| topology.backends.keys()).map(topology::Name::as_str);
+    let backends = || topology.iter().flat_map(|topology| topology.backends.keys()).map(Name::as_str);
     printer.event(&Summary {
         r#type: "summary",
         command: "validate",

@@ -1,6 +1,6 @@
 //! What a run tells while it goes on.
 
-use crate::plan::{Phase, Place};
+use crate::resource::{Phase, Place};
 
 /// One event of a run, with counts; never one a route.
 #[derive(Clone, Debug, PartialEq, Eq)]

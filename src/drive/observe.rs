@@ -10,9 +10,9 @@ use super::{Event, tell};
 use crate::backend;
 use crate::backend::exchange::{Reply, Work};
 use crate::network::{Memo, View};
-use crate::plan::{Desired, DesiredPlace, Observation, Place, STATIC, Seen};
-use crate::state::{PlaceRecord, Record, Shape, State};
-use crate::topology::Name;
+use crate::plan::{Desired, DesiredPlace, Observation, STATIC, Seen};
+use crate::resource::{Name, Place, Record, Shape};
+use crate::state::{PlaceRecord, State};
 use crate::transport::{Target, Transport, TransportError};
 
 /// Asks every place that is wanted or recorded, but for those that are left out. At most `parallelism`
@@ -126,7 +126,7 @@ pub(super) fn question(
         let shape = wanted.and_then(|wanted| wanted.resources.get(id));
         works.extend(backend.inquire(&id.name, shape, record.and_then(|record| record.resources.get(id)), memo));
     }
-    Some((Target { name: place.node()?.clone(), endpoint }, joined(works, wanted, record)))
+    Some((Target { name: place.node_name()?, endpoint }, joined(works, wanted, record)))
 }
 
 /// Several resources of a place may ask for one table: it is listed once, and what any of them writes is ours.
@@ -177,7 +177,7 @@ pub(super) fn read(target: &Target, replies: Result<Vec<Reply>, TransportError>,
     let mut seen = Seen::default();
     for (work, reply) in works.iter().zip(replies) {
         match (work, reply) {
-            (_, Reply::Lacking(what)) => return Observation::Unreachable(lacking(&target.name, &what)),
+            (_, Reply::Lacking(what)) => return Observation::Unreachable(lacking(target.name.as_str(), &what)),
             (_, Reply::Identity(identity)) => seen.identity = identity,
             (Work::List(listing), Reply::Listed(listed)) => seen.tables.push((listing.table, listed)),
             (Work::Inspect(inquiry), Reply::Inspected(inspected)) => {
@@ -191,7 +191,7 @@ pub(super) fn read(target: &Target, replies: Result<Vec<Reply>, TransportError>,
 }
 
 /// Says what a node lacks.
-pub(super) fn lacking(name: &Name, what: &str) -> String {
+pub(super) fn lacking(name: &str, what: &str) -> String {
     let advice = if what.contains("iproute2") || what.split(' ').any(|tool| tool == "ip") {
         "Install iproute2 there (Debian and Ubuntu: `apt install iproute2`); the `ip` of BusyBox is not enough."
     } else {

@@ -1,8 +1,9 @@
 //! The state writes of a run: what it sets out to touch is in doubt before the first write anywhere.
 
 use crate::plan::azure::AzureRecord;
-use crate::plan::{FilePlan, PlacePlan, Plan, ResourceId, TablePlan};
-use crate::state::{PlaceRecord, Record, RunId, Shape, State};
+use crate::plan::{FilePlan, PlacePlan, Plan, TablePlan};
+use crate::resource::{Record, ResourceId, Shape};
+use crate::state::{PlaceRecord, RunId, State};
 
 /// The state that is written before a run touches anything: every record that it will touch is `{is, to}`. Records that only
 /// change on paper are written as they become.

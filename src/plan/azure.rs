@@ -2,11 +2,9 @@
 
 use std::sync::Arc;
 
-use super::operation::{Action, Phase, Reason};
-use super::{Place, ResourceId};
 use crate::backend::azure_udr::{Hop, InterfaceTask, SubnetTask, TableTask};
 use crate::network::Prefix;
-use crate::state::Shape;
+use crate::resource::{Action, Phase, Place, Reason, ResourceId, Shape};
 
 /// One change in Azure: of a route table, of one of its routes, of a subnet's association, of a network interface.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -10,16 +10,15 @@ use super::classify::STATIC;
 use super::file::{FileInput, FilePlan, routes_found};
 use super::findings::{FORGOTTEN, Finding, Severity, Text, UNSEEN};
 use super::observed::{Observation, Seen};
-use super::operation::{Operation, Phase};
+use super::operation::Operation;
 use super::owners::{Owners, PlaceReasons};
 use super::table::{FiledRoutes, TableFindings, TableInput, TablePlan};
 use super::together::{Both, resources_of, together};
-use super::{AddressPattern, Desired, DesiredPlace, Place, ResourceId};
+use super::{Desired, DesiredPlace};
 use crate::backend::netplan::{Attributes, Header, NETPLAN_FILE};
 use crate::network::{Memo, Prefix, RouteSet};
-use crate::state::{PlaceRecord, Record, Shape, State};
-use crate::topology::Name;
-use crate::transport::Endpoint;
+use crate::resource::{AddressPattern, Endpoint, Name, Phase, Place, Record, ResourceId, Shape};
+use crate::state::{PlaceRecord, State};
 
 /// What the user chose beside topology and state.
 #[derive(Clone, Debug, Default)]
@@ -125,7 +124,7 @@ impl Plan {
         let inputs = Inputs { topology, desired, recorded, options };
         let mut uncovered = Uncovered::new(&desired.covered);
         let header = Header { topology: topology.to_string(), lineage: recorded.lineage.to_string() };
-        let nodes = |(place, ..): &(&Place, _, _)| place.node().is_some();
+        let nodes = |(place, ..): &(&Place, _, _)| place.is_node();
         for (place, wanted, record) in together(&desired.places, &recorded.places).filter(nodes) {
             if wanted.is_none() && claims.moved.contains(place) {
                 continue;

@@ -8,9 +8,9 @@ use super::build::{Inputs, Plan};
 use super::node_findings::{captures, in_azure, lineage_lost, not_on_link, other_lineage, protocol_taken};
 use super::observed::{Observation, Seen};
 use super::table::TablePlan;
-use super::{Covered, DesiredPlace, Place, ResourceId};
+use super::{Covered, DesiredPlace};
 use crate::network::{Prefix, Rows};
-use crate::topology::Name;
+use crate::resource::{Name, Place, ResourceId};
 
 /// The destinations that no route table of Azure leads to, found once for each list of rows and the tables that a machine goes by.
 pub(super) struct Uncovered<'a> {

@@ -2,12 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use super::Desired;
 use super::build::{Options, Plan};
 use super::node_findings::{name_taken, renamed, replaced, same_machine};
 use super::observed::Observation;
-use super::{Desired, Place};
-use crate::state::{PlaceRecord, Record, State};
-use crate::transport::Endpoint;
+use crate::resource::{Endpoint, Place, Record};
+use crate::state::{PlaceRecord, State};
 
 /// Which record belongs to which place of the topology: machines are known by their id, not by their name.
 #[derive(Default)]
@@ -116,7 +116,7 @@ impl Claims {
             });
             let machine_gone = reinstalled
                 || claims.replaced.contains(place)
-                || options.forget.iter().any(|name| place.node() == Some(name));
+                || options.forget.iter().any(|name| place.node() == Some(name.as_str()));
             if displaced && !machine_gone && !claims.sources.values().any(|source| source == place) {
                 plan.findings.push(name_taken(place, source));
             }

@@ -3,9 +3,10 @@
 use std::net::IpAddr;
 
 use super::ForeignKey;
-use super::operation::{Action, Live, Reason};
+use super::operation::Live;
 use crate::backend::exchange::LiveRoute;
 use crate::network::Route;
+use crate::resource::{Action, Reason};
 
 /// Route protocol of rows typed by hand without one (`RTPROT_BOOT`).
 pub const BOOT: u8 = 3;

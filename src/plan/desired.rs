@@ -3,11 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
-use super::{Place, Resources};
 use crate::backend::azure_udr;
 use crate::network::Prefix;
-use crate::state::Shape;
-use crate::transport::Endpoint;
+use crate::resource::{Endpoint, Place, Resources, Shape};
 
 /// What the topology asks for.
 #[derive(Clone, Debug, Default)]

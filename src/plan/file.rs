@@ -9,13 +9,11 @@ use similar::TextDiff;
 use super::build::Options;
 use super::findings::{Finding, Severity};
 use super::node_findings::{file_conflict, no_link, not_loaded, stays_loaded};
-use super::operation::{Action, Phase, Reason};
 use super::table::TablePlan;
-use super::{Place, ResourceId, Token};
 use crate::backend::exchange::{FileForm, FoundFile, Inspected, NetworkConfiguration};
 use crate::backend::netplan::{self, Attributes, Header, find_links, render, routes_in};
 use crate::network::{Memo, Prefix, RouteSet};
-use crate::state::{Record, Shape};
+use crate::resource::{Action, AddressPattern, Phase, Place, Reason, Record, ResourceId, Shape, Token};
 
 /// Permission bits of our files: netplan warns of others where keys could stand, and networkd, which is not root, has to read its own.
 fn usual_mode(path: &str) -> u32 {
@@ -211,8 +209,7 @@ impl FilePlan {
                     )
                 }
             };
-            let take_over =
-                |pattern: &super::AddressPattern| pattern.matches(&input.id.kind, input.place.name(), Some(name));
+            let take_over = |pattern: &AddressPattern| pattern.matches(&input.id.kind, input.place.name(), Some(name));
             if !input.options.take_over.iter().any(take_over) {
                 ours = false;
                 findings.push(file_conflict(input, foreign));

@@ -1,6 +1,5 @@
 //! Where things are put in place, how they are called, and how they are selected.
 
-mod address;
 pub mod azure;
 mod build;
 mod checks;
@@ -13,15 +12,12 @@ mod node_findings;
 mod observed;
 mod operation;
 mod owners;
-mod place;
-mod resources;
 mod select;
 mod steps;
 pub(crate) mod summary;
 mod table;
 mod together;
 
-pub use address::{AddressPattern, PatternError};
 pub use build::{Inputs, Options, PlacePlan, Plan};
 pub use classify::{BOOT, KERNEL, Key, STATIC, Verdict, classify};
 pub use desired::{Covered, Desired, DesiredPlace};
@@ -29,10 +25,8 @@ pub use file::{FileChange, FilePlan};
 pub use findings::{Address, Finding, Remedy, Severity};
 pub use node_findings::ForeignKey;
 pub use observed::{Observation, Seen};
-pub use operation::{Action, Live, Operation, Phase, Reason};
+pub use operation::{Live, Operation};
 pub use owners::{Owners, PlaceReasons};
-pub use place::{Place, PlaceError, ResourceId, Token};
-pub use resources::{ResourceIter, Resources};
 pub use steps::{Steps, Vertex, steps};
-pub use summary::{AzureGroup, AzureLine, Change, FileGroup, Line, Part, Summary, natural_order};
+pub use summary::{AzureGroup, AzureLine, Change, FileGroup, Line, Part, Summary};
 pub use table::{FiledRoutes, Reasons, TableFindings, TableInput, TablePlan};

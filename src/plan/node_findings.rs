@@ -7,12 +7,11 @@ use super::classify::KERNEL;
 use super::file::FileInput;
 use super::findings::{Address, Finding, REPLACED, Remedy, Scope, Text};
 use super::table::TableFindings;
-use super::{Place, ResourceId};
 use crate::backend::exchange::LiveRoute;
 use crate::backend::netplan::LinkError;
 use crate::backend::ssh_static::KERNEL_ROUTE;
 use crate::network::Prefix;
-use crate::topology::Name;
+use crate::resource::{Name, Place, ResourceId};
 
 /// A key that somebody else has.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -3,13 +3,12 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
-use super::operation::Reason;
+use super::Desired;
 use super::table::Reasons;
 use super::together::together;
-use super::{Desired, Place};
 use crate::network::{Family, RouteSet};
-use crate::state::{Record, State};
-use crate::topology::Name;
+use crate::resource::{Name, Place, Reason, Record};
+use crate::state::State;
 
 /// To whom node addresses belong, in the topology and in the record.
 #[derive(Clone, Debug, Default)]
@@ -109,15 +108,15 @@ impl Owners {
         owners.wanted.0.reserve(2 * desired.places.len());
         owners.recorded.0.reserve(2 * recorded.places.len());
         for (place, wanted, record) in together(&desired.places, &recorded.places) {
-            let Place::Node(name) = place else { continue };
+            let Some(name) = place.node_name() else { continue };
             if let Some(wanted) = wanted {
-                owners.wanted.push(name, wanted.resources.values().filter_map(|shape| shape.routes.as_ref()));
+                owners.wanted.push(&name, wanted.resources.values().filter_map(|shape| shape.routes.as_ref()));
             } else {
                 owners.gone.insert(name.clone());
             }
             if let Some(record) = record {
                 let shapes = record.resources.values().flat_map(Record::shapes);
-                owners.recorded.push(name, shapes.filter_map(|shape| shape.routes.as_ref()));
+                owners.recorded.push(&name, shapes.filter_map(|shape| shape.routes.as_ref()));
             } else {
                 owners.new.insert(name.clone());
             }
@@ -139,7 +138,7 @@ impl Owners {
 
     /// Another machine answers under a known name: it starts from nothing.
     pub(super) fn begins_anew(&mut self, place: &Place) {
-        self.new.extend(place.node().cloned());
+        self.new.extend(place.node_name());
     }
 
     /// The node that an address belongs to.

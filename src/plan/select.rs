@@ -3,12 +3,13 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
+use super::Desired;
 use super::build::{Inputs, Options, Plan, acts, align};
 use super::findings::{Finding, REPLACED, Scope, Severity};
 use super::observed::{Observation, Seen};
-use super::operation::{Operation, Phase};
-use super::{AddressPattern, Desired, Place, ResourceId};
+use super::operation::Operation;
 use crate::network::{Memo, Prefix};
+use crate::resource::{AddressPattern, Phase, Place, ResourceId};
 
 impl Plan {
     /// Keeps what the user selected, and the Prepare changes of the receivers of what is selected.

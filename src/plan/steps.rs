@@ -2,10 +2,11 @@
 
 use petgraph::graph::{DiGraph, NodeIndex};
 
+use super::Plan;
 use super::azure::AzureTask;
-use super::{Phase, Place, Plan};
 use crate::backend::netplan::{self, NETPLAN_FILE};
 use crate::network::Memo;
+use crate::resource::{Phase, Place};
 
 /// A vertex of the graph.
 #[derive(Clone, Debug, PartialEq, Eq)]

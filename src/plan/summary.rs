@@ -3,7 +3,6 @@
 
 mod azure;
 mod group;
-mod order;
 
 use std::collections::{BTreeMap, HashMap};
 use std::hash::{Hash, Hasher};
@@ -13,11 +12,11 @@ use std::sync::Arc;
 use self::azure::azure_groups;
 pub use self::azure::{AzureGroup, AzureLine};
 use self::group::{Group, restricted};
-pub use self::order::natural_order;
 use super::build::{PlacePlan, Plan};
-use super::operation::{Action, Live, Reason};
-use super::{FileChange, FilePlan, Place, ResourceId};
+use super::operation::Live;
+use super::{FileChange, FilePlan};
 use crate::network::{Memo, Route, RouteSet, View};
+use crate::resource::{Action, Place, Reason, ResourceId, natural_order};
 
 /// Parts with more lines than this keep none of them; they are computed again when asked for. 500 views of a mesh of
 /// 5,000 nodes would be five million lines.

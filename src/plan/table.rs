@@ -6,10 +6,11 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use super::classify::{Key, STATIC, Verdict, classify};
-use super::operation::{Action, Live, Operation, Phase, Reason};
+use super::operation::{Live, Operation};
 use crate::backend::exchange::{Listed, LiveRoute};
 use crate::network::{Memo, Prefix, Route, RouteChange, RouteSet, Row, View};
-use crate::plan::{ForeignKey, Token};
+use crate::plan::ForeignKey;
+use crate::resource::{Action, Phase, Reason, Token};
 
 /// The changes of one table (and metric) of one node. Routes are computed when they are asked for.
 #[derive(Clone, Debug)]

@@ -3,10 +3,11 @@
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
-use super::{DesiredPlace, Place, ResourceId};
+use super::DesiredPlace;
 use crate::backend;
 use crate::network::Memo;
-use crate::state::{PlaceRecord, Record, Shape};
+use crate::resource::{Place, Record, ResourceId, Shape};
+use crate::state::PlaceRecord;
 
 /// What is wanted of one place, and what is recorded of its machine.
 #[derive(Clone, Copy)]

@@ -2,11 +2,12 @@
 
 use std::fmt::Write;
 
-use super::text::{BOLD, DIM, LISTED, Look, style};
+use super::style::{BOLD, DIM, LISTED, Look, style};
 use super::words::{clean, counted, named, wrapped};
-use crate::backend::azure_udr::{AZURE_ROUTE, AZURE_ROUTE_TABLE, AZURE_SUBNET_ASSOCIATION, Hop, name_of};
+use crate::backend::azure_udr::{AZURE_ROUTE, AZURE_ROUTE_TABLE, AZURE_SUBNET_ASSOCIATION, Hop, arm, name_of};
 use crate::plan::azure::AzureWhat;
-use crate::plan::{Action, AzureGroup, AzureLine, Place, Reason, Summary, natural_order};
+use crate::plan::{AzureGroup, AzureLine, Summary};
+use crate::resource::{Action, Place, Reason, natural_order};
 
 const EDITED: &str = "(changed in the topology)";
 const GONE: &str = "what was recorded is not there any more";
@@ -145,10 +146,7 @@ fn table_names(ids: [Option<&str>; 2]) -> [Option<String>; 2] {
 
 /// What stands behind a word in the id of a place.
 fn part<'a>(place: &'a Place, word: &str) -> Option<&'a str> {
-    match place {
-        Place::Arm(id) => part_of(id, word),
-        Place::Node(_) => None,
-    }
+    arm(place).and_then(|id| part_of(id, word))
 }
 
 fn part_of<'a>(id: &'a str, word: &str) -> Option<&'a str> {

@@ -20,7 +20,8 @@ use super::text::Outcome;
 use crate::drive;
 use crate::network::Prefix;
 use crate::plan::findings::{Finding, Remedy, Severity};
-use crate::plan::{Change, Line, Part, Place, Plan, Reason, Summary};
+use crate::plan::{Change, Line, Part, Plan, Summary};
+use crate::resource::{Place, Reason};
 use crate::transport::azure::AzureRequests;
 
 /// One JSON event.

@@ -4,6 +4,7 @@ mod azure;
 pub mod json;
 mod result;
 pub mod sentence;
+pub mod style;
 pub mod text;
 mod words;
 

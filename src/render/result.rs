@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
-use super::text::Look;
+use super::style::Look;
 use super::words::{counted, place_names, wrapped};
 use crate::drive::{Effective, EffectiveOutcome};
 use crate::network::Prefix;
-use crate::plan::{Place, natural_order};
+use crate::resource::{Place, natural_order};
 use crate::transport::azure::AzureRequests;
 
 /// So many routes that are not in force are named.

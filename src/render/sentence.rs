@@ -3,8 +3,9 @@
 use std::collections::HashMap;
 
 use super::words::place_names;
+use crate::plan::Plan;
 use crate::plan::findings::{Address, Finding, Remedy, Severity, Text};
-use crate::plan::{Place, Plan, natural_order};
+use crate::resource::{Place, natural_order};
 
 /// What was found in one or more places.
 #[derive(Clone, Debug)]

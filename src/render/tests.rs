@@ -1,11 +1,12 @@
-use super::text::{self, Look, Outcome};
+use super::style::Look;
+use super::text::{self, Outcome};
 use super::{json, sentence};
 use crate::network::Memo;
 use crate::plan::findings::{Address, FORGOTTEN, Finding, Remedy, Text};
 use crate::plan::summary::fixture::{World, live, place, plan_of, prefix, seen};
-use crate::plan::{Desired, Observation, Options, Place, Plan, Summary};
+use crate::plan::{Desired, Observation, Options, Plan, Summary};
+use crate::resource::{Name, Place};
 use crate::state::State;
-use crate::topology::Name;
 
 fn nothing() -> State {
     State::new(Name::new("mesh").expect("name")).expect("lineage")
@@ -194,7 +195,7 @@ Plan: 0 to add, 1 to change, 0 to destroy.
 #[test]
 fn events_of_a_run_as_json() {
     use crate::drive::Event;
-    use crate::plan::Phase;
+    use crate::resource::Phase;
     let node = || place("node-1");
     let lines: Vec<String> = [
         Event::ObserveStarted { places: 2 },

@@ -9,58 +9,19 @@ use std::sync::Arc;
 use super::azure;
 pub use super::result::{Outcome, requests, result};
 use super::sentence;
+use super::style::{BOLD, DIM, LISTED, Look, style};
 use super::words::{clean, counted, names, noun, wrapped};
 use crate::network::{MAIN_TABLE, Prefix};
 use crate::plan::findings::{FORGOTTEN, Finding, Severity};
-use crate::plan::{Action, Change, FileGroup, Line, Live, Part, Place, Plan, Reason, Summary};
+use crate::plan::{Change, FileGroup, Line, Live, Part, Plan, Summary};
+use crate::resource::{Action, Place, Reason};
 
-/// Adds and imports of one change are listed up to here, the rest is counted.
-pub(super) const LISTED: usize = 20;
 /// Up to here lines of several parts are compared, so that equal ones become one.
 const COMPARED: usize = 2000;
 /// With more lines than this, removals over different next hops are listed by destination.
 const REMOVALS: usize = 200;
 /// Sentences about the same topic are listed up to here, the rest is counted.
 const SAID: usize = 20;
-
-/// How text looks.
-#[derive(Clone, Copy, Debug)]
-pub struct Look {
-    /// Whether to colour with ANSI sequences.
-    pub color: bool,
-    /// Number of columns that prose is broken at.
-    pub width: usize,
-}
-
-impl Default for Look {
-    fn default() -> Self {
-        Self { color: false, width: 80 }
-    }
-}
-
-impl Look {
-    pub(super) fn paint(self, style: &str, text: &str) -> String {
-        if self.color && !style.is_empty() { format!("\u{1b}[{style}m{text}\u{1b}[0m") } else { text.to_owned() }
-    }
-
-    /// Paints each line by itself, so that a pager that shows part of the text shows it right.
-    pub(super) fn paint_lines(self, style: &str, text: &str) -> String {
-        text.lines().map(|line| self.paint(style, line) + "\n").collect()
-    }
-}
-
-pub(super) const BOLD: &str = "1";
-pub(super) const DIM: &str = "2";
-
-pub(super) fn style(action: Action) -> &'static str {
-    match action {
-        Action::Import => "36",
-        Action::Add => "32",
-        Action::Change => "33",
-        Action::Remove => "31",
-        Action::Forget => DIM,
-    }
-}
 
 /// A plan for review. `volatile` says whether to name the routes that nothing keeps across reboots.
 pub fn plan(plan: &Plan, summary: &Summary, look: Look, volatile: bool) -> String {
@@ -93,7 +54,7 @@ pub fn plan(plan: &Plan, summary: &Summary, look: Look, volatile: bool) -> Strin
     azure::write(&mut out, summary, azure(false), look);
     if !plan.forgotten.is_empty() {
         let mut places: Vec<&Place> = plan.forgotten.iter().collect();
-        places.sort_by(|one, other| crate::plan::natural_order(one.name(), other.name()));
+        places.sort_by(|one, other| crate::resource::natural_order(one.name(), other.name()));
         let records =
             if places.len() == 1 { "1 record is".to_owned() } else { format!("{} records are", places.len()) };
         let heading = format!("  # {records} dropped without a login; what topo has put there stays");

@@ -1,6 +1,6 @@
 //! Names, numbers and line breaks of user texts.
 
-use crate::plan::Place;
+use crate::resource::{NODE, Place};
 
 /// `1 route`, `2 routes`.
 pub(super) fn counted(number: usize, noun: &str) -> String {
@@ -20,9 +20,10 @@ pub(super) fn place_names<'a>(places: impl Iterator<Item = &'a Place> + Clone) -
     named(places.clone().map(Place::name), noun(places))
 }
 
-/// What places are called: not all of them are nodes.
+/// What places are called: as their kind says, where all are of one kind.
 pub(super) fn noun<'a>(mut places: impl Iterator<Item = &'a Place>) -> &'static str {
-    if places.all(|place| place.node().is_some()) { "node" } else { "place" }
+    let Some(first) = places.next() else { return NODE.noun };
+    if places.all(|place| place.kind() == first.kind()) { first.kind().noun } else { "place" }
 }
 
 /// The same of what is called otherwise.

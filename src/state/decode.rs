@@ -7,10 +7,9 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::wire::{DocumentWire, ListWire, Nullable, PlaceWire, RecordWire, ShapeWire, Text, VERSION, VersionOnly};
-use super::{Kept, Lineage, PlaceRecord, Record, Shape, State};
+use super::{Kept, Lineage, PlaceRecord, State};
 use crate::network::{Family, Prefix, RouteSet, Row, Rows, View};
-use crate::plan::{Place, ResourceId, Resources};
-use crate::topology::Name;
+use crate::resource::{Known, Name, Place, Record, ResourceId, Resources, Shape};
 
 /// Rows of all lists together that are read at most: far more than any state has, and it bounds the memory that a
 /// document of many small deltas can ask for.
@@ -70,13 +69,13 @@ fn damaged(reason: impl Into<String>) -> DocumentError {
 }
 
 impl State {
-    /// Reads a document. Records of kinds that are not in `known` stay as they are.
-    pub fn from_json(document: &[u8], known: &[&str]) -> Result<Self, DocumentError> {
+    /// Reads a document. Places and records of kinds that are not in `known` stay as they are.
+    pub fn from_json(document: &[u8], known: &Known) -> Result<Self, DocumentError> {
         if document.is_empty() {
             return Err(damaged("it is empty (0 bytes)"));
         }
         let text = std::str::from_utf8(document).map_err(|error| damaged(format!("it is not UTF-8 text ({error})")))?;
-        let wire: DocumentWire<'_> = match serde_json::from_str(text) {
+        let wire = match DocumentWire::read(text, known) {
             Ok(wire) => wire,
             // What a newer topo wrote may be of any form, so the version is looked at before the rest is judged.
             Err(error) => match serde_json::from_str(text) {
@@ -123,7 +122,7 @@ fn refuse(error: &serde_json::Error, context: &str) -> DocumentError {
 
 /// What is shared between the records that are read.
 struct Reader<'k> {
-    known: &'k [&'k str],
+    known: &'k Known,
     lists: BTreeMap<u32, Rows>,
     views: BTreeMap<u32, Arc<View>>,
     /// The same few resources are in every place.
@@ -137,7 +136,7 @@ struct Reader<'k> {
 }
 
 impl<'k> Reader<'k> {
-    fn new(known: &'k [&'k str]) -> Self {
+    fn new(known: &'k Known) -> Self {
         Self {
             known,
             lists: BTreeMap::new(),
@@ -236,7 +235,7 @@ impl<'k> Reader<'k> {
                 self.resources.insert(key.as_ref().into(), resource.clone());
                 resource
             };
-            let record = if self.known.contains(&&*resource.kind) {
+            let record = if self.known.has_kind(&resource.kind) {
                 let context = || format!("in {resource} of the place {place}, ");
                 let wire = serde_json::from_str(raw.get()).map_err(|error| refuse(&error, &context()))?;
                 self.record(wire).map_err(|reason| damaged(context() + &reason))?

@@ -12,8 +12,9 @@ use sha2::{Digest, Sha256};
 use super::wire::{
     ListWire, Nullable, RecordWire, References, ShapeReferences, ShapeWire, StrictEndpoint, VERSION, ViewWire,
 };
-use super::{PlaceRecord, Record, Shape, State};
+use super::{PlaceRecord, State};
 use crate::network::{Memo, RouteSet, Rows, View};
+use crate::resource::{Record, Shape};
 
 impl State {
     /// The document, with a line end. Lists and views that no record points to are left out.

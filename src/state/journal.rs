@@ -1,5 +1,6 @@
 //! The journal of a run: outcomes since the state write that began it, a line each.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -8,12 +9,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
 
-use super::{PlaceRecord, Record, RunId, Shape, State};
+use super::{PlaceRecord, RunId, State};
 use crate::network::Prefix;
-use crate::plan::{Place, ResourceId, Token};
+use crate::resource::{Known, Place, Record, ResourceId, Shape, Token};
 
 /// What became of a place in a phase of a run.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Entry {
     /// The run.
     pub run: RunId,
@@ -28,14 +29,32 @@ pub struct Entry {
     /// In which phase.
     pub phase: Box<str>,
     /// What became of each resource.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub outcomes: Vec<(ResourceId, Outcome)>,
     /// The machine's `/etc/machine-id`, where it was seen.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub machine_id: Option<Arc<str>>,
     /// The place is dropped from the record as a whole.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub forget: bool,
+}
+
+/// An [`Entry`] as it is read: whether its place is one depends on the kinds that are known.
+#[derive(Deserialize)]
+struct EntryWire<'a> {
+    run: RunId,
+    base: u64,
+    seq: u32,
+    at: Timestamp,
+    #[serde(borrow)]
+    place: Cow<'a, str>,
+    phase: Box<str>,
+    #[serde(default)]
+    outcomes: Vec<(ResourceId, Outcome)>,
+    #[serde(default)]
+    machine_id: Option<Arc<str>>,
+    #[serde(default)]
+    forget: bool,
 }
 
 /// What became of a resource that was in doubt.
@@ -100,15 +119,15 @@ pub fn to_lines(entries: &[Entry]) -> Vec<u8> {
     lines
 }
 
-/// Reads a journal. A last line that is cut off or unreadable is left out: that is how a killed run leaves it, and what
+/// Reads a journal, with places of the kinds that are known. A last line that is cut off or unreadable is left out: that is how a killed run leaves it, and what
 /// it would have settled stays in doubt. A bad line before it is damage.
-pub fn from_lines(journal: &[u8]) -> Result<Vec<Entry>, JournalDamage> {
+pub fn from_lines(journal: &[u8], known: &Known) -> Result<Vec<Entry>, JournalDamage> {
     // What follows the last line end is empty or cut off.
     let whole = journal.iter().rposition(|byte| *byte == b'\n').map_or(&[][..], |end| &journal[..=end]);
     let mut entries = Vec::new();
     let mut lines = whole.split_inclusive(|byte| *byte == b'\n').enumerate().peekable();
     while let Some((at, line)) = lines.next() {
-        match read_line(line) {
+        match read_line(line, known) {
             Ok(entry) => entries.push(entry),
             Err(_) if lines.peek().is_none() && whole.len() == journal.len() => break,
             Err(reason) => return Err(JournalDamage { line: at + 1, reason }),
@@ -117,13 +136,16 @@ pub fn from_lines(journal: &[u8]) -> Result<Vec<Entry>, JournalDamage> {
     Ok(entries)
 }
 
-fn read_line(line: &[u8]) -> Result<Entry, String> {
+fn read_line(line: &[u8], known: &Known) -> Result<Entry, String> {
     let line = std::str::from_utf8(line).map_err(|error| error.to_string())?;
     let Line { sum, entry } = serde_json::from_str(line).map_err(|error| error.to_string())?;
     if sum != checksum(entry.get()) {
         return Err("its checksum does not fit".to_owned());
     }
-    serde_json::from_str(entry.get()).map_err(|error| error.to_string())
+    let EntryWire { run, base, seq, at, place, phase, outcomes, machine_id, forget } =
+        serde_json::from_str(entry.get()).map_err(|error| error.to_string())?;
+    let place = known.place(&place).map_err(|error| error.to_string())?;
+    Ok(Entry { run, base, seq, at, place, phase, outcomes, machine_id, forget })
 }
 
 /// The state with the outcomes of the run that it began. Entries of other runs are of no meaning any more.

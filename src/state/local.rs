@@ -8,11 +8,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::lock::{self, Attempt, HeldLock};
+use super::store::BoxFuture;
 use super::{
-    Entry, KNOWN_KINDS, LockError, LockInfo, LockRequest, Locked, Revision, RunId, Snapshot, State, Store, StoreError,
+    Entry, LockError, LockInfo, LockRequest, Locked, Revision, RunId, Snapshot, State, Store, StoreError,
     StoreErrorKind, from_lines, to_lines,
 };
-use crate::transport::BoxFuture;
+use crate::resource::Known;
 
 /// How long to wait between two attempts at a lock.
 const LOCK_PAUSE: Duration = Duration::from_millis(100);
@@ -27,7 +28,7 @@ struct Files {
     given: PathBuf,
     /// The file behind it, links followed: a link is written through, and all who come by it share one lock.
     state: PathBuf,
-    known: &'static [&'static str],
+    known: &'static Known,
     held: Mutex<Option<HeldLock>>,
 }
 
@@ -38,13 +39,8 @@ struct Contents {
 }
 
 impl LocalStore {
-    /// A state in a file, which need not be there yet.
-    pub fn new(path: &Path) -> Self {
-        Self::with_kinds(path, KNOWN_KINDS)
-    }
-
-    /// The same for a binary that knows these kinds of resources.
-    pub fn with_kinds(path: &Path, known: &'static [&'static str]) -> Self {
+    /// A state in a file, which need not be there yet, for a binary that knows these kinds.
+    pub fn new(path: &Path, known: &'static Known) -> Self {
         let held = Mutex::new(None);
         Self(Arc::new(Files { given: path.to_owned(), state: follow(path), known, held }))
     }
@@ -235,7 +231,7 @@ impl Files {
     fn snapshot(&self, contents: &Contents) -> Result<Snapshot, StoreError> {
         let Contents { journal, state } = contents;
         let state = state.as_deref().map(|document| self.decode(document)).transpose()?;
-        let entries = from_lines(journal).map_err(|damage| StoreError {
+        let entries = from_lines(journal, self.known).map_err(|damage| StoreError {
             kind: StoreErrorKind::Journal,
             message: format!("The journal {} is damaged: {damage}.", self.beside(".journal").display()),
             hint: "Everything was left untouched. With the journal moved away nothing is lost but what it settled: the next \

@@ -16,23 +16,9 @@ mod wire;
 
 pub use commit::JournalWriter;
 pub use decode::DocumentError;
-pub use document::{Kept, PlaceRecord, Record, Shape, State};
+pub use document::{Kept, PlaceRecord, State};
 pub use identifier::{Identifier, IdentifierError, Lineage, RunId};
 pub use journal::{Entry, JournalDamage, Outcome, fold, from_lines, to_lines};
 pub use local::LocalStore;
 pub use lock::{LockError, LockInfo, LockRequest};
 pub use store::{Locked, Revision, Snapshot, Store, StoreError, StoreErrorKind};
-
-/// The kinds of resources that this binary can read; records of others are kept as they are.
-#[cfg(feature = "azure")]
-pub const KNOWN_KINDS: &[&str] = &[
-    "kernel_route",
-    "netplan_file",
-    "azure_route_table",
-    "azure_route",
-    "azure_subnet_association",
-    "azure_nic_forwarding",
-];
-/// The same, without what a build without the feature `azure` leaves alone.
-#[cfg(not(feature = "azure"))]
-pub const KNOWN_KINDS: &[&str] = &["kernel_route", "netplan_file"];

@@ -1,10 +1,14 @@
 //! What a place that keeps the state offers: reading, writing by comparing and swapping, a journal and a lock.
 
+use std::future::Future;
+use std::pin::Pin;
 use std::time::Duration;
 
 use super::{DocumentError, Entry, Lineage, LockError, LockInfo, LockRequest, State, fold};
-use crate::topology::Name;
-use crate::transport::BoxFuture;
+use crate::resource::Name;
+
+/// A future that can move between threads.
+pub(super) type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 /// What was read: the state as written, and the journal beside it.
 #[derive(Clone, Debug)]

@@ -9,33 +9,26 @@ use std::marker::PhantomData;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use serde::de::{self, MapAccess, Visitor};
+use serde::de::{self, DeserializeSeed, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::{Lineage, RunId};
 use crate::network::{Prefix, View};
-use crate::plan::{Place, Token};
-use crate::topology::Name;
-use crate::transport::Endpoint;
+use crate::resource::{Endpoint, Known, Name, Place, Token};
 
 /// The version of documents that this binary reads and writes.
 pub(super) const VERSION: u64 = 1;
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
 pub(super) struct DocumentWire<'a> {
     pub version: u64,
     pub lineage: Lineage,
     pub serial: u64,
     pub topology: Name,
     pub run: Option<RunId>,
-    #[serde(default)]
     pub rows: Vec<ListWire>,
-    #[serde(default)]
     pub views: Vec<ViewWire>,
-    #[serde(borrow)]
     pub places: PlacesWire<'a>,
 }
 
@@ -99,7 +92,7 @@ struct EndpointWire {
 #[serde(transparent)]
 pub(super) struct StrictEndpoint(#[serde(with = "EndpointWire")] pub Endpoint);
 
-/// Places of a form that is known, and others as they are.
+/// Places of a kind that is known, and others as they are.
 #[derive(Default)]
 pub(super) struct PlacesWire<'a> {
     pub known: Vec<(Place, PlaceWire<'a>)>,
@@ -207,29 +200,119 @@ impl<'de, K: Deserialize<'de>, V: Deserialize<'de>> Deserialize<'de> for Pairs<K
     }
 }
 
-impl<'de: 'a, 'a> Deserialize<'de> for PlacesWire<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Each;
-        impl<'de> Visitor<'de> for Each {
-            type Value = PlacesWire<'de>;
+impl<'a> DocumentWire<'a> {
+    /// Reads a document, where the places of known kinds are read and others are kept.
+    pub(super) fn read(text: &'a str, known: &Known) -> serde_json::Result<Self> {
+        let mut reader = serde_json::Deserializer::from_str(text);
+        let document = ReadDocument(known).deserialize(&mut reader)?;
+        reader.end()?;
+        Ok(document)
+    }
+}
 
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an object of places")
-            }
+/// The fields of a document.
+#[derive(Deserialize)]
+#[serde(field_identifier, rename_all = "lowercase")]
+enum Field {
+    Version,
+    Lineage,
+    Serial,
+    Topology,
+    Run,
+    Rows,
+    Views,
+    Places,
+}
 
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-                let mut places = PlacesWire::default();
-                while let Some(Text(key)) = map.next_key()? {
-                    if key.starts_with("node:") || key.starts_with("arm:") {
-                        let place = key.parse().map_err(de::Error::custom)?;
-                        places.known.push((place, map.next_value()?));
-                    } else {
-                        places.unknown.push((key.into(), map.next_value()?));
-                    }
-                }
-                Ok(places)
+/// Reads a [`DocumentWire`]: the places in it need to be told which kinds are known.
+struct ReadDocument<'k>(&'k Known);
+
+impl<'de> DeserializeSeed<'de> for ReadDocument<'_> {
+    type Value = DocumentWire<'de>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        deserializer.deserialize_map(self)
+    }
+}
+
+impl<'de> Visitor<'de> for ReadDocument<'_> {
+    type Value = DocumentWire<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("struct DocumentWire")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let (mut version, mut lineage, mut serial, mut topology, mut run) = (None, None, None, None, None);
+        let (mut rows, mut views, mut places) = (None, None, None);
+        while let Some(field) = map.next_key()? {
+            match field {
+                Field::Version => fill(&mut version, "version", &mut map)?,
+                Field::Lineage => fill(&mut lineage, "lineage", &mut map)?,
+                Field::Serial => fill(&mut serial, "serial", &mut map)?,
+                Field::Topology => fill(&mut topology, "topology", &mut map)?,
+                Field::Run => fill(&mut run, "run", &mut map)?,
+                Field::Rows => fill(&mut rows, "rows", &mut map)?,
+                Field::Views => fill(&mut views, "views", &mut map)?,
+                Field::Places if places.is_some() => return Err(de::Error::duplicate_field("places")),
+                Field::Places => places = Some(map.next_value_seed(ReadPlaces(self.0))?),
             }
         }
-        deserializer.deserialize_map(Each)
+        let missing = <A::Error as de::Error>::missing_field;
+        Ok(DocumentWire {
+            version: version.ok_or_else(|| missing("version"))?,
+            lineage: lineage.ok_or_else(|| missing("lineage"))?,
+            serial: serial.ok_or_else(|| missing("serial"))?,
+            topology: topology.ok_or_else(|| missing("topology"))?,
+            run: run.flatten(),
+            rows: rows.unwrap_or_default(),
+            views: views.unwrap_or_default(),
+            places: places.ok_or_else(|| missing("places"))?,
+        })
+    }
+}
+
+/// Reads the value of a field that may be there once.
+fn fill<'de, A: MapAccess<'de>, T: Deserialize<'de>>(
+    field: &mut Option<T>,
+    name: &'static str,
+    map: &mut A,
+) -> Result<(), A::Error> {
+    if field.is_some() {
+        return Err(de::Error::duplicate_field(name));
+    }
+    *field = Some(map.next_value()?);
+    Ok(())
+}
+
+/// Reads [`PlacesWire`].
+struct ReadPlaces<'k>(&'k Known);
+
+impl<'de> DeserializeSeed<'de> for ReadPlaces<'_> {
+    type Value = PlacesWire<'de>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        deserializer.deserialize_map(self)
+    }
+}
+
+impl<'de> Visitor<'de> for ReadPlaces<'_> {
+    type Value = PlacesWire<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object of places")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let mut places = PlacesWire::default();
+        while let Some(Text(key)) = map.next_key()? {
+            if self.0.has_place_kind_of(&key) {
+                let place = self.0.place(&key).map_err(de::Error::custom)?;
+                places.known.push((place, map.next_value()?));
+            } else {
+                places.unknown.push((key.into(), map.next_value()?));
+            }
+        }
+        Ok(places)
     }
 }

@@ -5,10 +5,10 @@ use std::collections::{BTreeSet, HashMap};
 
 use crate::backend::azure_udr::{Given, Settings};
 
-use super::Name;
 use super::backends::BackendDraft;
 use super::diagnostics::{Diagnostic, Reporter, Span};
 use super::document::Draft;
+use crate::resource::Name;
 
 /// Checks all tables of `azure-udr`; `served` are the nodes of each backend.
 pub(super) fn check(draft: &Draft<'_>, served: &[BTreeSet<Name>], report: &Reporter) {

@@ -6,7 +6,6 @@ use serde_json::Value as Json;
 
 use crate::backend::{azure_udr, netplan, ssh_static};
 
-use super::Name;
 use super::azure_tables;
 use super::check::matches_nothing;
 use super::diagnostics::{Diagnostic, Reporter};
@@ -14,6 +13,7 @@ use super::document::{Draft, read_patterns};
 use super::glob::for_each_match;
 use super::reader::{Entry, Located, TableReader, did_you_mean};
 use super::table_and_metric::TableAndMetric;
+use crate::resource::Name;
 
 /// All backends; those that are an option of the build among them.
 const BACKENDS: &[&str] = &[ssh_static::BACKEND, netplan::BACKEND, azure_udr::BACKEND];

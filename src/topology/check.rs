@@ -11,7 +11,8 @@ use super::document::{Draft, NodeDraft, SshDraft};
 use super::glob::for_each_match;
 use super::prefix_index::{PrefixIndex, number};
 use super::reader::Located;
-use super::{BackendTable, Name, Node, NodeSsh, Subnet, Topology, backends, links};
+use super::{BackendTable, Node, NodeSsh, Subnet, Topology, backends, links};
+use crate::resource::Name;
 
 /// Checks the draft and builds the topology. With `broken` some of the document was not TOML, so that nothing follows
 /// from what is not there.

@@ -5,11 +5,11 @@ use std::ops::Range;
 
 use crate::network::{Family, Prefix};
 
-use super::Name;
 use super::backends::{self, BackendDraft};
 use super::diagnostics::{Diagnostic, Span};
 use super::grammar;
 use super::reader::{Entry, Located, Strings, Subject, TableReader, did_you_mean, unknown_key};
+use crate::resource::Name;
 
 /// Keys of a node that make sense for one node only.
 const KEYS_OF_ONE_NODE: &[&str] = &["address", "pods"];

@@ -5,11 +5,11 @@ use std::net::IpAddr;
 
 use crate::network::{Family, Prefix};
 
-use super::Name;
 use super::check::{edge_of_link, list_names};
 use super::diagnostics::{Diagnostic, Reporter, Span};
 use super::document::{Draft, SubnetDraft};
 use super::prefix_index::PrefixIndex;
+use crate::resource::Name;
 
 /// Checks subnets, gateways and next hops, and gives back the index of the subnet of each address. `served` are the nodes
 /// of each backend.

@@ -5,12 +5,13 @@ use std::net::IpAddr;
 
 use crate::network::Prefix;
 
+use super::LARGEST_FILE;
 use super::check;
 use super::diagnostics::{Diagnostic, Diagnostics, Reporter, Source, Span};
 use super::document::{Draft, NodeDraft, OfNode, SshDraft};
 use super::grammar;
 use super::reader::Located;
-use super::{LARGEST_FILE, Name};
+use crate::resource::Name;
 
 /// A machine of the file.
 #[derive(Clone, Debug, PartialEq, Eq)]

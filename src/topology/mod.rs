@@ -10,7 +10,6 @@ mod grammar;
 mod links;
 pub mod load;
 pub mod machines;
-mod name;
 mod prefix_index;
 pub mod reader;
 pub mod schema;
@@ -19,7 +18,6 @@ pub mod update;
 
 pub use diagnostics::{Diagnostic, Diagnostics, LineIndex, Reporter, Severity, Source, Span};
 pub use glob::glob_matches;
-pub use name::{Name, NameError};
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -28,6 +26,7 @@ use std::sync::Arc;
 use toml::de::DeTable;
 
 use crate::network::Prefix;
+use crate::resource::Name;
 
 use reader::{Subject, TableReader};
 

@@ -8,8 +8,9 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use super::Printer;
 use crate::drive::Event;
 use crate::plan::findings::UNSEEN;
-use crate::plan::{Finding, Place, Plan};
+use crate::plan::{Finding, Plan};
 use crate::render::json;
+use crate::resource::Place;
 
 /// Shows a run: a bar where standard error is a terminal, and a line for each thing that went wrong.
 pub struct Progress {
@@ -26,7 +27,7 @@ pub struct Told(BTreeMap<Place, String>);
 impl Told {
     /// What a plan tells.
     pub fn by(plan: &Plan) -> Self {
-        let unseen = |finding: &&Finding| finding.code == UNSEEN && finding.place().node().is_none();
+        let unseen = |finding: &&Finding| finding.code == UNSEEN && !finding.place().is_node();
         let told = |finding: &Finding| (finding.place().clone(), finding.found.clone().unwrap_or_default());
         Self(plan.findings.iter().filter(unseen).map(told).collect())
     }
@@ -115,10 +116,8 @@ fn line(event: &Event) -> Option<(String, bool)> {
         Event::StepFailed { place, message, .. } => (Some(place), message.clone(), true),
         Event::Warning { place, message } => (Some(place), message.clone(), false),
         Event::Skipped { place, receiver, routes } => {
-            let why = match place.node() {
-                Some(_) => "that node has failed",
-                None => "the network interface there does not forward",
-            };
+            let why =
+                if place.is_node() { "that node has failed" } else { "the network interface there does not forward" };
             let text = if *routes == 1 {
                 format!("A route to {} was left out, for {why}.", receiver.name())
             } else {
@@ -147,10 +146,11 @@ fn paint(line: &str, is_error: bool, color: bool) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::Phase;
+    use crate::backend::KNOWN;
+    use crate::resource::{Name, Phase};
 
     fn place(name: &str) -> Place {
-        format!("node:{name}").parse().expect("place")
+        Place::from(Name::new(name).expect("a name"))
     }
 
     #[test]
@@ -166,7 +166,7 @@ mod tests {
             text(skipped).as_deref(),
             Some("node-1: 3 routes to node-2 were left out, for that node has failed.")
         );
-        let table = "arm:/x/routeTables/kubernetes-routes".parse().expect("place");
+        let table = KNOWN.place("arm:/x/routeTables/kubernetes-routes").expect("place");
         let skipped = Event::Skipped { place: table, receiver: place("node-2"), routes: 1 };
         assert_eq!(
             text(skipped).as_deref(),

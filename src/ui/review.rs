@@ -8,12 +8,14 @@ use super::Printer;
 use super::progress::Progress;
 pub use super::progress::Told;
 use super::prompt::{self, Question};
-use crate::cli::Exit;
 use crate::drive::{Event, RunOutcome};
+use crate::exit::Exit;
 use crate::network::Memo;
 use crate::plan::findings::LeftOut;
-use crate::plan::{Action, Place, Plan, Summary};
+use crate::plan::{Plan, Summary};
+use crate::render::style::Look;
 use crate::render::{json, text};
+use crate::resource::{Action, Place};
 use crate::transport::azure::AzureRequests;
 
 /// Writes what happens while it happens.
@@ -133,9 +135,10 @@ pub fn outcome(
         .map(|failure| (failure.place.clone(), 0, why(&failure.place, &failure.message)))
         .collect();
     left.extend(outcome.skipped.iter().map(|(place, receiver, routes)| {
-        let why = match place.node() {
-            Some(_) => format!("left out, because {} has failed.", receiver.name()),
-            None => format!("left out, because the network interface of {} does not forward.", receiver.name()),
+        let why = if place.is_node() {
+            format!("left out, because {} has failed.", receiver.name())
+        } else {
+            format!("left out, because the network interface of {} does not forward.", receiver.name())
         };
         (place.clone(), *routes, why)
     }));
@@ -167,6 +170,6 @@ pub fn outcome(
     }
 }
 
-fn look(printer: Printer) -> text::Look {
-    text::Look { color: printer.colors_out(), width: printer.width() }
+fn look(printer: Printer) -> Look {
+    Look { color: printer.colors_out(), width: printer.width() }
 }

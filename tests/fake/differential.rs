@@ -9,7 +9,8 @@ use topo::backend::exchange::{
     self, Identity, Listing, LiveRoute, Marker, Nonce, Reply, RouteCommand, RouteVerb, RouteWrite, Work, Written,
 };
 use topo::network::{Family, MAIN_TABLE, Prefix, Route};
-use topo::plan::{BOOT, Token};
+use topo::plan::BOOT;
+use topo::resource::Token;
 
 use super::cases;
 use super::kernel::{Command, Node, Verb, Way, text};

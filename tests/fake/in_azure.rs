@@ -6,7 +6,8 @@ use topo::backend;
 use topo::network::Prefix;
 use topo::plan::findings::{Finding, Scope};
 use topo::plan::{Desired, Options, Plan};
-use topo::topology::{self, Name, Source};
+use topo::resource::Name;
+use topo::topology::{self, Source};
 
 use super::kernel::{AZURE, Node};
 use super::world::{Ran, World};

@@ -10,7 +10,8 @@ use topo::backend::exchange::{
     Filed, Identity, Listed, Listing, LiveRoute, Marker, Reply, RouteCommand, RouteVerb, RouteWrite, Work, Written,
 };
 use topo::network::{Family, MAIN_TABLE, Prefix, Route};
-use topo::plan::{BOOT, KERNEL, Token};
+use topo::plan::{BOOT, KERNEL};
+use topo::resource::Token;
 
 use super::network_configuration::Configuration;
 

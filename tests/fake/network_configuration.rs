@@ -11,7 +11,8 @@ use topo::backend::exchange::{
     NetworkConfiguration,
 };
 use topo::network::{Family, MAIN_TABLE, Prefix};
-use topo::plan::{KERNEL, STATIC, Token};
+use topo::plan::{KERNEL, STATIC};
+use topo::resource::Token;
 
 use super::kernel::{Command, Node, Owner, TableRow, Verb, Way, kernel_metric};
 

@@ -7,8 +7,9 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use topo::backend;
-use topo::plan::{Desired, Options, Place};
-use topo::topology::{self, Name, Source};
+use topo::plan::{Desired, Options};
+use topo::resource::{Name, Place};
+use topo::topology::{self, Source};
 
 use super::kernel::Node;
 use super::world::{Ran, World};
@@ -48,12 +49,12 @@ fn a_step_that_panics_fails_and_the_next_run_finishes() {
 
             // What it had in hand is in doubt, and that alone; what did not wait for it is done.
             let in_doubt =
-                |record: &topo::state::PlaceRecord| record.resources.values().all(topo::state::Record::is_in_doubt);
+                |record: &topo::state::PlaceRecord| record.resources.values().all(topo::resource::Record::is_in_doubt);
             let (state, _) = world.state(&name);
             let doubted: BTreeSet<&Place> =
                 state.places.iter().filter(|(_, record)| in_doubt(record)).map(|(place, _)| place).collect();
             let held: BTreeSet<&Place> = outcome.skipped.iter().map(|(place, ..)| place).collect();
-            let node = Place::Node(Name::new("node-0").expect("name"));
+            let node = Place::from(Name::new("node-0").expect("name"));
             assert!(doubted.contains(&node), "{state:?}");
             assert!(doubted.iter().all(|place| **place == node || held.contains(place)), "{doubted:?} {held:?}");
             assert!(world.network.nodes()[2].writes > 0, "the others are not held up");

@@ -13,7 +13,8 @@ use topo::backend::exchange::FileForm;
 use topo::backend::netplan::NETPLAN_FILE;
 use topo::network::{Family, Prefix};
 use topo::plan::{Desired, Options};
-use topo::topology::{self, Name, Source, Topology};
+use topo::resource::Name;
+use topo::topology::{self, Source, Topology};
 
 use super::cases;
 use super::kernel::{Command, Node, Owner, Verb, Way};

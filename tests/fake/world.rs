@@ -7,16 +7,17 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use tokio::sync::{Notify, mpsc, watch};
+use topo::backend::KNOWN;
 use topo::backend::exchange::{Reply, Work};
 use topo::backend::netplan::{Attributes, NETPLAN_FILE};
 use topo::drive::{Run, RunOutcome, observe};
 use topo::network::{Memo, Route, RouteSet};
-use topo::plan::{Action, Desired, Options, Plan, Reason, ResourceId, STATIC};
+use topo::plan::{Desired, Options, Plan, STATIC};
+use topo::resource::{Action, Name, Reason, Record, ResourceId, Shape};
 use topo::state::{
-    Entry, KNOWN_KINDS, LockError, LockInfo, LockRequest, Locked, Record, Revision, Shape, Snapshot, State, Store,
-    StoreError, fold, from_lines, to_lines,
+    Entry, LockError, LockInfo, LockRequest, Locked, Revision, Snapshot, State, Store, StoreError, fold, from_lines,
+    to_lines,
 };
-use topo::topology::Name;
 use topo::transport::{BoxFuture, Target, Transport, TransportError};
 
 use super::kernel::{Node, Owner, TableRow, Way};
@@ -138,9 +139,9 @@ pub(crate) struct Disk {
 impl Disk {
     fn snapshot(&self) -> Snapshot {
         let state = self.state.lock().expect("no panic before");
-        let state = state.as_ref().map(|text| State::from_json(text, KNOWN_KINDS).expect("a whole state"));
-        let entries =
-            from_lines(&self.journal.lock().expect("no panic before")).expect("a journal, its end torn at most");
+        let state = state.as_ref().map(|text| State::from_json(text, &KNOWN).expect("a whole state"));
+        let entries = from_lines(&self.journal.lock().expect("no panic before"), &KNOWN)
+            .expect("a journal, its end torn at most");
         Snapshot { state, entries }
     }
 }
@@ -480,8 +481,10 @@ impl World {
                 }
             }
             for row in node.rows.iter().filter(|row| row.owner == Owner::Us) {
-                let covered =
-                    records.iter().flat_map(|record| record.resources.values()).flat_map(topo::state::Record::shapes);
+                let covered = records
+                    .iter()
+                    .flat_map(|record| record.resources.values())
+                    .flat_map(topo::resource::Record::shapes);
                 let covered = covered.filter_map(|shape| shape.routes.as_ref()).any(|set| {
                     set.view.table == row.table
                         && set.view.kernel_metric(row.destination.family()) == row.metric

@@ -9,7 +9,7 @@ use topo::backend::exchange::{
     Reply, RouteCommand, RouteVerb, RouteWrite, Work, Written, parse, render,
 };
 use topo::network::Route;
-use topo::plan::Token;
+use topo::resource::Token;
 
 use crate::harness::{LabOptions, Machines};
 

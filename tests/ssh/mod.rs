@@ -11,9 +11,9 @@ use std::future::Future;
 use std::path::Path;
 use std::time::Duration;
 
-use topo::topology::Name;
+use topo::resource::{Endpoint, Name};
 use topo::transport::ssh::{Ssh, SshOptions};
-use topo::transport::{Endpoint, Shell, Target, TransportError};
+use topo::transport::{Shell, Target, TransportError};
 
 use self::sshd::Sshd;
 

@@ -5,7 +5,9 @@ use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
 use tempfile::TempDir;
-use topo::state::{KNOWN_KINDS, LocalStore, Record, Revision, State, Store, to_lines};
+use topo::backend::KNOWN;
+use topo::resource::Record;
+use topo::state::{LocalStore, Revision, State, Store, to_lines};
 
 use super::journal::{begun, entry};
 use super::store::wait;
@@ -25,11 +27,11 @@ impl Folder {
     }
 
     fn store(&self) -> LocalStore {
-        LocalStore::new(&self.path())
+        LocalStore::new(&self.path(), &KNOWN)
     }
 
     fn state(&self) -> State {
-        State::from_json(&fs::read(self.path()).expect("file"), KNOWN_KINDS).expect("state")
+        State::from_json(&fs::read(self.path()).expect("file"), &KNOWN).expect("state")
     }
 
     fn command(&self) -> Command {

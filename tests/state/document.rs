@@ -3,12 +3,17 @@
 use std::sync::Arc;
 
 use proptest::prelude::*;
-use topo::state::{DocumentError, KNOWN_KINDS, Record, State};
+use topo::backend::KNOWN;
+use topo::resource::{Known, Record};
+use topo::state::{DocumentError, State};
 
 use super::{any_state, kernel_route, mesh, name, node, rows, view};
 
+/// What another topo can read.
+static OTHER: Known = Known { places: KNOWN.places, kinds: &["kernel_route", "sysctl_file"] };
+
 fn read(document: &[u8]) -> Result<State, DocumentError> {
-    State::from_json(document, KNOWN_KINDS)
+    State::from_json(document, &KNOWN)
 }
 
 fn refusal(document: &str) -> String {
@@ -77,7 +82,7 @@ fn a_document_is_read_as_it_stands() {
         .map(|row| format!("{} {}", row.destination, row.owner))
         .collect();
     assert_eq!(rows, ["10.200.0.0/24 10.240.0.20", "10.200.1.0/24 10.240.0.22", "fd00:1::/64 fd00::1"]);
-    assert_eq!(token.as_ref().map(topo::plan::Token::as_str), Some("t"));
+    assert_eq!(token.as_ref().map(topo::resource::Token::as_str), Some("t"));
 }
 
 #[test]
@@ -146,7 +151,7 @@ fn what_a_binary_does_not_know_is_kept_with_the_lists_that_it_points_to() {
     assert!(!state.is_empty());
 
     // A binary that knows the kind reads what this one wrote.
-    let whole = State::from_json(written.as_bytes(), &["kernel_route", "sysctl_file"]).expect("document");
+    let whole = State::from_json(written.as_bytes(), &OTHER).expect("document");
     let file = "sysctl/sysctl_file/60-topo.conf".parse().expect("resource");
     let Some(Record::Settled { is, .. }) = whole.record(&node(0), &file) else { panic!("settled") };
     assert_eq!(is.routes.as_ref().expect("routes").rows.as_slice().len(), 3);

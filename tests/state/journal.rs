@@ -5,10 +5,11 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use topo::plan::Token;
+use topo::backend::KNOWN;
+use topo::resource::{Record, Token};
 use topo::state::{
-    Entry, JournalWriter, LockError, LockInfo, LockRequest, Locked, Outcome, Record, Revision, RunId, Snapshot, State,
-    Store, StoreError, fold, from_lines, to_lines,
+    Entry, JournalWriter, LockError, LockInfo, LockRequest, Locked, Outcome, Revision, RunId, Snapshot, State, Store,
+    StoreError, fold, from_lines, to_lines,
 };
 use topo::transport::BoxFuture;
 
@@ -68,8 +69,8 @@ fn lines_round_trip() {
     entries[2].forget = true;
     let lines = to_lines(&entries);
     assert_eq!(lines.split_inclusive(|byte| *byte == b'\n').count(), 4);
-    assert_eq!(from_lines(&lines).as_ref(), Ok(&entries));
-    assert_eq!(from_lines(b""), Ok(vec![]));
+    assert_eq!(from_lines(&lines, &KNOWN).as_ref(), Ok(&entries));
+    assert_eq!(from_lines(b"", &KNOWN), Ok(vec![]));
 }
 
 #[test]
@@ -77,12 +78,12 @@ fn a_last_line_that_is_torn_anywhere_is_normal() {
     let whole = to_lines(&[entry(0, done(&[])), entry(1, Outcome::Removed)]);
     let first = to_lines(&[entry(0, done(&[]))]).len();
     for length in first..whole.len() {
-        assert_eq!(from_lines(&whole[..length]).map(|entries| entries.len()), Ok(1), "cut at {length}");
+        assert_eq!(from_lines(&whole[..length], &KNOWN).map(|entries| entries.len()), Ok(1), "cut at {length}");
         // What a file system may leave of a sector that was not written.
         for filler in [b"\0".as_slice(), b"\0\n", b"xx\n"] {
             let mut torn = whole[..length].to_vec();
             torn.extend_from_slice(filler);
-            assert_eq!(from_lines(&torn).map(|entries| entries.len()), Ok(1), "{filler:?} at {length}");
+            assert_eq!(from_lines(&torn, &KNOWN).map(|entries| entries.len()), Ok(1), "{filler:?} at {length}");
         }
     }
 }
@@ -95,11 +96,11 @@ fn each_changed_byte_before_the_last_line_is_damage() {
         let mut damaged = whole.clone();
         damaged[at] ^= 1;
         let line = if at > ends[0] { 2 } else { 1 };
-        assert_eq!(from_lines(&damaged).expect_err("damage").line, line, "byte {at}");
+        assert_eq!(from_lines(&damaged, &KNOWN).expect_err("damage").line, line, "byte {at}");
     }
     let mut empty_line = whole.clone();
     empty_line.insert(ends[0], b'\n');
-    assert_eq!(from_lines(&empty_line).expect_err("damage").line, 2);
+    assert_eq!(from_lines(&empty_line, &KNOWN).expect_err("damage").line, 2);
 }
 
 #[test]

@@ -12,18 +12,17 @@ use std::sync::Arc;
 
 use proptest::prelude::*;
 use serde_json::{Value, json};
+use topo::backend::azure_udr::ARM;
 use topo::network::{MAIN_TABLE, Prefix, RouteSet, Row, Rows, View};
-use topo::plan::{Place, ResourceId, Resources, Token};
-use topo::state::{Identifier, Kept, PlaceRecord, Record, Shape, State};
-use topo::topology::Name;
-use topo::transport::Endpoint;
+use topo::resource::{Endpoint, Name, Place, Record, ResourceId, Resources, Shape, Token};
+use topo::state::{Identifier, Kept, PlaceRecord, State};
 
 pub(crate) fn name(text: &str) -> Name {
     Name::new(text).expect("name")
 }
 
 pub(crate) fn node(number: usize) -> Place {
-    Place::Node(name(&format!("node-{number}")))
+    Place::from(name(&format!("node-{number}")))
 }
 
 pub(crate) fn kernel_route() -> ResourceId {
@@ -170,7 +169,7 @@ pub(crate) fn any_state() -> impl Strategy<Value = State> {
             places: places
                 .into_iter()
                 .map(|(number, record)| {
-                    let arm = || Place::Arm(format!("/subscriptions/{number}/routeTables/x").into());
+                    let arm = || Place::new(&ARM, format!("/subscriptions/{number}/routeTables/x"));
                     (if number % 5 == 4 { arm() } else { node(number) }, record)
                 })
                 .collect(),

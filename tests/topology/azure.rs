@@ -20,7 +20,7 @@ fn a_build_without_azure_says_so() {
 mod with_azure {
     use topo::backend::azure_udr::{IpForwarding, Outside, Settings, SubnetName};
 
-    use topo::topology::Name;
+    use topo::resource::Name;
 
     use super::{Topology, read};
 

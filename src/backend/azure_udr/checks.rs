@@ -7,10 +7,10 @@ use super::drafts::{TableDraft, live};
 use super::findings::{refusal, table_text};
 use super::{Outside, Seen, TableVerdict, Wanted, key, name_of};
 use crate::network::Prefix;
-use crate::plan::Place;
 use crate::plan::azure::AzureFindings;
 use crate::plan::findings::Finding;
-use crate::topology::Name;
+use crate::resource::Name;
+use crate::resource::Place;
 
 /// How many routes a table may have where Azure does not say (Azure's documented limit).
 const USUAL_LIMIT: u64 = 400;

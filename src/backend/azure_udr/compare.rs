@@ -12,7 +12,8 @@ use super::{
 use crate::network::Prefix;
 use crate::plan::azure::{AzureFindings, AzurePlace, AzureTask, AzureWhat, EffectiveCheck};
 use crate::plan::findings::Finding;
-use crate::plan::{Action, Covered, Options, Phase, Place, Severity};
+use crate::plan::{Covered, Options, Severity};
+use crate::resource::{Action, Phase, Place};
 use crate::transport::azure::Document;
 
 /// How many network interfaces of a subnet are asked for their effective routes, until one answers.

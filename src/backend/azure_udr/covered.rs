@@ -20,7 +20,8 @@ mod tests {
 
     use super::*;
     use crate::backend;
-    use crate::topology::{self, Name, Source};
+    use crate::resource::Name;
+    use crate::topology::{self, Source};
 
     const TEXT: &str = "[topology]\nname = \"kthw\"\n[nodes]\nserver = { address = \"10.240.0.10\" }\n\
                         node-0 = { address = \"10.240.0.20\", pods = [\"10.200.0.0/24\"] }\n\

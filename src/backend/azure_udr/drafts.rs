@@ -4,12 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use super::ARM;
 use super::checks::{outside, space_of};
 use super::findings::refusal;
 use super::table::Wish;
 use super::{Answer, Recorded, Seen, SubnetTask, TableTask, TableVerdict, Wanted, key};
+use crate::plan::Options;
 use crate::plan::findings::Finding;
-use crate::plan::{Options, Place};
+use crate::resource::Place;
 
 /// A table with what it is compared with.
 pub(super) struct TableDraft<'a> {
@@ -174,15 +176,12 @@ pub(super) fn subnet_id(network: &str, subnet: &str) -> String {
 }
 
 /// The id of a place in Azure.
-pub(super) fn arm(place: &Place) -> Option<&str> {
-    match place {
-        Place::Arm(id) => Some(id),
-        Place::Node(_) => None,
-    }
+pub fn arm(place: &Place) -> Option<&str> {
+    (*place.kind() == ARM).then(|| place.id())
 }
 
 /// The place of an id: the one on record where it is the same but for case.
 pub(super) fn place_of<'p>(id: &str, mut known: impl Iterator<Item = &'p Place>) -> Place {
     let same = |place: &&Place| arm(place).is_some_and(|other| other.eq_ignore_ascii_case(id));
-    known.find(same).cloned().unwrap_or_else(|| Place::Arm(id.into()))
+    known.find(same).cloned().unwrap_or_else(|| Place::new(&ARM, id))
 }

@@ -2,8 +2,8 @@
 
 use super::{AZURE_ROUTE, AZURE_SUBNET_ASSOCIATION, name_of};
 use crate::network::Prefix;
-use crate::plan::Place;
 use crate::plan::findings::{Address, Finding, Remedy, Text};
+use crate::resource::Place;
 
 /// A sentence about a route table that goes on behind its name.
 pub(super) fn table_text(place: &Place, rest: &str) -> Text {

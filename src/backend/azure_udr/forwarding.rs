@@ -11,10 +11,10 @@ use super::interface::InterfaceVerdict;
 use super::{
     Claimed, ForwardingRecord, InterfaceTask, IpForwarding, LiveInterface, Recorded, Seen, Wanted, key, name_of,
 };
+use crate::plan::Options;
 use crate::plan::azure::{AzureFindings, AzurePlace, AzureTask, AzureWhat};
 use crate::plan::findings::Finding;
-use crate::plan::{Options, Place};
-use crate::topology::Name;
+use crate::resource::{Name, Place};
 
 impl Drafts<'_> {
     /// Whether next hops forward; turns it on where that is asked for.

@@ -7,10 +7,10 @@ use serde_json::Value;
 
 use super::record::{Claimed, ForwardingRecord, shape_of};
 use super::{AZURE_NIC_FORWARDING, LiveInterface};
+use crate::plan::Options;
 use crate::plan::azure::{AzureChange, AzureRecord, AzureWhat};
 use crate::plan::findings::{Finding, Remedy, Text};
-use crate::plan::{Action, Options, Phase, Place, Reason, ResourceId};
-use crate::topology::Name;
+use crate::resource::{Action, Name, Phase, Place, Reason, ResourceId};
 use crate::transport::azure::Document;
 
 /// A network interface whose forwarding is wanted, or recorded.
@@ -45,7 +45,7 @@ impl InterfaceTask {
     /// Compares what is wanted and recorded with what is live: whether it forwards; none where it is not there or nobody looked.
     pub fn compare(&self, forwards: Option<bool>) -> InterfaceVerdict {
         let mut verdict = InterfaceVerdict::default();
-        let matches = |patterns: &[crate::plan::AddressPattern]| {
+        let matches = |patterns: &[crate::resource::AddressPattern]| {
             patterns.iter().any(|pattern| pattern.matches(AZURE_NIC_FORWARDING, self.place.name(), None))
         };
         let Options { targets, excludes, revert_forwarding, destroy, .. } = &*self.options;

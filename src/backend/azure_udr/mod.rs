@@ -24,8 +24,11 @@ mod subnet;
 mod table;
 mod wanted;
 
+use crate::resource::PlaceKind;
+
 pub use compare::{compare, covers};
 pub(super) use covered::covered;
+pub use drafts::arm;
 pub use interface::InterfaceTask;
 pub use live::{
     Answer, LiveInterface, LiveInterfaces, LiveNetwork, LiveRoute, LiveSubnet, LiveTable, Seen, key, location, name_of,
@@ -40,6 +43,16 @@ pub use settings::{BACKEND, Given, IpForwarding, Outside, Settings, SubnetName};
 pub use subnet::SubnetTask;
 pub use table::{TableTask, TableVerdict};
 pub use wanted::{Wanted, WantedRoutes};
+
+/// Resources of Azure Resource Manager, by their ids. Addresses use the last part of the id.
+pub static ARM: PlaceKind = PlaceKind {
+    id: "arm",
+    form: "arm:ID",
+    noun: "place",
+    order: 1,
+    name: |id| id.rsplit('/').next().unwrap_or(id),
+    is_id: |id| !id.is_empty() && !id.contains(char::is_control),
+};
 
 /// A route table.
 pub const AZURE_ROUTE_TABLE: &str = "azure_route_table";

@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::drafts::{Drafts, arm, live, subnet_id, subnets_of};
 use super::{Recorded, Seen, Wanted, key};
-use crate::plan::{Action, Options};
+use crate::plan::Options;
+use crate::resource::Action;
 
 /// What has to be asked. Ids as they are to be sent.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

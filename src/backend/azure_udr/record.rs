@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 
 use super::{AZURE_NIC_FORWARDING, AZURE_ROUTE, AZURE_ROUTE_TABLE, AZURE_SUBNET_ASSOCIATION, Route};
 use crate::network::Prefix;
-use crate::plan::{Place, ResourceId};
-use crate::state::{PlaceRecord, Record, Shape, State};
+use crate::resource::{Place, Record, ResourceId, Shape};
+use crate::state::{PlaceRecord, State};
 
 /// What is recorded of a route table.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -102,7 +102,7 @@ impl Recorded {
     /// Reads what a state has.
     pub fn of(state: &State) -> Self {
         let mut recorded = Self::default();
-        for (place, record) in state.places.iter().filter(|(place, _)| place.node().is_none()) {
+        for (place, record) in state.places.iter().filter(|(place, _)| !place.is_node()) {
             recorded.add(place, record);
         }
         recorded

@@ -9,7 +9,7 @@ use super::record::RoutesRecord;
 use super::{AZURE_ROUTE, Hop, LiveRoute, LiveTable, Route, TableTask, TableVerdict, live};
 use crate::network::Prefix;
 use crate::plan::azure::{AzureChange, AzureWhat};
-use crate::plan::{Action, Reason};
+use crate::resource::{Action, Reason};
 
 impl TableTask {
     /// The routes: what their record is and becomes.

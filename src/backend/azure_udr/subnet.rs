@@ -7,10 +7,10 @@ use serde_json::{Value, json};
 use super::findings::{association_conflict, association_stays, lost_association, refusal};
 use super::record::{AssociationRecord, Claimed, shape_of};
 use super::{AZURE_SUBNET_ASSOCIATION, LiveSubnet, name_of};
+use crate::plan::Options;
 use crate::plan::azure::{AzureChange, AzureRecord, AzureWhat};
 use crate::plan::findings::Finding;
-use crate::plan::{Action, Options, Phase, Place, Reason, ResourceId};
-use crate::topology::Name;
+use crate::resource::{Action, Name, Phase, Place, Reason, ResourceId};
 
 /// A subnet whose association is wanted or recorded.
 #[derive(Clone, Debug)]
@@ -65,8 +65,8 @@ impl SubnetTask {
         (targets.is_empty() || self.matches(targets)) && !self.matches(excludes)
     }
 
-    fn matches(&self, patterns: &[crate::plan::AddressPattern]) -> bool {
-        let matches = |pattern: &crate::plan::AddressPattern| {
+    fn matches(&self, patterns: &[crate::resource::AddressPattern]) -> bool {
+        let matches = |pattern: &crate::resource::AddressPattern| {
             pattern.matches(AZURE_SUBNET_ASSOCIATION, self.place.name(), Some(self.name()))
         };
         patterns.iter().any(matches)

@@ -11,8 +11,8 @@ use super::{AZURE_ROUTE, AZURE_ROUTE_TABLE, Hop, LiveTable, MADE_FOR, MANAGED_BY
 use crate::network::Prefix;
 use crate::plan::azure::{AzureChange, AzureRecord, AzureWhat};
 use crate::plan::findings::Finding;
-use crate::plan::{Action, Options, Place, Reason, ResourceId, Severity};
-use crate::topology::Name;
+use crate::plan::{Options, Severity};
+use crate::resource::{Action, Name, Place, Reason, ResourceId};
 use crate::transport::azure::Document;
 
 /// What is wanted of the table.
@@ -121,7 +121,7 @@ impl TableTask {
     }
 
     pub(super) fn is_chosen(&self, kind: &str, row: Option<&str>) -> bool {
-        let matches = |patterns: &[crate::plan::AddressPattern]| {
+        let matches = |patterns: &[crate::resource::AddressPattern]| {
             patterns.iter().any(|pattern| pattern.matches(kind, self.name(), row))
         };
         let Options { targets, excludes, .. } = &*self.options;
@@ -168,7 +168,7 @@ impl TableTask {
             verdict.body = body;
         }
         let touched = !verdict.changes.is_empty();
-        let mut record = |kind: &str, is: Option<crate::state::Shape>, to: Option<crate::state::Shape>| {
+        let mut record = |kind: &str, is: Option<crate::resource::Shape>, to: Option<crate::resource::Shape>| {
             let known = self.claims.id(kind);
             if known.is_none() && to.is_none() {
                 return;

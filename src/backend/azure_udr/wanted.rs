@@ -5,7 +5,8 @@ use std::net::IpAddr;
 
 use super::{AZURE_ROUTE, AZURE_ROUTE_TABLE, AZURE_SUBNET_ASSOCIATION, Hop, Outside, Route, Settings};
 use crate::network::{Family, Prefix};
-use crate::topology::{BackendTable, Name, Topology};
+use crate::resource::Name;
+use crate::topology::{BackendTable, Topology};
 
 /// What one backend's table of the topology asks for.
 #[derive(Clone, Debug)]

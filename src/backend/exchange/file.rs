@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use super::Listing;
-use crate::plan::Token;
+use crate::resource::Token;
 
 /// Who reads a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -2,9 +2,9 @@
 
 use std::net::IpAddr;
 
-use super::reply::{Untrusted, token as table_token};
+use super::frame::{Untrusted, token as table_token};
 use super::{Definition, FileInquiry, Filed, FoundFile, FoundLink, Inspected, NetworkConfiguration};
-use crate::plan::Token;
+use crate::resource::Token;
 
 /// What a file is cut at, in bytes.
 const LONGEST_FILE: usize = 1 << 20;

@@ -2,9 +2,10 @@
 
 use std::fmt::Write as _;
 
-use super::script::{digest_word, marked, pattern};
+use super::quote::{digest_word, marked, pattern};
 use super::{Activation, FileForm, FileInquiry, FileWrite, Nonce};
-use crate::plan::{STATIC, Token};
+use crate::plan::STATIC;
+use crate::resource::Token;
 
 /// Shell functions for all works on files.
 pub(super) const COMMON: &str = include_str!("file_common.sh");

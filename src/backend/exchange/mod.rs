@@ -5,7 +5,9 @@
 mod file;
 mod file_reply;
 mod file_script;
+mod frame;
 mod live;
+mod quote;
 mod reply;
 mod script;
 
@@ -13,14 +15,15 @@ pub use file::{
     Activation, Definition, FileForm, FileInquiry, FileWrite, Filed, FoundFile, FoundLink, Inspected,
     NetworkConfiguration,
 };
+pub use frame::Untrusted;
 pub use live::{LiveRoute, parse_listing};
-pub use reply::{Untrusted, parse};
+pub use reply::parse;
 pub use script::{Nonce, render};
 
 use std::net::IpAddr;
 
 use crate::network::{Family, Prefix, Route};
-use crate::plan::Token;
+use crate::resource::Token;
 
 /// One request of an exchange.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -184,29 +187,6 @@ pub enum Written {
         /// expected, and what the kernel answers.
         loses: Vec<String>,
     },
-}
-
-impl Token {
-    /// A token from the hash over our rows and the hash over the others'.
-    pub fn of(ours: &str, foreign: &str) -> Self {
-        Self::new(format!("{ours}.{foreign}"))
-    }
-
-    /// The hash over our rows.
-    pub fn ours(&self) -> &str {
-        self.as_str().split('.').next().unwrap_or_default()
-    }
-
-    /// The hash over the others' rows; empty where it was not kept.
-    pub fn foreign(&self) -> &str {
-        self.as_str().split('.').nth(1).unwrap_or_default()
-    }
-
-    /// The token without the hash over the others' rows, so that these are always sent: there is a warning about them.
-    #[must_use]
-    pub fn without_foreign(&self) -> Self {
-        Self::new(format!("{}.", self.ours()))
-    }
 }
 
 /// A destination in the words of `ip route`: a host prefix without its length.

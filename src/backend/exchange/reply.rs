@@ -3,18 +3,13 @@
 
 use std::net::IpAddr;
 
-use super::{Identity, Listed, LiveRoute, Marker, Nonce, Reply, Work, Written, file_reply, parse_listing};
-use crate::plan::Token;
-
-/// A reply that does not have the form of an answer to the exchange.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("The node's answer is not what was asked for ({0}); is something there that writes into every session?")]
-pub struct Untrusted(pub(super) &'static str);
+use super::frame::{Frames, token};
+use super::{Identity, Listed, LiveRoute, Marker, Nonce, Reply, Untrusted, Work, Written, file_reply, parse_listing};
 
 /// Parses the output of a rendered exchange into one reply for each work, or a single [`Reply::Lacking`].
 pub fn parse(output: &[u8], works: &[Work], nonce: &Nonce) -> Result<Vec<Reply>, Untrusted> {
     let text = String::from_utf8_lossy(output);
-    let mut frames = Frames { rest: &text, nonce: nonce.as_str() };
+    let mut frames = Frames::new(&text, nonce.as_str());
     let mut replies = Vec::with_capacity(works.len());
     for work in works {
         let (kind, body) = frames.next()?;
@@ -37,37 +32,6 @@ pub fn parse(output: &[u8], works: &[Work], nonce: &Nonce) -> Result<Vec<Reply>,
     }
     frames.finish()?;
     Ok(replies)
-}
-
-struct Frames<'a> {
-    rest: &'a str,
-    nonce: &'a str,
-}
-
-impl<'a> Frames<'a> {
-    /// The kind and the body of the next frame.
-    fn next(&mut self) -> Result<(&'a str, &'a str), Untrusted> {
-        let begin = format!("\n{} begin ", self.nonce);
-        let end = format!("\n{} end\n", self.nonce);
-        // What stands before the frame is noise of the session.
-        let at = self.rest.find(&begin).ok_or(Untrusted("a part is missing"))? + begin.len();
-        let (kind, body) = self.rest[at..].split_once('\n').ok_or(Untrusted("it ends too early"))?;
-        // An empty body has the end mark right behind the line.
-        let (body, rest) = if let Some(rest) = body.strip_prefix(&end[1..]) {
-            ("", rest)
-        } else {
-            let at = body.find(&end).ok_or(Untrusted("it ends too early"))?;
-            (&body[..at], &body[at + end.len()..])
-        };
-        self.rest = rest;
-        Ok((kind, body))
-    }
-
-    fn finish(&self) -> Result<(), Untrusted> {
-        let done = format!("\n{} done", self.nonce);
-        let found = self.rest.contains(&done) || self.rest.starts_with(&done[1..]);
-        if found { Ok(()) } else { Err(Untrusted("it ends too early")) }
-    }
 }
 
 /// A node's words as they may stand in a message: without control characters, and short.
@@ -115,7 +79,7 @@ fn identity(body: &str) -> Identity {
 
 /// `NAME lineage HEX protocol N`.
 fn marker<'a>(mut words: impl Iterator<Item = &'a str>) -> Option<Marker> {
-    let topology = crate::topology::Name::new(words.next()?).ok()?.to_string();
+    let topology = crate::resource::Name::new(words.next()?).ok()?.to_string();
     let (mut lineage, mut protocol) = (None, None);
     while let Some(word) = words.next() {
         match word {
@@ -125,16 +89,6 @@ fn marker<'a>(mut words: impl Iterator<Item = &'a str>) -> Option<Marker> {
         }
     }
     Some(Marker { topology, lineage: lineage.unwrap_or_default().to_owned(), protocol: protocol.unwrap_or(0) })
-}
-
-pub(super) fn token(line: &str) -> Result<Token, Untrusted> {
-    let mut words = line.strip_prefix("token ").ok_or(Untrusted("the token is missing"))?.split(' ');
-    let mut part = || {
-        let word = words.next().unwrap_or_default();
-        let digest = word.len() == 16 && word.bytes().all(|byte| byte.is_ascii_hexdigit());
-        digest.then_some(word).ok_or(Untrusted("the token is damaged"))
-    };
-    Ok(Token::of(part()?, part()?))
 }
 
 fn listed(body: &str) -> Result<Reply, Untrusted> {

@@ -5,9 +5,10 @@
 use std::fmt::Write as _;
 use std::net::IpAddr;
 
+use super::quote::{digest_word, marked, pattern};
 use super::{Listing, Marker, RouteCommand, RouteVerb, RouteWrite, Work, destination_text, file_script};
 use crate::network::{MAIN_TABLE, Prefix, Route};
-use crate::plan::Token;
+use crate::resource::Token;
 
 /// A random word that frames a reply, so that noise of login scripts cannot be taken for it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -69,24 +70,6 @@ pub fn render(works: &[Work], nonce: &Nonce) -> String {
     }
     script.push_str("printf '\\n%s done\\n' \"$nonce\"\n}\ntopo \"$@\"\n");
     script
-}
-
-/// A basic regular expression that matches the rows with our mark.
-pub(super) fn pattern(listing: &Listing) -> String {
-    let numbers: Vec<String> = listing.protocols.iter().map(u8::to_string).collect();
-    format!(" proto \\({}\\) ", numbers.join("\\|"))
-}
-
-/// A shell function that knows the rows with our mark, without a process.
-pub(super) fn marked(listing: &Listing) -> String {
-    let patterns: Vec<String> = listing.protocols.iter().map(|number| format!("*' proto {number} '*")).collect();
-    format!("marked() {{ case $1 in {}) ;; *) return 1 ;; esac; }}\n", patterns.join(" | "))
-}
-
-/// A part of a token as it may stand in a script: it comes from a state file, and only a digest reaches the shell.
-pub(super) fn digest_word(known: Option<&Token>, part: fn(&Token) -> &str) -> &str {
-    let text = known.map(part).unwrap_or_default();
-    if text.bytes().all(|byte| byte.is_ascii_hexdigit()) { text } else { "damaged" }
 }
 
 /// Parts that are as known are not sent. Where ours are not, the others' are sent in any case: they may have our keys by now.

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::backend::exchange::FileForm;
-use crate::state::Shape;
+use crate::resource::Shape;
 
 /// What a file is, beside its routes. What is usual is left out of the record.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -5,9 +5,9 @@ use crate::backend::mesh::{Mesh, Writing, served};
 use crate::backend::netplan::settings::Activate;
 use crate::backend::ssh_static;
 use crate::network::MAIN_TABLE;
-use crate::plan::{Desired, ResourceId, STATIC};
-use crate::state::Shape;
-use crate::topology::{BackendTable, Name, Topology};
+use crate::plan::{Desired, STATIC};
+use crate::resource::{Name, ResourceId, Shape};
+use crate::topology::{BackendTable, Topology};
 
 /// The file of a node keeps the routes that `ssh-static` puts into the kernel there; where that does not serve the node, the
 /// same routes belong to the file.

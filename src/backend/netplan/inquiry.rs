@@ -7,8 +7,7 @@ use super::Attributes;
 use crate::backend::exchange::{FileInquiry, Work};
 use crate::backend::ssh_static;
 use crate::network::Memo;
-use crate::plan::Token;
-use crate::state::{Record, Shape};
+use crate::resource::{Record, Shape, Token};
 
 /// The file and what it depends on; with the recorded token, so that a node where nothing has moved answers with a word. Where
 /// routes belong to the file alone, the routing table too.

@@ -6,7 +6,8 @@ use crate::backend::Settled;
 use crate::backend::exchange::{Activation, FileWrite, Listing, Work, Written};
 use crate::backend::ssh_static;
 use crate::network::{Route, RouteSet};
-use crate::plan::{Action, FilePlan, Operation, TablePlan, Token};
+use crate::plan::{FilePlan, Operation, TablePlan};
+use crate::resource::{Action, Token};
 
 /// systemd-networkd adds the rows of a file that it loads, beside those that have the same key; what was there before is taken out
 /// here. A row that lacks nothing but the mark is given it, before the file is loaded.

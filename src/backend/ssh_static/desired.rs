@@ -2,9 +2,9 @@
 
 use super::{KERNEL_ROUTE, Settings};
 use crate::backend::mesh::{Mesh, Writing, served};
-use crate::plan::{Desired, ResourceId};
-use crate::state::Shape;
-use crate::topology::{BackendTable, Name, Topology};
+use crate::plan::Desired;
+use crate::resource::{Name, ResourceId, Shape};
+use crate::topology::{BackendTable, Topology};
 
 /// Every node that the backend serves gets a route to every other node's pod subnets of its address families.
 pub(super) fn desire(topology: &Topology, mesh: &Mesh<'_>, name: &Name, table: &BackendTable, desired: &mut Desired) {

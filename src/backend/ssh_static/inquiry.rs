@@ -5,8 +5,7 @@ use std::net::IpAddr;
 
 use crate::backend::exchange::{Listing, Work};
 use crate::network::{Memo, RouteChange, RouteSet};
-use crate::plan::Token;
-use crate::state::{Record, Shape};
+use crate::resource::{Record, Shape, Token};
 
 /// A listing for each table that is recorded or wanted; with the recorded token, so that a node where nothing has moved
 /// answers with a word. Where routes are to come, whether their next hops are on-link.

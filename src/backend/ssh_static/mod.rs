@@ -13,9 +13,9 @@ use crate::backend::exchange::{Work, Written};
 use crate::backend::mesh::Mesh;
 use crate::backend::{Backend, Settled};
 use crate::network::Memo;
-use crate::plan::{Desired, Operation, TablePlan, Token};
-use crate::state::{Record, Shape};
-use crate::topology::{BackendTable, Name, Topology};
+use crate::plan::{Desired, Operation, TablePlan};
+use crate::resource::{Name, Record, Shape, Token};
+use crate::topology::{BackendTable, Topology};
 
 /// The kind of its resources: the routes of one node.
 pub const KERNEL_ROUTE: &str = "kernel_route";

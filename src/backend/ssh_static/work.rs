@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use crate::backend::Settled;
 use crate::backend::exchange::{Listing, LiveRoute, RouteCommand, RouteVerb, RouteWrite, Work, Written};
 use crate::network::{Family, Prefix, Route};
-use crate::plan::{Action, Live, Operation, STATIC, TablePlan, Token};
+use crate::plan::{Live, Operation, STATIC, TablePlan};
+use crate::resource::{Action, Token};
 
 /// One batch for the operations of a step: adds, then changes, then removals. None where no row needs to be touched.
 pub(in crate::backend) fn work(table: &TablePlan, operations: &[Operation], token: Option<&Token>) -> Option<Work> {

@@ -6,7 +6,7 @@ use crate::backend::azure_udr::inventory::{self, Inventory, NoteKind};
 use crate::cli::{CommandError, GlobalArguments, operator, session};
 use crate::plan::Severity;
 use crate::render::json;
-use crate::topology::Name;
+use crate::resource::Name;
 use crate::topology::machines::Machine;
 use crate::transport::arm::{Arm, ArmError, Document, Scope};
 use crate::ui::Printer;

@@ -8,8 +8,8 @@ use crate::backend::azure_udr::{
     ForwardingRecord, Route, RoutesRecord, TableRecord, name_of, routes_in,
 };
 use crate::network::{Prefix, View};
-use crate::plan::{Place, ResourceId};
-use crate::state::{PlaceRecord, Record, Shape};
+use crate::resource::{Place, Record, ResourceId, Shape};
+use crate::state::PlaceRecord;
 
 /// What there is to say of a resource, by name.
 pub(super) fn describe(

@@ -7,8 +7,7 @@ use serde_json::Value;
 
 use crate::backend::azure_udr::{AZURE_ROUTE, RoutesRecord, routes_in};
 use crate::network::{Prefix, Route, RouteSet};
-use crate::plan::{AddressPattern, Place, ResourceId};
-use crate::state::{Record, Shape};
+use crate::resource::{AddressPattern, Place, Record, ResourceId, Shape};
 
 /// A row of a record.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -145,13 +144,14 @@ mod tests {
 
     use super::super::describe::{describe, describe_row};
     use super::*;
+    use crate::backend::KNOWN;
     use crate::state::PlaceRecord;
 
     const TABLE: &str =
         "arm:/subscriptions/0/resourceGroups/k/providers/Microsoft.Network/routeTables/kubernetes-routes";
 
     fn place(text: &str) -> Place {
-        text.parse().expect("place")
+        KNOWN.place(text).expect("place")
     }
 
     fn resource(text: &str) -> ResourceId {

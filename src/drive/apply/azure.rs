@@ -7,10 +7,10 @@ use petgraph::graph::NodeIndex;
 
 use super::azure_step::Step;
 use super::{Ended, Executor, Failure, Running};
-use crate::backend::azure_udr::{Hop, SubnetTask};
+use crate::backend::azure_udr::{ARM, Hop, SubnetTask, arm};
 use crate::drive::{Event, tell};
 use crate::plan::azure::{AzureRecord, AzureTask};
-use crate::plan::{Action, Phase, Place, ResourceId};
+use crate::resource::{Action, Phase, Place, ResourceId};
 use crate::state::{Entry, Outcome, StoreError};
 
 /// What became of a step.
@@ -94,16 +94,14 @@ impl Executor<'_> {
             AzureTask::Table(table) => {
                 table.left_out.clone_from(&self.failed_hops);
                 let mut failed = self.azure_failed.iter();
-                subnets_failed = failed.any(|place| matches!(place, Place::Arm(id) if table.is_left_by_subnets_of(id)));
+                subnets_failed = failed.any(|place| arm(place).is_some_and(|id| table.is_left_by_subnets_of(id)));
             }
             AzureTask::Subnets(subnets) if phase == Phase::Persist => {
                 // A subnet is not given a table that is not as planned.
                 let broken = |subnet: &SubnetTask| {
                     let table = subnet.table().unwrap_or_default();
-                    self.azure_failed.iter().any(|failed| match failed {
-                        Place::Arm(id) => id.eq_ignore_ascii_case(table),
-                        Place::Node(_) => false,
-                    })
+                    let is_table = |place: &Place| arm(place).is_some_and(|id| id.eq_ignore_ascii_case(table));
+                    self.azure_failed.iter().any(is_table)
                 };
                 let (left, rest): (Vec<SubnetTask>, Vec<SubnetTask>) = subnets.drain(..).partition(broken);
                 *subnets = rest;
@@ -157,7 +155,7 @@ impl Executor<'_> {
         for (hop, number) in skipped {
             let address = hop.address.map(|address| address.to_string()).unwrap_or_default();
             let receiver = hop.address.and_then(|address| self.run.plan.people.name(address).cloned());
-            let receiver = receiver.map_or_else(|| Place::Arm(address.into()), Place::Node);
+            let receiver = receiver.map_or_else(|| Place::new(&ARM, address), Place::from);
             tell(&self.run.events, Event::Skipped { place: place.clone(), receiver: receiver.clone(), routes: number });
             self.outcome.skipped.push((place.clone(), receiver, number));
         }

@@ -5,7 +5,8 @@ use std::time::Duration;
 use super::azure::AzureEnd;
 use crate::backend::azure_udr::{Hop, InterfaceTask, LiveSubnet, LiveTable, SubnetTask, TableTask, TableVerdict};
 use crate::plan::azure::{AzureChange, AzureRecord, AzureWhat};
-use crate::plan::{Action, Finding, Phase, Reason, ResourceId, Severity};
+use crate::plan::{Finding, Severity};
+use crate::resource::{Action, Phase, Reason, ResourceId};
 use crate::state::Outcome;
 use crate::transport::azure::{Azure, AzureError, AzureFailure};
 

@@ -7,10 +7,10 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::{Failure, Run, RunOutcome};
-use crate::backend::azure_udr::{Hop, name_of};
+use crate::backend::azure_udr::{Hop, arm, name_of};
 use crate::network::Prefix;
-use crate::plan::Place;
 use crate::plan::azure::EffectiveCheck;
+use crate::resource::Place;
 use crate::transport::azure::{Azure, AzureFailure};
 
 /// How often a network interface is asked before its routes are said to differ: new ones take a few seconds to arrive.
@@ -47,12 +47,9 @@ pub(super) async fn look(run: &Run<'_>, outcome: &mut RunOutcome) {
     for check in &run.plan.checks {
         let planned = run.plan.places.get(&check.table).is_some_and(|planned| planned.acts);
         let network = check.subnet.rsplit_once("/subnets/").map_or("", |(network, _)| network);
-        let associated = run.plan.places.iter().any(|(place, planned)| {
-            planned.acts && matches!(place, Place::Arm(id) if id.eq_ignore_ascii_case(network))
-        });
-        let failed = |failure: &Failure| {
-            failure.place == check.table || matches!(&failure.place, Place::Arm(id) if id.eq_ignore_ascii_case(network))
-        };
+        let is_network = |place: &Place| arm(place).is_some_and(|id| id.eq_ignore_ascii_case(network));
+        let associated = run.plan.places.iter().any(|(place, planned)| planned.acts && is_network(place));
+        let failed = |failure: &Failure| failure.place == check.table || is_network(&failure.place);
         if !(planned || associated) || outcome.failures.iter().any(failed) {
             continue;
         }

@@ -26,12 +26,9 @@ use crate::backend::exchange::{Activation, Filed, Reply, Work, Written};
 use crate::backend::netplan::NETPLAN_FILE;
 use crate::network::{Memo, Prefix, View};
 use crate::plan::azure::AzureTask;
-use crate::plan::{
-    Action, Desired, Inputs, Observation, Operation, Options, Phase, Place, Plan, ResourceId, Steps, Token, Vertex,
-    steps,
-};
-use crate::state::{Entry, JournalWriter, Outcome, Record, Revision, RunId, State, Store, StoreError, fold};
-use crate::topology::Name;
+use crate::plan::{Desired, Inputs, Observation, Operation, Options, Plan, Steps, Vertex, steps};
+use crate::resource::{Action, Name, Phase, Place, Record, ResourceId, Token};
+use crate::state::{Entry, JournalWriter, Outcome, Revision, RunId, State, Store, StoreError, fold};
 use crate::transport::azure::Azure;
 use crate::transport::{Target, Transport, TransportError};
 
@@ -294,7 +291,7 @@ impl Executor<'_> {
             .to_owned();
         self.touch(place);
         let planned = self.run.plan.places.get(place);
-        if place.node().is_some() {
+        if place.is_node() {
             let files = planned.into_iter().flat_map(|planned| &planned.files).map(|file| file.id.clone());
             if let Some(progress) = self.progress.get_mut(place) {
                 progress.touched_files.extend(files);
@@ -325,7 +322,7 @@ impl Executor<'_> {
         for index in waiting {
             let Vertex::Step(place, phase) = &graph[*index] else { continue };
             let message = "The step was not begun, by a mistake in topo. Run topo again.".to_owned();
-            if place.node().is_some() {
+            if place.is_node() {
                 self.fail(place, *phase, message).await?;
             } else {
                 let end = AzureEnd { failure: Some(message), ..AzureEnd::default() };
@@ -375,7 +372,7 @@ impl Executor<'_> {
         if self.unknown.contains(place) {
             return Ok(false);
         }
-        if place.node().is_none() {
+        if !place.is_node() {
             return self.start_azure(index, place, phase, running).await;
         }
         if self.progress.get(place).is_none_or(|progress| progress.failed) {
@@ -433,7 +430,7 @@ impl Executor<'_> {
 
     fn target(&self, place: &Place) -> Option<Target> {
         let endpoint = self.run.plan.places.get(place)?.endpoint.clone()?;
-        Some(Target { name: place.node()?.clone(), endpoint })
+        Some(Target { name: place.node_name()?, endpoint })
     }
 
     /// Reads the replies of a step. False where the step goes on: a place that could not be looked at before has answered.

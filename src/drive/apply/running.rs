@@ -6,7 +6,7 @@ use petgraph::graph::NodeIndex;
 use tokio::task::{Id, JoinError, JoinSet};
 
 use super::Ended;
-use crate::plan::{Phase, Place};
+use crate::resource::{Phase, Place};
 
 /// A vertex that is carried out.
 #[derive(Clone, Debug)]

@@ -8,8 +8,9 @@ use super::{Batch, Executor};
 use crate::backend::exchange::{Activation, Filed, Written};
 use crate::backend::{self, Settled};
 use crate::network::Prefix;
-use crate::plan::{FilePlan, Operation, Phase, Place, ResourceId, TablePlan};
-use crate::state::{Entry, Outcome, Record, StoreError};
+use crate::plan::{FilePlan, Operation, TablePlan};
+use crate::resource::{Phase, Place, Record, ResourceId};
+use crate::state::{Entry, Outcome, StoreError};
 
 impl Executor<'_> {
     /// Reads what became of files; a sentence where not all is as it should be.

@@ -9,7 +9,8 @@ use crate::backend::exchange::{Activation, FileWrite, Listing, Marker, RouteVerb
 use crate::backend::netplan::{self, Header};
 use crate::drive::{Event, tell};
 use crate::network::{MAIN_TABLE, Prefix};
-use crate::plan::{Action, FilePlan, Operation, Phase, Place, PlacePlan, ResourceId, STATIC, TablePlan};
+use crate::plan::{FilePlan, Operation, PlacePlan, STATIC, TablePlan};
+use crate::resource::{Action, Phase, Place, ResourceId};
 
 impl Executor<'_> {
     /// The works of a step. They are made when the step starts: rows that lead to a node that has failed by then are left out.
@@ -42,7 +43,7 @@ impl Executor<'_> {
                 let Some(receiver) = receiver.and_then(|address| self.run.plan.people.name(address)) else {
                     return now(operation);
                 };
-                let receiver = Place::Node(receiver.clone());
+                let receiver = Place::from(receiver.clone());
                 if !self.progress.get(&receiver).is_some_and(|progress| progress.failed) {
                     return now(operation);
                 }

@@ -5,10 +5,9 @@ use std::sync::Arc;
 
 use super::super::azure::{AzureChange, AzureWhat};
 use super::super::build::PlacePlan;
-use super::super::operation::{Action, Reason};
-use super::super::{Place, natural_order};
 use super::{Summary, split_reason};
 use crate::backend::azure_udr::{AZURE_NIC_FORWARDING, KINDS};
+use crate::resource::{Action, Place, Reason, natural_order};
 
 /// What is done to resources of one kind for one reason: in one place, or for network interfaces wherever they are.
 #[derive(Debug)]

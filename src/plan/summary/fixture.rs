@@ -6,9 +6,9 @@ use std::sync::Arc;
 
 use crate::backend::exchange::{Listed, LiveRoute};
 use crate::network::{MAIN_TABLE, Memo, Prefix, RouteSet, Row, Rows, View};
-use crate::plan::{Desired, DesiredPlace, Observation, Options, Place, Plan, ResourceId, Seen, Token};
-use crate::state::{PlaceRecord, Record, Shape, State};
-use crate::topology::Name;
+use crate::plan::{Desired, DesiredPlace, Observation, Options, Plan, Seen};
+use crate::resource::{Name, Place, Record, ResourceId, Shape, Token};
+use crate::state::{PlaceRecord, State};
 
 #[derive(Clone, Debug)]
 pub(crate) struct Member {
@@ -27,7 +27,7 @@ pub(crate) fn prefix(text: &str) -> Prefix {
 }
 
 pub(crate) fn place(name: &str) -> Place {
-    Place::Node(Name::new(name).expect("name"))
+    Place::from(Name::new(name).expect("name"))
 }
 
 pub(crate) fn kernel_route() -> ResourceId {

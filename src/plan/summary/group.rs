@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use super::{ChangeKey, KEPT_LINES, Line, Lines, Part, split_reason};
 use crate::network::{Memo, Prefix, RouteSet};
-use crate::plan::{Action, Operation, Place, Plan, Reason, ResourceId, TablePlan};
+use crate::plan::{Operation, Plan, TablePlan};
+use crate::resource::{Action, Place, Reason, ResourceId};
 
 /// Places whose tables differ in nothing but whose own the rows are.
 #[derive(Debug)]

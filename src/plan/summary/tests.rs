@@ -3,8 +3,8 @@ use std::collections::BTreeSet;
 use super::fixture::{World, live, plan_of, prefix, seen};
 use super::*;
 use crate::plan::{Desired, Options};
+use crate::resource::Name;
 use crate::state::State;
-use crate::topology::Name;
 
 fn nothing() -> State {
     State::new(Name::new("mesh").expect("name")).expect("lineage")
@@ -117,7 +117,7 @@ fn what_was_left_to_others_and_is_not_theirs_any_more_comes_on_that_node_alone()
     let left = prefix("172.16.9.0/24");
     let record = state.places.get_mut(&super::fixture::place("node-4")).expect("record");
     for record in record.resources.values_mut() {
-        let crate::state::Record::Settled { is, .. } = record else { continue };
+        let crate::resource::Record::Settled { is, .. } = record else { continue };
         is.routes.as_mut().expect("routes").lacks = Arc::new([left].into());
     }
     let plan = plan_of(&world.desired(), &state, vec![seen(&state, "node-4", |_| ())], &Options::default());
@@ -130,9 +130,9 @@ fn a_run_that_did_not_end_and_routes_typed_by_hand_are_told_as_the_plan_has_it()
     let world = World::mesh(12, 5);
     let mut state = world.state();
     for record in state.places.values_mut().flat_map(|record| record.resources.values_mut()) {
-        let crate::state::Record::Settled { is, .. } = record else { continue };
+        let crate::resource::Record::Settled { is, .. } = record else { continue };
         let to = Some(is.clone());
-        *record = crate::state::Record::InDoubt { is: None, to, also: Vec::new() };
+        *record = crate::resource::Record::InDoubt { is: None, to, also: Vec::new() };
     }
     let answers = (0..12).map(|index| seen(&state, &format!("node-{index}"), |rows| rows.truncate(6))).collect();
     let plan = plan_of(&world.desired(), &state, answers, &Options::default());
@@ -180,7 +180,7 @@ fn how_long_it_takes() {
             let summary = Summary::new(&plan, &mut Memo::default());
             let summarised = start.elapsed();
             let start = Instant::now();
-            let text = crate::render::text::plan(&plan, &summary, crate::render::text::Look::default(), true).len();
+            let text = crate::render::text::plan(&plan, &summary, crate::render::style::Look::default(), true).len();
             let rendered = start.elapsed();
             let start = Instant::now();
             let mut counter = Counter(0);

@@ -3,15 +3,17 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use super::super::json as events;
-use super::super::text::{self, Look, Outcome};
+use super::super::style::Look;
+use super::super::text::{self, Outcome};
 use crate::backend::azure_udr::{
-    LiveInterface, LiveInterfaces, LiveNetwork, LiveSubnet, LiveTable, Recorded, Seen, Settings, Wanted, compare, key,
+    ARM, LiveInterface, LiveInterfaces, LiveNetwork, LiveSubnet, LiveTable, Recorded, Seen, Settings, Wanted, compare,
+    key,
 };
 use crate::drive::{Effective, EffectiveOutcome};
 use crate::network::{Memo, Prefix};
-use crate::plan::{Finding, Options, Place, Plan, Summary};
-use crate::state::{Record, State};
-use crate::topology::Name;
+use crate::plan::{Finding, Options, Plan, Summary};
+use crate::resource::{Name, Place, Record};
+use crate::state::State;
 use crate::transport::azure::{AzureRequests, Document};
 
 const GROUP: &str = "/subscriptions/0/resourceGroups/kubernetes/providers/Microsoft.Network";
@@ -29,7 +31,7 @@ fn prefix(text: &str) -> Prefix {
 }
 
 fn arm(text: &str) -> Place {
-    Place::Arm(format!("{GROUP}/{text}").into())
+    Place::new(&ARM, format!("{GROUP}/{text}"))
 }
 
 fn table_id() -> String {

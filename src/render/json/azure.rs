@@ -7,7 +7,8 @@ use super::Event;
 use crate::drive;
 use crate::network::Prefix;
 use crate::plan::azure::AzureWhat;
-use crate::plan::{AzureGroup, AzureLine, Place, Reason, Summary};
+use crate::plan::{AzureGroup, AzureLine, Summary};
+use crate::resource::Reason;
 use crate::transport::azure::AzureRequests;
 
 /// What comes, goes or changes in one place of Azure for one reason.
@@ -94,10 +95,7 @@ pub(super) fn group<'a>(summary: &'a Summary, group: &'a AzureGroup) -> impl Ite
     let of_places = group.lines.chunk_by(|one, other| one.place == other.place);
     of_places.filter_map(move |lines| {
         let place = summary.place(lines.first()?.place);
-        let id = match place {
-            Place::Arm(id) => id,
-            Place::Node(name) => name.as_str(),
-        };
+        let id = place.id();
         Some(Event::Azure(AzureEvent {
             action: group.action.label(),
             reason: group.reason.label(),

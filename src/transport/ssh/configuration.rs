@@ -12,7 +12,8 @@ use std::time::Duration;
 use tempfile::TempDir;
 
 use super::{SshOptions, SshSetupError, leftovers};
-use crate::transport::{Endpoint, Target};
+use crate::resource::Endpoint;
+use crate::transport::Target;
 
 /// Longest name of a directory that control directories are made in: a control path may have 107 bytes.
 const PARENT_LIMIT: usize = 40;

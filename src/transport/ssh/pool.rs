@@ -10,8 +10,8 @@ use tokio::task::JoinSet;
 
 use super::configuration::Resolved;
 use super::master::Master;
-use crate::topology::Name;
-use crate::transport::{Endpoint, Target};
+use crate::resource::{Endpoint, Name};
+use crate::transport::Target;
 
 /// Logins at once through one jump host or to one address: below the 10 from which sshd starts to drop them.
 const LOGINS_PER_HOP: usize = 8;

@@ -9,7 +9,7 @@ use topo::backend::azure_udr::{Recorded, Seen, compare};
 use topo::drive::{Run, RunOutcome, observe_azure};
 use topo::network::Memo;
 use topo::plan::{Options, Plan};
-use topo::topology::Name;
+use topo::resource::Name;
 use topo::transport::BoxFuture;
 use topo::transport::arm::{Arm, ArmSettings, Token, TokenSource};
 use topo::transport::azure::{Answered, Azure, AzureRequests, Document};

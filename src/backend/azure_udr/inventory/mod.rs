@@ -11,7 +11,7 @@ use std::net::IpAddr;
 use serde_json::Value as Json;
 
 use crate::network::{Family, Prefix};
-use crate::topology::Name;
+use crate::resource::Name;
 use crate::topology::machines::Machine;
 
 use super::names;

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value as Json;
 
 use crate::network::Prefix;
-use crate::topology::Name;
+use crate::resource::Name;
 
 use super::{Found, Inventory, Network, Note, NoteKind, Subnet, key, shown};
 

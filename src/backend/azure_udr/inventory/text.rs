@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use crate::topology::Name;
+use crate::resource::Name;
 use crate::topology::machines::{key, list, node_lines};
 
 use super::super::names;

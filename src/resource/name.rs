@@ -35,6 +35,11 @@ impl Name {
             && !text.contains("..")
     }
 
+    /// The name that a shared text is; none where it is not one.
+    pub(super) fn shared(text: &Arc<str>) -> Option<Self> {
+        Self::is_valid(text).then(|| Self(Arc::clone(text)))
+    }
+
     /// The text.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -46,6 +51,12 @@ impl std::str::FromStr for Name {
 
     fn from_str(text: &str) -> Result<Self, NameError> {
         Self::new(text)
+    }
+}
+
+impl From<Name> for Arc<str> {
+    fn from(name: Name) -> Self {
+        name.0
     }
 }
 

@@ -1,33 +1,9 @@
-//! Exit codes, and the one error type of the command line.
-
-use std::process::{ExitCode, Termination};
+//! The one error type of the command line.
 
 use serde::Serialize;
 
+use crate::exit::Exit;
 use crate::ui::Printer;
-
-/// What the exit code says; the numbers are part of the contract.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Exit {
-    /// Done, nothing to report.
-    Done = 0,
-    /// Nothing was changed: bad input, usage, conflict, declined, stale plan.
-    NothingChanged = 1,
-    /// Changes, drift, or a failed check.
-    Changes = 2,
-    /// Something was changed and not all is done.
-    Partial = 3,
-    /// The state is locked by another run.
-    Locked = 4,
-    /// Could not look everywhere and found nothing else.
-    NotEverywhere = 5,
-}
-
-impl Termination for Exit {
-    fn report(self) -> ExitCode {
-        ExitCode::from(self as u8)
-    }
-}
 
 /// An error as the user sees it: a full sentence on what happened and where, and what to do next.
 #[derive(Clone, Debug)]

@@ -1,0 +1,84 @@
+//! What the resources of a place are called.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use super::Name;
+
+/// What a backend keeps in a place. Text form `BACKEND/KIND`, or `BACKEND/KIND/NAME` where there is a name.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ResourceId {
+    /// The backend's table in the topology, for example `ssh-static`.
+    pub backend: Name,
+    /// What it is: `kernel_route`, `netplan_file`, …
+    pub kind: Arc<str>,
+    /// Which one of its kind in the place: empty for `kernel_route`, a file name, …
+    pub name: Arc<str>,
+}
+
+/// A text that is not a resource: neither `BACKEND/KIND` nor `BACKEND/KIND/NAME`.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{}` is not a resource; resources look like BACKEND/KIND or BACKEND/KIND/NAME", .0.escape_debug())]
+pub struct ResourceIdError(pub String);
+
+impl FromStr for ResourceId {
+    type Err = ResourceIdError;
+
+    fn from_str(text: &str) -> Result<Self, ResourceIdError> {
+        let wrong = || ResourceIdError(text.to_owned());
+        let mut parts = text.splitn(3, '/');
+        let backend = Name::new(parts.next().unwrap_or_default()).map_err(|_| wrong())?;
+        let kind = parts.next().unwrap_or_default();
+        let name = parts.next();
+        let kind_valid = !kind.is_empty() && kind.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+        if !kind_valid || name.is_some_and(|name| name.is_empty() || name.contains(char::is_control)) {
+            return Err(wrong());
+        }
+        Ok(Self { backend, kind: kind.into(), name: name.unwrap_or_default().into() })
+    }
+}
+
+impl fmt::Display for ResourceId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.backend, self.kind)?;
+        if self.name.is_empty() { Ok(()) } else { write!(f, "/{}", self.name) }
+    }
+}
+
+impl fmt::Debug for ResourceId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl Serialize for ResourceId {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for ResourceId {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = Cow::<'de, str>::deserialize(deserializer)?;
+        text.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_forms_round_trip_and_others_are_refused() {
+        for text in ["ssh-static/kernel_route", "netplan/netplan_file/60-topo.yaml", "azure/azure_route/a/b"] {
+            assert_eq!(text.parse::<ResourceId>().expect("resource").to_string(), text);
+        }
+        for text in ["", "ssh-static", "ssh-static/", "/kernel_route", "a/b/", "a/b c", "a/b/\u{1b}"] {
+            assert!(text.parse::<ResourceId>().is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,26 @@
+//! What is kept where, and what is said of it: names, places, resources, their records, actions and reasons. Shared by
+//! all folders above; it depends on [`crate::network`] alone.
+
+mod action;
+mod address;
+mod endpoint;
+mod id;
+mod known;
+mod name;
+mod order;
+mod place;
+mod record;
+mod resources;
+mod token;
+
+pub use action::{Action, Phase, Reason};
+pub use address::{AddressPattern, PatternError};
+pub use endpoint::Endpoint;
+pub use id::{ResourceId, ResourceIdError};
+pub use known::{Known, PlaceError};
+pub use name::{Name, NameError};
+pub use order::natural_order;
+pub use place::{NODE, Place, PlaceKind};
+pub use record::{Record, Shape};
+pub use resources::{ResourceIter, Resources};
+pub use token::Token;

@@ -1,0 +1,136 @@
+//! Places, and the kinds of places that there are.
+
+use std::cmp::Ordering;
+use std::fmt;
+use std::hash::{Hash, Hasher};
+use std::sync::Arc;
+
+use serde::{Serialize, Serializer};
+
+use super::Name;
+
+/// A kind of place. Whoever puts resources in places of a kind describes it once, as a static; nobody else tells kinds
+/// apart.
+pub struct PlaceKind {
+    /// What stands before the colon in the text form of a place.
+    pub id: &'static str,
+    /// The text form of its places, for messages: `node:NAME`.
+    pub form: &'static str,
+    /// What one of its places is called in a sentence.
+    pub noun: &'static str,
+    /// Its rank among all kinds: places are sorted by it first, in the state too. No two kinds have the same.
+    pub order: u8,
+    /// The name that addresses use for a place of this id.
+    pub name: fn(&str) -> &str,
+    /// Whether a text can be the id of one of its places.
+    pub is_id: fn(&str) -> bool,
+}
+
+/// Machines that topo logs in to. Their ids are their names in the topology.
+pub static NODE: PlaceKind =
+    PlaceKind { id: "node", form: "node:NAME", noun: "node", order: 0, name: |id| id, is_id: Name::is_valid };
+
+/// Where resources live; writes to one place are serial. Text form `KIND:ID`.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Place {
+    kind: &'static PlaceKind,
+    id: Arc<str>,
+}
+
+impl Place {
+    /// The place of a kind that has this id.
+    pub fn new(kind: &'static PlaceKind, id: impl Into<Arc<str>>) -> Self {
+        Self { kind, id: id.into() }
+    }
+
+    /// Its kind.
+    pub fn kind(&self) -> &'static PlaceKind {
+        self.kind
+    }
+
+    /// Its id among the places of its kind.
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// The name that addresses use.
+    pub fn name(&self) -> &str {
+        (self.kind.name)(&self.id)
+    }
+
+    /// Whether it is a machine that topo logs in to.
+    pub fn is_node(&self) -> bool {
+        *self.kind == NODE
+    }
+
+    /// The node's name as text, where it is a node.
+    pub fn node(&self) -> Option<&str> {
+        self.is_node().then_some(&*self.id)
+    }
+
+    /// The node's name, where it is a node.
+    pub fn node_name(&self) -> Option<Name> {
+        if self.is_node() { Name::shared(&self.id) } else { None }
+    }
+}
+
+/// The machine of a name.
+impl From<Name> for Place {
+    fn from(name: Name) -> Self {
+        Self { kind: &NODE, id: name.into() }
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.kind.id, self.id)
+    }
+}
+
+impl fmt::Debug for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// The text form, so that a place serves as a key of JSON objects.
+impl Serialize for Place {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl fmt::Debug for PlaceKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.id)
+    }
+}
+
+impl PartialEq for PlaceKind {
+    fn eq(&self, other: &Self) -> bool {
+        std::ptr::eq(self, other) || self.id == other.id
+    }
+}
+
+impl Eq for PlaceKind {}
+
+impl Ord for PlaceKind {
+    fn cmp(&self, other: &Self) -> Ordering {
+        if std::ptr::eq(self, other) {
+            return Ordering::Equal;
+        }
+        self.order.cmp(&other.order).then_with(|| self.id.cmp(other.id))
+    }
+}
+
+impl PartialOrd for PlaceKind {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Hash for PlaceKind {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.order.hash(state);
+    }
+}

@@ -1,0 +1,48 @@
+//! The tokens that places give.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// A proof that a place made over what it has; only ever compared with a token that the same place gave.
+#[derive(Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Token(Box<str>);
+
+impl Token {
+    /// A token as the place gave it.
+    pub fn new(text: impl Into<Box<str>>) -> Self {
+        Self(text.into())
+    }
+
+    /// Its text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// A token from the hash over our rows and the hash over the others'.
+    pub fn of(ours: &str, foreign: &str) -> Self {
+        Self::new(format!("{ours}.{foreign}"))
+    }
+
+    /// The hash over our rows.
+    pub fn ours(&self) -> &str {
+        self.as_str().split('.').next().unwrap_or_default()
+    }
+
+    /// The hash over the others' rows; empty where it was not kept.
+    pub fn foreign(&self) -> &str {
+        self.as_str().split('.').nth(1).unwrap_or_default()
+    }
+
+    /// The token without the hash over the others' rows, so that these are always sent: there is a warning about them.
+    #[must_use]
+    pub fn without_foreign(&self) -> Self {
+        Self::new(format!("{}.", self.ours()))
+    }
+}
+
+impl fmt::Debug for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Token({})", self.0)
+    }
+}
