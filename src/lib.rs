@@ -5,6 +5,7 @@
 pub mod backend;
 pub mod cli;
 pub mod drive;
+pub mod exchange;
 pub mod exit;
 pub mod network;
 pub mod plan;

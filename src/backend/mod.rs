@@ -1,16 +1,15 @@
 //! Backends: what each puts in place, and how. Pure: text in, text out.
 
 pub mod azure_udr;
-pub mod exchange;
 pub mod mesh;
 pub mod netplan;
 pub mod ssh_static;
 
+use crate::exchange::node::{Work, Written};
 use crate::network::Memo;
 use crate::plan::{Desired, Operation, TablePlan};
 use crate::resource::{Known, NODE, Name, Place, Record, Shape, Token};
 use crate::topology::{BackendTable, Topology};
-use exchange::{Work, Written};
 use mesh::Mesh;
 
 /// A way of putting routes in place. A backend says what it wants, turns operations into work, and replies into outcomes;

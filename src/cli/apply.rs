@@ -9,13 +9,13 @@ use super::session::{self, Inputs, Recorded, Selection, Ways};
 use super::{CommandError, GlobalArguments};
 use crate::backend;
 use crate::drive::{Event, Run, RunOutcome};
+use crate::exchange::arm::AzureRequests;
 use crate::exit::Exit;
 use crate::plan::findings::LeftOut;
 use crate::plan::{Desired, Options};
 use crate::resource::Name;
 use crate::resource::Place;
 use crate::state::{LockRequest, Store};
-use crate::transport::azure::AzureRequests;
 use crate::ui::review::Told;
 use crate::ui::{Printer, review};
 

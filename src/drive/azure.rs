@@ -10,8 +10,9 @@ use crate::backend::azure_udr::{
     LiveInterface, LiveInterfaces, LiveNetwork, LiveSubnet, LiveTable, Questions, Recorded, Seen, Wanted, key, name_of,
     questions,
 };
+use crate::exchange::arm::AzureError;
 use crate::plan::Options;
-use crate::transport::azure::{Azure, AzureError};
+use crate::transport::azure::Azure;
 
 /// More rounds of questions than there are kinds.
 const ROUNDS: u32 = 6;

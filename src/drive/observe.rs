@@ -8,9 +8,9 @@ use tokio::task::JoinSet;
 
 use super::{Event, tell};
 use crate::backend;
-use crate::backend::exchange::{Reply, Work};
-use crate::network::{Memo, View};
-use crate::plan::{Desired, DesiredPlace, Observation, STATIC, Seen};
+use crate::exchange::node::{Reply, Work};
+use crate::network::{Memo, STATIC, View};
+use crate::plan::{Desired, DesiredPlace, Observation, Seen};
 use crate::resource::{Name, Place, Record, Shape};
 use crate::state::{PlaceRecord, State};
 use crate::transport::{Target, Transport, TransportError};

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use super::azure::{AzureFindings, AzurePlace, AzureRecord, EffectiveCheck};
 use super::checks::Uncovered;
 use super::claims::Claims;
-use super::classify::STATIC;
 use super::file::{FileInput, FilePlan, routes_found};
 use super::findings::{FORGOTTEN, Finding, Severity, Text, UNSEEN};
 use super::observed::{Observation, Seen};
@@ -16,7 +15,7 @@ use super::table::{FiledRoutes, TableFindings, TableInput, TablePlan};
 use super::together::{Both, resources_of, together};
 use super::{Desired, DesiredPlace};
 use crate::backend::netplan::{Attributes, Header, NETPLAN_FILE};
-use crate::network::{Memo, Prefix, RouteSet};
+use crate::network::{Memo, Prefix, RouteSet, STATIC};
 use crate::resource::{AddressPattern, Endpoint, Name, Phase, Place, Record, ResourceId, Shape};
 use crate::state::{PlaceRecord, State};
 

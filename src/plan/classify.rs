@@ -4,16 +4,9 @@ use std::net::IpAddr;
 
 use super::ForeignKey;
 use super::operation::Live;
-use crate::backend::exchange::LiveRoute;
-use crate::network::Route;
+use crate::exchange::node::LiveRoute;
+use crate::network::{BOOT, KERNEL, Route, STATIC};
 use crate::resource::{Action, Reason};
-
-/// Route protocol of rows typed by hand without one (`RTPROT_BOOT`).
-pub const BOOT: u8 = 3;
-/// Route protocol of administrators' static rows (`RTPROT_STATIC`).
-pub const STATIC: u8 = 4;
-/// Route protocol of the kernel's own rows (`RTPROT_KERNEL`).
-pub const KERNEL: u8 = 2;
 
 /// What is known about one route key of one node.
 #[derive(Clone, Copy, Debug)]

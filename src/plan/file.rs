@@ -10,8 +10,8 @@ use super::build::Options;
 use super::findings::{Finding, Severity};
 use super::node_findings::{file_conflict, no_link, not_loaded, stays_loaded};
 use super::table::TablePlan;
-use crate::backend::exchange::{FileForm, FoundFile, Inspected, NetworkConfiguration};
 use crate::backend::netplan::{self, Attributes, Header, find_links, render, routes_in};
+use crate::exchange::node::{FileForm, FoundFile, Inspected, NetworkConfiguration};
 use crate::network::{Memo, Prefix, RouteSet};
 use crate::resource::{Action, AddressPattern, Phase, Place, Reason, Record, ResourceId, Shape, Token};
 

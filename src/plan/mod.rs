@@ -19,7 +19,7 @@ mod table;
 mod together;
 
 pub use build::{Inputs, Options, PlacePlan, Plan};
-pub use classify::{BOOT, KERNEL, Key, STATIC, Verdict, classify};
+pub use classify::{Key, Verdict, classify};
 pub use desired::{Covered, Desired, DesiredPlace};
 pub use file::{FileChange, FilePlan};
 pub use findings::{Address, Finding, Remedy, Severity};

@@ -3,14 +3,13 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use super::classify::KERNEL;
 use super::file::FileInput;
 use super::findings::{Address, Finding, REPLACED, Remedy, Scope, Text};
 use super::table::TableFindings;
-use crate::backend::exchange::LiveRoute;
 use crate::backend::netplan::LinkError;
 use crate::backend::ssh_static::KERNEL_ROUTE;
-use crate::network::Prefix;
+use crate::exchange::node::LiveRoute;
+use crate::network::{KERNEL, Prefix};
 use crate::resource::{Name, Place, ResourceId};
 
 /// A key that somebody else has.

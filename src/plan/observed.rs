@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use crate::backend::exchange::{Identity, Inspected, Listed};
+use crate::exchange::node::{Identity, Inspected, Listed};
 
 /// What was seen of one place.
 #[derive(Clone, Debug, Default)]

@@ -5,10 +5,10 @@ use std::net::IpAddr;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use super::classify::{Key, STATIC, Verdict, classify};
+use super::classify::{Key, Verdict, classify};
 use super::operation::{Live, Operation};
-use crate::backend::exchange::{Listed, LiveRoute};
-use crate::network::{Memo, Prefix, Route, RouteChange, RouteSet, Row, View};
+use crate::exchange::node::{Listed, LiveRoute};
+use crate::network::{KERNEL, Memo, Prefix, Route, RouteChange, RouteSet, Row, STATIC, View};
 use crate::plan::ForeignKey;
 use crate::resource::{Action, Phase, Reason, Token};
 
@@ -267,7 +267,7 @@ impl TablePlan {
                     .recorded
                     .iter()
                     .any(|set| set.rows.find(&key).is_some_and(|row| set.own.contains(&row.owner)));
-                if foreign.protocol == super::classify::KERNEL && was_own {
+                if foreign.protocol == KERNEL && was_own {
                     findings.deferred.push((key, foreign.found.clone()));
                 } else {
                     findings.conflicts.push((key, foreign.clone()));

@@ -18,11 +18,11 @@ pub use self::azure::{AzureChange, AzureEvent, EffectiveEvent, Requests, effecti
 use super::sentence;
 use super::text::Outcome;
 use crate::drive;
+use crate::exchange::arm::AzureRequests;
 use crate::network::Prefix;
 use crate::plan::findings::{Finding, Remedy, Severity};
 use crate::plan::{Change, Line, Part, Plan, Summary};
 use crate::resource::{Place, Reason};
-use crate::transport::azure::AzureRequests;
 
 /// One JSON event.
 #[derive(Serialize)]

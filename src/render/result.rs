@@ -6,9 +6,9 @@ use std::fmt::Write;
 use super::style::Look;
 use super::words::{counted, place_names, wrapped};
 use crate::drive::{Effective, EffectiveOutcome};
+use crate::exchange::arm::AzureRequests;
 use crate::network::Prefix;
 use crate::resource::{Place, natural_order};
-use crate::transport::azure::AzureRequests;
 
 /// So many routes that are not in force are named.
 const NAMED: usize = 5;

@@ -8,7 +8,7 @@ pub mod ssh;
 use std::future::Future;
 use std::pin::Pin;
 
-use crate::backend::exchange::{self, Nonce, Reply, Work};
+use crate::exchange::node::{self, Nonce, Reply, Work};
 use crate::resource::{Endpoint, Name};
 
 /// A future that can move between threads.
@@ -61,7 +61,7 @@ impl<S: Shell> Transport for ShellTransport<S> {
     fn exchange<'a>(&'a self, at: &'a Target, works: &'a [Work]) -> BoxFuture<'a, Result<Vec<Reply>, TransportError>> {
         Box::pin(async move {
             let nonce = Nonce::random();
-            let script = exchange::render(works, &nonce);
+            let script = node::render(works, &nonce);
             let began = std::time::Instant::now();
             let output = self.0.run(at, script.as_bytes()).await;
             let milliseconds = began.elapsed().as_millis();
@@ -73,7 +73,7 @@ impl<S: Shell> Transport for ShellTransport<S> {
             }
             tracing::debug!(node = %at.name, %script, "script");
             let output = output?;
-            exchange::parse(&output, works, &nonce)
+            node::parse(&output, works, &nonce)
                 .map_err(|untrusted| TransportError::Interrupted(format!("{}: {untrusted}", at.name)))
         })
     }

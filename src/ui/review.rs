@@ -9,6 +9,7 @@ use super::progress::Progress;
 pub use super::progress::Told;
 use super::prompt::{self, Question};
 use crate::drive::{Event, RunOutcome};
+use crate::exchange::arm::AzureRequests;
 use crate::exit::Exit;
 use crate::network::Memo;
 use crate::plan::findings::LeftOut;
@@ -16,7 +17,6 @@ use crate::plan::{Plan, Summary};
 use crate::render::style::Look;
 use crate::render::{json, text};
 use crate::resource::{Action, Place};
-use crate::transport::azure::AzureRequests;
 
 /// Writes what happens while it happens.
 pub struct Listener(JoinHandle<()>);

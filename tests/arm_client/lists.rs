@@ -11,7 +11,7 @@ fn all_pages_are_read() {
         let whole = Scope { resource_group: None, ..group() };
         for scope in [group(), whole] {
             let interfaces = arm.list_interfaces(&scope).await.unwrap();
-            let address = |it: &topo::transport::arm::Document| {
+            let address = |it: &topo::exchange::arm::Document| {
                 it.body["properties"]["ipConfigurations"][0]["properties"]["privateIPAddress"]
                     .as_str()
                     .unwrap()

@@ -9,8 +9,8 @@ mod trouble;
 use std::collections::BTreeMap;
 
 use serde_json::Value;
+use topo::exchange::arm::Document;
 use topo::transport::arm::{Arm, ArmError, Scope};
-use topo::transport::azure::Document;
 
 use super::player::{Player, Waits, play};
 use crate::arm::tape::{self, Recorded};

@@ -5,11 +5,10 @@ use std::net::IpAddr;
 
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
-use topo::backend::exchange::{
+use topo::exchange::node::{
     self, Identity, Listing, LiveRoute, Marker, Nonce, Reply, RouteCommand, RouteVerb, RouteWrite, Work, Written,
 };
-use topo::network::{Family, MAIN_TABLE, Prefix, Route};
-use topo::plan::BOOT;
+use topo::network::{BOOT, Family, MAIN_TABLE, Prefix, Route};
 use topo::resource::Token;
 
 use super::cases;
@@ -240,8 +239,8 @@ impl Pair<'_> {
     /// The same exchange with both; what they answer must mean the same.
     fn exchange(&mut self, real: &[Work], fake: &[Work]) -> (Vec<Reply>, Vec<Reply>) {
         let nonce = Nonce::random();
-        let output = self.real.run(&exchange::render(real, &nonce));
-        let answered = exchange::parse(&output, real, &nonce).expect("an answer");
+        let output = self.real.run(&node::render(real, &nonce));
+        let answered = node::parse(&output, real, &nonce).expect("an answer");
         let modelled = self.fake.exchange(fake);
         let (one, other): (Vec<String>, Vec<String>) = (
             answered.iter().map(|reply| format!("{:#?}", plain(reply))).collect(),

@@ -6,11 +6,10 @@ use std::collections::hash_map::DefaultHasher;
 use std::hash::{Hash, Hasher};
 use std::net::IpAddr;
 
-use topo::backend::exchange::{
+use topo::exchange::node::{
     Filed, Identity, Listed, Listing, LiveRoute, Marker, Reply, RouteCommand, RouteVerb, RouteWrite, Work, Written,
 };
-use topo::network::{Family, MAIN_TABLE, Prefix, Route};
-use topo::plan::{BOOT, KERNEL};
+use topo::network::{BOOT, Family, KERNEL, MAIN_TABLE, Prefix, Route};
 use topo::resource::Token;
 
 use super::network_configuration::Configuration;

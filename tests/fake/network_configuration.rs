@@ -6,12 +6,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{Hash, Hasher};
 use std::net::IpAddr;
 
-use topo::backend::exchange::{
+use topo::exchange::node::{
     Activation, Definition, FileForm, FileInquiry, FileWrite, Filed, FoundFile, FoundLink, Inspected,
     NetworkConfiguration,
 };
-use topo::network::{Family, MAIN_TABLE, Prefix};
-use topo::plan::{KERNEL, STATIC};
+use topo::network::{Family, KERNEL, MAIN_TABLE, Prefix, STATIC};
 use topo::resource::Token;
 
 use super::kernel::{Command, Node, Owner, TableRow, Verb, Way, kernel_metric};

@@ -8,11 +8,11 @@ use std::time::Duration;
 
 use tokio::sync::{Notify, mpsc, watch};
 use topo::backend::KNOWN;
-use topo::backend::exchange::{Reply, Work};
 use topo::backend::netplan::{Attributes, NETPLAN_FILE};
 use topo::drive::{Run, RunOutcome, observe};
-use topo::network::{Memo, Route, RouteSet};
-use topo::plan::{Desired, Options, Plan, STATIC};
+use topo::exchange::node::{Reply, Work};
+use topo::network::{Memo, Route, RouteSet, STATIC};
+use topo::plan::{Desired, Options, Plan};
 use topo::resource::{Action, Name, Reason, Record, ResourceId, Shape};
 use topo::state::{
     Entry, LockError, LockInfo, LockRequest, Locked, Revision, Snapshot, State, Store, StoreError, fold, from_lines,

@@ -4,7 +4,7 @@ use std::io::Write;
 use std::net::IpAddr;
 use std::process::Stdio;
 
-use topo::backend::exchange::{
+use topo::exchange::node::{
     Activation, Definition, FileForm, FileInquiry, FileWrite, Filed, Inspected, Listing, NetworkConfiguration, Nonce,
     Reply, RouteCommand, RouteVerb, RouteWrite, Work, Written, parse, render,
 };

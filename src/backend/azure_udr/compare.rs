@@ -9,12 +9,12 @@ use super::table::Wish;
 use super::{
     AZURE_ROUTE, Hop, LiveInterface, LiveTable, Recorded, Route, Seen, SubnetTask, TableVerdict, Wanted, key, routes_in,
 };
+use crate::exchange::arm::Document;
 use crate::network::Prefix;
 use crate::plan::azure::{AzureFindings, AzurePlace, AzureTask, AzureWhat, EffectiveCheck};
 use crate::plan::findings::Finding;
 use crate::plan::{Covered, Options, Severity};
 use crate::resource::{Action, Phase, Place};
-use crate::transport::azure::Document;
 
 /// How many network interfaces of a subnet are asked for their effective routes, until one answers.
 const WATCHED: usize = 5;

@@ -7,11 +7,11 @@ use serde_json::Value;
 
 use super::record::{Claimed, ForwardingRecord, shape_of};
 use super::{AZURE_NIC_FORWARDING, LiveInterface};
+use crate::exchange::arm::Document;
 use crate::plan::Options;
 use crate::plan::azure::{AzureChange, AzureRecord, AzureWhat};
 use crate::plan::findings::{Finding, Remedy, Text};
 use crate::resource::{Action, Name, Phase, Place, Reason, ResourceId};
-use crate::transport::azure::Document;
 
 /// A network interface whose forwarding is wanted, or recorded.
 #[derive(Clone, Debug)]

@@ -6,8 +6,8 @@ use std::net::IpAddr;
 use serde_json::Value;
 
 use super::{Hop, Route};
+use crate::exchange::arm::Document;
 use crate::network::Prefix;
-use crate::transport::azure::Document;
 
 /// An answer: what was asked for, none where it is not there, or a sentence that says why it could not be read.
 pub type Answer<T> = Result<Option<T>, String>;

@@ -8,12 +8,12 @@ use serde_json::{Value, json};
 use super::findings::{refusal, table_text};
 use super::record::{TableClaims, TableRecord, shape_of};
 use super::{AZURE_ROUTE, AZURE_ROUTE_TABLE, Hop, LiveTable, MADE_FOR, MANAGED_BY, Route, Settings, key, name_of};
+use crate::exchange::arm::Document;
 use crate::network::Prefix;
 use crate::plan::azure::{AzureChange, AzureRecord, AzureWhat};
 use crate::plan::findings::Finding;
 use crate::plan::{Options, Severity};
 use crate::resource::{Action, Name, Place, Reason, ResourceId};
-use crate::transport::azure::Document;
 
 /// What is wanted of the table.
 #[derive(Clone, Debug)]

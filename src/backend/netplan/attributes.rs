@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::backend::exchange::FileForm;
+use crate::exchange::node::FileForm;
 use crate::resource::Shape;
 
 /// What a file is, beside its routes. What is usual is left out of the record.

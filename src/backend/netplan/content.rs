@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use std::net::IpAddr;
 
 use super::attributes::{Attributes, Link};
-use crate::backend::exchange::FileForm;
+use crate::exchange::node::FileForm;
 use crate::network::{Family, MAIN_TABLE, Prefix, Route, RouteSet, View};
 
 /// Whose a file is, as its first line says.

@@ -4,8 +4,8 @@ use super::{Attributes, NETPLAN_FILE, Persist, Settings};
 use crate::backend::mesh::{Mesh, Writing, served};
 use crate::backend::netplan::settings::Activate;
 use crate::backend::ssh_static;
-use crate::network::MAIN_TABLE;
-use crate::plan::{Desired, STATIC};
+use crate::network::{MAIN_TABLE, STATIC};
+use crate::plan::Desired;
 use crate::resource::{Name, ResourceId, Shape};
 use crate::topology::{BackendTable, Topology};
 

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use super::Attributes;
-use crate::backend::exchange::{FileInquiry, Work};
 use crate::backend::ssh_static;
+use crate::exchange::node::{FileInquiry, Work};
 use crate::network::Memo;
 use crate::resource::{Record, Shape, Token};
 

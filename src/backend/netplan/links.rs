@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use super::attributes::{Attributes, Link, gather};
-use crate::backend::exchange::{FileForm, NetworkConfiguration};
+use crate::exchange::node::{FileForm, NetworkConfiguration};
 use crate::network::RouteSet;
 
 /// Why routes cannot be kept by a file on a node. Each sentence goes on behind the node's name.
@@ -145,7 +145,7 @@ fn resolve(device: &str, form: FileForm, found: &NetworkConfiguration) -> Result
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::backend::exchange::{Definition, FoundLink};
+    use crate::exchange::node::{Definition, FoundLink};
 
     fn configuration(network_file: Option<&str>, kind: &str, id: &str, renderer: Option<&str>) -> NetworkConfiguration {
         NetworkConfiguration {

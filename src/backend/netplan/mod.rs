@@ -17,9 +17,9 @@ pub use settings::{Activate, BACKEND, Persist, Settings};
 pub use work::file_write;
 pub(crate) use work::marks;
 
-use crate::backend::exchange::{Work, Written};
 use crate::backend::mesh::Mesh;
 use crate::backend::{Backend, Settled};
+use crate::exchange::node::{Work, Written};
 use crate::network::Memo;
 use crate::plan::{Desired, Operation, TablePlan};
 use crate::resource::{Name, Record, Shape, Token};

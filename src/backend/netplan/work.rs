@@ -3,8 +3,8 @@
 use super::content::{Header, render};
 use super::{Attributes, NETPLAN_FILE};
 use crate::backend::Settled;
-use crate::backend::exchange::{Activation, FileWrite, Listing, Work, Written};
 use crate::backend::ssh_static;
+use crate::exchange::node::{Activation, FileWrite, Listing, Work, Written};
 use crate::network::{Route, RouteSet};
 use crate::plan::{FilePlan, Operation, TablePlan};
 use crate::resource::{Action, Token};

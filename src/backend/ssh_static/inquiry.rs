@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
-use crate::backend::exchange::{Listing, Work};
+use crate::exchange::node::{Listing, Work};
 use crate::network::{Memo, RouteChange, RouteSet};
 use crate::resource::{Record, Shape, Token};
 

@@ -9,9 +9,9 @@ pub(super) use inquiry::inquire;
 pub use settings::{BACKEND, Settings};
 pub(super) use work::{settle, work};
 
-use crate::backend::exchange::{Work, Written};
 use crate::backend::mesh::Mesh;
 use crate::backend::{Backend, Settled};
+use crate::exchange::node::{Work, Written};
 use crate::network::Memo;
 use crate::plan::{Desired, Operation, TablePlan};
 use crate::resource::{Name, Record, Shape, Token};

@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 
 use crate::backend::Settled;
-use crate::backend::exchange::{Listing, LiveRoute, RouteCommand, RouteVerb, RouteWrite, Work, Written};
-use crate::network::{Family, Prefix, Route};
-use crate::plan::{Live, Operation, STATIC, TablePlan};
+use crate::exchange::node::{Listing, LiveRoute, RouteCommand, RouteVerb, RouteWrite, Work, Written};
+use crate::network::{Family, Prefix, Route, STATIC};
+use crate::plan::{Live, Operation, TablePlan};
 use crate::resource::{Action, Token};
 
 /// One batch for the operations of a step: adds, then changes, then removals. None where no row needs to be touched.

@@ -4,11 +4,12 @@ use std::net::IpAddr;
 
 use crate::backend::azure_udr::inventory::{self, Inventory, NoteKind};
 use crate::cli::{CommandError, GlobalArguments, operator, session};
+use crate::exchange::arm::Document;
 use crate::plan::Severity;
 use crate::render::json;
 use crate::resource::Name;
 use crate::topology::machines::Machine;
-use crate::transport::arm::{Arm, ArmError, Document, Scope};
+use crate::transport::arm::{Arm, ArmError, Scope};
 use crate::ui::Printer;
 
 use super::SCHEME;

@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use super::azure::AzureEnd;
 use crate::backend::azure_udr::{Hop, InterfaceTask, LiveSubnet, LiveTable, SubnetTask, TableTask, TableVerdict};
+use crate::exchange::arm::{AzureError, AzureFailure};
 use crate::plan::azure::{AzureChange, AzureRecord, AzureWhat};
 use crate::plan::{Finding, Severity};
 use crate::resource::{Action, Phase, Reason, ResourceId};
 use crate::state::Outcome;
-use crate::transport::azure::{Azure, AzureError, AzureFailure};
+use crate::transport::azure::Azure;
 
 /// How often a resource is looked at anew because somebody changed it meanwhile.
 const TRIES: u32 = 5;

@@ -8,10 +8,11 @@ use serde_json::Value;
 
 use super::{Failure, Run, RunOutcome};
 use crate::backend::azure_udr::{Hop, arm, name_of};
+use crate::exchange::arm::AzureFailure;
 use crate::network::Prefix;
 use crate::plan::azure::EffectiveCheck;
 use crate::resource::Place;
-use crate::transport::azure::{Azure, AzureFailure};
+use crate::transport::azure::Azure;
 
 /// How often a network interface is asked before its routes are said to differ: new ones take a few seconds to arrive.
 const LOOKS: u32 = 5;

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 
 use super::{Batch, Executor};
-use crate::backend::exchange::{Activation, Filed, Written};
 use crate::backend::{self, Settled};
+use crate::exchange::node::{Activation, Filed, Written};
 use crate::network::Prefix;
 use crate::plan::{FilePlan, Operation, TablePlan};
 use crate::resource::{Phase, Place, Record, ResourceId};

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
-use crate::backend::exchange::{Listed, LiveRoute};
+use crate::exchange::node::{Listed, LiveRoute};
 use crate::network::{MAIN_TABLE, Memo, Prefix, RouteSet, Row, Rows, View};
 use crate::plan::{Desired, DesiredPlace, Observation, Options, Plan, Seen};
 use crate::resource::{Name, Place, Record, ResourceId, Shape, Token};

@@ -137,9 +137,9 @@ fn a_run_that_did_not_end_and_routes_typed_by_hand_are_told_as_the_plan_has_it()
     let answers = (0..12).map(|index| seen(&state, &format!("node-{index}"), |rows| rows.truncate(6))).collect();
     let plan = plan_of(&world.desired(), &state, answers, &Options::default());
     assert_eq!(same(&plan), 12 * 5);
-    let by_hand = |rows: &mut Vec<crate::backend::exchange::LiveRoute>| {
+    let by_hand = |rows: &mut Vec<crate::exchange::node::LiveRoute>| {
         for row in rows {
-            row.protocol = crate::plan::BOOT;
+            row.protocol = crate::network::BOOT;
         }
     };
     let answers = (0..12).map(|index| seen(&world.state(), &format!("node-{index}"), by_hand)).collect();

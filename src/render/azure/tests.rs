@@ -10,11 +10,11 @@ use crate::backend::azure_udr::{
     key,
 };
 use crate::drive::{Effective, EffectiveOutcome};
+use crate::exchange::arm::{AzureRequests, Document};
 use crate::network::{Memo, Prefix};
 use crate::plan::{Finding, Options, Plan, Summary};
 use crate::resource::{Name, Place, Record};
 use crate::state::State;
-use crate::transport::azure::{AzureRequests, Document};
 
 const GROUP: &str = "/subscriptions/0/resourceGroups/kubernetes/providers/Microsoft.Network";
 

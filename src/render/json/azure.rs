@@ -5,11 +5,11 @@ use serde_json::{Value, json};
 
 use super::Event;
 use crate::drive;
+use crate::exchange::arm::AzureRequests;
 use crate::network::Prefix;
 use crate::plan::azure::AzureWhat;
 use crate::plan::{AzureGroup, AzureLine, Summary};
 use crate::resource::Reason;
-use crate::transport::azure::AzureRequests;
 
 /// What comes, goes or changes in one place of Azure for one reason.
 #[derive(Serialize)]

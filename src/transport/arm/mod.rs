@@ -31,12 +31,12 @@ use self::pipeline::{Pipeline, Trouble};
 use self::resource_id::{ResourceId, Type};
 use self::sign_in::Operator;
 use self::wire::{Extra, NoAnswer, Wire};
+use crate::exchange::arm::Document;
 
 pub use self::error::{ArmError, ArmErrorKind};
 pub use self::settings::{ArmSettings, Cloud};
 pub use self::sign_in::{Token, TokenSource};
 pub use self::wire::RequestCounts;
-pub use super::azure::Document;
 
 /// How often a write with a condition is sent whose answers are lost.
 const GUARDED_TRIES: u32 = 3;

@@ -3,7 +3,8 @@
 use serde_json::Value;
 
 use super::{Arm, ArmError, ArmErrorKind, Scope};
-use crate::transport::azure::{Answered, Azure, AzureError, AzureFailure, AzureRequests, Document};
+use crate::exchange::arm::{AzureError, AzureFailure, AzureRequests, Document};
+use crate::transport::azure::{Answered, Azure};
 
 impl From<ArmError> for AzureError {
     fn from(error: ArmError) -> Self {

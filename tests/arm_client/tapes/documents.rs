@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 use topo::backend::azure_udr::{LiveInterface, LiveNetwork, LiveSubnet, LiveTable};
-use topo::transport::azure::Document;
+use topo::exchange::arm::Document;
 
 use super::Resource;
 use crate::arm::tape::{self, Recorded};

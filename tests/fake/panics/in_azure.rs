@@ -7,12 +7,13 @@ use serde_json::Value;
 use tokio::sync::{mpsc, watch};
 use topo::backend::azure_udr::{Recorded, Seen, compare};
 use topo::drive::{Run, RunOutcome, observe_azure};
+use topo::exchange::arm::{AzureRequests, Document};
 use topo::network::Memo;
 use topo::plan::{Options, Plan};
 use topo::resource::Name;
 use topo::transport::BoxFuture;
 use topo::transport::arm::{Arm, ArmSettings, Token, TokenSource};
-use topo::transport::azure::{Answered, Azure, AzureRequests, Document};
+use topo::transport::azure::{Answered, Azure};
 
 use super::super::world::{Books, Wires, World};
 use super::desired;

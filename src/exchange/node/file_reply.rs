@@ -214,7 +214,7 @@ fn reason(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::backend::exchange::FileForm;
+    use crate::exchange::node::FileForm;
 
     fn inquiry(next_hops: &[&str]) -> FileInquiry {
         let next_hops = next_hops.iter().map(|hop| hop.parse().expect("an address")).collect();

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::quote::{digest_word, marked, pattern};
 use super::{Activation, FileForm, FileInquiry, FileWrite, Nonce};
-use crate::plan::STATIC;
+use crate::network::STATIC;
 use crate::resource::Token;
 
 /// Shell functions for all works on files.
