@@ -8,7 +8,7 @@ pub mod ssh_static;
 use crate::exchange::node::{Work, Written};
 use crate::network::Memo;
 use crate::plan::{Desired, Operation, TablePlan};
-use crate::resource::{Known, NODE, Name, Place, Record, Shape, Token};
+use crate::resource::{Kind, Known, NODE, Name, Place, Record, Shape, Token};
 use crate::topology::{BackendTable, Topology};
 use mesh::Mesh;
 
@@ -19,7 +19,7 @@ pub trait Backend: Send + Sync {
     fn id(&self) -> &'static str;
 
     /// The kinds of resource that it keeps.
-    fn kinds(&self) -> &'static [&'static str];
+    fn kinds(&self) -> &'static [&'static Kind];
 
     /// Adds what it wants to the places where it wants it. `name` is its table in the topology.
     fn desire(&self, topology: &Topology, mesh: &Mesh<'_>, name: &Name, table: &BackendTable, desired: &mut Desired);
@@ -57,17 +57,18 @@ pub struct Settled {
 /// What this binary can read; places and records of other kinds are kept as they are.
 pub static KNOWN: Known = Known {
     places: &[&NODE, &azure_udr::ARM],
-    #[cfg(feature = "azure")]
     kinds: &[
-        "kernel_route",
-        "netplan_file",
-        "azure_route_table",
-        "azure_route",
-        "azure_subnet_association",
-        "azure_nic_forwarding",
+        &ssh_static::KERNEL_ROUTE,
+        &netplan::NETPLAN_FILE,
+        #[cfg(feature = "azure")]
+        &azure_udr::AZURE_ROUTE_TABLE,
+        #[cfg(feature = "azure")]
+        &azure_udr::AZURE_ROUTE,
+        #[cfg(feature = "azure")]
+        &azure_udr::AZURE_SUBNET_ASSOCIATION,
+        #[cfg(feature = "azure")]
+        &azure_udr::AZURE_NIC_FORWARDING,
     ],
-    #[cfg(not(feature = "azure"))]
-    kinds: &["kernel_route", "netplan_file"],
 };
 
 /// All backends of this binary.
@@ -77,7 +78,7 @@ pub fn all() -> &'static [&'static dyn Backend] {
 
 /// The backend that keeps resources of this kind.
 pub fn of_kind(kind: &str) -> Option<&'static dyn Backend> {
-    all().iter().copied().find(|backend| backend.kinds().contains(&kind))
+    all().iter().copied().find(|backend| backend.kinds().iter().any(|known| known.id == kind))
 }
 
 /// Everything that a topology asks for.

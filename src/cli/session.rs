@@ -256,7 +256,7 @@ impl Inputs<'_> {
             None => Ok(()),
             Some((option, pattern)) => {
                 let mut like = "node-0, kernel_route.node-0 or kernel_route.node-0[\"10.200.1.0/24\"]".to_owned();
-                if let Some((kind, table)) = resources.iter().find(|(kind, _)| *kind == azure_udr::AZURE_ROUTE) {
+                if let Some((kind, table)) = resources.iter().find(|(kind, _)| **kind == azure_udr::AZURE_ROUTE) {
                     like = format!("{like}, in Azure {kind}.{table} or {kind}.{table}[\"NAME\"]");
                 }
                 Err(CommandError::new(format!("Nothing is called {pattern} ({option}).")).hint(format!(

@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use crate::backend::azure_udr::{Hop, InterfaceTask, SubnetTask, TableTask};
 use crate::network::Prefix;
-use crate::resource::{Action, Phase, Place, Reason, ResourceId, Shape};
+use crate::resource::{Action, Kind, Phase, Place, Reason, ResourceId, Shape};
 
 /// One change in Azure: of a route table, of one of its routes, of a subnet's association, of a network interface.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AzureChange {
     /// The kind of resource.
-    pub kind: &'static str,
+    pub kind: &'static Kind,
     /// The name of the route or of the subnet; empty for what stands for the whole place.
     pub key: Arc<str>,
     /// What is done.

@@ -187,7 +187,7 @@ impl Plan {
         align(&mut tables);
         let mut files = Vec::with_capacity(1);
         let mut others: Vec<ResourceId> = Vec::new();
-        for (id, wanted, record) in resources.into_iter().filter(|(id, ..)| &*id.kind == NETPLAN_FILE) {
+        for (id, wanted, record) in resources.into_iter().filter(|(id, ..)| *id.kind == NETPLAN_FILE) {
             let input = FileInput {
                 place,
                 id,
@@ -371,12 +371,12 @@ impl<'a> Context<'a> {
         for (id, shape) in wanted.iter().flat_map(|wanted| &wanted.resources) {
             let Some(set) = &shape.routes else { continue };
             context.sets.push(set);
-            context.files.wanted |= &*id.kind == NETPLAN_FILE && set.view.protocol == STATIC;
+            context.files.wanted |= *id.kind == NETPLAN_FILE && set.view.protocol == STATIC;
         }
         for (id, entry) in record.iter().flat_map(|record| &record.resources) {
             for set in entry.shapes().filter_map(|shape| shape.routes.as_ref()) {
                 context.sets.push(set);
-                if &*id.kind == NETPLAN_FILE && set.view.protocol == STATIC {
+                if *id.kind == NETPLAN_FILE && set.view.protocol == STATIC {
                     context.files.recorded.push(set);
                 }
             }
@@ -400,7 +400,7 @@ impl<'a> Context<'a> {
 /// Whether something is done on a place.
 pub(super) fn acts(tables: &[(ResourceId, TablePlan)], files: &[FilePlan], memo: &mut Memo) -> bool {
     // The routes in a file change with the file.
-    let is_filed = |id: &ResourceId| &*id.kind == NETPLAN_FILE;
+    let is_filed = |id: &ResourceId| *id.kind == NETPLAN_FILE;
     files.iter().any(|file| file.change.is_some())
         || tables.iter().any(|(id, table)| !is_filed(id) && !table.is_settled(memo))
 }
@@ -408,7 +408,7 @@ pub(super) fn acts(tables: &[(ResourceId, TablePlan)], files: &[FilePlan], memo:
 /// Brings the routes of files and of the kernel on one place together: a file leaves out what others provide, and what goes
 /// from one of the two and stays in the other is not removed.
 pub(super) fn align(tables: &mut [(ResourceId, TablePlan)]) {
-    let is_filed = |id: &ResourceId| &*id.kind == NETPLAN_FILE;
+    let is_filed = |id: &ResourceId| *id.kind == NETPLAN_FILE;
     if !tables.iter().any(|(id, _)| is_filed(id)) {
         return;
     }
@@ -441,7 +441,7 @@ fn tables_of(
     context: &Context<'_>,
 ) -> Vec<(TablePlan, TableFindings)> {
     let shape = wanted.or_else(|| record.and_then(|record| record.shapes().next()));
-    let judged = &*id.kind != NETPLAN_FILE || shape.is_some_and(Attributes::are_alone);
+    let judged = *id.kind != NETPLAN_FILE || shape.is_some_and(Attributes::are_alone);
     let wanted = wanted.and_then(|shape| shape.routes.as_ref());
     let recorded: Vec<&RouteSet> =
         record.iter().flat_map(|record| record.shapes()).filter_map(|shape| shape.routes.as_ref()).collect();

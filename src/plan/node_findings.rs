@@ -189,7 +189,7 @@ pub(super) fn in_azure(place: &Place, backends: &[Name], destinations: Arc<[Pref
          tables. No [backends.azure-udr] with `subnets` puts {} into one, so packets to it would be lost.",
         some_prefixes(&destinations)
     );
-    Finding::error("in_azure", place, Text::around("On ", text)).scope(Scope::Keys(KERNEL_ROUTE, destinations)).edit(
+    Finding::error("in_azure", place, Text::around("On ", text)).scope(Scope::Keys(KERNEL_ROUTE.id, destinations)).edit(
         format!(
             "Add a backend that does, or take {} off the machines in Azure with `nodes = […]`.",
             backends.join(" and ")

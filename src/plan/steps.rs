@@ -28,7 +28,7 @@ pub fn steps(plan: &Plan, memo: &mut Memo) -> Steps {
         let reasons = plan.reasons(place);
         let mut needed = std::collections::BTreeSet::new();
         for (id, table) in &planned.tables {
-            if &*id.kind != NETPLAN_FILE {
+            if *id.kind != NETPLAN_FILE {
                 needed.extend(table.phases(&reasons, memo));
             } else if table.judged && planned.files.iter().any(|file| file.id == *id && file.change.is_some()) {
                 let operations = table.operations(&reasons, memo);

@@ -60,8 +60,8 @@ fn write_one(out: &mut String, summary: &Summary, groups: &[&AzureGroup], look: 
         }
     }
     if left > 0 {
-        let noun = if first.kind == AZURE_ROUTE { "more route" } else { "more subnet" };
-        out.push_str(&look.paint_lines(DIM, &format!("  … and {}", counted(left, noun))));
+        let noun = format!("more {}", first.kind.noun);
+        out.push_str(&look.paint_lines(DIM, &format!("  … and {}", counted(left, &noun))));
     }
     out.push('\n');
 }
@@ -159,9 +159,9 @@ fn heading(summary: &Summary, groups: &[&AzureGroup], lines: &[&AzureLine]) -> S
     let [line, ..] = lines else { return String::new() };
     let place = summary.place(line.place).name();
     match group.kind {
-        AZURE_ROUTE_TABLE => table(place, group),
-        AZURE_ROUTE => routes(place, groups, lines.len()),
-        AZURE_SUBNET_ASSOCIATION => association(place, group, lines),
+        kind if *kind == AZURE_ROUTE_TABLE => table(place, group),
+        kind if *kind == AZURE_ROUTE => routes(place, groups, lines.len()),
+        kind if *kind == AZURE_SUBNET_ASSOCIATION => association(place, group, lines),
         _ => forwarding(place, group, lines),
     }
 }

@@ -1,6 +1,6 @@
 //! What a binary knows of, for those who read what another one may have written.
 
-use super::{Place, PlaceKind};
+use super::{Kind, Place, PlaceKind};
 
 /// The kinds of places and of resources that a binary can read. Whoever reads keeps others as they are.
 #[derive(Debug)]
@@ -8,7 +8,7 @@ pub struct Known {
     /// Kinds of places.
     pub places: &'static [&'static PlaceKind],
     /// Kinds of resources.
-    pub kinds: &'static [&'static str],
+    pub kinds: &'static [&'static Kind],
 }
 
 /// A text that is not a place of a known kind.
@@ -24,7 +24,7 @@ pub struct PlaceError {
 impl Known {
     /// Whether this is a kind of resource that the binary can read.
     pub fn has_kind(&self, kind: &str) -> bool {
-        self.kinds.contains(&kind)
+        self.kinds.iter().any(|known| known.id == kind)
     }
 
     /// Whether a text has the form of a place of some kind that the binary can read, whether or not it is one.

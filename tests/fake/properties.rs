@@ -477,7 +477,7 @@ impl Scene {
         let (state, _) = self.world.state(&self.name);
         let recorded = state.places.values().any(|record| {
             record.machine_id.as_ref().is_none_or(|machine_id| **machine_id == *id)
-                && record.resources.keys().any(|id| &*id.kind == NETPLAN_FILE)
+                && record.resources.keys().any(|id| *id.kind == NETPLAN_FILE)
         });
         if recorded || !files.is_empty() {
             return;

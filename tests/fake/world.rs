@@ -384,7 +384,7 @@ impl World {
         let (state, _) = self.state(name);
         let id = self.network.nodes()[machine].machine_id.clone();
         let records = state.places.values().filter(|record| record.machine_id.as_deref() == Some(&id));
-        let files = records.flat_map(|record| &record.resources).filter(|(id, _)| &*id.kind == NETPLAN_FILE);
+        let files = records.flat_map(|record| &record.resources).filter(|(id, _)| *id.kind == NETPLAN_FILE);
         let mut sets = files.flat_map(|(_, record)| record.shapes()).filter_map(|shape| shape.routes.as_ref());
         sets.any(|set| set.view.protocol == STATIC && set.find(&row.destination).is_some())
     }
@@ -401,7 +401,7 @@ impl World {
             let mut in_files: BTreeSet<FileRoute> = BTreeSet::new();
             let mut expected: BTreeSet<FileRoute> = BTreeSet::new();
             for (id, shape) in &wanted.resources {
-                let filed = &*id.kind == NETPLAN_FILE;
+                let filed = *id.kind == NETPLAN_FILE;
                 if filed && is_strange {
                     continue;
                 }
@@ -475,7 +475,7 @@ impl World {
                 .collect();
             for (path, _) in node.configuration.ours() {
                 let name = path.rsplit('/').next().expect("a name");
-                let is_it = |id: &ResourceId| &*id.kind == NETPLAN_FILE && &*id.name == name;
+                let is_it = |id: &ResourceId| *id.kind == NETPLAN_FILE && &*id.name == name;
                 if !records.iter().any(|record| record.resources.keys().any(is_it)) {
                     forgotten.push(format!("{} {path}", node.machine_id));
                 }

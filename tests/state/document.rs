@@ -4,13 +4,16 @@ use std::sync::Arc;
 
 use proptest::prelude::*;
 use topo::backend::KNOWN;
-use topo::resource::{Known, Record};
+use topo::backend::ssh_static::KERNEL_ROUTE;
+use topo::resource::{Kind, Known, Record};
 use topo::state::{DocumentError, State};
 
 use super::{any_state, kernel_route, mesh, name, node, rows, view};
 
+static SYSCTL_FILE: Kind = Kind { id: "sysctl_file", noun: "file", order: 100 };
+
 /// What another topo can read.
-static OTHER: Known = Known { places: KNOWN.places, kinds: &["kernel_route", "sysctl_file"] };
+static OTHER: Known = Known { places: KNOWN.places, kinds: &[&KERNEL_ROUTE, &SYSCTL_FILE] };
 
 fn read(document: &[u8]) -> Result<State, DocumentError> {
     State::from_json(document, &KNOWN)

@@ -5,6 +5,8 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use topo::backend::KNOWN;
+use topo::backend::netplan::NETPLAN_FILE;
+use topo::backend::ssh_static::KERNEL_ROUTE;
 use topo::network::{MAIN_TABLE, RouteSet, Row, Rows, View};
 use topo::resource::{Endpoint, Known, Record, Shape, Token};
 use topo::state::{Identifier, Kept, PlaceRecord, State};
@@ -14,7 +16,7 @@ use super::{kernel_route, name, node, prefix};
 const NODES: usize = 5000;
 
 /// What a build without clouds can read.
-static ON_NODES: Known = Known { places: KNOWN.places, kinds: &["kernel_route", "netplan_file"] };
+static ON_NODES: Known = Known { places: KNOWN.places, kinds: &[&KERNEL_ROUTE, &NETPLAN_FILE] };
 
 fn addresses(number: usize) -> [IpAddr; 2] {
     let (subnet, host) = (number / 10, number % 10 + 10);

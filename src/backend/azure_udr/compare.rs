@@ -162,7 +162,7 @@ impl TableDraft<'_> {
         let TableVerdict { body, records, .. } = self.verdict(Some(seen));
         let written = body.map(|body| LiveTable::of(Document { body, etag: None }));
         let Some(after) = written.as_ref().or_else(|| live(&seen.tables, &self.task.id)) else { return Vec::new() };
-        let recorded = records.iter().find(|record| &*record.id.kind == AZURE_ROUTE && record.to.is_some());
+        let recorded = records.iter().find(|record| *record.id.kind == AZURE_ROUTE && record.to.is_some());
         let recorded = recorded.and_then(|record| routes_in(&record.to.as_ref()?.attributes)).unwrap_or_default();
         let is_there =
             |(key, route): &(Prefix, Route)| after.routes.get(key).is_some_and(|live| live.route.hop.is(&route.hop));

@@ -18,7 +18,7 @@ pub(super) fn refusal(code: &'static str, place: &Place, text: impl Into<String>
 /// Somebody else has a route that is wanted.
 pub(super) fn route_conflict(place: &Place, name: &str, found: &str) -> Finding {
     let text = Text::around("In the route table ", format!(", the route {name} belongs to somebody else: {found}."));
-    Finding::conflict(Address::of_key(place, AZURE_ROUTE, name), text, found)
+    Finding::conflict(Address::of_key(place, AZURE_ROUTE.id, name), text, found)
         .remedy(Remedy::SKIP)
         .remedy(Remedy::TakeOver)
 }
@@ -27,7 +27,7 @@ pub(super) fn route_conflict(place: &Place, name: &str, found: &str) -> Finding 
 pub(super) fn name_conflict(place: &Place, name: &str, found: &str) -> Finding {
     let text =
         Text::around("In the route table ", format!(", somebody else has a route with the name {name}: {found}."));
-    Finding::conflict(Address::of_key(place, AZURE_ROUTE, name), text, found)
+    Finding::conflict(Address::of_key(place, AZURE_ROUTE.id, name), text, found)
         .remedy(Remedy::SKIP)
         .edit("Or choose other names for topo's routes with `route_name_prefix` in the backend's table.")
 }
@@ -39,7 +39,7 @@ pub(super) fn association_conflict(place: &Place, subnet: &str, table: &str) -> 
          because the machines in the subnet would lose its routes."
     );
     let finding = Finding::conflict(
-        Address::of_key(place, AZURE_SUBNET_ASSOCIATION, subnet),
+        Address::of_key(place, AZURE_SUBNET_ASSOCIATION.id, subnet),
         Text::around("In the virtual network ", text),
         table,
     );
@@ -52,14 +52,14 @@ pub(super) fn lost_route(place: &Place, key: Prefix, name: &str, found: &str) ->
         ", the route to {key} now belongs to somebody else ({found}). The topology does not want it any more, so topo drops only \
          its record."
     );
-    Finding::note("lost", place, Text::around("In the route table ", text)).at(AZURE_ROUTE, name).found(found)
+    Finding::note("lost", place, Text::around("In the route table ", text)).at(AZURE_ROUTE.id, name).found(found)
 }
 
 /// A longer prefix of somebody else in a table.
 pub(super) fn wins(place: &Place, key: Prefix, name: &str, found: &str) -> Finding {
     let text = format!(", another route takes precedence over the route to {key}: {found}.");
     Finding::warning("wins", place, Text::around("In the route table ", text))
-        .at(AZURE_ROUTE, name)
+        .at(AZURE_ROUTE.id, name)
         .found(found)
         .act("Remove the other route, or take the destination out of the topology.")
 }
@@ -70,7 +70,7 @@ pub(super) fn lost_association(place: &Place, subnet: &str, table: &str) -> Find
         ", the subnet {subnet} now uses the route table {table} of somebody else. topo drops only the record of its association."
     );
     Finding::warning("lost", place, Text::around("In the virtual network ", text))
-        .at(AZURE_SUBNET_ASSOCIATION, subnet)
+        .at(AZURE_SUBNET_ASSOCIATION.id, subnet)
         .found(table)
 }
 
@@ -82,5 +82,5 @@ pub(super) fn association_stays(place: &Place, subnet: &str, table: &str) -> Fin
          association."
     );
     Finding::note("association_stays", place, Text::around("In the virtual network ", text))
-        .at(AZURE_SUBNET_ASSOCIATION, subnet)
+        .at(AZURE_SUBNET_ASSOCIATION.id, subnet)
 }

@@ -46,13 +46,13 @@ impl InterfaceTask {
     pub fn compare(&self, forwards: Option<bool>) -> InterfaceVerdict {
         let mut verdict = InterfaceVerdict::default();
         let matches = |patterns: &[crate::resource::AddressPattern]| {
-            patterns.iter().any(|pattern| pattern.matches(AZURE_NIC_FORWARDING, self.place.name(), None))
+            patterns.iter().any(|pattern| pattern.matches(AZURE_NIC_FORWARDING.id, self.place.name(), None))
         };
         let Options { targets, excludes, revert_forwarding, destroy, .. } = &*self.options;
         let chosen = (targets.is_empty() || self.is_needed || matches(targets)) && !matches(excludes);
         let known = self.claimed.as_ref().and_then(|claim| claim.shapes.first()).map(|(record, _)| record.clone());
         let change = |action: Action, reason: Reason, on: bool| AzureChange {
-            kind: AZURE_NIC_FORWARDING,
+            kind: &AZURE_NIC_FORWARDING,
             key: "".into(),
             action,
             reason,
@@ -92,7 +92,7 @@ impl InterfaceTask {
         }
         let own = |backend: &Name| ResourceId {
             backend: backend.clone(),
-            kind: AZURE_NIC_FORWARDING.into(),
+            kind: AZURE_NIC_FORWARDING.id.into(),
             name: "".into(),
         };
         let claimed = self.claimed.as_ref().map(|claim| &claim.id);

@@ -24,7 +24,7 @@ mod subnet;
 mod table;
 mod wanted;
 
-use crate::resource::PlaceKind;
+use crate::resource::{Kind, PlaceKind};
 
 pub use compare::{compare, covers};
 pub(super) use covered::covered;
@@ -55,16 +55,13 @@ pub static ARM: PlaceKind = PlaceKind {
 };
 
 /// A route table.
-pub const AZURE_ROUTE_TABLE: &str = "azure_route_table";
-/// A route of a table.
-pub const AZURE_ROUTE: &str = "azure_route";
+pub static AZURE_ROUTE_TABLE: Kind = Kind { id: "azure_route_table", noun: "route table", order: 2 };
+/// The routes of a table.
+pub static AZURE_ROUTE: Kind = Kind { id: "azure_route", noun: "route", order: 3 };
 /// That a subnet goes by a table.
-pub const AZURE_SUBNET_ASSOCIATION: &str = "azure_subnet_association";
+pub static AZURE_SUBNET_ASSOCIATION: Kind = Kind { id: "azure_subnet_association", noun: "subnet", order: 4 };
 /// That a network interface forwards.
-pub const AZURE_NIC_FORWARDING: &str = "azure_nic_forwarding";
-
-/// Its kinds of resource.
-pub const KINDS: &[&str] = &[AZURE_ROUTE_TABLE, AZURE_ROUTE, AZURE_SUBNET_ASSOCIATION, AZURE_NIC_FORWARDING];
+pub static AZURE_NIC_FORWARDING: Kind = Kind { id: "azure_nic_forwarding", noun: "network interface", order: 5 };
 
 /// The tag of tables that topo made, and its value.
 pub const MANAGED_BY: (&str, &str) = ("managed-by", "topo");

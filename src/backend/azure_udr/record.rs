@@ -111,12 +111,12 @@ impl Recorded {
     fn add(&mut self, place: &Place, record: &PlaceRecord) {
         for (id, entry) in &record.resources {
             match &*id.kind {
-                AZURE_ROUTE_TABLE => {
+                kind if *kind == AZURE_ROUTE_TABLE => {
                     let claims = self.tables.entry(place.clone()).or_default();
                     claims.note(id, entry);
                     claims.table.extend(shapes(entry));
                 }
-                AZURE_ROUTE => {
+                kind if *kind == AZURE_ROUTE => {
                     let claims = self.tables.entry(place.clone()).or_default();
                     claims.note(id, entry);
                     for (RoutesRecord { space, routes }, confirmed) in shapes(entry) {
@@ -129,11 +129,11 @@ impl Recorded {
                         }
                     }
                 }
-                AZURE_SUBNET_ASSOCIATION => {
+                kind if *kind == AZURE_SUBNET_ASSOCIATION => {
                     let claim = Claimed { id: id.clone(), shapes: shapes(entry), in_doubt: entry.is_in_doubt() };
                     self.associations.entry(place.clone()).or_default().push(claim);
                 }
-                AZURE_NIC_FORWARDING => {
+                kind if *kind == AZURE_NIC_FORWARDING => {
                     let claim = Claimed { id: id.clone(), shapes: shapes(entry), in_doubt: entry.is_in_doubt() };
                     self.forwardings.insert(place.clone(), claim);
                 }

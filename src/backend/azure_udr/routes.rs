@@ -46,7 +46,7 @@ impl TableTask {
             };
             let ours = found.filter(is_ours);
             let name = found.map(|live| &live.route).or_else(|| wanted(key).map(|(route, _)| route)).or(confirmed);
-            let chosen = name.is_some_and(|route| self.is_chosen(AZURE_ROUTE, Some(&route.name)));
+            let chosen = name.is_some_and(|route| self.is_chosen(AZURE_ROUTE.id, Some(&route.name)));
             let recorded = ours.map(|live| live.route.clone()).or_else(|| confirmed.cloned());
             if let Some(route) = recorded.as_ref().filter(|_| live.is_some() || confirmed.is_some()) {
                 is.insert(*key, route.clone());
@@ -173,7 +173,7 @@ impl TableTask {
         verdict.changes.append(&mut edits.changes);
         let space = self.wish.as_ref().and_then(|wish| wish.space.clone()).or_else(|| self.claims.space.clone());
         let space = space.unwrap_or_default();
-        let known = self.claims.id(AZURE_ROUTE).is_some();
+        let known = self.claims.id(AZURE_ROUTE.id).is_some();
         let is = (known && live.is_some())
             .then(|| RoutesRecord { space: self.claims.space.clone().unwrap_or_default(), routes: is });
         let keeps = self.wish.is_some() || !to.is_empty();
@@ -189,7 +189,7 @@ impl TableTask {
     }
 
     fn takes_over(&self, name: &str) -> bool {
-        self.options.take_over.iter().any(|pattern| pattern.matches(AZURE_ROUTE, self.name(), Some(name)))
+        self.options.take_over.iter().any(|pattern| pattern.matches(AZURE_ROUTE.id, self.name(), Some(name)))
     }
 }
 
@@ -224,7 +224,7 @@ impl Edits {
         after: Option<&Hop>,
     ) {
         let what = AzureWhat::Route { destination, before: before.cloned(), after: after.cloned() };
-        self.changes.push(AzureChange { kind: AZURE_ROUTE, key: name.into(), action, reason, what });
+        self.changes.push(AzureChange { kind: &AZURE_ROUTE, key: name.into(), action, reason, what });
     }
 
     /// Changes the routes of a body; those of others stay as and where they are.

@@ -67,7 +67,7 @@ impl SubnetTask {
 
     fn matches(&self, patterns: &[crate::resource::AddressPattern]) -> bool {
         let matches = |pattern: &crate::resource::AddressPattern| {
-            pattern.matches(AZURE_SUBNET_ASSOCIATION, self.place.name(), Some(self.name()))
+            pattern.matches(AZURE_SUBNET_ASSOCIATION.id, self.place.name(), Some(self.name()))
         };
         patterns.iter().any(matches)
     }
@@ -96,7 +96,7 @@ impl SubnetTask {
                 .is_some_and(|table| live.table.as_ref().is_some_and(|live| live.eq_ignore_ascii_case(table)));
         if again && self.is_chosen() {
             let what = AzureWhat::Association { before: live.table.clone(), after: live.table.clone() };
-            let (kind, key, reason) = (AZURE_SUBNET_ASSOCIATION, self.name().into(), Reason::InDoubt);
+            let (kind, key, reason) = (&AZURE_SUBNET_ASSOCIATION, self.name().into(), Reason::InDoubt);
             let change = AzureChange { kind, key, action: Action::Change, reason, what };
             verdict.change = Some((Phase::Persist, change));
             verdict.records.iter_mut().for_each(|record| record.touched = true);
@@ -132,7 +132,7 @@ impl SubnetTask {
         let mut change = |phase: Phase, action: Action, reason: Reason, after: Option<&str>| {
             let what = AzureWhat::Association { before: live.map(str::to_owned), after: after.map(str::to_owned) };
             let key = self.name().into();
-            verdict.change = Some((phase, AzureChange { kind: AZURE_SUBNET_ASSOCIATION, key, action, reason, what }));
+            verdict.change = Some((phase, AzureChange { kind: &AZURE_SUBNET_ASSOCIATION, key, action, reason, what }));
         };
         let mut to = self.table().map(|table| record(table, true));
         match (self.table(), live) {
@@ -199,7 +199,7 @@ impl SubnetTask {
         let backend = self.wanted.as_ref().map(|(backend, _)| backend).or(known.map(|id| &id.backend));
         let Some(backend) = backend.filter(|_| known.is_some() || to.is_some()) else { return };
         let name = known.map_or_else(|| self.name().into(), |id| id.name.clone());
-        let id = ResourceId { backend: backend.clone(), kind: AZURE_SUBNET_ASSOCIATION.into(), name };
+        let id = ResourceId { backend: backend.clone(), kind: AZURE_SUBNET_ASSOCIATION.id.into(), name };
         if let Some(old) = known.filter(|old| **old != id) {
             verdict.records.push(AzureRecord { id: old.clone(), is: None, to: None, touched: false });
         }

@@ -183,9 +183,9 @@ impl TableTask {
             verdict.records.push(AzureRecord { id, is, to, touched });
         };
         let (table_is, table_to) = table;
-        record(AZURE_ROUTE_TABLE, table_is.as_ref().map(shape_of), table_to.as_ref().map(shape_of));
+        record(AZURE_ROUTE_TABLE.id, table_is.as_ref().map(shape_of), table_to.as_ref().map(shape_of));
         let (routes_is, routes_to) = routes;
-        record(AZURE_ROUTE, routes_is.as_ref().map(shape_of), routes_to.as_ref().map(shape_of));
+        record(AZURE_ROUTE.id, routes_is.as_ref().map(shape_of), routes_to.as_ref().map(shape_of));
         verdict
     }
 
@@ -213,12 +213,12 @@ impl TableTask {
         let settings = &wish.settings;
         let mut say = |action: Action, reason: Reason, words: Vec<String>| {
             let change =
-                AzureChange { kind: AZURE_ROUTE_TABLE, key: "".into(), action, reason, what: AzureWhat::Table(words) };
+                AzureChange { kind: &AZURE_ROUTE_TABLE, key: "".into(), action, reason, what: AzureWhat::Table(words) };
             verdict.changes.push(change);
         };
         let Some(live) = live else {
-            let chosen_route = |(route, _): &(Route, Name)| self.is_chosen(AZURE_ROUTE, Some(&route.name));
-            if !self.is_chosen(AZURE_ROUTE_TABLE, None) && !wish.routes.values().any(chosen_route) {
+            let chosen_route = |(route, _): &(Route, Name)| self.is_chosen(AZURE_ROUTE.id, Some(&route.name));
+            if !self.is_chosen(AZURE_ROUTE_TABLE.id, None) && !wish.routes.values().any(chosen_route) {
                 return (is, recorded);
             }
             let mut new = json!({
@@ -263,7 +263,7 @@ impl TableTask {
             words.push("written again, for Azure gave up on it before (provisioning state: Failed)".to_owned());
             drift.push("provisioning state: Failed".to_owned());
         }
-        if !self.is_chosen(AZURE_ROUTE_TABLE, None) {
+        if !self.is_chosen(AZURE_ROUTE_TABLE.id, None) {
             to = before.clone();
             return (is.clone(), is.map(|_| to));
         }
@@ -301,7 +301,7 @@ impl TableTask {
         verdict: &mut TableVerdict,
     ) -> (Option<TableRecord>, Option<TableRecord>) {
         let (Some(live), Some(table)) = (live, &is) else { return (is, None) };
-        if is_needed || !self.is_chosen(AZURE_ROUTE_TABLE, None) {
+        if is_needed || !self.is_chosen(AZURE_ROUTE_TABLE.id, None) {
             return (is.clone(), is);
         }
         let others: Vec<&str> = live
@@ -315,7 +315,7 @@ impl TableTask {
                 verdict.deletes = true;
                 let reason = if self.options.destroy { Reason::Destroy } else { Reason::NotWanted };
                 let change = AzureChange {
-                    kind: AZURE_ROUTE_TABLE,
+                    kind: &AZURE_ROUTE_TABLE,
                     key: "".into(),
                     action: Action::Remove,
                     reason,

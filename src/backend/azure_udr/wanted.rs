@@ -67,8 +67,8 @@ impl Wanted {
     /// Kind and place of what it asks for, as addresses name them; network interfaces, which nobody has looked for yet, left out.
     pub fn addresses(&self) -> Vec<(&str, &str)> {
         let Settings { route_table, subnets, .. } = &self.settings;
-        let mut addresses = vec![(AZURE_ROUTE_TABLE, route_table.as_str()), (AZURE_ROUTE, route_table.as_str())];
-        addresses.extend(subnets.iter().map(|subnet| (AZURE_SUBNET_ASSOCIATION, subnet.network.as_str())));
+        let mut addresses = vec![(AZURE_ROUTE_TABLE.id, route_table.as_str()), (AZURE_ROUTE.id, route_table.as_str())];
+        addresses.extend(subnets.iter().map(|subnet| (AZURE_SUBNET_ASSOCIATION.id, subnet.network.as_str())));
         addresses
     }
 

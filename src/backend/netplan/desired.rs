@@ -19,7 +19,7 @@ pub(super) fn desire(topology: &Topology, mesh: &Mesh<'_>, name: &Name, table: &
         .filter(|other| other.backend == ssh_static::BACKEND)
         .map(|other| (other, serde_json::from_value(other.settings.clone()).unwrap_or_default()))
         .collect();
-    let id = ResourceId { backend: name.clone(), kind: NETPLAN_FILE.into(), name: settings.file.as_str().into() };
+    let id = ResourceId { backend: name.clone(), kind: NETPLAN_FILE.id.into(), name: settings.file.as_str().into() };
     let networkd = settings.persist == Persist::Networkd;
     for (node_name, node, place) in served(topology, table, desired) {
         let served = kernel

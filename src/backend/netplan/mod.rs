@@ -22,11 +22,11 @@ use crate::backend::{Backend, Settled};
 use crate::exchange::node::{Work, Written};
 use crate::network::Memo;
 use crate::plan::{Desired, Operation, TablePlan};
-use crate::resource::{Name, Record, Shape, Token};
+use crate::resource::{Kind, Name, Record, Shape, Token};
 use crate::topology::{BackendTable, Topology};
 
 /// The kind of its resources: one file on a node, or the drop-ins of one name.
-pub const NETPLAN_FILE: &str = "netplan_file";
+pub static NETPLAN_FILE: Kind = Kind { id: "netplan_file", noun: "file", order: 1 };
 
 /// The backend.
 #[derive(Clone, Copy, Debug)]
@@ -37,8 +37,8 @@ impl Backend for Netplan {
         BACKEND
     }
 
-    fn kinds(&self) -> &'static [&'static str] {
-        &[NETPLAN_FILE]
+    fn kinds(&self) -> &'static [&'static Kind] {
+        const { &[&NETPLAN_FILE] }
     }
 
     fn desire(&self, topology: &Topology, mesh: &Mesh<'_>, name: &Name, table: &BackendTable, desired: &mut Desired) {

@@ -54,7 +54,7 @@ pub fn file_write(
     listing: Listing,
     activation: Activation,
 ) -> FileWrite {
-    debug_assert_eq!(&*file.id.kind, NETPLAN_FILE);
+    debug_assert!(*file.id.kind == NETPLAN_FILE);
     let attributes: &Attributes = &file.attributes;
     let files = routes.map(|routes| render(header, &file.id.name, routes, attributes)).unwrap_or_default();
     FileWrite {

@@ -14,11 +14,11 @@ use crate::backend::{Backend, Settled};
 use crate::exchange::node::{Work, Written};
 use crate::network::Memo;
 use crate::plan::{Desired, Operation, TablePlan};
-use crate::resource::{Name, Record, Shape, Token};
+use crate::resource::{Kind, Name, Record, Shape, Token};
 use crate::topology::{BackendTable, Topology};
 
 /// The kind of its resources: the routes of one node.
-pub const KERNEL_ROUTE: &str = "kernel_route";
+pub static KERNEL_ROUTE: Kind = Kind { id: "kernel_route", noun: "route", order: 0 };
 
 /// The backend.
 #[derive(Clone, Copy, Debug)]
@@ -29,8 +29,8 @@ impl Backend for SshStatic {
         BACKEND
     }
 
-    fn kinds(&self) -> &'static [&'static str] {
-        &[KERNEL_ROUTE]
+    fn kinds(&self) -> &'static [&'static Kind] {
+        const { &[&KERNEL_ROUTE] }
     }
 
     fn desire(&self, topology: &Topology, mesh: &Mesh<'_>, name: &Name, table: &BackendTable, desired: &mut Desired) {

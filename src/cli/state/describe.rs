@@ -119,10 +119,14 @@ impl InAzure {
     fn of(resource: &ResourceId, shape: &Shape) -> Option<Self> {
         let attributes = &shape.attributes;
         match &*resource.kind {
-            AZURE_ROUTE_TABLE => TableRecord::deserialize(attributes).ok().map(Self::Table),
-            AZURE_ROUTE => RoutesRecord::deserialize(attributes).ok().map(Self::Routes),
-            AZURE_SUBNET_ASSOCIATION => AssociationRecord::deserialize(attributes).ok().map(Self::Association),
-            AZURE_NIC_FORWARDING => ForwardingRecord::deserialize(attributes).ok().map(Self::Forwarding),
+            kind if *kind == AZURE_ROUTE_TABLE => TableRecord::deserialize(attributes).ok().map(Self::Table),
+            kind if *kind == AZURE_ROUTE => RoutesRecord::deserialize(attributes).ok().map(Self::Routes),
+            kind if *kind == AZURE_SUBNET_ASSOCIATION => {
+                AssociationRecord::deserialize(attributes).ok().map(Self::Association)
+            }
+            kind if *kind == AZURE_NIC_FORWARDING => {
+                ForwardingRecord::deserialize(attributes).ok().map(Self::Forwarding)
+            }
             _ => None,
         }
     }

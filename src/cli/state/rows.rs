@@ -120,7 +120,7 @@ fn leave_out_of(shape: &mut Shape, rows: &BTreeSet<Row>) {
 
 /// Whether the rows of a resource have names.
 fn is_named(resource: &ResourceId) -> bool {
-    &*resource.kind == AZURE_ROUTE
+    *resource.kind == AZURE_ROUTE
 }
 
 /// Names of routes in Azure, by destination, each once; Azure compares them without case.

@@ -486,7 +486,7 @@ impl Executor<'_> {
             let settled = settle_batch(&batch, &written);
             let Batch { id, view, operations, .. } = batch;
             // Routes that stand in a file count with it.
-            let counts = &*id.kind != NETPLAN_FILE;
+            let counts = *id.kind != NETPLAN_FILE;
             done += settled.done;
             for (at, operation) in operations.iter().enumerate() {
                 match settled.failed.iter().find(|(index, _)| *index == at) {

@@ -6,14 +6,14 @@ use std::sync::Arc;
 use super::super::azure::{AzureChange, AzureWhat};
 use super::super::build::PlacePlan;
 use super::{Summary, split_reason};
-use crate::backend::azure_udr::{AZURE_NIC_FORWARDING, KINDS};
-use crate::resource::{Action, Place, Reason, natural_order};
+use crate::backend::azure_udr::AZURE_NIC_FORWARDING;
+use crate::resource::{Action, Kind, Place, Reason, natural_order};
 
 /// What is done to resources of one kind for one reason: in one place, or for network interfaces wherever they are.
 #[derive(Debug)]
 pub struct AzureGroup {
     /// The kind of resource.
-    pub kind: &'static str,
+    pub kind: &'static Kind,
     /// What is done.
     pub action: Action,
     /// Why. A description of what is live is empty here; the lines have it.
@@ -53,16 +53,15 @@ impl AzureGroup {
 
 /// The changes of all places in Azure where something is done, by kind, place, action and reason.
 pub(super) fn azure_groups(planned: &[(&Place, &PlacePlan)]) -> Vec<AzureGroup> {
-    let mut groups: BTreeMap<(usize, Option<u32>, Action, Reason), AzureGroup> = BTreeMap::new();
+    let mut groups: BTreeMap<(u8, Option<u32>, Action, Reason), AzureGroup> = BTreeMap::new();
     let acting = (0_u32..).zip(planned).filter(|(_, (_, plan))| plan.acts);
     let changes = acting.flat_map(|(number, (_, plan))| {
         plan.azure.iter().flat_map(move |azure| azure.changes.iter().map(move |change| (number, change)))
     });
     for (place, AzureChange { kind, key, action, reason, what }) in changes {
         let (reason, found) = split_reason(reason.clone());
-        let rank = KINDS.iter().position(|known| known == kind).unwrap_or(KINDS.len());
-        let own = (*kind != AZURE_NIC_FORWARDING).then_some(place);
-        let group = groups.entry((rank, own, *action, reason.clone())).or_insert_with(|| AzureGroup {
+        let own = (**kind != AZURE_NIC_FORWARDING).then_some(place);
+        let group = groups.entry((kind.order, own, *action, reason.clone())).or_insert_with(|| AzureGroup {
             kind,
             action: *action,
             reason,

@@ -103,7 +103,7 @@ pub(super) fn group<'a>(summary: &'a Summary, group: &'a AzureGroup) -> impl Ite
                 Reason::NodeAdded(name) | Reason::NodeRemoved(name) => Some(name.as_str()),
                 _ => None,
             },
-            kind: group.kind,
+            kind: group.kind.id,
             place: place.name(),
             id,
             drift: group.is_drift(),

@@ -1,0 +1,36 @@
+//! The kinds of resources that there are.
+
+use std::fmt;
+
+/// A kind of resource. The backend that keeps resources of a kind describes it, once, as a static.
+#[derive(Debug)]
+pub struct Kind {
+    /// What stands in addresses and in the state: `kernel_route`.
+    pub id: &'static str,
+    /// What one of them is called in a sentence.
+    pub noun: &'static str,
+    /// Its rank among all kinds: changes are told by rank. No two kinds have the same.
+    pub order: u8,
+}
+
+impl PartialEq for Kind {
+    fn eq(&self, other: &Self) -> bool {
+        self.id == other.id
+    }
+}
+
+impl Eq for Kind {}
+
+/// Whether a text, as a state has it, is the id of a kind.
+impl PartialEq<Kind> for str {
+    fn eq(&self, kind: &Kind) -> bool {
+        self == kind.id
+    }
+}
+
+/// The id.
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.id)
+    }
+}
