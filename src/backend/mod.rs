@@ -8,6 +8,7 @@ pub mod ssh_static;
 use crate::exchange::node::{Work, Written};
 use crate::network::Memo;
 use crate::plan::{Desired, Operation, TablePlan};
+use crate::resource::words::{RouteWords, Words};
 use crate::resource::{Kind, Known, NODE, Name, Place, Record, Shape, Token};
 use crate::topology::{BackendTable, Topology};
 use mesh::Mesh;
@@ -105,4 +106,9 @@ pub fn desire(topology: &Topology) -> Desired {
         }
     }
     desired
+}
+
+/// The words for changes of a kind of resource.
+pub fn words(kind: &str) -> &'static dyn Words {
+    KNOWN.kinds.iter().find(|known| known.id == kind).map_or(&RouteWords, |known| known.words)
 }

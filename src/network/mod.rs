@@ -1,11 +1,13 @@
 //! Addresses, prefixes, rows, views and route sets: which routes exist, without ever listing them for each node.
 
+mod next_hop;
 mod prefix;
 mod protocol;
 mod route_set;
 mod rows;
 mod view;
 
+pub use next_hop::NextHop;
 pub use prefix::{Prefix, PrefixError};
 pub use protocol::{BOOT, KERNEL, STATIC};
 pub use route_set::{ListDelta, Memo, Route, RouteChange, RouteSet};

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::backend::azure_udr::{Hop, InterfaceTask, SubnetTask, TableTask};
 use crate::network::Prefix;
+use crate::resource::words::Setting;
 use crate::resource::{Action, Kind, Phase, Place, Reason, ResourceId, Shape};
 
 /// One change in Azure: of a route table, of one of its routes, of a subnet's association, of a network interface.
@@ -24,8 +25,8 @@ pub struct AzureChange {
 /// What becomes of something in Azure.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum AzureWhat {
-    /// A route table: what it gets, or what is changed of it, in words.
-    Table(Vec<String>),
+    /// A route table: what is set on it.
+    Table(Vec<Setting>),
     /// A route to a destination; none: not there.
     Route {
         /// Where it leads to.

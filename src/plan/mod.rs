@@ -28,5 +28,5 @@ pub use observed::{Observation, Seen};
 pub use operation::{Live, Operation};
 pub use owners::{Owners, PlaceReasons};
 pub use steps::{Steps, Vertex, steps};
-pub use summary::{AzureGroup, AzureLine, Change, FileGroup, Line, Part, Summary};
+pub use summary::{Before, Change, Line, Part, SettingLine, Summary, What};
 pub use table::{FiledRoutes, Reasons, TableFindings, TableInput, TablePlan};

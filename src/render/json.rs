@@ -1,28 +1,24 @@
 //! Plans and runs as JSON events: one object a line, streamed.
 //!
-//! `version` comes first. A plan is `change` events (the places of one share all of its routes, but for those that
-//! a route names itself), `file` and `azure` events, then `note`, `conflict` and `refusal`, then `summary`. Readers skip types and keys
-//! that they do not know.
+//! `version` comes first. A plan is `change` events, then `finding` events, then `summary`. The counts of changes that are not a
+//! part of another one add up to the summary. Readers skip types and keys that they do not know.
 
-mod azure;
+mod changes;
+mod effective;
 
 use std::borrow::Cow;
-use std::cell::Cell;
-use std::net::IpAddr;
-use std::ops::ControlFlow;
 
-use serde::ser::SerializeSeq;
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 
-pub use self::azure::{AzureChange, AzureEvent, EffectiveEvent, Requests, effective};
+pub use self::changes::ChangeEvent;
+pub use self::effective::{EffectiveEvent, Requests, effective};
 use super::sentence;
 use super::text::Outcome;
 use crate::drive;
 use crate::exchange::arm::AzureRequests;
-use crate::network::Prefix;
 use crate::plan::findings::{Finding, Remedy, Severity};
-use crate::plan::{Change, Line, Part, Plan, Summary};
-use crate::resource::{Place, Reason};
+use crate::plan::{Plan, Summary};
+use crate::resource::Place;
 
 /// One JSON event.
 #[derive(Serialize)]
@@ -35,32 +31,8 @@ pub enum Event<'a> {
         /// Version of this format: the first number changes where readers of the old one would be wrong.
         format_version: &'static str,
     },
-    /// Routes that come, go or change for one reason, on places that share them.
+    /// What comes, goes or changes for one reason, wherever it does.
     Change(ChangeEvent<'a>),
-    /// A file that comes, goes or changes, the same on several places. Its routes are in the changes of the same kind.
-    File {
-        /// What happens to it.
-        action: &'static str,
-        /// Why.
-        reason: &'static str,
-        /// The kind of resource.
-        kind: &'a str,
-        /// Its name.
-        name: &'a str,
-        /// Where it is.
-        path: &'a str,
-        /// Version of netplan, and the definitions that routes are added to.
-        definition: &'a str,
-        /// Whether it is a difference between what was recorded and what is there.
-        drift: bool,
-        /// A unified difference, where somebody has changed it.
-        #[serde(skip_serializing_if = "Option::is_none")]
-        difference: Option<&'a str>,
-        /// The places.
-        nodes: Vec<&'a str>,
-    },
-    /// What comes, goes or changes in one place of Azure for one reason.
-    Azure(AzureEvent<'a>),
     /// Something that was found besides the changes.
     Finding(FindingEvent<'a>),
     /// The record of a place is dropped.
@@ -208,114 +180,9 @@ pub struct Left<'a> {
     pub message: &'a str,
 }
 
-/// The routes of one part of a change; they are computed while they are written.
-pub struct ChangeEvent<'a> {
-    plan: &'a Plan,
-    summary: &'a Summary,
-    change: &'a Change,
-    part: &'a Part,
-    drift: bool,
-}
-
-impl Serialize for ChangeEvent<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        #[derive(Serialize)]
-        struct Fields<'a> {
-            action: &'static str,
-            reason: &'static str,
-            #[serde(skip_serializing_if = "Option::is_none")]
-            reason_node: Option<&'a str>,
-            kind: &'a str,
-            drift: bool,
-            table: u32,
-            #[serde(skip_serializing_if = "Option::is_none")]
-            metric: Option<u32>,
-            count: usize,
-            nodes: Nodes<'a>,
-            routes: Routes<'a, 'a>,
-            /// Whether routes are missing on the node whose own their destination is; it is named in `not_on` there.
-            #[serde(skip_serializing_if = "is_unset")]
-            own_left_out: &'a Cell<bool>,
-        }
-        let reason_node = match &self.change.reason {
-            Reason::NodeAdded(name) | Reason::NodeRemoved(name) => Some(name.as_str()),
-            _ => None,
-        };
-        // Known when the routes are written, which comes before.
-        let own_left_out = Cell::new(false);
-        Fields {
-            action: self.change.action.label(),
-            reason: self.change.reason.label(),
-            reason_node,
-            kind: &self.change.kind,
-            drift: self.drift,
-            table: self.part.table,
-            metric: self.part.metric,
-            count: self.part.count,
-            nodes: Nodes(self.summary, &self.part.members),
-            routes: Routes(self, &own_left_out),
-            own_left_out: &own_left_out,
-        }
-        .serialize(serializer)
-    }
-}
-
-#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference to the field")]
-fn is_unset(cell: &&Cell<bool>) -> bool {
-    !cell.get()
-}
-
-struct Nodes<'a>(&'a Summary, &'a [u32]);
-
-impl Serialize for Nodes<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq(self.1.iter().map(|number| self.0.place(*number).name()))
-    }
-}
-
-struct Routes<'a, 'b>(&'b ChangeEvent<'a>, &'b Cell<bool>);
-
-impl Serialize for Routes<'_, '_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        #[derive(Serialize)]
-        struct Route<'a> {
-            destination: Prefix,
-            next_hop: IpAddr,
-            #[serde(skip_serializing_if = "Option::is_none")]
-            before: Option<Before>,
-            #[serde(skip_serializing_if = "Option::is_none")]
-            found: Option<&'a str>,
-            #[serde(skip_serializing_if = "Option::is_none")]
-            not_on: Option<Nodes<'a>>,
-        }
-        #[derive(Serialize)]
-        struct Before {
-            next_hop: IpAddr,
-            protocol: u8,
-        }
-        let event = self.0;
-        let mut routes = serializer.serialize_seq(Some(event.part.len))?;
-        let mut outcome = Ok(());
-        let _ = event.part.for_each(event.plan, event.change, |line: Line| {
-            self.1.set(self.1.get() || !line.without.is_empty());
-            let route = Route {
-                destination: line.route.destination,
-                next_hop: line.route.next_hop,
-                before: line.before.map(|live| Before { next_hop: live.next_hop, protocol: live.protocol }),
-                found: line.found.as_deref(),
-                not_on: (!line.without.is_empty()).then(|| Nodes(event.summary, &line.without)),
-            };
-            outcome = routes.serialize_element(&route);
-            if outcome.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
-        });
-        outcome?;
-        routes.end()
-    }
-}
-
 /// The event that comes before all others.
 pub fn version() -> Event<'static> {
-    Event::Version { topo: env!("CARGO_PKG_VERSION"), format_version: "1.0" }
+    Event::Version { topo: env!("CARGO_PKG_VERSION"), format_version: "2.0-draft" }
 }
 
 /// Gives the events of a plan one by one; each is to be written at once, for its routes are computed while it is. `requests` are
@@ -326,26 +193,9 @@ pub fn plan<'a>(
     requests: Option<AzureRequests>,
     take: &mut dyn FnMut(Event<'_>),
 ) {
-    let drift = summary.drift.iter().map(|change| (change, true));
-    for (change, drift) in drift.chain(summary.changes.iter().map(|change| (change, false))) {
-        for part in &change.parts {
-            take(Event::Change(ChangeEvent { plan, summary, change, part, drift }));
-        }
+    for number in 0..summary.changes.len() {
+        take(Event::Change(ChangeEvent { plan, summary, number }));
     }
-    for file in &summary.files {
-        take(Event::File {
-            action: file.change.action.label(),
-            reason: file.change.reason.label(),
-            kind: &file.kind,
-            name: &file.name,
-            path: &file.path,
-            definition: &file.definition,
-            drift: file.change.reason.is_drift(),
-            difference: file.difference.as_deref(),
-            nodes: file.members.iter().map(|number| summary.place(*number).name()).collect(),
-        });
-    }
-    summary.azure.iter().flat_map(|group| azure::group(summary, group)).for_each(&mut *take);
     for place in &plan.forgotten {
         take(Event::Forget { node: place.name() });
     }

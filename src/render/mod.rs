@@ -1,7 +1,7 @@
 //! Plans and states in text and JSON: pure functions.
 
-mod azure;
 pub mod json;
+mod names;
 mod result;
 pub mod sentence;
 pub mod style;

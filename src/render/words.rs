@@ -1,16 +1,18 @@
 //! Names, numbers and line breaks of user texts.
 
-use crate::resource::{NODE, Place};
+use crate::resource::Place;
 
 /// `1 route`, `2 routes`.
 pub(super) fn counted(number: usize, noun: &str) -> String {
     if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
 }
 
-/// So many names are listed; of more, the first and the last stand for all.
+/// So many names are listed.
 const LISTED: usize = 6;
+/// Of more names that do not follow each other, so many are named.
+const NAMED: usize = 3;
 
-/// A few names of nodes are listed; of more, the first, the last and their number are given.
+/// A few names of nodes are listed; of more, the ends of the range, or the first ones and the number of the others.
 pub(super) fn names<'a>(names: impl Iterator<Item = &'a str> + Clone) -> String {
     named(names, "node")
 }
@@ -20,10 +22,9 @@ pub(super) fn place_names<'a>(places: impl Iterator<Item = &'a Place> + Clone) -
     named(places.clone().map(Place::name), noun(places))
 }
 
-/// What places are called: as their kind says, where all are of one kind.
+/// What places are called: not all of them are nodes.
 pub(super) fn noun<'a>(mut places: impl Iterator<Item = &'a Place>) -> &'static str {
-    let Some(first) = places.next() else { return NODE.noun };
-    if places.all(|place| place.kind() == first.kind()) { first.kind().noun } else { "place" }
+    if places.all(Place::is_node) { "node" } else { "place" }
 }
 
 /// The same of what is called otherwise.
@@ -32,9 +33,28 @@ pub(super) fn named<'a>(mut names: impl Iterator<Item = &'a str> + Clone, noun: 
     if number <= LISTED {
         return names.collect::<Vec<_>>().join(", ");
     }
-    let first = names.next().unwrap_or_default();
-    let last = names.last().unwrap_or_default();
-    format!("{first} … {last} ({number} {noun}s)")
+    if is_run(names.clone()) {
+        let first = names.next().unwrap_or_default();
+        let last = names.last().unwrap_or_default();
+        return format!("{first} … {last} ({number} {noun}s)");
+    }
+    let some: Vec<&str> = names.take(NAMED).collect();
+    format!("{} and {} more ({number} {noun}s)", some.join(", "), number - NAMED)
+}
+
+/// Whether names follow each other without a gap: `node-7`, `node-8`, `node-9`.
+pub(super) fn is_run<'a>(names: impl Iterator<Item = &'a str>) -> bool {
+    let mut before: Option<(&str, u64)> = None;
+    for name in names {
+        let digits = name.bytes().rev().take_while(u8::is_ascii_digit).count();
+        let (word, number) = name.split_at(name.len() - digits);
+        let Ok(number) = number.parse::<u64>() else { return false };
+        if before.is_some_and(|(other, previous)| other != word || previous.checked_add(1) != Some(number)) {
+            return false;
+        }
+        before = Some((word, number));
+    }
+    true
 }
 
 /// Text that came from elsewhere, without what would steer the terminal.
@@ -92,7 +112,11 @@ mod tests {
     fn many_names_are_given_by_their_ends() {
         assert_eq!(names(["a", "b", "c"].into_iter()), "a, b, c");
         assert_eq!(names(["a", "b", "c", "d", "e", "f"].into_iter()), "a, b, c, d, e, f");
-        assert_eq!(names(["a", "b", "c", "d", "e", "f", "g"].into_iter()), "a … g (7 nodes)");
+        assert_eq!(names(["a", "b", "c", "d", "e", "f", "g"].into_iter()), "a, b, c and 4 more (7 nodes)");
+        let nodes: Vec<String> = (8..15).map(|number| format!("node-{number}")).collect();
+        assert_eq!(names(nodes.iter().map(String::as_str)), "node-8 … node-14 (7 nodes)");
+        let gap = nodes.iter().filter(|name| *name != "node-9").chain([&nodes[0]]);
+        assert_eq!(names(gap.map(String::as_str)), "node-8, node-10, node-11 and 4 more (7 nodes)");
     }
 
     #[test]

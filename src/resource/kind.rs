@@ -2,8 +2,9 @@
 
 use std::fmt;
 
+use super::words::Words;
+
 /// A kind of resource. The backend that keeps resources of a kind describes it, once, as a static.
-#[derive(Debug)]
 pub struct Kind {
     /// What stands in addresses and in the state: `kernel_route`.
     pub id: &'static str,
@@ -11,6 +12,8 @@ pub struct Kind {
     pub noun: &'static str,
     /// Its rank among all kinds: changes are told by rank. No two kinds have the same.
     pub order: u8,
+    /// How its changes are told.
+    pub words: &'static dyn Words,
 }
 
 impl PartialEq for Kind {
@@ -25,6 +28,12 @@ impl Eq for Kind {}
 impl PartialEq<Kind> for str {
     fn eq(&self, kind: &Kind) -> bool {
         self == kind.id
+    }
+}
+
+impl fmt::Debug for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.id)
     }
 }
 

@@ -13,6 +13,7 @@ mod place;
 mod record;
 mod resources;
 mod token;
+pub mod words;
 
 pub use action::{Action, Phase, Reason};
 pub use address::{AddressPattern, PatternError};

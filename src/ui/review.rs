@@ -8,6 +8,7 @@ use super::Printer;
 use super::progress::Progress;
 pub use super::progress::Told;
 use super::prompt::{self, Question};
+use crate::backend;
 use crate::drive::{Event, RunOutcome};
 use crate::exchange::arm::AzureRequests;
 use crate::exit::Exit;
@@ -102,7 +103,7 @@ pub fn show(plan: &Plan, memo: &mut Memo, volatile: bool, requests: Option<Azure
     if printer.is_json() {
         json::plan(plan, &summary, requests, &mut |event| printer.event(&event));
     } else {
-        printer.result(&text::plan(plan, &summary, look(printer), volatile));
+        printer.result(&text::plan(plan, &summary, look(printer), volatile, backend::words));
     }
     plan.has_changes()
 }

@@ -33,7 +33,7 @@ fn applied_without_machines() -> Cloud {
 /// What was recorded is not so any more: the plan says so, apply mends it.
 #[track_caller]
 fn drifted(cloud: &Cloud, written: &[&str]) {
-    cloud.topo(&["plan"]).exits(0).says("Changed outside of topo since the last run");
+    cloud.topo(&["plan"]).exits(0).says("Drift: topo will put these back");
     cloud.mends(written);
 }
 
@@ -41,7 +41,7 @@ fn drifted(cloud: &Cloud, written: &[&str]) {
 fn a_route_that_was_changed_is_put_back() {
     let cloud = applied(2, "");
     cloud.set_routes(|routes| routes[0]["properties"]["nextHopIpAddress"] = json!("10.240.0.99"));
-    let plan = cloud.topo(&["plan"]).exits(0).says("10.240.0.99").says("Changed outside of topo since the last run");
+    let plan = cloud.topo(&["plan"]).exits(0).says("10.240.0.99").says("Drift: topo will put these back");
     plan.says("Plan: 0 to add, 1 to change, 0 to destroy.");
     drifted(&cloud, &[&put_table()]);
     assert_eq!(cloud.routes(), [FIRST, SECOND]);
@@ -97,7 +97,7 @@ fn an_association_that_is_gone_is_put_back() {
     cloud
         .topo(&["plan"])
         .exits(0)
-        .says("Changed outside of topo since the last run")
+        .says("Drift: topo will put these back")
         .says("Plan: 1 to add, 0 to change, 0 to destroy.");
     drifted(&cloud, &[&put_subnet()]);
     assert_eq!(cloud.association(), Some(table()));
@@ -175,7 +175,7 @@ fn a_table_that_was_deleted_is_made_again() {
     cloud
         .topo(&["plan"])
         .exits(0)
-        .says("Changed outside of topo since the last run")
+        .says("Drift: topo will put these back")
         .says("Plan: 4 to add, 0 to change, 0 to destroy.");
     drifted(&cloud, &[&put_table(), &put_subnet()]);
     assert_eq!(cloud.routes(), [FIRST, SECOND]);

@@ -64,7 +64,7 @@ pub fn plans_without_a_look_and_events() {
     assert!(objects(&reply).iter().any(|event| event["type"] == "error"), "{}", reply.stdout);
     lab.node("node-0").run("ip route replace 10.200.1.0/24 via 10.240.0.10 proto 80");
     let reply = lab.topo(&["apply", "-y", "--json"]).exits(1);
-    assert!(objects(&reply).iter().any(|event| event["type"] == "conflict"), "{}", reply.stdout);
+    assert!(objects(&reply).iter().any(|event| event["severity"] == "conflict"), "{}", reply.stdout);
     lab.node("node-0").run("ip route del 10.200.1.0/24");
     let reply = lab.topo(&["destroy", "-y", "--json"]).exits(0);
     objects(&reply);

@@ -20,7 +20,7 @@ fn content(machines: &Machines, name: &str) -> String {
 
 /// The `file` events of a run with `--json`, as text.
 fn file_events(reply: &Reply) -> Vec<&str> {
-    reply.stdout.lines().filter(|line| line.starts_with("{\"type\":\"file\"")).collect()
+    reply.stdout.lines().filter(|line| line.contains("\"path\":")).collect()
 }
 
 pub fn files_changed_by_hand_are_put_back() {
@@ -37,7 +37,7 @@ pub fn files_changed_by_hand_are_put_back() {
     one.run(&format!("chmod 0644 {FILE}"));
     let plan = machines.topo(&["plan", "--detailed-exitcode"]).exits(2);
     assert_plan(&plan, Counts { add: 1, change: 2, ..Counts::default() });
-    assert!(plan.stdout.contains("Changed outside of topo since the last run:"), "{}", plan.stdout);
+    assert!(plan.stdout.contains("Drift: topo will put these back"), "{}", plan.stdout);
     for line in [
         "      --- /etc/netplan/60-topo.yaml as it is",
         "      +++ /etc/netplan/60-topo.yaml as it is to be",
@@ -53,7 +53,7 @@ pub fn files_changed_by_hand_are_put_back() {
     let events = file_events(&plan);
     assert_eq!(events.len(), 3, "{events:?}");
     let of = |name: &str| {
-        let found = events.iter().find(|event| event.contains(&format!("\"nodes\":[\"{name}\"]")));
+        let found = events.iter().find(|event| event.contains(&format!("\"places\":[\"{name}\"]")));
         serde_json::from_str::<serde_json::Value>(found.expect("an event for each")).expect("an event is JSON")
     };
     let difference = of("server")["difference"].as_str().expect("a difference").to_owned();

@@ -14,6 +14,8 @@ mod interface;
 pub mod inventory;
 mod live;
 mod names;
+#[cfg(test)]
+mod plan_tests;
 mod questions;
 mod record;
 mod route;
@@ -23,7 +25,9 @@ mod settings;
 mod subnet;
 mod table;
 mod wanted;
+pub mod words;
 
+use crate::resource::words::RouteWords;
 use crate::resource::{Kind, PlaceKind};
 
 pub use compare::{compare, covers};
@@ -55,13 +59,16 @@ pub static ARM: PlaceKind = PlaceKind {
 };
 
 /// A route table.
-pub static AZURE_ROUTE_TABLE: Kind = Kind { id: "azure_route_table", noun: "route table", order: 2 };
+pub static AZURE_ROUTE_TABLE: Kind =
+    Kind { id: "azure_route_table", noun: "route table", order: 2, words: &words::TableWords };
 /// The routes of a table.
-pub static AZURE_ROUTE: Kind = Kind { id: "azure_route", noun: "route", order: 3 };
+pub static AZURE_ROUTE: Kind = Kind { id: "azure_route", noun: "route", order: 3, words: &RouteWords };
 /// That a subnet goes by a table.
-pub static AZURE_SUBNET_ASSOCIATION: Kind = Kind { id: "azure_subnet_association", noun: "subnet", order: 4 };
+pub static AZURE_SUBNET_ASSOCIATION: Kind =
+    Kind { id: "azure_subnet_association", noun: "subnet", order: 4, words: &words::AssociationWords };
 /// That a network interface forwards.
-pub static AZURE_NIC_FORWARDING: Kind = Kind { id: "azure_nic_forwarding", noun: "network interface", order: 5 };
+pub static AZURE_NIC_FORWARDING: Kind =
+    Kind { id: "azure_nic_forwarding", noun: "network interface", order: 5, words: &words::InterfaceWords };
 
 /// The tag of tables that topo made, and its value.
 pub const MANAGED_BY: (&str, &str) = ("managed-by", "topo");

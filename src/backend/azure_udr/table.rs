@@ -1,9 +1,12 @@
 //! One route table: what is to be done to it and its routes, and the body of the one write that does it.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use serde_json::{Value, json};
+
+use crate::resource::words::Setting;
 
 use super::findings::{refusal, table_text};
 use super::record::{TableClaims, TableRecord, shape_of};
@@ -211,7 +214,7 @@ impl TableTask {
             return (is.clone(), None);
         };
         let settings = &wish.settings;
-        let mut say = |action: Action, reason: Reason, words: Vec<String>| {
+        let mut say = |action: Action, reason: Reason, words: Vec<Setting>| {
             let change =
                 AzureChange { kind: &AZURE_ROUTE_TABLE, key: "".into(), action, reason, what: AzureWhat::Table(words) };
             verdict.changes.push(change);
@@ -224,10 +227,13 @@ impl TableTask {
             let mut new = json!({
                 "location": settings.location, "tags": marks(&wish.topology), "properties": { "routes": [] },
             });
-            let mut words = vec![format!("in {}, resource group {}", settings.location, settings.resource_group)];
+            let mut words = vec![
+                setting("location", None, Some(&settings.location)),
+                setting("resource group", None, Some(&settings.resource_group)),
+            ];
             if let Some(bgp) = settings.bgp_route_propagation {
                 new["properties"]["disableBgpRoutePropagation"] = (!bgp).into();
-                words.push(format!("BGP route propagation {}", on(bgp)));
+                words.push(setting("BGP route propagation", None, Some(on(bgp))));
             }
             *body = Some(new);
             let reason = match (&recorded, self.claims.in_doubt) {
@@ -246,13 +252,13 @@ impl TableTask {
         for (name, value) in &before.tags {
             let found = live.tag(name);
             if found != Some(value) {
-                words.push(format!("tag {name}: {} → {value}", found.unwrap_or("none")));
+                words.push(setting(format!("tag {name}"), found, Some(value)));
                 drift.push(format!("tag {name}: {}", found.unwrap_or("none")));
             }
         }
         let mut edited = false;
         if let Some(bgp) = settings.bgp_route_propagation.filter(|bgp| *bgp != live.bgp_route_propagation) {
-            words.push(format!("BGP route propagation: {} → {}", on(!bgp), on(bgp)));
+            words.push(setting("BGP route propagation", Some(on(!bgp)), Some(on(bgp))));
             if before.bgp_route_propagation == Some(bgp) {
                 drift.push(format!("BGP route propagation: {}", on(!bgp)));
             } else {
@@ -260,7 +266,7 @@ impl TableTask {
             }
         }
         if live.failed {
-            words.push("written again, for Azure gave up on it before (provisioning state: Failed)".to_owned());
+            words.push(setting("provisioning state", Some("Failed"), Some("Succeeded")));
             drift.push("provisioning state: Failed".to_owned());
         }
         if !self.is_chosen(AZURE_ROUTE_TABLE.id, None) {
@@ -287,9 +293,15 @@ impl TableTask {
             }
             say(Action::Change, reason, words);
         } else if is.is_none() {
-            say(Action::Import, Reason::Adopted(String::new()), Vec::new());
+            say(Action::Import, Reason::Adopted(String::new()), vec![self.resource_group()]);
         }
         (is, Some(to))
+    }
+
+    /// Where the table is, for its line in a plan.
+    fn resource_group(&self) -> Setting {
+        let group = self.id.split('/').nth(4);
+        setting("resource group", group, group)
     }
 
     /// A table that is not wanted any more: deleted where topo made it and nothing of others is in it, else left.
@@ -319,7 +331,7 @@ impl TableTask {
                     key: "".into(),
                     action: Action::Remove,
                     reason,
-                    what: AzureWhat::Table(Vec::new()),
+                    what: AzureWhat::Table(vec![self.resource_group()]),
                 };
                 verdict.changes.push(change);
                 return (is, None);
@@ -350,6 +362,10 @@ impl TableVerdict {
 fn marks(topology: &Name) -> BTreeMap<String, String> {
     let marks = [MANAGED_BY, (MADE_FOR, topology.as_str())];
     marks.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+}
+
+fn setting(name: impl Into<Cow<'static, str>>, before: Option<&str>, after: Option<&str>) -> Setting {
+    Setting { name: name.into(), before: before.map(str::to_owned), after: after.map(str::to_owned) }
 }
 
 fn on(on: bool) -> &'static str {

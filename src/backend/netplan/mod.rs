@@ -7,6 +7,7 @@ mod desired;
 mod inquiry;
 mod links;
 mod settings;
+mod words;
 mod work;
 
 pub use attributes::{Attributes, Link};
@@ -14,6 +15,7 @@ pub use content::{Header, render, routes_in};
 pub(crate) use inquiry::join_tokens;
 pub use links::{LinkError, find_links};
 pub use settings::{Activate, BACKEND, Persist, Settings};
+pub use words::FileWords;
 pub use work::file_write;
 pub(crate) use work::marks;
 
@@ -26,7 +28,7 @@ use crate::resource::{Kind, Name, Record, Shape, Token};
 use crate::topology::{BackendTable, Topology};
 
 /// The kind of its resources: one file on a node, or the drop-ins of one name.
-pub static NETPLAN_FILE: Kind = Kind { id: "netplan_file", noun: "file", order: 1 };
+pub static NETPLAN_FILE: Kind = Kind { id: "netplan_file", noun: "file", order: 1, words: &FileWords };
 
 /// The backend.
 #[derive(Clone, Copy, Debug)]

@@ -14,11 +14,12 @@ use crate::backend::{Backend, Settled};
 use crate::exchange::node::{Work, Written};
 use crate::network::Memo;
 use crate::plan::{Desired, Operation, TablePlan};
+use crate::resource::words::RouteWords;
 use crate::resource::{Kind, Name, Record, Shape, Token};
 use crate::topology::{BackendTable, Topology};
 
 /// The kind of its resources: the routes of one node.
-pub static KERNEL_ROUTE: Kind = Kind { id: "kernel_route", noun: "route", order: 0 };
+pub static KERNEL_ROUTE: Kind = Kind { id: "kernel_route", noun: "route", order: 0, words: &RouteWords };
 
 /// The backend.
 #[derive(Clone, Copy, Debug)]

@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use super::{ChangeKey, KEPT_LINES, Line, Lines, Part, split_reason};
+use super::change::{Line, Lines, Part};
+use super::{ChangeKey, KEPT_LINES, line_of, split_reason};
 use crate::network::{Memo, Prefix, RouteSet};
 use crate::plan::{Operation, Plan, TablePlan};
 use crate::resource::{Action, Place, Reason, ResourceId};
@@ -105,6 +106,15 @@ impl Group {
         (*found == address).then_some(*member)
     }
 
+    /// The routes, where all of a list comes or goes.
+    pub(super) fn whole_list(&self) -> Option<&RouteSet> {
+        let is_plain = self.except.is_empty();
+        match (&self.template.from, &self.template.to) {
+            (None, Some(set)) | (Some(set), None) if is_plain => Some(set),
+            _ => None,
+        }
+    }
+
     pub(super) fn operations(&self, plan: &Plan, memo: &mut Memo) -> Vec<Operation> {
         self.template.operations(&plan.reasons(&self.first), memo)
     }
@@ -117,7 +127,7 @@ impl Group {
         let owner = row.and_then(|row| self.owner(row.owner));
         without.extend(owner.filter(|owner| !without.contains(owner)));
         let (_, found) = split_reason(operation.reason.clone());
-        Line { route: operation.route, before: operation.before, found, without }
+        line_of(operation.route, operation.before, found, without)
     }
 
     pub(super) fn parts(self: Arc<Self>, plan: &Plan, memo: &mut Memo, changes: &mut BTreeMap<ChangeKey, Vec<Part>>) {
@@ -131,9 +141,9 @@ impl Group {
             }
             let (reason, _) = split_reason(operation.reason);
             let part = parts.entry((operation.action, reason)).or_insert_with(|| Part {
-                table: self.template.view.table,
+                table: Some(self.template.view.table),
                 metric: self.template.view.metric,
-                protocol: self.template.view.protocol,
+                protocol: Some(self.template.view.protocol),
                 members: Arc::clone(&members),
                 count: 0,
                 len: 0,

@@ -1,7 +1,9 @@
 use std::collections::BTreeSet;
+use std::ops::ControlFlow;
 
 use super::fixture::{World, live, plan_of, prefix, seen};
 use super::*;
+use crate::network::{NextHop, Prefix};
 use crate::plan::{Desired, Options};
 use crate::resource::Name;
 use crate::state::State;
@@ -10,7 +12,7 @@ fn nothing() -> State {
     State::new(Name::new("mesh").expect("name")).expect("lineage")
 }
 
-type Told = (String, Action, Reason, Option<Arc<str>>, Route, Option<Live>);
+type Told = (String, Action, Reason, Option<Arc<str>>, (Prefix, NextHop), Option<Before>);
 
 /// What the plan says place by place, and what the summary says of the same places.
 fn both(plan: &Plan) -> (Vec<Told>, Vec<Told>) {
@@ -19,25 +21,28 @@ fn both(plan: &Plan) -> (Vec<Told>, Vec<Told>) {
     for place in plan.places.keys() {
         for (_, operation) in plan.operations(place, &mut memo) {
             let (reason, found) = split_reason(operation.reason);
-            one.push((place.to_string(), operation.action, reason, found, operation.route, operation.before));
+            let line = line_of(operation.route, operation.before, found, Vec::new());
+            let route = (line.destination, line.next_hop);
+            one.push((place.to_string(), operation.action, reason, line.found, route, line.before));
         }
     }
     let summary = Summary::new(plan, &mut memo);
     let mut other: Vec<Told> = Vec::new();
-    for change in summary.drift.iter().chain(&summary.changes) {
+    for change in &summary.changes {
         let (before, mut places) = (other.len(), BTreeSet::new());
         change.for_each(plan, |part, line| {
             for member in part.members_of(&line) {
                 places.insert(member);
                 let place = summary.place(member).to_string();
                 let reason = change.reason.clone();
-                other.push((place, change.action, reason, line.found.clone(), line.route, line.before));
+                let route = (line.destination, line.next_hop.clone());
+                other.push((place, change.action, reason, line.found.clone(), route, line.before.clone()));
             }
             ControlFlow::Continue(())
         });
         assert_eq!(change.count, other.len() - before, "{:?} {:?}", change.action, change.reason);
         assert_eq!(change.members.to_vec(), places.into_iter().collect::<Vec<_>>());
-        assert_eq!(change.count, change.parts.iter().map(|part| part.count).sum::<usize>());
+        assert_eq!(change.count, change.parts().iter().map(|part| part.count).sum::<usize>());
     }
     assert_eq!(summary.import + summary.add + summary.change + summary.destroy, other.len());
     one.sort();
@@ -105,9 +110,20 @@ fn what_single_nodes_have_otherwise_is_told_as_the_plan_has_it_and_put_together(
     let plan = plan_of(&after.desired(), &state, answers, &Options::default());
     same(&plan);
     let summary = Summary::new(&plan, &mut Memo::default());
-    let missing = summary.drift.iter().find(|change| change.reason == Reason::Missing).expect("drift");
-    assert_eq!((missing.count, missing.lines, missing.members.len()), (2, 1, 2), "one line for two nodes");
-    assert!(summary.drift.iter().any(|change| change.reason == Reason::Altered(String::new())));
+    let missing = summary
+        .changes
+        .iter()
+        .filter(|change| change.is_drift())
+        .find(|change| change.reason == Reason::Missing)
+        .expect("drift");
+    assert_eq!((missing.count, missing.parts()[0].len, missing.members.len()), (2, 1, 2), "one line for two nodes");
+    assert!(
+        summary
+            .changes
+            .iter()
+            .filter(|change| change.is_drift())
+            .any(|change| change.reason == Reason::Altered(String::new()))
+    );
 }
 
 #[test]
@@ -155,8 +171,7 @@ fn a_large_mesh_keeps_no_lines() {
         |per_subnet| Summary::new(&unseen(&World::mesh(1500, per_subnet).desired(), &nothing()), &mut Memo::default());
     let one = summary(1500);
     assert_eq!(one.add, 1500 * 1499);
-    let kept =
-        one.changes.iter().flat_map(|change| &change.parts).filter(|part| matches!(part.lines, Lines::Listed(_)));
+    let kept = one.changes.iter().flat_map(Change::parts).filter(|part| matches!(part.lines, Lines::Listed(_)));
     assert_eq!(kept.count(), 0);
     assert_eq!(one.changes[0].each, (1499, 1499));
 }
@@ -180,7 +195,14 @@ fn how_long_it_takes() {
             let summary = Summary::new(&plan, &mut Memo::default());
             let summarised = start.elapsed();
             let start = Instant::now();
-            let text = crate::render::text::plan(&plan, &summary, crate::render::style::Look::default(), true).len();
+            let text = crate::render::text::plan(
+                &plan,
+                &summary,
+                crate::render::style::Look::default(),
+                true,
+                crate::backend::words,
+            )
+            .len();
             let rendered = start.elapsed();
             let start = Instant::now();
             let mut counter = Counter(0);

@@ -1,10 +1,10 @@
+//! What is planned in Azure, as people and programs read it.
+
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::super::json as events;
-use super::super::style::Look;
-use super::super::text::{self, Outcome};
+use crate::backend;
 use crate::backend::azure_udr::{
     ARM, LiveInterface, LiveInterfaces, LiveNetwork, LiveSubnet, LiveTable, Recorded, Seen, Settings, Wanted, compare,
     key,
@@ -13,6 +13,9 @@ use crate::drive::{Effective, EffectiveOutcome};
 use crate::exchange::arm::{AzureRequests, Document};
 use crate::network::{Memo, Prefix};
 use crate::plan::{Finding, Options, Plan, Summary};
+use crate::render::json as events;
+use crate::render::style::Look;
+use crate::render::text::{self, Outcome};
 use crate::resource::{Name, Place, Record};
 use crate::state::State;
 
@@ -140,7 +143,7 @@ fn state_of(workers: u8, more: &Value) -> State {
 }
 
 fn render(plan: &Plan) -> String {
-    text::plan(plan, &Summary::new(plan, &mut Memo::default()), look(), true)
+    text::plan(plan, &Summary::new(plan, &mut Memo::default()), look(), true, backend::words)
 }
 
 fn json_lines(plan: &Plan) -> Vec<Value> {
@@ -158,18 +161,19 @@ fn the_table_of_the_tutorial_is_reviewed_line_by_line() {
     let plan = planned(&wanted(2, &enable), &nothing(), Some(&seen(None, None, false)), &Options::default());
     assert_eq!(
         render(&plan),
-        "  # azure_route_table: kubernetes-routes is made (new)
-  + kubernetes-routes   in eastus2, resource group kubernetes
+        "  # azure_route_table: topo makes kubernetes-routes (new)
+  + kubernetes-routes   location: eastus2, resource group: kubernetes
 
   # azure_route: kubernetes-routes gets 2 routes (new)
-  + 10.200.0.0/24 via VirtualAppliance 10.240.0.20   kubernetes-route-10-200-0-0-24
-  + 10.200.1.0/24 via VirtualAppliance 10.240.0.21   kubernetes-route-10-200-1-0-24
+  + 10.200.0.0/24 via 10.240.0.20            kubernetes-route-10-200-0-0-24
+  + 10.200.1.0/24 via 10.240.0.21            kubernetes-route-10-200-1-0-24
 
-  # azure_subnet_association: kubernetes-vnet/kubernetes-subnet goes by
+  # azure_subnet_association: kubernetes-vnet/kubernetes-subnet uses
   #   kubernetes-routes (new)
-  + kubernetes-subnet   → kubernetes-routes
+  + kubernetes-subnet   route table: kubernetes-routes
 
-  # azure_nic_forwarding: 2 network interfaces forward IP packets from now on
+  # azure_nic_forwarding: topo makes worker-0-nic, worker-1-nic forward IP
+  #   packets
   ~ worker-0-nic   IP forwarding: off → on
   ~ worker-1-nic   IP forwarding: off → on
 
@@ -213,22 +217,21 @@ fn what_is_there_already_is_imported_and_long_lists_are_folded() {
     let text = render(&plan);
     assert!(
         text.starts_with(
-            "  # azure_route_table: kubernetes-routes is there as wanted and not recorded
-  #   yet; it is recorded
-  < kubernetes-routes   resource group kubernetes
+            "  # azure_route_table: kubernetes-routes is already as wanted; topo records it
+  < kubernetes-routes   resource group: kubernetes
 
-  # azure_route: kubernetes-routes has 25 routes as wanted that are not recorded
-  #   yet; they are recorded
-  < 10.200.0.0/24 via VirtualAppliance 10.240.0.20    kubernetes-route-10-200-0-0-24\n"
+  # azure_route: kubernetes-routes already has 25 routes as wanted; topo records
+  #   them as its own
+  < 10.200.0.0/24 via 10.240.0.20            kubernetes-route-10-200-0-0-24\n"
         ),
         "{text}"
     );
     assert!(text.contains("\n  … and 5 more routes\n\n"), "{text}");
     assert!(
         text.ends_with(
-            "  # azure_subnet_association: kubernetes-vnet/kubernetes-subnet goes by
-  #   kubernetes-routes as wanted and is not recorded yet; it is recorded
-  < kubernetes-subnet   → kubernetes-routes
+            "  # azure_subnet_association: kubernetes-vnet/kubernetes-subnet already uses
+  #   kubernetes-routes as wanted; topo records it
+  < kubernetes-subnet   route table: kubernetes-routes
 
 Plan: 27 to import, 0 to add, 0 to change, 0 to destroy.\n"
         ),
@@ -244,16 +247,19 @@ fn routes_for_new_nodes_are_told_together() {
     let text = render(&plan);
     assert!(
         text.starts_with(
-            "  # azure_route: kubernetes-routes gets 11 routes (new nodes worker-1 …
-  #   worker-11 (11 nodes))
-  + 10.200.1.0/24 via VirtualAppliance 10.240.0.21    kubernetes-route-10-200-1-0-24
+            "  # azure_route: kubernetes-routes gets 11 routes to the pods of worker-1 …
+  #   worker-11 (11 new nodes)
+  + 10.200.1.0/24 via 10.240.0.21            kubernetes-route-10-200-1-0-24
   + 10.200.2.0/24 via "
         ),
         "{text}"
     );
     assert!(text.ends_with("\nPlan: 11 to add, 0 to change, 0 to destroy.\n"), "{text}");
     let plan = planned(&wanted(2, &json!({})), &state_of(1, &json!({})), Some(&live), &Options::default());
-    assert!(render(&plan).starts_with("  # azure_route: kubernetes-routes gets a route (new node worker-1)\n"));
+    assert!(
+        render(&plan)
+            .starts_with("  # azure_route: kubernetes-routes gets a route to the pods of worker-1 (new\n  #   node)\n")
+    );
     let lines = json_lines(&plan);
     assert_eq!((&lines[0]["reason"], &lines[0]["reason_node"]), (&json!("node_added"), &json!("worker-1")));
 }
@@ -266,19 +272,19 @@ fn drift_comes_first_with_what_is_live_and_removals_are_never_folded() {
     let plan = planned(&wanted(2, &more), &state, Some(&live), &Options::default());
     assert_eq!(
         render(&plan),
-        "Changed outside of topo since the last run:
+        "Drift: topo will put these back
 
-  # azure_route: kubernetes-routes gets a route put back: somebody has changed
-  #   what was recorded
-  ~ 10.200.0.0/24 via VirtualAppliance 10.240.0.99 → 10.240.0.20   kubernetes-route-10-200-0-0-24
+  # azure_route: kubernetes-routes gets a route put back: somebody changed what
+  #   was recorded
+  ~ 10.200.0.0/24 via 10.240.0.99 → 10.240.0.20  kubernetes-route-10-200-0-0-24  (changed by somebody)
 
-  # azure_subnet_association: kubernetes-vnet/kubernetes-subnet goes by
-  #   kubernetes-routes again: what was recorded is not there any more
-  + kubernetes-subnet   → kubernetes-routes
+  # azure_subnet_association: kubernetes-vnet/kubernetes-subnet uses
+  #   kubernetes-routes again: what was recorded is gone
+  + kubernetes-subnet   route table: kubernetes-routes
 
 Asked for by the topology:
 
-  # azure_route_table: kubernetes-routes is changed (changed in the topology)
+  # azure_route_table: topo changes kubernetes-routes (changed in the topology)
   ~ kubernetes-routes   BGP route propagation: on → off
 
 Plan: 1 to add, 2 to change, 0 to destroy.
@@ -290,20 +296,20 @@ Plan: 1 to add, 2 to change, 0 to destroy.
     let text = render(&planned(&[], &state_of(25, &json!({})), Some(&live), &options));
     assert!(
         text.starts_with(
-            "  # azure_route_table: kubernetes-routes is removed (destroy)
-  - kubernetes-routes   resource group kubernetes
+            "  # azure_route_table: topo removes kubernetes-routes (destroy)
+  - kubernetes-routes   resource group: kubernetes
 
   # azure_route: kubernetes-routes loses 25 routes (destroy)
-  - 10.200.0.0/24 via VirtualAppliance 10.240.0.20    kubernetes-route-10-200-0-0-24\n"
+  - 10.200.0.0/24 via 10.240.0.20            kubernetes-route-10-200-0-0-24\n"
         ),
         "{text}"
     );
     assert_eq!(text.matches("  - 10.200.").count(), 25);
     assert!(
         text.ends_with(
-            "  # azure_subnet_association: kubernetes-vnet/kubernetes-subnet no longer goes
-  #   by kubernetes-routes (destroy)
-  - kubernetes-subnet   kubernetes-routes → none
+            "  # azure_subnet_association: kubernetes-vnet/kubernetes-subnet no longer uses
+  #   kubernetes-routes (destroy)
+  - kubernetes-subnet   route table: kubernetes-routes → none
 
 Plan: 0 to add, 0 to change, 27 to destroy.\n"
         ),
@@ -324,7 +330,7 @@ fn what_is_live_is_said_once() {
     let text = render(&planned(&wanted(1, &json!({})), &state, Some(&live), &Options::default()));
     assert!(
         text.contains("tag managed-by: somebody → topo, tag topology: none → kthw\n")
-            && text.contains("VirtualAppliance 10.240.0.2 → 10.240.0.20 ")
+            && text.contains("via 10.240.0.2 → 10.240.0.20 ")
             && !text.contains("live now"),
         "{text}"
     );
@@ -339,9 +345,9 @@ fn tables_of_one_name_are_told_apart_and_words_of_azure_do_not_steer_the_termina
     let text = render(&planned(&wanted(1, &json!({})), &nothing(), Some(&live), &options));
     assert!(
         text.contains(&format!(
-            "goes by\n  #   kubernetes-routes in the place of somebody else's route table (taken over
-  #   as asked)
-  ~ kubernetes-subnet   other/kubernetes-routes → kubernetes/kubernetes-routes
+            "uses\n  #   kubernetes-routes in place of somebody else's route table (taken over as
+  #   asked)
+  ~ kubernetes-subnet   route table: other/kubernetes-routes → kubernetes/kubernetes-routes
       live now: {other}\n"
         )),
         "{text}"
@@ -358,12 +364,14 @@ fn every_change_has_its_address_in_json() {
     let lines = json_lines(&plan);
     let addresses: Vec<&str> = lines
         .iter()
-        .flat_map(|line| line["changes"].as_array().into_iter().flatten())
+        .flat_map(|line| ["routes", "settings"].map(|list| line[list].as_array()))
+        .flat_map(|list| list.into_iter().flatten())
         .filter_map(|change| change["address"].as_str())
         .collect();
     assert_eq!(
         addresses,
         [
+            "azure_route_table.kubernetes-routes",
             "azure_route_table.kubernetes-routes",
             r#"azure_route.kubernetes-routes["kubernetes-route-10-200-0-0-24"]"#,
             r#"azure_route.kubernetes-routes["kubernetes-route-10-200-1-0-24"]"#,
@@ -372,27 +380,25 @@ fn every_change_has_its_address_in_json() {
             "azure_nic_forwarding.worker-1-nic",
         ]
     );
-    let hop = json!({ "type": "VirtualAppliance", "address": "10.240.0.20" });
+    let hop = |address: &str| json!({ "next_hop": address });
     assert_eq!(
         lines[1],
         json!({
-            "type": "azure", "action": "add", "reason": "new", "kind": "azure_route", "place": "kubernetes-routes",
-            "id": table_id(), "drift": false, "count": 2, "changes": [
-                { "address": addresses[1], "destination": "10.200.0.0/24", "before": null, "after": hop },
-                { "address": addresses[2], "destination": "10.200.1.0/24", "before": null,
-                  "after": { "type": "VirtualAppliance", "address": "10.240.0.21" } },
+            "type": "change", "id": 1, "kind": "azure_route", "addresses": ["azure_route.kubernetes-routes"],
+            "action": "add", "reason": "new", "drift": false, "places": ["kubernetes-routes"], "count": 2, "routes": [
+                { "destination": "10.200.0.0/24", "address": addresses[2], "after": hop("10.240.0.20") },
+                { "destination": "10.200.1.0/24", "address": addresses[3], "after": hop("10.240.0.21") },
             ],
         })
     );
-    assert_eq!(
-        (&lines[2]["changes"][0]["before"], &lines[2]["changes"][0]["after"]),
-        (&json!(null), &table_id().into())
-    );
+    let set =
+        |event: usize, at: usize| [&lines[event]["settings"][at]["before"], &lines[event]["settings"][at]["after"]];
+    assert_eq!(set(2, 0), [&json!(null), &json!(table_id())]);
     // Each network interface is a place of its own.
-    assert_eq!((&lines[3]["place"], &lines[4]["place"]), (&json!("worker-0-nic"), &json!("worker-1-nic")));
-    assert_eq!((&lines[4]["changes"][0]["before"], &lines[4]["changes"][0]["after"]), (&json!(false), &json!(true)));
+    assert_eq!(lines[3]["places"], json!(["worker-0-nic", "worker-1-nic"]));
+    assert_eq!(set(3, 1), [&json!("off"), &json!("on")]);
     assert_eq!(
-        lines[5],
+        lines[4],
         json!({
             "type": "summary", "import": 0, "add": 4, "change": 2, "destroy": 0, "unseen": 0,
             "azure_requests": { "reads": 4, "writes": 2 },

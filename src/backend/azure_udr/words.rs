@@ -1,0 +1,109 @@
+//! How changes in Azure are told.
+
+use super::name_of;
+use crate::resource::words::{Setting, Told, Words, removed};
+use crate::resource::{Action, Reason};
+
+const EDITED: &str = "(changed in the topology)";
+const GONE: &str = "what was recorded is gone";
+const IN_DOUBT: &str = "an earlier run did not finish there";
+
+/// The words for route tables.
+#[derive(Clone, Copy, Debug)]
+pub struct TableWords;
+
+/// The words for associations of subnets.
+#[derive(Clone, Copy, Debug)]
+pub struct AssociationWords;
+
+/// The words for network interfaces that forward.
+#[derive(Clone, Copy, Debug)]
+pub struct InterfaceWords;
+
+impl Words for TableWords {
+    fn heading(&self, told: &Told<'_>) -> String {
+        let name = told.places;
+        match (told.action, told.reason) {
+            (Action::Import, _) => format!("{name} is already as wanted; topo records it"),
+            (Action::Add, Reason::Missing) => format!("topo makes {name} again: {GONE}"),
+            (Action::Add, Reason::InDoubt) => format!("topo makes {name}: {IN_DOUBT}"),
+            (Action::Add, _) => format!("topo makes {name} (new)"),
+            (Action::Change, Reason::Altered(_)) => {
+                format!("topo puts {name} back: somebody changed what was recorded")
+            }
+            (Action::Change, Reason::InDoubt) => format!("topo puts {name} right: {IN_DOUBT}"),
+            (Action::Change, _) => format!("topo changes {name} {EDITED}"),
+            (Action::Remove, reason) => format!("topo removes {name} {}", removed(reason)),
+            (Action::Forget, _) => format!("{name} stays, and topo drops its record"),
+        }
+    }
+}
+
+impl Words for AssociationWords {
+    fn heading(&self, told: &Told<'_>) -> String {
+        let network = told.places;
+        let one = told.count == 1;
+        let subnets =
+            if one { format!("{network}/{}", told.name) } else { format!("{} subnets of {network}", told.count) };
+        let (uses, it) = if one { ("uses", "it") } else { ("use", "them") };
+        let mut tables: Vec<&str> = told
+            .settings
+            .iter()
+            .filter_map(|one| one.after.as_deref().or(one.before.as_deref()))
+            .map(name_of)
+            .collect();
+        tables.sort_unstable();
+        tables.dedup();
+        let tables = tables.join(", ");
+        match (told.action, told.reason) {
+            (Action::Import, _) => format!("{subnets} already {uses} {tables} as wanted; topo records {it}"),
+            (_, Reason::TakenOver(_)) => {
+                format!("{subnets} {uses} {tables} in place of somebody else's route table (taken over as asked)")
+            }
+            (Action::Add | Action::Change, Reason::New | Reason::NewNode) => format!("{subnets} {uses} {tables} (new)"),
+            (Action::Add | Action::Change, Reason::Missing) => format!("{subnets} {uses} {tables} again: {GONE}"),
+            (Action::Add | Action::Change, Reason::Altered(_)) => {
+                format!("{subnets} {uses} {tables} again: somebody changed what was recorded")
+            }
+            (Action::Add | Action::Change, Reason::InDoubt) => format!("{subnets} {uses} {tables}: {IN_DOUBT}"),
+            (Action::Add | Action::Change, _) => format!("{subnets} {uses} {tables} {EDITED}"),
+            (Action::Remove, reason) => format!("{subnets} no longer {uses} {tables} {}", removed(reason)),
+            (Action::Forget, _) => format!("{subnets} {uses} {tables}, and topo drops the record of that"),
+        }
+    }
+
+    /// Tables are named by their names; where these are alike, with their resource groups.
+    fn setting(&self, action: Action, setting: &Setting) -> String {
+        let alike = match (setting.before.as_deref(), setting.after.as_deref()) {
+            (Some(one), Some(other)) => {
+                name_of(one).eq_ignore_ascii_case(name_of(other)) && !one.eq_ignore_ascii_case(other)
+            }
+            _ => false,
+        };
+        let shown = |id: &String| match part_of(id, "resourceGroups").filter(|_| alike) {
+            Some(group) => format!("{group}/{}", name_of(id)),
+            None => name_of(id).to_owned(),
+        };
+        let Setting { name, before, after } = setting;
+        Setting { name: name.clone(), before: before.as_ref().map(shown), after: after.as_ref().map(shown) }
+            .text(action)
+    }
+}
+
+impl Words for InterfaceWords {
+    fn heading(&self, told: &Told<'_>) -> String {
+        let (interfaces, one) = (told.places, told.is_one_place);
+        let (forwards, forward) = if one { ("forwards", "forward") } else { ("forward", "forward") };
+        let off = told.settings.iter().all(|setting| setting.after.as_deref() == Some("off"));
+        match told.reason {
+            reason if off => format!("{interfaces} no longer {forwards} IP packets {}", removed(reason)),
+            Reason::Altered(_) => format!("{interfaces} {forwards} IP packets again: somebody turned that off"),
+            Reason::InDoubt => format!("topo makes {interfaces} {forward} IP packets: {IN_DOUBT}"),
+            _ => format!("topo makes {interfaces} {forward} IP packets"),
+        }
+    }
+}
+
+fn part_of<'a>(id: &'a str, word: &str) -> Option<&'a str> {
+    id.split('/').skip_while(|part| !part.eq_ignore_ascii_case(word)).nth(1)
+}

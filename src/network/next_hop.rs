@@ -1,0 +1,37 @@
+//! Where a route leads next.
+
+use std::fmt;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use serde::{Serialize, Serializer};
+
+/// Where a route leads next: an address, or a thing of the place that routes. Ordered and compared as it is written.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum NextHop {
+    /// The next hop has this address.
+    Address(IpAddr),
+    /// The next hop is a thing that the place itself knows by these words, for example `VirtualNetworkGateway` or `None`.
+    Target(Arc<str>),
+}
+
+impl From<IpAddr> for NextHop {
+    fn from(address: IpAddr) -> Self {
+        Self::Address(address)
+    }
+}
+
+impl fmt::Display for NextHop {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Address(address) => address.fmt(f),
+            Self::Target(words) => f.write_str(words),
+        }
+    }
+}
+
+impl Serialize for NextHop {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}

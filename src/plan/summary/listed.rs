@@ -1,0 +1,123 @@
+//! Changes of things that are listed one by one, together by what is done and why.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use super::super::azure::{AzureChange, AzureWhat};
+use super::super::build::PlacePlan;
+use super::change::{Before, Change, Line, Lines, Part, SettingLine, What};
+use super::split_reason;
+use crate::backend::azure_udr::Hop;
+use crate::network::NextHop;
+use crate::resource::words::Setting;
+use crate::resource::{Action, Kind, Place, Reason, natural_order};
+
+/// The changes of all places where something is done, by kind, place, action and reason. What stands for a whole place is
+/// told together for all places.
+pub(super) fn listed_changes(planned: &[(&Place, &PlacePlan)]) -> Vec<Change> {
+    type Key = (u8, Option<u32>, Action, Reason);
+    let mut groups: BTreeMap<Key, (&'static Kind, Vec<Item<'_>>)> = BTreeMap::new();
+    let acting = (0_u32..).zip(planned).filter(|(_, (_, plan))| plan.acts);
+    let changes = acting.flat_map(|(number, (_, plan))| {
+        plan.azure.iter().flat_map(move |azure| azure.changes.iter().map(move |change| (number, change)))
+    });
+    for (place, change) in changes {
+        let (reason, found) = split_reason(change.reason.clone());
+        let own = (!change.key.is_empty()).then_some(place);
+        let group =
+            groups.entry((change.kind.order, own, change.action, reason)).or_insert_with(|| (change.kind, Vec::new()));
+        group.1.push(Item { place, change, found: found.filter(|found| !found.is_empty()) });
+    }
+    groups.into_iter().map(|((_, _, action, reason), (kind, items))| change_of(kind, action, reason, &items)).collect()
+}
+
+struct Item<'a> {
+    place: u32,
+    change: &'a AzureChange,
+    found: Option<Arc<str>>,
+}
+
+fn change_of(kind: &'static Kind, action: Action, reason: Reason, items: &[Item<'_>]) -> Change {
+    let mut counts: BTreeMap<u32, usize> = BTreeMap::new();
+    for item in items {
+        *counts.entry(item.place).or_default() += 1;
+    }
+    let members: Arc<[u32]> = counts.keys().copied().collect();
+    let mut lines: Vec<Line> = items.iter().filter_map(route_line).collect();
+    lines.sort_by_key(|line| line.destination);
+    let what = if lines.is_empty() {
+        let mut lines: Vec<SettingLine> = items.iter().map(setting_line).collect();
+        // Keys are alike but for numbers in them.
+        lines.sort_by(|one, other| one.place.cmp(&other.place).then_with(|| natural_order(&one.key, &other.key)));
+        What::Settings(lines)
+    } else {
+        let len = lines.len();
+        let part = Part {
+            table: None,
+            metric: None,
+            protocol: None,
+            members: Arc::clone(&members),
+            count: len,
+            len,
+            lines: Lines::Listed(lines),
+            missing: HashMap::new(),
+        };
+        What::Routes { lines: len, parts: vec![part] }
+    };
+    // A change of one thing is told with the thing's name.
+    let name = match &what {
+        What::Settings(lines) if lines.len() == 1 => Arc::clone(&lines[0].key),
+        _ => "".into(),
+    };
+    Change {
+        kind: kind.id.into(),
+        name,
+        action,
+        reason,
+        count: items.len(),
+        each: (counts.values().copied().min().unwrap_or(0), counts.values().copied().max().unwrap_or(0)),
+        members,
+        part_of: None,
+        what,
+    }
+}
+
+fn route_line(item: &Item<'_>) -> Option<Line> {
+    let AzureWhat::Route { destination, before, after } = &item.change.what else { return None };
+    // What the line itself says is not said again.
+    let is_said = |found: &Arc<str>| before.as_ref().is_some_and(|before| before.to_string() == **found);
+    let found = item.found.clone().filter(|found| !is_said(found));
+    let before = before.as_ref().map(next_hop);
+    Some(Line {
+        destination: *destination,
+        next_hop: after.as_ref().map(next_hop).or_else(|| before.clone())?,
+        name: Some(Arc::clone(&item.change.key)),
+        before: before
+            .filter(|_| item.change.action != Action::Import)
+            .map(|next_hop| Before { next_hop, protocol: None }),
+        found,
+        without: Vec::new(),
+    })
+}
+
+fn setting_line(item: &Item<'_>) -> SettingLine {
+    let setting = |name: &'static str, before: Option<String>, after: Option<String>| {
+        vec![Setting { name: name.into(), before, after }]
+    };
+    let on = |on: bool| Some(if on { "on" } else { "off" }.to_owned());
+    let settings = match &item.change.what {
+        AzureWhat::Association { before, after } => setting("route table", before.clone(), after.clone()),
+        AzureWhat::Forwarding(forwards) => setting("IP forwarding", on(!forwards), on(*forwards)),
+        AzureWhat::Table(settings) => settings.clone(),
+        AzureWhat::Route { .. } => Vec::new(),
+    };
+    SettingLine { place: item.place, key: Arc::clone(&item.change.key), settings, found: item.found.clone() }
+}
+
+fn next_hop(hop: &Hop) -> NextHop {
+    match hop.address {
+        Some(address) if hop.kind.eq_ignore_ascii_case("VirtualAppliance") => NextHop::Address(address),
+        Some(address) => NextHop::Target(format!("{} {address}", hop.kind).into()),
+        None => NextHop::Target(hop.kind.as_ref().into()),
+    }
+}

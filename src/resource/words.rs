@@ -1,0 +1,148 @@
+//! How changes of a kind of resource are told. A backend brings the words for its kinds; whoever writes a form of the
+//! plan brings none.
+
+use super::{Action, Reason};
+
+/// What a heading tells: one change, and the places that it applies to.
+#[derive(Clone, Copy, Debug)]
+pub struct Told<'a> {
+    /// What is done.
+    pub action: Action,
+    /// Why.
+    pub reason: &'a Reason,
+    /// The names of the places, or their number: `node-0, node-1` or `998 nodes`.
+    pub places: &'a str,
+    /// Whether it is one place.
+    pub is_one_place: bool,
+    /// Number of routes or of things, over all places.
+    pub count: usize,
+    /// The least and the most that a place of it has.
+    pub each: (usize, usize),
+    /// The name of the resource in its place; empty where the place has one of the kind.
+    pub name: &'a str,
+    /// The nodes whose coming or going is the reason, and their number; empty for other reasons.
+    pub reason_nodes: (&'a str, usize),
+    /// What is set, as far as the kind keeps settings.
+    pub settings: &'a [Setting],
+}
+
+/// One thing that is set, before and after; none: not set.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Setting {
+    /// What is set, as people call it.
+    pub name: std::borrow::Cow<'static, str>,
+    /// What is live, or recorded where nobody looked.
+    pub before: Option<String>,
+    /// What it becomes.
+    pub after: Option<String>,
+}
+
+impl Setting {
+    /// The setting in words: `BGP route propagation: on → off`.
+    pub fn text(&self, action: Action) -> String {
+        match (self.before.as_deref(), self.after.as_deref()) {
+            (None, None) => self.name.to_string(),
+            (None, Some(after)) if action == Action::Change => format!("{}: none → {after}", self.name),
+            (None, Some(after)) => format!("{}: {after}", self.name),
+            (Some(before), None) => format!("{}: {before} → none", self.name),
+            (Some(before), Some(after)) if before == after => format!("{}: {after}", self.name),
+            (Some(before), Some(after)) => format!("{}: {before} → {after}", self.name),
+        }
+    }
+}
+
+/// The words for changes of one kind of resource.
+pub trait Words: Sync {
+    /// What a change is, in one sentence without a full stop. Sentences count routes.
+    fn heading(&self, told: &Told<'_>) -> String {
+        routes_heading(told)
+    }
+
+    /// A setting in words.
+    fn setting(&self, action: Action, setting: &Setting) -> String {
+        setting.text(action)
+    }
+}
+
+/// The words for kinds that are routes.
+#[derive(Clone, Copy, Debug)]
+pub struct RouteWords;
+
+impl Words for RouteWords {}
+
+/// Why something goes, in brackets.
+pub fn removed(reason: &Reason) -> &'static str {
+    if *reason == Reason::Destroy { "(destroy)" } else { "(no longer wanted)" }
+}
+
+fn routes_heading(told: &Told<'_>) -> String {
+    let Told { action, reason, places, is_one_place: one, count, each, reason_nodes, .. } = *told;
+    let routes = match each {
+        _ if one && count == 1 => "a route".to_owned(),
+        _ if one => format!("{count} routes"),
+        (1, 1) => "a route each".to_owned(),
+        (least, most) if least == most => format!("{least} routes each"),
+        _ => format!("{count} routes in all"),
+    };
+    let (was, is, it) = if count > 1 { ("were", "are", "them") } else { ("was", "is", "it") };
+    let (get, lose, have) = if one { ("gets", "loses", "has") } else { ("get", "lose", "have") };
+    // `a route to the pods` needs no `each`.
+    let toward = || {
+        let routes = if routes == "a route each" { "a route" } else { &routes };
+        format!("{routes} to the pods of {}", reason_nodes.0)
+    };
+    const EDITED: &str = "(changed in the topology)";
+    match (action, reason) {
+        (Action::Import, _) => {
+            format!("{places} already {have} {routes} as wanted; topo records {it} as its own")
+        }
+        (_, Reason::TakenOver(_)) => {
+            format!("{places} {get} {routes} that {was} somebody else's (taken over as asked)")
+        }
+        (Action::Add, Reason::New) => format!("{places} {get} {routes} (new)"),
+        (Action::Add, Reason::NewNode) => {
+            format!("{places} {get} {routes} ({})", if one { "new node" } else { "new nodes" })
+        }
+        (Action::Add, Reason::NodeAdded(_)) => {
+            let text = toward();
+            // The number of many nodes stands in brackets already.
+            match text.strip_suffix(" nodes)") {
+                Some(text) => format!("{places} {get} {text} new nodes)"),
+                None if reason_nodes.1 > 1 => format!("{places} {get} {text} (new nodes)"),
+                None => format!("{places} {get} {text} (new node)"),
+            }
+        }
+        (Action::Add, Reason::Missing) => format!("{places} {get} {routes} again: what was recorded is gone"),
+        (Action::Add, Reason::InDoubt) => format!("{places} {get} {routes} again: an earlier run did not finish there"),
+        (Action::Add, _) => format!("{places} {get} {routes} {EDITED}"),
+        (Action::Change, Reason::Altered(_)) => {
+            format!("{places} {get} {routes} put back: somebody changed what was recorded")
+        }
+        (Action::Change, Reason::MarkLost(_)) => {
+            format!("{places} {get} {routes} marked again: the route {is} as recorded, but without topo's mark")
+                .replace("the route are", "the routes are")
+        }
+        (Action::Change, Reason::InDoubt) => {
+            format!("{places} {get} {routes} put right: an earlier run did not finish there")
+        }
+        (Action::Change, _) => format!("{places} {get} {routes} changed {EDITED}"),
+        (Action::Remove, Reason::NodeRemoved(_)) => {
+            format!("{places} {lose} {} (no longer in the topology)", toward())
+        }
+        (Action::Remove, Reason::NotWanted) => {
+            format!("{places} {lose} {routes} (no longer in the topology, or no longer served by the backend)")
+        }
+        (Action::Remove, Reason::Destroy) => format!("{places} {lose} {routes} (destroy)"),
+        (Action::Remove, Reason::BecomesOwn) => {
+            format!("{places} {lose} {routes} to what becomes {} own", if one { "its" } else { "their" })
+        }
+        (Action::Remove, Reason::Altered(_)) => {
+            format!("{places} {lose} {routes}: no longer wanted, and somebody changed {it} since topo recorded {it}")
+        }
+        (Action::Remove, Reason::MarkLost(_)) => {
+            format!("{places} {lose} {routes}: no longer wanted, and without topo's mark")
+        }
+        (Action::Remove, _) => format!("{places} {lose} {routes} {EDITED}"),
+        (Action::Forget, _) => format!("topo drops the record of {routes} of {places}"),
+    }
+}
