@@ -8,8 +8,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use toml::de::DeTable;
-use topo::backend;
-use topo::backend::KNOWN;
+use topo::backend::{self, FORMATS, KNOWN};
 use topo::network::Memo;
 use topo::plan::{Desired, Options, Plan, Summary};
 use topo::render::style::Look;
@@ -96,7 +95,7 @@ type Kept = (Topology, State, Desired, Memo, Plan, Summary, String);
 
 /// What `topo plan --no-refresh` does between reading the files and writing to the terminal.
 fn plan(sources: &[Source], document: Option<&[u8]>, laps: &mut Laps) -> Kept {
-    let (topology, findings) = laps.lap("topology", || parse(sources));
+    let (topology, findings) = laps.lap("topology", || parse(sources, FORMATS));
     assert!(findings.is_empty(), "the mesh is valid");
     let topology = topology.expect("a topology");
     let state = laps.lap("state", || match document {

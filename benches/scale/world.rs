@@ -3,7 +3,7 @@
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
-use topo::backend;
+use topo::backend::{self, FORMATS};
 use topo::network::Rows;
 use topo::plan::Desired;
 use topo::resource::{Name, Record, ResourceId, Shape, Token};
@@ -84,7 +84,7 @@ impl World {
     }
 
     pub fn topology(self) -> Topology {
-        let (topology, findings) = parse(&[Source { name: "topo.toml".to_owned(), text: self.toml() }]);
+        let (topology, findings) = parse(&[Source { name: "topo.toml".to_owned(), text: self.toml() }], FORMATS);
         topology.unwrap_or_else(|| panic!("the mesh is valid: {:?}", findings.iter().next()))
     }
 

@@ -4,13 +4,14 @@ pub mod azure_udr;
 pub mod mesh;
 pub mod netplan;
 pub mod ssh_static;
+mod table_and_metric;
 
 use crate::exchange::node::{Work, Written};
 use crate::network::Memo;
 use crate::plan::{Desired, Operation, TablePlan};
 use crate::resource::words::{RouteWords, Words};
 use crate::resource::{Kind, Known, NODE, Name, Place, Record, Shape, Token};
-use crate::topology::{BackendTable, Topology};
+use crate::topology::{BackendTable, Formats, Topology};
 use mesh::Mesh;
 
 /// A way of putting routes in place. A backend says what it wants, turns operations into work, and replies into outcomes;
@@ -71,6 +72,9 @@ pub static KNOWN: Known = Known {
         &azure_udr::AZURE_NIC_FORWARDING,
     ],
 };
+
+/// How the tables of all backends are written in a topology; those that are left out of this build among them.
+pub static FORMATS: Formats = &[&ssh_static::SshStatic, &netplan::Netplan, &azure_udr::AzureUdr];
 
 /// All backends of this binary.
 pub fn all() -> &'static [&'static dyn Backend] {

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
+use crate::backend::FORMATS;
 use crate::plan::Severity;
 use crate::render::json;
 use crate::resource::Name;
@@ -78,12 +79,12 @@ impl Nodes {
     /// A topology of the machines. Machines that contradict each other make none.
     fn to_topology(&self, name: &Name, printer: Printer) -> Result<String, CommandError> {
         let text = match self {
-            Self::Machines(machines) => machines::to_topology(name, machines),
+            Self::Machines(machines) => machines::to_topology(name, machines, FORMATS),
             #[cfg(feature = "azure")]
             Self::Azure(source) => source.to_topology(name),
         };
         let sources = [Source { name: format!("{FILE} as it would be"), text }];
-        let (_, diagnostics) = topology::parse(&sources);
+        let (_, diagnostics) = topology::parse(&sources, FORMATS);
         if diagnostics.has_errors() {
             report(&diagnostics, &sources, printer);
             let error = CommandError::new(format!("These machines make no valid topology; {FILE} was not written."));
@@ -190,12 +191,12 @@ fn rewrite(path: &Path, from: &Nodes, printer: Printer) -> Result<Exit, CommandE
     let (before, machines) = (&sources[0].text, from.machines());
     let stays = |name: &str, addresses: &[IpAddr]| from.is_silent_on(name, addresses);
     let Some((text, changes)) = update::update_some(before, machines, &stays) else {
-        let (_, diagnostics) = topology::parse(&sources);
+        let (_, diagnostics) = topology::parse(&sources, FORMATS);
         report(&diagnostics, &sources, printer);
         return Err(invalid(path, diagnostics.counts().0).hint("Correct it first; it was left as it is."));
     };
     let after = [Source { name: format!("{FILE} as it would be"), text }];
-    let (_, diagnostics) = topology::parse(&after);
+    let (_, diagnostics) = topology::parse(&after, FORMATS);
     if diagnostics.has_errors() {
         report(&diagnostics, &after, printer);
         let error = CommandError::new(format!("With these nodes {FILE} would not be valid; it was left as it is."));
@@ -344,7 +345,7 @@ mod tests {
     fn the_starter_is_valid_and_draws_no_warning() {
         let name = Name::new("starter").expect("name");
         let source = Source { name: FILE.to_owned(), text: starter(&name) };
-        let (topology, diagnostics) = topology::parse(&[source]);
+        let (topology, diagnostics) = topology::parse(&[source], FORMATS);
         assert!(topology.is_some() && diagnostics.is_empty(), "{diagnostics:?}");
     }
 }

@@ -1,5 +1,6 @@
 //! `topo schema`.
 
+use crate::backend::FORMATS;
 use crate::topology::schema;
 use crate::ui::Printer;
 
@@ -13,6 +14,6 @@ pub(super) struct Arguments {}
 
 /// Runs the command.
 pub(super) fn run(_arguments: &Arguments, printer: Printer) -> Exit {
-    printer.document(&schema::text());
+    printer.document(&schema::text(FORMATS));
     Exit::Done
 }

@@ -8,7 +8,7 @@ use clap::Args;
 use tokio::sync::mpsc;
 
 use super::{CommandError, GlobalArguments, validate};
-use crate::backend::{KNOWN, azure_udr};
+use crate::backend::{FORMATS, KNOWN, azure_udr};
 use crate::drive::{Event, observe, observe_azure};
 use crate::exit::Exit;
 use crate::network::Memo;
@@ -74,7 +74,7 @@ impl Selection {
 /// Reads and checks a topology; findings are written, and an error ends the command.
 pub(super) fn load_topology(file: &Path, printer: Printer) -> Result<Topology, CommandError> {
     let sources = validate::load_sources(file)?;
-    let (topology, diagnostics) = topology::parse(&sources);
+    let (topology, diagnostics) = topology::parse(&sources, FORMATS);
     validate::report(&diagnostics, &sources, printer);
     let (errors, _) = diagnostics.counts();
     topology.ok_or_else(|| validate::invalid(file, errors))

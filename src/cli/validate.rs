@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
+use crate::backend::FORMATS;
 use crate::topology::{self, Diagnostics, Source, load};
 use crate::ui::{Printer, diagnostics};
 
@@ -38,7 +39,7 @@ struct Summary<'a> {
 /// Runs the command.
 pub(super) fn run(arguments: &Arguments, printer: Printer) -> Result<Exit, CommandError> {
     let sources = load_sources(&arguments.file)?;
-    let (topology, diagnostics) = topology::parse(&sources);
+    let (topology, diagnostics) = topology::parse(&sources, FORMATS);
     report(&diagnostics, &sources, printer);
     let (errors, warnings) = diagnostics.counts();
     let pods = topology.as_ref().map(|topology| topology.nodes.values().map(|node| node.pods.len()).sum());

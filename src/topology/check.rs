@@ -8,6 +8,7 @@ use crate::network::{Family, Prefix};
 
 use super::diagnostics::{Diagnostic, Reporter, Span};
 use super::document::{Draft, NodeDraft, SshDraft};
+use super::format::Formats;
 use super::glob::for_each_match;
 use super::prefix_index::{PrefixIndex, number};
 use super::reader::Located;
@@ -16,7 +17,7 @@ use crate::resource::Name;
 
 /// Checks the draft and builds the topology. With `broken` some of the document was not TOML, so that nothing follows
 /// from what is not there.
-pub(super) fn check(draft: &Draft<'_>, report: &Reporter, broken: bool) -> Option<Topology> {
+pub(super) fn check(draft: &Draft<'_>, formats: Formats, report: &Reporter, broken: bool) -> Option<Topology> {
     check_addresses(draft, report);
     check_pods(draft, report);
     check_decommissioned(draft, report);
@@ -25,7 +26,7 @@ pub(super) fn check(draft: &Draft<'_>, report: &Reporter, broken: bool) -> Optio
     let stand_in = Name::new("invalid").ok()?;
     let own_name = |node: &NodeDraft<'_>| Name::new(node.name.value).unwrap_or_else(|_| stand_in.clone());
     let names: Vec<Name> = draft.nodes.iter().map(own_name).collect();
-    let served = backends::check(draft, &names, report, broken);
+    let served = backends::check(draft, &names, formats, report, broken);
     let homes = links::check(draft, &served, report, broken);
     if !broken && draft.nodes.is_empty() {
         report.report(
@@ -33,9 +34,10 @@ pub(super) fn check(draft: &Draft<'_>, report: &Reporter, broken: bool) -> Optio
                 .hint("Add for example node-0 = { address = \"10.240.0.20\" } below a line [nodes]."),
         );
     } else if !broken && !draft.has_backends {
+        let first = formats.first().map_or("…", |format| format.id());
         report.report(
             Diagnostic::warning(Span::default(), "No backend is on, so no route will be put in place.")
-                .hint("Add a line [backends.ssh-static]."),
+                .hint(format!("Add a line [backends.{first}].")),
         );
     }
     build(draft, names, merged, served, &homes)
@@ -64,7 +66,10 @@ fn build(
         (name.clone(), Subnet { cidr, gateway, routed: subnet.routed })
     });
     let tables = draft.backends.iter().zip(served).map(|(draft, nodes)| {
-        Some((name(draft.name)?, BackendTable { backend: draft.backend, nodes, settings: draft.settings.clone() }))
+        Some((
+            name(draft.name)?,
+            BackendTable { backend: draft.format.id(), nodes, settings: draft.read.settings.clone() },
+        ))
     });
     Some(Topology {
         name: draft.name.clone()?,

@@ -7,6 +7,7 @@ use crate::network::{Family, Prefix};
 
 use super::backends::{self, BackendDraft};
 use super::diagnostics::{Diagnostic, Span};
+use super::format::Formats;
 use super::grammar;
 use super::reader::{Entry, Located, Strings, Subject, TableReader, did_you_mean, unknown_key};
 use crate::resource::Name;
@@ -80,7 +81,7 @@ pub(super) struct SshDraft<'a> {
 }
 
 /// Reads the whole document. With `broken` some of it was not TOML, so that nothing follows from what is not there.
-pub(super) fn read(mut root: TableReader<'_>, broken: bool) -> Draft<'_> {
+pub(super) fn read(mut root: TableReader<'_>, formats: Formats, broken: bool) -> Draft<'_> {
     let mut draft = Draft::default();
     match root.section("topology") {
         Some(header) => read_header(header, &mut draft, broken),
@@ -112,7 +113,7 @@ pub(super) fn read(mut root: TableReader<'_>, broken: bool) -> Draft<'_> {
     }
     read_named(&mut root, "backends", "backend", |entry, reader| {
         draft.has_backends = true;
-        draft.backends.extend(reader.and_then(|reader| backends::read(entry, reader, broken)));
+        draft.backends.extend(reader.and_then(|reader| backends::read(entry, reader, formats, broken)));
     });
     root.finish();
     draft

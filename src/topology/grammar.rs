@@ -137,7 +137,7 @@ mod tests {
         for text in ["10.0.0.1", "fd00::1", "fe80::1%eth0", "node_0.example-domain.org"] {
             assert!(is_host(text), "{text:?}");
         }
-        assert!(is_user("azure.user-1_x") && !is_user("a:b") && !is_user(&"a".repeat(65)));
+        assert!(is_user("deploy.user-1_x") && !is_user("a:b") && !is_user(&"a".repeat(65)));
     }
 
     #[test]

@@ -8,6 +8,7 @@ use crate::network::{Family, Prefix};
 use super::check::{edge_of_link, list_names};
 use super::diagnostics::{Diagnostic, Reporter, Span};
 use super::document::{Draft, SubnetDraft};
+use super::format::RoutesOf;
 use super::prefix_index::PrefixIndex;
 use crate::resource::Name;
 
@@ -114,7 +115,8 @@ fn check_gateways(subnet: &SubnetDraft<'_>, report: &Reporter) {
     }
 }
 
-/// The backends that make Azure route to and from a node, by their places, in their order. Nodes with the same ones are alike.
+/// The backends by whose routes the network forwards to and from a node: their places among all backends, in order. Nodes with the
+/// same ones are alike.
 type Routers = Vec<u32>;
 
 /// Which senders and owners a subnet has, for one family.
@@ -128,11 +130,11 @@ struct Roles<'a> {
     to: BTreeSet<&'a Routers>,
 }
 
-/// For each node the backends with a table in Azure that subnets go by and that is for this node.
-fn routed_by_azure(draft: &Draft<'_>, served: &[BTreeSet<Name>]) -> Vec<Routers> {
+/// For each node the backends by whose routes the network forwards to and from it.
+fn routed_by_network(draft: &Draft<'_>, served: &[BTreeSet<Name>]) -> Vec<Routers> {
     let mut routers = vec![Routers::new(); draft.nodes.len()];
     for ((number, backend), nodes) in (0..).zip(&draft.backends).zip(served) {
-        if backend.azure.as_ref().is_none_or(|(_, given)| !given.names_subnets) {
+        if backend.read.routes != (RoutesOf::Network { in_use: true }) {
             continue;
         }
         for (routers, node) in routers.iter_mut().zip(&draft.nodes) {
@@ -152,12 +154,12 @@ fn all_meet(from: &BTreeSet<&Routers>, to: &BTreeSet<&Routers>) -> bool {
 
 /// Whether every subnet with senders has a way to every other subnet with pods behind its nodes.
 fn check_next_hops(draft: &Draft<'_>, served: &[BTreeSet<Name>], homes: &[Option<u32>], report: &Reporter) {
-    // A table in Azure is not on a node, so that no node needs a next hop for it.
+    // Only routes on nodes need next hops of nodes.
     let on_nodes: Vec<&BTreeSet<Name>> = draft
         .backends
         .iter()
         .zip(served)
-        .filter(|(backend, _)| backend.azure.is_none())
+        .filter(|(backend, _)| backend.read.routes == RoutesOf::Nodes)
         .map(|(_, nodes)| nodes)
         .collect();
     // Every node sends while no backend says otherwise.
@@ -168,7 +170,7 @@ fn check_next_hops(draft: &Draft<'_>, served: &[BTreeSet<Name>], homes: &[Option
             *sends = on_nodes.iter().any(|nodes| nodes.contains(node.name.value));
         }
     }
-    let routers = routed_by_azure(draft, served);
+    let routers = routed_by_network(draft, served);
     for family in [Family::V4, Family::V6] {
         let mut roles = vec![Roles::default(); draft.subnets.len()];
         for (address, home) in draft.addresses.iter().zip(homes) {
@@ -185,7 +187,7 @@ fn check_next_hops(draft: &Draft<'_>, served: &[BTreeSet<Name>], homes: &[Option
             }
         }
         let owners: Vec<usize> = (0..roles.len()).filter(|number| roles[*number].owns).collect();
-        // Of the owners those that Azure does not route to, for each kind of senders.
+        // For each kind of senders, the owners that the network does not forward to by its own routes.
         let mut left_to_routers: HashMap<&BTreeSet<&Routers>, Vec<usize>> = HashMap::new();
         for (number, subnet) in draft.subnets.iter().enumerate() {
             let others = owners.len() - usize::from(roles[number].owns);

@@ -9,6 +9,7 @@ use super::LARGEST_FILE;
 use super::check;
 use super::diagnostics::{Diagnostic, Diagnostics, Reporter, Source, Span};
 use super::document::{Draft, NodeDraft, OfNode, SshDraft};
+use super::format::Formats;
 use super::grammar;
 use super::reader::Located;
 use crate::resource::Name;
@@ -139,8 +140,9 @@ fn read_line<'a>(draft: &mut Draft<'a>, content: &'a str, start: usize, report: 
 }
 
 /// A topology for the machines, as text.
-pub fn to_topology(name: &Name, machines: &[Machine]) -> String {
+pub fn to_topology(name: &Name, machines: &[Machine], formats: Formats) -> String {
     let nodes = node_lines(machines);
+    let backends = formats.iter().filter_map(|format| format.example()).collect::<Vec<_>>().join("\n");
     format!(
         "\
 # A topology: which nodes there are, and which pod subnets stand behind each. `topo validate` checks it.
@@ -158,12 +160,7 @@ name = \"{name}\"
 [ssh]
 user = \"root\"
 
-# Kernel routes on the nodes, over SSH.
-[backends.ssh-static]
-
-# Uncomment for routes that survive reboots as well, in /etc/netplan/60-topo.yaml of each node.
-# [backends.netplan]
-"
+{backends}"
     )
 }
 

@@ -1,10 +1,10 @@
 //! The topology: what is desired, read from TOML and checked. Pure: text in, [`Topology`] and diagnostics out.
 
-mod azure_tables;
 mod backends;
 mod check;
 mod diagnostics;
 mod document;
+mod format;
 mod glob;
 mod grammar;
 mod links;
@@ -13,10 +13,10 @@ pub mod machines;
 mod prefix_index;
 pub mod reader;
 pub mod schema;
-pub mod table_and_metric;
 pub mod update;
 
 pub use diagnostics::{Diagnostic, Diagnostics, LineIndex, Reporter, Severity, Source, Span};
+pub use format::{Formats, RoutesOf, Table, TableFormat, TableRead, TableSchema, Tables};
 pub use glob::glob_matches;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -47,7 +47,7 @@ pub struct Topology {
     pub subnets: BTreeMap<Name, Subnet>,
     /// The machines.
     pub nodes: BTreeMap<Name, Node>,
-    /// The backends that are on, by the name of their table (`ssh-static`, or any name with `type = …`).
+    /// The backends that are on, by the names of their tables: a backend's own name, or any name with `type = …`.
     pub backends: BTreeMap<Name, BackendTable>,
 }
 
@@ -94,17 +94,17 @@ pub struct NodeSsh {
 /// A backend that is on.
 #[derive(Clone, Debug)]
 pub struct BackendTable {
-    /// Which backend: `ssh-static`, …
+    /// Which backend, as its table says.
     pub backend: &'static str,
-    /// The nodes that it serves: those that it puts routes on, or, of `azure-udr`, those whose pods its table holds.
+    /// The nodes that it serves: those that it puts routes on, or those whose pods its routes lead to.
     pub nodes: BTreeSet<Name>,
     /// Its settings as the backend itself checked and normalised them.
     pub settings: serde_json::Value,
 }
 
 /// Parses and checks one document, which may be in several files. All findings are made at once; with an error among
-/// them there is no topology.
-pub fn parse(sources: &[Source]) -> (Option<Topology>, Diagnostics) {
+/// them there is no topology. The tables of backends are of these formats.
+pub fn parse(sources: &[Source], formats: Formats) -> (Option<Topology>, Diagnostics) {
     let report = Reporter::default();
     let mut broken_lines: BTreeSet<(u32, usize)> = BTreeSet::new();
     let mut broken = false;
@@ -159,8 +159,8 @@ pub fn parse(sources: &[Source]) -> (Option<Topology>, Diagnostics) {
         for (file, document) in rest {
             root.extend(*file, document.get_ref());
         }
-        let draft = document::read(root, broken);
-        check::check(&draft, &report, broken)
+        let draft = document::read(root, formats, broken);
+        check::check(&draft, formats, &report, broken)
     });
     let mut diagnostics = report.finish();
     if !broken_lines.is_empty() {

@@ -3,45 +3,36 @@
 
 use serde_json::{Value as Json, json};
 
-use crate::backend::{azure_udr, netplan, ssh_static};
-use crate::network::MAIN_TABLE;
+use super::format::{Formats, TableFormat, TableSchema};
 
-use super::table_and_metric::TableAndMetric;
-
-/// The schema file's text, with a line end: draft 2020-12.
-pub fn text() -> String {
-    let mut text = serde_json::to_string_pretty(&schema()).unwrap_or_default();
+/// The schema file's text, with a line end: draft 2020-12. The tables of backends are of these formats.
+pub fn text(formats: Formats) -> String {
+    let mut text = serde_json::to_string_pretty(&schema(formats)).unwrap_or_default();
     text.push('\n');
     text
 }
 
-/// The same grammar as [`super::Name`].
+/// The same grammar as [`crate::resource::Name`].
 const NAME: &str = r"^[A-Za-z0-9](\.?[A-Za-z0-9_-])*\.?$";
 const HOST: &str = r"^[A-Za-z0-9._:%][A-Za-z0-9._:%-]*$";
 const USER: &str = r"^[A-Za-z0-9_.][A-Za-z0-9_.-]*$";
 const INTERFACE: &str = r"^[A-Za-z0-9_][A-Za-z0-9._-]*$";
 const PATTERN: &str = r"^[A-Za-z0-9*?][A-Za-z0-9*?._-]*$";
-const BACKENDS: [&str; 3] = [ssh_static::BACKEND, netplan::BACKEND, azure_udr::BACKEND];
 const OCTET: &str = r"(25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])";
 const V6: &str = r"[0-9A-Fa-f:]*:[0-9A-Fa-f:.]*";
 
-fn schema() -> Json {
+fn schema(formats: Formats) -> Json {
     let v4 = format!(r"{OCTET}(\.{OCTET}){{3}}");
-    let mut static_keys = kernel_keys(ssh_static::BACKEND, ssh_static::Settings::schema_properties());
-    static_keys["table"]["default"] = MAIN_TABLE.into();
-    let mut netplan_keys = kernel_keys(netplan::BACKEND, netplan::Settings::schema_properties());
-    for key in ["table", "metric"] {
-        netplan_keys[key]["description"] =
-            "Left out, that of ssh-static; where ssh-static serves the node there can be no other.".into();
-    }
-    let tables: serde_json::Map<String, Json> = BACKENDS
+    let tables: serde_json::Map<String, Json> = formats
         .iter()
-        .map(|own| {
-            let others = BACKENDS.iter().filter(|other| *other != own).map(|other| typed_backend(other));
-            ((*own).to_owned(), json!({ "anyOf": std::iter::once(backend(own)).chain(others).collect::<Json>() }))
+        .map(|format| {
+            let own = format.id();
+            let others = formats.iter().map(|other| other.id()).filter(|other| *other != own).map(typed_backend);
+            (own.to_owned(), json!({ "anyOf": std::iter::once(backend(own)).chain(others).collect::<Json>() }))
         })
         .collect();
-    json!({
+    let typed: Json = formats.iter().map(|format| typed_backend(format.id())).collect();
+    let mut schema = json!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "$id": "https://topo.invalid/topology.schema.json",
         "title": "topo topology",
@@ -99,7 +90,7 @@ fn schema() -> Json {
                 "type": "object",
                 "propertyNames": { "$ref": "#/$defs/name" },
                 "properties": tables,
-                "additionalProperties": { "anyOf": BACKENDS.map(typed_backend) }
+                "additionalProperties": { "anyOf": typed }
             }
         },
         "$defs": {
@@ -202,48 +193,34 @@ fn schema() -> Json {
                     "ssh": { "$ref": "#/$defs/login" },
                     "interface": { "$ref": "#/$defs/interface" }
                 }
-            },
-            "ssh-static": {
-                "title": "ssh-static",
-                "description": "Kernel routes on nodes, put in place over SSH.",
-                "type": "object",
-                "additionalProperties": false,
-                "properties": static_keys
-            },
-            "netplan": merged(json!({
-                "title": "netplan",
-                "description": "Routes that outlive a reboot, in a file on each node.",
-                "type": "object",
-                "additionalProperties": false,
-                "properties": netplan_keys
-            }), netplan::Settings::schema_condition()),
-            "azure-udr": merged(json!({
-                "title": "azure-udr",
-                "description": "Routes in a route table of Azure, which subnets of a virtual network go by.",
-                "type": "object",
-                "additionalProperties": false,
-                "properties": backend_keys(
-                    azure_udr::BACKEND,
-                    "The nodes whose pods the table holds; left out, all.",
-                    azure_udr::Settings::schema_properties()
-                )
-            }), azure_udr::Settings::schema_condition())
+            }
         }
-    })
+    });
+    for format in formats {
+        schema["$defs"][format.id()] = table(*format);
+    }
+    schema
 }
 
-/// The keys of the table of a backend that puts kernel routes in place.
-fn kernel_keys(name: &str, own: Json) -> Json {
-    merged(backend_keys(name, "The nodes that it serves; left out, all.", TableAndMetric::schema_properties()), own)
-}
-
-/// The keys of a backend's table.
-fn backend_keys(name: &str, nodes: &str, own: Json) -> Json {
+/// The table of a backend.
+fn table(format: &dyn TableFormat) -> Json {
+    let TableSchema { description, nodes, properties, condition } = format.schema();
     let common = json!({
-        "type": { "title": "Backend", "description": "Which backend this is; needed where the table has a name of its own.", "const": name },
+        "type": {
+            "title": "Backend",
+            "description": "Which backend this is; needed where the table has a name of its own.",
+            "const": format.id()
+        },
         "nodes": { "$ref": "#/$defs/patterns", "description": nodes }
     });
-    merged(common, own)
+    let table = json!({
+        "title": format.id(),
+        "description": description,
+        "type": "object",
+        "additionalProperties": false,
+        "properties": merged(common, properties)
+    });
+    merged(table, condition)
 }
 
 fn backend(name: &str) -> Json {

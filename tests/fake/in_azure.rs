@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use topo::backend;
+use topo::backend::{self, FORMATS};
 use topo::network::Prefix;
 use topo::plan::findings::{Finding, Scope};
 use topo::plan::{Desired, Options, Plan};
@@ -22,7 +22,7 @@ node-1 = { address = \"10.240.0.21\", pods = [\"10.200.1.0/24\"] }
 
 fn desired(backends: &str) -> Desired {
     let source = Source { name: "topo.toml".into(), text: format!("{TEXT}{backends}") };
-    let (topology, diagnostics) = topology::parse(&[source]);
+    let (topology, diagnostics) = topology::parse(&[source], FORMATS);
     let messages = || diagnostics.iter().map(|one| one.message.clone()).collect::<Vec<_>>();
     backend::desire(&topology.unwrap_or_else(|| panic!("{:?}", messages())))
 }

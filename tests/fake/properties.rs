@@ -8,8 +8,8 @@ use std::sync::Arc;
 use proptest::prelude::*;
 use proptest::test_runner::Config;
 use proptest::test_runner::RngSeed;
-use topo::backend;
 use topo::backend::netplan::NETPLAN_FILE;
+use topo::backend::{self, FORMATS};
 use topo::exchange::node::FileForm;
 use topo::network::{Family, Prefix};
 use topo::plan::{Desired, Options};
@@ -159,7 +159,7 @@ impl Draft {
     fn topology(&self, sites: &Sites) -> Topology {
         let text = self.text(sites);
         let source = Source { name: "topo.toml".into(), text: text.clone() };
-        let (topology, diagnostics) = topology::parse(std::slice::from_ref(&source));
+        let (topology, diagnostics) = topology::parse(std::slice::from_ref(&source), FORMATS);
         topology
             .unwrap_or_else(|| panic!("{text}\n{:?}", diagnostics.iter().map(|one| &one.message).collect::<Vec<_>>()))
     }

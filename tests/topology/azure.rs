@@ -1,9 +1,10 @@
 //! What becomes of the words of a topology that are about Azure.
 
+use topo::backend::FORMATS;
 use topo::topology::{Source, Topology, parse};
 
 fn read(text: &str) -> (Option<Topology>, topo::topology::Diagnostics) {
-    parse(&[Source { name: "topo.toml".to_owned(), text: text.to_owned() }])
+    parse(&[Source { name: "topo.toml".to_owned(), text: text.to_owned() }], FORMATS)
 }
 
 #[cfg(not(feature = "azure"))]

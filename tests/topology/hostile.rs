@@ -1,6 +1,7 @@
 //! Texts that nobody means well with.
 
 use proptest::prelude::*;
+use topo::backend::FORMATS;
 use topo::topology::{Source, machines, parse, update};
 use topo::ui::diagnostics::{events, render};
 
@@ -67,7 +68,7 @@ const VALUES: &[&str] = &[
 ];
 
 fn check(sources: &[Source]) -> bool {
-    let (topology, findings) = parse(sources);
+    let (topology, findings) = parse(sources, FORMATS);
     assert_eq!(topology.is_some(), !findings.has_errors());
     for width in [0, 80] {
         let text = render(&findings, sources, false, width);

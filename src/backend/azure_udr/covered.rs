@@ -19,7 +19,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::backend;
+    use crate::backend::{self, FORMATS};
     use crate::resource::Name;
     use crate::topology::{self, Source};
 
@@ -31,7 +31,7 @@ mod tests {
     /// With a table for these nodes and subnets.
     fn covered_with(nodes: &[&str], subnets: &[&str]) -> Vec<String> {
         let source = Source { name: "topo.toml".into(), text: TEXT.to_owned() };
-        let mut topology = topology::parse(&[source]).0.expect("a topology");
+        let mut topology = topology::parse(&[source], FORMATS).0.expect("a topology");
         let name = |text: &str| Name::new(text).expect("name");
         let subnet = |name: &&str| json!({ "resource_group": "kubernetes", "network": "vnet", "subnet": name });
         let settings = json!({

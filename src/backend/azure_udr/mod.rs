@@ -9,6 +9,7 @@ mod compare;
 mod covered;
 mod drafts;
 mod findings;
+mod format;
 mod forwarding;
 mod interface;
 pub mod inventory;
@@ -57,6 +58,10 @@ pub static ARM: PlaceKind = PlaceKind {
     name: |id| id.rsplit('/').next().unwrap_or(id),
     is_id: |id| !id.is_empty() && !id.contains(char::is_control),
 };
+
+/// The backend.
+#[derive(Clone, Copy, Debug)]
+pub struct AzureUdr;
 
 /// A route table.
 pub static AZURE_ROUTE_TABLE: Kind =

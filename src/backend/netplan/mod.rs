@@ -4,6 +4,7 @@
 mod attributes;
 mod content;
 mod desired;
+mod format;
 mod inquiry;
 mod links;
 mod settings;

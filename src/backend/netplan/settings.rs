@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
 
+use crate::backend::table_and_metric::TableAndMetric;
 use crate::topology::reader::{Located, TableReader};
-use crate::topology::table_and_metric::TableAndMetric;
 use crate::topology::{Diagnostic, Span};
 
 /// The name of this backend in a topology.

@@ -1,10 +1,12 @@
 //! `ssh-static`: kernel routes on the nodes, put in with `ip -batch` over SSH.
 
 mod desired;
+mod format;
 mod inquiry;
 mod settings;
 mod work;
 
+pub(super) use format::settings_of;
 pub(super) use inquiry::inquire;
 pub use settings::{BACKEND, Settings};
 pub(super) use work::{settle, work};

@@ -3,10 +3,10 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
 
+use crate::backend::table_and_metric::TableAndMetric;
 use crate::network::MAIN_TABLE;
 use crate::topology::Diagnostic;
 use crate::topology::reader::{Located, TableReader};
-use crate::topology::table_and_metric::TableAndMetric;
 
 /// The name of this backend in a topology.
 pub const BACKEND: &str = "ssh-static";

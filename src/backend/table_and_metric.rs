@@ -4,8 +4,8 @@ use serde_json::{Value as Json, json};
 
 use crate::network::MAIN_TABLE;
 
-use super::diagnostics::Diagnostic;
-use super::reader::{Located, TableReader};
+use crate::topology::Diagnostic;
+use crate::topology::reader::{Located, TableReader};
 
 /// The kernel's local table (`RT_TABLE_LOCAL`, linux/rtnetlink.h): addresses of the machine itself, kept by the kernel.
 const LOCAL_TABLE: u32 = 255;
@@ -38,9 +38,9 @@ impl TableAndMetric {
         Self { table, metric, damaged: local.is_some() || unreadable("table", table) || unreadable("metric", metric) }
     }
 
-    /// The JSON schema of the two keys.
-    pub fn schema_properties() -> Json {
-        json!({
+    /// The JSON schema of the two keys, and of a backend's own: the properties of its table.
+    pub fn schema_with(own: Json) -> Json {
+        let mut properties = json!({
             "table": {
                 "title": "Routing table",
                 "description": "Number of the kernel's routing table; 254 is the main one.",
@@ -51,6 +51,10 @@ impl TableAndMetric {
                 "description": "Metric of the routes. Left out, the kernel chooses: 0 for IPv4, 1024 for IPv6.",
                 "type": "integer", "minimum": 0, "maximum": u32::MAX
             }
-        })
+        });
+        if let (Some(properties), Json::Object(own)) = (properties.as_object_mut(), own) {
+            properties.extend(own);
+        }
+        properties
     }
 }

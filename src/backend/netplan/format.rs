@@ -1,0 +1,135 @@
+//! How the tables of `netplan` are written in a topology.
+
+use std::collections::{HashMap, HashSet};
+
+use super::{BACKEND, Netplan, Settings};
+use crate::backend::ssh_static::{self, settings_of};
+use crate::backend::table_and_metric::TableAndMetric;
+use crate::resource::Name;
+use crate::topology::reader::{Located, TableReader};
+use crate::topology::{Diagnostic, Reporter, RoutesOf, Table, TableFormat, TableRead, TableSchema, Tables};
+
+impl TableFormat for Netplan {
+    fn id(&self) -> &'static str {
+        BACKEND
+    }
+
+    fn read(&self, reader: &mut TableReader<'_>, _: bool) -> TableRead {
+        let given = TableAndMetric::read(reader);
+        let settings = Settings::read(reader, &given).to_json();
+        TableRead { settings, routes: RoutesOf::Nodes, given: Box::new(given) }
+    }
+
+    /// Whether each node has one file at most, and whether it keeps the routes that `ssh-static` puts there.
+    fn check(&self, tables: &Tables<'_>, report: &Reporter) {
+        let own: Vec<(Table<'_>, &TableAndMetric)> =
+            tables.of(BACKEND).filter_map(|table| Some((table, table.given()?))).collect();
+        let says_which = |(_, given): &(_, &TableAndMetric)| given.table.is_some() || given.metric.is_some();
+        // A single file that takes all from the other backends is as it should be on every node.
+        if own.len() < 2 && !own.iter().any(says_which) {
+            return;
+        }
+        let statics: Vec<_> = settings_of(tables).collect();
+        let mut statics_of: HashMap<&Name, Vec<&(Table<'_>, ssh_static::Settings)>> = HashMap::new();
+        for one in &statics {
+            for node in one.0.nodes {
+                statics_of.entry(node).or_default().push(one);
+            }
+        }
+        let mut first_of: HashMap<&Name, Table<'_>> = HashMap::new();
+        let mut said = HashSet::new();
+        for (table, given) in &own {
+            for node in table.nodes {
+                let first = *first_of.entry(node).or_insert(*table);
+                if first.number != table.number && said.insert((table.number, first.number)) {
+                    report_two_files(table, &first, node, report);
+                }
+                let Some(present) = statics_of.get(node) else { continue };
+                if given.damaged || present.iter().any(|(_, settings)| fits(given, settings)) {
+                    continue;
+                }
+                let (other, settings) = present[0];
+                if said.insert((table.number, other.number)) {
+                    report_unfit((table, given), other, settings, node, report);
+                }
+            }
+        }
+    }
+
+    fn schema(&self) -> TableSchema {
+        let mut properties = TableAndMetric::schema_with(Settings::schema_properties());
+        for key in ["table", "metric"] {
+            properties[key]["description"] =
+                "Left out, that of ssh-static; where ssh-static serves the node there can be no other.".into();
+        }
+        TableSchema {
+            description: "Routes that outlive a reboot, in a file on each node.",
+            nodes: "The nodes that it serves; left out, all.",
+            properties,
+            condition: Settings::schema_condition(),
+        }
+    }
+
+    fn example(&self) -> Option<&'static str> {
+        Some(
+            "# Uncomment for routes that survive reboots as well, in /etc/netplan/60-topo.yaml of each node.\n\
+             # [backends.netplan]\n",
+        )
+    }
+}
+
+fn report_two_files(table: &Table<'_>, first: &Table<'_>, node: &Name, report: &Reporter) {
+    let (name, other) = (table.name, first.name);
+    let (one, other) = if other.span < name.span { (other, name) } else { (name, other) };
+    let message = format!(
+        "Backends `{}` and `{}` would both keep the routes of node `{node}` in a file.",
+        one.value, other.value
+    );
+    report.report(
+        Diagnostic::error(other.span, message)
+            .label("the second")
+            .second(one.span, "the first")
+            .hint("Give them separate `nodes`: a node has one such file."),
+    );
+}
+
+/// Whether what is given for the file is what the routes of `ssh-static` have; what is not given fits.
+fn fits(given: &TableAndMetric, settings: &ssh_static::Settings) -> bool {
+    given.table.is_none_or(|table| table.value == settings.table)
+        && given.metric.is_none_or(|metric| same_metric(Some(metric.value), settings.metric))
+}
+
+/// To the kernel a metric of 0 is none.
+fn same_metric(left: Option<u32>, right: Option<u32>) -> bool {
+    left.unwrap_or(0) == right.unwrap_or(0)
+}
+
+fn report_unfit(
+    (table, given): (&Table<'_>, &TableAndMetric),
+    other: &Table<'_>,
+    settings: &ssh_static::Settings,
+    node: &Name,
+    report: &Reporter,
+) {
+    let Some(others) = other.given::<TableAndMetric>().filter(|others| !others.damaged) else { return };
+    let (one, two) = (table.name.value, other.name.value);
+    let unfit = |key: &str, given: Located<u32>, has: Option<u32>, place: Option<Located<u32>>| {
+        let has = has.map_or_else(|| format!("no {key}"), |value| format!("{key} {value}"));
+        let message = format!(
+            "Backend `{one}` gives {key} {} to the routes of node `{node}`, and `{two}` gives them {has}.",
+            given.value
+        );
+        report.report(
+            Diagnostic::error(given.span, message)
+                .label(format!("{key} {}", given.value))
+                .second(place.map_or(other.name.span, |place| place.span), has)
+                .hint(format!("Leave `{key}` out of `{one}`: its file keeps the routes that `{two}` puts in place.")),
+        );
+    };
+    if let Some(number) = given.table.filter(|number| number.value != settings.table) {
+        unfit("table", number, Some(settings.table), others.table);
+    }
+    if let Some(metric) = given.metric.filter(|metric| !same_metric(Some(metric.value), settings.metric)) {
+        unfit("metric", metric, settings.metric, others.metric);
+    }
+}

@@ -1,0 +1,60 @@
+//! How the tables of `ssh-static` are written in a topology.
+
+use super::{BACKEND, Settings, SshStatic};
+use crate::backend::table_and_metric::TableAndMetric;
+use crate::network::MAIN_TABLE;
+use crate::topology::reader::TableReader;
+use crate::topology::{Diagnostic, Reporter, RoutesOf, Table, TableFormat, TableRead, TableSchema, Tables};
+
+impl TableFormat for SshStatic {
+    fn id(&self) -> &'static str {
+        BACKEND
+    }
+
+    fn read(&self, reader: &mut TableReader<'_>, _: bool) -> TableRead {
+        let given = TableAndMetric::read(reader);
+        let settings = Settings::read(reader, &given).to_json();
+        TableRead { settings, routes: RoutesOf::Nodes, given: Box::new(given) }
+    }
+
+    /// Whether no two tables write the same routes on the same node.
+    fn check(&self, tables: &Tables<'_>, report: &Reporter) {
+        let tables: Vec<_> = settings_of(tables).collect();
+        for (at, (table, settings)) in tables.iter().enumerate() {
+            for (before, _) in tables[..at].iter().filter(|(_, other)| other.same_key(settings)) {
+                let Some(node) = before.nodes.intersection(table.nodes).next() else { continue };
+                let (one, other) = (before.name, table.name);
+                let message = format!(
+                    "Backends `{}` and `{}` would write the same routes on node `{node}`.",
+                    one.value, other.value
+                );
+                report.report(
+                    Diagnostic::error(other.span, message)
+                        .label("the second")
+                        .second(one.span, "the first")
+                        .hint("Give them separate `nodes`, or another `table` or `metric`."),
+                );
+            }
+        }
+    }
+
+    fn schema(&self) -> TableSchema {
+        let mut properties = TableAndMetric::schema_with(Settings::schema_properties());
+        properties["table"]["default"] = MAIN_TABLE.into();
+        TableSchema {
+            description: "Kernel routes on nodes, put in place over SSH.",
+            nodes: "The nodes that it serves; left out, all.",
+            properties,
+            condition: serde_json::json!({}),
+        }
+    }
+
+    fn example(&self) -> Option<&'static str> {
+        Some("# Kernel routes on the nodes, over SSH.\n[backends.ssh-static]\n")
+    }
+}
+
+/// The tables of `ssh-static`, each with its settings.
+pub(in crate::backend) fn settings_of<'d>(tables: &Tables<'d>) -> impl Iterator<Item = (Table<'d>, Settings)> {
+    tables.of(BACKEND).filter_map(|table| Some((table, Settings::from_json(table.settings).ok()?)))
+}
