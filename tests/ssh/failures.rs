@@ -112,7 +112,7 @@ fn sudo_that_asks_for_a_password_is_refused() {
         let sudo = at.path().join("sudo");
         fs::write(&sudo, format!("#!/bin/sh\n{text}\n")).unwrap();
         fs::set_permissions(&sudo, fs::Permissions::from_mode(0o755)).unwrap();
-        let node = Sshd::start(&format!("SetEnv SHLVL=2 PATH={}:/usr/bin:/bin", at.path().display()));
+        let node = Sshd::start(&format!("SetEnv SHLVL=2 \"PATH={}:/usr/bin:/bin\"", at.path().display()));
         let mut target = target("node-0", node.port);
         target.endpoint.sudo = true;
         let sentence = unreachable(run_once(options(&node), &target, "echo ok"));
@@ -127,7 +127,7 @@ fn sudo_that_is_missing_is_said() {
     }
     let at = tempfile::tempdir().unwrap();
     std::os::unix::fs::symlink("/bin/sh", at.path().join("sh")).unwrap();
-    let node = Sshd::start(&format!("SetEnv SHLVL=2 PATH={}", at.path().display()));
+    let node = Sshd::start(&format!("SetEnv SHLVL=2 \"PATH={}\"", at.path().display()));
     let mut target = target("node-0", node.port);
     target.endpoint.sudo = true;
     let sentence = unreachable(run_once(options(&node), &target, "echo ok"));
@@ -144,7 +144,7 @@ fn sudo_that_works_keeps_the_connection() {
     fs::write(&sudo, "#!/bin/sh\n[ \"$1 $2\" = '-n --' ] || exit 9\nshift 2\nexec env -i PATH=/usr/bin:/bin \"$@\"\n")
         .unwrap();
     fs::set_permissions(&sudo, fs::Permissions::from_mode(0o755)).unwrap();
-    let node = Sshd::start(&format!("SetEnv SHLVL=2 PATH={}:/usr/bin:/bin", at.path().display()));
+    let node = Sshd::start(&format!("SetEnv SHLVL=2 \"PATH={}:/usr/bin:/bin\"", at.path().display()));
     let mut target = target("node-0", node.port);
     target.endpoint.sudo = true;
     let reply = run_once(options(&node), &target, "echo \"$1\"").unwrap();
