@@ -48,6 +48,8 @@ pub enum Command {
     Fault(Fault),
     /// Nothing goes wrong any more.
     ClearFaults,
+    /// Requests that are held (see [`Effect::Hold`]) go on.
+    Release,
     /// Polling URLs and next links point to this origin instead of the one that was asked (none: back to normal).
     LinksOrigin {
         /// Such as `https://127.0.0.1:4711`.
@@ -145,6 +147,8 @@ pub enum Effect {
         /// Milliseconds.
         milliseconds: u64,
     },
+    /// The request is in the log, and nothing else happens to it until somebody says `Release`, or for a minute at most.
+    Hold,
     /// A body that is not JSON, as a proxy in between may give it.
     Garbage {
         /// The status.

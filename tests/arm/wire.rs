@@ -24,6 +24,9 @@ use super::world::{Request, World};
 /// What `IDENTITY_HEADER` says.
 pub const SECRET: &str = "topo-identity";
 
+/// How long a request is held at most, so that a test that fails ends.
+const PATIENCE: Duration = Duration::from_secs(60);
+
 /// What all connections share.
 pub struct Shared {
     pub world: Mutex<World>,
@@ -116,7 +119,7 @@ async fn exchange(request: hyper::Request<Incoming>, shared: Arc<Shared>, secure
         (world.settings.latency, effects)
     };
     let mut wait = latency;
-    let (mut instead, mut drop_after) = (None, false);
+    let (mut instead, mut drop_after, mut held) = (None, false, None);
     for effect in effects {
         match effect {
             Effect::Answer { status, code, message, retry_after } => {
@@ -138,10 +141,14 @@ async fn exchange(request: hyper::Request<Incoming>, shared: Arc<Shared>, secure
             Effect::DropAfter => drop_after = true,
             Effect::FailOperation { code, message } => request.fail = Some((code, message)),
             Effect::Delay { milliseconds } => wait += Duration::from_millis(milliseconds),
+            Effect::Hold => held = Some(shared.world().released.subscribe()),
         }
     }
     if !wait.is_zero() {
         tokio::time::sleep(wait).await;
+    }
+    if let Some(mut released) = held {
+        let _ = tokio::time::timeout(PATIENCE, released.wait_for(|released| *released)).await;
     }
     let reply = instead.unwrap_or_else(|| {
         let authorization = header("authorization");

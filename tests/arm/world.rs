@@ -4,9 +4,10 @@ use std::collections::{BTreeMap, HashMap};
 use std::time::{Duration, Instant};
 
 use serde_json::{Map, Value};
+use tokio::sync::watch;
 
 use super::accounts::{account, accounts, locations, provider};
-use super::command::{Command, Fault};
+use super::command::{Command, Effect, Fault};
 use super::compute::render_machine;
 use super::entity::{Entity, Kind};
 use super::exchange::Exchange;
@@ -83,6 +84,8 @@ pub struct World {
     pub(super) entities: BTreeMap<String, Entity>,
     pub(super) operations: HashMap<String, Operation>,
     pub(super) faults: Vec<Fault>,
+    /// Whether requests that are to be held may go on.
+    pub(super) released: watch::Sender<bool>,
     pub(super) log: Vec<Exchange>,
     pub(super) started: Instant,
     pub(super) tokens: Vec<String>,
@@ -99,6 +102,7 @@ impl World {
             entities: BTreeMap::new(),
             operations: HashMap::new(),
             faults: Vec::new(),
+            released: watch::Sender::new(false),
             log: Vec::new(),
             started: Instant::now(),
             tokens: Vec::new(),
@@ -150,7 +154,13 @@ impl World {
                 self.settings.routes = routes.unwrap_or(self.settings.routes);
                 self.settings.tables = tables.unwrap_or(self.settings.tables);
             }
-            Command::Fault(fault) => self.faults.push(fault),
+            Command::Fault(fault) => {
+                if matches!(fault.effect, Effect::Hold) {
+                    self.released.send_replace(false);
+                }
+                self.faults.push(fault);
+            }
+            Command::Release => _ = self.released.send_replace(true),
             Command::ClearFaults => self.faults.clear(),
             Command::LinksOrigin { origin } => self.settings.links_origin = origin,
             Command::Put { path, body } => self.behind("PUT", &path, Some(body))?,

@@ -250,7 +250,7 @@ fn run(case: &Case, reference: &Reference) -> Result<i32, String> {
     process.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped());
     match &case.strike {
         Strike::Effect(effect, times) => cloud.server.command(fault(effect.clone(), *times)),
-        Strike::Meanwhile(_) => cloud.server.command(fault(Effect::Delay { milliseconds: 150 }, 1)),
+        Strike::Meanwhile(_) => cloud.server.command(fault(Effect::Hold, 1)),
     }
     let child = process.spawn().unwrap();
     if let Strike::Meanwhile(command) = &case.strike {
@@ -260,6 +260,7 @@ fn run(case: &Case, reference: &Reference) -> Result<i32, String> {
             std::thread::sleep(Duration::from_millis(2));
         }
         cloud.server.command(command.clone());
+        cloud.server.command(Command::Release);
     }
     let said = Said::new(&child.wait_with_output().unwrap());
     cloud.server.command(Command::ClearFaults);

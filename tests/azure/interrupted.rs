@@ -1,8 +1,7 @@
 //! Runs that are stopped: by a kill at each request, by Ctrl-C, with a journal that is cut off.
 
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead as _, BufReader, Read as _};
 use std::process::{Child, Command as Process};
-use std::time::{Duration, Instant};
 
 use super::*;
 
@@ -12,17 +11,20 @@ const SLOW: u64 = 20;
 impl Cloud {
     fn begin(&self, arguments: &[&str]) -> Child {
         self.server.command(Command::ClearLog);
-        let mut process = self.process(arguments);
-        process.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped());
-        process.spawn().unwrap()
+        self.spawn(arguments)
     }
-}
 
-fn await_that(what: &str, condition: impl Fn() -> bool) {
-    let patience = Instant::now() + Duration::from_secs(60);
-    while !condition() {
-        assert!(Instant::now() < patience, "waited in vain: {what}");
-        std::thread::sleep(Duration::from_millis(1));
+    /// Interrupts the program, and lets its request go on once it has heard that.
+    fn interrupt_and_release(&self, mut child: Child) -> Said {
+        interrupt(&child);
+        let mut stderr = BufReader::new(child.stderr.take().unwrap());
+        let mut err = String::new();
+        while !err.contains("Interrupted") {
+            assert_ne!(stderr.read_line(&mut err).unwrap(), 0, "it does not say that it was interrupted: {err}");
+        }
+        self.server.command(Command::Release);
+        stderr.read_to_string(&mut err).unwrap();
+        Said { err, ..Said::new(&child.wait_with_output().unwrap()) }
     }
 }
 
@@ -125,12 +127,10 @@ fn is_in_doubt(cloud: &Cloud) -> bool {
 #[test]
 fn an_interrupt_finishes_what_is_under_way_and_begins_no_more() {
     let cloud = prepare("first");
-    cloud.server.command(Effect::Delay { milliseconds: 700 }.next("PUT", &table()));
+    cloud.server.command(Effect::Hold.next("PUT", &table()));
     let child = cloud.begin(&["apply", "-y"]);
-    await_that("the table", || cloud.server.count("PUT", &table()) == 1);
-    interrupt(&child);
-    let said = Said::new(&child.wait_with_output().unwrap());
-    said.exits(3).says("interrupted");
+    cloud.await_request("PUT", &table(), 1);
+    cloud.interrupt_and_release(child).exits(3).says("interrupted");
     assert_eq!(cloud.routes().len(), 3);
     assert_eq!(cloud.association(), None);
     // The table is settled, the association is as it was.
@@ -144,17 +144,16 @@ fn an_interrupt_finishes_what_is_under_way_and_begins_no_more() {
 #[test]
 fn an_interrupt_before_the_first_write_changes_nothing() {
     let cloud = prepare("first");
-    cloud.server.command(Effect::Delay { milliseconds: 700 }.nth("GET", &table(), 1));
+    cloud.server.command(Effect::Hold.nth("GET", &table(), 1));
     let child = cloud.begin(&["apply", "-y"]);
     // The step has begun: it is finished.
-    await_that("the step", || cloud.server.count("GET", &table()) == 2);
-    interrupt(&child);
-    Said::new(&child.wait_with_output().unwrap()).exits(3);
+    cloud.await_request("GET", &table(), 2);
+    cloud.interrupt_and_release(child).exits(3);
     assert!(cloud.table().is_some());
     let cloud = prepare("first");
-    cloud.server.command(Effect::Delay { milliseconds: 700 }.nth("GET", &table(), 0));
+    cloud.server.command(Effect::Hold.nth("GET", &table(), 0));
     let child = cloud.begin(&["apply", "-y"]);
-    await_that("the look", || cloud.server.count("GET", &table()) == 1);
+    cloud.await_request("GET", &table(), 1);
     interrupt(&child);
     Said::new(&child.wait_with_output().unwrap()).exits(1);
     assert!(cloud.table().is_none());
@@ -163,11 +162,10 @@ fn an_interrupt_before_the_first_write_changes_nothing() {
 #[test]
 fn an_interrupted_destroy_goes_on() {
     let cloud = prepare("destroy");
-    cloud.server.command(Effect::Delay { milliseconds: 700 }.next("PUT", &subnet()));
+    cloud.server.command(Effect::Hold.next("PUT", &subnet()));
     let child = cloud.begin(&["destroy", "-y"]);
-    await_that("the subnet", || cloud.server.count("PUT", &subnet()) == 1);
-    interrupt(&child);
-    Said::new(&child.wait_with_output().unwrap()).exits(3);
+    cloud.await_request("PUT", &subnet(), 1);
+    cloud.interrupt_and_release(child).exits(3);
     assert_eq!((cloud.association(), cloud.routes().len()), (None, 3));
     goes_on(&cloud, "destroy", false, "interrupted");
 }
@@ -175,17 +173,18 @@ fn an_interrupted_destroy_goes_on() {
 #[test]
 fn a_second_interrupt_ends_it_at_once() {
     let cloud = prepare("first");
-    cloud.server.command(Effect::Delay { milliseconds: 20_000 }.next("PUT", &table()));
+    cloud.server.command(Effect::Hold.next("PUT", &table()));
     let mut child = cloud.begin(&["apply", "-y"]);
-    await_that("the table", || cloud.server.count("PUT", &table()) == 1);
-    let began = Instant::now();
+    cloud.await_request("PUT", &table(), 1);
     interrupt(&child);
     // Signals of one kind do not queue: the second one is sent when the first one was heard.
     let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
     assert!(lines.any(|line| line.unwrap().contains("Interrupted")), "it says nothing");
     interrupt(&child);
     assert_eq!(child.wait().unwrap().code(), Some(3));
-    assert!(began.elapsed() < Duration::from_secs(15));
+    let answered = |it: &crate::arm::Exchange| it.method == "PUT" && it.ended.is_some();
+    assert!(!cloud.server.log().iter().any(answered), "it has waited for the answer");
+    cloud.server.command(Command::Release);
     assert!(is_in_doubt(&cloud), "{}", cloud.state());
     goes_on(&cloud, "first", false, "interrupted twice");
 }
@@ -194,9 +193,9 @@ fn a_second_interrupt_ends_it_at_once() {
 fn a_journal_may_be_cut_at_every_line() {
     // The journal of a run that was killed after its last entry: what it has told so far is kept, the rest is looked for.
     let cloud = prepare("first");
-    cloud.server.command(Effect::Delay { milliseconds: 20_000 }.nth("GET", &subnet(), 1));
+    cloud.server.command(Effect::Hold.nth("GET", &subnet(), 1));
     let mut child = cloud.begin(&["apply", "-y"]);
-    await_that("the subnet", || cloud.server.count("GET", &subnet()) == 2);
+    cloud.await_request("GET", &subnet(), 2);
     child.kill().unwrap();
     child.wait().unwrap();
     let folder = cloud.folder.path().join("state");

@@ -14,7 +14,8 @@ mod reviewed;
 mod shapes;
 mod together;
 
-use std::process::{Command as Process, Output};
+use std::process::{Child, Command as Process, Output, Stdio};
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
@@ -91,6 +92,14 @@ fn topology(workers: u8, backend: &str) -> String {
     )
 }
 
+fn await_that(what: &str, condition: impl Fn() -> bool) {
+    let patience = Instant::now() + Duration::from_secs(60);
+    while !condition() {
+        assert!(Instant::now() < patience, "waited in vain: {what}");
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
 impl Cloud {
     /// With this many workers, whose network interfaces forward, and the topology of them all.
     fn start(workers: u8) -> Self {
@@ -127,6 +136,31 @@ impl Cloud {
     fn topo(&self, arguments: &[&str]) -> Said {
         self.server.command(Command::ClearLog);
         Said::new(&self.process(arguments).output().unwrap())
+    }
+
+    /// Starts the program and does not wait.
+    fn spawn(&self, arguments: &[&str]) -> Child {
+        let mut process = self.process(arguments);
+        process.stdout(Stdio::piped()).stderr(Stdio::piped());
+        process.spawn().unwrap()
+    }
+
+    /// Waits until so many requests of this method have arrived whose path contains this.
+    fn await_request(&self, method: &str, path: &str, times: usize) {
+        await_that(&format!("{times} times {method} {path}"), || self.server.count(method, path) >= times);
+    }
+
+    /// Runs the program; somebody acts while one of its requests has arrived and is held: the one of this method and path that
+    /// comes after `skip` such ones.
+    fn topo_while_held(&self, arguments: &[&str], held: (&str, &str, u32), somebody: impl FnOnce()) -> Said {
+        let (method, path, skip) = held;
+        self.server.command(Command::ClearLog);
+        self.server.command(Effect::Hold.nth(method, path, skip));
+        let child = self.spawn(arguments);
+        self.await_request(method, path, skip as usize + 1);
+        somebody();
+        self.server.command(Command::Release);
+        Said::new(&child.wait_with_output().unwrap())
     }
 
     #[track_caller]

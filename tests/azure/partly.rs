@@ -144,17 +144,9 @@ fn routes_that_nobody_may_look_at_cannot_be_verified() {
 fn routes_that_are_not_in_force_are_told() {
     let cloud = Cloud::start(2);
     // Somebody takes the association away, after it was read back.
-    cloud.server.command(Effect::Delay { milliseconds: 500 }.next("POST", "/effectiveRouteTable"));
-    let mut process = cloud.process(&["apply", "-y"]);
-    process.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped());
-    let child = process.spawn().unwrap();
-    let patience = std::time::Instant::now() + std::time::Duration::from_secs(60);
-    while cloud.server.count("POST", "/effectiveRouteTable") == 0 {
-        assert!(std::time::Instant::now() < patience);
-        std::thread::sleep(std::time::Duration::from_millis(2));
-    }
-    cloud.server.command(Command::Merge { path: subnet(), body: json!({ "properties": { "routeTable": null } }) });
-    let said = Said::new(&child.wait_with_output().unwrap());
+    let body = json!({ "properties": { "routeTable": null } });
+    let somebody = || cloud.server.command(Command::Merge { path: subnet(), body });
+    let said = cloud.topo_while_held(&["apply", "-y"], ("POST", "/effectiveRouteTable", 0), somebody);
     said.exits(3)
         .says("2 routes of kubernetes-routes are not in force (effective routes of worker-0-nic)")
         .says("10.200.0.0/24");

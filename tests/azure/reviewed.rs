@@ -15,17 +15,7 @@ fn always(effect: Effect, method: &str, path: &str) -> Command {
 impl Cloud {
     /// Runs the program, and lets somebody act between its plan and its write: before the second look at the table is answered.
     fn topo_meanwhile(&self, arguments: &[&str], somebody: impl FnOnce()) -> Said {
-        self.server.command(Command::ClearLog);
-        self.server.command(Effect::Delay { milliseconds: 600 }.nth("GET", &table(), 1));
-        let mut process = self.process(arguments);
-        process.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped());
-        let child = process.spawn().unwrap();
-        let until = std::time::Instant::now() + std::time::Duration::from_secs(30);
-        while self.server.count("GET", &table()) < 2 && std::time::Instant::now() < until {
-            std::thread::sleep(std::time::Duration::from_millis(2));
-        }
-        somebody();
-        Said::new(&child.wait_with_output().unwrap())
+        self.topo_while_held(arguments, ("GET", &table(), 1), somebody)
     }
 
     /// Another subnet of the network.

@@ -1,44 +1,16 @@
 //! Somebody else is there at the same time.
 
-use std::time::{Duration, Instant};
-
 use super::*;
 
 impl Cloud {
-    /// Starts the program and does not wait.
-    fn spawn(&self, arguments: &[&str]) -> std::process::Child {
-        let mut process = self.process(arguments);
-        process.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped());
-        process.spawn().unwrap()
-    }
-
-    /// Waits until so many requests of this method have arrived whose path contains this.
-    fn await_request(&self, method: &str, path: &str, times: usize) {
-        let patience = Instant::now() + Duration::from_secs(60);
-        while self.server.count(method, path) < times {
-            assert!(Instant::now() < patience, "{method} {path} does not arrive: {:?}", self.server.log());
-            std::thread::sleep(Duration::from_millis(2));
-        }
-    }
-
     /// Runs the program; somebody is there after its last look at the table and before its write.
     fn meanwhile(&self, arguments: &[&str], somebody: impl FnOnce()) -> Said {
-        self.server.command(Command::ClearLog);
-        self.server.command(Effect::Delay { milliseconds: 600 }.nth("PUT", &table(), 0));
-        let child = self.spawn(arguments);
-        self.await_request("PUT", &table(), 1);
-        somebody();
-        Said::new(&child.wait_with_output().unwrap())
+        self.topo_while_held(arguments, ("PUT", &table(), 0), somebody)
     }
 
     /// Runs the program; somebody is there after the plan and before its last look at the table.
     fn before_the_look(&self, arguments: &[&str], somebody: impl FnOnce()) -> Said {
-        self.server.command(Command::ClearLog);
-        self.server.command(Effect::Delay { milliseconds: 600 }.nth("GET", &table(), 1));
-        let child = self.spawn(arguments);
-        self.await_request("GET", &table(), 2);
-        somebody();
-        Said::new(&child.wait_with_output().unwrap())
+        self.topo_while_held(arguments, ("GET", &table(), 1), somebody)
     }
 }
 
@@ -143,11 +115,14 @@ fn a_table_that_somebody_is_making_is_looked_at_again() {
     cloud.write(&topology(2, ""));
     std::fs::write(cloud.folder.path().join("other.toml"), second()).unwrap();
     cloud.server.command(Command::Pace { polls: 0, milliseconds: 3_000, abandoned: 10_000 });
-    cloud.server.command(Effect::Delay { milliseconds: 2_000 }.next("PUT", &table()));
+    cloud.server.command(Effect::Hold.next("PUT", &table()));
     let one = cloud.spawn(&["apply", "-y"]);
     cloud.await_request("PUT", &table(), 1);
     // It is made while the first one's write is on its way: that one finds it busy.
     let two = cloud.spawn(&["apply", "-y", "other.toml"]);
+    let is_made = |it: &crate::arm::Exchange| it.method == "PUT" && it.concerns(&table()) && it.status == Some(201);
+    await_that("the table", || cloud.server.log().iter().any(is_made));
+    cloud.server.command(Command::Release);
     let (one, two) = (one.wait_with_output().unwrap(), two.wait_with_output().unwrap());
     Said::new(&two).exits(0);
     Said::new(&one).exits(1).says("the table itself is not as it was");
@@ -164,14 +139,9 @@ fn a_subnet_that_gets_another_table_meanwhile_keeps_it() {
     cloud.server.command(Command::Put { path: other.clone(), body: json!({ "location": LOCATION }) });
     for path in ["GET", "PUT"] {
         cloud.server.command(Command::Merge { path: subnet(), body: json!({ "properties": { "routeTable": null } }) });
-        cloud.server.command(Command::ClearLog);
-        let skip = u32::from(path == "GET");
-        cloud.server.command(Effect::Delay { milliseconds: 600 }.nth(path, &subnet(), skip));
-        let child = cloud.spawn(&["apply", "-y"]);
-        cloud.await_request(path, &subnet(), 1 + skip as usize);
         let body = json!({ "properties": { "routeTable": { "id": other } } });
-        cloud.server.command(Command::Merge { path: subnet(), body });
-        let said = Said::new(&child.wait_with_output().unwrap());
+        let somebody = || cloud.server.command(Command::Merge { path: subnet(), body });
+        let said = cloud.topo_while_held(&["apply", "-y"], (path, &subnet(), u32::from(path == "GET")), somebody);
         // The table is there the second time.
         said.exits(if path == "GET" { 3 } else { 1 }).says("not as the plan saw it").says("routeTables/other");
         assert_eq!(cloud.association().as_deref(), Some(other.as_str()));
@@ -250,11 +220,7 @@ fn two_topologies_that_make_one_table_at_once_end_with_all_routes() {
 #[test]
 fn the_second_run_on_one_state_has_to_wait() {
     let cloud = Cloud::start(2);
-    cloud.server.command(Effect::Delay { milliseconds: 1_500 }.next("PUT", &table()));
-    let first = cloud.spawn(&["apply", "-y"]);
-    cloud.await_request("PUT", &table(), 1);
-    let second = Said::new(&cloud.process(&["apply", "-y"]).output().unwrap());
-    second.exits(4);
-    Said::new(&first.wait_with_output().unwrap()).exits(0);
+    let second = || _ = Said::new(&cloud.process(&["apply", "-y"]).output().unwrap()).exits(4);
+    cloud.topo_while_held(&["apply", "-y"], ("PUT", &table(), 0), second).exits(0);
     cloud.settled();
 }

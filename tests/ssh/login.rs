@@ -1,6 +1,6 @@
 //! Logins that work: names of host keys, jump hosts, drops, connections that died.
 
-use std::path::Path;
+use std::path::PathBuf;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -8,7 +8,7 @@ use tokio::task::JoinSet;
 use topo::transport::Shell;
 use topo::transport::ssh::{Ssh, SshOptions};
 
-use super::{Sshd, block_on, options, run_once, skipped, target};
+use super::{PATIENCE, Sshd, block_on, options, run_once, skipped, target};
 
 #[test]
 fn a_host_key_known_by_the_nodes_name_is_found() {
@@ -145,7 +145,7 @@ fn a_connection_that_died_unnoticed_is_replaced() {
     let node = Sshd::start("");
     let at = target("node-0", node.port);
     block_on(async {
-        let ssh = Ssh::new(SshOptions { connect_timeout: Duration::from_secs(2), ..options(&node) }).unwrap();
+        let ssh = Ssh::new(SshOptions { connect_timeout: Duration::from_secs(4), ..options(&node) }).unwrap();
         let serving = String::from_utf8(ssh.run(&at, b"echo $PPID").await.unwrap()).unwrap();
         let signal = |signal| Command::new("kill").args([signal, serving.trim()]).status().unwrap();
         assert!(signal("-STOP").success());
@@ -191,8 +191,8 @@ fn masters_of_a_killed_process_are_ended_by_the_next() {
     gone.wait().unwrap();
     let namespace = std::fs::read_link("/proc/self/ns/pid").unwrap();
     let namespace: String = namespace.to_string_lossy().chars().filter(char::is_ascii_digit).collect();
-    let parent = std::env::var_os("XDG_RUNTIME_DIR").unwrap_or_else(|| "/tmp".into());
-    let name = |process: u32, what| Path::new(&parent).join(format!("topo-{process}-{namespace}-{what}{}", node.port));
+    let parent = directory_of_masters(&node, &namespace);
+    let name = |process: u32, what| parent.join(format!("topo-{process}-{namespace}-{what}{}", node.port));
     let make = |what| {
         let directory = name(1, what);
         std::fs::create_dir(&directory).unwrap();
@@ -262,9 +262,22 @@ fn twenty_nodes_cost_what_bare_ssh_costs() {
 fn wait_until(mut condition: impl FnMut() -> bool) {
     let start = Instant::now();
     while !condition() {
-        assert!(start.elapsed() < Duration::from_secs(10), "it does not come true");
+        assert!(start.elapsed() < PATIENCE, "it does not come true");
         std::thread::sleep(Duration::from_millis(10));
     }
+}
+
+/// Where topo keeps the directories of its masters here: in `XDG_RUNTIME_DIR` where that can be used, else in `/tmp`.
+fn directory_of_masters(node: &Sshd, namespace: &str) -> PathBuf {
+    // Tests of this process that run meanwhile have theirs there, too, and this one has at least its own.
+    let own = format!("topo-{}-{namespace}-", std::process::id());
+    let _ssh = Ssh::new(options(node)).unwrap();
+    let candidates = std::env::var_os("XDG_RUNTIME_DIR").into_iter().chain(["/tmp".into()]).map(PathBuf::from);
+    let has_own = |path: &PathBuf| {
+        let entries = std::fs::read_dir(path).into_iter().flatten().flatten();
+        entries.map(|entry| entry.file_name()).any(|name| name.to_string_lossy().starts_with(&own))
+    };
+    candidates.into_iter().find(has_own).expect("the directory of this process")
 }
 
 /// The processes that hold a connection to a port of this test's own.

@@ -17,6 +17,9 @@ use topo::transport::{Shell, Target, TransportError};
 
 use self::sshd::Sshd;
 
+/// How long a condition is waited for. It comes true at once but on a machine that is very busy.
+const PATIENCE: Duration = Duration::from_secs(60);
+
 /// Why the tests here cannot run on this machine, if they cannot; said once for each test.
 fn skipped() -> bool {
     let reason = if !Path::new("/usr/sbin/sshd").exists() {

@@ -103,7 +103,7 @@ impl Drop for Sshd {
 
 fn listens(port: u16, process: &mut Child) -> bool {
     let start = Instant::now();
-    while start.elapsed() < Duration::from_secs(10) {
+    while start.elapsed() < super::PATIENCE {
         if process.try_wait().unwrap().is_some() {
             return false;
         }
@@ -117,15 +117,19 @@ fn listens(port: u16, process: &mut Child) -> bool {
     false
 }
 
-/// A new key pair at a path.
+/// A new key pair at a path. Its comment is fixed: by default it carries the name of this machine.
 pub(super) fn keygen(path: &Path) {
-    let status = Command::new("ssh-keygen").args(["-q", "-t", "ed25519", "-N", "", "-f"]).arg(path).status().unwrap();
+    let mut command = Command::new("ssh-keygen");
+    command.args(["-q", "-t", "ed25519", "-N", "", "-C", "a test", "-f"]).arg(path);
+    let status = command.status().unwrap();
     assert!(status.success());
 }
 
-/// A port on 127.0.0.1 where nothing listens.
-pub(super) fn free_port() -> u16 {
-    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+/// A port on 127.0.0.1 where nothing listens. It is bound while the socket lives, so that nobody else can listen there.
+pub(super) fn silent_port() -> (tokio::net::TcpSocket, u16) {
+    let socket = tokio::net::TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let port = socket.local_addr().unwrap().port();
     assert!(TcpStream::connect(("127.0.0.1", port)).is_err());
-    port
+    (socket, port)
 }

@@ -221,7 +221,7 @@ fn many_writers_at_once_take_turns() {
 fn cramped(at: &Folder, before: &str) -> Output {
     let script = format!("{before} ulimit -f 1; exec \"$0\" state rm node-0");
     let mut command = Command::new("/bin/bash");
-    command.args(["-c", &script, env!("CARGO_BIN_EXE_topo")]).current_dir(at.0.path());
+    command.env_clear().args(["-c", &script, env!("CARGO_BIN_EXE_topo")]).current_dir(at.0.path());
     command.output().expect("bash")
 }
 

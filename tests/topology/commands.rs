@@ -13,6 +13,7 @@ fn topo(directory: &Path, arguments: &[&str], input: &str) -> (String, String, i
     let output = Command::cargo_bin("topo")
         .expect("binary")
         .current_dir(directory)
+        .env_clear()
         .args(arguments)
         .write_stdin(input)
         .output()

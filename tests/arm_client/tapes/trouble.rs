@@ -71,7 +71,7 @@ fn a_busy_network_is_waited_for_and_then_told() {
     });
 
     // It does not.
-    let limit = Duration::from_secs(2);
+    let limit = Duration::from_secs(3);
     let error = play_within(limit, vec![busy.clone(), busy], Waits::None, async |arm, player| {
         let error = arm.put_subnet(&subnet(), &body, Some("W/\"read\"")).await.unwrap_err();
         assert_eq!(player.left(), 0);
