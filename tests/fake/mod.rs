@@ -3,6 +3,9 @@
 mod differential;
 mod in_azure;
 mod kernel;
+mod looks;
+#[cfg(feature = "azure")]
+mod mixed;
 mod namespace;
 mod network_configuration;
 mod panics;

@@ -18,6 +18,7 @@ use topo::state::{
     Entry, LockError, LockInfo, LockRequest, Locked, Revision, Snapshot, State, Store, StoreError, fold, from_lines,
     to_lines,
 };
+use topo::transport::azure::Azure;
 use topo::transport::{BoxFuture, Target, Transport, TransportError};
 
 use super::kernel::{Node, Owner, TableRow, Way};
@@ -218,6 +219,8 @@ impl Store for Books {
 pub(crate) struct World {
     pub(crate) network: Network,
     pub(crate) disk: Disk,
+    /// Azure, where there is one: what happens in it does not count as a run's operation.
+    pub(crate) azure: Option<Arc<dyn Azure>>,
 }
 
 /// What became of a run.
@@ -238,21 +241,26 @@ impl World {
         (state.unwrap_or_else(|| State::new(name.clone()).expect("random numbers")), revision)
     }
 
-    /// Looks and plans, as all commands do.
+    /// Looks and plans, as all commands do. What is desired comes back with what is known of Azure.
     pub(crate) fn plan(
         self: &Arc<Self>,
         name: &Name,
         desired: &Desired,
         options: &Options,
-    ) -> (Plan, State, Revision, Memo) {
+    ) -> (Plan, State, Revision, Memo, Desired) {
         let (state, revision) = self.state(name);
         let mut memo = Memo::default();
         let transport: Arc<dyn Transport> = Arc::new(Wires(Arc::clone(self)));
         let (events, _listener) = mpsc::channel(1);
-        let looking = observe(desired, &state, &options.forget, &transport, 4, &events, &mut memo);
-        let observed = runtime().block_on(looking);
-        let plan = Plan::new(name, desired, &state, &observed, options, &mut memo);
-        (plan, state, revision, memo)
+        let (observed, (desired, in_azure)) = runtime().block_on(async {
+            let observed = observe(desired, &state, &options.forget, &transport, 4, &events, &mut memo).await;
+            (observed, self.look_in_azure(desired, &state, options).await)
+        });
+        let mut plan = Plan::new(name, &desired, &state, &observed, options, &mut memo);
+        if let Some(findings) = in_azure {
+            plan.take_azure(&state, findings, options);
+        }
+        (plan, state, revision, memo, desired)
     }
 
     /// Plans and carries out, as apply and destroy do. Dies at operation `at` of the run, where that is not 0.
@@ -264,7 +272,7 @@ impl World {
         at: usize,
         how: usize,
     ) -> Ran {
-        let (plan, state, revision, mut memo) = self.plan(name, desired, options);
+        let (plan, state, revision, mut memo, desired) = self.plan(name, desired, options);
         if plan.is_stopped() {
             return Ran::Refused(plan);
         }
@@ -282,9 +290,9 @@ impl World {
         let (events, _listener) = mpsc::channel(1);
         let (_stop, stop) = watch::channel(false);
         let run = Run {
-            azure: None,
+            azure: self.azure.clone(),
             plan,
-            desired,
+            desired: &desired,
             state,
             revision,
             store: Arc::new(Books(Arc::clone(self))),
@@ -507,5 +515,5 @@ fn has_key(row: &TableRow, set: &RouteSet, route: &Route) -> bool {
 }
 
 fn runtime() -> tokio::runtime::Runtime {
-    tokio::runtime::Builder::new_current_thread().enable_time().build().expect("runtime")
+    tokio::runtime::Builder::new_current_thread().enable_all().build().expect("runtime")
 }

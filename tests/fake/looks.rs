@@ -1,0 +1,27 @@
+//! How a world looks at Azure, where it has one.
+
+use topo::backend::azure_udr::{Recorded, compare, covers};
+use topo::drive::observe_azure;
+use topo::plan::azure::AzureFindings;
+use topo::plan::{Desired, Options};
+use topo::state::State;
+
+use super::world::World;
+
+impl World {
+    /// What is desired, with what tables of Azure cover, and what is planned there; as the commands do it.
+    pub(super) async fn look_in_azure(
+        &self,
+        desired: &Desired,
+        state: &State,
+        options: &Options,
+    ) -> (Desired, Option<AzureFindings>) {
+        let mut desired = desired.clone();
+        let Some(azure) = &self.azure else { return (desired, None) };
+        let recorded = Recorded::of(state);
+        let seen = observe_azure(&desired.azure, &recorded, options, azure, 4).await;
+        desired.covered = covers(&desired.azure, &recorded, Some(&seen), options);
+        let findings = compare(&desired.azure, &recorded, Some(&seen), options);
+        (desired, Some(findings))
+    }
+}
