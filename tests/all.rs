@@ -10,6 +10,8 @@ mod azure_example;
 #[cfg(feature = "azure")]
 mod azure_init;
 mod fake;
+#[cfg(feature = "azure")]
+mod plan;
 mod ssh;
 mod state;
 mod topology;

@@ -6,7 +6,7 @@ mod kernel;
 mod looks;
 #[cfg(feature = "azure")]
 mod mixed;
-mod namespace;
+pub(crate) mod namespace;
 mod network_configuration;
 mod panics;
 mod pinned;

@@ -1,0 +1,7 @@
+kthw
+marked
+mesh 20 21
+if on server; then
+  ip route add 10.99.0.0/24 via 10.240.0.99
+  ip route replace 10.200.1.0/24 via 10.240.0.21 proto 186
+fi

@@ -1,0 +1,2 @@
+# Nothing of topo is there.
+kthw

@@ -1,0 +1,2 @@
+kthw
+in_azure

@@ -1,0 +1,4 @@
+kthw
+marked 201 ffffffffffffffffffffffffffffffff
+mesh 20 21
+if on server; then ip route add 10.200.9.0/24 via 10.240.0.29 proto 201; fi

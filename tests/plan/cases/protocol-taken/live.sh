@@ -1,0 +1,2 @@
+kthw
+marked 201 1234567890abcdef1234567890abcdef other

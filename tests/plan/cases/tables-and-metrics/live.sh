@@ -1,0 +1,3 @@
+kthw
+marked
+mesh 20 21
