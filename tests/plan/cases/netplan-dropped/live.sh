@@ -1,0 +1,6 @@
+kthw
+marked
+netplan
+protocol=static
+mesh 20 21
+netplan_file 20 21

@@ -1,0 +1,5 @@
+kthw
+netplan
+protocol=static
+mesh 20 21
+if on server; then ip route change 10.200.0.0/24 via 10.240.0.99 proto static; fi

@@ -1,0 +1,2 @@
+kthw
+networkd eth0:/etc/systemd/network/10-eth0.network
