@@ -1,0 +1,10 @@
+kthw
+in_azure
+netplan
+if ! on node-2; then
+  marked
+  protocol=static
+  mesh 20 21
+  netplan_file 20 21
+fi
+if on server; then ip route del 10.200.1.0/24; fi

@@ -1,0 +1,3 @@
+kthw
+in_azure
+netplan
