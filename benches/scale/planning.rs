@@ -107,7 +107,7 @@ fn plan(sources: &[Source], document: Option<&[u8]>, laps: &mut Laps) -> Kept {
     let none = BTreeMap::new();
     let plan = laps.lap("plan", || Plan::new(&topology.name, &desired, &state, &none, &Options::default(), &mut memo));
     let summary = laps.lap("summary", || Summary::new(&plan, &mut memo));
-    let text = laps.lap("text", || text::plan(&plan, &summary, Look::default(), true));
+    let text = laps.lap("text", || text::plan(&plan, &summary, Look::default(), true, backend::words));
     (topology, state, desired, memo, plan, summary, text)
 }
 

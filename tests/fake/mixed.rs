@@ -147,7 +147,7 @@ fn desired(backends: &str) -> Desired {
          subscription = \"{SUBSCRIPTION}\"\nresource_group = \"{GROUP}\"\nlocation = \"{LOCATION}\"\n\
          route_table = \"{TABLE}\"\nsubnets = [\"{NETWORK}/{SUBNET}\"]\nip_forwarding = \"enable\"\n"
     );
-    let (topology, diagnostics) = topology::parse(&[Source { name: "topo.toml".into(), text }]);
+    let (topology, diagnostics) = topology::parse(&[Source { name: "topo.toml".into(), text }], topo::backend::FORMATS);
     let messages = || diagnostics.iter().map(|one| one.message.clone()).collect::<Vec<_>>();
     backend::desire(&topology.unwrap_or_else(|| panic!("{:?}", messages())))
 }

@@ -53,7 +53,7 @@ pub(super) fn plan(case: &Arc<Case>, records: bool) -> Planned {
             json += &serde_json::to_string(&event).expect("JSON");
             json.push('\n');
         });
-        let text = text::plan(&plan, &summary, Look::default(), !chosen.options.destroy);
+        let text = text::plan(&plan, &summary, Look::default(), !chosen.options.destroy, topo::backend::words);
         Planned { text, json, exit: exit_of(&plan, chosen.detailed_exit_code) }
     })
 }
@@ -100,7 +100,7 @@ async fn make(
 
 fn topology(case: &Case) -> Topology {
     let text = case.text("topo.toml").expect("topo.toml");
-    let (topology, diagnostics) = topology::parse(&[Source { name: "topo.toml".into(), text }]);
+    let (topology, diagnostics) = topology::parse(&[Source { name: "topo.toml".into(), text }], topo::backend::FORMATS);
     let errors = || diagnostics.iter().map(|one| one.message.clone()).collect::<Vec<_>>();
     topology.unwrap_or_else(|| panic!("{}: {:?}", case.folder.display(), errors()))
 }
