@@ -8,7 +8,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::ForeignKey;
-use super::classify::Verdict;
+use super::classify::KeyVerdict;
 use crate::backend::exchange::{Listed, LiveRoute};
 use crate::network::{Prefix, RouteSet, View};
 use crate::resource::{Phase, Token};
@@ -29,7 +29,7 @@ pub struct TablePlan {
     /// What is wanted.
     pub to: Option<RouteSet>,
     /// Keys whose live rows are not as recorded, with what follows for each.
-    pub special: BTreeMap<Prefix, Verdict>,
+    pub special: BTreeMap<Prefix, KeyVerdict>,
     /// What a record in doubt turned out to be, where the place was looked at; several where the marks differ.
     pub settled: Vec<RouteSet>,
     /// What the place gave for the table when it was looked at.

@@ -8,7 +8,7 @@ use super::{FiledRoutes, TableFindings, TableInput, TablePlan};
 use crate::backend::exchange::{Listed, LiveRoute};
 use crate::network::{Prefix, RouteSet, Row};
 use crate::plan::ForeignKey;
-use crate::plan::classify::{KERNEL, Key, STATIC, Verdict, classify};
+use crate::plan::classify::{KERNEL, Key, KeyVerdict, STATIC, Verdict, classify};
 use crate::plan::operation::Live;
 use crate::resource::Action;
 
@@ -37,10 +37,11 @@ impl TablePlan {
         }
         if input.in_doubt {
             let one_mark = input.recorded.iter().all(|set| Some(set.view.protocol) == self.recorded_protocol());
-            self.settled = if one_mark {
+            let one_row = self.special.values().all(|judged| judged.surplus.is_empty());
+            self.settled = if one_mark && one_row {
                 settle(input.recorded, &live, &self.special).into_iter().collect()
             } else {
-                // A set says one mark for all its rows, and some may have each.
+                // A set says one mark for all its rows and one row for each key, and both sides may be there.
                 let there = |key: &Prefix| live.contains_key(key) && is_ours(self.special.get(key));
                 let settled = input.recorded.iter().map(|set| {
                     let gone = set.routes().map(|route| route.destination).filter(|key| !there(key));
@@ -86,7 +87,7 @@ impl TablePlan {
             }
             return;
         }
-        let verdict = classify(
+        let KeyVerdict { verdict, surplus } = classify(
             Key {
                 owned: &owned,
                 firm: input.firm.iter().any(|set| set.find(&key).is_some()),
@@ -100,18 +101,23 @@ impl TablePlan {
             },
             live,
         );
-        if let (Verdict::Act { action: Action::Change | Action::Import, before: Some(before), .. }, [_, _, ..]) =
-            (&verdict, live)
+        let goes = |row: &LiveRoute| {
+            let is_row = |live: Live| row.next_hop == Some(live.next_hop) && row.protocol == live.protocol;
+            surplus.iter().any(|surplus| is_row(surplus.live))
+        };
+        let stay: Vec<&LiveRoute> = live.iter().copied().filter(|row| !goes(row)).collect();
+        if let (Verdict::Act { action: Action::Change | Action::Import, before: Some(before), .. }, [first, _, ..]) =
+            (&verdict, stay.as_slice())
         {
             let same = |row: &&&LiveRoute| row.next_hop == Some(before.next_hop) && row.protocol == before.protocol;
-            let other = live.iter().find(|row| !same(row)).unwrap_or(&live[0]);
+            let other = stay.iter().find(|row| !same(row)).unwrap_or(first);
             if *before
                 != (Live { next_hop: wanted.map_or(before.next_hop, |to| to.next_hop), protocol: self.view.protocol })
             {
                 if owned.is_empty() {
                     let foreign = ForeignKey::of(other);
                     findings.conflicts.push((key, foreign.clone()));
-                    self.special.insert(key, Verdict::Conflict(foreign));
+                    self.special.insert(key, Verdict::Conflict(foreign).into());
                 } else {
                     self.hold(key, other, findings);
                 }
@@ -121,7 +127,7 @@ impl TablePlan {
         // Which of two rows with one key wins is chance.
         if verdict == Verdict::Same {
             let ours = wanted.map(|to| to.next_hop);
-            let others = live.iter().filter(|row| row.next_hop != ours);
+            let others = stay.iter().filter(|row| row.next_hop != ours);
             findings.wins.extend(others.map(|row| (key, format!("the same prefix {}", row.describe()))));
         }
         match &verdict {
@@ -144,7 +150,8 @@ impl TablePlan {
             }
             // As the two sets say: nothing special about it.
             Verdict::Same
-                if !input.in_doubt
+                if surplus.is_empty()
+                    && !input.in_doubt
                     && owned.len() == 1
                     && wanted.is_some_and(|to| to.next_hop == owned[0])
                     && self.recorded_protocol() == Some(self.view.protocol) =>
@@ -152,7 +159,8 @@ impl TablePlan {
                 return;
             }
             Verdict::Act { reason: None, before: Some(before), .. }
-                if !input.in_doubt
+                if surplus.is_empty()
+                    && !input.in_doubt
                     && owned == [before.next_hop]
                     && self.recorded_protocol() == Some(before.protocol) =>
             {
@@ -161,14 +169,14 @@ impl TablePlan {
             Verdict::Act { reason: None, before: None, .. } if owned.is_empty() => return,
             _ => {}
         }
-        self.special.insert(key, verdict);
+        self.special.insert(key, KeyVerdict { verdict, surplus });
     }
 
     /// `ip route change` changes the first row of a key, and a listing does not tell which that is. So where others have put a row
     /// beside ours, ours is left as it is, and stays ours.
     fn hold(&mut self, key: Prefix, other: &LiveRoute, findings: &mut TableFindings) {
         findings.held.push((key, other.describe()));
-        self.special.insert(key, Verdict::NotSelected);
+        self.special.insert(key, Verdict::NotSelected.into());
     }
 
     pub(super) fn recorded_protocol(&self) -> Option<u8> {
@@ -208,8 +216,8 @@ impl TablePlan {
 }
 
 /// Whether a live row of a key in doubt is ours; one that is held is.
-fn is_ours(verdict: Option<&Verdict>) -> bool {
-    matches!(verdict, Some(Verdict::Same | Verdict::Act { .. } | Verdict::NotSelected))
+fn is_ours(judged: Option<&KeyVerdict>) -> bool {
+    matches!(judged.map(|judged| &judged.verdict), Some(Verdict::Same | Verdict::Act { .. } | Verdict::NotSelected))
 }
 
 /// What a record in doubt turned out to be: the rows of either side that are live and ours. Given as one of the two sets
@@ -217,7 +225,7 @@ fn is_ours(verdict: Option<&Verdict>) -> bool {
 fn settle(
     recorded: &[&RouteSet],
     live: &BTreeMap<Prefix, Vec<&LiveRoute>>,
-    verdicts: &BTreeMap<Prefix, Verdict>,
+    verdicts: &BTreeMap<Prefix, KeyVerdict>,
 ) -> Option<RouteSet> {
     let rows_of = |key: &Prefix| live.get(key).map(Vec::as_slice).unwrap_or_default();
     let mut all: BTreeMap<Prefix, Row> = BTreeMap::new();

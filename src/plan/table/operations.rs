@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::TablePlan;
 use crate::network::{Memo, Prefix, Route, RouteChange, RouteSet};
-use crate::plan::classify::Verdict;
+use crate::plan::classify::{KeyVerdict, Surplus, Verdict};
 use crate::plan::operation::{Live, Operation};
 use crate::resource::{Action, Phase, Reason, Token};
 
@@ -37,7 +37,9 @@ impl TablePlan {
                 .collect(),
         };
         let ordinary = operations.len();
-        for (key, verdict) in &self.special {
+        for (key, KeyVerdict { verdict, surplus }) in &self.special {
+            let changes = matches!(verdict, Verdict::Act { action: Action::Import | Action::Change, .. });
+            operations.extend(surplus.iter().map(|surplus| self.surplus_operation(key, surplus, changes, reasons)));
             operations.extend(self.special_operation(key, verdict, reasons));
         }
         if operations.len() > ordinary {
@@ -54,9 +56,12 @@ impl TablePlan {
             .chain(&self.doubts)
             .flat_map(RouteSet::routes)
             .map(|route| route.destination)
-            .filter(|key| other.find(key).is_some() && self.special.get(key) != Some(&Verdict::NotSelected))
+            .filter(|key| {
+                other.find(key).is_some()
+                    && self.special.get(key).is_none_or(|judged| judged.verdict != Verdict::NotSelected)
+            })
             .collect();
-        self.special.extend(keys.into_iter().map(|key| (key, Verdict::Gone)));
+        self.special.extend(keys.into_iter().map(|key| (key, Verdict::Gone.into())));
     }
 
     /// Whether rows go when all others have come, and nothing else is done; none where nothing is done at all.
@@ -139,6 +144,14 @@ impl TablePlan {
         self.to.as_ref().and_then(|set| set.rows.find(destination)).map(|row| row.owner)
     }
 
+    /// Removes a row of ours that another one stands beside. `ip route change` changes the first row of a key, and a listing does not tell
+    /// which that is: where the other row is changed, this one goes before.
+    fn surplus_operation(&self, key: &Prefix, surplus: &Surplus, changes: bool, reasons: &dyn Reasons) -> Operation {
+        let route = Route { destination: *key, next_hop: surplus.live.next_hop };
+        let removal = self.removal(route, surplus.live, surplus.reason.clone(), reasons);
+        if changes { Operation { phase: Phase::Prepare, ..removal } } else { removal }
+    }
+
     fn special_operation(&self, key: &Prefix, verdict: &Verdict, reasons: &dyn Reasons) -> Option<Operation> {
         let Verdict::Act { action, reason, before } = verdict else { return None };
         let wanted = self.to.as_ref().and_then(|set| set.find(key));
@@ -166,7 +179,10 @@ impl TablePlan {
 
     /// Whether there is nothing to do, told without computing operations where the two sets are one.
     pub fn is_settled(&self, memo: &mut Memo) -> bool {
-        let acts = self.special.values().any(|verdict| matches!(verdict, Verdict::Act { .. }));
+        let acts = self
+            .special
+            .values()
+            .any(|judged| matches!(judged.verdict, Verdict::Act { .. }) || !judged.surplus.is_empty());
         if acts {
             return false;
         }
@@ -211,7 +227,7 @@ impl TablePlan {
             {
                 lacks.insert(key);
             }
-            self.special.insert(key, Verdict::NotSelected);
+            self.special.insert(key, Verdict::NotSelected.into());
         }
         if let Some(to) = self.to.as_mut().filter(|_| !lacks.is_empty()) {
             to.lacks = Arc::new(to.lacks.union(&lacks).copied().collect());
@@ -221,7 +237,7 @@ impl TablePlan {
     /// What may be recorded of a token that the place gave when the table was seen to be as wanted.
     pub fn recordable(&self, token: Token) -> Option<Token> {
         // What was left for another run is live otherwise than recorded.
-        let has_left = self.special.values().any(|verdict| *verdict == Verdict::NotSelected);
+        let has_left = self.special.values().any(|judged| judged.verdict == Verdict::NotSelected);
         match (self.has_strays || has_left, self.has_winners) {
             (true, _) => None,
             (false, true) => Some(token.without_foreign()),
@@ -236,15 +252,15 @@ impl TablePlan {
             to.find(key).map(|route| (route, to.view.protocol))
         };
         let recorded = || self.from.iter().chain(&self.doubts);
-        self.special.iter().any(|(key, verdict)| {
-            *verdict == Verdict::NotSelected
+        self.special.iter().any(|(key, judged)| {
+            judged.verdict == Verdict::NotSelected
                 && recorded().any(|set| set.find(key).map(|route| (route, set.view.protocol)) != becomes(key))
         })
     }
 
     /// Whether the plan gives this destination a route that is not there yet, or another than is there.
     pub fn writes(&self, destination: &Prefix) -> bool {
-        match self.special.get(destination) {
+        match self.special.get(destination).map(|judged| &judged.verdict) {
             Some(Verdict::Act { action, .. }) => matches!(action, Action::Add | Action::Change),
             Some(_) => false,
             None => {
