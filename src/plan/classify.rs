@@ -128,7 +128,11 @@ impl Key<'_> {
             _ => Owner::Others,
         };
         // A row of several next hops, or a blackhole, is nothing that topo writes.
-        let form = if row.plain { Form::Plain } else { Form::Foreign };
+        let form = match (row.plain, &row.attributes) {
+            (false, _) => Form::Foreign,
+            (true, Some(_)) => Form::Extended,
+            (true, None) => Form::Plain,
+        };
         judge::Live { value: row.next_hop, owner, form }
     }
 

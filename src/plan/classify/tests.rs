@@ -13,6 +13,7 @@ fn row(hop: u8, protocol: u8) -> LiveRoute {
         protocol,
         metric: 0,
         plain: true,
+        attributes: None,
     }
 }
 
@@ -116,13 +117,18 @@ fn hop(number: u8) -> IpAddr {
     IpAddr::from([10, 240, 0, number])
 }
 
+fn with_mtu(row: LiveRoute) -> LiveRoute {
+    LiveRoute { attributes: Some("mtu 1400".into()), ..row }
+}
+
 /// All rows that a key has in the domain: each next hop with our mark, an older mark of ours, no protocol, an administrator's, the
-/// kernel's and a daemon's; some of them with a type of service; a connected route and blackholes.
+/// kernel's and a daemon's; some of them with a type of service or an MTU; a connected route and blackholes.
 fn alphabet() -> Vec<LiveRoute> {
     let mut rows = Vec::new();
     for hop in HOPS {
         rows.extend([201, 202, BOOT, STATIC, KERNEL, 80].map(|protocol| row(hop, protocol)));
         rows.extend([201, 80].map(|protocol| LiveRoute { plain: false, ..row(hop, protocol) }));
+        rows.extend([201, BOOT, STATIC].map(|protocol| with_mtu(row(hop, protocol))));
     }
     rows.push(LiveRoute { next_hop: None, ..row(9, KERNEL) });
     rows.extend([201, 80].map(|protocol| LiveRoute { next_hop: None, plain: false, ..row(9, protocol) }));
@@ -180,13 +186,37 @@ fn expected_surplus(key: &Key<'_>, verdict: &Verdict, live: &[&LiveRoute]) -> us
     if key.owned.is_empty() || !meant_is_ours { 0 } else { ours - 1 }
 }
 
+/// What the old verdict becomes where it would lose attributes of a row in silence (CASES N3).
+fn with_attributes(key: &Key<'_>, old: Verdict, live: &[&LiveRoute]) -> Verdict {
+    let Verdict::Act { action, reason, before: Some(before) } = &old else { return old };
+    let row = match action {
+        Action::Import => live.iter().find(|row| row.plain && row.next_hop == Some(before.next_hop)),
+        _ => live.iter().find(|row| as_live(row) == Some(*before)),
+    };
+    let Some(row) = row.filter(|row| row.attributes.is_some()) else { return old };
+    match (action, reason) {
+        (Action::Import, _) if key.take_over => {
+            let reason = Some(Reason::TakenOver(row.describe()));
+            Verdict::Act { action: Action::Change, reason, before: Some(*before) }
+        }
+        (Action::Import, _) => Verdict::Provided(row.describe()),
+        (Action::Change, None) => {
+            let reason = Some(Reason::Altered(row.describe()));
+            Verdict::Act { action: Action::Change, reason, before: Some(*before) }
+        }
+        _ => old,
+    }
+}
+
 #[test]
 fn the_verdict_on_each_key_of_the_domain_is_what_it_was_but_for_the_listed_rows() {
     let rows = alphabet();
-    let (mut judged, mut with_surplus) = (0, 0);
+    let (mut judged, mut with_surplus, mut with_attribute) = (0, 0, 0);
     let mut compare = |key: Key<'_>, live: &[&LiveRoute]| {
         let (old, new) = (oracle::classify(key, live), classify(key, live));
-        assert_eq!(new.verdict, old, "{key:?} {live:?}");
+        let right = with_attributes(&key, old.clone(), live);
+        with_attribute += usize::from(right != old);
+        assert_eq!(new.verdict, right, "{key:?} {live:?}");
         assert_eq!(new.surplus.len(), expected_surplus(&key, &old, live), "P1: {key:?} {live:?} {new:?}");
         judged += 1;
         with_surplus += usize::from(!new.surplus.is_empty());
@@ -200,7 +230,7 @@ fn the_verdict_on_each_key_of_the_domain_is_what_it_was_but_for_the_listed_rows(
             }
         }
     });
-    assert!(judged > 500_000 && with_surplus > 1_000, "{judged} {with_surplus}");
+    assert!(judged > 500_000 && with_surplus > 1_000 && with_attribute > 1_000, "{with_surplus} {with_attribute}");
 }
 
 /// A row of the list of what changed: case, record, confirmed, in doubt, whether the route via .21 is wanted, live rows, the verdict
@@ -245,6 +275,48 @@ fn what_is_judged_otherwise_than_before_is_listed() {
             surplus.iter().map(|(number, protocol)| Live { next_hop: hop(*number), protocol: *protocol }).collect();
         assert_eq!((label(&new.verdict).as_str(), &goes), (*verdict, &expected), "{case}: {key:?} {live:?}");
         assert_ne!(KeyVerdict::from(old), new, "{case}: nothing has changed for {key:?} {live:?}");
+    }
+}
+
+#[test]
+fn a_plan_loses_no_attribute_that_it_does_not_show() {
+    // CASES N3: case, recorded next hop, live row, taken over, verdict as it was, as it is.
+    for (recorded, (hop, protocol), take_over, before, after) in [
+        (None, (21, BOOT), false, "import: adopted", "provided"),
+        (None, (21, 201), false, "import: adopted", "provided"),
+        (None, (21, BOOT), true, "import: adopted", "change: taken_over"),
+        (None, (9, BOOT), true, "change: taken_over", "change: taken_over"),
+        (Some(22), (22, 201), false, "change: topology", "change: altered"),
+        (Some(21), (21, 201), false, "same", "same"),
+        (Some(21), (21, BOOT), false, "change: mark_lost", "change: mark_lost"),
+    ] {
+        let owned: Vec<IpAddr> = recorded.map(|number| self::hop(number)).into_iter().collect();
+        let wanted = Some(Route { destination: "10.200.1.0/24".parse().expect("prefix"), next_hop: self::hop(21) });
+        let (firm, in_doubt) = (recorded.is_some(), false);
+        let key = Key {
+            owned: &owned,
+            in_doubt,
+            firm,
+            wanted,
+            protocol: 201,
+            marks: &[201],
+            filed: false,
+            stays_static: false,
+            take_over,
+        };
+        let row = with_mtu(row(hop, protocol));
+        let (old, new) = (oracle::classify(key, &[&row]), classify(key, &[&row]));
+        assert_eq!((label(&old).as_str(), label(&new.verdict).as_str()), (before, after), "{row:?}");
+        let names_it = |said: &str| said.contains("via 10.240.0.") && said.contains(" mtu 1400, protocol ");
+        let shown = match &new.verdict {
+            Verdict::Act {
+                reason: Some(Reason::Altered(found) | Reason::TakenOver(found) | Reason::MarkLost(found)),
+                ..
+            }
+            | Verdict::Provided(found) => Some(found.as_str()),
+            _ => None,
+        };
+        assert!(new.verdict == Verdict::Same || shown.is_some_and(names_it), "{new:?}");
     }
 }
 

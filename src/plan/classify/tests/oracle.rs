@@ -8,7 +8,7 @@ use crate::plan::{ForeignKey, Live};
 use crate::resource::{Action, Reason};
 
 /// Judges one key by the live rows that have it.
-pub fn classify(key: Key<'_>, live: &[&LiveRoute]) -> Verdict {
+pub(super) fn classify(key: Key<'_>, live: &[&LiveRoute]) -> Verdict {
     if live.is_empty() {
         return without_live_row(key);
     }
