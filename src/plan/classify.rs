@@ -37,6 +37,8 @@ pub struct Key<'a> {
     pub stays_static: bool,
     /// Whether the user takes it over from others.
     pub take_over: bool,
+    /// Whether it leads to pods of the node itself: then no route may lead them away.
+    pub is_own: bool,
 }
 
 /// What follows for the key.
@@ -99,6 +101,7 @@ pub fn classify(key: Key<'_>, live: &[&LiveRoute]) -> KeyVerdict {
         confirmed: key.firm,
         in_doubt: key.in_doubt,
         take_over: key.take_over,
+        kept_free: key.is_own,
         live: Some(&values),
     });
     let row = meant.map(|at| live[at]);
@@ -161,7 +164,7 @@ impl Key<'_> {
             judge::Verdict::MarkLost => act(ours, Some(Reason::MarkLost(found()))),
             judge::Verdict::Altered => act(ours, Some(Reason::Altered(found()))),
             judge::Verdict::Adopt => act(Action::Import, Some(Reason::Adopted(found()))),
-            judge::Verdict::TakenOver => act(Action::Change, Some(Reason::TakenOver(found()))),
+            judge::Verdict::TakenOver => act(ours, Some(Reason::TakenOver(found()))),
             judge::Verdict::Provided => Verdict::Provided(found()),
             judge::Verdict::Lost => Verdict::Lost(found()),
             judge::Verdict::Conflict | judge::Verdict::Stray => {

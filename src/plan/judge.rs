@@ -16,6 +16,8 @@ pub struct Claim<'a, V> {
     pub in_doubt: bool,
     /// Whether the user takes the key over from others.
     pub take_over: bool,
+    /// Whether nothing may have the key, where nothing is wanted there: a route to the node's own pods.
+    pub kept_free: bool,
     /// All values that the key has, in the order in which the place gave them; none: nobody looked.
     pub live: Option<&'a [Live<V>]>,
 }
@@ -91,9 +93,9 @@ pub enum Verdict {
     Provided,
     /// It bears topo's mark, is neither recorded nor as wanted, and topo does not know why.
     Stray,
-    /// It is somebody else's, and the user takes it over.
+    /// It is somebody else's, and the user takes it over. Where it is not wanted, it goes.
     TakenOver,
-    /// It is wanted and somebody else's.
+    /// It is somebody else's, and wanted or to be kept free.
     Conflict,
     /// It was topo's, is somebody else's now, and is not wanted: only its record goes.
     Lost,
@@ -209,8 +211,10 @@ impl<V: PartialEq> Claim<'_, V> {
     }
 
     fn not_recorded(&self, live: &[Live<V>]) -> Judgement {
-        if self.wanted.is_none() {
-            return Judgement::of(Verdict::Gone);
+        match (self.wanted, self.kept_free) {
+            (None, true) => return self.somebody_elses(live),
+            (None, false) => return Judgement::of(Verdict::Gone),
+            (Some(_), _) => {}
         }
         let Some(at) = live.iter().position(|one| self.is_as_wanted(one)) else { return self.somebody_elses(live) };
         let is_free = matches!(live[at].owner, Owner::Ours { .. } | Owner::ByHand | Owner::Unmarked);
@@ -222,7 +226,7 @@ impl<V: PartialEq> Claim<'_, V> {
         Judgement::at(verdict, at)
     }
 
-    /// A wanted key that another holds: a conflict, unless the user takes it over.
+    /// A key that another holds, and that is wanted or to be kept free: a conflict, unless the user takes it over.
     fn somebody_elses(&self, live: &[Live<V>]) -> Judgement {
         let first = &live[0];
         let verdict = match first.owner {

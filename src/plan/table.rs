@@ -66,6 +66,10 @@ pub struct TableFindings {
     pub wins: Vec<(Prefix, String)>,
     /// Keys of ours that cannot be changed because somebody else has put a row beside ours.
     pub held: Vec<(Prefix, String)>,
+    /// Rows that lead pods of the node itself away, each with whether `--take-over` can remove it.
+    pub led_away: Vec<(LiveRoute, bool)>,
+    /// Rows that lead a part of the node's own pods away: the pod subnet, the row.
+    pub partly_led_away: Vec<(Prefix, LiveRoute)>,
     /// Keys of subnets that were the node's own and whose bridge still has them.
     pub deferred: Vec<(Prefix, String)>,
 }
@@ -152,3 +156,6 @@ impl TablePlan {
         Some((plan, findings))
     }
 }
+
+#[cfg(test)]
+mod tests;

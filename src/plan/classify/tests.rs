@@ -30,6 +30,7 @@ fn judged(recorded: bool, wanted: bool, live: &[LiveRoute], take_over: bool) -> 
         protocol: 201,
         marks: &[201],
         take_over,
+        is_own: false,
     };
     label(&classify(key, &live.iter().collect::<Vec<_>>()).verdict)
 }
@@ -161,6 +162,7 @@ fn for_each_key(take: &mut dyn FnMut(Key<'_>)) {
                     filed: filed || bit(3),
                     stays_static,
                     take_over: bit(4),
+                    is_own: false,
                 });
             }
         }
@@ -266,6 +268,7 @@ fn what_is_judged_otherwise_than_before_is_listed() {
             filed: true,
             stays_static: true,
             take_over: false,
+            is_own: false,
         };
         let rows: Vec<LiveRoute> = live.iter().map(|(hop, protocol)| row(*hop, *protocol)).collect();
         let rows: Vec<&LiveRoute> = rows.iter().collect();
@@ -303,6 +306,7 @@ fn a_plan_loses_no_attribute_that_it_does_not_show() {
             filed: false,
             stays_static: false,
             take_over,
+            is_own: false,
         };
         let row = with_mtu(row(hop, protocol));
         let (old, new) = (oracle::classify(key, &[&row]), classify(key, &[&row]));
@@ -321,10 +325,41 @@ fn a_plan_loses_no_attribute_that_it_does_not_show() {
 }
 
 #[test]
+fn no_route_may_lead_the_nodes_own_pods_away() {
+    // CASES N1: protocol, taken over, verdict as it was, as it is.
+    for (protocol, take_over, after) in [
+        (BOOT, false, "conflict"),
+        (STATIC, false, "conflict"),
+        (201, false, "conflict"),
+        (80, false, "conflict"),
+        (BOOT, true, "remove: taken_over"),
+        (201, true, "remove: taken_over"),
+        (80, true, "remove: taken_over"),
+    ] {
+        let key = Key {
+            owned: &[],
+            in_doubt: false,
+            firm: false,
+            wanted: None,
+            protocol: 201,
+            marks: &[201],
+            filed: false,
+            stays_static: false,
+            take_over,
+            is_own: true,
+        };
+        let row = row(20, protocol);
+        assert_eq!(label(&oracle::classify(key, &[&row])), "gone");
+        assert_eq!(label(&classify(key, &[&row]).verdict), after, "protocol {protocol}");
+    }
+}
+
+#[test]
 fn what_nobody_looked_at_is_not_known() {
     let value = 1;
     for (wanted, recorded) in [(None, &[][..]), (Some(&value), &[]), (None, &[1]), (Some(&value), &[1])] {
-        let claim = Claim { wanted, recorded, confirmed: true, in_doubt: false, take_over: true, live: None };
+        let claim =
+            Claim { wanted, recorded, confirmed: true, in_doubt: false, take_over: true, kept_free: false, live: None };
         assert_eq!(judge::judge(&claim).verdict, judge::Verdict::NotKnown);
     }
 }

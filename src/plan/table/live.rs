@@ -35,6 +35,9 @@ impl TablePlan {
             let rows = live.get(&key).map(Vec::as_slice).unwrap_or_default();
             self.judge_key(input, listed, key, rows, findings);
         }
+        for row in listed.ours.iter().chain(&listed.foreign).flatten() {
+            self.judge_own(input, listed, row, findings);
+        }
         if input.in_doubt {
             let one_mark = input.recorded.iter().all(|set| Some(set.view.protocol) == self.recorded_protocol());
             let one_row = self.special.values().all(|judged| judged.surplus.is_empty());
@@ -53,8 +56,13 @@ impl TablePlan {
         }
         // A row with our mark that is not recorded would be hidden by a token that is.
         let marked = |(_, foreign): &(Prefix, ForeignKey)| self.marks.contains(&foreign.protocol);
-        self.has_strays = !findings.stray.is_empty() || findings.conflicts.iter().any(marked);
-        self.has_winners = !findings.wins.is_empty();
+        let is_marked = |row: &LiveRoute| self.marks.contains(&row.protocol);
+        self.has_strays = !findings.stray.is_empty()
+            || findings.conflicts.iter().any(marked)
+            || findings.led_away.iter().any(|(row, _)| is_marked(row))
+            || findings.partly_led_away.iter().any(|(_, row)| is_marked(row));
+        self.has_winners =
+            !findings.wins.is_empty() || !findings.led_away.is_empty() || !findings.partly_led_away.is_empty();
         self.leave_out(findings);
     }
 
@@ -98,6 +106,7 @@ impl TablePlan {
                 filed: input.files.has(&key),
                 stays_static: input.files.wanted,
                 take_over: (input.take_over)(&key),
+                is_own: false,
             },
             live,
         );
@@ -190,18 +199,61 @@ impl TablePlan {
         if ours && same_key {
             return;
         }
-        let rows = wanted.rows.as_slice();
-        // Rows do not overlap, so the covering one can only be the last that does not sort behind.
-        let at = rows.partition_point(|candidate| candidate.destination <= row.destination);
-        let Some(covering) = at.checked_sub(1).and_then(|at| rows.get(at)) else { return };
-        if !covering.destination.covers(&row.destination) || wanted.route(covering).is_none() {
+        let Some(covering) = covering(wanted, &row.destination).filter(|row| wanted.route(row).is_some()) else {
             return;
-        }
+        };
         let longer = covering.destination != row.destination;
         let lower = !same_key && row.metric < self.view.kernel_metric(row.family());
         if longer || lower {
             let what = if longer { row.destination.to_string() } else { format!("metric {}", row.metric) };
             findings.wins.push((covering.destination, format!("{what} {}", row.describe())));
+        }
+    }
+
+    /// A row that leads pods of the node itself somewhere else wins over the bridge that they are behind.
+    fn judge_own(&mut self, input: &TableInput<'_>, listed: &Listed, row: &LiveRoute, findings: &mut TableFindings) {
+        let (Some(to), Some(next_hop)) = (&self.to, row.next_hop) else { return };
+        let key = row.destination;
+        let Some(pods) = covering(to, &key).filter(|pods| to.own.contains(&pods.owner)) else { return };
+        // What is recorded goes by itself.
+        let is_ours = |set: &&RouteSet| set.find(&key).is_some_and(|route| route.next_hop == next_hop);
+        if self.marks.contains(&row.protocol) && input.recorded.iter().any(is_ours) {
+            return;
+        }
+        if pods.destination != key {
+            findings.partly_led_away.push((pods.destination, row.clone()));
+            return;
+        }
+        let is_bridge = |other: &LiveRoute| {
+            other.destination == key
+                && other.protocol == KERNEL
+                && other.next_hop.is_none()
+                && other.metric < row.metric
+        };
+        if listed.ours.iter().chain(&listed.foreign).flatten().any(is_bridge) {
+            return;
+        }
+        // An operation names no metric but that of its own table.
+        let here = row.metric == self.view.kernel_metric(row.family());
+        let own = Key {
+            owned: &[],
+            firm: false,
+            in_doubt: input.in_doubt,
+            wanted: None,
+            protocol: self.view.protocol,
+            marks: &self.marks,
+            filed: false,
+            stays_static: input.files.wanted,
+            take_over: here && (input.take_over)(&key),
+            is_own: true,
+        };
+        let KeyVerdict { verdict, .. } = classify(own, &[row]);
+        findings.stray.retain(|stray| stray != row);
+        if let Verdict::Conflict(foreign) = &verdict {
+            findings.led_away.push((row.clone(), here && foreign.can_be_taken));
+        } else {
+            self.guard_foreign |= !self.marks.contains(&row.protocol);
+            self.special.insert(key, verdict.into());
         }
     }
 
@@ -213,6 +265,15 @@ impl TablePlan {
             to.lacks = Arc::new(to.lacks.union(&lacks).copied().collect());
         }
     }
+}
+
+/// The row of a set, of the node itself or of another one, that has all addresses of a prefix.
+fn covering<'s>(set: &'s RouteSet, prefix: &Prefix) -> Option<&'s Row> {
+    let rows = set.rows.as_slice();
+    // Rows do not overlap, so the covering one can only be the last that does not sort behind.
+    let at = rows.partition_point(|candidate| candidate.destination <= *prefix);
+    let covering = at.checked_sub(1).and_then(|at| rows.get(at));
+    covering.filter(|covering| covering.destination.covers(prefix))
 }
 
 /// Whether a live row of a key in doubt is ours; one that is held is.
