@@ -1,8 +1,9 @@
-//! Who owns a live route: the table of the design, row by row.
+//! The ownership table for routes in the kernel: what live rows of a key mean, and what follows.
 
 use std::net::IpAddr;
 
 use super::ForeignKey;
+use super::judge::{self, Claim, Form, Judgement, Owner};
 use super::operation::Live;
 use crate::exchange::node::LiveRoute;
 use crate::network::{BOOT, KERNEL, Route, STATIC};
@@ -11,7 +12,7 @@ use crate::resource::{Action, Reason};
 /// What is known about one route key of one node.
 #[derive(Clone, Copy, Debug)]
 pub struct Key<'a> {
-    /// Next hops that the record has for it: one, or two where it is in doubt.
+    /// Next hops that the record has for it: one, or several where it is in doubt.
     pub owned: &'a [IpAddr],
     /// Whether the record is in doubt.
     pub in_doubt: bool,
@@ -29,6 +30,8 @@ pub struct Key<'a> {
     pub stays_static: bool,
     /// Whether the user takes it over from others.
     pub take_over: bool,
+    /// Whether it leads to pods of the node itself: then no route may lead them away.
+    pub is_own: bool,
 }
 
 /// What follows for the key.
@@ -57,99 +60,50 @@ pub enum Verdict {
     NotSelected,
 }
 
-/// Judges one key by the live rows that have it.
-pub fn classify(key: Key<'_>, live: &[&LiveRoute]) -> Verdict {
-    if live.is_empty() {
-        return without_live_row(key);
-    }
-    if key.owned.is_empty() { not_recorded(key, live) } else { recorded(key, live) }
+/// What follows for a key with all its live rows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeyVerdict {
+    /// What follows for the row that stays, or that goes where the route is not wanted.
+    pub verdict: Verdict,
+    /// Other rows of ours with this key. All of them are removed.
+    pub surplus: Vec<Surplus>,
 }
 
-fn without_live_row(key: Key<'_>) -> Verdict {
-    let reason = match (key.owned.is_empty(), key.in_doubt) {
-        (true, _) => None,
-        (false, true) => Some(Reason::InDoubt),
-        (false, false) => Some(Reason::Missing),
-    };
-    match key.wanted {
-        Some(_) => Verdict::Act { action: Action::Add, reason, before: None },
-        None => Verdict::Gone,
+/// A row of ours beside the one that stays.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Surplus {
+    /// The row.
+    pub live: Live,
+    /// Why it goes; none leaves it to what the topology says.
+    pub reason: Option<Reason>,
+}
+
+impl From<Verdict> for KeyVerdict {
+    fn from(verdict: Verdict) -> Self {
+        Self { verdict, surplus: Vec::new() }
     }
+}
+
+/// Judges one key by the live rows that have it.
+pub fn classify(key: Key<'_>, live: &[&LiveRoute]) -> KeyVerdict {
+    let wanted = key.wanted.map(|route| route.next_hop);
+    let values: Vec<judge::Live<IpAddr>> = live.iter().map(|row| key.value(row)).collect();
+    let Judgement { verdict, live: meant, surplus } = judge::judge(&Claim {
+        wanted: wanted.as_ref(),
+        recorded: key.owned,
+        confirmed: key.firm,
+        in_doubt: key.in_doubt,
+        take_over: key.take_over,
+        kept_free: key.is_own,
+        live: Some(&values),
+    });
+    let row = meant.map(|at| live[at]);
+    let surplus = surplus.into_iter().filter_map(|at| key.surplus(live[at]));
+    KeyVerdict { verdict: key.verdict(verdict, row), surplus: surplus.collect() }
 }
 
 fn as_live(row: &LiveRoute) -> Option<Live> {
     row.next_hop.filter(|_| row.plain).map(|next_hop| Live { next_hop, protocol: row.protocol })
-}
-
-fn recorded(key: Key<'_>, live: &[&LiveRoute]) -> Verdict {
-    // What was never confirmed may never have been written: then only our very route is ours.
-    let still = |row: &LiveRoute| row.next_hop.is_some_and(|hop| key.is_ours(hop));
-    let has_mark = |row: &&&LiveRoute| key.is_mark(row.protocol) && (key.firm || still(row));
-    // By hand: boot always; static only where it still is our route, for somebody's own static row is theirs.
-    let by_hand = |row: &&&LiveRoute| {
-        (row.protocol == BOOT && (key.firm || still(row))) || (row.protocol == STATIC && still(row))
-    };
-    let same = |row: &&&LiveRoute| key.wanted.is_some_and(|route| row.next_hop == Some(route.next_hop)) && row.plain;
-    let mine: Vec<&&LiveRoute> = live.iter().filter(has_mark).collect();
-    let stays = |protocol: u8| protocol == key.protocol || (protocol == STATIC && key.stays_static);
-    if mine.iter().any(|row| same(row) && stays(row.protocol)) {
-        return Verdict::Same;
-    }
-    // A row of several next hops, or a blackhole, is nothing that topo writes or knows how to take back exactly.
-    // Static rows of others can stand beside one of ours.
-    let Some((row, before)) = mine
-        .iter()
-        .find(|row| row.plain && still(row))
-        .or(mine.first())
-        .copied()
-        .or_else(|| live.iter().find(by_hand))
-        .and_then(|row| as_live(row).map(|before| (row, before)))
-    else {
-        return match key.wanted {
-            Some(_) => somebody_elses(key, live[0]),
-            None => Verdict::Lost(live[0].describe()),
-        };
-    };
-    let ours =
-        key.owned.contains(&before.next_hop) || key.wanted.is_some_and(|route| route.next_hop == before.next_hop);
-    let reason = match (has_mark(&row), ours) {
-        (true, true) => None,
-        (false, true) => Some(Reason::MarkLost(row.describe())),
-        (_, false) => Some(Reason::Altered(row.describe())),
-    };
-    let action = if key.wanted.is_some() { Action::Change } else { Action::Remove };
-    Verdict::Act { action, reason, before: Some(before) }
-}
-
-fn not_recorded(key: Key<'_>, live: &[&LiveRoute]) -> Verdict {
-    let Some(wanted) = key.wanted else { return Verdict::Gone };
-    let same = live.iter().find(|row| row.plain && row.next_hop == Some(wanted.next_hop));
-    if let Some(row) = same {
-        let before = Some(Live { next_hop: wanted.next_hop, protocol: row.protocol });
-        if key.is_mark(row.protocol) || row.protocol == BOOT {
-            let reason = Some(Reason::Adopted(row.describe()));
-            return Verdict::Act { action: Action::Import, reason, before };
-        }
-        if key.take_over {
-            let reason = Some(Reason::TakenOver(row.describe()));
-            return Verdict::Act { action: Action::Change, reason, before };
-        }
-        return Verdict::Provided(row.describe());
-    }
-    somebody_elses(key, live[0])
-}
-
-/// A wanted key that another holds: a conflict, unless the user takes it over.
-fn somebody_elses(key: Key<'_>, row: &LiveRoute) -> Verdict {
-    match as_live(row) {
-        // The kernel's own rows are never taken over: behind them is a link.
-        Some(before) if key.take_over && row.protocol != KERNEL => Verdict::Act {
-            action: Action::Change,
-            reason: Some(Reason::TakenOver(row.describe())),
-            before: Some(before),
-        },
-        _ => Verdict::Conflict(ForeignKey::of(row)),
-    }
 }
 
 impl Key<'_> {
@@ -158,113 +112,61 @@ impl Key<'_> {
         self.marks.contains(&protocol) && (protocol != STATIC || self.filed)
     }
 
-    fn is_ours(&self, next_hop: IpAddr) -> bool {
-        self.owned.contains(&next_hop) || self.wanted.is_some_and(|route| route.next_hop == next_hop)
+    /// A live row, as the ownership table takes it.
+    fn value(&self, row: &LiveRoute) -> judge::Live<IpAddr> {
+        let is_current = row.protocol == self.protocol || (row.protocol == STATIC && self.stays_static);
+        let owner = match row.protocol {
+            protocol if self.is_mark(protocol) => Owner::Ours { is_current },
+            BOOT => Owner::ByHand,
+            STATIC => Owner::Configured,
+            // Behind the kernel's own rows is a link.
+            KERNEL => Owner::Untakeable,
+            _ => Owner::Others,
+        };
+        // A row of several next hops, or a blackhole, is nothing that topo writes.
+        let form = match (row.plain, &row.attributes) {
+            (false, _) => Form::Foreign,
+            (true, Some(_)) => Form::Extended,
+            (true, None) => Form::Plain,
+        };
+        judge::Live { value: row.next_hop, owner, form }
+    }
+
+    fn surplus(&self, row: &LiveRoute) -> Option<Surplus> {
+        let reason = match (self.wanted, self.in_doubt) {
+            (None, _) => None,
+            (Some(_), true) => Some(Reason::InDoubt),
+            (Some(_), false) => Some(Reason::Altered(row.describe())),
+        };
+        as_live(row).map(|live| Surplus { live, reason })
+    }
+
+    /// What a verdict of the ownership table means for a row of the kernel.
+    fn verdict(&self, verdict: judge::Verdict, row: Option<&LiveRoute>) -> Verdict {
+        let found = || row.map(LiveRoute::describe).unwrap_or_default();
+        let act =
+            |action: Action, reason: Option<Reason>| Verdict::Act { action, reason, before: row.and_then(as_live) };
+        let ours = if self.wanted.is_some() { Action::Change } else { Action::Remove };
+        match verdict {
+            judge::Verdict::Same => Verdict::Same,
+            judge::Verdict::Gone => Verdict::Gone,
+            judge::Verdict::New => act(Action::Add, None),
+            judge::Verdict::Missing => act(Action::Add, Some(Reason::Missing)),
+            judge::Verdict::InDoubt => act(Action::Add, Some(Reason::InDoubt)),
+            judge::Verdict::Edited | judge::Verdict::Remove => act(ours, None),
+            judge::Verdict::MarkLost => act(ours, Some(Reason::MarkLost(found()))),
+            judge::Verdict::Altered => act(ours, Some(Reason::Altered(found()))),
+            judge::Verdict::Adopt => act(Action::Import, Some(Reason::Adopted(found()))),
+            judge::Verdict::TakenOver => act(ours, Some(Reason::TakenOver(found()))),
+            judge::Verdict::Provided => Verdict::Provided(found()),
+            judge::Verdict::Lost => Verdict::Lost(found()),
+            judge::Verdict::Conflict | judge::Verdict::Stray => {
+                row.map_or(Verdict::Gone, |row| Verdict::Conflict(ForeignKey::of(row)))
+            }
+            judge::Verdict::NotKnown => Verdict::NotSelected,
+        }
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// The live row `10.200.1.0/24 via 10.240.0.HOP` with a protocol.
-    fn row(hop: u8, protocol: u8) -> LiveRoute {
-        LiveRoute {
-            destination: "10.200.1.0/24".parse().expect("prefix"),
-            next_hop: Some(IpAddr::from([10, 240, 0, hop])),
-            device: Some("eth0".to_owned()),
-            protocol,
-            metric: 0,
-            plain: true,
-        }
-    }
-
-    fn judge(recorded: bool, wanted: bool, live: &[LiveRoute], take_over: bool) -> String {
-        let hop = IpAddr::from([10, 240, 0, 21]);
-        let owned = [hop];
-        let key = Key {
-            filed: false,
-            stays_static: false,
-            owned: if recorded { &owned } else { &[] },
-            in_doubt: false,
-            firm: recorded,
-            wanted: wanted.then(|| Route { destination: "10.200.1.0/24".parse().expect("prefix"), next_hop: hop }),
-            protocol: 201,
-            marks: &[201],
-            take_over,
-        };
-        match classify(key, &live.iter().collect::<Vec<_>>()) {
-            Verdict::Same => "same".into(),
-            Verdict::Gone => "gone".into(),
-            Verdict::Act { action, reason, .. } => {
-                format!("{}: {}", action.label(), reason.map_or("topology", |reason| reason.label()))
-            }
-            Verdict::Provided(_) => "provided".into(),
-            Verdict::Conflict(_) => "conflict".into(),
-            Verdict::Lost(_) => "lost".into(),
-            Verdict::NotSelected => "not selected".into(),
-        }
-    }
-
-    #[test]
-    fn the_ownership_table_row_by_row() {
-        // recorded, live next hop, live protocol: verdict while wanted.
-        for (recorded, hop, protocol, verdict) in [
-            (true, 21, 201, "same"),
-            (true, 21, BOOT, "change: mark_lost"),
-            (true, 21, STATIC, "change: mark_lost"),
-            (true, 9, 201, "change: altered"),
-            (true, 9, BOOT, "change: altered"),
-            (true, 9, STATIC, "conflict"),
-            (true, 21, 80, "conflict"),
-            (true, 9, 186, "conflict"),
-            (false, 21, BOOT, "import: adopted"),
-            (false, 21, 201, "import: adopted"),
-            (false, 21, STATIC, "provided"),
-            (false, 21, 80, "provided"),
-            (false, 9, 201, "conflict"),
-            (false, 9, BOOT, "conflict"),
-            (false, 9, 80, "conflict"),
-        ] {
-            let found = judge(recorded, true, &[row(hop, protocol)], false);
-            assert_eq!(found, verdict, "recorded {recorded}, via .{hop}, protocol {protocol}");
-        }
-        assert_eq!(judge(true, true, &[], false), "add: missing");
-        assert_eq!(judge(false, true, &[], false), "add: topology");
-    }
-
-    #[test]
-    fn what_is_not_wanted_is_removed_only_where_it_is_ours() {
-        for (recorded, hop, protocol, verdict) in [
-            (true, 21, 201, "remove: topology"),
-            (true, 21, BOOT, "remove: mark_lost"),
-            (true, 9, BOOT, "remove: altered"),
-            (true, 21, 80, "lost"),
-            (true, 9, STATIC, "lost"),
-            (false, 21, 201, "gone"),
-            (false, 21, BOOT, "gone"),
-        ] {
-            let found = judge(recorded, false, &[row(hop, protocol)], false);
-            assert_eq!(found, verdict, "recorded {recorded}, via .{hop}, protocol {protocol}");
-        }
-        assert_eq!(judge(true, false, &[], false), "gone");
-    }
-
-    #[test]
-    fn take_over_reaches_all_but_the_kernels_rows_and_routes_that_are_not_plain() {
-        assert_eq!(judge(false, true, &[row(9, 80)], true), "change: taken_over");
-        assert_eq!(judge(false, true, &[row(21, STATIC)], true), "change: taken_over");
-        let mut connected = row(9, KERNEL);
-        connected.next_hop = None;
-        assert_eq!(judge(false, true, &[connected], true), "conflict");
-        let mut multipath = row(9, STATIC);
-        multipath.plain = false;
-        assert_eq!(judge(false, true, &[multipath], true), "conflict");
-    }
-
-    #[test]
-    fn a_foreign_row_appended_beside_ours_changes_nothing() {
-        assert_eq!(judge(true, true, &[row(21, 201), row(9, STATIC)], false), "same");
-        assert_eq!(judge(true, true, &[row(9, STATIC), row(21, 201)], false), "same");
-    }
-}
+mod tests;

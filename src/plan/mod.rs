@@ -8,6 +8,7 @@ mod classify;
 mod desired;
 mod file;
 pub mod findings;
+pub mod judge;
 mod node_findings;
 mod observed;
 mod operation;
@@ -19,7 +20,7 @@ mod table;
 mod together;
 
 pub use build::{Inputs, Options, PlacePlan, Plan};
-pub use classify::{Key, Verdict, classify};
+pub use classify::{Key, KeyVerdict, Surplus, Verdict, classify};
 pub use desired::{Covered, Desired, DesiredPlace};
 pub use file::{FileChange, FilePlan};
 pub use findings::{Address, Finding, Remedy, Severity};

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::file::FileInput;
-use super::findings::{Address, Finding, REPLACED, Remedy, Scope, Text};
+use super::findings::{Address, Finding, REPLACED, Remedy, Scope, Severity, Text};
 use super::table::TableFindings;
 use crate::backend::netplan::LinkError;
 use crate::backend::ssh_static::KERNEL_ROUTE;
@@ -42,6 +42,8 @@ impl TableFindings {
         all.extend(self.lost.iter().map(|(key, found)| lost(place, kind, key, found)));
         all.extend(self.wins.iter().map(|(key, found)| wins(place, kind, key, found)));
         all.extend(self.deferred.iter().map(|(key, found)| deferred(place, kind, key, found)));
+        all.extend(self.led_away.iter().map(|(row, can_be_taken)| led_away(place, kind, row, *can_be_taken)));
+        all.extend(self.partly_led_away.iter().map(|(pods, row)| partly_led_away(place, kind, pods, row)));
         all.extend(self.stray.iter().map(|row| stray(place, kind, row)));
         all
     }
@@ -101,6 +103,34 @@ fn deferred(place: &Place, kind: &str, key: &Prefix, found: &str) -> Finding {
         .found(found)
         .act("Remove the subnet from the node, then run topo apply again.")
         .leaving_out(1, format!("{key} is still the node's own subnet."))
+}
+
+/// The command that removes exactly this row.
+fn removal(row: &LiveRoute) -> String {
+    let next_hop = row.next_hop.map(|next_hop| format!(" via {next_hop}")).unwrap_or_default();
+    let metric = if row.metric == 0 { String::new() } else { format!(" metric {}", row.metric) };
+    format!("`ip route del {}{next_hop} proto {}{metric}`", row.destination, row.protocol)
+}
+
+/// A route to the node's own pods wins over their bridge.
+fn led_away(place: &Place, kind: &str, row: &LiveRoute, can_be_taken: bool) -> Finding {
+    let (key, found) = (row.destination, row.describe());
+    let text =
+        format!(", a route leads the node's own pod subnet {key} away: {found}. Packets to these pods get lost.");
+    let address = Address::of_key(place, kind, key.to_string());
+    let option = format!("--take-over '{address}'");
+    let finding = Finding::new(Severity::Conflict, "own_pods", address, Text::around("On ", text)).found(found);
+    let finding = if can_be_taken { finding.remedy(Remedy::Flag(option.into(), "remove it")) } else { finding };
+    finding.act(format!("To remove it by hand, run {} there.", removal(row))).remedy(Remedy::SKIP)
+}
+
+fn partly_led_away(place: &Place, kind: &str, pods: &Prefix, row: &LiveRoute) -> Finding {
+    let (key, found) = (row.destination, row.describe());
+    let text = format!(", a route to {key} leads a part of the node's own pod subnet {pods} away: {found}.");
+    Finding::warning("own_pods", place, Text::around("On ", text))
+        .at(kind, key.to_string())
+        .found(found)
+        .act(format!("If nobody needs it, run {} there.", removal(row)))
 }
 
 fn stray(place: &Place, kind: &str, row: &LiveRoute) -> Finding {
@@ -246,7 +276,7 @@ pub(super) fn stays_loaded(place: &Place) -> Finding {
 mod tests {
     use super::*;
     use crate::plan::Plan;
-    use crate::plan::summary::fixture::{place, prefix};
+    use crate::plan::summary::fixture::{live, place, prefix};
     use crate::render::sentence::{Sentence, all};
 
     #[test]
@@ -263,6 +293,9 @@ mod tests {
             lost(&one, kind, &key, found),
             wins(&one, kind, &key, found),
             deferred(&one, kind, &key, found),
+            led_away(&one, kind, &live("10.200.1.0/24", "10.0.0.9", 3), true),
+            led_away(&one, kind, &live("10.200.1.0/24", "10.0.0.9", 3), false),
+            partly_led_away(&one, kind, &key, &live("10.200.1.128/25", "10.0.0.9", 3)),
             same_machine(&one, &two),
             renamed(&one, &two),
             replaced(&one),

@@ -395,6 +395,7 @@ impl Node {
                 protocol: row.protocol,
                 metric: row.metric,
                 plain,
+                attributes: None,
             };
             let ways: Vec<&Way> = siblings.iter().map(|at| &self.rows[*at].way).collect();
             let text = format!("{live:?} {ways:?}");

@@ -186,3 +186,59 @@ fn a_file_that_was_refused_is_not_owned_though_routes_were_written() {
     scene.go(&How::Apply);
     assert!(!scene.owns_files());
 }
+
+/// Pods 2 move from machine 1 to machine 2, and no node does what it is told: the record is in doubt.
+fn in_doubt(persistence: Persistence) -> Scene {
+    let mut scene = Scene::new(Draft::v4(&[&[], &[2], &[]]).with(persistence).build(), &[]);
+    scene.go(&How::Apply);
+    (0..3).for_each(|machine| scene.edit(&Edit::Fault(machine, 4)));
+    scene.edit(&Edit::MovePods(1, 2));
+    scene.go(&How::Apply);
+    scene.edit(&Edit::Mend);
+    scene
+}
+
+#[test]
+fn both_sides_of_a_doubt_are_there_and_the_old_one_goes() {
+    for (persistence, protocol) in [(Persistence::KERNEL, 201), (Persistence::BOTH, 201), (Persistence::FILE, 4)] {
+        let mut scene = in_doubt(persistence);
+        // The old row is there, and the new one beside it.
+        scene.leave(0, 2, 2, protocol);
+        scene.converge();
+    }
+}
+
+#[test]
+fn both_sides_of_a_doubt_are_there_and_neither_is_wanted_any_more() {
+    for (persistence, protocol) in [(Persistence::KERNEL, 201), (Persistence::BOTH, 201), (Persistence::FILE, 4)] {
+        for how in [How::Apply, How::Destroy] {
+            let mut scene = in_doubt(persistence);
+            scene.leave(0, 2, 2, protocol);
+            scene.edit(&Edit::MovePods(2, 0));
+            scene.go(&how);
+            scene.converge();
+        }
+        // Both have to make room for a third.
+        let mut scene = Scene::new(Draft::v4(&[&[], &[2], &[], &[]]).with(persistence).build(), &[]);
+        scene.go(&How::Apply);
+        (0..4).for_each(|machine| scene.edit(&Edit::Fault(machine, 4)));
+        scene.edit(&Edit::MovePods(1, 2));
+        scene.go(&How::Apply);
+        scene.leave(0, 2, 2, protocol);
+        scene.edit(&Edit::Mend);
+        scene.edit(&Edit::MovePods(2, 3));
+        scene.converge();
+    }
+}
+
+#[test]
+fn a_row_of_the_kernel_and_one_of_a_file_stand_beside_each_other_and_one_goes() {
+    for how in [How::Apply, How::Destroy] {
+        let mut scene = Scene::new(Draft::v4(&[&[], &[2]]).with(Persistence::BOTH).build(), &[]);
+        scene.go(&How::Apply);
+        // networkd loaded the file, and nobody took out what was there before.
+        scene.leave(0, 2, 1, 4);
+        scene.go(&how);
+        scene.converge();
+    }
+}

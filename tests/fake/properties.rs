@@ -17,7 +17,7 @@ use topo::resource::Name;
 use topo::topology::{self, Source, Topology};
 
 use super::cases;
-use super::kernel::{Command, Node, Owner, Verb, Way};
+use super::kernel::{Command, Node, Owner, TableRow, Verb, Way};
 use super::network_configuration::{self, Author, File};
 use super::world::{Ran, World};
 
@@ -389,6 +389,15 @@ impl Scene {
             protocol: Some(protocols[usize::from(*protocol)]),
         };
         let _ = self.world.network.nodes()[*machine].by_hand(&command);
+    }
+
+    /// A run of topo's left a row to these pods, by way of a machine and with a protocol, beside what is there.
+    pub(super) fn leave(&self, machine: usize, number: usize, way: usize, protocol: u8) {
+        let mut nodes = self.world.network.nodes();
+        let destination = pods(number, Family::V4);
+        let row = nodes[machine].rows.iter().find(|row| row.destination == destination).expect("a row").clone();
+        let way = Way::Via(self.sites.address(way, Family::V4));
+        nodes[machine].rows.push(TableRow { way, protocol, owner: Owner::Us, ..row });
     }
 
     pub(super) fn edit(&mut self, edit: &Edit) {

@@ -80,7 +80,12 @@ pub(in crate::backend) fn settle(operations: &[Operation], written: &Written) ->
             && refused.is_empty();
         let in_force = match operation.action {
             Action::Add | Action::Change | Action::Import => has(appeared, &operation.route) || needless,
-            Action::Remove => has(vanished, &operation.route),
+            // Another row of the key may have the same next hop with another protocol.
+            Action::Remove => vanished.iter().any(|row| {
+                row.destination == operation.route.destination
+                    && row.next_hop == Some(operation.route.next_hop)
+                    && operation.before.is_none_or(|before| before.protocol == row.protocol)
+            }),
             Action::Forget => true,
         };
         if in_force {

@@ -17,12 +17,14 @@ pub struct LiveRoute {
     pub protocol: u8,
     /// Metric: 0 where IPv4 prints none.
     pub metric: u32,
-    /// Whether it is a plain route (`RTN_UNICAST` without type of service and with one next hop), such as topo writes.
+    /// Whether it is a plain route (`RTN_UNICAST` without type of service and source prefix, and with one next hop), such as topo writes.
     pub plain: bool,
+    /// What else `ip` prints of it and topo does not write, in its words: `mtu 1400`, `src 10.240.0.20`, `onlink`; none: nothing.
+    pub attributes: Option<Box<str>>,
 }
 
 impl LiveRoute {
-    /// Says what the row is, for messages: `via 10.240.0.9 dev eth0 (protocol 4, static)`.
+    /// Says what the row is, for messages: `via 10.240.0.9 dev eth0 mtu 1400, protocol 4, static`.
     pub fn describe(&self) -> String {
         let way = match (self.next_hop, &self.device) {
             (Some(next_hop), Some(device)) => format!("via {next_hop} dev {device}"),
@@ -30,7 +32,10 @@ impl LiveRoute {
             (None, Some(device)) => format!("dev {device}"),
             (None, None) => "without next hop".to_owned(),
         };
-        format!("{way}, {}", protocol_label(self.protocol))
+        // The source address of a connected route is nothing that anybody gave it.
+        let attributes = self.attributes.as_ref().filter(|_| self.next_hop.is_some());
+        let attributes = attributes.map(|attributes| format!(" {attributes}")).unwrap_or_default();
+        format!("{way}{attributes}, {}", protocol_label(self.protocol))
     }
 }
 
@@ -67,7 +72,25 @@ pub fn parse_listing(text: &str) -> Vec<LiveRoute> {
     text.lines().filter_map(parse_line).collect()
 }
 
-/// Parses `TYPE DESTINATION [tos T] [via [inet6] ADDRESS] [dev D] … [proto P] … [metric M] …`.
+/// What `ip` prints of a row's state, which nobody gave it (`print_rt_flags` of iproute2).
+const STATE: [&str; 13] = [
+    "dead",
+    "linkdown",
+    "pervasive",
+    "offload",
+    "offload_failed",
+    "trap",
+    "notify",
+    "rt_offload",
+    "rt_offload_failed",
+    "rt_trap",
+    "unresolved",
+    "cache",
+    "\\",
+];
+
+/// Parses `TYPE DESTINATION [tos T] [via [inet6] ADDRESS] [dev D] … [proto P] … [metric M] …`. Every word that is not known is an
+/// attribute.
 pub(crate) fn parse_line(line: &str) -> Option<LiveRoute> {
     let mut words = line.split_ascii_whitespace().peekable();
     let mut first = words.next()?;
@@ -80,7 +103,9 @@ pub(crate) fn parse_line(line: &str) -> Option<LiveRoute> {
     // A default route names no family: its next hop, or an attribute that only IPv6 prints, tells.
     let v6 = first.contains(':') || (first == "default" && line_is_v6(line));
     let destination = parse_destination(first, v6)?;
-    let mut route = LiveRoute { destination, next_hop: None, device: None, protocol: 0, metric: 0, plain };
+    let mut route =
+        LiveRoute { destination, next_hop: None, device: None, protocol: 0, metric: 0, plain, attributes: None };
+    let mut attributes: Vec<&str> = Vec::new();
     while let Some(word) = words.next() {
         match word {
             "via" => {
@@ -102,9 +127,33 @@ pub(crate) fn parse_line(line: &str) -> Option<LiveRoute> {
                 route.next_hop = None;
                 break;
             }
-            _ => {}
+            "from" => {
+                route.plain = false;
+                words.next();
+            }
+            // `encap ip … dst ADDRESS … tos 0 via ADDRESS`
+            "encap" => {
+                attributes.push(word);
+                while let Some(word) = words.next_if(|word| !matches!(*word, "via" | "dev" | "nhid")) {
+                    attributes.push(word);
+                }
+            }
+            // Scope and preference are as topo's rows have them, if they are the usual ones; the listing of one table names the table.
+            "scope" => attributes
+                .extend(words.next().filter(|scope| *scope != "0").into_iter().flat_map(|scope| [word, scope])),
+            "pref" => attributes
+                .extend(words.next().filter(|pref| *pref != "medium").into_iter().flat_map(|pref| [word, pref])),
+            "table" | "error" => _ = words.next(),
+            // The seconds that are left change by themselves.
+            "expires" => {
+                attributes.push(word);
+                words.next();
+            }
+            state if STATE.contains(&state) => {}
+            attribute => attributes.push(attribute),
         }
     }
+    route.attributes = (!attributes.is_empty()).then(|| attributes.join(" ").into());
     Some(route)
 }
 
@@ -162,6 +211,50 @@ mod tests {
                 "10.7.0.0/16 via fe80::1 dev eth0, protocol 4, static metric 0 plain true",
             ]
         );
+    }
+
+    #[test]
+    fn all_that_topo_would_not_write_is_an_attribute() {
+        // As iproute2 6.1 prints them on Linux 6.
+        for (line, said) in [
+            ("1 10.200.1.0/24 via 10.240.0.21 dev d0 proto 3 scope 0 mtu 1400 ", "mtu 1400"),
+            ("1 10.200.2.0/24 via 10.240.0.21 dev d0 proto 3 scope 0 linkdown mtu lock 1400 ", "mtu lock 1400"),
+            ("1 10.200.3.0/24 via 10.240.0.21 dev d0 proto 3 scope 0 advmss 1300 ", "advmss 1300"),
+            ("1 10.200.4.0/24 via 10.240.0.21 dev d0 proto 3 scope 0 src 10.240.0.20 ", "src 10.240.0.20"),
+            (
+                "1 10.200.5.0/24 via 10.240.0.21 dev d0 proto 3 scope 0 initcwnd 20 initrwnd 30 ",
+                "initcwnd 20 initrwnd 30",
+            ),
+            ("1 10.200.10.0/24 via 10.240.0.21 dev d0 proto 3 scope 0 congctl lock cubic ", "congctl lock cubic"),
+            ("1 10.200.12.0/24 via 10.240.0.21 dev d0 proto 3 scope 0 realms 1/2 ", "realms 1/2"),
+            ("1 10.200.14.0/24 via 10.240.0.21 dev d0 proto 3 scope 0 rto_min lock 300ms ", "rto_min lock 300ms"),
+            ("1 10.200.50.0/24 via 10.240.0.99 dev d0 proto 3 scope 0 onlink ", "onlink"),
+            (
+                "1 10.200.51.0/24  encap ip id 100 src 0.0.0.0 dst 10.0.0.1 ttl 0 tos 0 via 10.240.0.21 dev d0 proto 3 scope 0 ",
+                "encap ip id 100 src 0.0.0.0 dst 10.0.0.1 ttl 0 tos 0",
+            ),
+            ("1 10.200.52.0/24 nhid 7 via 10.240.0.21 dev d0 proto 3 scope 0 ", "nhid 7"),
+            ("1 fd02::/64 via fd00:240::21 dev d0 proto 3 scope 0 metric 1024 mtu 1400 pref low", "mtu 1400 pref low"),
+            ("1 fd03::/64 via fd00:240::21 dev d0 proto 3 scope 0 metric 1024 expires 99sec pref medium", "expires"),
+            (
+                "1 fd05::/64 via fd00:240::21 dev d0 proto 3 scope 0 src fd00:240::20 metric 1024 pref medium",
+                "src fd00:240::20",
+            ),
+            ("1 10.9.0.0/16 via 10.240.0.21 dev d0 proto 3 scope 0 tomorrow 5 ", "tomorrow 5"),
+            ("1 10.200.17.0/24 via 10.240.0.21 dev d0 table 254 proto 3 scope 0 dead offload ", ""),
+            ("1 fd0a::/64 via fd00:240::21 dev d0 proto 3 scope 0 metric 1024 pref medium", ""),
+        ] {
+            let row = parse_line(line).expect(line);
+            assert!(row.plain && row.next_hop.is_some() && row.protocol == 3, "{row:?}");
+            assert_eq!(row.attributes.as_deref().unwrap_or_default(), said, "{line}");
+            let words = row.describe();
+            assert!(words.contains(said) && words.ends_with(", protocol 3, boot, typed by hand"), "{words}");
+        }
+        let of_source = "1 fd04::/64 from fd09::/64 via fd00:240::21 dev d0 proto 3 scope 0 metric 1024 pref medium";
+        assert!(parse_line(of_source).is_some_and(|row| !row.plain));
+        let connected = "1 10.240.0.0/24 dev eth0 proto 2 scope 253 src 10.240.0.20 ";
+        assert_eq!(parse_line(connected).expect("a row").describe(), "dev eth0, protocol 2, the kernel");
+        assert!(parse_line("\tnh_info id 7 via 10.240.0.21 dev d0 scope 253 proto 0 ").is_none());
     }
 
     #[test]

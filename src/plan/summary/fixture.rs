@@ -126,6 +126,7 @@ pub(crate) fn live(destination: &str, next_hop: &str, protocol: u8) -> LiveRoute
         protocol,
         metric: 0,
         plain: true,
+        attributes: None,
     }
 }
 

@@ -1,0 +1,325 @@
+//! What is live in a routing table, judged key by key.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use super::{FiledRoutes, TableFindings, TableInput, TablePlan};
+use crate::exchange::node::{Listed, LiveRoute};
+use crate::network::{KERNEL, STATIC};
+use crate::network::{Prefix, RouteSet, Row};
+use crate::plan::ForeignKey;
+use crate::plan::classify::{Key, KeyVerdict, Verdict, classify};
+use crate::plan::operation::Live;
+use crate::resource::Action;
+
+impl TablePlan {
+    pub(super) fn judge(&mut self, input: &TableInput<'_>, listed: &Listed, findings: &mut TableFindings) {
+        let mut live: BTreeMap<Prefix, Vec<&LiveRoute>> = BTreeMap::new();
+        for row in listed.ours.iter().chain(&listed.foreign).flatten() {
+            let here = row.metric == self.view.kernel_metric(row.family());
+            if here {
+                live.entry(row.destination).or_default().push(row);
+            }
+            if !here || row.destination.length() > 0 {
+                self.note_winner(row, here, input.files, findings);
+            }
+        }
+        let mut keys: BTreeSet<Prefix> = live.keys().copied().collect();
+        // Rows as recorded are only assured where the listing is there, or the token is the recorded one.
+        if listed.ours.is_some() {
+            for set in input.recorded {
+                keys.extend(set.routes().map(|route| route.destination).filter(|key| !live.contains_key(key)));
+            }
+        }
+        for key in keys {
+            let rows = live.get(&key).map(Vec::as_slice).unwrap_or_default();
+            self.judge_key(input, listed, key, rows, findings);
+        }
+        for row in listed.ours.iter().chain(&listed.foreign).flatten() {
+            self.judge_own(input, listed, row, findings);
+        }
+        if input.in_doubt {
+            let one_mark = input.recorded.iter().all(|set| Some(set.view.protocol) == self.recorded_protocol());
+            let one_row = self.special.values().all(|judged| judged.surplus.is_empty());
+            self.settled = if one_mark && one_row {
+                settle(input.recorded, &live, &self.special).into_iter().collect()
+            } else {
+                // A set says one mark for all its rows and one row for each key, and both sides may be there.
+                let there = |key: &Prefix| live.contains_key(key) && is_ours(self.special.get(key));
+                let settled = input.recorded.iter().map(|set| {
+                    let gone = set.routes().map(|route| route.destination).filter(|key| !there(key));
+                    let lacks = Arc::new(set.lacks.iter().copied().chain(gone).collect());
+                    RouteSet { lacks, ..(*set).clone() }
+                });
+                settled.collect()
+            };
+        }
+        // A row with our mark that is not recorded would be hidden by a token that is.
+        let marked = |(_, foreign): &(Prefix, ForeignKey)| self.marks.contains(&foreign.protocol);
+        let is_marked = |row: &LiveRoute| self.marks.contains(&row.protocol);
+        self.has_strays = !findings.stray.is_empty()
+            || findings.conflicts.iter().any(marked)
+            || findings.led_away.iter().any(|(row, _)| is_marked(row))
+            || findings.partly_led_away.iter().any(|(_, row)| is_marked(row));
+        self.has_winners =
+            !findings.wins.is_empty() || !findings.led_away.is_empty() || !findings.partly_led_away.is_empty();
+        self.leave_out(findings);
+    }
+
+    fn judge_key(
+        &mut self,
+        input: &TableInput<'_>,
+        listed: &Listed,
+        key: Prefix,
+        live: &[&LiveRoute],
+        findings: &mut TableFindings,
+    ) {
+        let wanted = self.to.as_ref().and_then(|set| set.find(&key));
+        let mut owned: Vec<IpAddr> = Vec::new();
+        for set in input.recorded {
+            owned.extend(set.find(&key).map(|route| route.next_hop).filter(|hop| !owned.contains(hop)));
+        }
+        if wanted.is_none() && owned.is_empty() {
+            // Others write static rows, too.
+            let is_stray = |row: &&&LiveRoute| input.own_marks.contains(&row.protocol) && row.protocol != STATIC;
+            findings.stray.extend(live.iter().filter(is_stray).map(|row| (*row).clone()));
+            return;
+        }
+        // Our rows were not sent because they are as recorded: foreign rows beside them do not matter here.
+        if listed.ours.is_none() && !owned.is_empty() {
+            // But a change would hit whichever row of the key is the first.
+            let changes =
+                wanted.is_some_and(|to| owned != [to.next_hop]) || self.recorded_protocol() != Some(self.view.protocol);
+            if wanted.is_some() && changes {
+                self.hold(key, live[0], findings);
+            }
+            return;
+        }
+        let KeyVerdict { verdict, surplus } = classify(
+            Key {
+                owned: &owned,
+                firm: input.firm.iter().any(|set| set.find(&key).is_some()),
+                in_doubt: input.in_doubt,
+                wanted,
+                protocol: self.view.protocol,
+                marks: &self.marks,
+                filed: input.files.has(&key),
+                stays_static: input.files.wanted,
+                take_over: (input.take_over)(&key),
+                is_own: false,
+            },
+            live,
+        );
+        let goes = |row: &LiveRoute| {
+            let is_row = |live: Live| row.next_hop == Some(live.next_hop) && row.protocol == live.protocol;
+            surplus.iter().any(|surplus| is_row(surplus.live))
+        };
+        let stay: Vec<&LiveRoute> = live.iter().copied().filter(|row| !goes(row)).collect();
+        if let (Verdict::Act { action: Action::Change | Action::Import, before: Some(before), .. }, [first, _, ..]) =
+            (&verdict, stay.as_slice())
+        {
+            let same = |row: &&&LiveRoute| row.next_hop == Some(before.next_hop) && row.protocol == before.protocol;
+            let other = stay.iter().find(|row| !same(row)).unwrap_or(first);
+            if *before
+                != (Live { next_hop: wanted.map_or(before.next_hop, |to| to.next_hop), protocol: self.view.protocol })
+            {
+                if owned.is_empty() {
+                    let foreign = ForeignKey::of(other);
+                    findings.conflicts.push((key, foreign.clone()));
+                    self.special.insert(key, Verdict::Conflict(foreign).into());
+                } else {
+                    self.hold(key, other, findings);
+                }
+                return;
+            }
+        }
+        // Which of two rows with one key wins is chance.
+        if verdict == Verdict::Same {
+            let ours = wanted.map(|to| to.next_hop);
+            let others = stay.iter().filter(|row| row.next_hop != ours);
+            findings.wins.extend(others.map(|row| (key, format!("the same prefix {}", row.describe()))));
+        }
+        match &verdict {
+            Verdict::Conflict(foreign) => {
+                // The bridge of the old owner of a subnet that has moved: it has to go first.
+                let was_own = input
+                    .recorded
+                    .iter()
+                    .any(|set| set.rows.find(&key).is_some_and(|row| set.own.contains(&row.owner)));
+                if foreign.protocol == KERNEL && was_own {
+                    findings.deferred.push((key, foreign.found.clone()));
+                } else {
+                    findings.conflicts.push((key, foreign.clone()));
+                }
+            }
+            Verdict::Provided(found) => findings.provided.push((key, found.clone())),
+            Verdict::Lost(found) => findings.lost.push((key, found.clone())),
+            Verdict::Act { before: Some(before), .. } if !self.marks.contains(&before.protocol) => {
+                self.guard_foreign = true;
+            }
+            // As the two sets say: nothing special about it.
+            Verdict::Same
+                if surplus.is_empty()
+                    && !input.in_doubt
+                    && owned.len() == 1
+                    && wanted.is_some_and(|to| to.next_hop == owned[0])
+                    && self.recorded_protocol() == Some(self.view.protocol) =>
+            {
+                return;
+            }
+            Verdict::Act { reason: None, before: Some(before), .. }
+                if surplus.is_empty()
+                    && !input.in_doubt
+                    && owned == [before.next_hop]
+                    && self.recorded_protocol() == Some(before.protocol) =>
+            {
+                return;
+            }
+            Verdict::Act { reason: None, before: None, .. } if owned.is_empty() => return,
+            _ => {}
+        }
+        self.special.insert(key, KeyVerdict { verdict, surplus });
+    }
+
+    /// `ip route change` changes the first row of a key, and a listing does not tell which that is. So where others have put a row
+    /// beside ours, ours is left as it is, and stays ours.
+    fn hold(&mut self, key: Prefix, other: &LiveRoute, findings: &mut TableFindings) {
+        findings.held.push((key, other.describe()));
+        self.special.insert(key, Verdict::NotSelected.into());
+    }
+
+    pub(super) fn recorded_protocol(&self) -> Option<u8> {
+        self.from.as_ref().map(|set| set.view.protocol)
+    }
+
+    /// A longer foreign prefix inside a wanted one, or the same with a lower metric, wins over it.
+    fn note_winner(&self, row: &LiveRoute, same_key: bool, files: &FiledRoutes<'_>, findings: &mut TableFindings) {
+        let Some(wanted) = &self.to else { return };
+        let ours = self.marks.contains(&row.protocol) && (row.protocol != STATIC || files.has(&row.destination));
+        if ours && same_key {
+            return;
+        }
+        let Some(covering) = covering(wanted, &row.destination).filter(|row| wanted.route(row).is_some()) else {
+            return;
+        };
+        let longer = covering.destination != row.destination;
+        let lower = !same_key && row.metric < self.view.kernel_metric(row.family());
+        if longer || lower {
+            let what = if longer { row.destination.to_string() } else { format!("metric {}", row.metric) };
+            findings.wins.push((covering.destination, format!("{what} {}", row.describe())));
+        }
+    }
+
+    /// A row that leads pods of the node itself somewhere else wins over the bridge that they are behind.
+    fn judge_own(&mut self, input: &TableInput<'_>, listed: &Listed, row: &LiveRoute, findings: &mut TableFindings) {
+        let (Some(to), Some(next_hop)) = (&self.to, row.next_hop) else { return };
+        let key = row.destination;
+        let Some(pods) = covering(to, &key).filter(|pods| to.own.contains(&pods.owner)) else { return };
+        // What is recorded goes by itself.
+        let is_ours = |set: &&RouteSet| set.find(&key).is_some_and(|route| route.next_hop == next_hop);
+        if self.marks.contains(&row.protocol) && input.recorded.iter().any(is_ours) {
+            return;
+        }
+        if pods.destination != key {
+            findings.partly_led_away.push((pods.destination, row.clone()));
+            return;
+        }
+        let is_bridge = |other: &LiveRoute| {
+            other.destination == key
+                && other.protocol == KERNEL
+                && other.next_hop.is_none()
+                && other.metric < row.metric
+        };
+        if listed.ours.iter().chain(&listed.foreign).flatten().any(is_bridge) {
+            return;
+        }
+        // An operation names no metric but that of its own table.
+        let here = row.metric == self.view.kernel_metric(row.family());
+        let own = Key {
+            owned: &[],
+            firm: false,
+            in_doubt: input.in_doubt,
+            wanted: None,
+            protocol: self.view.protocol,
+            marks: &self.marks,
+            filed: false,
+            stays_static: input.files.wanted,
+            take_over: here && (input.take_over)(&key),
+            is_own: true,
+        };
+        let KeyVerdict { verdict, .. } = classify(own, &[row]);
+        findings.stray.retain(|stray| stray != row);
+        if let Verdict::Conflict(foreign) = &verdict {
+            findings.led_away.push((row.clone(), here && foreign.can_be_taken));
+        } else {
+            self.guard_foreign |= !self.marks.contains(&row.protocol);
+            self.special.insert(key, verdict.into());
+        }
+    }
+
+    /// What others have or provide is neither wanted nor recorded for this node.
+    fn leave_out(&mut self, findings: &TableFindings) {
+        let others = findings.conflicts.iter().map(|(key, ..)| key).chain(findings.provided.iter().map(|(key, _)| key));
+        let lacks: BTreeSet<Prefix> = others.chain(findings.deferred.iter().map(|(key, _)| key)).copied().collect();
+        if let Some(to) = self.to.as_mut().filter(|_| !lacks.is_empty()) {
+            to.lacks = Arc::new(to.lacks.union(&lacks).copied().collect());
+        }
+    }
+}
+
+/// The row of a set, of the node itself or of another one, that has all addresses of a prefix.
+fn covering<'s>(set: &'s RouteSet, prefix: &Prefix) -> Option<&'s Row> {
+    let rows = set.rows.as_slice();
+    // Rows do not overlap, so the covering one can only be the last that does not sort behind.
+    let at = rows.partition_point(|candidate| candidate.destination <= *prefix);
+    let covering = at.checked_sub(1).and_then(|at| rows.get(at));
+    covering.filter(|covering| covering.destination.covers(prefix))
+}
+
+/// Whether a live row of a key in doubt is ours; one that is held is.
+fn is_ours(judged: Option<&KeyVerdict>) -> bool {
+    matches!(judged.map(|judged| &judged.verdict), Some(Verdict::Same | Verdict::Act { .. } | Verdict::NotSelected))
+}
+
+/// What a record in doubt turned out to be: the rows of either side that are live and ours. Given as one of the two sets
+/// without what it lacks where that is possible, so that lists stay shared.
+fn settle(
+    recorded: &[&RouteSet],
+    live: &BTreeMap<Prefix, Vec<&LiveRoute>>,
+    verdicts: &BTreeMap<Prefix, KeyVerdict>,
+) -> Option<RouteSet> {
+    let rows_of = |key: &Prefix| live.get(key).map(Vec::as_slice).unwrap_or_default();
+    let mut all: BTreeMap<Prefix, Row> = BTreeMap::new();
+    for set in recorded {
+        for row in set.rows.as_slice() {
+            let Some(route) = set.route(row).filter(|route| is_ours(verdicts.get(&route.destination))) else {
+                continue;
+            };
+            let rows = rows_of(&route.destination);
+            // A row that was altered stays owned by its key; one that is as recorded says whose it is.
+            if rows.iter().any(|row| row.next_hop == Some(route.next_hop)) {
+                all.insert(route.destination, *row);
+            } else if !rows.is_empty() {
+                all.entry(route.destination).or_insert(*row);
+            }
+        }
+    }
+    let within = |set: &RouteSet| {
+        all.values().all(|row| set.route(row).is_some() && set.rows.find(&row.destination) == Some(row))
+    };
+    let base = recorded.iter().rev().find(|set| within(set));
+    let Some(base) = base else {
+        let mut set = (*recorded.last()?).clone();
+        set.rows = all.into_values().collect();
+        set.lacks = Arc::default();
+        return Some(set);
+    };
+    let mut set = (*base).clone();
+    let missing: BTreeSet<Prefix> =
+        base.routes().map(|route| route.destination).filter(|key| !all.contains_key(key)).collect();
+    if !missing.is_empty() {
+        set.lacks = Arc::new(set.lacks.union(&missing).copied().collect());
+    }
+    Some(set)
+}

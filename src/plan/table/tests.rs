@@ -1,0 +1,164 @@
+//! What is found in tables of whole nodes, and what is done there.
+
+use crate::exchange::node::LiveRoute;
+use crate::network::Memo;
+use crate::network::{BOOT, KERNEL};
+use crate::plan::summary::fixture::{World, kernel_route, live, place, plan_of, seen};
+use crate::plan::{Desired, Finding, Operation, Options, Plan, Severity};
+use crate::resource::{Action, Phase, Record};
+use crate::state::State;
+
+/// Plans node-0 of three nodes; its own pods are 172.16.0.0/24, those of node-1 172.16.1.0/24 by way of 10.128.0.11.
+fn plan(desired: &Desired, state: &State, options: &Options, edit: impl Fn(&mut Vec<LiveRoute>)) -> Plan {
+    plan_of(desired, state, vec![seen(state, "node-0", edit)], options)
+}
+
+fn operations(plan: &Plan) -> Vec<Operation> {
+    let operations = plan.operations(&place("node-0"), &mut Memo::default());
+    operations.into_iter().map(|(_, operation)| operation).collect()
+}
+
+fn words(operation: &Operation) -> String {
+    let before = operation.before.map(|before| format!(" proto {}", before.protocol)).unwrap_or_default();
+    let (action, reason) = (operation.action.label(), operation.reason.label());
+    format!(
+        "{:?}: {action} {} via {}{before}: {reason}",
+        operation.phase, operation.route.destination, operation.route.next_hop
+    )
+}
+
+fn own_pods(plan: &Plan) -> Vec<(Severity, String)> {
+    let about_own = |finding: &&Finding| finding.address.key.as_deref().is_some_and(|key| key.starts_with("172.16.0."));
+    plan.findings.iter().filter(about_own).map(|finding| (finding.severity, finding.text.about("node-0"))).collect()
+}
+
+#[test]
+fn a_route_that_leads_the_nodes_own_pods_away_is_named_in_every_plan() {
+    let world = World::mesh(3, 3);
+    let (desired, state) = (world.desired(), world.state());
+    for protocol in [BOOT, 4, 80, 201] {
+        let intruder = |rows: &mut Vec<LiveRoute>| rows.push(live("172.16.0.0/24", "10.128.0.10", protocol));
+        let stopped = plan(&desired, &state, &Options::default(), intruder);
+        let found = own_pods(&stopped);
+        assert!(stopped.is_stopped() && found.len() == 1, "{found:?}");
+        assert_eq!(found[0].0, Severity::Conflict);
+        let said = "On node-0, a route leads the node's own pod subnet 172.16.0.0/24 away: via 10.128.0.10 dev eth0, ";
+        assert!(found[0].1.starts_with(said), "{found:?}");
+
+        let take_over = vec!["kernel_route.node-0[\"172.16.0.0/24\"]".parse().expect("pattern")];
+        let taken = plan(&desired, &state, &Options { take_over, ..Options::default() }, intruder);
+        assert!(!taken.is_stopped() && own_pods(&taken).is_empty());
+        let done: Vec<String> = operations(&taken).iter().map(words).collect();
+        assert_eq!(done, [format!("Prepare: remove 172.16.0.0/24 via 10.128.0.10 proto {protocol}: taken_over")]);
+
+        let left = plan(&desired, &state, &Options { skip_conflicts: true, ..Options::default() }, intruder);
+        assert!(!left.is_stopped() && left.leaves_out() && operations(&left).is_empty());
+    }
+}
+
+#[test]
+fn a_bridge_that_wins_and_a_default_route_lead_nothing_away() {
+    let world = World::mesh(3, 3);
+    let (desired, state) = (world.desired(), world.state());
+    let plan = plan(&desired, &state, &Options::default(), |rows| {
+        let bridge = LiveRoute { next_hop: None, ..live("172.16.0.0/24", "10.128.0.10", KERNEL) };
+        rows.push(bridge);
+        rows.push(LiveRoute { metric: 5, ..live("172.16.0.0/24", "10.128.0.10", 4) });
+        rows.push(live("0.0.0.0/0", "10.128.0.1", BOOT));
+        rows.push(live("172.16.0.0/12", "10.128.0.1", 4));
+    });
+    assert_eq!(own_pods(&plan), []);
+    assert!(!plan.is_stopped());
+}
+
+#[test]
+fn a_route_to_a_part_of_the_nodes_own_pods_is_a_warning() {
+    let world = World::mesh(3, 3);
+    let (desired, state) = (world.desired(), world.state());
+    let plan = plan(&desired, &state, &Options::default(), |rows| rows.push(live("172.16.0.128/25", "10.128.0.11", 4)));
+    let found = own_pods(&plan);
+    assert!(
+        found.len() == 1 && found[0].0 == Severity::Warning && found[0].1.contains(" of the node's own pod subnet ")
+    );
+}
+
+/// The state in which the pods of node-1 may have moved to node-2, on node-0.
+fn in_doubt(world: &World) -> (State, World) {
+    let mut moved = world.clone();
+    let pods = std::mem::take(&mut moved.0[1].pods);
+    moved.0[2].pods.extend(pods);
+    let mut state = world.state();
+    let shape = |world: &World| {
+        world.desired().places[&place("node-0")].resources.get(&kernel_route()).expect("wanted").clone()
+    };
+    let doubt = Record::InDoubt { is: Some(shape(world)), to: Some(shape(&moved)), also: Vec::new() };
+    let recorded = state.places.get_mut(&place("node-0")).expect("recorded");
+    recorded.resources.insert(kernel_route(), doubt);
+    (state, moved)
+}
+
+#[test]
+fn all_rows_of_a_key_in_doubt_but_the_right_one_go() {
+    let world = World::mesh(4, 4);
+    let (state, moved) = in_doubt(&world);
+    let both = |rows: &mut Vec<LiveRoute>| {
+        rows.retain(|row| row.destination.to_string() != "172.16.1.0/24");
+        rows.push(live("172.16.1.0/24", "10.128.0.11", 201));
+        rows.push(live("172.16.1.0/24", "10.128.0.12", 201));
+        rows.dedup();
+    };
+    let done = |desired: &Desired, options: &Options| {
+        let plan = plan(desired, &state, options, both);
+        assert!(!plan.is_stopped(), "{:?}", plan.findings);
+        let of_key = |operation: &&Operation| operation.route.destination.to_string() == "172.16.1.0/24";
+        operations(&plan).iter().filter(of_key).map(words).collect::<Vec<_>>()
+    };
+    // As it was to be, and back again.
+    assert_eq!(
+        done(&moved.desired(), &Options::default()),
+        ["Retire: remove 172.16.1.0/24 via 10.128.0.11 proto 201: in_doubt"]
+    );
+    assert_eq!(
+        done(&world.desired(), &Options::default()),
+        ["Retire: remove 172.16.1.0/24 via 10.128.0.12 proto 201: in_doubt"]
+    );
+    // A third node gets the pods: one row goes before, so that the other one can be changed.
+    let mut third = moved.clone();
+    let pods = third.0[2].pods.pop().expect("pods");
+    third.0[3].pods.push(pods);
+    assert_eq!(
+        done(&third.desired(), &Options::default()),
+        [
+            "Prepare: remove 172.16.1.0/24 via 10.128.0.12 proto 201: in_doubt",
+            "Install: change 172.16.1.0/24 via 10.128.0.13 proto 201: edited"
+        ]
+    );
+    let mut gone = moved.clone();
+    gone.0[2].pods.pop();
+    let all = done(&gone.desired(), &Options::default());
+    assert_eq!(all.len(), 2, "{all:?}");
+    let destroy = Options { destroy: true, ..Options::default() };
+    let all = done(&Desired::default(), &destroy);
+    assert!(all.len() == 2 && all.iter().all(|one| one.starts_with("Retire: remove ")), "{all:?}");
+    // What is not selected stays, and stays in doubt.
+    let options = Options { excludes: vec!["*[\"172.16.1.0/24\"]".parse().expect("pattern")], ..Options::default() };
+    assert_eq!(done(&moved.desired(), &options), [""; 0]);
+}
+
+#[test]
+fn a_doubt_whose_two_rows_are_both_there_keeps_both_sides() {
+    let world = World::mesh(4, 4);
+    let (state, moved) = in_doubt(&world);
+    let plan = plan(&moved.desired(), &state, &Options::default(), |rows| {
+        rows.retain(|row| row.destination.to_string() != "172.16.1.0/24");
+        rows.push(live("172.16.1.0/24", "10.128.0.11", 201));
+        rows.push(live("172.16.1.0/24", "10.128.0.12", 201));
+        rows.dedup();
+    });
+    let (_, table) = &plan.places[&place("node-0")].tables[0];
+    let key = "172.16.1.0/24".parse().expect("prefix");
+    let hops: Vec<String> =
+        table.settled.iter().filter_map(|set| set.find(&key)).map(|route| route.next_hop.to_string()).collect();
+    assert_eq!(hops, ["10.128.0.11", "10.128.0.12"]);
+    assert!(operations(&plan).iter().all(|one| one.action == Action::Remove && one.phase == Phase::Retire));
+}
