@@ -164,7 +164,11 @@ impl Job<'_> {
             if options.skip_conflicts && plan.leaves_out() {
                 return Ok(Exit::Partial);
             }
-            return Ok(if plan.reached_nothing() { Exit::NothingChanged } else { Exit::Done });
+            return Ok(match (plan.reached_nothing(), plan.has_unseen()) {
+                (true, _) => Exit::NothingChanged,
+                (false, true) => Exit::Partial,
+                (false, false) => Exit::Done,
+            });
         }
         if plan.has_changes() && !self.yes && !review::confirm(options.destroy, stop.clone(), printer).await {
             let how = if *stop.borrow() { "interrupted" } else { "declined" };
@@ -172,7 +176,7 @@ impl Job<'_> {
         }
         let left_out = plan.findings.iter().filter_map(|one| Some((one.place().clone(), one.left_out.clone()?)));
         let left_out: Vec<(Place, LeftOut)> = left_out.collect();
-        let incomplete = !left_out.is_empty();
+        let incomplete = !left_out.is_empty() || plan.leaves_unseen();
         let (events, listener): (mpsc::Sender<Event>, _) = session::events();
         let told = Told::by(&plan);
         let progress = review::listen(listener, told.clone(), printer);

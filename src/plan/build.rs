@@ -286,6 +286,16 @@ impl Plan {
         self.findings.iter().filter(|finding| finding.code == UNSEEN).map(Finding::place).collect()
     }
 
+    /// Whether something could not be looked at that the run does not come back to. It looks again at a place where it was to
+    /// do something, and says there what became of it.
+    pub fn leaves_unseen(&self) -> bool {
+        let is_tried = |place: &Place| {
+            let planned = self.places.get(place);
+            planned.is_some_and(|planned| planned.acts && planned.unseen.is_some())
+        };
+        self.unseen().into_iter().any(|place| !is_tried(place))
+    }
+
     /// Takes in what is planned in Azure.
     pub fn take_azure(&mut self, recorded: &State, findings: AzureFindings, options: &Options) {
         self.answered += findings.answered;

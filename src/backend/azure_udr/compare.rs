@@ -90,7 +90,8 @@ impl Drafts<'_> {
                 |finding: &Finding| finding.severity == Severity::Error && matches!(network, Evidence::Absent);
             findings.findings.extend(verdict.finding.filter(|finding| !is_known(finding)));
             let (place, nobody) = places.entry(&task.place).or_insert_with(|| (AzurePlace::default(), None));
-            if unseen.is_some() && read.contains(&task.place) && verdict.change.is_none() {
+            // Nothing is done to a subnet that could not be read, and its record stays as it is.
+            if unseen.is_some() && read.contains(&task.place) {
                 continue;
             }
             *nobody = nobody.take().or(unseen.filter(|_| !read.contains(&task.place)));
