@@ -151,7 +151,7 @@ impl TablePlan {
 
     fn judge(&mut self, input: &TableInput<'_>, listed: &Listed, findings: &mut TableFindings) {
         let mut live: BTreeMap<Prefix, Vec<&LiveRoute>> = BTreeMap::new();
-        for row in listed.ours.iter().chain(&listed.foreign).flatten() {
+        for row in listed.rows() {
             let here = row.metric == self.view.kernel_metric(row.family());
             if here {
                 live.entry(row.destination).or_default().push(row);
@@ -162,7 +162,7 @@ impl TablePlan {
         }
         let mut keys: BTreeSet<Prefix> = live.keys().copied().collect();
         // Rows as recorded are only assured where the listing is there, or the token is the recorded one.
-        if listed.ours.is_some() {
+        if !listed.ours.is_as_known() {
             for set in input.recorded {
                 keys.extend(set.routes().map(|route| route.destination).filter(|key| !live.contains_key(key)));
             }
@@ -213,7 +213,7 @@ impl TablePlan {
             return;
         }
         // Our rows were not sent because they are as recorded: foreign rows beside them do not matter here.
-        if listed.ours.is_none() && !owned.is_empty() {
+        if listed.ours.is_as_known() && !owned.is_empty() {
             // But a change would hit whichever row of the key is the first.
             let changes =
                 wanted.is_some_and(|to| owned != [to.next_hop]) || self.recorded_protocol() != Some(self.view.protocol);

@@ -62,12 +62,7 @@ pub(crate) fn protocol_label(protocol: u8) -> String {
     format!("protocol {protocol}, {owner}")
 }
 
-/// Parses a listing; lines that are not routes are passed over, for a node's words are not trusted.
-pub fn parse_listing(text: &str) -> Vec<LiveRoute> {
-    text.lines().filter_map(parse_line).collect()
-}
-
-/// Parses `TYPE DESTINATION [tos T] [via [inet6] ADDRESS] [dev D] … [proto P] … [metric M] …`.
+/// Parses a line `TYPE DESTINATION [tos T] [via [inet6] ADDRESS] [dev D] … [proto P] … [metric M] …`.
 pub(crate) fn parse_line(line: &str) -> Option<LiveRoute> {
     let mut words = line.split_ascii_whitespace().peekable();
     let mut first = words.next()?;
@@ -144,7 +139,7 @@ mod tests {
             1 fd01::/64 via fd00:240::21 dev eth0 proto 201 scope 0 metric 1024 pref medium\n\
             1 default via fe80::1 dev eth0 proto 9 scope 0 metric 100 pref medium\n\
             1 10.7.0.0/16 via inet6 fe80::1 dev eth0 proto 4 scope 0 \n";
-        let rows = parse_listing(text);
+        let rows: Vec<LiveRoute> = text.lines().filter_map(parse_line).collect();
         let words: Vec<String> = rows
             .iter()
             .map(|row| format!("{} {} metric {} plain {}", row.destination, row.describe(), row.metric, row.plain))
