@@ -141,6 +141,9 @@ impl Plan {
             let source = claims.source(place);
             let record = if source == Some(place) { record } else { source.and_then(|at| recorded.places.get(at)) };
             let both = Both { place, wanted, source, record };
+            let gap = observation.seen().and_then(|seen| seen.gap(wanted, record)).map(Observation::Unreachable);
+            plan.answered -= usize::from(gap.is_some());
+            let observation = gap.as_ref().unwrap_or(observation);
             if observation.seen().is_none() && both.is_unchanged(memo) {
                 plan.note_unseen(place, observation);
                 continue;
@@ -284,16 +287,6 @@ impl Plan {
     /// The places that could not be looked at; several things may have been asked of one.
     pub fn unseen(&self) -> BTreeSet<&Place> {
         self.findings.iter().filter(|finding| finding.code == UNSEEN).map(Finding::place).collect()
-    }
-
-    /// Whether something could not be looked at that the run does not come back to. It looks again at a place where it was to
-    /// do something, and says there what became of it.
-    pub fn leaves_unseen(&self) -> bool {
-        let is_tried = |place: &Place| {
-            let planned = self.places.get(place);
-            planned.is_some_and(|planned| planned.acts && planned.unseen.is_some())
-        };
-        self.unseen().into_iter().any(|place| !is_tried(place))
     }
 
     /// Takes in what is planned in Azure.
