@@ -159,12 +159,17 @@ impl Job<'_> {
         if plan.is_stopped() {
             return Err(CommandError::new("Nothing was changed: the plan cannot be carried out as it stands."));
         }
+        let leaves_unseen = plan.leaves_unseen(|place| session::concerns(&options, place));
         let only_record = plan.places.is_empty() && plan.forgotten.is_empty();
         if only_record {
             if options.skip_conflicts && plan.leaves_out() {
                 return Ok(Exit::Partial);
             }
-            return Ok(if plan.reached_nothing() { Exit::NothingChanged } else { Exit::Done });
+            return Ok(match (plan.reached_nothing(), leaves_unseen) {
+                (true, _) => Exit::NothingChanged,
+                (false, true) => Exit::Partial,
+                (false, false) => Exit::Done,
+            });
         }
         if plan.has_changes() && !self.yes && !review::confirm(options.destroy, stop.clone(), printer).await {
             let how = if *stop.borrow() { "interrupted" } else { "declined" };
@@ -172,7 +177,7 @@ impl Job<'_> {
         }
         let left_out = plan.findings.iter().filter_map(|one| Some((one.place().clone(), one.left_out.clone()?)));
         let left_out: Vec<(Place, LeftOut)> = left_out.collect();
-        let incomplete = !left_out.is_empty();
+        let incomplete = !left_out.is_empty() || leaves_unseen;
         let (events, listener): (mpsc::Sender<Event>, _) = session::events();
         let told = Told::by(&plan);
         let progress = review::listen(listener, told.clone(), printer);

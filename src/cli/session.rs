@@ -318,6 +318,15 @@ fn concerns_azure(desired: &Desired, state: &State, options: &Options) -> bool {
     })
 }
 
+/// Whether something in a place may be selected.
+pub(super) fn concerns(options: &Options, place: &Place) -> bool {
+    let selects = |pattern: &AddressPattern| {
+        let mut kinds = KNOWN.kinds.iter();
+        kinds.any(|kind| pattern.matches(kind.id, place.name(), None) || pattern.may_match_rows(kind.id, place.name()))
+    };
+    options.targets.is_empty() || options.targets.iter().any(selects)
+}
+
 /// Nodes that need no look: those to be forgotten, and those that are excluded as a whole.
 fn left_out(desired: &Desired, state: &State, options: &Options) -> BTreeSet<Name> {
     let mut names = options.forget.clone();

@@ -7,17 +7,16 @@ use std::sync::Arc;
 use tokio::task::{Id, JoinError, JoinSet};
 
 use crate::backend::azure_udr::{
-    LiveInterface, LiveInterfaces, LiveNetwork, LiveSubnet, LiveTable, Questions, Recorded, Seen, Wanted, key, name_of,
-    questions,
+    LiveInterfaces, Questions, Recorded, Seen, Wanted, interface_seen, key, limit_seen, name_of, network_seen,
+    questions, subnet_seen, table_seen,
 };
-use crate::exchange::arm::AzureError;
+use crate::exchange::arm::{AzureError, Document};
 use crate::plan::Options;
+use crate::resource::{Evidence, Why};
 use crate::transport::azure::Azure;
 
 /// More rounds of questions than there are kinds.
 const ROUNDS: u32 = 6;
-/// The name of the limit of routes in a table (Azure's usages).
-const ROUTES_LIMIT: &str = "RoutesPerRouteTable";
 
 /// What was answered to one question.
 type Put = Box<dyn FnOnce(&mut Seen) + Send>;
@@ -34,9 +33,13 @@ impl Question {
     }
 }
 
-/// What is said where a question panics.
-fn lost(what: &str, id: &str) -> String {
-    format!("The {what} {} was not read, by a mistake in topo. Run topo again.", name_of(id))
+/// What is known where a question panics: nothing.
+fn lost<T>(what: &str, id: &str) -> Evidence<T> {
+    Evidence::Unknown(Why::Failed(unread(what, id)))
+}
+
+fn unread(what: &str, id: &str) -> String {
+    format!("topo did not read the {what} {}, because of a mistake in topo. Run topo again.", name_of(id))
 }
 
 /// Asks Azure what the plan needs. At most `parallelism` questions are under way at once.
@@ -63,73 +66,65 @@ async fn ask(questions: Questions, seen: &mut Seen, azure: &Arc<dyn Azure>, para
     let mut running: JoinSet<Put> = JoinSet::new();
     let mut waiting: Vec<Question> = Vec::new();
     let mut unanswered: HashMap<Id, Put> = HashMap::new();
-    let text = |error: AzureError| error.text;
     for id in tables {
         let (azure, of) = (Arc::clone(azure), id.clone());
-        let lost = move |seen: &mut Seen| _ = seen.tables.insert(key(&of), Err(lost("route table", &of)));
+        let lost = move |seen: &mut Seen| _ = seen.tables.insert(key(&of), lost("route table", &of));
         waiting.push(Question::new(lost, async move {
-            let answer = azure.table(&id).await.map(|found| found.map(LiveTable::of)).map_err(text);
+            let answer = table_seen(&id, azure.table(&id).await);
             Box::new(move |seen: &mut Seen| _ = seen.tables.insert(key(&id), answer)) as Put
         }));
     }
     for id in subnets {
         let (azure, of) = (Arc::clone(azure), id.clone());
-        let lost = move |seen: &mut Seen| _ = seen.subnets.insert(key(&of), Err(lost("subnet", &of)));
+        let lost = move |seen: &mut Seen| _ = seen.subnets.insert(key(&of), lost("subnet", &of));
         waiting.push(Question::new(lost, async move {
-            let answer = azure.subnet(&id).await.map(|found| found.map(LiveSubnet::of)).map_err(text);
+            let answer = subnet_seen(&id, azure.subnet(&id).await);
             Box::new(move |seen: &mut Seen| _ = seen.subnets.insert(key(&id), answer)) as Put
         }));
     }
     for id in networks {
         let (azure, of) = (Arc::clone(azure), id.clone());
-        let lost = move |seen: &mut Seen| _ = seen.networks.insert(key(&of), Err(lost("virtual network", &of)));
+        let lost = move |seen: &mut Seen| _ = seen.networks.insert(key(&of), lost("virtual network", &of));
         waiting.push(Question::new(lost, async move {
-            let answer = azure.network(&id).await.map(|found| found.map(|found| LiveNetwork::of(&found))).map_err(text);
+            let answer = network_seen(&id, azure.network(&id).await);
             Box::new(move |seen: &mut Seen| _ = seen.networks.insert(key(&id), answer)) as Put
         }));
     }
     for id in forwardings {
         let (azure, of) = (Arc::clone(azure), id.clone());
-        let lost = move |seen: &mut Seen| _ = seen.forwardings.insert(key(&of), Err(lost("network interface", &of)));
+        let lost = move |seen: &mut Seen| _ = seen.forwardings.insert(key(&of), lost("network interface", &of));
         waiting.push(Question::new(lost, async move {
-            let answer =
-                azure.interface(&id).await.map(|found| found.map(|found| LiveInterface::of(&found))).map_err(text);
+            let answer = interface_seen(&id, azure.interface(&id).await).map(|(live, _)| live);
             Box::new(move |seen: &mut Seen| _ = seen.forwardings.insert(key(&id), answer)) as Put
         }));
     }
     for (subscription, location) in limits {
         let (azure, of) = (Arc::clone(azure), (subscription.clone(), location.clone()));
-        let lost = move |seen: &mut Seen| _ = seen.limits.insert(of, None);
+        let lost = move |seen: &mut Seen| _ = seen.limits.insert(of, lost("limit of routes in", "a route table"));
         waiting.push(Question::new(lost, async move {
-            let usages = azure.usages(&subscription, &location).await.unwrap_or_default();
-            let limit = usages.iter().find(|usage| usage["name"]["value"].as_str() == Some(ROUTES_LIMIT));
-            let limit = limit.and_then(|usage| usage["limit"].as_u64());
+            let limit = limit_seen(azure.usages(&subscription, &location).await);
             Box::new(move |seen: &mut Seen| _ = seen.limits.insert((subscription, location), limit)) as Put
         }));
     }
     for id in interfaces {
         let (azure, of) = (Arc::clone(azure), id.clone());
         let lost = move |seen: &mut Seen| {
-            let unread = vec![lost("network interfaces of the virtual network", &of)];
+            let unread = vec![unread("network interfaces of the virtual network", &of)];
             seen.interfaces.insert(key(&of), LiveInterfaces { found: Vec::new(), unread });
         };
-        let places = seen.networks.get(&key(&id)).and_then(|answer| answer.as_ref().ok()?.as_ref());
-        let (groups, sets) = places.map(LiveNetwork::interface_places).unwrap_or_default();
+        let (groups, sets) = match seen.networks.get(&key(&id)) {
+            Some(Evidence::Seen(network)) => network.interface_places(),
+            // Only networks that were seen are asked about.
+            Some(Evidence::Absent | Evidence::Unknown(_)) | None => continue,
+        };
         waiting.push(Question::new(lost, async move {
-            let (mut all, mut unread) = (Vec::new(), Vec::new());
+            let mut answer = LiveInterfaces::default();
             for (subscription, group) in groups {
-                match azure.interfaces(&subscription, &group).await {
-                    Ok(found) => all.extend(found),
-                    Err(error) => unread.push(error.text),
-                }
+                take(&mut answer, azure.interfaces(&subscription, &group).await);
             }
             for set in sets {
-                match azure.scale_set_interfaces(&set).await {
-                    Ok(found) => all.extend(found),
-                    Err(error) => unread.push(error.text),
-                }
+                take(&mut answer, azure.scale_set_interfaces(&set).await);
             }
-            let answer = LiveInterfaces { found: all.iter().map(LiveInterface::of).collect(), unread };
             Box::new(move |seen: &mut Seen| _ = seen.interfaces.insert(key(&id), answer)) as Put
         }));
     }
@@ -145,6 +140,21 @@ async fn ask(questions: Questions, seen: &mut Seen, azure: &Arc<dyn Azure>, para
         let lost = unanswered.remove(&ended.as_ref().map_or_else(JoinError::id, |(id, _)| *id));
         if let Some(put) = ended.ok().map(|(_, put)| put).or(lost) {
             put(seen);
+        }
+    }
+}
+
+/// Takes in a list of network interfaces; those that cannot be read are unread.
+fn take(interfaces: &mut LiveInterfaces, list: Result<Vec<Document>, AzureError>) {
+    let documents = match list {
+        Ok(documents) => documents,
+        Err(error) => return interfaces.unread.push(error.text),
+    };
+    for document in documents {
+        let id = document.body["id"].as_str().unwrap_or_default().to_owned();
+        match interface_seen(&id, Ok(Some(document))).known() {
+            Ok(found) => interfaces.found.extend(found.map(|(live, _)| live)),
+            Err(why) => interfaces.unread.push(why.to_string()),
         }
     }
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use tokio::sync::mpsc;
-use tokio::task::JoinSet;
+use tokio::task::{Id, JoinSet};
 
 use super::{Event, tell};
 use crate::backend;
@@ -14,6 +14,12 @@ use crate::plan::{Desired, DesiredPlace, Observation, Seen};
 use crate::resource::{Name, Place, Record, Shape};
 use crate::state::{PlaceRecord, State};
 use crate::transport::{Target, Transport, TransportError};
+
+/// What is said of a place whose look panicked.
+const LOST: &str = "The look came to an unexpected end, because of a mistake in topo. Run topo again.";
+/// What is said of a place that nobody can reach.
+const NO_ENDPOINT: &str = "Neither the topology nor the record says how to reach it. Add it to the topology, or drop its record with \
+                           --forget.";
 
 /// Asks every place that is wanted or recorded, but for those that are left out. At most `parallelism`
 /// exchanges are under way at once.
@@ -38,8 +44,11 @@ pub async fn observe(
     let asked: Vec<(&Place, Option<&Place>)> = places.into_iter().map(|place| (place, Some(place))).collect();
     let mut observed = ask(&asked, desired, recorded, transport, parallelism, events, memo).await;
     // A machine that has another name now was asked what that name stands for: it is asked again for what it has on record.
+    // What is recorded under a name that is left out is not planned with.
+    let is_used = |place: &Place| place.node().is_none_or(|name| !left_out.contains(name));
+    let records = recorded.places.iter().filter(|(place, _)| is_used(place));
     let known: HashMap<&str, &Place> =
-        recorded.places.iter().filter_map(|(place, record)| Some((record.machine_id.as_deref()?, place))).collect();
+        records.filter_map(|(place, record)| Some((record.machine_id.as_deref()?, place))).collect();
     let mut again: Vec<(&Place, Option<&Place>)> = Vec::new();
     for place in desired.places.keys() {
         let Some(seen) = observed.get(place).and_then(Observation::seen) else { continue };
@@ -69,36 +78,53 @@ async fn ask(
     memo: &mut Memo,
 ) -> BTreeMap<Place, Observation> {
     let mut observed = BTreeMap::new();
-    let mut running: JoinSet<(Place, Observation)> = JoinSet::new();
+    let (mut running, mut asked): (JoinSet<Observation>, HashMap<Id, Place>) = Default::default();
     for (place, source) in places.iter().copied() {
         let record = source.and_then(|source| recorded.places.get(source));
-        let Some((target, works)) = question(place, desired, record, memo) else { continue };
-        while running.len() >= parallelism.max(1) {
-            take(running.join_next().await, &mut observed, events);
+        // Nothing is wanted there, and nothing is recorded of this machine.
+        if record.is_none() && desired.places.get(place).is_none_or(|wanted| wanted.resources.is_empty()) {
+            continue;
+        }
+        let Some((target, works)) = question(place, desired, record, memo) else {
+            note(place.clone(), Observation::Unreachable(NO_ENDPOINT.to_owned()), &mut observed, events);
+            continue;
+        };
+        while running.len() >= parallelism.max(1)
+            && let Some((place, observation)) = next(&mut running, &mut asked).await
+        {
+            note(place, observation, &mut observed, events);
         }
         let transport = Arc::clone(transport);
-        let place = place.clone();
-        running.spawn(async move {
+        let task = running.spawn(async move {
             let replies = transport.exchange(&target, &works).await;
-            (place, read(&target, replies, &works))
+            read(&target, replies, &works)
         });
+        asked.insert(task.id(), place.clone());
     }
-    while !running.is_empty() {
-        take(running.join_next().await, &mut observed, events);
+    while let Some((place, observation)) = next(&mut running, &mut asked).await {
+        note(place, observation, &mut observed, events);
     }
     observed
 }
 
-fn take(
-    joined: Option<Result<(Place, Observation), tokio::task::JoinError>>,
+/// The next place that was looked at. A look that panicked has seen nothing.
+async fn next(running: &mut JoinSet<Observation>, asked: &mut HashMap<Id, Place>) -> Option<(Place, Observation)> {
+    let (id, observation) = match running.join_next_with_id().await? {
+        Ok(looked) => looked,
+        Err(error) => (error.id(), Observation::Unreachable(LOST.to_owned())),
+    };
+    Some((asked.remove(&id)?, observation))
+}
+
+fn note(
+    place: Place,
+    observation: Observation,
     observed: &mut BTreeMap<Place, Observation>,
     events: &mpsc::Sender<Event>,
 ) {
-    // A task that panicked has observed nothing; its place stays "not asked", which nothing is written on.
-    let Some(Ok((place, observation))) = joined else { return };
     let error = match &observation {
         Observation::Unreachable(reason) => Some(reason.clone()),
-        _ => None,
+        Observation::NotAsked | Observation::Seen(_) => None,
     };
     tell(events, Event::Observed { place: place.clone(), error });
     observed.insert(place, observation);
@@ -168,23 +194,34 @@ fn joined(works: Vec<Work>, wanted: Option<&DesiredPlace>, record: Option<&Place
     joined
 }
 
-/// Reads the answers of a place.
+/// Reads the answers of a place. It was looked at where each question has its answer, else not at all.
 pub(super) fn read(target: &Target, replies: Result<Vec<Reply>, TransportError>, works: &[Work]) -> Observation {
     let replies = match replies {
         Ok(replies) => replies,
         Err(error) => return Observation::Unreachable(error.to_string()),
     };
+    let name = target.name.as_str();
+    if let [Reply::Lacking(what)] = replies.as_slice() {
+        return Observation::Unreachable(lacking(name, what));
+    }
+    let other = || {
+        let reason = format!("{name} did not answer what topo asked. Run topo again, and look at what answers there.");
+        Observation::Unreachable(reason)
+    };
+    if replies.len() != works.len() {
+        return other();
+    }
     let mut seen = Seen::default();
     for (work, reply) in works.iter().zip(replies) {
         match (work, reply) {
-            (_, Reply::Lacking(what)) => return Observation::Unreachable(lacking(target.name.as_str(), &what)),
-            (_, Reply::Identity(identity)) => seen.identity = identity,
+            (_, Reply::Unknown(why)) => return Observation::Unreachable(why),
+            (Work::Identify, Reply::Identity(identity)) => seen.identity = identity,
             (Work::List(listing), Reply::Listed(listed)) => seen.tables.push((listing.table, listed)),
             (Work::Inspect(inquiry), Reply::Inspected(inspected)) => {
                 seen.files.push((inquiry.name.clone(), inspected));
             }
-            (_, Reply::NotOnLink(found)) => seen.not_on_link.extend(found),
-            _ => {}
+            (Work::Reach(_), Reply::NotOnLink(found)) => seen.not_on_link.extend(found),
+            _ => return other(),
         }
     }
     Observation::Seen(Box::new(seen))
@@ -198,4 +235,47 @@ pub(super) fn lacking(name: &str, what: &str) -> String {
         "Install coreutils there."
     };
     format!("{name} lacks what topo needs on a node: {what}. {advice}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::exchange::node::{Identity, Listed, Listing, LiveRoute, Part};
+    use crate::resource::{Endpoint, Token};
+
+    fn target() -> Target {
+        let endpoint = Endpoint { host: "10.240.0.20".to_owned(), port: None, user: None, sudo: false };
+        Target { name: Name::new("node-0").expect("name"), endpoint }
+    }
+
+    fn works() -> Vec<Work> {
+        vec![Work::Identify, Work::List(Listing { table: 254, protocols: vec![201], known: None })]
+    }
+
+    fn listed() -> Reply {
+        let none: Part<Vec<LiveRoute>> = Part::Sent(Vec::new());
+        Reply::Listed(Listed { token: Token::of("a", "b"), ours: none.clone(), foreign: none })
+    }
+
+    /// Why a place with these replies was not looked at.
+    fn unseen(replies: Vec<Reply>) -> Option<String> {
+        match read(&target(), Ok(replies), &works()) {
+            Observation::Seen(_) => None,
+            Observation::Unreachable(why) => Some(why),
+            Observation::NotAsked => panic!("it was asked"),
+        }
+    }
+
+    #[test]
+    fn a_place_was_looked_at_where_each_question_has_its_answer() {
+        let identity = || Reply::Identity(Identity::default());
+        assert_eq!(unseen(vec![identity(), listed()]), None);
+        for replies in [vec![], vec![identity()], vec![identity(), listed(), listed()], vec![listed(), identity()]] {
+            let why = unseen(replies).expect("an answer is missing");
+            assert!(why.starts_with("node-0 did not answer what topo asked."), "{why}");
+        }
+        let unknown = Reply::Unknown("`ip` failed there.".to_owned());
+        assert_eq!(unseen(vec![identity(), unknown]).as_deref(), Some("`ip` failed there."));
+        assert!(unseen(vec![Reply::Lacking("ip".to_owned())]).is_some_and(|why| why.contains("iproute2")));
+    }
 }

@@ -141,6 +141,9 @@ impl Plan {
             let source = claims.source(place);
             let record = if source == Some(place) { record } else { source.and_then(|at| recorded.places.get(at)) };
             let both = Both { place, wanted, source, record };
+            let gap = observation.seen().and_then(|seen| seen.gap(wanted, record)).map(Observation::Unreachable);
+            plan.answered -= usize::from(gap.is_some());
+            let observation = gap.as_ref().unwrap_or(observation);
             if observation.seen().is_none() && both.is_unchanged(memo) {
                 plan.note_unseen(place, observation);
                 continue;

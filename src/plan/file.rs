@@ -67,7 +67,7 @@ pub(super) fn routes_found(
     header: &Header,
     options: &Options,
 ) -> BTreeMap<Prefix, IpAddr> {
-    let files = inspected.and_then(|inspected| inspected.found.as_ref()).into_iter().flat_map(|found| &found.files);
+    let files = inspected.and_then(|inspected| inspected.found.sent()).into_iter().flat_map(|found| &found.files);
     files
         .filter(|file| whose(&file.text, header, options) == Whose::Ours)
         .flat_map(|file| routes_in(&file.text))
@@ -98,7 +98,7 @@ impl FilePlan {
         let recorded = input.record.and_then(|record| record.shapes().next());
         let mut attributes = Attributes::of(input.wanted.or(recorded)?);
         let recorded_attributes = recorded.map(Attributes::of);
-        let found = input.inspected.and_then(|inspected| inspected.found.as_ref());
+        let found = input.inspected.and_then(|inspected| inspected.found.sent());
         let routes = tables.iter().find_map(|table| table.to.as_ref());
         let mut findings: Vec<Finding> = Vec::new();
         let mut problem = None;

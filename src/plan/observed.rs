@@ -2,9 +2,15 @@
 
 use std::net::IpAddr;
 
-use crate::exchange::node::{Identity, Inspected, Listed};
+use super::DesiredPlace;
+use super::build::Plan;
+use crate::backend::netplan::{Attributes, NETPLAN_FILE, split_tokens};
+use crate::exchange::node::{Identity, Inspected, Listed, Part};
+use crate::resource::{Place, Record, ResourceId, Shape, Token};
+use crate::state::PlaceRecord;
 
-/// What was seen of one place.
+/// What was seen of one place. A place that was not asked or could not be reached is unknown: nothing is there, and nothing
+/// is missing, because of that.
 #[derive(Clone, Debug, Default)]
 pub enum Observation {
     /// Nobody looked.
@@ -39,14 +45,161 @@ impl Observation {
     }
 }
 
+impl Plan {
+    /// Whether something could not be looked at that the run does not come back to. It looks again at a place where it was to
+    /// do something, and says there what became of it.
+    /// `concerns` says which places were selected.
+    pub fn leaves_unseen(&self, concerns: impl Fn(&Place) -> bool) -> bool {
+        let is_tried = |place: &Place| {
+            let planned = self.places.get(place);
+            planned.is_some_and(|planned| planned.acts && planned.unseen.is_some())
+        };
+        self.unseen().into_iter().any(|place| concerns(place) && !is_tried(place))
+    }
+}
+
 impl Seen {
     /// What was found of a file.
     pub fn file(&self, name: &str) -> Option<&Inspected> {
         self.files.iter().find(|(file, _)| file == name).map(|(_, inspected)| inspected)
     }
 
+    /// What these answers leave unknown of a place with such a record, where they do: a table or a file that nobody asked for,
+    /// or a part that was left out as known, where it is not known from this record. Without it nothing can be planned there.
+    pub(super) fn gap(&self, wanted: Option<&DesiredPlace>, record: Option<&PlaceRecord>) -> Option<String> {
+        let entry = |id: &ResourceId| record.and_then(|record| record.resources.get(id));
+        let of_wanted = |(id, shape): (&ResourceId, &Shape)| self.gap_of(id, shape, shape, entry(id));
+        let of_record = |(id, record): (&ResourceId, &Record)| {
+            let leading = wanted.and_then(|wanted| wanted.resources.get(id)).or_else(|| record.shapes().next())?;
+            record.shapes().find_map(|shape| self.gap_of(id, shape, leading, Some(record)))
+        };
+        let mut wanted = wanted.iter().flat_map(|wanted| &wanted.resources);
+        let mut recorded = record.iter().flat_map(|record| &record.resources);
+        wanted.find_map(of_wanted).or_else(|| recorded.find_map(of_record))
+    }
+
+    /// The same for one shape of a resource. The leading one says whether its routes are its own.
+    fn gap_of(&self, id: &ResourceId, shape: &Shape, leading: &Shape, record: Option<&Record>) -> Option<String> {
+        let token = match record {
+            Some(Record::Settled { token, .. }) => token.as_ref(),
+            _ => None,
+        };
+        let not_answered = |what: String| {
+            Some(format!(
+                "Its answer does not say what topo has to know about {what}. Run topo again, and report it if that stays."
+            ))
+        };
+        let mut table_token: Option<Token> = token.cloned();
+        if *id.kind == NETPLAN_FILE {
+            let (of_table, of_file) = token.map(split_tokens).map_or((None, None), |(table, file)| (table, Some(file)));
+            match self.file(&id.name) {
+                Some(Inspected { found: Part::Sent(_), .. }) => {}
+                Some(Inspected { found: Part::AsKnown, token }) if of_file.as_ref() == Some(token) => {}
+                _ => return not_answered(format!("the file {}", id.name)),
+            }
+            if !Attributes::are_alone(leading) {
+                return None;
+            }
+            table_token = of_table;
+        }
+        let table = shape.routes.as_ref()?.view.table;
+        let is_known = |part: &Part<_>, of: fn(&Token) -> &str, listed: &Listed| {
+            !part.is_as_known() || table_token.as_ref().is_some_and(|token| of(token) == of(&listed.token))
+        };
+        match self.table(table) {
+            Some(listed)
+                if is_known(&listed.ours, Token::ours, listed) && is_known(&listed.foreign, Token::foreign, listed) =>
+            {
+                None
+            }
+            _ => not_answered(format!("the routing table {table}")),
+        }
+    }
+
     /// What was listed of a table.
     pub fn table(&self, number: u32) -> Option<&Listed> {
         self.tables.iter().find(|(table, _)| *table == number).map(|(_, listed)| listed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::network::Memo;
+    use crate::plan::build::Inputs;
+    use crate::plan::summary::fixture::{World, kernel_route, place, plan_of, seen};
+    use crate::plan::{Desired, Options, Severity};
+    use crate::resource::Name;
+    use crate::state::State;
+
+    /// What node-0 answers, changed by a function.
+    fn answer(state: &State, edit: impl Fn(&mut Seen)) -> Vec<(Place, Observation)> {
+        let (place, observation) = seen(state, "node-0", |_| ());
+        let Observation::Seen(mut seen) = observation else { panic!() };
+        edit(&mut seen);
+        vec![(place, Observation::Seen(seen))]
+    }
+
+    /// Whether node-0 counts as looked at, and whether something is done there.
+    fn looked_at(plan: &Plan) -> (bool, bool) {
+        let place = place("node-0");
+        let planned = plan.places.get(&place);
+        assert_eq!(planned.is_some_and(|planned| planned.unseen.is_some()) || plan.has_unseen(), plan.has_unseen());
+        assert!(plan.findings.iter().all(|finding| finding.severity == Severity::Warning), "{plan:?}");
+        (!plan.unseen().contains(&place), planned.is_some_and(|planned| planned.acts && planned.unseen.is_none()))
+    }
+
+    #[test]
+    fn a_table_that_is_missing_in_the_answer_is_not_empty() {
+        let world = World::mesh(3, 3);
+        let nothing = State::new(Name::new("mesh").expect("name")).expect("lineage");
+        // Routes to be kept, to be removed, to be added.
+        for (desired, state) in
+            [(world.desired(), world.state()), (Desired::default(), world.state()), (world.desired(), nothing)]
+        {
+            let plan = plan_of(&desired, &state, answer(&state, |seen| seen.tables.clear()), &Options::default());
+            assert_eq!((looked_at(&plan), plan.answered), ((false, false), 0));
+            assert!(plan.reached_nothing());
+        }
+        let (desired, state) = (world.desired(), world.state());
+        let plan = plan_of(&desired, &state, answer(&state, |_| ()), &Options::default());
+        assert_eq!((looked_at(&plan), plan.answered), ((true, false), 1));
+    }
+
+    #[test]
+    fn what_is_as_known_is_known_from_this_record_alone() {
+        let world = World::mesh(3, 3);
+        let as_known = |seen: &mut Seen| {
+            for (_, listed) in &mut seen.tables {
+                (listed.ours, listed.foreign) = (Part::AsKnown, Part::AsKnown);
+            }
+        };
+        for (token, is_known) in [(Some("a.b"), true), (Some("a.c"), false), (Some("b.b"), false), (None, false)] {
+            let mut state = world.state();
+            let record = state.places.get_mut(&place("node-0")).and_then(|one| one.resources.get_mut(&kernel_route()));
+            let Some(Record::Settled { token: known, .. }) = record else { panic!() };
+            *known = token.map(Token::new);
+            let plan = plan_of(&world.desired(), &state, answer(&state, as_known), &Options::default());
+            assert_eq!(looked_at(&plan), (is_known, false), "{token:?}");
+        }
+    }
+
+    #[test]
+    fn a_place_that_answers_late_has_to_answer_all() {
+        let (world, name) = (World::mesh(3, 3), Name::new("mesh").expect("name"));
+        let (desired, state, options) = (Desired::default(), world.state(), Options::default());
+        let away = (place("node-0"), Observation::Unreachable("It is away.".to_owned()));
+        let inputs = Inputs { topology: &name, desired: &desired, recorded: &state, options: &options };
+        for is_whole in [true, false] {
+            let edit = |seen: &mut Seen| {
+                if !is_whole {
+                    seen.tables.clear()
+                }
+            };
+            let Some((at, Observation::Seen(seen))) = answer(&state, edit).pop() else { panic!() };
+            let mut plan = plan_of(&desired, &state, vec![away.clone()], &options);
+            let result = plan.replan(&at, &inputs, *seen, &mut Memo::default());
+            assert_eq!(result.is_ok(), is_whole, "{result:?}");
+        }
     }
 }

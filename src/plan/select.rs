@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use super::Desired;
 use super::build::{Inputs, Options, Plan, acts, align};
-use super::findings::{Finding, REPLACED, Scope, Severity};
+use super::findings::{Finding, REPLACED, Scope, Severity, UNSEEN};
 use super::observed::{Observation, Seen};
 use super::operation::Operation;
 use crate::network::{Memo, Prefix};
@@ -85,6 +85,9 @@ impl Plan {
         if let Some(conflict) = fresh.findings.iter().find(|finding| finding.severity == Severity::Conflict) {
             let key = conflict.address.key.as_deref().unwrap_or_default();
             return Err(format!("somebody else has {key} there: {}", conflict.found.as_deref().unwrap_or_default()));
+        }
+        if let Some(unseen) = fresh.findings.iter().find(|finding| finding.code == UNSEEN) {
+            return Err(format!("topo could not look at all of it: {}", unseen.found.as_deref().unwrap_or_default()));
         }
         if fresh.is_stopped() {
             return Err("the checks before writing do not pass there".to_owned());

@@ -4,6 +4,7 @@
 mod action;
 mod address;
 mod endpoint;
+mod evidence;
 mod id;
 mod kind;
 mod known;
@@ -18,6 +19,7 @@ pub mod words;
 pub use action::{Action, Phase, Reason};
 pub use address::{AddressPattern, PatternError};
 pub use endpoint::Endpoint;
+pub use evidence::{Evidence, Why};
 pub use id::{ResourceId, ResourceIdError};
 pub use kind::Kind;
 pub use known::{Known, PlaceError};

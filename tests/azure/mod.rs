@@ -13,6 +13,7 @@ mod partly;
 mod reviewed;
 mod shapes;
 mod together;
+mod unseen;
 
 use std::process::{Child, Command as Process, Output, Stdio};
 use std::time::{Duration, Instant};

@@ -319,8 +319,8 @@ fn plain(reply: &Reply) -> Reply {
     match reply.clone() {
         Reply::Listed(mut listed) => {
             listed.token = none;
-            listed.ours = listed.ours.as_deref().map(sorted);
-            listed.foreign = listed.foreign.as_deref().map(sorted);
+            listed.ours = listed.ours.map(|rows| sorted(&rows));
+            listed.foreign = listed.foreign.map(|rows| sorted(&rows));
             Reply::Listed(listed)
         }
         Reply::NotOnLink(found) => Reply::NotOnLink(found.into_iter().map(|(hop, _)| (hop, String::new())).collect()),

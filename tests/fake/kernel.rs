@@ -7,7 +7,8 @@ use std::hash::{Hash, Hasher};
 use std::net::IpAddr;
 
 use topo::exchange::node::{
-    Filed, Identity, Listed, Listing, LiveRoute, Marker, Reply, RouteCommand, RouteVerb, RouteWrite, Work, Written,
+    Filed, Identity, Listed, Listing, LiveRoute, Marker, Part, Reply, RouteCommand, RouteVerb, RouteWrite, Work,
+    Written,
 };
 use topo::network::{BOOT, Family, KERNEL, MAIN_TABLE, Prefix, Route};
 use topo::resource::Token;
@@ -486,8 +487,8 @@ impl Node {
         let (ours, foreign, token) = self.parts(listing);
         let known = listing.known.as_ref();
         Listed {
-            ours: (known.map(Token::ours) != Some(token.ours())).then_some(ours),
-            foreign: (known != Some(&token)).then_some(foreign),
+            ours: if known.map(Token::ours) == Some(token.ours()) { Part::AsKnown } else { Part::Sent(ours) },
+            foreign: if known == Some(&token) { Part::AsKnown } else { Part::Sent(foreign) },
             token,
         }
     }

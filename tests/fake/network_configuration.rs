@@ -8,7 +8,7 @@ use std::net::IpAddr;
 
 use topo::exchange::node::{
     Activation, Definition, FileForm, FileInquiry, FileWrite, Filed, FoundFile, FoundLink, Inspected,
-    NetworkConfiguration,
+    NetworkConfiguration, Part,
 };
 use topo::network::{Family, KERNEL, MAIN_TABLE, Prefix, STATIC};
 use topo::resource::Token;
@@ -132,7 +132,7 @@ impl Node {
         let configuration = &self.configuration;
         let token = configuration.token(inquiry.form, &inquiry.name);
         if inquiry.known.as_ref() == Some(&token) {
-            return Inspected { token, found: None };
+            return Inspected { token, found: Part::AsKnown };
         }
         let files = configuration.named(inquiry.form, &inquiry.name).into_iter();
         let found = NetworkConfiguration {
@@ -146,7 +146,7 @@ impl Node {
             devices: inquiry.next_hops.iter().map(|hop| (*hop, "eth0".to_owned())).collect(),
             definitions: vec![Definition { kind: "ethernets".to_owned(), id: "eth0".to_owned(), renderer: None }],
         };
-        Inspected { token, found: Some(found) }
+        Inspected { token, found: Part::Sent(found) }
     }
 
     pub(crate) fn write_file(&mut self, write: &FileWrite) -> Filed {

@@ -29,17 +29,46 @@ fn desired(backends: &str) -> Desired {
     backend::desire(&topology.unwrap_or_else(|| panic!("{:?}", messages())))
 }
 
+/// Three machines, without routes.
+fn three_machines() -> Arc<World> {
+    let world = Arc::new(World::default());
+    for (number, host) in ["10.240.0.10", "10.240.0.20", "10.240.0.21"].iter().enumerate() {
+        let address = (host.parse().expect("address"), 24);
+        let node = Node::new(&format!("{number:032x}"), &[address], "10.240.0.250".parse().ok());
+        world.network.nodes().push(node);
+    }
+    world
+}
+
+#[test]
+fn a_look_that_panics_has_seen_nothing() {
+    let (name, options) = (Name::new("kthw").expect("name"), Options::default());
+    let (world, desired) = (three_machines(), desired("[backends.ssh-static]\n"));
+    assert!(matches!(world.run(&name, &desired, &options, 0, 0), Ran::Done(outcome) if outcome.is_complete()));
+    world.network.faults.lock().expect("no panic before").insert(1, 8);
+    let (plan, ..) = world.plan(&name, &desired, &options);
+    let unseen: Vec<&str> = plan.unseen().into_iter().map(Place::name).collect();
+    assert_eq!((unseen, plan.has_changes(), plan.answered), (vec!["node-0"], false, 2), "{plan:?}");
+    world.network.faults.lock().expect("no panic before").clear();
+    assert!(!world.plan(&name, &desired, &options).0.has_unseen());
+}
+
+#[test]
+fn a_place_that_nobody_can_reach_was_not_looked_at() {
+    let (name, options) = (Name::new("kthw").expect("name"), Options::default());
+    let (world, mut desired) = (three_machines(), desired("[backends.ssh-static]\n"));
+    let place = Place::from(Name::new("node-1").expect("name"));
+    desired.places.get_mut(&place).expect("it is wanted").endpoint = None;
+    let (plan, ..) = world.plan(&name, &desired, &options);
+    assert_eq!(plan.unseen().into_iter().collect::<Vec<_>>(), [&place], "{plan:?}");
+}
+
 #[test]
 fn a_step_that_panics_fails_and_the_next_run_finishes() {
     let (name, options) = (Name::new("kthw").expect("name"), Options::default());
     for backends in ["[backends.ssh-static]\n", "[backends.netplan]\n", "[backends.ssh-static]\n[backends.netplan]\n"] {
         for fault in [6, 7] {
-            let (world, desired) = (Arc::new(World::default()), desired(backends));
-            for (number, host) in ["10.240.0.10", "10.240.0.20", "10.240.0.21"].iter().enumerate() {
-                let address = (host.parse().expect("address"), 24);
-                let node = Node::new(&format!("{number:032x}"), &[address], "10.240.0.250".parse().ok());
-                world.network.nodes().push(node);
-            }
+            let (world, desired) = (three_machines(), desired(backends));
             world.network.faults.lock().expect("no panic before").insert(1, fault);
             let Ran::Done(outcome) = world.run(&name, &desired, &options, 0, 0) else { panic!("it did not run") };
             assert!(!outcome.is_complete() && outcome.touched, "{outcome:?}");

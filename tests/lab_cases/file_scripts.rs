@@ -6,7 +6,7 @@ use std::process::Stdio;
 
 use topo::exchange::node::{
     Activation, Definition, FileForm, FileInquiry, FileWrite, Filed, Inspected, Listing, NetworkConfiguration, Nonce,
-    Reply, RouteCommand, RouteVerb, RouteWrite, Work, Written, parse, render,
+    Part, Reply, RouteCommand, RouteVerb, RouteWrite, Work, Written, parse, render,
 };
 use topo::network::Route;
 use topo::resource::Token;
@@ -78,7 +78,7 @@ fn inspect(machines: &Machines, name: &str, form: FileForm, known: Option<Token>
 #[track_caller]
 fn found(machines: &Machines, name: &str, form: FileForm) -> (Token, NetworkConfiguration) {
     let Inspected { token, found } = inspect(machines, name, form, None);
-    (token, found.expect("nothing is known"))
+    (token, found.sent().expect("nothing is known").clone())
 }
 
 fn listing() -> Listing {
@@ -169,7 +169,10 @@ pub fn the_configuration_of_every_shape_is_seen() {
         assert!(found.definitions.contains(&definition), "{name}: {:?}", found.definitions);
         let devices = [("10.240.0.2", device), ("10.240.0.3", device)];
         assert_eq!(found.devices, devices.map(|(hop, device)| (address(hop), device.to_owned())), "{name}");
-        assert_eq!(inspect(&machines, name, FileForm::Netplan, Some(token.clone())), Inspected { token, found: None });
+        assert_eq!(
+            inspect(&machines, name, FileForm::Netplan, Some(token.clone())),
+            Inspected { token, found: Part::AsKnown }
+        );
     }
     let (token, found) = found(&machines, "networkd", FileForm::Networkd);
     assert!(found.definitions.is_empty() && found.files.is_empty());
@@ -177,7 +180,7 @@ pub fn the_configuration_of_every_shape_is_seen() {
     assert_eq!(link.network_file.as_deref(), Some("/etc/systemd/network/10-eth0.network"));
     assert_eq!(
         inspect(&machines, "networkd", FileForm::Networkd, Some(token.clone())),
-        Inspected { token, found: None }
+        Inspected { token, found: Part::AsKnown }
     );
 }
 

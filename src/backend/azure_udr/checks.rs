@@ -3,14 +3,13 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use super::drafts::{TableDraft, live};
+use super::drafts::TableDraft;
 use super::findings::{refusal, table_text};
-use super::{Outside, Seen, TableVerdict, Wanted, key, name_of};
+use super::{Outside, Seen, TableVerdict, Wanted, name_of};
 use crate::network::Prefix;
 use crate::plan::azure::AzureFindings;
 use crate::plan::findings::Finding;
-use crate::resource::Name;
-use crate::resource::Place;
+use crate::resource::{Evidence, Name, Place, Why};
 
 /// How many routes a table may have where Azure does not say (Azure's documented limit).
 const USUAL_LIMIT: u64 = 400;
@@ -27,13 +26,20 @@ pub(super) fn check_table(
 ) {
     let place = &draft.task.place;
     let settings = &wanted.settings;
-    if verdict.body.is_some() {
-        let limit = seen.limits.get(&(settings.subscription.clone(), settings.location.clone())).copied();
-        let (limit, source) = match limit.flatten() {
-            Some(limit) => (limit, "Azure's limit for this subscription and region"),
-            None => (USUAL_LIMIT, "Azure's usual limit; the one of this subscription could not be read"),
+    // Nothing is written to a table that could not be looked at, so that nothing has to fit into it.
+    let before = match Seen::table(Some(seen), &draft.task.id) {
+        Evidence::Seen(live) => Some(live.count),
+        Evidence::Absent => Some(0),
+        Evidence::Unknown(_) => None,
+    };
+    if let Some(before) = before.filter(|_| verdict.body.is_some()) {
+        let (limit, source) = match seen.limits.get(&(settings.subscription.clone(), settings.location.clone())) {
+            Some(Evidence::Seen(limit)) => (*limit, "Azure's limit for this subscription and region"),
+            Some(Evidence::Absent) => (USUAL_LIMIT, "Azure's usual limit; Azure names none for this subscription"),
+            Some(Evidence::Unknown(_)) | None => {
+                (USUAL_LIMIT, "Azure's usual limit; the one of this subscription could not be read")
+            }
         };
-        let before = live(&seen.tables, &draft.task.id).map_or(0, |live| live.count);
         if verdict.count > before && u64::try_from(verdict.count).unwrap_or(u64::MAX) > limit {
             let text = format!(
                 "The route table {} would have {} routes, but it can hold only {limit} ({source}).",
@@ -46,7 +52,7 @@ pub(super) fn check_table(
         }
     }
     for id in wanted.networks() {
-        if let Some(network) = live(&seen.networks, &id)
+        if let Evidence::Seen(network) = Seen::network(Some(seen), &id)
             && settings.manage_table
             && network.location != settings.location
         {
@@ -71,9 +77,9 @@ pub(super) fn space_of(wanted: &Wanted, seen: Option<&Seen>) -> Result<Option<Ve
         return Ok(None);
     }
     for id in networks {
-        match seen.networks.get(&key(&id)) {
-            None => return Ok(None),
-            Some(Ok(Some(network))) if network.space.is_empty() => {
+        match Seen::network(Some(seen), &id) {
+            Evidence::Unknown(Why::NotAsked) => return Ok(None),
+            Evidence::Seen(network) if network.space.is_empty() => {
                 let text = format!(
                     "Azure names no address space of the virtual network {} that topo can read, so topo cannot tell which nodes are \
                      inside.",
@@ -81,8 +87,8 @@ pub(super) fn space_of(wanted: &Wanted, seen: Option<&Seen>) -> Result<Option<Ve
                 );
                 return Err(("space_unknown", text));
             }
-            Some(Ok(Some(network))) => space.extend(&network.space),
-            Some(Ok(None)) => {
+            Evidence::Seen(network) => space.extend(&network.space),
+            Evidence::Absent => {
                 let group = id.split('/').nth(4).unwrap_or_default();
                 let text = format!(
                     "There is no virtual network {} in the resource group {group} of the subscription {}. Correct `subscription`, \
@@ -93,10 +99,15 @@ pub(super) fn space_of(wanted: &Wanted, seen: Option<&Seen>) -> Result<Option<Ve
                 return Err(("network_missing", text));
             }
             // Where the table could not be read either, that says it already.
-            Some(Err(_)) if matches!(seen.tables.get(&key(&wanted.settings.table_id())), Some(Err(_))) => {
+            Evidence::Unknown(Why::Failed(_))
+                if matches!(
+                    Seen::table(Some(seen), &wanted.settings.table_id()),
+                    Evidence::Unknown(Why::Failed(_))
+                ) =>
+            {
                 return Ok(None);
             }
-            Some(Err(reason)) => {
+            Evidence::Unknown(Why::Failed(reason)) => {
                 let text =
                     format!("topo cannot tell which nodes are inside the virtual network {}: {reason}", name_of(&id));
                 return Err(("space_unknown", text));

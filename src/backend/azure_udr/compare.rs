@@ -3,18 +3,18 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::checks::check_table;
-use super::drafts::{Drafts, TableDraft, live, subnets_of};
+use super::drafts::{Drafts, TableDraft, subnets_of};
 use super::forwarding::interfaces_of;
 use super::table::Wish;
 use super::{
-    AZURE_ROUTE, Hop, LiveInterface, LiveTable, Recorded, Route, Seen, SubnetTask, TableVerdict, Wanted, key, routes_in,
+    AZURE_ROUTE, Hop, LiveInterface, LiveTable, Recorded, Route, Seen, SubnetTask, TableVerdict, Wanted, routes_in,
 };
 use crate::exchange::arm::Document;
 use crate::network::Prefix;
 use crate::plan::azure::{AzureFindings, AzurePlace, AzureTask, AzureWhat, EffectiveCheck};
 use crate::plan::findings::Finding;
 use crate::plan::{Covered, Options, Severity};
-use crate::resource::{Action, Phase, Place};
+use crate::resource::{Action, Evidence, Phase, Place};
 
 /// How many network interfaces of a subnet are asked for their effective routes, until one answers.
 const WATCHED: usize = 5;
@@ -76,27 +76,22 @@ impl AzureFindings {
 impl Drafts<'_> {
     fn compare_subnets(&self, seen: Option<&Seen>, findings: &mut AzureFindings) {
         let mut places: BTreeMap<&Place, (AzurePlace, Option<String>)> = BTreeMap::new();
-        let was_read = |task: &SubnetTask| {
-            let answer = seen.and_then(|seen| seen.subnets.get(&key(&task.id)));
-            matches!(answer, Some(Ok(_)))
-        };
+        let was_read = |task: &SubnetTask| !Seen::subnet(seen, &task.id).is_unknown();
         // Where one subnet of a network could be read, the others wait for nobody.
         let read: BTreeSet<&Place> =
             self.subnets.iter().filter(|(task, _)| was_read(task)).map(|(task, _)| &task.place).collect();
         for (task, _) in &self.subnets {
-            let answer = seen.and_then(|seen| seen.subnets.get(&key(&task.id)));
-            let (verdict, unseen) = match answer {
-                Some(Ok(live)) => (task.compare(live.as_ref()), None),
-                Some(Err(reason)) => (task.compare_table(task.believed()), Some(reason.clone())),
-                None => (task.compare_table(task.believed()), Some("nobody looked".to_owned())),
-            };
+            let verdict = task.verdict(seen);
+            let unseen = Seen::subnet(seen, &task.id).known().err().map(|why| why.to_string());
             findings.note_unseen(&task.place, seen, unseen.as_ref());
             // Where the network is missing, another finding says so.
-            let network = seen.and_then(|seen| seen.networks.get(&key(place_id(&task.id))));
-            let is_known = |finding: &Finding| finding.severity == Severity::Error && matches!(network, Some(Ok(None)));
+            let network = Seen::network(seen, place_id(&task.id));
+            let is_known =
+                |finding: &Finding| finding.severity == Severity::Error && matches!(network, Evidence::Absent);
             findings.findings.extend(verdict.finding.filter(|finding| !is_known(finding)));
             let (place, nobody) = places.entry(&task.place).or_insert_with(|| (AzurePlace::default(), None));
-            if unseen.is_some() && read.contains(&task.place) && verdict.change.is_none() {
+            // Nothing is done to a subnet that could not be read, and its record stays as it is.
+            if unseen.is_some() && read.contains(&task.place) {
                 continue;
             }
             *nobody = nobody.take().or(unseen.filter(|_| !read.contains(&task.place)));
@@ -117,10 +112,10 @@ impl Drafts<'_> {
         let Some((task, _)) = self.subnets.iter().find(|(task, _)| task.id.eq_ignore_ascii_case(subnet)) else {
             return false;
         };
-        let live = live(&seen.subnets, subnet);
-        let after = match task.compare(live).change.map(|(_, change)| change.what) {
+        let Evidence::Seen(live) = Seen::subnet(Some(seen), subnet) else { return false };
+        let after = match task.compare(Some(live)).change.map(|(_, change)| change.what) {
             Some(AzureWhat::Association { after, .. }) => after,
-            _ => live.and_then(|live| live.table.clone()),
+            _ => live.table.clone(),
         };
         after.is_some_and(|after| after.eq_ignore_ascii_case(table))
     }
@@ -159,9 +154,11 @@ fn place_id(subnet: &str) -> &str {
 impl TableDraft<'_> {
     /// The routes of ours that are there after the run; what drifted and is not selected is not.
     fn routes_afterwards(&self, seen: &Seen) -> Vec<(Prefix, Hop)> {
-        let TableVerdict { body, records, .. } = self.verdict(Some(seen));
+        // Nothing is written to a table that could not be looked at.
+        let Ok(live) = Seen::table(Some(seen), &self.task.id).known() else { return Vec::new() };
+        let TableVerdict { body, records, .. } = self.task.compare(live);
         let written = body.map(|body| LiveTable::of(Document { body, etag: None }));
-        let Some(after) = written.as_ref().or_else(|| live(&seen.tables, &self.task.id)) else { return Vec::new() };
+        let Some(after) = written.as_ref().or(live) else { return Vec::new() };
         let recorded = records.iter().find(|record| *record.id.kind == AZURE_ROUTE && record.to.is_some());
         let recorded = recorded.and_then(|record| routes_in(&record.to.as_ref()?.attributes)).unwrap_or_default();
         let is_there =

@@ -8,7 +8,7 @@ use super::ARM;
 use super::checks::{outside, space_of};
 use super::findings::refusal;
 use super::table::Wish;
-use super::{Answer, Recorded, Seen, SubnetTask, TableTask, TableVerdict, Wanted, key};
+use super::{Recorded, Seen, SubnetTask, TableTask, TableVerdict, Wanted, key};
 use crate::plan::Options;
 use crate::plan::findings::Finding;
 use crate::resource::Place;
@@ -146,24 +146,15 @@ impl<'a> Drafts<'a> {
 
 impl TableDraft<'_> {
     pub(super) fn verdict(&self, seen: Option<&Seen>) -> TableVerdict {
-        match seen.and_then(|seen| seen.tables.get(&key(&self.task.id))) {
-            Some(Ok(live)) => self.task.compare(live.as_ref()),
-            Some(Err(_)) | None => self.task.compare(self.task.believed().as_ref()),
+        match Seen::table(seen, &self.task.id).known() {
+            Ok(live) => self.task.compare(live),
+            Err(_) => self.task.compare(self.task.believed().as_ref()),
         }
     }
 
     pub(super) fn unseen(&self, seen: Option<&Seen>) -> Option<String> {
-        match seen.and_then(|seen| seen.tables.get(&key(&self.task.id))) {
-            Some(Ok(_)) => None,
-            Some(Err(reason)) => Some(reason.clone()),
-            None => Some("nobody looked".to_owned()),
-        }
+        Seen::table(seen, &self.task.id).known().err().map(|why| why.to_string())
     }
-}
-
-/// What was answered, where it is there.
-pub(super) fn live<'s, T>(answers: &'s BTreeMap<String, Answer<T>>, id: &str) -> Option<&'s T> {
-    answers.get(&key(id))?.as_ref().ok()?.as_ref()
 }
 
 pub(super) fn subnets_of(wanted: &Wanted) -> impl Iterator<Item = (&super::SubnetName, String)> {

@@ -9,12 +9,12 @@ use super::drafts::{Drafts, TableDraft, arm, place_of};
 use super::findings::{refusal, table_text};
 use super::interface::InterfaceVerdict;
 use super::{
-    Claimed, ForwardingRecord, InterfaceTask, IpForwarding, LiveInterface, Recorded, Seen, Wanted, key, name_of,
+    Claimed, ForwardingRecord, InterfaceTask, IpForwarding, LiveInterface, Recorded, Seen, Wanted, key, live, name_of,
 };
 use crate::plan::Options;
 use crate::plan::azure::{AzureFindings, AzurePlace, AzureTask, AzureWhat};
 use crate::plan::findings::Finding;
-use crate::resource::{Name, Place};
+use crate::resource::{Evidence, Name, Place, Why};
 
 impl Drafts<'_> {
     /// Whether next hops forward; turns it on where that is asked for.
@@ -65,7 +65,7 @@ impl Drafts<'_> {
                     options: Arc::clone(&options),
                     place,
                 };
-                let verdict = task.compare(Some(false));
+                let verdict = task.compare(&Evidence::Seen(false));
                 if verdict.change.is_none() {
                     let interface = name_of(&found.id);
                     let text = format!(
@@ -93,13 +93,14 @@ impl Drafts<'_> {
                 continue;
             }
             let Some(id) = arm(place) else { continue };
-            let answer = seen.and_then(|seen| seen.forwardings.get(&key(id)));
-            let (forwards, unseen) = match answer {
-                Some(Ok(live)) => (live.as_ref().map(|live| live.forwards), None),
-                Some(Err(reason)) => (None, Some(reason.clone())),
-                None => (None, None),
+            let answer = seen.map_or(Evidence::Unknown(Why::NotAsked), |seen| live::look(&seen.forwardings, id));
+            // Where nobody asked, only the record is dropped, and that needs no look.
+            let (was_asked, unseen) = match &answer {
+                Evidence::Seen(_) | Evidence::Absent => (true, None),
+                Evidence::Unknown(Why::Failed(reason)) => (true, Some(reason.clone())),
+                Evidence::Unknown(Why::NotAsked) => (false, None),
             };
-            findings.note_unseen(place, seen.filter(|_| answer.is_some()), unseen.as_ref());
+            findings.note_unseen(place, seen.filter(|_| was_asked), unseen.as_ref());
             let task = InterfaceTask {
                 place: place.clone(),
                 id: id.to_owned(),
@@ -109,7 +110,7 @@ impl Drafts<'_> {
                 claimed: Some(claim.clone()),
                 options: Arc::clone(&options),
             };
-            let verdict = task.compare(forwards);
+            let verdict = task.compare(&answer.map(|live| live.forwards));
             findings.take_interface(task, verdict, unseen);
         }
     }
@@ -210,7 +211,10 @@ fn addresses_of(place: &Place, claim: &Claimed<ForwardingRecord>, seen: Option<&
     let mut addresses: Vec<IpAddr> =
         claim.shapes.iter().filter_map(|(record, _)| record.address.parse().ok()).collect();
     let (Some(id), Some(seen)) = (arm(place), seen) else { return addresses };
-    let alone = seen.forwardings.get(&key(id)).and_then(|answer| answer.as_ref().ok()?.as_ref());
+    let alone = match live::look(&seen.forwardings, id) {
+        Evidence::Seen(alone) => Some(alone),
+        Evidence::Absent | Evidence::Unknown(_) => None,
+    };
     let listed = seen.interfaces.values().flat_map(|interfaces| &interfaces.found);
     let mut found = alone.into_iter().chain(listed.filter(|one| one.id.eq_ignore_ascii_case(id))).peekable();
     if found.peek().is_some() {

@@ -5,13 +5,13 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
+use super::AZURE_NIC_FORWARDING;
 use super::record::{Claimed, ForwardingRecord, shape_of};
-use super::{AZURE_NIC_FORWARDING, LiveInterface};
 use crate::exchange::arm::Document;
 use crate::plan::Options;
 use crate::plan::azure::{AzureChange, AzureRecord, AzureWhat};
 use crate::plan::findings::{Finding, Remedy, Text};
-use crate::resource::{Action, Name, Phase, Place, Reason, ResourceId};
+use crate::resource::{Action, Evidence, Name, Phase, Place, Reason, ResourceId};
 
 /// A network interface whose forwarding is wanted, or recorded.
 #[derive(Clone, Debug)]
@@ -42,8 +42,8 @@ pub struct InterfaceVerdict {
 }
 
 impl InterfaceTask {
-    /// Compares what is wanted and recorded with what is live: whether it forwards; none where it is not there or nobody looked.
-    pub fn compare(&self, forwards: Option<bool>) -> InterfaceVerdict {
+    /// Compares what is wanted and recorded with what is live: whether it forwards.
+    pub fn compare(&self, forwards: &Evidence<bool>) -> InterfaceVerdict {
         let mut verdict = InterfaceVerdict::default();
         let matches = |patterns: &[crate::resource::AddressPattern]| {
             patterns.iter().any(|pattern| pattern.matches(AZURE_NIC_FORWARDING.id, self.place.name(), None))
@@ -61,7 +61,7 @@ impl InterfaceTask {
         let mut to = known.clone();
         match (&self.wanted, forwards) {
             _ if !chosen => {}
-            (Some((_, address)), Some(false)) => {
+            (Some((_, address)), Evidence::Seen(false)) => {
                 let reason = match &self.claimed {
                     Some(claim) if claim.in_doubt => Reason::InDoubt,
                     Some(_) => Reason::Altered("off".to_owned()),
@@ -78,7 +78,7 @@ impl InterfaceTask {
                 to = None;
                 let reason = if *destroy { Reason::Destroy } else { Reason::NotWanted };
                 let reverts = *revert_forwarding && !self.is_needed;
-                if reverts && forwards == Some(true) {
+                if reverts && *forwards == Evidence::Seen(true) {
                     verdict.change = Some((Phase::Retire, change(Action::Change, reason, false)));
                 } else if known.is_some() && !reverts {
                     let text = Text::around(
@@ -122,10 +122,5 @@ impl InterfaceTask {
         let mut body = live.body.clone();
         body["properties"]["enableIPForwarding"] = on.into();
         body
-    }
-
-    /// Whether a document of it forwards.
-    pub fn forwards(live: &Document) -> bool {
-        LiveInterface::of(live).forwards
     }
 }

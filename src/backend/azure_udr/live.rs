@@ -1,4 +1,4 @@
-//! What is live in Azure, taken from documents. What a document does not say, or says in a way that cannot be read, is not there.
+//! What is live in Azure, taken from documents. Whether a document can be read at all is checked in [`super::answers`].
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -8,28 +8,27 @@ use serde_json::Value;
 use super::{Hop, Route};
 use crate::exchange::arm::Document;
 use crate::network::Prefix;
+use crate::resource::{Evidence, Why};
 
-/// An answer: what was asked for, none where it is not there, or a sentence that says why it could not be read.
-pub type Answer<T> = Result<Option<T>, String>;
-
-/// What was seen in Azure. Keys are ids in small letters; what is not in it was not asked for.
+/// What was seen in Azure. Keys are ids in small letters. Nobody asked for what has no key: its evidence is unknown.
 #[derive(Clone, Debug, Default)]
 pub struct Seen {
     /// Route tables.
-    pub tables: BTreeMap<String, Answer<LiveTable>>,
+    pub tables: BTreeMap<String, Evidence<LiveTable>>,
     /// Subnets.
-    pub subnets: BTreeMap<String, Answer<LiveSubnet>>,
+    pub subnets: BTreeMap<String, Evidence<LiveSubnet>>,
     /// Virtual networks.
-    pub networks: BTreeMap<String, Answer<LiveNetwork>>,
-    /// How many routes a table may have, by subscription and location; none where nobody could say.
-    pub limits: BTreeMap<(String, String), Option<u64>>,
+    pub networks: BTreeMap<String, Evidence<LiveNetwork>>,
+    /// How many routes a table may have, by subscription and location; absent where Azure names no such limit.
+    pub limits: BTreeMap<(String, String), Evidence<u64>>,
     /// The network interfaces of each virtual network.
     pub interfaces: BTreeMap<String, LiveInterfaces>,
     /// Single network interfaces.
-    pub forwardings: BTreeMap<String, Answer<LiveInterface>>,
+    pub forwardings: BTreeMap<String, Evidence<LiveInterface>>,
 }
 
-/// The network interfaces of a virtual network, as far as they could be read.
+/// The network interfaces of a virtual network, as far as they could be read. What was not found is absent only where
+/// nothing is unread.
 #[derive(Clone, Debug, Default)]
 pub struct LiveInterfaces {
     /// Those that were found.
@@ -107,6 +106,28 @@ pub struct LiveInterface {
     pub attached: bool,
 }
 
+/// What was answered about an id.
+pub(super) fn look<'s, T>(answers: &'s BTreeMap<String, Evidence<T>>, id: &str) -> Evidence<&'s T> {
+    answers.get(&key(id)).map_or(Evidence::Unknown(Why::NotAsked), Evidence::as_ref)
+}
+
+impl Seen {
+    /// What was answered about a route table; nobody asked where there is no look at all.
+    pub(super) fn table<'s>(seen: Option<&'s Self>, id: &str) -> Evidence<&'s LiveTable> {
+        seen.map_or(Evidence::Unknown(Why::NotAsked), |seen| look(&seen.tables, id))
+    }
+
+    /// What was answered about a subnet.
+    pub(super) fn subnet<'s>(seen: Option<&'s Self>, id: &str) -> Evidence<&'s LiveSubnet> {
+        seen.map_or(Evidence::Unknown(Why::NotAsked), |seen| look(&seen.subnets, id))
+    }
+
+    /// What was answered about a virtual network.
+    pub(super) fn network<'s>(seen: Option<&'s Self>, id: &str) -> Evidence<&'s LiveNetwork> {
+        seen.map_or(Evidence::Unknown(Why::NotAsked), |seen| look(&seen.networks, id))
+    }
+}
+
 /// Ids and regions are compared in small letters.
 pub fn key(id: &str) -> String {
     id.to_ascii_lowercase()
@@ -123,7 +144,7 @@ pub fn name_of(id: &str) -> &str {
 }
 
 impl LiveTable {
-    /// Reads a document.
+    /// Reads a document that topo made, or that is known to be a route table.
     pub fn of(document: Document) -> Self {
         let properties = &document.body["properties"];
         let list = properties["routes"].as_array().map(Vec::as_slice).unwrap_or_default();
@@ -170,7 +191,7 @@ pub(super) fn route_of(value: &Value) -> Option<(Prefix, LiveRoute)> {
 }
 
 impl LiveSubnet {
-    /// Reads a document.
+    /// Reads a document that is known to be a subnet.
     pub fn of(document: Document) -> Self {
         let properties = &document.body["properties"];
         Self {
@@ -182,7 +203,7 @@ impl LiveSubnet {
 }
 
 impl LiveNetwork {
-    /// Reads a document.
+    /// Reads a document that is known to be a virtual network.
     pub fn of(document: &Document) -> Self {
         let properties = &document.body["properties"];
         let space = properties["addressSpace"]["addressPrefixes"].as_array().into_iter().flatten();
@@ -223,7 +244,7 @@ impl LiveNetwork {
 }
 
 impl LiveInterface {
-    /// Reads a document.
+    /// Reads a document that is known to be a network interface.
     pub fn of(document: &Document) -> Self {
         let body = &document.body;
         let id = body["id"].as_str().unwrap_or_default().to_owned();

@@ -4,6 +4,7 @@
 //! - [`compare`] makes the plan of the three; a [`TableTask`], [`SubnetTask`] or [`InterfaceTask`] in it compares again with what
 //!   is live when its step begins, and gives the body of the one write.
 
+mod answers;
 mod checks;
 mod compare;
 mod covered;
@@ -31,12 +32,13 @@ pub mod words;
 use crate::resource::words::RouteWords;
 use crate::resource::{Kind, PlaceKind};
 
+pub use answers::{interface_seen, limit_seen, network_seen, subnet_seen, table_seen};
 pub use compare::{compare, covers};
 pub(super) use covered::covered;
 pub use drafts::arm;
 pub use interface::InterfaceTask;
 pub use live::{
-    Answer, LiveInterface, LiveInterfaces, LiveNetwork, LiveRoute, LiveSubnet, LiveTable, Seen, key, location, name_of,
+    LiveInterface, LiveInterfaces, LiveNetwork, LiveRoute, LiveSubnet, LiveTable, Seen, key, location, name_of,
 };
 pub use questions::{Questions, questions};
 pub use record::{

@@ -16,7 +16,7 @@ use crate::plan::{Finding, Options, Plan, Summary};
 use crate::render::json as events;
 use crate::render::style::Look;
 use crate::render::text::{self, Outcome};
-use crate::resource::{Name, Place, Record};
+use crate::resource::{Evidence, Name, Place, Record};
 use crate::state::State;
 
 const GROUP: &str = "/subscriptions/0/resourceGroups/kubernetes/providers/Microsoft.Network";
@@ -99,9 +99,9 @@ fn seen(routes: Option<Vec<Value>>, association: Option<&str>, forwards: bool) -
         attached: true,
     };
     Seen {
-        tables: [(key(&table_id()), Ok(table))].into(),
-        subnets: [(key(&subnet_id()), Ok(Some(subnet)))].into(),
-        networks: [(key(&network_id()), Ok(Some(network)))].into(),
+        tables: [(key(&table_id()), table.map_or(Evidence::Absent, Evidence::Seen))].into(),
+        subnets: [(key(&subnet_id()), Evidence::Seen(subnet))].into(),
+        networks: [(key(&network_id()), Evidence::Seen(network))].into(),
         interfaces: [(
             key(&network_id()),
             LiveInterfaces { found: (0..30).map(interface).collect(), unread: Vec::new() },
@@ -192,7 +192,7 @@ fn where_nothing_is_done_nothing_is_said() {
     let mut wider = live;
     let network =
         LiveNetwork { location: "eastus2".to_owned(), space: vec![prefix("10.0.0.0/8")], ..LiveNetwork::default() };
-    wider.networks.insert(key(&network_id()), Ok(Some(network)));
+    wider.networks.insert(key(&network_id()), Evidence::Seen(network));
     let plan = planned(&wanted, &state, Some(&wider), &Options::default());
     assert_eq!(plan.places.len(), 1);
     assert_eq!(render(&plan), "No changes. Your infrastructure matches the configuration.\n");
@@ -324,7 +324,7 @@ fn what_is_live_is_said_once() {
     let table = |tags: Value| {
         let properties = json!({ "routes": [route(0, "10.240.0.2")], "disableBgpRoutePropagation": false });
         let body = json!({ "location": "eastus2", "tags": tags, "properties": properties });
-        Ok(Some(LiveTable::of(Document { body, etag: None })))
+        Evidence::Seen(LiveTable::of(Document { body, etag: None }))
     };
     live.tables.insert(key(&table_id()), table(json!({ "managed-by": "somebody", "owner": "x" })));
     let text = render(&planned(&wanted(1, &json!({})), &state, Some(&live), &Options::default()));

@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::drafts::{Drafts, arm, live, subnet_id, subnets_of};
+use super::drafts::{Drafts, arm, subnet_id, subnets_of};
 use super::{Recorded, Seen, Wanted, key};
 use crate::plan::Options;
-use crate::resource::Action;
+use crate::resource::{Action, Evidence};
 
 /// What has to be asked. Ids as they are to be sent.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -67,7 +67,7 @@ pub fn questions(wanted: &[Wanted], recorded: &Recorded, options: &Options, seen
         let verdict = draft.verdict(Some(seen));
         let associates = drafts.subnets.iter().any(|(task, _)| {
             let own = task.table().is_some_and(|table| table.eq_ignore_ascii_case(&draft.task.id));
-            let change = task.compare(live(&seen.subnets, &task.id)).change;
+            let change = task.verdict(Some(seen)).change;
             own && change.is_some_and(|(_, change)| grows(change.action))
         });
         // What was outside when the routes were made may be inside by now.
@@ -81,7 +81,7 @@ pub fn questions(wanted: &[Wanted], recorded: &Recorded, options: &Options, seen
         }
         if missing.is_empty() {
             // Of a network that could not be read nobody knows where to look.
-            let there = networks.into_iter().filter(|id| live(&seen.networks, id).is_some());
+            let there = networks.into_iter().filter(|id| matches!(Seen::network(Some(seen), id), Evidence::Seen(_)));
             questions.interfaces.extend(distinct(there, |id| seen.interfaces.contains_key(id)));
         }
         questions.networks.extend(missing);

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::findings::{association_conflict, association_stays, lost_association, refusal};
 use super::record::{AssociationRecord, Claimed, shape_of};
-use super::{AZURE_SUBNET_ASSOCIATION, LiveSubnet, name_of};
+use super::{AZURE_SUBNET_ASSOCIATION, LiveSubnet, Seen, name_of};
 use crate::plan::Options;
 use crate::plan::azure::{AzureChange, AzureRecord, AzureWhat};
 use crate::plan::findings::Finding;
@@ -70,6 +70,14 @@ impl SubnetTask {
             pattern.matches(AZURE_SUBNET_ASSOCIATION.id, self.place.name(), Some(self.name()))
         };
         patterns.iter().any(matches)
+    }
+
+    /// Compares with what Azure answered; where that is not known, with what is recorded.
+    pub(super) fn verdict(&self, seen: Option<&Seen>) -> SubnetVerdict {
+        match Seen::subnet(seen, &self.id).known() {
+            Ok(live) => self.compare(live),
+            Err(_) => self.compare_table(self.believed()),
+        }
     }
 
     /// Compares what is wanted and recorded with what is live: the subnet, none where it is not there.

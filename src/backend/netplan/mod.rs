@@ -13,7 +13,7 @@ mod work;
 
 pub use attributes::{Attributes, Link};
 pub use content::{Header, render, routes_in};
-pub(crate) use inquiry::join_tokens;
+pub(crate) use inquiry::{join_tokens, split_tokens};
 pub use links::{LinkError, find_links};
 pub use settings::{Activate, BACKEND, Persist, Settings};
 pub use words::FileWords;

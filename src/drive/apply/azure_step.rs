@@ -1,13 +1,16 @@
 //! One step in Azure: it compares again with what is live, and writes under the version that it read.
 
+use std::fmt;
 use std::time::Duration;
 
 use super::azure::AzureEnd;
-use crate::backend::azure_udr::{Hop, InterfaceTask, LiveSubnet, LiveTable, SubnetTask, TableTask, TableVerdict};
+use crate::backend::azure_udr::{
+    Hop, InterfaceTask, LiveTable, SubnetTask, TableTask, TableVerdict, interface_seen, subnet_seen, table_seen,
+};
 use crate::exchange::arm::{AzureError, AzureFailure};
 use crate::plan::azure::{AzureChange, AzureRecord, AzureWhat};
 use crate::plan::{Finding, Severity};
-use crate::resource::{Action, Phase, Reason, ResourceId};
+use crate::resource::{Action, Evidence, Phase, Reason, ResourceId, Why};
 use crate::state::Outcome;
 use crate::transport::azure::Azure;
 
@@ -90,18 +93,23 @@ impl Step<'_> {
         }
     }
 
-    /// An error with nothing written since; `touched` says whether something may have been before.
-    fn unread(&self, error: &AzureError, touched: bool) -> AzureEnd {
+    /// It could not be looked at, and nothing was written since; `touched` says whether something may have been before.
+    fn unread(&self, why: &dyn fmt::Display, touched: bool) -> AzureEnd {
         let failure = if touched { AzureFailure::Unsure } else { AzureFailure::Refused };
-        self.failed(&AzureError { failure, text: error.text.clone() }, touched)
+        self.failed(&AzureError { failure, text: why.to_string() }, touched)
+    }
+
+    /// It was written, and what was read back says nothing.
+    fn unread_after(&self, why: &Why) -> AzureEnd {
+        self.failed(&AzureError { failure: AzureFailure::Unsure, text: why.to_string() }, true)
     }
 
     pub(super) async fn table(&self, task: &TableTask) -> AzureEnd {
         let (mut error, mut touched) = (None, false);
         for _ in 0..TRIES {
-            let live = match self.azure.table(&task.id).await {
-                Ok(document) => document.map(LiveTable::of),
-                Err(error) => return self.unread(&error, touched),
+            let live = match table_seen(&task.id, self.azure.table(&task.id).await).known() {
+                Ok(live) => live,
+                Err(why) => return self.unread(&why, touched),
             };
             let verdict = task.compare(live.as_ref());
             // What was left to others as asked was reviewed, too.
@@ -135,9 +143,13 @@ impl Step<'_> {
             let etag = live.as_ref().and_then(|live| live.document.etag.as_deref());
             let written = match &verdict.body {
                 _ if verdict.deletes => self.azure.delete_table(&task.id, etag).await.map(|()| None),
-                Some(body) => {
-                    self.azure.put_table(&task.id, body, etag).await.map(|document| Some(LiveTable::of(document)))
-                }
+                Some(body) => match self.azure.put_table(&task.id, body, etag).await {
+                    Ok(document) => match table_seen(&task.id, Ok(Some(document))).known() {
+                        Ok(seen) => Ok(seen),
+                        Err(why) => return self.unread_after(&why),
+                    },
+                    Err(error) => Err(error),
+                },
                 None => Ok(live.clone()),
             };
             match written {
@@ -207,9 +219,9 @@ impl Step<'_> {
     async fn subnet(&self, task: &SubnetTask) -> AzureEnd {
         let (mut error, mut touched) = (None, false);
         for _ in 0..TRIES {
-            let live = match self.azure.subnet(&task.id).await {
-                Ok(document) => document.map(LiveSubnet::of),
-                Err(error) => return self.unread(&error, touched),
+            let live = match subnet_seen(&task.id, self.azure.subnet(&task.id).await).known() {
+                Ok(live) => live,
+                Err(why) => return self.unread(&why, touched),
             };
             let verdict = task.compare(live.as_ref());
             let change: Vec<AzureChange> = verdict.change.iter().map(|(_, change)| change.clone()).collect();
@@ -229,9 +241,13 @@ impl Step<'_> {
             }
             let etag = live.as_ref().and_then(|live| live.document.etag.as_deref());
             let written = match &verdict.body {
-                Some(body) => {
-                    self.azure.put_subnet(&task.id, body, etag).await.map(|document| Some(LiveSubnet::of(document)))
-                }
+                Some(body) => match self.azure.put_subnet(&task.id, body, etag).await {
+                    Ok(document) => match subnet_seen(&task.id, Ok(Some(document))).known() {
+                        Ok(seen) => Ok(seen),
+                        Err(why) => return self.unread_after(&why),
+                    },
+                    Err(error) => Err(error),
+                },
                 None => Ok(live.clone()),
             };
             match written {
@@ -281,30 +297,34 @@ impl Step<'_> {
     async fn interface_turned(&self, task: &InterfaceTask, on: bool) -> AzureEnd {
         let (mut error, mut touched) = (None, false);
         for _ in 0..TRIES {
-            let live = match self.azure.interface(&task.id).await {
-                Ok(Some(document)) => document,
-                Ok(None) => return self.stop("it is gone", touched),
-                Err(error) => return self.unread(&error, touched),
+            let (live, document) = match interface_seen(&task.id, self.azure.interface(&task.id).await) {
+                Evidence::Seen(live) => live,
+                Evidence::Absent => return self.stop("it is gone", touched),
+                Evidence::Unknown(why) => return self.unread(&why, touched),
             };
             let mut end = AzureEnd { done: [(Action::Change, 1)].into(), touched, ..AzureEnd::default() };
-            if InterfaceTask::forwards(&live) == on {
+            if live.forwards == on {
                 end.outcomes = settled(self.records);
                 return end;
             }
-            if live.etag.is_none() {
+            if document.etag.is_none() {
                 return self.stop("Azure does not say which version of it there is", touched);
             }
-            let body = task.body(&live, on);
-            match self.azure.put_interface(&task.id, &body, live.etag.as_deref()).await {
-                Ok(seen) if InterfaceTask::forwards(&seen) == on => {
+            let body = task.body(&document, on);
+            let written = self.azure.put_interface(&task.id, &body, document.etag.as_deref()).await;
+            match written.map(|document| interface_seen(&task.id, Ok(Some(document))).known()) {
+                Ok(Err(why)) => return self.unread_after(&why),
+                Ok(Ok(Some((seen, _)))) if seen.forwards == on => {
                     end.touched = true;
                     end.outcomes = settled(self.records);
                     return end;
                 }
-                Ok(_) => {
+                Ok(Ok(_)) => {
                     return AzureEnd {
                         failure: Some(
-                            "Azure took its IP forwarding, and read back it is as before. Run topo again: it looks first.".to_owned(),
+                            "Azure accepted the IP forwarding setting, but it reads back as before. Run topo again: it looks \
+                             first."
+                                .to_owned(),
                         ),
                         outcomes: in_doubt(self.records),
                         touched: true,

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use super::Listing;
+use super::{Listing, Part};
 use crate::resource::Token;
 
 /// Who reads a file.
@@ -33,8 +33,8 @@ pub struct FileInquiry {
 pub struct Inspected {
     /// Over our files (path, mode, content), the `.network` files in use, and whether ours is loaded.
     pub token: Token,
-    /// What was found; none where it is as the known token says.
-    pub found: Option<NetworkConfiguration>,
+    /// What was found.
+    pub found: Part<NetworkConfiguration>,
 }
 
 /// How a node's network is configured, as far as our file depends on it.

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use super::frame::{Untrusted, token as table_token};
-use super::{Definition, FileInquiry, Filed, FoundFile, FoundLink, Inspected, NetworkConfiguration};
+use super::{Definition, FileInquiry, Filed, FoundFile, FoundLink, Inspected, NetworkConfiguration, Part};
 use crate::resource::Token;
 
 /// What a file is cut at, in bytes.
@@ -46,7 +46,7 @@ pub(super) fn inspected(body: &str, inquiry: &FileInquiry) -> Result<Inspected, 
     let mut lines = body.split('\n').peekable();
     let token = file_token(lines.next().unwrap_or_default())?;
     if inquiry.known.as_ref() == Some(&token) {
-        return Ok(Inspected { token, found: None });
+        return Ok(Inspected { token, found: Part::AsKnown });
     }
     let mut found = NetworkConfiguration::default();
     let mut yaml = String::new();
@@ -94,7 +94,7 @@ pub(super) fn inspected(body: &str, inquiry: &FileInquiry) -> Result<Inspected, 
     let asked: std::collections::HashSet<_> = inquiry.next_hops.iter().collect();
     found.devices.retain(|(address, _)| asked.contains(address));
     found.definitions = definitions(&yaml);
-    Ok(Inspected { token, found: Some(found) })
+    Ok(Inspected { token, found: Part::Sent(found) })
 }
 
 fn cut(text: &mut String, limit: usize) {
@@ -223,7 +223,10 @@ mod tests {
 
     fn found(rest: &str, next_hops: &[&str]) -> NetworkConfiguration {
         let body = format!("token 0123456789abcdef\n{rest}");
-        inspected(&body, &inquiry(next_hops)).expect("it is sound").found.expect("nothing is known")
+        let Part::Sent(found) = inspected(&body, &inquiry(next_hops)).expect("it is sound").found else {
+            panic!("nothing is known")
+        };
+        found
     }
 
     #[test]
@@ -261,7 +264,7 @@ mod tests {
         let known = Some(Token::new("0123456789abcdef"));
         let inquiry = FileInquiry { known: known.clone(), ..inquiry(&[]) };
         let read = inspected("token 0123456789abcdef", &inquiry).expect("it is sound");
-        assert_eq!((Some(read.token), read.found), (known, None));
+        assert_eq!((Some(read.token), read.found), (known, Part::AsKnown));
     }
 
     #[test]

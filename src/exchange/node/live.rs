@@ -67,11 +67,6 @@ pub(crate) fn protocol_label(protocol: u8) -> String {
     format!("protocol {protocol}, {owner}")
 }
 
-/// Parses a listing; lines that are not routes are passed over, for a node's words are not trusted.
-pub fn parse_listing(text: &str) -> Vec<LiveRoute> {
-    text.lines().filter_map(parse_line).collect()
-}
-
 /// What `ip` prints of a row's state, which nobody gave it (`print_rt_flags` of iproute2).
 const STATE: [&str; 13] = [
     "dead",
@@ -193,7 +188,7 @@ mod tests {
             1 fd01::/64 via fd00:240::21 dev eth0 proto 201 scope 0 metric 1024 pref medium\n\
             1 default via fe80::1 dev eth0 proto 9 scope 0 metric 100 pref medium\n\
             1 10.7.0.0/16 via inet6 fe80::1 dev eth0 proto 4 scope 0 \n";
-        let rows = parse_listing(text);
+        let rows: Vec<LiveRoute> = text.lines().filter_map(parse_line).collect();
         let words: Vec<String> = rows
             .iter()
             .map(|row| format!("{} {} metric {} plain {}", row.destination, row.describe(), row.metric, row.plain))

@@ -7,6 +7,7 @@ mod file_reply;
 mod file_script;
 mod frame;
 mod live;
+mod part;
 mod quote;
 mod reply;
 mod script;
@@ -16,7 +17,8 @@ pub use file::{
     NetworkConfiguration,
 };
 pub use frame::Untrusted;
-pub use live::{LiveRoute, parse_listing};
+pub use live::LiveRoute;
+pub use part::Part;
 pub use reply::parse;
 pub use script::{Nonce, render};
 
@@ -129,6 +131,9 @@ pub enum Reply {
     Filed(Filed),
     /// The node lacks what topo needs there; the only answer then.
     Lacking(String),
+    /// To a question about what is live: the node could not answer it, or topo cannot read the answer. Full sentences say why
+    /// and what to do next. What was asked for is neither there nor not there.
+    Unknown(String),
 }
 
 /// Who a machine is, and what a route could take away from it.
@@ -155,10 +160,17 @@ pub struct Identity {
 pub struct Listed {
     /// To be compared with what the same place gives later.
     pub token: Token,
-    /// Rows that carry our mark; none where they are as the known token says.
-    pub ours: Option<Vec<LiveRoute>>,
-    /// All other rows; none where they are as the known token says.
-    pub foreign: Option<Vec<LiveRoute>>,
+    /// Rows that carry our mark.
+    pub ours: Part<Vec<LiveRoute>>,
+    /// All other rows.
+    pub foreign: Part<Vec<LiveRoute>>,
+}
+
+impl Listed {
+    /// The rows that were sent.
+    pub fn rows(&self) -> impl Iterator<Item = &LiveRoute> {
+        self.ours.sent().into_iter().chain(self.foreign.sent()).flatten()
+    }
 }
 
 /// What became of a [`RouteWrite`].

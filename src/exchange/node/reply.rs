@@ -4,7 +4,8 @@
 use std::net::IpAddr;
 
 use super::frame::{Frames, token};
-use super::{Identity, Listed, LiveRoute, Marker, Nonce, Reply, Untrusted, Work, Written, file_reply, parse_listing};
+use super::live::parse_line;
+use super::{Identity, Listed, LiveRoute, Marker, Nonce, Part, Reply, Untrusted, Work, Written, file_reply};
 
 /// Parses the output of a rendered exchange into one reply for each work, or a single [`Reply::Lacking`].
 pub fn parse(output: &[u8], works: &[Work], nonce: &Nonce) -> Result<Vec<Reply>, Untrusted> {
@@ -16,8 +17,13 @@ pub fn parse(output: &[u8], works: &[Work], nonce: &Nonce) -> Result<Vec<Reply>,
         if kind == "lacking" {
             return Ok(vec![Reply::Lacking(body.trim().chars().filter(|c| !c.is_control()).take(200).collect())]);
         }
+        let is_look = matches!(work, Work::Identify | Work::List(_) | Work::Reach(_) | Work::Inspect(_));
+        if let Some(why) = failure(body).filter(|_| is_look) {
+            replies.push(Reply::Unknown(why));
+            continue;
+        }
         replies.push(match (work, kind) {
-            (Work::Identify, "identity") => Reply::Identity(identity(body)),
+            (Work::Identify, "identity") => identified(body)?,
             (Work::List(_), "list") => listed(body)?,
             (Work::Reach(next_hops), "reach") => Reply::NotOnLink(not_on_link(body, next_hops)),
             (Work::WriteMarker(_) | Work::RemoveMarker(_), "marker") => {
@@ -42,6 +48,31 @@ pub(crate) fn clean(text: &str) -> String {
         words.push('…');
     }
     words.trim().to_owned()
+}
+
+/// A line `failed COMMAND` in the answer to a question says that a command did not work there; what it said stands behind it, each
+/// line with `|` before it. Nothing else of the answer counts then.
+fn failure(body: &str) -> Option<String> {
+    let mut lines = body.lines().skip_while(|line| !line.starts_with("failed "));
+    let command = clean(lines.next()?.strip_prefix("failed ")?);
+    let said: Vec<&str> = lines.map_while(|line| line.strip_prefix('|')).collect();
+    let said = clean(&said.join("\n"));
+    let said = if said.is_empty() { "it gave no reason".to_owned() } else { said };
+    Some(format!("`{command}` failed there: {said}. Run it there to see why, then run topo again."))
+}
+
+/// Whoever can be reached has an address.
+fn identified(body: &str) -> Result<Reply, Untrusted> {
+    if !body.lines().any(|line| line == "machine" || line.starts_with("machine ")) {
+        return Err(Untrusted("the machine is missing"));
+    }
+    let identity = identity(body);
+    Ok(if identity.addresses.is_empty() {
+        let why = "`ip addr show` names no address there. Run it there to see why, then run topo again.";
+        Reply::Unknown(why.to_owned())
+    } else {
+        Reply::Identity(identity)
+    })
 }
 
 fn identity(body: &str) -> Identity {
@@ -104,7 +135,24 @@ fn listed(body: &str) -> Result<Reply, Untrusted> {
             None => (None, None),
         },
     };
-    Ok(Reply::Listed(Listed { token, ours: ours.map(parse_listing), foreign: foreign.map(parse_listing) }))
+    let read = |text: Option<&str>| match text {
+        None => Ok(Part::AsKnown),
+        Some(text) => rows(text).map(Part::Sent),
+    };
+    Ok(match (read(ours), read(foreign)) {
+        (Ok(ours), Ok(foreign)) => Reply::Listed(Listed { token, ours, foreign }),
+        (Err(why), _) | (_, Err(why)) => Reply::Unknown(why),
+    })
+}
+
+/// The rows of a table. A row that cannot be read could have any key, so that nothing is known about any of them.
+fn rows(text: &str) -> Result<Vec<LiveRoute>, String> {
+    let read = |line: &str| {
+        let odd =
+            || format!("topo cannot read this row of the routing table there: `{}`. Please report it.", clean(line));
+        parse_line(line).ok_or_else(odd)
+    };
+    text.lines().filter(|line| !line.trim().is_empty()).map(read).collect()
 }
 
 /// Which next hops the answers of `ip route get` show to be reached otherwise than on-link.
@@ -189,6 +237,68 @@ fn refused(said: &str, commands: usize) -> Vec<(usize, String)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::exchange::node::Listing;
+
+    /// The reply to one question, whose frame has this body.
+    fn replied(work: Work, kind: &str, body: &str) -> Result<Reply, Untrusted> {
+        let nonce = Nonce::random();
+        let word = nonce.as_str();
+        let output = format!("noise\n{word} begin {kind}\n{body}\n{word} end\n\n{word} done\n");
+        parse(output.as_bytes(), &[work], &nonce).map(|mut replies| replies.remove(0))
+    }
+
+    fn list(body: &str) -> Result<Reply, Untrusted> {
+        replied(Work::List(Listing { table: 254, protocols: vec![201], known: None }), "list", body)
+    }
+
+    const TOKEN: &str = "token 0123456789abcdef 0123456789abcdef";
+
+    #[test]
+    fn a_table_is_empty_only_where_that_was_answered() {
+        let Ok(Reply::Listed(listed)) = list(&format!("{TOKEN}\nours\n\nforeign\n")) else { panic!() };
+        assert_eq!((listed.ours, listed.foreign), (Part::Sent(vec![]), Part::Sent(vec![])));
+        let Ok(Reply::Listed(listed)) = list(TOKEN) else { panic!() };
+        assert_eq!((listed.ours, listed.foreign), (Part::AsKnown, Part::AsKnown));
+        // The command failed, before or behind what it printed.
+        let failed = "failed ip -4 route show table 254\n|Cannot allocate memory\u{1b}[1m";
+        for body in [failed.to_owned(), format!("{TOKEN}\nours\n\nforeign\n\n{failed}")] {
+            let Ok(Reply::Unknown(why)) = list(&body) else { panic!("{body}") };
+            assert!(why.starts_with("`ip -4 route show table 254` failed there: Cannot allocate memory[1m"), "{why}");
+            assert!(!why.contains(char::is_control), "{why}");
+        }
+        assert!(list("").is_err() && list("ours\nforeign").is_err());
+    }
+
+    #[test]
+    fn a_row_that_cannot_be_read_is_not_left_out() {
+        let row = "1 10.200.1.0/24 via 10.240.0.21 dev eth0 proto 201 scope 0";
+        let Ok(Reply::Listed(listed)) = list(&format!("{TOKEN}\nours\n{row} \nforeign\n")) else { panic!() };
+        assert_eq!(listed.rows().count(), 1);
+        for odd in ["Dump terminated", "1 10.200.1.0/99 dev eth0", "1 10.200.1.0/24 dev eth0 proto topo"] {
+            for body in [format!("ours\n{odd}\nforeign\n{row}"), format!("ours\n{row}\nforeign\n{odd}")] {
+                let reply = list(&format!("{TOKEN}\n{body}"));
+                assert!(matches!(&reply, Ok(Reply::Unknown(why)) if why.contains(odd)), "{odd}: {reply:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_question_that_failed_is_not_answered() {
+        for (work, kind) in [(Work::Identify, "identity"), (Work::Reach(Vec::new()), "reach")] {
+            let reply = replied(work, kind, "machine ab\ninet 10.240.0.20/24\nfailed ip -6 route show default");
+            let Ok(Reply::Unknown(why)) = reply else { panic!("{reply:?}") };
+            assert!(why.contains("it gave no reason"), "{why}");
+        }
+    }
+
+    #[test]
+    fn a_machine_that_names_no_address_did_not_answer() {
+        let identify = |body: &str| replied(Work::Identify, "identity", body);
+        assert!(matches!(identify("machine ab\npeer \ninet 10.240.0.20/24"), Ok(Reply::Identity(_))));
+        assert!(matches!(identify("machine \npeer \ninet6 fd00::20/64"), Ok(Reply::Identity(_))));
+        assert!(matches!(identify("machine ab\npeer "), Ok(Reply::Unknown(why)) if why.contains("ip addr show")));
+        assert!(identify("inet 10.240.0.20/24").is_err());
+    }
 
     #[test]
     fn only_the_very_word_puts_a_machine_into_azure() {

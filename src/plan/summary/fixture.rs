@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
-use crate::exchange::node::{Listed, LiveRoute};
+use crate::exchange::node::{Listed, LiveRoute, Part};
 use crate::network::{MAIN_TABLE, Memo, Prefix, RouteSet, Row, Rows, View};
 use crate::plan::{Desired, DesiredPlace, Observation, Options, Plan, Seen};
 use crate::resource::{Name, Place, Record, ResourceId, Shape, Token};
@@ -113,7 +113,7 @@ pub(crate) fn seen(state: &State, name: &str, edit: impl Fn(&mut Vec<LiveRoute>)
         .collect();
     edit(&mut rows);
     let (ours, foreign) = rows.into_iter().partition(|row| row.protocol == 201);
-    let listed = Listed { token: Token::of("a", "b"), ours: Some(ours), foreign: Some(foreign) };
+    let listed = Listed { token: Token::of("a", "b"), ours: Part::Sent(ours), foreign: Part::Sent(foreign) };
     let seen = Seen { tables: vec![(MAIN_TABLE, listed)], ..Seen::default() };
     (place, Observation::Seen(Box::new(seen)))
 }

@@ -16,7 +16,7 @@ use crate::resource::Action;
 impl TablePlan {
     pub(super) fn judge(&mut self, input: &TableInput<'_>, listed: &Listed, findings: &mut TableFindings) {
         let mut live: BTreeMap<Prefix, Vec<&LiveRoute>> = BTreeMap::new();
-        for row in listed.ours.iter().chain(&listed.foreign).flatten() {
+        for row in listed.rows() {
             let here = row.metric == self.view.kernel_metric(row.family());
             if here {
                 live.entry(row.destination).or_default().push(row);
@@ -27,7 +27,7 @@ impl TablePlan {
         }
         let mut keys: BTreeSet<Prefix> = live.keys().copied().collect();
         // Rows as recorded are only assured where the listing is there, or the token is the recorded one.
-        if listed.ours.is_some() {
+        if !listed.ours.is_as_known() {
             for set in input.recorded {
                 keys.extend(set.routes().map(|route| route.destination).filter(|key| !live.contains_key(key)));
             }
@@ -36,7 +36,7 @@ impl TablePlan {
             let rows = live.get(&key).map(Vec::as_slice).unwrap_or_default();
             self.judge_key(input, listed, key, rows, findings);
         }
-        for row in listed.ours.iter().chain(&listed.foreign).flatten() {
+        for row in listed.rows() {
             self.judge_own(input, listed, row, findings);
         }
         if input.in_doubt {
@@ -87,7 +87,7 @@ impl TablePlan {
             return;
         }
         // Our rows were not sent because they are as recorded: foreign rows beside them do not matter here.
-        if listed.ours.is_none() && !owned.is_empty() {
+        if listed.ours.is_as_known() && !owned.is_empty() {
             // But a change would hit whichever row of the key is the first.
             let changes =
                 wanted.is_some_and(|to| owned != [to.next_hop]) || self.recorded_protocol() != Some(self.view.protocol);
@@ -231,7 +231,7 @@ impl TablePlan {
                 && other.next_hop.is_none()
                 && other.metric < row.metric
         };
-        if listed.ours.iter().chain(&listed.foreign).flatten().any(is_bridge) {
+        if listed.rows().any(is_bridge) {
             return;
         }
         // An operation names no metric but that of its own table.

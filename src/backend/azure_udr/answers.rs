@@ -1,0 +1,242 @@
+//! Azure's answers as evidence. A document that has not the form of what was asked for says nothing: what topo cannot
+//! read is unknown, not absent.
+
+use std::net::IpAddr;
+
+use serde_json::Value;
+
+use super::{LiveInterface, LiveNetwork, LiveSubnet, LiveTable, name_of};
+use crate::exchange::arm::{AzureError, Document};
+use crate::network::Prefix;
+use crate::resource::{Evidence, Why};
+
+/// The name of the limit of routes in a table (Azure's usages).
+const ROUTES_LIMIT: &str = "RoutesPerRouteTable";
+
+/// What the client says of a resource: none where Azure answered that it is not there.
+type Answer = Result<Option<Document>, AzureError>;
+
+/// What Azure says of the route table with this id.
+pub fn table_seen(id: &str, answer: Answer) -> Evidence<LiveTable> {
+    evidence(id, answer, table, LiveTable::of)
+}
+
+/// What Azure says of the subnet with this id.
+pub fn subnet_seen(id: &str, answer: Answer) -> Evidence<LiveSubnet> {
+    evidence(id, answer, subnet, LiveSubnet::of)
+}
+
+/// What Azure says of the virtual network with this id.
+pub fn network_seen(id: &str, answer: Answer) -> Evidence<LiveNetwork> {
+    evidence(id, answer, network, |document| LiveNetwork::of(&document))
+}
+
+/// What Azure says of the network interface with this id, and its document.
+pub fn interface_seen(id: &str, answer: Answer) -> Evidence<(LiveInterface, Document)> {
+    evidence(id, answer, interface, |document| (LiveInterface::of(&document), document))
+}
+
+/// How many routes a table may have, as a list of usages says.
+pub fn limit_seen(usages: Result<Vec<Value>, AzureError>) -> Evidence<u64> {
+    let usages = match usages {
+        Ok(usages) => usages,
+        Err(error) => return Evidence::Unknown(Why::Failed(error.text)),
+    };
+    match usages.iter().find(|usage| usage["name"]["value"].as_str() == Some(ROUTES_LIMIT)) {
+        None => Evidence::Absent,
+        Some(usage) => match usage["limit"].as_u64() {
+            Some(limit) => Evidence::Seen(limit),
+            None => Evidence::Unknown(Why::Failed(unreadable(ROUTES_LIMIT, "limit", "a number"))),
+        },
+    }
+}
+
+fn evidence<T>(
+    id: &str,
+    answer: Answer,
+    check: fn(&Value) -> Result<(), Odd>,
+    read: impl FnOnce(Document) -> T,
+) -> Evidence<T> {
+    match answer {
+        Err(error) => Evidence::Unknown(Why::Failed(error.text)),
+        Ok(None) => Evidence::Absent,
+        Ok(Some(document)) => match check(&document.body) {
+            Ok(()) => Evidence::Seen(read(document)),
+            Err(Odd(field, expected)) => Evidence::Unknown(Why::Failed(unreadable(name_of(id), field, expected))),
+        },
+    }
+}
+
+fn unreadable(name: &str, field: &str, expected: &str) -> String {
+    format!(
+        "topo cannot read Azure's answer about {name}: `{field}` is not {expected}. Check who answers at the endpoint."
+    )
+}
+
+/// A field, and what it should be.
+struct Odd(&'static str, &'static str);
+
+fn table(body: &Value) -> Result<(), Odd> {
+    text(&body["location"], "location")?;
+    let properties = object(&body["properties"], "properties")?;
+    for route in list(&properties["routes"], "routes")? {
+        text(&route["name"], "routes.name")?;
+        text(&route["properties"]["addressPrefix"], "routes.addressPrefix")?;
+        text(&route["properties"]["nextHopType"], "routes.nextHopType")?;
+    }
+    flag(&properties["disableBgpRoutePropagation"], "disableBgpRoutePropagation")?;
+    ids(&properties["subnets"], "subnets")
+}
+
+fn subnet(body: &Value) -> Result<(), Odd> {
+    let properties = object(&body["properties"], "properties")?;
+    match &properties["routeTable"] {
+        Value::Null => Ok(()),
+        table => text(&table["id"], "routeTable.id"),
+    }
+}
+
+fn network(body: &Value) -> Result<(), Odd> {
+    text(&body["location"], "location")?;
+    let properties = object(&body["properties"], "properties")?;
+    for prefix in list(&properties["addressSpace"]["addressPrefixes"], "addressPrefixes")? {
+        let is_prefix = prefix.as_str().is_some_and(|text| text.parse::<Prefix>().is_ok());
+        is_prefix.then_some(()).ok_or(Odd("addressPrefixes", "a list of prefixes"))?;
+    }
+    for subnet in list(&properties["subnets"], "subnets")? {
+        ids(&subnet["properties"]["ipConfigurations"], "ipConfigurations")?;
+    }
+    Ok(())
+}
+
+fn interface(body: &Value) -> Result<(), Odd> {
+    text(&body["id"], "id")?;
+    let properties = object(&body["properties"], "properties")?;
+    flag(&properties["enableIPForwarding"], "enableIPForwarding")?;
+    for configuration in list(&properties["ipConfigurations"], "ipConfigurations")? {
+        let properties = &configuration["properties"];
+        let is_address = match &properties["privateIPAddress"] {
+            Value::Null => true,
+            address => address.as_str().is_some_and(|text| text.parse::<IpAddr>().is_ok()),
+        };
+        is_address.then_some(()).ok_or(Odd("privateIPAddress", "an address"))?;
+        match &properties["subnet"] {
+            Value::Null => {}
+            subnet => text(&subnet["id"], "subnet.id")?,
+        }
+    }
+    Ok(())
+}
+
+fn object<'a>(value: &'a Value, field: &'static str) -> Result<&'a Value, Odd> {
+    if value.is_object() { Ok(value) } else { Err(Odd(field, "an object")) }
+}
+
+/// Azure leaves out lists that are empty.
+fn list<'a>(value: &'a Value, field: &'static str) -> Result<&'a [Value], Odd> {
+    match value {
+        Value::Null => Ok(&[]),
+        Value::Array(values) => Ok(values),
+        _ => Err(Odd(field, "a list")),
+    }
+}
+
+fn ids(value: &Value, field: &'static str) -> Result<(), Odd> {
+    list(value, field)?.iter().try_for_each(|one| text(&one["id"], field))
+}
+
+fn text(value: &Value, field: &'static str) -> Result<(), Odd> {
+    if value.as_str().is_some_and(|text| !text.is_empty()) { Ok(()) } else { Err(Odd(field, "a text")) }
+}
+
+/// Azure leaves out settings that have their usual value.
+fn flag(value: &Value, field: &'static str) -> Result<(), Odd> {
+    if matches!(value, Value::Null | Value::Bool(_)) { Ok(()) } else { Err(Odd(field, "true or false")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::exchange::arm::AzureFailure;
+
+    fn answer(body: Value) -> Answer {
+        Ok(Some(Document { body, etag: None }))
+    }
+
+    fn failed() -> AzureError {
+        AzureError { failure: AzureFailure::Refused, text: "It was refused.".to_owned() }
+    }
+
+    /// The field that could not be read.
+    fn odd<T: std::fmt::Debug>(evidence: Evidence<T>) -> String {
+        let Evidence::Unknown(Why::Failed(why)) = evidence else { panic!("{evidence:?}") };
+        why.split('`').nth(1).unwrap_or(&why).to_owned()
+    }
+
+    #[test]
+    fn only_an_answer_says_that_something_is_absent() {
+        assert!(matches!(table_seen("a/t", Ok(None)), Evidence::Absent));
+        assert_eq!(odd(table_seen("a/t", Err(failed()))), "It was refused.");
+        assert!(matches!(subnet_seen("a/s", Ok(None)), Evidence::Absent));
+        assert_eq!(odd(subnet_seen("a/s", Err(failed()))), "It was refused.");
+    }
+
+    #[test]
+    fn a_table_that_cannot_be_read_is_unknown() {
+        let with = |properties: Value| table_seen("a/t", answer(json!({ "location": "x", "properties": properties })));
+        let route = json!({ "name": "r", "properties": { "addressPrefix": "10.0.0.0/8", "nextHopType": "None" } });
+        let Evidence::Seen(table) = with(json!({ "routes": [route] })) else { panic!() };
+        assert_eq!(table.routes.len(), 1);
+        assert!(matches!(with(json!({})), Evidence::Seen(_)), "an empty list may be left out");
+        assert_eq!(odd(with(Value::Null)), "properties");
+        assert_eq!(odd(with(json!({ "routes": {} }))), "routes");
+        assert_eq!(odd(with(json!({ "routes": [{ "properties": route["properties"] }] }))), "routes.name");
+        let odd_route = json!({ "name": "r", "properties": { "addressPrefix": 7, "nextHopType": "None" } });
+        assert_eq!(odd(with(json!({ "routes": [odd_route] }))), "routes.addressPrefix");
+        assert_eq!(odd(with(json!({ "subnets": [{}] }))), "subnets");
+        assert_eq!(odd(with(json!({ "disableBgpRoutePropagation": "yes" }))), "disableBgpRoutePropagation");
+    }
+
+    #[test]
+    fn a_subnet_whose_table_cannot_be_read_is_unknown() {
+        let with = |properties: Value| subnet_seen("a/s", answer(json!({ "properties": properties })));
+        let Evidence::Seen(subnet) = with(json!({ "routeTable": null })) else { panic!() };
+        assert_eq!(subnet.table, None);
+        assert_eq!(odd(with(json!({ "routeTable": {} }))), "routeTable.id");
+        assert_eq!(odd(with(json!({ "routeTable": "t" }))), "routeTable.id");
+        assert_eq!(odd(with(json!([]))), "properties");
+    }
+
+    #[test]
+    fn a_network_with_one_prefix_that_cannot_be_read_is_unknown() {
+        let with = |prefixes: Value| {
+            let properties = json!({ "addressSpace": { "addressPrefixes": prefixes } });
+            network_seen("a/n", answer(json!({ "location": "x", "properties": properties })))
+        };
+        let Evidence::Seen(network) = with(json!(["10.0.0.0/8"])) else { panic!() };
+        assert_eq!(network.space.len(), 1);
+        assert_eq!(odd(with(json!(["10.0.0.0/8", "10.1.0.0/99"]))), "addressPrefixes");
+        assert_eq!(odd(with(json!("10.0.0.0/8"))), "addressPrefixes");
+    }
+
+    #[test]
+    fn an_interface_that_cannot_be_read_is_unknown() {
+        let with = |properties: Value| interface_seen("a/i", answer(json!({ "id": "a/i", "properties": properties })));
+        assert!(matches!(with(json!({ "enableIPForwarding": true })), Evidence::Seen((live, _)) if live.forwards));
+        assert!(matches!(with(json!({})), Evidence::Seen((live, _)) if !live.forwards));
+        assert_eq!(odd(with(json!({ "enableIPForwarding": "true" }))), "enableIPForwarding");
+        let address = json!([{ "properties": { "privateIPAddress": "10.0.0" } }]);
+        assert_eq!(odd(with(json!({ "ipConfigurations": address }))), "privateIPAddress");
+    }
+
+    #[test]
+    fn a_limit_is_named_or_not_or_unknown() {
+        let usage = |limit: Value| vec![json!({ "name": { "value": ROUTES_LIMIT }, "limit": limit })];
+        assert_eq!(limit_seen(Ok(usage(json!(600)))), Evidence::Seen(600));
+        assert_eq!(limit_seen(Ok(Vec::new())), Evidence::Absent);
+        assert_eq!(odd(limit_seen(Ok(usage(json!("600"))))), "limit");
+        assert_eq!(odd(limit_seen(Err(failed()))), "It was refused.");
+    }
+}
