@@ -28,6 +28,11 @@ pub fn plan(plan: &Plan, summary: &Summary, look: Look, volatile: bool, forms: F
     let mut is_drift = false;
     let mut number = 0;
     while let Some(change) = summary.changes.get(number) {
+        // Routes in a file are told with the file.
+        if change.part_of.is_some() {
+            number += 1;
+            continue;
+        }
         if change.is_drift() && !is_drift {
             out.push_str(&look.paint_lines(BOLD, "Drift: topo will put these back"));
             out.push('\n');
