@@ -8,12 +8,13 @@ use similar::TextDiff;
 
 use super::build::Options;
 use super::findings::{Finding, Severity};
+use super::judge::{self, Claim, Form, Live, Owner, Verdict};
 use super::node_findings::{file_conflict, no_link, not_loaded, stays_loaded};
 use super::table::TablePlan;
 use crate::backend::netplan::{self, Attributes, Header, find_links, render, routes_in};
 use crate::exchange::node::{FileForm, FoundFile, Inspected, NetworkConfiguration};
 use crate::network::{Memo, Prefix, RouteSet};
-use crate::resource::{Action, AddressPattern, Phase, Place, Reason, Record, ResourceId, Shape, Token};
+use crate::resource::{Action, Phase, Place, Reason, Record, ResourceId, Shape, Token};
 
 /// Permission bits of our files: netplan warns of others where keys could stand, and networkd, which is not root, has to read its own.
 fn usual_mode(path: &str) -> u32 {
@@ -193,9 +194,9 @@ impl FilePlan {
             Some(Record::Settled { is, .. }) => Some(is),
             _ => None,
         };
-        let mut ours = true;
+        let mut others = Vec::new();
         for file in &found.files {
-            let foreign = match whose(&file.text, input.header, input.options) {
+            others.push(match whose(&file.text, input.header, input.options) {
                 Whose::Ours => continue,
                 // What was confirmed once says more than a first line that is gone.
                 Whose::Somebodys if settled.is_some() => continue,
@@ -208,26 +209,46 @@ impl FilePlan {
                         file.path
                     )
                 }
-            };
-            let take_over = |pattern: &AddressPattern| pattern.matches(&input.id.kind, input.place.name(), Some(name));
-            if !input.options.take_over.iter().any(take_over) {
-                ours = false;
-                findings.push(file_conflict(input, foreign));
-            }
+            });
         }
-        if !ours {
+        let patterns = &input.options.take_over;
+        let take_over = patterns.iter().any(|pattern| pattern.matches(&input.id.kind, input.place.name(), Some(name)));
+        let expected = input.wanted.and(routes).map(|routes| render(input.header, name, routes, &self.attributes));
+        let before = settled.and_then(|is| {
+            let recorded = Attributes::of(is);
+            Some(render(input.header, name, is.routes.as_ref()?, &recorded))
+        });
+        // What a run in doubt wrote is not known: no content is like it.
+        let recorded = input.record.map(|_| before.as_deref().map(contents).unwrap_or_default());
+        let there: Vec<Content<'_>> =
+            found.files.iter().map(|file| (file.path.as_str(), file.text.as_str(), file.mode)).collect();
+        let owner = if others.is_empty() { Owner::Ours { is_current: true } } else { Owner::Others };
+        let there = [Live { value: Some(sorted(there)), owner, form: Form::Plain }];
+        let wanted = input.wanted.map(|_| expected.as_deref().map(contents).unwrap_or_default());
+        let judged = judge::judge(&Claim {
+            wanted: wanted.as_ref(),
+            recorded: recorded.as_slice(),
+            confirmed: input.record.is_some(),
+            in_doubt: settled.is_none(),
+            take_over: take_over && !others.is_empty(),
+            kept_free: false,
+            live: Some(if found.files.is_empty() { &[] } else { &there }),
+        })
+        .verdict;
+        if !others.is_empty() && !take_over {
+            findings.extend(others.into_iter().map(|found| file_conflict(input, found)));
             return None;
         }
         if input.wanted.is_none() {
             // What somebody else took away is not known to be forgotten by networkd.
-            if self.attributes.deferred || (found.files.is_empty() && input.record.is_some()) {
+            if self.attributes.deferred || judged == Verdict::Gone {
                 findings.push(stays_loaded(input.place));
             }
-            return if found.files.is_empty() { None } else { change(Action::Remove, removal_reason(input)) };
+            return if judged == Verdict::Gone { None } else { change(Action::Remove, removal_reason(input)) };
         }
-        let routes = routes?;
-        let expected = render(input.header, name, routes, &self.attributes);
-        if is_as(&found.files, &expected) {
+        let expected = expected.as_deref()?;
+        // A file of others may be as wanted, and no file may be wanted.
+        if matches!(judged, Verdict::Same | Verdict::Adopt) || there[0].value == wanted {
             if found.pending && !self.attributes.deferred {
                 return change(Action::Change, Reason::NotLoaded);
             }
@@ -240,31 +261,27 @@ impl FilePlan {
                 Some(_) => None,
             };
         }
-        let before = settled.and_then(|is| {
-            let recorded = Attributes::of(is);
-            Some(render(input.header, name, is.routes.as_ref()?, &recorded))
-        });
-        match (input.record, before) {
-            _ if found.files.is_empty() && settled.is_some() => change(Action::Add, Reason::Missing),
-            (None, _) if found.files.is_empty() => change(Action::Add, Reason::NewNode),
-            (None, _)
-                if found.files.iter().any(|file| whose(&file.text, input.header, input.options) != Whose::Ours) =>
-            {
-                change(Action::Change, Reason::TakenOver(difference(&expected, &found.files)))
+        match (judged, before) {
+            (Verdict::New, _) => change(Action::Add, Reason::NewNode),
+            (Verdict::Missing, _) => change(Action::Add, Reason::Missing),
+            (Verdict::InDoubt, _) => change(Action::Add, Reason::InDoubt),
+            (Verdict::TakenOver, _) if input.record.is_none() => {
+                change(Action::Change, Reason::TakenOver(difference(expected, &found.files)))
             }
             // Only the first line says otherwise: another state.
-            (None, _) if is_as(&headless(&found.files), &expected.iter().map(without_header).collect::<Vec<_>>()) => {
+            (Verdict::Stray, _)
+                if is_as(&headless(&found.files), &expected.iter().map(without_header).collect::<Vec<_>>()) =>
+            {
                 change(Action::Import, Reason::Adopted(String::new()))
             }
-            (None, _) => change(Action::Change, Reason::Stale(difference(&expected, &found.files))),
-            (Some(_), Some(before)) if is_as(&found.files, &before) => {
+            (Verdict::Stray, _) => change(Action::Change, Reason::Stale(difference(expected, &found.files))),
+            (Verdict::Edited, Some(_)) => {
                 let rows = tables.iter().any(|table| !table.is_settled(memo));
                 let fits = settled.is_some_and(|is| Attributes::of(is).says_as(&self.attributes));
                 change(Action::Change, if rows || !fits { Reason::Edited } else { Reason::Redefined })
             }
-            (Some(_), Some(before)) => change(Action::Change, Reason::Altered(difference(&before, &found.files))),
-            (Some(_), None) if found.files.is_empty() => change(Action::Add, Reason::InDoubt),
-            (Some(_), None) => change(Action::Change, Reason::InDoubt),
+            (_, Some(before)) => change(Action::Change, Reason::Altered(difference(&before, &found.files))),
+            (_, None) => change(Action::Change, Reason::InDoubt),
         }
     }
 
@@ -334,6 +351,19 @@ impl FilePlan {
 
 fn removal_reason(input: &FileInput<'_>) -> Reason {
     if input.options.destroy { Reason::Destroy } else { Reason::NotWanted }
+}
+
+/// Path, text and permission bits of a file.
+type Content<'a> = (&'a str, &'a str, u32);
+
+fn sorted(mut contents: Vec<Content<'_>>) -> Vec<Content<'_>> {
+    contents.sort_unstable();
+    contents
+}
+
+/// Files as topo writes them.
+fn contents(files: &[(String, String)]) -> Vec<Content<'_>> {
+    sorted(files.iter().map(|(path, text)| (path.as_str(), text.as_str(), usual_mode(path))).collect())
 }
 
 /// Whether the files that were found are the expected ones, to the letter.

@@ -11,6 +11,7 @@ use crate::exchange::arm::Document;
 use crate::plan::Options;
 use crate::plan::azure::{AzureChange, AzureRecord, AzureWhat};
 use crate::plan::findings::{Finding, Remedy, Text};
+use crate::plan::judge::{Claim, Form, Live, Owner, Verdict, judge};
 use crate::resource::{Action, Evidence, Name, Phase, Place, Reason, ResourceId};
 
 /// A network interface whose forwarding is wanted, or recorded.
@@ -59,22 +60,24 @@ impl InterfaceTask {
             what: AzureWhat::Forwarding(on),
         };
         let mut to = known.clone();
-        match (&self.wanted, forwards) {
+        let judged = self.judge(forwards);
+        match &self.wanted {
             _ if !chosen => {}
-            (Some((_, address)), Evidence::Seen(false)) => {
-                let reason = match &self.claimed {
-                    Some(claim) if claim.in_doubt => Reason::InDoubt,
-                    Some(_) => Reason::Altered("off".to_owned()),
-                    None => Reason::New,
+            Some((_, address)) => {
+                let address = address.to_string();
+                let reason = match judged {
+                    Verdict::New => Some(Reason::New),
+                    Verdict::InDoubt => Some(Reason::InDoubt),
+                    Verdict::Missing => Some(Reason::Altered("off".to_owned())),
+                    _ => None,
                 };
                 // It is there and gets another setting: a change, not an addition.
-                verdict.change = Some((Phase::Prepare, change(Action::Change, reason, true)));
-                to = Some(ForwardingRecord { address: address.to_string() });
+                verdict.change = reason.map(|reason| (Phase::Prepare, change(Action::Change, reason, true)));
+                // Where somebody else turned it on, that is not recorded.
+                let is_ours = verdict.change.is_some() || known.is_some();
+                to = is_ours.then_some(ForwardingRecord { address });
             }
-            (Some((_, address)), _) => {
-                to = known.as_ref().map(|_| ForwardingRecord { address: address.to_string() });
-            }
-            (None, forwards) => {
+            None => {
                 to = None;
                 let reason = if *destroy { Reason::Destroy } else { Reason::NotWanted };
                 let reverts = *revert_forwarding && !self.is_needed;
@@ -115,6 +118,27 @@ impl InterfaceTask {
             touched,
         }));
         verdict
+    }
+
+    /// Judges whether it forwards. That it does bears no mark: it is topo's where it is recorded.
+    fn judge(&self, forwards: &Evidence<bool>) -> Verdict {
+        let owner = if self.claimed.is_some() { Owner::Ours { is_current: true } } else { Owner::Others };
+        let on = [Live { value: Some(()), owner, form: Form::Plain }];
+        judge(&Claim {
+            wanted: self.wanted.as_ref().map(|_| &()),
+            recorded: if self.claimed.is_some() { &[()] } else { &[] },
+            confirmed: self.claimed.is_some(),
+            in_doubt: self.claimed.as_ref().is_some_and(|claim| claim.in_doubt),
+            take_over: false,
+            kept_free: false,
+            live: match forwards {
+                Evidence::Seen(true) => Some(&on),
+                Evidence::Seen(false) => Some(&[]),
+                // An interface that is gone forwards nothing, and nothing can be turned on there.
+                Evidence::Absent | Evidence::Unknown(_) => None,
+            },
+        })
+        .verdict
     }
 
     /// The body that makes it forward, or not.

@@ -9,6 +9,7 @@ use super::record::RoutesRecord;
 use super::{AZURE_ROUTE, Hop, LiveRoute, LiveTable, Route, TableTask, TableVerdict, live};
 use crate::network::Prefix;
 use crate::plan::azure::{AzureChange, AzureWhat};
+use crate::plan::judge::{Claim, Form, Live, Owner, Verdict, judge};
 use crate::resource::{Action, Reason};
 
 impl TableTask {
@@ -40,11 +41,20 @@ impl TableTask {
                 let mut others = there.iter().filter(|(other, _)| !keys.contains(other));
                 others.find(|(_, live)| live.route.name.eq_ignore_ascii_case(&route.name))
             });
-            let is_ours = |live: &&LiveRoute| {
-                own_names.contains(&key_of(&live.route.name))
-                    || claims.iter().any(|claim| claim.route.hop.is(&live.route.hop))
-            };
-            let ours = found.filter(is_ours);
+            let has_own_name = found.is_some_and(|live| own_names.contains(&key_of(&live.route.name)));
+            let is_claimed = |live: &LiveRoute| claims.iter().any(|claim| claim.route.hop.is(&live.route.hop));
+            let ours = found.filter(|live| has_own_name || is_claimed(live));
+            let other_topology = whole.filter(|_| ours.is_none()).and_then(|live| self.made_for_other(live));
+            let judged = judge(&Claim {
+                wanted: wanted(key).map(|(route, _)| Way(&route.hop)).as_ref(),
+                recorded: &ways_of(claims),
+                confirmed: confirmed.is_some() || has_own_name,
+                in_doubt: confirmed.is_none(),
+                take_over: found.is_some_and(|live| ours.is_none() && self.takes_over(&live.route.name)),
+                kept_free: false,
+                live: Some(&live_of(found, has_own_name, other_topology)),
+            })
+            .verdict;
             let name = found.map(|live| &live.route).or_else(|| wanted(key).map(|(route, _)| route)).or(confirmed);
             let chosen = name.is_some_and(|route| self.is_chosen(AZURE_ROUTE.id, Some(&route.name)));
             let recorded = ours.map(|live| live.route.clone()).or_else(|| confirmed.cloned());
@@ -56,22 +66,22 @@ impl TableTask {
                 continue;
             }
             let Some((route, node)) = wanted(key) else {
-                match (ours, moved, found) {
-                    (Some(live), ..) => {
+                match (judged, found, moved) {
+                    (Verdict::Lost, Some(live), _) => {
+                        let found = format!("{} by {}", live.route.name, live.route.hop);
+                        verdict.findings.push(findings::lost_route(&self.place, *key, &live.route.name, &found));
+                    }
+                    (_, Some(live), _) => {
                         let reason = self.removal(confirmed.is_some_and(|route| !route.is(&live.route)), &live.route);
                         edits.push(*key, &live.route.name, Action::Remove, reason, Some(&live.route.hop), None);
                         edits.removed.insert(key_of(&live.route.name));
                     }
-                    (None, Some((other, live)), _) => {
+                    (_, None, Some((other, live))) => {
                         let reason = Reason::Altered(format!("{other} by {}", live.route.hop));
                         edits.push(*key, &live.route.name, Action::Remove, reason, Some(&live.route.hop), None);
                         edits.removed.insert(key_of(&live.route.name));
                     }
-                    (None, None, Some(live)) => {
-                        let found = format!("{} by {}", live.route.name, live.route.hop);
-                        verdict.findings.push(findings::lost_route(&self.place, *key, &live.route.name, &found));
-                    }
-                    (None, None, None) => {}
+                    (_, None, None) => {}
                 }
                 continue;
             };
@@ -95,7 +105,7 @@ impl TableTask {
                     verdict.findings.push(findings::name_conflict(&self.place, &own_name, &found));
                     continue;
                 }
-                let (name, reason, before) = match (moved, confirmed, taken) {
+                let (name, reason, before) = match (moved, judged, taken) {
                     (Some((other, live)), ..) => {
                         edits.renumbered.insert(key_of(&live.route.name), (*key, *other));
                         let reason = Reason::Altered(format!("{other} by {}", live.route.hop));
@@ -111,11 +121,11 @@ impl TableTask {
                         verdict.findings.push(findings::name_conflict(&self.place, &route.name, &found));
                         continue;
                     }
-                    (None, Some(_), None) => (own_name, Reason::Missing, None),
-                    (None, None, None) if !claims.is_empty() => (own_name, Reason::InDoubt, None),
-                    (None, None, None) if self.claims.ids.is_empty() => (own_name, Reason::New, None),
-                    (None, None, None) if known.contains(&route.hop) => (own_name, Reason::Edited, None),
-                    (None, None, None) => (own_name, Reason::NodeAdded(node.clone()), None),
+                    (None, Verdict::Missing, None) => (own_name, Reason::Missing, None),
+                    (None, Verdict::InDoubt, None) => (own_name, Reason::InDoubt, None),
+                    (None, _, None) if self.claims.ids.is_empty() => (own_name, Reason::New, None),
+                    (None, _, None) if known.contains(&route.hop) => (own_name, Reason::Edited, None),
+                    (None, _, None) => (own_name, Reason::NodeAdded(node.clone()), None),
                 };
                 let becomes = Route { name, hop: route.hop.clone() };
                 let action = if before.is_some() { Action::Change } else { Action::Add };
@@ -127,33 +137,33 @@ impl TableTask {
             // An existing name is kept.
             let becomes = Route { name: live.route.name.clone(), hop: route.hop.clone() };
             let before = Some(&live.route.hop);
-            if live.route.hop.is(&route.hop) {
-                // What another topology may have made is not adopted unasked: its route would go with ours.
-                if ours.is_none()
-                    && let Some(other) = whole.and_then(|live| self.made_for_other(live))
-                    && !self.takes_over(&live.route.name)
-                {
-                    let found = format!("{key} by {}, in a table of the topology `{other}`", live.route.hop);
+            let is_as_wanted = live.route.hop.is(&route.hop);
+            let (action, reason) = match judged {
+                Verdict::Conflict | Verdict::Provided => {
+                    let found = match other_topology.filter(|_| is_as_wanted) {
+                        // What another topology may have made is not adopted unasked: its route would go with ours.
+                        Some(other) => {
+                            format!("{key} by {}, in a table of the topology `{other}`", live.route.hop)
+                        }
+                        None => format!("{key} by {}", live.route.hop),
+                    };
                     verdict.findings.push(findings::route_conflict(&self.place, &live.route.name, &found));
                     continue;
                 }
-                if ours.is_none() {
-                    let reason = Reason::Adopted(String::new());
-                    edits.push(*key, &becomes.name, Action::Import, reason, before, hop);
+                Verdict::Adopt | Verdict::TakenOver if is_as_wanted && ours.is_none() => {
+                    (Action::Import, Reason::Adopted(String::new()))
                 }
-            } else {
-                let reason = if claims.iter().any(|claim| claim.route.hop.is(&live.route.hop)) {
-                    Reason::Edited
-                } else if ours.is_some() {
-                    Reason::Altered(live.route.hop.to_string())
-                } else if self.takes_over(&live.route.name) {
-                    Reason::TakenOver(live.route.hop.to_string())
-                } else {
-                    let found = format!("{key} by {}", live.route.hop);
-                    verdict.findings.push(findings::route_conflict(&self.place, &live.route.name, &found));
+                Verdict::TakenOver => (Action::Change, Reason::TakenOver(live.route.hop.to_string())),
+                // A route of ours that somebody has given this destination bears our name.
+                Verdict::Altered | Verdict::Stray => (Action::Change, Reason::Altered(live.route.hop.to_string())),
+                Verdict::Edited => (Action::Change, Reason::Edited),
+                _ => {
+                    to.insert(*key, becomes);
                     continue;
-                };
-                edits.push(*key, &becomes.name, Action::Change, reason, before, hop);
+                }
+            };
+            edits.push(*key, &becomes.name, action, reason, before, hop);
+            if action == Action::Change {
                 edits.written.insert(*key, becomes.clone());
             }
             to.insert(*key, becomes);
@@ -191,6 +201,32 @@ impl TableTask {
     fn takes_over(&self, name: &str) -> bool {
         self.options.take_over.iter().any(|pattern| pattern.matches(AZURE_ROUTE.id, self.name(), Some(name)))
     }
+}
+
+/// Where a route leads, compared as Azure does.
+#[derive(Clone, Copy, Debug)]
+struct Way<'a>(&'a Hop);
+
+impl PartialEq for Way<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.is(other.0)
+    }
+}
+
+fn ways_of(claims: &[super::Claim]) -> Vec<Way<'_>> {
+    let (confirmed, others): (Vec<_>, Vec<_>) = claims.iter().partition(|claim| claim.confirmed);
+    confirmed.into_iter().chain(others).map(|claim| Way(&claim.route.hop)).collect()
+}
+
+/// The live route of a destination, as the ownership table takes it. Azure has no marks: a route bears a name that topo gave it, or
+/// leads where the record says, or may stand in a table that another topology made.
+fn live_of<'a>(found: Option<&'a LiveRoute>, has_own_name: bool, other_topology: Option<&str>) -> Vec<Live<Way<'a>>> {
+    let owner = match (has_own_name, other_topology) {
+        (true, _) => Owner::Ours { is_current: true },
+        (false, Some(_)) => Owner::Others,
+        (false, None) => Owner::Unmarked,
+    };
+    found.map(|live| Live { value: Some(Way(&live.route.hop)), owner, form: Form::Plain }).into_iter().collect()
 }
 
 /// What is done to the list of routes.

@@ -10,6 +10,7 @@ use super::{AZURE_SUBNET_ASSOCIATION, LiveSubnet, Seen, name_of};
 use crate::plan::Options;
 use crate::plan::azure::{AzureChange, AzureRecord, AzureWhat};
 use crate::plan::findings::Finding;
+use crate::plan::judge::{Claim, Form, Live, Owner, Verdict, judge};
 use crate::resource::{Action, Name, Phase, Place, Reason, ResourceId};
 
 /// A subnet whose association is wanted or recorded.
@@ -143,49 +144,66 @@ impl SubnetTask {
             verdict.change = Some((phase, AzureChange { kind: &AZURE_SUBNET_ASSOCIATION, key, action, reason, what }));
         };
         let mut to = self.table().map(|table| record(table, true));
-        match (self.table(), live) {
-            (Some(table), Some(live)) if is(table) => {
+        let judged = self.judge(live);
+        match (judged, live, self.table()) {
+            (Verdict::Same, _, Some(table)) => to = Some(record(table, made)),
+            (Verdict::Adopt, _, Some(table)) => {
                 to = Some(record(table, made));
-                if !claimed {
-                    change(Phase::Persist, Action::Import, Reason::Adopted(String::new()), Some(live));
-                }
+                change(Phase::Persist, Action::Import, Reason::Adopted(String::new()), live);
             }
-            (Some(table), Some(live)) => {
-                if claimed {
-                    change(Phase::Persist, Action::Change, Reason::Edited, Some(table));
-                } else if self.matches(&self.options.take_over) {
-                    change(Phase::Persist, Action::Change, Reason::TakenOver(live.to_owned()), Some(table));
-                } else {
-                    verdict.finding = Some(association_conflict(&self.place, self.name(), live));
-                    to = None;
-                }
+            (Verdict::Edited, _, table) => change(Phase::Persist, Action::Change, Reason::Edited, table),
+            (Verdict::TakenOver, Some(live), table) => {
+                change(Phase::Persist, Action::Change, Reason::TakenOver(live.to_owned()), table);
             }
-            (Some(table), None) => {
-                let reason = match &self.claimed {
-                    Some(_) if confirmed.is_some_and(|record| record.eq_ignore_ascii_case(table)) => Reason::Missing,
-                    Some(claim) if claim.in_doubt => Reason::InDoubt,
-                    Some(_) => Reason::Edited,
-                    None => Reason::New,
+            (Verdict::Conflict, Some(live), _) => {
+                verdict.finding = Some(association_conflict(&self.place, self.name(), live));
+                to = None;
+            }
+            (Verdict::New | Verdict::InDoubt | Verdict::Missing, _, Some(table)) => {
+                let reason = match judged {
+                    Verdict::New => Reason::New,
+                    Verdict::InDoubt => Reason::InDoubt,
+                    _ if confirmed.is_some_and(|record| record.eq_ignore_ascii_case(table)) => Reason::Missing,
+                    _ => Reason::Edited,
                 };
                 change(Phase::Persist, Action::Add, reason, Some(table));
             }
-            (None, Some(table)) if claimed && !made => {
+            (Verdict::Remove, Some(table), _) if !made => {
                 verdict.finding = Some(association_stays(&self.place, self.name(), table));
             }
-            (None, Some(_)) if claimed => {
+            (Verdict::Remove, ..) => {
                 let reason = if self.options.destroy { Reason::Destroy } else { Reason::NotWanted };
                 change(Phase::Retire, Action::Remove, reason, None);
             }
-            (None, Some(live)) => {
-                if self.claimed.is_some() {
-                    verdict.finding = Some(lost_association(&self.place, self.name(), live));
-                }
+            (Verdict::Lost, Some(live), _) => {
+                verdict.finding = Some(lost_association(&self.place, self.name(), live));
             }
-            (None, None) => {}
+            _ => {}
         }
         let recorded = recorded.filter(|_| live.is_some() || confirmed.is_some());
         self.record(&mut verdict, recorded.as_ref(), to.as_ref());
         verdict
+    }
+
+    /// Judges the table that it has. Associations bear no marks.
+    fn judge(&self, live: Option<&str>) -> Verdict {
+        let shapes = self.claimed.as_ref().map(|claim| claim.shapes.as_slice()).unwrap_or_default();
+        let confirmed = self.confirmed();
+        let is_wanted = |record: &str| self.table().is_some_and(|table| table.eq_ignore_ascii_case(record));
+        let value = |table: &str| table.to_ascii_lowercase();
+        let live = live.map(|table| Live { value: Some(value(table)), owner: Owner::Unmarked, form: Form::Plain });
+        let recorded: Vec<String> = shapes.iter().map(|(record, _)| value(&record.route_table)).collect();
+        judge(&Claim {
+            wanted: self.table().map(value).as_ref(),
+            recorded: &recorded,
+            confirmed: confirmed.is_some(),
+            // What was confirmed as it is wanted is missing, whatever else a run set out to do.
+            in_doubt: self.claimed.as_ref().is_some_and(|claim| claim.in_doubt) && !confirmed.is_some_and(is_wanted),
+            take_over: self.matches(&self.options.take_over),
+            kept_free: false,
+            live: Some(live.as_slice()),
+        })
+        .verdict
     }
 
     /// Whether topo associated it, or set out to.

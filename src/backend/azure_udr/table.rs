@@ -15,6 +15,7 @@ use crate::exchange::arm::Document;
 use crate::network::Prefix;
 use crate::plan::azure::{AzureChange, AzureRecord, AzureWhat};
 use crate::plan::findings::Finding;
+use crate::plan::judge::{Claim, Form, Live, Owner, Verdict, judge};
 use crate::plan::{Options, Severity};
 use crate::resource::{Action, Name, Place, Reason, ResourceId};
 
@@ -236,10 +237,10 @@ impl TableTask {
                 words.push(setting("BGP route propagation", None, Some(on(bgp))));
             }
             *body = Some(new);
-            let reason = match (&recorded, self.claims.in_doubt) {
-                (Some(_), _) => Reason::Missing,
-                (None, true) => Reason::InDoubt,
-                (None, false) => Reason::New,
+            let reason = match self.judge(recorded.is_some() || self.claims.in_doubt, recorded.is_some(), false) {
+                Verdict::Missing => Reason::Missing,
+                Verdict::InDoubt => Reason::InDoubt,
+                _ => Reason::New,
             };
             say(Action::Add, reason, words);
             let tags = marks(&wish.topology);
@@ -251,18 +252,20 @@ impl TableTask {
         let mut drift = Vec::new();
         for (name, value) in &before.tags {
             let found = live.tag(name);
-            if found != Some(value) {
+            if judge_own(&value.as_str(), Some(&value.as_str()), found.as_ref()) != Verdict::Same {
                 words.push(setting(format!("tag {name}"), found, Some(value)));
                 drift.push(format!("tag {name}: {}", found.unwrap_or("none")));
             }
         }
         let mut edited = false;
-        if let Some(bgp) = settings.bgp_route_propagation.filter(|bgp| *bgp != live.bgp_route_propagation) {
-            words.push(setting("BGP route propagation", Some(on(!bgp)), Some(on(bgp))));
-            if before.bgp_route_propagation == Some(bgp) {
+        if let Some(bgp) = &settings.bgp_route_propagation {
+            let judged = judge_own(bgp, before.bgp_route_propagation.as_ref(), Some(&live.bgp_route_propagation));
+            if !matches!(judged, Verdict::Same | Verdict::Adopt) {
+                words.push(setting("BGP route propagation", Some(on(!bgp)), Some(on(*bgp))));
+                edited = judged != Verdict::Altered;
+            }
+            if judged == Verdict::Altered {
                 drift.push(format!("BGP route propagation: {}", on(!bgp)));
-            } else {
-                edited = true;
             }
         }
         if live.failed {
@@ -292,7 +295,7 @@ impl TableTask {
                 }
             }
             say(Action::Change, reason, words);
-        } else if is.is_none() {
+        } else if self.judge(is.is_some(), is.is_some(), true) == Verdict::Adopt {
             say(Action::Import, Reason::Adopted(String::new()), vec![self.resource_group()]);
         }
         (is, Some(to))
@@ -302,6 +305,21 @@ impl TableTask {
     fn resource_group(&self) -> Setting {
         let group = self.id.split('/').nth(4);
         setting("resource group", group, group)
+    }
+
+    /// Judges whether the table is there, given whether it is recorded, and was confirmed once.
+    fn judge(&self, is_recorded: bool, confirmed: bool, is_there: bool) -> Verdict {
+        let there = [Live { value: Some(()), owner: Owner::Unmarked, form: Form::Plain }];
+        judge(&Claim {
+            wanted: Some(&()),
+            recorded: if is_recorded { &[()] } else { &[] },
+            confirmed,
+            in_doubt: self.claims.in_doubt && !confirmed,
+            take_over: false,
+            kept_free: false,
+            live: Some(if is_there { &there } else { &[] }),
+        })
+        .verdict
     }
 
     /// A table that is not wanted any more: deleted where topo made it and nothing of others is in it, else left.
@@ -356,6 +374,22 @@ impl TableVerdict {
     pub fn conflicts(&self) -> impl Iterator<Item = &Finding> {
         self.findings.iter().filter(|finding| finding.severity == Severity::Conflict)
     }
+}
+
+/// Judges one setting of a table that topo keeps: nobody else has a say in it.
+fn judge_own<V: PartialEq + Copy>(wanted: &V, recorded: Option<&V>, live: Option<&V>) -> Verdict {
+    let live =
+        live.map(|value| Live { value: Some(*value), owner: Owner::Ours { is_current: true }, form: Form::Plain });
+    judge(&Claim {
+        wanted: Some(wanted),
+        recorded: recorded.map(std::slice::from_ref).unwrap_or_default(),
+        confirmed: true,
+        in_doubt: false,
+        take_over: true,
+        kept_free: false,
+        live: Some(live.as_slice()),
+    })
+    .verdict
 }
 
 /// The tags of a table that topo makes.
