@@ -26,6 +26,13 @@ impl Disk {
             .expect("a journal, its end torn at most");
         Snapshot { state, entries }
     }
+
+    /// Whether no run is under way, or was cut off: the document says so, and there is no journal.
+    pub(crate) fn is_at_rest(&self) -> bool {
+        let snapshot = self.snapshot();
+        snapshot.state.is_none_or(|state| state.run.is_none())
+            && self.journal.lock().expect("no panic before").is_empty()
+    }
 }
 
 pub(crate) struct Books(pub(crate) Arc<World>);

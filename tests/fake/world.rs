@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use tokio::sync::{Notify, mpsc, watch};
 use topo::backend::netplan::{Attributes, NETPLAN_FILE};
-use topo::drive::{Run, RunOutcome, observe};
+use topo::drive::{Run, RunOutcome, end_earlier_run, observe};
 use topo::exchange::node::{Reply, Work};
 use topo::network::{Memo, Route, RouteSet, STATIC};
 use topo::plan::{Desired, Options, Plan};
@@ -188,9 +188,7 @@ impl World {
         if plan.is_stopped() {
             return Ran::Refused(plan);
         }
-        if plan.places.is_empty() && plan.forgotten.is_empty() {
-            return Ran::Nothing;
-        }
+        let is_nothing = plan.places.is_empty() && plan.forgotten.is_empty();
         let adopted = self.adopt(&plan, &mut memo);
         let fate = &self.network.fate;
         // A permit of a run that died before is of no meaning.
@@ -199,6 +197,19 @@ impl World {
         fate.count.store(0, Ordering::SeqCst);
         fate.at.store(at, Ordering::SeqCst);
         fate.how.store(how, Ordering::SeqCst);
+        if is_nothing {
+            let books = Books(Arc::clone(self));
+            return runtime().block_on(async {
+                tokio::select! {
+                    biased;
+                    () = fate.died.notified() => Ran::Died,
+                    ended = end_earlier_run(&books, revision, &state) => {
+                        ended.expect("the store works");
+                        Ran::Nothing
+                    }
+                }
+            });
+        }
         let (events, _listener) = mpsc::channel(1);
         let (_stop, stop) = watch::channel(false);
         let run = Run {
