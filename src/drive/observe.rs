@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use tokio::sync::mpsc;
-use tokio::task::JoinSet;
+use tokio::task::{Id, JoinError, JoinSet};
 
 use super::{Event, tell};
 use crate::backend;
@@ -69,33 +69,54 @@ async fn ask(
     memo: &mut Memo,
 ) -> BTreeMap<Place, Observation> {
     let mut observed = BTreeMap::new();
-    let mut running: JoinSet<(Place, Observation)> = JoinSet::new();
+    let mut looks = Looks::default();
     for (place, source) in places.iter().copied() {
         let record = source.and_then(|source| recorded.places.get(source));
         let Some((target, works)) = question(place, desired, record, memo) else { continue };
-        while running.len() >= parallelism.max(1) {
-            take(running.join_next().await, &mut observed, events);
+        while looks.running.len() >= parallelism.max(1) {
+            take(looks.next().await, &mut observed, events);
         }
         let transport = Arc::clone(transport);
-        let place = place.clone();
-        running.spawn(async move {
+        looks.spawn(place, async move {
             let replies = transport.exchange(&target, &works).await;
-            (place, read(&target, replies, &works))
+            read(&target, replies, &works)
         });
     }
-    while !running.is_empty() {
-        take(running.join_next().await, &mut observed, events);
+    while !looks.running.is_empty() {
+        take(looks.next().await, &mut observed, events);
     }
     observed
 }
 
+/// Looks that are under way, each with its place: a look that panics still says which place it was at.
+#[derive(Default)]
+struct Looks {
+    running: JoinSet<Observation>,
+    places: HashMap<Id, Place>,
+}
+
+impl Looks {
+    fn spawn(&mut self, place: &Place, look: impl Future<Output = Observation> + Send + 'static) {
+        let task = self.running.spawn(look);
+        self.places.insert(task.id(), place.clone());
+    }
+
+    /// The next look that has ended. A place whose look panicked could not be looked at: what is there is not known.
+    async fn next(&mut self) -> Option<(Place, Observation)> {
+        let ended = self.running.join_next_with_id().await?;
+        let place = self.places.remove(&ended.as_ref().map_or_else(JoinError::id, |(id, _)| *id))?;
+        let broken = || format!("The look at {} broke off because of a mistake in topo. Run topo again.", place.name());
+        let observation = ended.map_or_else(|_| Observation::Unreachable(broken()), |(_, observation)| observation);
+        Some((place, observation))
+    }
+}
+
 fn take(
-    joined: Option<Result<(Place, Observation), tokio::task::JoinError>>,
+    ended: Option<(Place, Observation)>,
     observed: &mut BTreeMap<Place, Observation>,
     events: &mpsc::Sender<Event>,
 ) {
-    // A task that panicked has observed nothing; its place stays "not asked", which nothing is written on.
-    let Some(Ok((place, observation))) = joined else { return };
+    let Some((place, observation)) = ended else { return };
     let error = match &observation {
         Observation::Unreachable(reason) => Some(reason.clone()),
         _ => None,

@@ -69,7 +69,7 @@ impl Fate {
 pub(crate) struct Network {
     pub(crate) nodes: Mutex<Vec<Node>>,
     /// Machines whose exchanges fail, with how: 0 before anything ran, 1 before, said to be after, 2 after all ran; with 3 more it is
-    /// the writes alone. 6 and 7: writes panic, before and after all ran.
+    /// the writes alone. 6 and 7: writes panic, before and after all ran. 8: every exchange panics before anything ran.
     pub(crate) faults: Mutex<BTreeMap<usize, u8>>,
     pub(crate) fate: Fate,
 }
@@ -98,7 +98,7 @@ impl Transport for Wires {
                 };
                 // Above 2 it is the writes alone that fail.
                 let fault = network.faults.lock().expect("no panic before").get(&machine).copied();
-                if let (Some(fault @ 6..), true) = (fault, writes) {
+                if let (Some(fault @ (6 | 7)), true) | (Some(fault @ 8), _) = (fault, writes) {
                     if fault == 7 {
                         node.exchange(works);
                     }
