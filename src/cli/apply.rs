@@ -8,7 +8,7 @@ use tokio::sync::{mpsc, watch};
 use super::session::{self, Inputs, Recorded, Selection, Ways};
 use super::{CommandError, GlobalArguments};
 use crate::backend;
-use crate::drive::{Event, Run, RunOutcome};
+use crate::drive::{Event, Run, RunOutcome, end_earlier_run};
 use crate::exchange::arm::AzureRequests;
 use crate::exit::Exit;
 use crate::plan::findings::LeftOut;
@@ -162,6 +162,12 @@ impl Job<'_> {
         let leaves_unseen = plan.leaves_unseen(|place| session::concerns(&options, place));
         let only_record = plan.places.is_empty() && plan.forgotten.is_empty();
         if only_record {
+            if end_earlier_run(&*recorded.store, recorded.revision, &recorded.state).await? {
+                printer.note(&format!(
+                    "Note: an earlier run was cut off. The state {} now says what it did.",
+                    recorded.store.location()
+                ));
+            }
             if options.skip_conflicts && plan.leaves_out() {
                 return Ok(Exit::Partial);
             }

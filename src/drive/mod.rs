@@ -10,6 +10,7 @@ pub use apply::{Effective, EffectiveOutcome, Failure, Run, RunOutcome};
 pub use azure::observe_azure;
 pub use event::Event;
 pub use observe::observe;
+pub use record::end_earlier_run;
 
 use tokio::sync::mpsc;
 

@@ -3,7 +3,23 @@
 use crate::plan::azure::AzureRecord;
 use crate::plan::{FilePlan, PlacePlan, Plan, TablePlan};
 use crate::resource::{Record, ResourceId, Shape};
-use crate::state::{PlaceRecord, RunId, State};
+use crate::state::{PlaceRecord, Revision, RunId, State, Store, StoreError};
+
+/// Ends an earlier run that was cut off, for a run that finds nothing to do: writes the state, which has the journal folded in,
+/// and clears the journal. The state is not written where no run was cut off; true where it was.
+pub async fn end_earlier_run(store: &dyn Store, revision: Revision, state: &State) -> Result<bool, StoreError> {
+    // Without its document a journal says nothing, but the document may be on its way back from a backup.
+    if revision == Revision::Absent {
+        return Ok(false);
+    }
+    let was_cut_off = state.run.is_some();
+    if was_cut_off {
+        store.swap(revision, &State { run: None, serial: state.serial + 1, ..state.clone() }).await?;
+    }
+    // A run that is cut off behind its last write leaves a journal that says nothing any more.
+    store.clear_journal().await?;
+    Ok(was_cut_off)
+}
 
 /// The state that is written before a run touches anything: every record that it will touch is `{is, to}`. Records that only
 /// change on paper are written as they become.

@@ -119,6 +119,63 @@ fn a_kill_at_any_request_loses_nothing() {
     });
 }
 
+/// A run that has done all and was cut off before it wrote that into the state: the document is the one that it began with, and the
+/// journal has all outcomes.
+fn all_but_recorded(life: &str) -> Cloud {
+    let cloud = prepare(life);
+    let state = cloud.folder.path().join("state/kthw.json");
+    let mut begun = Vec::new();
+    // The last write of each.
+    let (method, path) = match life {
+        "destroy" => ("DELETE", table()),
+        "later" => ("PUT", table()),
+        _ => ("PUT", subnet()),
+    };
+    let said = cloud.topo_while_held(&arguments(life), (method, &path, 0), || {
+        begun = std::fs::read(&state).unwrap();
+        // The last write of the state is refused.
+        std::fs::write(&state, "").unwrap();
+    });
+    said.exits(3).says("is damaged");
+    std::fs::write(&state, begun).unwrap();
+    cloud
+}
+
+#[test]
+fn a_run_that_finds_nothing_to_do_ends_one_that_was_cut_off() {
+    for life in ["first", "later", "destroy"] {
+        let cloud = all_but_recorded(life);
+        let files = || {
+            let read = |entry: std::io::Result<std::fs::DirEntry>| {
+                let path = entry.unwrap().path();
+                (path.file_name().unwrap().to_os_string(), std::fs::read(path).unwrap())
+            };
+            let files = std::fs::read_dir(cloud.folder.path().join("state")).unwrap();
+            files.map(read).collect::<std::collections::BTreeMap<_, _>>()
+        };
+        let before = files();
+        assert_eq!(before.len(), 2, "a document and a journal: {before:?}");
+        assert!(is_in_doubt(&cloud), "{life}: {}", cloud.state());
+        // Whoever only looks writes nothing.
+        for arguments in [&["plan"][..], &["plan", "--no-refresh"], &["state", "list"], &["state", "pull"]] {
+            cloud.topo(arguments).exits(0);
+            assert!(files() == before, "{life}: {arguments:?} has written something");
+        }
+        let said = cloud.topo(&arguments(life)).exits(0).says("No changes.").says("an earlier run was cut off");
+        assert!(cloud.server.writes().is_empty(), "{life}: {}", said.out);
+        assert_eq!(files().len(), 1, "{life}: the journal is still there");
+        assert!(!is_in_doubt(&cloud) && cloud.state()["run"].is_null(), "{life}: {}", cloud.state());
+        assert_eq!(cloud.state()["places"] == json!({}), life == "destroy", "{life}: {}", cloud.state());
+        // And then there is nothing to write any more.
+        let after = files();
+        cloud.topo(&arguments(life)).exits(0).not("cut off");
+        assert!(files() == after, "{life}: the state was written for nothing");
+        if life != "destroy" {
+            cloud.settled();
+        }
+    }
+}
+
 /// What is in doubt has what it is to become.
 fn is_in_doubt(cloud: &Cloud) -> bool {
     cloud.state().to_string().contains("\"to\":")

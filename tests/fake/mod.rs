@@ -1,5 +1,6 @@
 //! A fake node, proved equal to the kernel, and what it carries: properties of plans and runs, and crashes.
 
+mod books;
 mod differential;
 mod in_azure;
 mod kernel;

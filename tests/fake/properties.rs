@@ -630,6 +630,8 @@ impl Scene {
         if matches!(ran, Ran::Refused(_) | Ran::Nothing) {
             assert_eq!(writes, self.writes());
         }
+        // Whoever has come to an end has ended what was cut off before.
+        assert!(!matches!(ran, Ran::Nothing | Ran::Done(_)) || self.world.disk.is_at_rest(), "{ran:?}");
         ran
     }
 

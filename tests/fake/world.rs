@@ -4,23 +4,19 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
-use std::time::Duration;
 
 use tokio::sync::{Notify, mpsc, watch};
-use topo::backend::KNOWN;
 use topo::backend::netplan::{Attributes, NETPLAN_FILE};
-use topo::drive::{Run, RunOutcome, observe};
+use topo::drive::{Run, RunOutcome, end_earlier_run, observe};
 use topo::exchange::node::{Reply, Work};
 use topo::network::{Memo, Route, RouteSet, STATIC};
 use topo::plan::{Desired, Options, Plan};
 use topo::resource::{Action, Name, Reason, Record, ResourceId, Shape};
-use topo::state::{
-    Entry, LockError, LockInfo, LockRequest, Locked, Revision, Snapshot, State, Store, StoreError, fold, from_lines,
-    to_lines,
-};
+use topo::state::{Revision, State, fold};
 use topo::transport::azure::Azure;
 use topo::transport::{BoxFuture, Target, Transport, TransportError};
 
+use super::books::{Books, Disk};
 use super::kernel::{Node, Owner, TableRow, Way};
 use super::network_configuration::{Author, FileRoute, routes};
 
@@ -56,7 +52,7 @@ impl Fate {
     }
 
     /// Has an effect, if the run lives to see it. `middle` is what a kill in the middle leaves.
-    async fn effect<T>(&self, effect: impl FnOnce() -> T, middle: impl FnOnce()) -> T {
+    pub(crate) async fn effect<T>(&self, effect: impl FnOnce() -> T, middle: impl FnOnce()) -> T {
         match self.turn() {
             Turn::Live => return effect(),
             Turn::Before => {}
@@ -130,90 +126,6 @@ impl Transport for Wires {
     }
 }
 
-/// A state and a journal with the semantics of the local store, in memory.
-#[derive(Default)]
-pub(crate) struct Disk {
-    state: Mutex<Option<Vec<u8>>>,
-    journal: Mutex<Vec<u8>>,
-}
-
-impl Disk {
-    fn snapshot(&self) -> Snapshot {
-        let state = self.state.lock().expect("no panic before");
-        let state = state.as_ref().map(|text| State::from_json(text, &KNOWN).expect("a whole state"));
-        let entries = from_lines(&self.journal.lock().expect("no panic before"), &KNOWN)
-            .expect("a journal, its end torn at most");
-        Snapshot { state, entries }
-    }
-}
-
-pub(crate) struct Books(pub(crate) Arc<World>);
-
-impl Store for Books {
-    fn read(&self) -> BoxFuture<'_, Result<Snapshot, StoreError>> {
-        Box::pin(std::future::ready(Ok(self.0.disk.snapshot())))
-    }
-
-    fn swap<'a>(&'a self, expect: Revision, next: &'a State) -> BoxFuture<'a, Result<(), StoreError>> {
-        let document = next.to_json();
-        let disk = &self.0.disk;
-        Box::pin(async move {
-            let act = || {
-                let found = disk.snapshot().revision();
-                if found != expect {
-                    return Err(StoreError::moved("memory", expect, found));
-                }
-                *disk.state.lock().expect("no panic before") = Some(document);
-                Ok(())
-            };
-            self.0.network.fate.effect(act, || ()).await
-        })
-    }
-
-    fn append<'a>(&'a self, bundle: &'a [Entry]) -> BoxFuture<'a, Result<(), StoreError>> {
-        let lines = to_lines(bundle);
-        let journal = &self.0.disk.journal;
-        Box::pin(async move {
-            let keep = |length: usize| {
-                let mut journal = journal.lock().expect("no panic before");
-                let whole = journal.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
-                journal.truncate(whole);
-                journal.extend(&lines[..length]);
-            };
-            self.0.network.fate.effect(|| keep(lines.len()), || keep(lines.len() * 2 / 3)).await;
-            Ok(())
-        })
-    }
-
-    fn clear_journal(&self) -> BoxFuture<'_, Result<(), StoreError>> {
-        Box::pin(async move {
-            let act = || self.0.disk.journal.lock().expect("no panic before").clear();
-            self.0.network.fate.effect(act, || ()).await;
-            Ok(())
-        })
-    }
-
-    fn lock<'a>(&'a self, _: &'a LockRequest, _: Duration) -> BoxFuture<'a, Result<Locked, LockError>> {
-        unreachable!("runs are made one after the other")
-    }
-
-    fn release(&self) -> BoxFuture<'_, Result<(), LockError>> {
-        unreachable!("no lock is taken")
-    }
-
-    fn lock_by_hand<'a>(&'a self, _: &'a LockRequest, _: Duration) -> BoxFuture<'a, Result<Locked, LockError>> {
-        unreachable!("no lock is taken")
-    }
-
-    fn unlock<'a>(&'a self, _: &'a str) -> BoxFuture<'a, Result<Option<LockInfo>, LockError>> {
-        unreachable!("no lock is taken")
-    }
-
-    fn location(&self) -> String {
-        "memory".to_owned()
-    }
-}
-
 /// All that outlives a run.
 #[derive(Default)]
 pub(crate) struct World {
@@ -276,9 +188,7 @@ impl World {
         if plan.is_stopped() {
             return Ran::Refused(plan);
         }
-        if plan.places.is_empty() && plan.forgotten.is_empty() {
-            return Ran::Nothing;
-        }
+        let is_nothing = plan.places.is_empty() && plan.forgotten.is_empty();
         let adopted = self.adopt(&plan, &mut memo);
         let fate = &self.network.fate;
         // A permit of a run that died before is of no meaning.
@@ -287,6 +197,19 @@ impl World {
         fate.count.store(0, Ordering::SeqCst);
         fate.at.store(at, Ordering::SeqCst);
         fate.how.store(how, Ordering::SeqCst);
+        if is_nothing {
+            let books = Books(Arc::clone(self));
+            return runtime().block_on(async {
+                tokio::select! {
+                    biased;
+                    () = fate.died.notified() => Ran::Died,
+                    ended = end_earlier_run(&books, revision, &state) => {
+                        ended.expect("the store works");
+                        Ran::Nothing
+                    }
+                }
+            });
+        }
         let (events, _listener) = mpsc::channel(1);
         let (_stop, stop) = watch::channel(false);
         let run = Run {

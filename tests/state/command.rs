@@ -225,6 +225,62 @@ fn cramped(at: &Folder, before: &str) -> Output {
     command.output().expect("bash")
 }
 
+/// Three nodes from which all was removed, and a run that was cut off before it wrote that into the state.
+fn all_removed_but_recorded() -> Folder {
+    let mut state = begun(3);
+    for record in state.places.values_mut().flat_map(|place| place.resources.values_mut()) {
+        let Record::InDoubt { is, to, .. } = record else { panic!("in doubt") };
+        (*is, *to) = (is.take().or(to.take()), None);
+    }
+    let at = Folder::with(&state);
+    let entries: Vec<_> = (0..3).map(|number| entry(number, topo::state::Outcome::Removed)).collect();
+    fs::write(at.store().journal_path(), to_lines(&entries)).expect("journal");
+    at
+}
+
+#[test]
+fn a_run_that_finds_nothing_to_do_on_nodes_ends_one_that_was_cut_off() {
+    // A node alone needs no routes.
+    let text = "[topology]\nname = \"kthw\"\n[nodes]\nnode-0 = { address = \"10.240.0.10\" }\n[backends.ssh-static]\n";
+    for arguments in
+        [&["destroy", "-y"][..], &["destroy", "-y", "--state", "state/kthw.json", "gone.toml"], &["apply", "-y"]]
+    {
+        let at = all_removed_but_recorded();
+        fs::write(at.0.path().join("topo.toml"), text).expect("topology");
+        let run = |arguments: &[&str]| {
+            let mut command = Command::new(env!("CARGO_BIN_EXE_topo"));
+            let output = command.args(arguments).current_dir(at.0.path()).env_clear().output().expect("topo");
+            let text = |bytes| String::from_utf8(bytes).expect("text");
+            (output.status.code(), text(output.stdout), text(output.stderr))
+        };
+        let files = || {
+            let folder = at.0.path().join("state");
+            names(&folder)
+                .into_iter()
+                .map(|name| (fs::read(folder.join(&name)).expect("file"), name))
+                .collect::<Vec<_>>()
+        };
+        let before = files();
+        assert_eq!(before.len(), 2);
+        let said = run(&["plan", "--no-refresh"]);
+        assert!(said.0 == Some(0) && said.1.contains("No changes."), "{said:?}");
+        assert!(files() == before, "a plan has written something");
+
+        let said = run(arguments);
+        assert!(said.0 == Some(0) && said.1.contains("No changes."), "{arguments:?}: {said:?}");
+        assert!(said.2.contains("Note: an earlier run was cut off."), "{said:?}");
+        assert_eq!(names(&at.0.path().join("state")), ["kthw.json"], "the journal is still there");
+        let state = at.state();
+        assert!(state.is_empty() && state.run.is_none() && state.serial == 5, "{state:?}");
+
+        // What says nothing any more goes away, too, and the state is not written for it.
+        fs::write(at.store().journal_path(), to_lines(&[entry(1, topo::state::Outcome::Removed)])).expect("journal");
+        assert_eq!(run(arguments).0, Some(0));
+        assert_eq!(names(&at.0.path().join("state")), ["kthw.json"]);
+        assert_eq!(at.state().serial, 5);
+    }
+}
+
 fn names(folder: &Path) -> Vec<String> {
     let entries = fs::read_dir(folder).expect("folder");
     entries.map(|entry| entry.expect("entry").file_name().into_string().expect("text")).collect()

@@ -15,7 +15,8 @@ use topo::transport::BoxFuture;
 use topo::transport::arm::{Arm, ArmSettings, Token, TokenSource};
 use topo::transport::azure::{Answered, Azure};
 
-use super::super::world::{Books, Wires, World};
+use super::super::books::Books;
+use super::super::world::{Wires, World};
 use super::desired;
 use crate::arm::{ArmServer, Command, GROUP, LOCATION, NETWORK, SUBNET, SUBSCRIPTION, TABLE};
 
