@@ -86,7 +86,7 @@ fn what_is_to_forward_must_be_seen() {
     cloud.write(&topology(2, "ip_forwarding = \"enable\""));
     cloud.forward(1, false);
     cloud.server.command(Effect::Forbid.next("GET", "/networkInterfaces"));
-    let said = cloud.topo(&["apply", "-y"]).exits(1).says("cannot be carried out");
+    let said = cloud.topo(&["apply", "-y"]).exits(1).says("the plan has errors or conflicts");
     said.says("Microsoft.Network/networkInterfaces/read");
     assert!(cloud.server.writes().is_empty());
     cloud.apply();
