@@ -109,7 +109,7 @@ fn checksum(text: &str) -> String {
 pub fn to_lines(entries: &[Entry]) -> Vec<u8> {
     let mut lines = Vec::new();
     for entry in entries {
-        // Writing to memory does not fail, and all keys are texts.
+        // Writing to memory does not fail, and all keys are strings.
         if let Ok(entry) = serde_json::value::to_raw_value(entry) {
             let written = serde_json::to_writer(&mut lines, &Line { sum: &checksum(entry.get()), entry: &entry });
             debug_assert!(written.is_ok(), "{written:?}");

@@ -76,7 +76,7 @@ impl Attributes {
         serde_json::to_value(self).unwrap_or_default()
     }
 
-    /// Who reads the file.
+    /// The reader of the file.
     pub fn form(&self) -> FileForm {
         if self.networkd { FileForm::Networkd } else { FileForm::Netplan }
     }

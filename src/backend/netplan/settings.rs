@@ -13,7 +13,7 @@ pub const BACKEND: &str = "netplan";
 /// The longest file name, in bytes: far below the 255 of Linux (`NAME_MAX`), because topo adds to it.
 const LONGEST_FILE_NAME: usize = 64;
 
-/// Who reads the file.
+/// The reader of the file.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Persist {

@@ -61,7 +61,7 @@ impl Extra {
     }
 }
 
-/// Why there is no answer.
+/// Why topo has no answer.
 #[derive(Clone, Debug)]
 pub(super) enum NoAnswer {
     /// There is no token.
