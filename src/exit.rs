@@ -2,10 +2,10 @@
 
 use std::process::{ExitCode, Termination};
 
-/// What the exit code says; the numbers are part of the contract.
+/// What the exit code means. The numbers are part of the contract.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exit {
-    /// Done, nothing to report.
+    /// Everything is done; nothing to report.
     Done = 0,
     /// Nothing was changed: bad input, usage, conflict, declined, stale plan.
     NothingChanged = 1,
@@ -13,9 +13,9 @@ pub enum Exit {
     Changes = 2,
     /// Something was changed and not all is done.
     Partial = 3,
-    /// The state is locked by another run.
+    /// Another run has locked the state.
     Locked = 4,
-    /// Could not look everywhere and found nothing else.
+    /// topo could not look everywhere, and found nothing else.
     NotEverywhere = 5,
 }
 

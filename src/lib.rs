@@ -1,4 +1,4 @@
-//! topo keeps the routes between the nodes of a network as they are declared.
+//! topo keeps the routes between the nodes of a network as you declare them.
 //!
 //! Pure in the middle ([`topology`], [`network`], [`plan`]), thin at the edges ([`state`], [`transport`], [`ui`], [`cli`]).
 

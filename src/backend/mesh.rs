@@ -10,25 +10,25 @@ use crate::plan::{Desired, DesiredPlace};
 use crate::resource::Name;
 use crate::topology::{BackendTable, Node, Subnet, Topology};
 
-/// The rows of a topology, seen by its nodes. All backends share it, so that they share lists and views.
+/// The rows of a topology and their views for nodes. All backends share it, so that they share lists and views.
 pub struct Mesh<'a> {
     subnets: Vec<&'a Subnet>,
     rows: Rows,
-    /// Prefixes sorted, with the subnet's position; they do not overlap.
+    /// Sorted prefixes, each with the position of its subnet. They do not overlap.
     prefixes: Vec<(Prefix, usize)>,
     views: RefCell<Views>,
     nothing: Arc<BTreeSet<Prefix>>,
 }
 
-/// The views that were made so far, each once.
+/// The views made so far, each once.
 #[derive(Default)]
 struct Views {
     all: HashMap<ViewKey, Arc<View>>,
-    /// The one that was asked for last.
+    /// The view of the last request.
     last: Option<(ViewKey, Arc<View>)>,
 }
 
-/// How the routes of a node are written.
+/// How topo writes the routes of a node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Writing {
     /// Number of the routing table.
@@ -42,7 +42,7 @@ pub struct Writing {
 /// Families and subnets of a node's addresses, and how its routes are written.
 type ViewKey = (Vec<(Family, usize)>, Writing);
 
-/// Stands for the one link that all nodes share where no subnets are declared.
+/// Represents the one link that all nodes share if the topology declares no subnets.
 const SHARED: usize = usize::MAX;
 
 impl<'a> Mesh<'a> {
@@ -60,7 +60,7 @@ impl<'a> Mesh<'a> {
         Self { subnets, rows, prefixes, views: RefCell::default(), nothing: Arc::default() }
     }
 
-    /// The routes of a node: to every other node's pod subnets of its address families; none where there are none.
+    /// The routes of a node to every other node's pod subnets of its address families; none if there are none.
     pub fn routes(&self, node: &Node, writing: Writing) -> Option<RouteSet> {
         let mut views = self.views.borrow_mut();
         // Neighbours in a topology are mostly neighbours in a network.
@@ -125,7 +125,7 @@ impl<'a> Mesh<'a> {
     }
 }
 
-/// The nodes that a backend serves, in their order, each with the place where something is to be wanted.
+/// The nodes that a backend serves, in their order, each with its place.
 pub fn served<'t, 'd>(
     topology: &'t Topology,
     table: &'t BackendTable,

@@ -1,4 +1,4 @@
-//! Backends: what each puts in place, and how. Pure: text in, text out.
+//! Backends: what each of them keeps, and how. Pure: text in, text out.
 
 pub mod azure_udr;
 pub mod mesh;
@@ -14,49 +14,49 @@ use crate::resource::{Kind, Known, NODE, Name, Place, Record, Shape, Token};
 use crate::topology::{BackendTable, Formats, Topology};
 use mesh::Mesh;
 
-/// A way of putting routes in place. A backend says what it wants, turns operations into work, and replies into outcomes;
-/// it does no I/O.
+/// A way to put routes in place. A backend says what it wants, and turns operations into work and replies into
+/// outcomes. It does no I/O.
 pub trait Backend: Send + Sync {
-    /// What `type` in the topology calls it.
+    /// Its name in `type` of the topology.
     fn id(&self) -> &'static str;
 
-    /// The kinds of resource that it keeps.
+    /// The kinds of resources that it keeps.
     fn kinds(&self) -> &'static [&'static Kind];
 
-    /// Adds what it wants to the places where it wants it. `name` is its table in the topology.
+    /// Adds what it wants to the places. `name` is its table in the topology.
     fn desire(&self, topology: &Topology, mesh: &Mesh<'_>, name: &Name, table: &BackendTable, desired: &mut Desired);
 
-    /// What a place is asked before it can be planned there; `name` is the resource's.
+    /// The questions to a place before topo can plan it. `name` is the name of the resource.
     fn inquire(&self, name: &str, wanted: Option<&Shape>, record: Option<&Record>, memo: &mut Memo) -> Vec<Work>;
 
-    /// Whether what is recorded of a container is what is wanted of it, its routes left aside.
+    /// Whether the record of a container is as wanted, except its routes.
     fn fits(&self, wanted: &Shape, recorded: &Shape) -> bool {
         wanted.attributes == recorded.attributes
     }
 
-    /// The work of one step on one table. `token` is what the place gave for the table last, the guard of the step.
+    /// The work of one step on one table. `token` is the place's last token of the table, which guards the step.
     fn work(&self, table: &TablePlan, operations: &[Operation], token: Option<&Token>) -> Option<Work>;
 
-    /// Reads what became of the operations of one step.
+    /// Reads the outcomes of the operations of one step.
     fn settle(&self, operations: &[Operation], written: &Written) -> Settled;
 }
 
-/// What became of the operations of a step.
+/// The outcomes of the operations of a step.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Settled {
-    /// Number of operations that are seen to be in force.
+    /// Number of operations that are in force.
     pub done: usize,
-    /// Operations that are not, each with what was said of it; indices into the operations.
+    /// Operations that are not in force, each with its reason; indices into the operations.
     pub failed: Vec<(usize, String)>,
-    /// Whether anything may have been written.
+    /// Whether the step may have written anything.
     pub touched: bool,
     /// The token of the table afterwards.
     pub token: Option<Token>,
-    /// What the user should know besides.
+    /// What else the user should know.
     pub warnings: Vec<String>,
 }
 
-/// What this binary can read; places and records of other kinds are kept as they are.
+/// The kinds that this binary can read. It keeps places and records of other kinds unchanged.
 pub static KNOWN: Known = Known {
     places: &[&NODE, &azure_udr::ARM],
     kinds: &[
@@ -73,7 +73,7 @@ pub static KNOWN: Known = Known {
     ],
 };
 
-/// How the tables of all backends are written in a topology; those that are left out of this build among them.
+/// The formats of all backends' tables, including backends that this build does not have.
 pub static FORMATS: Formats = &[&ssh_static::SshStatic, &netplan::Netplan, &azure_udr::AzureUdr];
 
 /// All backends of this binary.
@@ -86,7 +86,7 @@ pub fn of_kind(kind: &str) -> Option<&'static dyn Backend> {
     all().iter().copied().find(|backend| backend.kinds().iter().any(|known| known.id == kind))
 }
 
-/// Everything that a topology asks for.
+/// Everything that a topology wants.
 pub fn desire(topology: &Topology) -> Desired {
     let places = topology.nodes.iter().map(|(name, node)| {
         let host = node.ssh.host.clone().or_else(|| node.addresses.first().map(ToString::to_string));

@@ -1,4 +1,4 @@
-//! `table` and `metric` of a backend that puts kernel routes in place.
+//! `table` and `metric` of a backend that writes kernel routes.
 
 use serde_json::{Value as Json, json};
 
@@ -7,22 +7,22 @@ use crate::network::MAIN_TABLE;
 use crate::topology::Diagnostic;
 use crate::topology::reader::{Located, TableReader};
 
-/// The kernel's local table (`RT_TABLE_LOCAL`, linux/rtnetlink.h): addresses of the machine itself, kept by the kernel.
+/// The kernel's local table (`RT_TABLE_LOCAL`, linux/rtnetlink.h): the kernel keeps the machine's own addresses there.
 const LOCAL_TABLE: u32 = 255;
 
-/// The routing table and the metric that a backend's table gives its routes, as far as it says so.
+/// The routing table and the metric in a backend's table, if it sets them.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct TableAndMetric {
     /// Number of the routing table.
     pub table: Option<Located<u32>>,
     /// Metric of the routes.
     pub metric: Option<Located<u32>>,
-    /// One of them could not be read, so that nothing follows from its not being there.
+    /// Whether one of them was unreadable, so that a missing value proves nothing.
     pub damaged: bool,
 }
 
 impl TableAndMetric {
-    /// Reads the two keys; what is wrong is reported.
+    /// Reads the two keys, and reports errors.
     pub fn read(reader: &mut TableReader<'_>) -> Self {
         let table: Option<Located<u32>> = reader.integer("table", 1..=i64::from(u32::MAX));
         let metric = reader.integer("metric", 0..=i64::from(u32::MAX));
@@ -31,7 +31,7 @@ impl TableAndMetric {
             reader.report(
                 Diagnostic::error(span, "Table 255 is the kernel's own table of local addresses.")
                     .label("the kernel's local table")
-                    .hint(format!("The main table is {MAIN_TABLE}; leave `table` out for it.")),
+                    .hint(format!("Remove `table` to use the main table, {MAIN_TABLE}.")),
             );
         }
         let unreadable = |key, read: Option<Located<u32>>| read.is_none() && reader.has(key);
@@ -43,12 +43,12 @@ impl TableAndMetric {
         let mut properties = json!({
             "table": {
                 "title": "Routing table",
-                "description": "Number of the kernel's routing table; 254 is the main one.",
+                "description": "Number of the kernel's routing table. 254 is the main table.",
                 "type": "integer", "minimum": 1, "maximum": u32::MAX, "not": { "const": LOCAL_TABLE }
             },
             "metric": {
                 "title": "Metric",
-                "description": "Metric of the routes. Left out, the kernel chooses: 0 for IPv4, 1024 for IPv6.",
+                "description": "Metric of the routes. Default: the kernel's choice, 0 for IPv4 and 1024 for IPv6.",
                 "type": "integer", "minimum": 0, "maximum": u32::MAX
             }
         });

@@ -19,17 +19,18 @@ use crate::state::{LockRequest, Store};
 use crate::ui::review::Told;
 use crate::ui::{Printer, review};
 
-/// Plan, ask, and carry it out.
+/// Plan, ask, and make the changes.
 ///
-/// Exit code 0 when all is done; 1 when nothing was changed; 3 when something was changed and not all is done, then running it again
-/// goes on from there; 4 when another run has locked the state.
+/// Exit code 0: everything is done. 1: nothing was changed. 3: something was changed, but not everything is done; run
+/// topo apply again to continue. 4: another run has locked the state.
 #[derive(Debug, clap::Args)]
 #[cfg_attr(feature = "azure", command(after_help = super::operator::HELP))]
 pub(super) struct Arguments {
-    /// The topology: a .toml file, a directory (all its .toml files are one document), or - for standard input.
+    /// The topology: a .toml file, a directory (all its .toml files together are one topology), or - for standard
+    /// input.
     #[arg(value_name = "FILE", default_value = "topo.toml")]
     file: PathBuf,
-    /// Do not ask.
+    /// Do not ask for confirmation.
     #[arg(short = 'y', long = "yes")]
     yes: bool,
     #[command(flatten)]
@@ -53,7 +54,7 @@ pub(super) fn run(arguments: &Arguments, global: &GlobalArguments, printer: Prin
     job.run(&session::store_at(&path), global, printer)
 }
 
-/// A run that plans, asks and carries out: apply and destroy alike.
+/// A run that plans, asks and makes changes: apply or destroy.
 pub(super) struct Job<'a> {
     /// The command's name.
     pub(super) what: &'static str,
@@ -63,14 +64,14 @@ pub(super) struct Job<'a> {
     pub(super) desired: Desired,
     /// What the user chose.
     pub(super) options: Options,
-    /// What the user chose, as it was written.
+    /// What the user chose, as given on the command line.
     pub(super) selection: &'a Selection,
-    /// Whether to go on without asking.
+    /// Whether to continue without asking.
     pub(super) yes: bool,
 }
 
 impl Job<'_> {
-    /// Locks the state, plans, asks, carries out, and tells what was done.
+    /// Locks the state, plans, asks, makes the changes, and reports them.
     pub(super) fn run(
         self,
         store: &Arc<dyn Store>,
@@ -79,10 +80,10 @@ impl Job<'_> {
     ) -> Result<Exit, CommandError> {
         if !self.yes && !review::can_ask() {
             return Err(CommandError::new(format!(
-                "topo {} asks before it changes anything, and there is no terminal.",
+                "topo {} asks for confirmation, but there is no terminal.",
                 self.what
             ))
-            .hint("Add -y to go on without a question."));
+            .hint("Add -y to continue without confirmation."));
         }
         session::block_on(async {
             let stop = review::stop_on_interrupt(printer);
@@ -150,14 +151,14 @@ impl Job<'_> {
         let session::Planned { plan, desired, options, mut memo } = planned;
         if options.destroy && recorded.state.is_empty() {
             printer.note(&format!(
-                "Note: nothing is recorded in {}, so there is nothing that topo would remove. Where that state was lost, `topo plan` \
+                "Note: the state {} has no records, so topo has nothing to remove. If you lost the state, `topo plan` \
                  shows what is live.",
                 recorded.store.location()
             ));
         }
         review::show(&plan, &mut memo, !options.destroy, requests_of(ways), printer);
         if plan.is_stopped() {
-            return Err(CommandError::new("Nothing was changed: the plan cannot be carried out as it stands."));
+            return Err(CommandError::new("Nothing was changed: the plan has errors or conflicts."));
         }
         let leaves_unseen = plan.leaves_unseen(|place| session::concerns(&options, place));
         let only_record = plan.places.is_empty() && plan.forgotten.is_empty();
@@ -179,7 +180,7 @@ impl Job<'_> {
         }
         if plan.has_changes() && !self.yes && !review::confirm(options.destroy, stop.clone(), printer).await {
             let how = if *stop.borrow() { "interrupted" } else { "declined" };
-            return Err(CommandError::new(format!("topo {} was {how}; nothing was changed.", self.what)));
+            return Err(CommandError::new(format!("topo {} was {how}. Nothing was changed.", self.what)));
         }
         let left_out = plan.findings.iter().filter_map(|one| Some((one.place().clone(), one.left_out.clone()?)));
         let left_out: Vec<(Place, LeftOut)> = left_out.collect();
@@ -206,14 +207,14 @@ impl Job<'_> {
         let outcome = outcome.map_err(|error| {
             CommandError::from(error)
                 .exit(Exit::Partial)
-                .hint("What was done is in the journal, or is found by the next run.")
+                .hint("The journal has the outcomes, and the next run looks for the rest.")
         })?;
         review::outcome(options.destroy, &outcome, &told, left_out, requests_of(ways), printer);
         Ok(exit_of(&outcome, incomplete))
     }
 }
 
-/// How many requests went to Azure so far, where there is a way to it.
+/// How many requests topo has sent to Azure so far, if it has a connection to Azure.
 fn requests_of(ways: &Ways) -> Option<AzureRequests> {
     ways.azure.as_ref().map(|azure| azure.requests())
 }

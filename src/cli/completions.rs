@@ -7,10 +7,10 @@ use super::Cli;
 use crate::exit::Exit;
 use crate::ui::Printer;
 
-/// Write the completions of a shell to standard output.
+/// Write the completions for a shell to standard output.
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
-    /// Which shell.
+    /// The shell.
     #[arg(value_name = "SHELL")]
     shell: Shell,
 }

@@ -10,16 +10,17 @@ use crate::exit::Exit;
 use crate::plan::Desired;
 use crate::ui::Printer;
 
-/// Remove all that topo owns, and nothing else.
+/// Remove everything that topo owns, and nothing else.
 ///
-/// The state knows how to reach every node, so with --state it works without the topology, too.
+/// The state says how to reach each node, so with --state this works without the topology, too.
 #[derive(Debug, clap::Args)]
 #[cfg_attr(feature = "azure", command(after_help = super::operator::HELP))]
 pub(super) struct Arguments {
-    /// The topology: a .toml file, a directory (all its .toml files are one document), or - for standard input.
+    /// The topology: a .toml file, a directory (all its .toml files together are one topology), or - for standard
+    /// input.
     #[arg(value_name = "FILE", default_value = "topo.toml")]
     file: PathBuf,
-    /// Do not ask.
+    /// Do not ask for confirmation.
     #[arg(short = 'y', long = "yes")]
     yes: bool,
     #[command(flatten)]
@@ -44,7 +45,7 @@ pub(super) fn run(arguments: &Arguments, global: &GlobalArguments, printer: Prin
         .run(&session::store_at(&path), global, printer)
 }
 
-/// The topology is gone; the state says all that is needed.
+/// The topology does not exist. The state has everything that this needs.
 fn without(arguments: &Arguments, global: &GlobalArguments, printer: Printer) -> Result<Exit, CommandError> {
     let path = global.state.as_deref().unwrap_or(Path::new(""));
     let store = session::store_at(path);
@@ -55,7 +56,7 @@ fn without(arguments: &Arguments, global: &GlobalArguments, printer: Printer) ->
             arguments.file.display(),
             path.display()
         ))
-        .hint("Name the topology's file, or the state with --state."));
+        .hint("Give the path of the topology, or the path of the state with --state."));
     };
     let options = arguments.selection.options(None, true);
     Job {

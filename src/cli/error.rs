@@ -5,19 +5,19 @@ use serde::Serialize;
 use crate::exit::Exit;
 use crate::ui::Printer;
 
-/// An error as the user sees it: a full sentence on what happened and where, and what to do next.
+/// An error as the user sees it: full sentences that say what happened, where, and what to do next.
 #[derive(Clone, Debug)]
 pub struct CommandError {
     /// The exit code.
     pub exit: Exit,
-    /// What happened, in full sentences. Empty where all has been said already.
+    /// What happened, in full sentences. Empty if everything has been said already.
     pub message: String,
-    /// What to do next, a sentence each.
+    /// What to do next, one sentence each.
     pub hints: Vec<String>,
 }
 
 impl CommandError {
-    /// An error after which nothing was changed.
+    /// An error before anything was changed.
     pub fn new(message: impl Into<String>) -> Self {
         Self { exit: Exit::NothingChanged, message: message.into(), hints: Vec::new() }
     }
@@ -29,14 +29,14 @@ impl CommandError {
         self
     }
 
-    /// With another exit code.
+    /// The same error with another exit code.
     #[must_use]
     pub fn exit(mut self, exit: Exit) -> Self {
         self.exit = exit;
         self
     }
 
-    /// Prints it, and gives back the exit code.
+    /// Prints the error, and returns the exit code.
     pub fn report(self, printer: Printer) -> Exit {
         #[derive(Serialize)]
         struct Event<'a> {

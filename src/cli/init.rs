@@ -23,32 +23,33 @@ use super::validate::{count, invalid, load_sources, report};
 use super::{CommandError, GlobalArguments};
 use crate::exit::Exit;
 
-/// Write a topology to start from: topo.toml in this directory.
+/// Write a first topology: topo.toml in this directory.
 ///
-/// A file that is there is never overwritten.
+/// topo never overwrites a file that exists.
 #[derive(Debug, clap::Args)]
 #[cfg_attr(feature = "azure", command(after_help = super::operator::HELP))]
 pub(super) struct Arguments {
-    #[allow(clippy::doc_markdown)] // The words of the file, as it is printed.
-    /// Make it from a machines.txt of "Kubernetes the hard way" (a line IP FQDN HOSTNAME [POD_SUBNET] for each machine;
-    /// - is standard input), or from azure://SUBSCRIPTION/RESOURCE_GROUP: its virtual machines and their pod-cidr tags.
+    #[allow(clippy::doc_markdown)] // The text is shown as it is written here.
+    /// Read the machines from FILE: a machines.txt of "Kubernetes the hard way" (one line IP FQDN HOSTNAME [POD_SUBNET]
+    /// for each machine; - is standard input), or azure://SUBSCRIPTION/RESOURCE_GROUP (its virtual machines and their
+    /// pod-cidr tags).
     #[arg(long, value_name = "FILE")]
     from: Option<PathBuf>,
-    /// Rewrite [nodes] of the topo.toml that is there from the file, and keep comments and everything else; from Azure,
-    /// also nodes that are elsewhere.
+    /// Rewrite [nodes] of the existing topo.toml from FILE. Comments and everything else stay. With Azure, nodes that
+    /// are not in Azure stay too.
     #[arg(long, requires = "from")]
     update: bool,
 }
 
 const FILE: &str = "topo.toml";
-/// What a source in Azure begins with.
+/// The prefix of a source in Azure.
 const SCHEME: &str = "azure://";
 
-/// Where nodes come from.
+/// The source of the nodes.
 enum Nodes {
-    /// A machines.txt: all nodes that there are.
+    /// A machines.txt: it lists all nodes.
     Machines(Vec<machines::Machine>),
-    /// Azure: its own ones.
+    /// Azure: it lists only the nodes that are in Azure.
     #[cfg(feature = "azure")]
     Azure(azure::Source),
 }
@@ -62,8 +63,8 @@ impl Nodes {
             #[cfg(not(feature = "azure"))]
             Some(_) => {
                 let _ = global;
-                Err(CommandError::new("This topo was built without Azure, so machines there cannot be read.")
-                    .hint("Use one that was built with the feature `azure`, or give it a machines.txt."))
+                Err(CommandError::new("This topo was built without Azure, so it cannot read machines there.")
+                    .hint("Use a topo that was built with the feature `azure`, or give a machines.txt."))
             }
         }
     }
@@ -76,25 +77,28 @@ impl Nodes {
         }
     }
 
-    /// A topology of the machines. Machines that contradict each other make none.
+    /// Makes a topology of the machines. Fails if the machines contradict each other.
     fn to_topology(&self, name: &Name, printer: Printer) -> Result<String, CommandError> {
         let text = match self {
             Self::Machines(machines) => machines::to_topology(name, machines, FORMATS),
             #[cfg(feature = "azure")]
             Self::Azure(source) => source.to_topology(name),
         };
-        let sources = [Source { name: format!("{FILE} as it would be"), text }];
+        let sources = [Source { name: format!("the new {FILE}"), text }];
         let (_, diagnostics) = topology::parse(&sources, FORMATS);
         if diagnostics.has_errors() {
             report(&diagnostics, &sources, printer);
-            let error = CommandError::new(format!("These machines make no valid topology; {FILE} was not written."));
-            return Err(error.hint("Correct them where they come from, their tags or addresses, then run it again."));
+            let error =
+                CommandError::new(format!("These machines do not make a valid topology. topo did not write {FILE}."));
+            return Err(
+                error.hint("Correct the tags or addresses of the machines at their source, and run topo init again.")
+            );
         }
         let [source] = sources;
         Ok(source.text)
     }
 
-    /// Whether a node that is not among the machines may be there all the same.
+    /// Whether a node may exist although the machines do not list it.
     fn is_silent_on(&self, name: &str, addresses: &[IpAddr]) -> bool {
         match self {
             Self::Machines(_) => {
@@ -123,11 +127,9 @@ struct Summary<'a> {
 pub(super) fn run(arguments: &Arguments, global: &GlobalArguments, printer: Printer) -> Result<Exit, CommandError> {
     let path = Path::new(FILE);
     if !arguments.update && fs::symlink_metadata(path).is_ok() {
-        let error = CommandError::new(format!("{FILE} is there already; it was left as it is."));
+        let error = CommandError::new(format!("{FILE} exists already. topo did not change it."));
         let from = arguments.from.as_deref().map_or("machines.txt".into(), |from| from.display().to_string());
-        return Err(
-            error.hint(format!("`topo init --from {from} --update` rewrites its [nodes] and keeps everything else."))
-        );
+        return Err(error.hint(format!("`topo init --from {from} --update` rewrites only its [nodes].")));
     }
     let from = arguments.from.as_deref().map(|from| Nodes::read(from, global, printer)).transpose()?;
     match from {
@@ -141,7 +143,7 @@ pub(super) fn run(arguments: &Arguments, global: &GlobalArguments, printer: Prin
             write(path, &text, false)?;
             let nodes = from.as_ref().map(Nodes::machines).unwrap_or_default();
             printer.event(&summary(true, nodes.len(), &Changes::default()));
-            let next = "Next: edit it, then run `topo validate` and `topo plan`.";
+            let next = "Next: edit the file, then run `topo validate` and `topo plan`.";
             printer.result(&match &from {
                 None => format!("Wrote {FILE}, a commented example. {next}\n"),
                 Some(_) => format!(
@@ -173,9 +175,8 @@ fn summary(written: bool, nodes: usize, changes: &Changes) -> Summary<'_> {
 
 fn read_machines(from: &Path, printer: Printer) -> Result<Vec<machines::Machine>, CommandError> {
     if from.is_dir() {
-        return Err(
-            CommandError::new(format!("`{}` is a directory.", from.display())).hint("Name the machines.txt itself.")
-        );
+        return Err(CommandError::new(format!("`{}` is a directory.", from.display()))
+            .hint("Give the path of the machines.txt in it."));
     }
     let sources = load::load(from).map_err(|error| CommandError::new(error.to_string()))?;
     let (machines, diagnostics) = sources.first().map(machines::parse).unwrap_or_default();
@@ -193,14 +194,14 @@ fn rewrite(path: &Path, from: &Nodes, printer: Printer) -> Result<Exit, CommandE
     let Some((text, changes)) = update::update_some(before, machines, &stays) else {
         let (_, diagnostics) = topology::parse(&sources, FORMATS);
         report(&diagnostics, &sources, printer);
-        return Err(invalid(path, diagnostics.counts().0).hint("Correct it first; it was left as it is."));
+        return Err(invalid(path, diagnostics.counts().0).hint("topo did not change it. Correct it first."));
     };
-    let after = [Source { name: format!("{FILE} as it would be"), text }];
+    let after = [Source { name: format!("the new {FILE}"), text }];
     let (_, diagnostics) = topology::parse(&after, FORMATS);
     if diagnostics.has_errors() {
         report(&diagnostics, &after, printer);
-        let error = CommandError::new(format!("With these nodes {FILE} would not be valid; it was left as it is."));
-        return Err(error.hint("Correct the file, or what it was made from."));
+        let error = CommandError::new(format!("{FILE} would not be valid with these nodes. topo did not change it."));
+        return Err(error.hint("Correct {FILE}, or the source of the nodes."));
     }
     let written = after[0].text != *before;
     if written {
@@ -218,13 +219,13 @@ fn rewrite(path: &Path, from: &Nodes, printer: Printer) -> Result<Exit, CommandE
     if !changes.kept.is_empty() {
         let listed: Vec<String> = changes.kept.iter().map(|name| format!("`{name}`")).collect();
         let them = if listed.len() == 1 { "it" } else { "them" };
-        let message = format!("{} stayed: nothing is known of {them} there.", listed.join(", "));
+        let message = format!("Kept {}: the source does not say anything about {them}.", listed.join(", "));
         let nodes = changes.kept.iter().map(String::as_str).collect();
         printer.event(&json::found(Severity::Note, "nodes_kept", nodes, &message));
         printer.note(&format!("Note: {message}"));
     }
     printer.result(&if changes.is_empty() {
-        format!("{FILE} has these nodes already; it was left as it is.\n")
+        format!("{FILE} has these nodes already. topo did not change it.\n")
     } else {
         let [added, other, removed] = [&changes.added, &changes.changed, &changes.removed].map(Vec::len);
         format!("Rewrote [nodes] of {FILE}: {added} added, {other} changed, {removed} removed.\n")
@@ -232,13 +233,13 @@ fn rewrite(path: &Path, from: &Nodes, printer: Printer) -> Result<Exit, CommandE
     Ok(Exit::Done)
 }
 
-/// Writes the file at once or not at all.
+/// Writes the whole file in one step: after a failure the old file is complete.
 fn write(path: &Path, text: &str, replace: bool) -> Result<(), CommandError> {
     let failed = |error: &io::Error| {
-        let error = CommandError::new(format!("{FILE} cannot be written: {error}."));
-        error.hint("Nothing was changed. Look whether this directory can be written to.")
+        let error = CommandError::new(format!("topo cannot write {FILE}: {error}."));
+        error.hint("Nothing was changed. Check whether you may write to this directory.")
     };
-    // A link stays a link: what it points to is replaced.
+    // If the path is a link, it stays a link: topo replaces the file that it points to.
     let path = if replace { fs::canonicalize(path).map_err(|error| failed(&error))? } else { path.to_owned() };
     let permissions = match fs::metadata(&path) {
         Ok(metadata) if replace => metadata.permissions(),
@@ -263,7 +264,7 @@ fn write(path: &Path, text: &str, replace: bool) -> Result<(), CommandError> {
     save().map_err(|error| failed(&error))
 }
 
-/// A name from that of a directory: what cannot be in a name becomes `-`.
+/// A name made of a directory's name: characters that a name cannot have become `-`.
 fn name_of(directory: Option<&Path>) -> Name {
     let text = directory.and_then(Path::file_name).map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let mut name = String::new();
@@ -287,36 +288,36 @@ fn name_of(directory: Option<&Path>) -> Name {
 fn starter(name: &Name) -> String {
     format!(
         "\
-# A topology: which nodes there are, where they live, and which pod subnets stand behind each.
-# `topo validate` checks it, `topo plan` shows what would change, `topo apply` carries it out.
+# A topology: the nodes, their addresses, and the pod subnets behind each node.
+# `topo validate` checks it, `topo plan` shows what would change, `topo apply` makes the changes.
 
 [topology]
-name = \"{name}\"                             # names the state and what topo creates
+name = \"{name}\"                             # the name of the state, also used in what topo creates
 
-# The networks that node addresses live in: one link each. Without any, all nodes are taken to share one link.
+# The networks of the node addresses: each is one link. Without [subnets], topo assumes that all nodes share one link.
 [subnets.example]
 cidr = \"192.0.2.0/24\"                       # a list for dual stack: [\"192.0.2.0/24\", \"2001:db8::/64\"]
-# gateway = \"192.0.2.1\"                     # how its nodes reach nodes in other subnets
+# gateway = \"192.0.2.1\"                     # its nodes reach nodes in other subnets through this address
 
-# The machines. `pods` are the pod subnets behind a node; the others get routes to them.
+# The machines. `pods` are the pod subnets behind a node. All other nodes get routes to them.
 [nodes]
 server = {{ address = \"192.0.2.10\" }}
 node-0 = {{ address = \"192.0.2.20\", pods = [\"10.200.0.0/24\"] }}
 node-1 = {{ address = \"192.0.2.21\", pods = [\"10.200.1.0/24\"] }}
 
-# Settings for many nodes; a node's own win.
+# Settings for many nodes. A node's own settings win.
 # [groups.edge]
 # nodes = [\"edge-*\"]
 # ssh = {{ user = \"azureuser\", sudo = true, port = 2222 }}
 
-# How to log in to all of them; everything else comes from ssh's own configuration.
+# The login on all nodes. Everything else comes from ssh's own configuration.
 [ssh]
 user = \"root\"
 
-# Kernel routes on the nodes, over SSH. For some nodes only: nodes = [\"node-*\"].
+# Kernel routes on the nodes, over SSH. To limit them to some nodes: nodes = [\"node-*\"].
 [backends.ssh-static]
 
-# Uncomment for routes that survive reboots as well, in /etc/netplan/60-topo.yaml of each node.
+# Uncomment this for routes that survive reboots, in /etc/netplan/60-topo.yaml on each node.
 # [backends.netplan]
 "
     )

@@ -6,10 +6,10 @@ use super::{Cli, CommandError};
 use crate::exit::Exit;
 use crate::ui::Printer;
 
-/// Write a manual page to standard output, in the form that `man` reads: topo man plan | man -l -
+/// Write a manual page to standard output, for `man` to read: topo man plan | man -l -
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
-    /// The command that the page is about; topo itself where none is named.
+    /// The command that the page describes. Without it, the page describes topo itself.
     #[arg(value_name = "COMMAND")]
     command: Option<String>,
 }
@@ -17,7 +17,7 @@ pub(super) struct Arguments {
 /// Runs the command.
 pub(super) fn run(arguments: &Arguments, printer: Printer) -> Result<Exit, CommandError> {
     let mut all = Cli::command();
-    // Names the subcommands in full, `topo-plan`, and gives them the global options.
+    // build() gives the subcommands their full names (`topo-plan`) and the global options.
     all.build();
     let page = match &arguments.command {
         None => all,
@@ -28,7 +28,7 @@ pub(super) fn run(arguments: &Arguments, printer: Printer) -> Result<Exit, Comma
     let mut text = Vec::new();
     clap_mangen::Man::new(page)
         .render(&mut text)
-        .map_err(|error| CommandError::new(format!("The manual page could not be made: {error}.")))?;
+        .map_err(|error| CommandError::new(format!("topo could not make the manual page: {error}.")))?;
     printer.document(&String::from_utf8_lossy(&text));
     Ok(Exit::Done)
 }

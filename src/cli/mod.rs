@@ -24,7 +24,7 @@ use clap::{Args, Parser, Subcommand};
 use crate::exit::Exit;
 use crate::ui::{ColorChoice, Printer};
 
-/// Keeps the routes between the nodes of a network as they are declared.
+/// Keeps the routes between the nodes of a network as you declare them.
 #[derive(Debug, Parser)]
 #[command(name = "topo", version, about, max_term_width = 100, disable_help_subcommand = true)]
 pub struct Cli {
@@ -34,38 +34,38 @@ pub struct Cli {
     command: Command,
 }
 
-/// Options of every command.
+/// Options of all commands.
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Global options")]
 pub struct GlobalArguments {
-    /// Where the state is: a file. Default: state/NAME.json beside the topology.
+    /// The path of the state file. Default: state/NAME.json beside the topology.
     #[arg(long, global = true, value_name = "PATH", env = "TOPO_STATE")]
     pub state: Option<PathBuf>,
-    /// How many nodes are talked to at once.
+    /// How many nodes topo talks to at once.
     #[arg(long, global = true, value_name = "N", default_value_t = 32, value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub parallelism: u16,
-    /// How long to wait for a state that another run has locked (seconds, or with a unit: 500ms, 30s, 5m).
+    /// How long to wait if another run has locked the state (seconds, or with a unit: 500ms, 30s, 5m).
     #[arg(long, global = true, value_name = "TIME", default_value = "0s", value_parser = parse_duration)]
     pub lock_timeout: Duration,
-    /// How long opening a session may take.
+    /// The time limit for one try to connect to a node.
     #[arg(long, global = true, value_name = "TIME", default_value = "10s", value_parser = parse_duration)]
     pub connect_timeout: Duration,
-    /// How long one exchange with a node may take.
+    /// The time limit for one exchange with a node.
     #[arg(long, global = true, value_name = "TIME", default_value = "60s", value_parser = parse_duration)]
     pub node_timeout: Duration,
     /// Use this ssh configuration instead of ~/.ssh/config.
     #[arg(long, global = true, value_name = "FILE", env = "TOPO_SSH_CONFIG")]
     pub ssh_config: Option<PathBuf>,
-    /// Check host keys against this file instead of ssh's own.
+    /// Check host keys against this file, and not against ssh's own.
     #[arg(long, global = true, value_name = "FILE", env = "TOPO_KNOWN_HOSTS")]
     pub known_hosts: Option<PathBuf>,
     /// Write one JSON event per line to standard output.
     #[arg(long, global = true)]
     pub json: bool,
-    /// When to colour.
+    /// When to use colours.
     #[arg(long, global = true, value_enum, value_name = "WHEN", default_value_t = ColorChoice::Auto)]
     pub color: ColorChoice,
-    /// Say more on standard error; twice for everything.
+    /// Write more to standard error. Give it twice to see everything.
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     pub verbose: u8,
 }
@@ -83,7 +83,7 @@ enum Command {
     Man(man::Arguments),
 }
 
-/// Parses the command line of this process, runs the command and gives back its exit code.
+/// Parses the command line of this process, runs the command and returns its exit code.
 pub fn main() -> Exit {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
@@ -100,7 +100,7 @@ pub fn main() -> Exit {
         Err(error) => error.report(printer),
     };
     if crate::ui::lost_output() {
-        printer.note("Error: Standard output could not be written; what is missing there was lost.");
+        printer.note("Error: topo could not write to standard output. Part of its output is lost.");
         return if exit == Exit::Done { Exit::NothingChanged } else { exit };
     }
     exit

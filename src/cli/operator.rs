@@ -1,9 +1,10 @@
-//! The operator's own configuration: where Azure Resource Manager answers, and whom topo trusts there. Whoever sets these decides
-//! where tokens go, so that none of it is ever read from a topology.
+//! The operator's own configuration: the address of Azure Resource Manager, and whom topo trusts there. These settings
+//! decide where tokens go, so topo never reads them from a topology.
 //!
-//! In rising order: the defaults of the public cloud, the table `[azure]` of the configuration file, `TOPO_AZURE_*` variables. Each
-//! key stands for itself: an endpoint does not change the audience, which stays that of the cloud. Nothing but `[azure]` is read from
-//! the file; what is a flag (`--ssh-config`, `--known-hosts`, …) comes from flags and their variables alone.
+//! Later sources win: the defaults of the public cloud, the table `[azure]` of the configuration file, `TOPO_AZURE_*`
+//! variables. Each key is independent: an endpoint does not change the audience, which stays that of the cloud. topo
+//! reads only `[azure]` from the file; flags (`--ssh-config`, `--known-hosts`, …) come from the command line and their
+//! variables.
 
 use std::ffi::OsString;
 use std::fs::File;
@@ -17,22 +18,22 @@ use toml::de::{DeTable, DeValue};
 use super::{CommandError, GlobalArguments, parse_duration};
 use crate::transport::arm::{ArmSettings, Cloud};
 
-/// What the help of a command that talks to Azure ends with.
+/// The end of the help text of commands that talk to Azure.
 pub(super) const HELP: &str = "\
 Azure: cloud, endpoint, audience, authority_host, certificate_authorities and
 operation_timeout come from [azure] in ~/.config/topo/config.toml (TOPO_CONFIG
 names another file) or from TOPO_AZURE_CLOUD, TOPO_AZURE_ENDPOINT …, never from
 a topology. Sign-in: AZURE_* variables, a managed identity, or `az login`.";
 
-/// Names another configuration file.
+/// The variable that names another configuration file.
 const FILE_VARIABLE: &str = "TOPO_CONFIG";
 /// The table of the file.
 const TABLE: &str = "azure";
 /// The largest file that is read, in bytes.
 const LARGEST_FILE: u64 = 1 << 20;
-/// The permission of all others to write.
+/// The mode bit that lets everybody write.
 const WRITTEN_BY_ALL: u32 = 0o002;
-/// Clouds, as they are written.
+/// Clouds, by the names in the configuration.
 const CLOUDS: [(&str, Cloud); 3] =
     [("public", Cloud::Public), ("us-government", Cloud::UsGovernment), ("china", Cloud::China)];
 
@@ -70,24 +71,24 @@ impl Key {
     }
 }
 
-/// What is set, and where.
+/// A setting and its source.
 #[derive(Clone, Debug)]
 struct Given {
     key: Key,
     value: String,
-    /// What relative paths start from; none for the working directory.
+    /// The folder that relative paths start from; none for the working directory.
     folder: Option<PathBuf>,
-    /// As a sentence names it.
+    /// The source as a sentence names it.
     place: String,
 }
 
-/// How Azure Resource Manager is reached, from the operator's configuration file and variables.
+/// The connection settings for Azure Resource Manager, from the operator's configuration file and variables.
 pub(super) fn arm_settings(global: &GlobalArguments) -> Result<ArmSettings, CommandError> {
     let settings = resolve(&|name| std::env::var_os(name).filter(|value| !value.is_empty()))?;
     Ok(ArmSettings { connect_timeout: global.connect_timeout, ..settings })
 }
 
-/// The settings with these variables; one that is empty is taken as not set, and is not to be given here.
+/// The settings from these variables. An empty variable counts as not set; the caller leaves it out.
 fn resolve(variable: &dyn Fn(&str) -> Option<OsString>) -> Result<ArmSettings, CommandError> {
     let home = variable("HOME").map(PathBuf::from).filter(|home| home.is_absolute());
     let mut all = match configuration_file(variable, home.as_deref()) {
@@ -97,12 +98,12 @@ fn resolve(variable: &dyn Fn(&str) -> Option<OsString>) -> Result<ArmSettings, C
     for key in Key::ALL {
         let name = key.names().1;
         let Some(value) = variable(name) else { continue };
-        let value = value
-            .into_string()
-            .map_err(|_| CommandError::new(format!("The variable {name} is not UTF-8.")).hint("Set it anew."))?;
+        let value = value.into_string().map_err(|_| {
+            CommandError::new(format!("The variable {name} is not UTF-8.")).hint("Set it to UTF-8 text.")
+        })?;
         all.push(Given { key, value, folder: None, place: format!("The variable {name}") });
     }
-    // The cloud first: it says what the other keys are where they are not given.
+    // The cloud first: it sets the defaults of the other keys.
     let mut cloud = Cloud::Public;
     for given in all.iter().filter(|given| given.key == Key::Cloud) {
         cloud = read_cloud(given)?;
@@ -114,23 +115,23 @@ fn resolve(variable: &dyn Fn(&str) -> Option<OsString>) -> Result<ArmSettings, C
     Ok(settings)
 }
 
-/// Where the file is, and whether it was named.
+/// The path of the file, and whether the user named it.
 fn configuration_file(variable: &dyn Fn(&str) -> Option<OsString>, home: Option<&Path>) -> Option<(PathBuf, bool)> {
     if let Some(path) = variable(FILE_VARIABLE) {
         return Some((path.into(), true));
     }
-    // A relative XDG_CONFIG_HOME is to be ignored (XDG Base Directory Specification).
+    // The XDG Base Directory Specification says to ignore a relative XDG_CONFIG_HOME.
     let folder = variable("XDG_CONFIG_HOME").map(PathBuf::from).filter(|folder| folder.is_absolute());
     let folder = folder.or_else(|| Some(home?.join(".config")))?;
     Some((folder.join("topo/config.toml"), false))
 }
 
-/// What a file says; nothing where it is not there and nobody named it.
+/// The settings in a file; none if the default file does not exist.
 fn read_file(path: &Path, named: bool) -> Result<Vec<Given>, CommandError> {
     let shown = path.display().to_string().escape_debug().to_string();
     let failed = |reason: &str| {
-        CommandError::new(format!("The configuration {shown} cannot be read: {reason}."))
-            .hint("Nothing was sent to Azure. Correct it, or name another file in TOPO_CONFIG.")
+        CommandError::new(format!("topo cannot read the configuration {shown}: {reason}."))
+            .hint("Nothing was sent to Azure. Correct the file, or name another one in TOPO_CONFIG.")
     };
     let file = match File::open(path) {
         Ok(file) => file,
@@ -142,9 +143,9 @@ fn read_file(path: &Path, named: bool) -> Result<Vec<Given>, CommandError> {
     let metadata = file.metadata().map_err(|error| failed(&error.to_string()))?;
     if metadata.is_file() && metadata.mode() & WRITTEN_BY_ALL != 0 {
         return Err(CommandError::new(format!(
-            "The configuration {shown} can be written by everybody on this machine, and it says where tokens go."
+            "Everybody on this machine can write to the configuration {shown}, but it decides where tokens go."
         ))
-        .hint(format!("Look whether it is still yours, then: chmod o-w {shown}")));
+        .hint(format!("Check its content, then run: chmod o-w {shown}")));
     }
     let mut text = Vec::new();
     file.take(LARGEST_FILE + 1).read_to_end(&mut text).map_err(|error| failed(&error.to_string()))?;
@@ -155,7 +156,7 @@ fn read_file(path: &Path, named: bool) -> Result<Vec<Given>, CommandError> {
     read_text(&text, path, &shown)
 }
 
-/// What the text of a file says.
+/// The settings in the text of a file.
 fn read_text(text: &str, path: &Path, shown: &str) -> Result<Vec<Given>, CommandError> {
     let line = |at: usize| 1 + text.bytes().take(at).filter(|byte| *byte == b'\n').count();
     let wrong = |at: usize, what: String| CommandError::new(format!("{shown}, line {}: {what}", line(at)));
@@ -168,11 +169,11 @@ fn read_text(text: &str, path: &Path, shown: &str) -> Result<Vec<Given>, Command
     for (key, value) in document.get_ref() {
         let (name, at) = (key.get_ref().escape_debug(), key.span().start);
         if key.get_ref() != TABLE {
-            return Err(wrong(at, format!("The key `{name}` is unknown.")).hint("The file has one table, [azure]."));
+            return Err(wrong(at, format!("The key `{name}` is unknown.")).hint("The file has only the table [azure]."));
         }
         let DeValue::Table(table) = value.get_ref() else {
             return Err(
-                wrong(at, "`azure` is not a table.".to_owned()).hint("Write a line [azure], and its keys below it.")
+                wrong(at, "`azure` is not a table.".to_owned()).hint("Write a line [azure], and the keys below it.")
             );
         };
         for (key, value) in table {
@@ -180,7 +181,7 @@ fn read_text(text: &str, path: &Path, shown: &str) -> Result<Vec<Given>, Command
             let Some(known) = Key::ALL.into_iter().find(|known| known.names().0 == name) else {
                 let listed = Key::ALL.map(|key| key.names().0).join(", ");
                 return Err(wrong(at, format!("The key `{}` of [azure] is unknown.", name.escape_debug()))
-                    .hint(format!("Its keys are {listed}.")));
+                    .hint(format!("The keys are {listed}.")));
             };
             let text = match value.get_ref() {
                 DeValue::String(text) => text.to_string(),
@@ -200,14 +201,14 @@ fn read_text(text: &str, path: &Path, shown: &str) -> Result<Vec<Given>, Command
 fn apply(given: &Given, home: Option<&Path>, settings: &mut ArmSettings) -> Result<(), CommandError> {
     match given.key {
         Key::Cloud => {}
-        Key::Endpoint => settings.endpoint = origin(given, "tokens go only to an https origin without a path")?,
+        Key::Endpoint => settings.endpoint = origin(given, "topo sends tokens only to an https origin without a path")?,
         Key::AuthorityHost => {
-            settings.authority_host = Some(origin(given, "secrets go only to an https origin without a path")?);
+            settings.authority_host = Some(origin(given, "topo sends secrets only to an https origin without a path")?);
         }
         Key::Audience => {
             let plain = given.value.bytes().all(|byte| byte.is_ascii_graphic()) && !given.value.is_empty();
             if !plain || given.value.ends_with("/.default") {
-                return Err(refuse(given, "is not an audience without `/.default`"));
+                return Err(refuse(given, "is not an audience (without `/.default`)"));
             }
             settings.audience.clone_from(&given.value);
         }
@@ -223,7 +224,7 @@ fn apply(given: &Given, home: Option<&Path>, settings: &mut ArmSettings) -> Resu
         }
         Key::OperationTimeout => {
             settings.operation_timeout = match parse_duration(&given.value) {
-                Ok(Duration::ZERO) => return Err(refuse(given, "leaves no time for anything")),
+                Ok(Duration::ZERO) => return Err(refuse(given, "is too short")),
                 Ok(time) => time,
                 Err(reason) => return Err(refuse(given, &format!("is not a time ({reason})"))),
             };
@@ -234,10 +235,10 @@ fn apply(given: &Given, home: Option<&Path>, settings: &mut ArmSettings) -> Resu
 
 fn read_cloud(given: &Given) -> Result<Cloud, CommandError> {
     let known = CLOUDS.iter().find(|(name, _)| *name == given.value);
-    known.map(|(_, cloud)| *cloud).ok_or_else(|| refuse(given, "is none of public, us-government and china"))
+    known.map(|(_, cloud)| *cloud).ok_or_else(|| refuse(given, "is not public, us-government or china"))
 }
 
-/// An origin over TLS: `https://HOST` or `https://HOST:PORT`, a slash at the end allowed.
+/// An origin with TLS: `https://HOST` or `https://HOST:PORT`, with or without a slash at the end.
 fn origin(given: &Given, why: &str) -> Result<String, CommandError> {
     let text = given.value.strip_suffix('/').unwrap_or(&given.value);
     let is_origin = text.strip_prefix("https://").is_some_and(|rest| {
@@ -256,7 +257,7 @@ fn origin(given: &Given, why: &str) -> Result<String, CommandError> {
 
 fn refuse(given: &Given, why: &str) -> CommandError {
     let mut value: String = given.value.chars().take(200).collect();
-    // Whatever stands before an @ may be a password.
+    // The part before an @ may contain a password.
     if let Some((_, rest)) = value.rsplit_once('@') {
         value = format!("…@{rest}");
     }

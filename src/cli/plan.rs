@@ -9,20 +9,21 @@ use crate::exit::Exit;
 use crate::ui::review::Told;
 use crate::ui::{Printer, review};
 
-/// Show what apply would change. Nothing is written, on no node and not in the state.
+/// Show what apply would change. Writes nothing, neither on nodes nor to the state.
 ///
-/// Exit code 0, or 1 where the topology is wrong or a conflict stands in the way. With --detailed-exitcode also 2 for changes, and 5
-/// where some node could not be looked at and nothing else was found.
+/// Exit code 0; or 1 if the topology is wrong or a conflict prevents the changes. With --detailed-exitcode also 2 for
+/// changes, and 5 if topo could not look at every node and found nothing else.
 #[derive(Debug, clap::Args)]
 #[cfg_attr(feature = "azure", command(after_help = super::operator::HELP))]
 pub(super) struct Arguments {
-    /// The topology: a .toml file, a directory (all its .toml files are one document), or - for standard input.
+    /// The topology: a .toml file, a directory (all its .toml files together are one topology), or - for standard
+    /// input.
     #[arg(value_name = "FILE", default_value = "topo.toml")]
     file: PathBuf,
-    /// Compare with the record alone, without a look at the nodes. Such a plan is for reading.
+    /// Compare with the state only, without a look at the nodes. You cannot apply such a plan.
     #[arg(long)]
     no_refresh: bool,
-    /// Exit with 2 where there are changes, with 5 where not every node could be looked at.
+    /// Exit with 2 if there are changes, and with 5 if topo could not look at every node.
     #[arg(long)]
     detailed_exitcode: bool,
     #[command(flatten)]
@@ -64,7 +65,7 @@ pub(super) fn run(arguments: &Arguments, global: &GlobalArguments, printer: Prin
         let has_changes = review::show(&planned.plan, &mut planned.memo, true, requests, printer);
         review::requests(requests, printer);
         let exit = session::exit_of(&planned.plan, has_changes, arguments.detailed_exitcode);
-        // The process ends here. To free many thousands of small pieces one by one would only take time.
+        // The process ends here. It would only take time to free many thousands of small pieces one by one.
         std::mem::forget((planned, recorded.state, topology));
         Ok(exit)
     })

@@ -8,7 +8,7 @@ use crate::exit::Exit;
 
 /// Print the JSON schema of the topology, for editors.
 ///
-/// An editor with taplo or Even Better TOML completes and checks a topology whose first line is `#:schema FILE`.
+/// Editors with taplo or Even Better TOML complete and check a topology if its first line is `#:schema FILE`.
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {}
 

@@ -1,4 +1,4 @@
-//! What plan, apply and destroy share: topology, state, the way to the nodes, and the plan itself.
+//! What plan, apply and destroy share: topology, state, the connection to the nodes, and the plan itself.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -21,40 +21,40 @@ use crate::transport::ssh::{Ssh, SshOptions};
 use crate::transport::{ShellTransport, Transport};
 use crate::ui::Printer;
 
-/// Events that wait for the terminal at most; more are dropped.
+/// How many events may wait for the terminal. topo drops further ones.
 const EVENTS: usize = 4096;
-/// The largest reply of a node that is read, in bytes: a table of some hundred thousand routes.
+/// The largest reply of a node that topo reads, in bytes: a table of some hundred thousand routes.
 const REPLY_LIMIT: usize = 64 << 20;
 
-/// What a plan leaves out, takes over or forgets.
+/// What a plan excludes, takes over or forgets.
 #[derive(Clone, Debug, Default, Args)]
 pub(super) struct Selection {
-    /// Only these addresses: node-0, kernel_route.node-0, or one route of it as `topo state list` writes it; * and ? are
+    /// Only these addresses: node-0, kernel_route.node-0, or one route as `topo state list` writes it. * and ? are
     /// wildcards. May be given several times.
     #[arg(long, value_name = "GLOB")]
     pub(super) target: Vec<AddressPattern>,
     /// Not these addresses.
     #[arg(long, value_name = "GLOB")]
     pub(super) exclude: Vec<AddressPattern>,
-    /// Drop the record of a node that is gone for good, without a login.
+    /// Drop the record of a node that no longer exists, without a login.
     #[arg(long, value_name = "NODE")]
     pub(super) forget: Vec<Name>,
-    /// Take these addresses over from whoever has them.
+    /// Take over these addresses from their present owners.
     #[arg(long, value_name = "GLOB")]
     pub(super) take_over: Vec<AddressPattern>,
-    /// Leave out what conflicts with others, and go on with the rest (exit code 3).
+    /// Skip routes and files that conflict with those of others, and continue with the rest (exit code 3).
     #[arg(long)]
     pub(super) skip_conflicts: bool,
-    /// Make a state that was lost anew: adopt what is wanted and live, under a new lineage.
+    /// Rebuild a lost state: adopt everything that is both wanted and live, under a new lineage.
     #[arg(long)]
     pub(super) new_lineage: bool,
-    /// Turn IP forwarding off again on network interfaces in Azure where topo turned it on, once they need it no more.
+    /// Turn IP forwarding off again on network interfaces in Azure where topo turned it on, when no route needs it.
     #[arg(long)]
     pub(super) revert_forwarding: bool,
 }
 
 impl Selection {
-    /// As the planner takes it.
+    /// The same for the planner.
     pub(super) fn options(&self, topology: Option<&Topology>, destroy: bool) -> Options {
         let mut forget: BTreeSet<Name> = self.forget.iter().cloned().collect();
         forget.extend(topology.iter().flat_map(|topology| topology.decommissioned.iter().cloned()));
@@ -71,7 +71,7 @@ impl Selection {
     }
 }
 
-/// Reads and checks a topology; findings are written, and an error ends the command.
+/// Reads and checks a topology. Writes the findings; an error among them ends the command.
 pub(super) fn load_topology(file: &Path, printer: Printer) -> Result<Topology, CommandError> {
     let sources = validate::load_sources(file)?;
     let (topology, diagnostics) = topology::parse(&sources, FORMATS);
@@ -80,12 +80,12 @@ pub(super) fn load_topology(file: &Path, printer: Printer) -> Result<Topology, C
     topology.ok_or_else(|| validate::invalid(file, errors))
 }
 
-/// Where the state of a topology is.
+/// The path of a topology's state.
 pub(super) fn state_path(global: &GlobalArguments, file: &Path, name: &Name) -> Result<PathBuf, CommandError> {
     if let Some(path) = &global.state {
         if path.to_str().is_some_and(|text| text.contains("://")) {
-            return Err(CommandError::new(format!("A state at {} is not supported yet.", path.display()))
-                .hint("Give --state a path on this machine."));
+            return Err(CommandError::new(format!("topo cannot keep the state at {} yet.", path.display()))
+                .hint("Give a path on this machine with --state."));
         }
         return Ok(path.clone());
     }
@@ -99,13 +99,13 @@ pub(super) fn state_path(global: &GlobalArguments, file: &Path, name: &Name) -> 
     Ok(beside.join("state").join(format!("{name}.json")))
 }
 
-/// A state as it was read, and where it is kept.
+/// A state that was read, and its store.
 pub(super) struct Recorded {
-    /// The state, with the journal of an unfinished run folded in; a new one where none was written yet.
+    /// The state, with the journal of an unfinished run applied; a new state if there was none.
     pub(super) state: State,
-    /// Which write it is of.
+    /// The write that the state comes from.
     pub(super) revision: Revision,
-    /// Where it is kept.
+    /// The store.
     pub(super) store: Arc<dyn Store>,
 }
 
@@ -120,8 +120,9 @@ pub(super) async fn read_state(store: Arc<dyn Store>, name: &Name) -> Result<Rec
     let revision = snapshot.revision();
     let state = match snapshot.folded() {
         Some(state) => state,
-        None => State::new(name.clone())
-            .map_err(|error| CommandError::new(format!("There are no random numbers for a new state: {error}.")))?,
+        None => State::new(name.clone()).map_err(|error| {
+            CommandError::new(format!("topo could not get random numbers for a new state: {error}."))
+        })?,
     };
     if let Some((place, id, _)) = state.records().find(|(.., record)| matches!(record, Record::Opaque(_))) {
         return Err(CommandError::new(format!(
@@ -130,12 +131,12 @@ pub(super) async fn read_state(store: Arc<dyn Store>, name: &Name) -> Result<Rec
             id.backend,
             id.kind
         ))
-        .hint("Use a topo that has this backend; nothing was changed."));
+        .hint("Nothing was changed. Use a topo that has this backend."));
     }
     Ok(Recorded { state, revision, store })
 }
 
-/// The way to the nodes.
+/// The connection to the nodes.
 fn transport(global: &GlobalArguments) -> Result<Arc<dyn Transport>, CommandError> {
     let options = SshOptions {
         parallelism: usize::from(global.parallelism),
@@ -149,16 +150,16 @@ fn transport(global: &GlobalArguments) -> Result<Arc<dyn Transport>, CommandErro
     Ok(Arc::new(ShellTransport(ssh)))
 }
 
-/// The ways to all places.
+/// The connections to all places.
 pub(super) struct Ways {
     /// To the nodes.
     pub(super) nodes: Arc<dyn Transport>,
-    /// To Azure, where something is wanted or recorded there.
+    /// To Azure, if anything there is wanted or recorded.
     pub(super) azure: Option<Arc<dyn Azure>>,
 }
 
 impl Ways {
-    /// Nothing is sent yet.
+    /// Sends nothing yet.
     pub(super) fn new(global: &GlobalArguments, desired: &Desired, state: &State) -> Result<Self, CommandError> {
         let in_azure = !desired.azure.is_empty() || state.places.keys().any(|place| !place.is_node());
         let azure = if in_azure { Some(way_to_azure(global)?) } else { None };
@@ -166,7 +167,7 @@ impl Ways {
     }
 }
 
-/// The way to Azure. Nothing is sent yet.
+/// The connection to Azure. Sends nothing yet.
 #[cfg(feature = "azure")]
 fn way_to_azure(global: &GlobalArguments) -> Result<Arc<dyn Azure>, CommandError> {
     let settings = super::operator::arm_settings(global)?;
@@ -174,10 +175,11 @@ fn way_to_azure(global: &GlobalArguments) -> Result<Arc<dyn Azure>, CommandError
     Ok(Arc::new(arm))
 }
 
-/// The way to Azure.
+/// The connection to Azure.
 #[cfg(not(feature = "azure"))]
 fn way_to_azure(_global: &GlobalArguments) -> Result<Arc<dyn Azure>, CommandError> {
-    Err(CommandError::new("This topo was built without the feature `azure`.").hint("Use one that has it."))
+    Err(CommandError::new("This topo was built without the feature `azure`.")
+        .hint("Use a topo that was built with it."))
 }
 
 /// Runs a command's async part. One thread is enough: the work is done by ssh and the kernel.
@@ -185,9 +187,9 @@ pub(super) fn block_on<T>(future: impl Future<Output = Result<T, CommandError>>)
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
-        .map_err(|error| CommandError::new(format!("The async runtime could not be started: {error}.")))?;
+        .map_err(|error| CommandError::new(format!("topo could not start its async runtime: {error}.")))?;
     let result = runtime.block_on(future);
-    // A question on the terminal that was interrupted still waits for its answer in a thread.
+    // After an interrupt, a thread still waits for the answer to the question on the terminal.
     runtime.shutdown_background();
     result
 }
@@ -197,7 +199,7 @@ pub(super) fn events() -> (mpsc::Sender<Event>, mpsc::Receiver<Event>) {
     mpsc::channel(EVENTS)
 }
 
-/// A plan, and what it was made with.
+/// A plan and its inputs.
 pub(super) struct Planned {
     /// The plan.
     pub(super) plan: Plan,
@@ -205,11 +207,11 @@ pub(super) struct Planned {
     pub(super) desired: Desired,
     /// What the user chose.
     pub(super) options: Options,
-    /// Comparisons made so far.
+    /// Number of comparisons so far.
     pub(super) memo: Memo,
 }
 
-/// What a plan is made from.
+/// The inputs of a plan.
 pub(super) struct Inputs<'a> {
     /// The topology's name.
     pub(super) name: &'a Name,
@@ -222,15 +224,15 @@ pub(super) struct Inputs<'a> {
 }
 
 impl Inputs<'_> {
-    /// Refuses a selection that selects nothing: a name with a typing error in it must not pass for one without work.
+    /// Refuses a selection that selects nothing: a misspelt name must not look like a place without changes.
     pub(super) fn check_selection(&self, selection: &Selection) -> Result<(), CommandError> {
         let known = |name: &Name| {
             let place = Place::from(name.clone());
             self.desired.places.contains_key(&place) || self.state.places.contains_key(&place)
         };
         if let Some(name) = selection.forget.iter().find(|name| !known(name)) {
-            return Err(CommandError::new(format!("There is no node {name} to forget (--forget)."))
-                .hint("`topo state list` shows what is recorded."));
+            return Err(CommandError::new(format!("--forget {name}: there is no such node."))
+                .hint("`topo state list` lists what is recorded."));
         }
         let resources: Vec<(&str, &str)> = self
             .desired
@@ -244,7 +246,8 @@ impl Inputs<'_> {
         let named = targets.iter().map(|pattern| ("--target", pattern));
         let named = named.chain(excludes.iter().map(|pattern| ("--exclude", pattern)));
         let mut named = named.chain(take_over.iter().map(|pattern| ("--take-over", pattern)));
-        // Which network interfaces there are is known only once Azure was asked; nothing is lost where one is left out in vain.
+        // Only Azure knows the network interfaces, and nobody has asked it yet. To exclude one that does not exist does
+        // no harm.
         let of_interface = format!("{}.", azure_udr::AZURE_NIC_FORWARDING);
         let unknown = named.find(|(option, pattern)| {
             let of_interface = *option == "--exclude" && pattern.to_string().starts_with(&of_interface);
@@ -259,15 +262,15 @@ impl Inputs<'_> {
                 if let Some((kind, table)) = resources.iter().find(|(kind, _)| **kind == azure_udr::AZURE_ROUTE) {
                     like = format!("{like}, in Azure {kind}.{table} or {kind}.{table}[\"NAME\"]");
                 }
-                Err(CommandError::new(format!("Nothing is called {pattern} ({option}).")).hint(format!(
-                    "Addresses look like {like}; * and ? are wildcards. `topo state list` shows those that are recorded."
+                Err(CommandError::new(format!("{option} {pattern}: there is no such address.")).hint(format!(
+                    "Addresses look like {like}; * and ? are wildcards. `topo state list` lists the recorded ones."
                 )))
             }
         }
     }
 }
 
-/// Looks, where there is a way to the nodes and to Azure, and plans.
+/// Looks at the nodes and at Azure if there is a connection, and plans.
 pub(super) async fn make_plan(
     inputs: Inputs<'_>,
     ways: Option<&Ways>,
@@ -303,7 +306,7 @@ pub(super) async fn make_plan(
     Planned { plan, desired, options, memo }
 }
 
-/// Whether anything in Azure is wanted or recorded and selected: where nothing is, nobody needs to be signed in.
+/// Whether anything in Azure is selected, and wanted or recorded. If not, nobody needs to be signed in.
 fn concerns_azure(desired: &Desired, state: &State, options: &Options) -> bool {
     let Options { targets, excludes, .. } = options;
     let wanted = desired.azure.iter().flat_map(azure_udr::Wanted::addresses);
@@ -327,7 +330,7 @@ pub(super) fn concerns(options: &Options, place: &Place) -> bool {
     options.targets.is_empty() || options.targets.iter().any(selects)
 }
 
-/// Nodes that need no look: those to be forgotten, and those that are excluded as a whole.
+/// Nodes that topo need not look at: those to forget, and those that are excluded entirely.
 fn left_out(desired: &Desired, state: &State, options: &Options) -> BTreeSet<Name> {
     let mut names = options.forget.clone();
     let resources = desired
@@ -341,7 +344,7 @@ fn left_out(desired: &Desired, state: &State, options: &Options) -> BTreeSet<Nam
     names
 }
 
-/// The exit code of a plan that was only looked at.
+/// The exit code of a plan that is not applied.
 pub(super) fn exit_of(plan: &Plan, has_changes: bool, detailed: bool) -> Exit {
     if plan.is_stopped() {
         Exit::NothingChanged

@@ -1,4 +1,4 @@
-//! `topo state`: the recorded state.
+//! `topo state`: the state.
 
 mod describe;
 mod rows;
@@ -20,7 +20,7 @@ use crate::resource::{AddressPattern, Place};
 use crate::state::{DocumentError, LocalStore, LockError, LockRequest, Revision, State, Store, StoreError};
 use crate::ui::Printer;
 
-/// Shows or mends what is recorded.
+/// Show or repair the state.
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
     #[command(subcommand)]
@@ -29,37 +29,37 @@ pub(super) struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Action {
-    /// Lists the addresses of what is recorded.
+    /// List the addresses in the state.
     List {
-        /// Only these: an address with or without a row, or a name of a place; * and ? are wildcards.
+        /// Only these: an address (with or without a row), or the name of a place. * and ? are wildcards.
         #[arg(value_name = "ADDRESS")]
         patterns: Vec<AddressPattern>,
     },
-    /// Shows what is recorded of an address.
+    /// Show the records of an address.
     Show {
-        /// An address with or without a row, or a name of a place; * and ? are wildcards.
+        /// An address (with or without a row), or the name of a place. * and ? are wildcards.
         #[arg(value_name = "ADDRESS", required = true)]
         patterns: Vec<AddressPattern>,
     },
-    /// Drops records, without touching the nodes or Azure: what they stood for stays there and is nobody's.
+    /// Drop records. Nodes and Azure do not change: what the records described stays there, and topo no longer owns it.
     Rm {
-        /// An address with or without a row, or a name of a place; * and ? are wildcards.
+        /// An address (with or without a row), or the name of a place. * and ? are wildcards.
         #[arg(value_name = "ADDRESS", required = true)]
         patterns: Vec<AddressPattern>,
     },
-    /// Writes the state to standard output.
+    /// Write the state to standard output.
     Pull,
-    /// Replaces the state.
+    /// Replace the state.
     Push {
-        /// A state as `topo state pull` writes it; - for standard input.
+        /// A state in the form that `topo state pull` writes. - is standard input.
         #[arg(value_name = "FILE")]
         file: PathBuf,
     },
-    /// Locks the state until `topo state unlock`.
+    /// Lock the state until `topo state unlock`.
     Lock,
-    /// Removes a lock that no running process holds.
+    /// Remove a lock that no running process holds.
     Unlock {
-        /// The lock's id, as the message about the lock names it.
+        /// The id of the lock. The message about the lock shows it.
         #[arg(value_name = "ID")]
         id: String,
     },
@@ -81,7 +81,7 @@ impl From<LockError> for CommandError {
     }
 }
 
-/// The state's path: the one that was given, else the only state/*.json under the current directory.
+/// The path of the state: the given path, else the only state/*.json in the current directory.
 pub(super) fn find(given: Option<&Path>) -> Result<PathBuf, CommandError> {
     if let Some(path) = given {
         return Ok(path.to_owned());
@@ -96,12 +96,12 @@ pub(super) fn find(given: Option<&Path>) -> Result<PathBuf, CommandError> {
     let mut paths = found.iter();
     match (paths.next(), paths.next()) {
         (Some(only), None) => Ok(only.clone()),
-        (None, _) => Err(CommandError::new("There is no state here: no state/*.json under the current directory.")
-            .hint("Go to the folder of the topology, or give the state with --state.")),
+        (None, _) => Err(CommandError::new("There is no state here: the current directory has no state/*.json.")
+            .hint("Go to the folder of the topology, or give the path of the state with --state.")),
         (Some(_), Some(_)) => {
             let names: Vec<String> = found.iter().map(|path| path.display().to_string()).collect();
             Err(CommandError::new(format!("There are several states here: {}.", names.join(", ")))
-                .hint("Say which one with --state."))
+                .hint("Choose one with --state."))
         }
     }
 }
@@ -116,7 +116,7 @@ pub(super) fn run(
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
-        .map_err(|error| CommandError::new(format!("No runtime could be started: {error}.")))?;
+        .map_err(|error| CommandError::new(format!("topo could not start its async runtime: {error}.")))?;
     let store = LocalStore::new(path, &KNOWN);
     let session = Session { store: &store, global, printer };
     runtime.block_on(session.run(arguments.action))
@@ -147,13 +147,13 @@ impl Session<'_> {
         }
     }
 
-    /// The state, with the outcomes of an unfinished run.
+    /// The state, with the outcomes of an unfinished run applied.
     async fn recorded(&self) -> Result<(Revision, State), CommandError> {
         let snapshot = self.store.read().await?;
         let revision = snapshot.revision();
         let state = snapshot.folded().ok_or_else(|| {
             CommandError::new(format!("There is no state {}.", self.store.location()))
-                .hint("The first apply makes it; if it is somewhere else, give its path with --state.")
+                .hint("`topo apply` creates the state. If the state is somewhere else, give its path with --state.")
         })?;
         Ok((revision, state))
     }
@@ -249,7 +249,7 @@ impl Session<'_> {
                 in_azure |= !place.is_node() && (whole || !rows.is_empty());
                 if whole || (!rows.is_empty() && rows.len() == number_of_rows(resource, record)) {
                     let row = own_row(resource);
-                    // The routes in a file are not counted beside the same routes in the kernel.
+                    // The routes in a file are the same routes as in the kernel, so they do not count twice.
                     forgotten.push((address(&resource.kind, place, row), if row.is_some() { 0 } else { rows.len() }));
                     return false;
                 }
@@ -271,7 +271,7 @@ impl Session<'_> {
         let others = forgotten.iter().filter(|(_, routes)| *routes == 0).count();
         let places = if in_azure { "on the nodes or in Azure" } else { "on the nodes" };
         self.printer.note(&format!(
-            "No longer recorded: {routes} routes, {others} other resources. Nothing was changed {places}."
+            "Removed from the state: {routes} routes, {others} other resources. Nothing changed {places}."
         ));
         Ok(Exit::Done)
     }
@@ -281,8 +281,8 @@ impl Session<'_> {
         let revision = snapshot.revision();
         if let Some(current) = &snapshot.state {
             let refuse = |error: DocumentError| {
-                CommandError::new(format!("The pushed state is refused: {error}."))
-                    .hint(format!("The state {} was left untouched.", self.store.location()))
+                CommandError::new(format!("topo does not accept the pushed state: {error}."))
+                    .hint(format!("The state {} was not changed.", self.store.location()))
             };
             pushed.expect_topology(&current.topology).map_err(refuse)?;
             pushed.expect_lineage(current.lineage).map_err(refuse)?;
@@ -294,7 +294,8 @@ impl Session<'_> {
                     self.store.location()
                 ))
                 .hint(format!(
-                    "Nothing was written. Pull again and make the change there; if the old one is meant, give it serial {}.",
+                    "Nothing was written. Pull the state again and repeat your change. To go back to the old state on \
+                     purpose, set its serial to {}.",
                     current.serial
                 )));
             }
@@ -306,11 +307,11 @@ impl Session<'_> {
         Ok(Exit::Done)
     }
 
-    /// Writes a state that no run is under way in, and gives back its serial.
+    /// Writes a state that marks no run in progress, and returns its serial.
     async fn write(&self, revision: Revision, mut next: State) -> Result<u64, CommandError> {
         next.run = None;
         next.serial = next.serial.checked_add(1).ok_or_else(|| {
-            CommandError::new("The state has the highest serial that there is.").hint("Give it a lower one.")
+            CommandError::new("The serial of the state is the highest possible number.").hint("Set a lower serial.")
         })?;
         self.store.swap(revision, &next).await?;
         self.store.clear_journal().await?;
@@ -351,14 +352,14 @@ fn read_document(file: &Path) -> Result<State, CommandError> {
         (std::fs::read(file), file.display().to_string())
     };
     let content =
-        content.map_err(|error| CommandError::new(format!("The state {name} could not be read: {error}.")))?;
+        content.map_err(|error| CommandError::new(format!("topo could not read the state {name}: {error}.")))?;
     Ok(State::from_json(&content, &KNOWN).map_err(|error| StoreError::document(&name, error))?)
 }
 
 fn nothing_matches(patterns: &[AddressPattern]) -> CommandError {
     let names: Vec<String> = patterns.iter().map(ToString::to_string).collect();
-    CommandError::new(format!("Nothing that is recorded matches {}.", names.join(", ")))
-        .hint("`topo state list` shows the addresses of what is recorded.")
+    CommandError::new(format!("Nothing in the state matches {}.", names.join(", ")))
+        .hint("`topo state list` lists the addresses in the state.")
 }
 
 fn address(kind: &str, place: &Place, row: Option<&str>) -> String {

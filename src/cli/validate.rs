@@ -12,12 +12,13 @@ use super::CommandError;
 use crate::exit::Exit;
 use crate::resource::Name;
 
-/// Check the topology alone: no state, no network.
+/// Check the topology. Uses neither the state nor the network.
 ///
-/// All errors are shown at once, each with its place. Exit code 0 where it can be used, warnings included, else 1.
+/// Shows all errors at once, each with its place. Exit code 0 if the topology is valid (warnings are allowed), else 1.
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
-    /// The topology: a .toml file, a directory (all its .toml files are one document), or - for standard input.
+    /// The topology: a .toml file, a directory (all its .toml files together are one topology), or - for standard
+    /// input.
     #[arg(value_name = "FILE", default_value = "topo.toml")]
     pub(super) file: PathBuf,
 }
@@ -77,11 +78,11 @@ pub(super) fn load_sources(path: &Path) -> Result<Vec<Source>, CommandError> {
     load::load(path).map_err(|error| {
         let missing = matches!(error, load::LoadError::Missing(_) | load::LoadError::EmptyDirectory(_));
         let error = CommandError::new(error.to_string());
-        if missing { error.hint("Name the topology's file, or make one with `topo init`.") } else { error }
+        if missing { error.hint("Give the path of the topology, or create one with `topo init`.") } else { error }
     })
 }
 
-/// Writes findings: to standard error for people, and as events in JSON mode.
+/// Writes findings: to standard error as text, or as events in JSON mode.
 pub(super) fn report(findings: &Diagnostics, sources: &[Source], printer: Printer) {
     for event in diagnostics::events(findings, sources) {
         printer.event(&event);
@@ -92,7 +93,7 @@ pub(super) fn report(findings: &Diagnostics, sources: &[Source], printer: Printe
     }
 }
 
-/// The error that ends a command after its findings were written.
+/// The error that ends a command after it has written its findings.
 pub(super) fn invalid(file: &Path, errors: usize) -> CommandError {
     CommandError::new(format!("{} is not valid: {}.", shown(file), count(errors, "error")))
 }

@@ -1,4 +1,4 @@
-//! Looks at Azure: tables and subnets, and more only where they are not as wanted.
+//! Looks at Azure: first at tables and subnets, and at more only if they are not as wanted.
 
 use std::collections::HashMap;
 use std::pin::Pin;
@@ -15,13 +15,13 @@ use crate::plan::Options;
 use crate::resource::{Evidence, Why};
 use crate::transport::azure::Azure;
 
-/// More rounds of questions than there are kinds.
+/// More rounds of questions than there are kinds of questions.
 const ROUNDS: u32 = 6;
 
-/// What was answered to one question.
+/// The answer to one question.
 type Put = Box<dyn FnOnce(&mut Seen) + Send>;
 
-/// A question, and what stands for its answer where it panics: that it was not read, not that nothing is there.
+/// A question, and the answer to use if it panics: "not read", never "does not exist".
 struct Question {
     asking: Pin<Box<dyn Future<Output = Put> + Send>>,
     lost: Put,
@@ -42,7 +42,7 @@ fn unread(what: &str, id: &str) -> String {
     format!("topo did not read the {what} {}, because of a mistake in topo. Run topo again.", name_of(id))
 }
 
-/// Asks Azure what the plan needs. At most `parallelism` questions are under way at once.
+/// Asks Azure what the plan needs. At most `parallelism` questions run at the same time.
 pub async fn observe_azure(
     wanted: &[Wanted],
     recorded: &Recorded,

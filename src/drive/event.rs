@@ -1,63 +1,63 @@
-//! What a run tells while it goes on.
+//! Events during a run.
 
 use crate::resource::{Phase, Place};
 
-/// One event of a run, with counts; never one a route.
+/// One event of a run. It has counts; there is never one event per route.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
-    /// Looking at places begins.
+    /// topo starts to look at places.
     ObserveStarted {
-        /// Number of places that are asked.
+        /// Number of places.
         places: usize,
     },
-    /// A place has answered, or not: the sentence says why.
+    /// A place has answered, or not. Then the sentence says why.
     Observed {
-        /// Which one.
+        /// The place.
         place: Place,
-        /// Why it could not be looked at.
+        /// Why topo could not look at it.
         error: Option<String>,
     },
-    /// Carrying out begins.
+    /// topo starts to make the changes.
     ApplyStarted {
-        /// Number of steps: one exchange with one place in one phase.
+        /// Number of steps. A step is one exchange with one place in one phase.
         steps: usize,
         /// Number of places.
         places: usize,
     },
     /// A step is done.
     StepDone {
-        /// Where.
+        /// The place.
         place: Place,
-        /// When.
+        /// The phase.
         phase: Phase,
-        /// Number of operations that were carried out.
+        /// Number of finished operations.
         operations: usize,
     },
-    /// A step has failed, in a sentence that says what to do; nothing more is done in that place.
+    /// A step has failed. The sentence says what to do. topo does nothing more in that place.
     StepFailed {
-        /// Where.
+        /// The place.
         place: Place,
-        /// When.
+        /// The phase.
         phase: Phase,
         /// What happened.
         message: String,
     },
-    /// Routes were left out because the node that they lead to has failed.
+    /// topo skipped routes because the node that they lead to failed.
     Skipped {
-        /// Where.
+        /// The place.
         place: Place,
-        /// The node that has failed.
+        /// The node that failed.
         receiver: Place,
         /// Number of routes.
         routes: usize,
     },
-    /// Something that the user should know and that stops nothing.
+    /// Something that the user should know, but that stops nothing.
     Warning {
-        /// Where.
+        /// The place.
         place: Place,
-        /// What.
+        /// The text.
         message: String,
     },
-    /// The user asked to stop: exchanges in flight are finished, no other is begun.
+    /// The user asked to stop: topo finishes the exchanges in progress, and starts no others.
     Stopping,
 }

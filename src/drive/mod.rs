@@ -1,4 +1,4 @@
-//! The two drivers: look at all places, and carry out a plan. They emit events and print nothing.
+//! The two drivers: look at all places, and carry out a plan. They send events and print nothing.
 
 mod apply;
 mod azure;
@@ -14,8 +14,8 @@ pub use record::end_earlier_run;
 
 use tokio::sync::mpsc;
 
-/// Tells an event without ever waiting for who listens: where the channel is full the event is dropped, for what matters
-/// is in the outcome as well.
+/// Sends an event without waiting. If the channel is full, the event is dropped: the outcome contains everything
+/// important, too.
 fn tell(events: &mpsc::Sender<Event>, event: Event) {
     let _ = events.try_send(event);
 }

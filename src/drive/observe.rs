@@ -1,4 +1,4 @@
-//! Looks at all places, each in one exchange.
+//! Looks at all nodes, with one exchange each.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -21,8 +21,8 @@ const LOST: &str = "The look came to an unexpected end, because of a mistake in 
 const NO_ENDPOINT: &str = "Neither the topology nor the record says how to reach it. Add it to the topology, or drop its record with \
                            --forget.";
 
-/// Asks every place that is wanted or recorded, but for those that are left out. At most `parallelism`
-/// exchanges are under way at once.
+/// Asks every place with wanted or recorded resources, except excluded ones. At most `parallelism` exchanges run at the
+/// same time.
 pub async fn observe(
     desired: &Desired,
     recorded: &State,
@@ -35,7 +35,7 @@ pub async fn observe(
     let mut places: BTreeSet<&Place> = desired.places.keys().collect();
     places.extend(recorded.places.keys());
     places.retain(|place| place.node().is_some_and(|name| !left_out.contains(name)));
-    // Where nothing is wanted and nothing recorded there is nothing to ask.
+    // There is nothing to ask if nothing is wanted and nothing is recorded.
     places.retain(|place| {
         recorded.places.contains_key(*place)
             || desired.places.get(*place).is_some_and(|wanted| !wanted.resources.is_empty())
@@ -43,7 +43,7 @@ pub async fn observe(
     tell(events, Event::ObserveStarted { places: places.len() });
     let asked: Vec<(&Place, Option<&Place>)> = places.into_iter().map(|place| (place, Some(place))).collect();
     let mut observed = ask(&asked, desired, recorded, transport, parallelism, events, memo).await;
-    // A machine that has another name now was asked what that name stands for: it is asked again for what it has on record.
+    // A machine that has a new name was asked about the records of that name. Ask it again about its own records.
     // What is recorded under a name that is left out is not planned with.
     let is_used = |place: &Place| place.node().is_none_or(|name| !left_out.contains(name));
     let records = recorded.places.iter().filter(|(place, _)| is_used(place));
@@ -56,7 +56,7 @@ pub async fn observe(
         let by_name = recorded.places.get(place).and_then(|record| record.machine_id.as_deref());
         match known.get(id).copied() {
             Some(source) if source != place => again.push((place, Some(source))),
-            // Another machine than the recorded one: a token of the record says nothing about its rows.
+            // Another machine than the recorded one: a token in the record says nothing about its rows.
             None if by_name.is_some_and(|recorded| recorded != id) => again.push((place, None)),
             _ => {}
         }
@@ -67,7 +67,7 @@ pub async fn observe(
     observed
 }
 
-/// Asks places, each for what is recorded under the name beside it, if any.
+/// Asks places about the records under the name beside each of them, if any.
 async fn ask(
     places: &[(&Place, Option<&Place>)],
     desired: &Desired,
@@ -130,7 +130,7 @@ fn note(
     observed.insert(place, observation);
 }
 
-/// Where a place is reached, and what it is asked; none for a place that has neither something wanted nor recorded.
+/// How to reach a place, and what to ask it; none if the place has neither wanted nor recorded resources.
 pub(super) fn question(
     place: &Place,
     desired: &Desired,
@@ -155,7 +155,7 @@ pub(super) fn question(
     Some((Target { name: place.node_name()?, endpoint }, joined(works, wanted, record)))
 }
 
-/// Several resources of a place may ask for one table: it is listed once, and what any of them writes is ours.
+/// Several resources of a place may ask for one table: list it once. Rows of any of them are topo's.
 fn joined(works: Vec<Work>, wanted: Option<&DesiredPlace>, record: Option<&PlaceRecord>) -> Vec<Work> {
     fn view(shape: &Shape) -> Option<&View> {
         Some(&*shape.routes.as_ref()?.view)
@@ -174,11 +174,12 @@ fn joined(works: Vec<Work>, wanted: Option<&DesiredPlace>, record: Option<&Place
             _ => None,
         });
         if let Some(other) = known {
-            // What they know of the table is of different times.
+            // Their tokens come from different times.
             other.known = None;
             continue;
         }
-        // Beside a file of netplan a row has either protocol, and a token does not tell which: before a change it is looked at.
+        // With a file of netplan, a row may have either protocol, and a token does not tell which. So look before a
+        // change.
         let files = [&wanted, &recorded]
             .map(|views| views.iter().any(|view| view.table == listing.table && view.protocol == STATIC));
         let is_same = listing.known.as_ref().is_some_and(|known| !known.foreign().is_empty());
@@ -227,14 +228,14 @@ pub(super) fn read(target: &Target, replies: Result<Vec<Reply>, TransportError>,
     Observation::Seen(Box::new(seen))
 }
 
-/// Says what a node lacks.
+/// The sentence about what a node lacks.
 pub(super) fn lacking(name: &str, what: &str) -> String {
     let advice = if what.contains("iproute2") || what.split(' ').any(|tool| tool == "ip") {
-        "Install iproute2 there (Debian and Ubuntu: `apt install iproute2`); the `ip` of BusyBox is not enough."
+        "Install iproute2 there (Debian and Ubuntu: `apt install iproute2`). The `ip` of BusyBox is not enough."
     } else {
         "Install coreutils there."
     };
-    format!("{name} lacks what topo needs on a node: {what}. {advice}")
+    format!("{name} does not have everything that topo needs on a node: {what}. {advice}")
 }
 
 #[cfg(test)]

@@ -1,4 +1,5 @@
-//! The state writes of a run: what it sets out to touch is in doubt before the first write anywhere.
+//! The state writes of a run. Before the first write anywhere, they mark as in doubt everything that the run will
+//! touch.
 
 use crate::plan::azure::AzureRecord;
 use crate::plan::{FilePlan, PlacePlan, Plan, TablePlan};
@@ -21,15 +22,15 @@ pub async fn end_earlier_run(store: &dyn Store, revision: Revision, state: &Stat
     Ok(was_cut_off)
 }
 
-/// The state that is written before a run touches anything: every record that it will touch is `{is, to}`. Records that only
-/// change on paper are written as they become.
+/// The state to write before a run touches anything: every record that the run will touch is `{is, to}`. A record that
+/// changes only in the state gets its new value at once.
 pub(super) fn begin(state: &State, plan: &Plan, run: RunId) -> State {
     let mut next = state.clone();
     next.run = Some(run);
     for place in &plan.forgotten {
         next.places.remove(place);
     }
-    // All moves first: two nodes may have swapped their names.
+    // All moves first, because two nodes may have swapped their names.
     let moved: Vec<_> = plan
         .places
         .iter()
@@ -64,7 +65,7 @@ pub(super) fn begin(state: &State, plan: &Plan, run: RunId) -> State {
 }
 
 fn mark_azure(record: &mut PlaceRecord, planned: &PlacePlan) {
-    // Nobody looked: what is recorded stays, and nothing is done there in this run.
+    // Nobody looked at it: its records stay, and this run does nothing there.
     let Some(azure) = planned.azure.as_ref().filter(|_| planned.unseen.is_none()) else { return };
     for AzureRecord { id, is, to, touched } in &azure.records {
         let after = match (is, to) {
@@ -113,15 +114,15 @@ fn after<'a, I: Iterator<Item = &'a TablePlan>>(
     }
     let (is, also) = match before {
         Some(Record::Settled { is, .. }) => (Some(is), Vec::new()),
-        // Nobody looked: all sides of the doubt stay ours, and nothing is done there in this run.
+        // Nobody looked at it: topo keeps all sides of the doubt, and this run does nothing there.
         Some(doubt @ Record::InDoubt { .. }) if planned.unseen.is_some() => return Some(doubt),
-        // A file is what it was or what it was to become; the next look at it tells.
+        // A file is either the old or the new one; the next look tells which.
         Some(Record::InDoubt { is, to: meant, also }) if file.is_some() => {
             let mut others: Vec<Shape> = meant.into_iter().chain(also).collect();
             others.retain(|shape| Some(shape) != is.as_ref() && Some(shape) != to.as_ref());
             (is, others)
         }
-        // What each table turned out to be.
+        // What the look found of each table.
         Some(Record::InDoubt { .. }) => {
             let settled = tables().flat_map(|table| table.settled.iter().cloned());
             let mut settled = settled.filter(|set| set.routes().next().is_some()).map(Shape::of_routes);
@@ -136,7 +137,7 @@ fn after<'a, I: Iterator<Item = &'a TablePlan>>(
     }
 }
 
-/// What the resource is to become.
+/// What the resource should become.
 fn wanted<'a>(mut tables: impl Iterator<Item = &'a TablePlan>, file: Option<&FilePlan>) -> Option<Shape> {
     let routes = tables.find_map(|table| table.to.clone())?;
     Some(match file {

@@ -1,4 +1,4 @@
-//! Where a route leads next.
+//! The next hop of a route.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -6,12 +6,12 @@ use std::sync::Arc;
 
 use serde::{Serialize, Serializer};
 
-/// Where a route leads next: an address, or a thing of the place that routes. Ordered and compared as it is written.
+/// The next hop of a route: an address, or something in the place that routes. Ordered and compared like its text.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum NextHop {
     /// The next hop has this address.
     Address(IpAddr),
-    /// The next hop is a thing that the place itself knows by these words, for example `VirtualNetworkGateway` or `None`.
+    /// The place itself knows the next hop by these words, for example `VirtualNetworkGateway` or `None`.
     Target(Arc<str>),
 }
 

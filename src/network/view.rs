@@ -18,7 +18,7 @@ pub struct View {
     /// Metric of the routes; none is the kernel's default (0 for IPv4, 1024 for IPv6).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub metric: Option<u32>,
-    /// Route protocol number: our mark.
+    /// Route protocol number: topo's mark.
     pub protocol: u8,
     /// Device that the routes are bound to; none lets the kernel choose by the next hop.
     #[serde(default, skip_serializing_if = "Option::is_none")]

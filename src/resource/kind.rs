@@ -1,4 +1,4 @@
-//! The kinds of resources that there are.
+//! The kinds of resources.
 
 use std::fmt;
 
@@ -6,13 +6,13 @@ use super::words::Words;
 
 /// A kind of resource. The backend that keeps resources of a kind describes it, once, as a static.
 pub struct Kind {
-    /// What stands in addresses and in the state: `kernel_route`.
+    /// Its name in addresses and in the state: `kernel_route`.
     pub id: &'static str,
-    /// What one of them is called in a sentence.
+    /// The name of one resource in a sentence.
     pub noun: &'static str,
-    /// Its rank among all kinds: changes are told by rank. No two kinds have the same.
+    /// Its rank among all kinds, which sorts changes. No two kinds have the same rank.
     pub order: u8,
-    /// How its changes are told.
+    /// The words for its changes.
     pub words: &'static dyn Words,
 }
 
@@ -24,7 +24,7 @@ impl PartialEq for Kind {
 
 impl Eq for Kind {}
 
-/// Whether a text, as a state has it, is the id of a kind.
+/// Whether a text from a state is the id of a kind.
 impl PartialEq<Kind> for str {
     fn eq(&self, kind: &Kind) -> bool {
         self == kind.id

@@ -1,4 +1,4 @@
-//! Group commit: entries of many places reach the journal in bundles, each made durable at once.
+//! Group commit: writes entries of many places to the journal together, so that one sync makes them durable.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,11 +11,11 @@ use super::{Entry, Store, StoreError};
 
 /// How long an entry waits for others at most.
 const PATIENCE: Duration = Duration::from_secs(1);
-/// A bundle of so many entries is written at once.
+/// Writes a group at once when it has this many entries.
 const BUNDLE: usize = 1024;
 
-/// Writes the journal of one run from a task of its own. Once a write has failed nothing more is written, and every
-/// call gives that error: the run must stop, for its outcomes can no longer be kept.
+/// Writes the journal of one run in a task of its own. After a failed write it writes nothing more, and every call
+/// returns that error: the run must stop, because topo can no longer record its outcomes.
 #[derive(Debug)]
 pub struct JournalWriter {
     queue: mpsc::Sender<Request>,
@@ -30,20 +30,20 @@ enum Request {
 }
 
 impl JournalWriter {
-    /// Starts the task, on the runtime that this is called in.
+    /// Starts the task on the current runtime.
     pub fn start(store: Arc<dyn Store>) -> Self {
         let (queue, requests) = mpsc::channel(BUNDLE);
         let (failed, failure) = watch::channel(None);
         Self { queue, failure, task: tokio::spawn(write(store, requests, failed)) }
     }
 
-    /// Queues an entry, and waits only where the queue is full. The writer numbers the entries.
+    /// Queues an entry. Waits only if the queue is full. The writer numbers the entries.
     pub async fn append(&self, entry: Entry) -> Result<(), StoreError> {
         self.check()?;
         self.queue.send(Request::Append(Box::new(entry))).await.map_err(|_| self.ended())
     }
 
-    /// Returns when all entries that were appended before are durable.
+    /// Returns when all entries appended so far are durable.
     pub async fn flush(&self) -> Result<(), StoreError> {
         let (done, written) = oneshot::channel();
         self.queue.send(Request::Flush(done)).await.map_err(|_| self.ended())?;
@@ -51,7 +51,7 @@ impl JournalWriter {
         self.check()
     }
 
-    /// Writes what is queued, and ends.
+    /// Writes the queued entries, and ends.
     pub async fn finish(self) -> Result<(), StoreError> {
         let written = self.flush().await;
         drop(self.queue);

@@ -11,32 +11,32 @@ use super::{Kept, Lineage, PlaceRecord, State};
 use crate::network::{Family, Prefix, RouteSet, Row, Rows, View};
 use crate::resource::{Known, Name, Place, Record, ResourceId, Resources, Shape};
 
-/// Rows of all lists together that are read at most: far more than any state has, and it bounds the memory that a
-/// document of many small deltas can ask for.
+/// The largest number of rows in all lists together. No real state has so many; the limit bounds the memory for a
+/// document of many small deltas.
 const MOST_ROWS: usize = 32_000_000;
 
-/// Why a document is refused.
+/// Why topo does not accept a document.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum DocumentError {
-    /// It was written by a newer topo.
-    #[error("it has version {0}, and this topo reads version {VERSION} only")]
+    /// A newer topo wrote it.
+    #[error("it has version {0}, but this topo reads only version {VERSION}")]
     Newer(u64),
-    /// It has a part that this topo does not know, and that it would lose when it writes.
+    /// It has a part that this topo does not know, and would lose when it writes.
     #[error("it has a part that this topo does not know: {0}")]
     Unknown(String),
-    /// It is not what topo wrote.
+    /// topo did not write it in this form.
     #[error("{0}")]
     Damaged(String),
-    /// It is the state of another topology.
-    #[error("it belongs to the topology `{found}` and not to `{asked}`")]
+    /// It belongs to another topology.
+    #[error("it belongs to the topology `{found}`, not to `{asked}`")]
     OtherTopology {
-        /// Whose it is.
+        /// The topology that it belongs to.
         found: Name,
-        /// Whose it should be.
+        /// The topology that it should belong to.
         asked: Name,
     },
-    /// It is of another lineage.
-    #[error("it is of lineage {found} and not of lineage {expected}")]
+    /// It has another lineage.
+    #[error("its lineage is {found}, not {expected}")]
     OtherLineage {
         /// Its lineage.
         found: Lineage,
@@ -49,16 +49,18 @@ impl DocumentError {
     /// What to do next, a full sentence.
     pub fn hint(&self) -> &'static str {
         match self {
-            Self::Newer(_) | Self::Unknown(_) => "Upgrade topo; the file was left untouched.",
+            Self::Newer(_) | Self::Unknown(_) => "The file was not changed. Upgrade topo.",
             Self::Damaged(_) => {
-                "The file was left untouched. Restore it from a backup or from version control; without one, move it away, and \
-                 the next plan lists what it finds on the nodes."
+                "The file was not changed. Restore it from a backup or from version control. If you have none, move it \
+                 away: the next plan lists what it finds on the nodes."
             }
             Self::OtherTopology { .. } => {
-                "The file was left untouched. Give the topology's own state with --state, or correct `name` in the topology."
+                "The file was not changed. Give the topology's own state with --state, or correct `name` in the \
+                 topology."
             }
             Self::OtherLineage { .. } => {
-                "The file was left untouched. It comes from another beginning; make sure that it is the state that you mean."
+                "The file was not changed. It was started separately from the expected state: check that it is the \
+                 right one."
             }
         }
     }
@@ -69,7 +71,7 @@ fn damaged(reason: impl Into<String>) -> DocumentError {
 }
 
 impl State {
-    /// Reads a document. Places and records of kinds that are not in `known` stay as they are.
+    /// Reads a document. Places and records of kinds that are not in `known` stay unchanged.
     pub fn from_json(document: &[u8], known: &Known) -> Result<Self, DocumentError> {
         if document.is_empty() {
             return Err(damaged("it is empty (0 bytes)"));
@@ -77,7 +79,7 @@ impl State {
         let text = std::str::from_utf8(document).map_err(|error| damaged(format!("it is not UTF-8 text ({error})")))?;
         let wire = match DocumentWire::read(text, known) {
             Ok(wire) => wire,
-            // What a newer topo wrote may be of any form, so the version is looked at before the rest is judged.
+            // A newer topo may have written any form, so check the version before the rest.
             Err(error) => match serde_json::from_str(text) {
                 Ok(VersionOnly { version }) if version > VERSION => return Err(DocumentError::Newer(version)),
                 _ => return Err(refuse(&error, "")),
@@ -85,7 +87,7 @@ impl State {
         };
         match wire.version {
             VERSION => Reader::new(known).read(wire),
-            0 => Err(damaged("it has version 0, which there never was")),
+            0 => Err(damaged("it has version 0, which does not exist")),
             newer => Err(DocumentError::Newer(newer)),
         }
     }
@@ -98,7 +100,7 @@ impl State {
         Err(DocumentError::OtherTopology { found: self.topology.clone(), asked: asked.clone() })
     }
 
-    /// Whether it is of this lineage.
+    /// Whether it has this lineage.
     pub fn expect_lineage(&self, expected: Lineage) -> Result<(), DocumentError> {
         if self.lineage == expected {
             return Ok(());
@@ -120,18 +122,18 @@ fn refuse(error: &serde_json::Error, context: &str) -> DocumentError {
     }
 }
 
-/// What is shared between the records that are read.
+/// What the records share.
 struct Reader<'k> {
     known: &'k Known,
     lists: BTreeMap<u32, Rows>,
     views: BTreeMap<u32, Arc<View>>,
-    /// The same few resources are in every place.
+    /// Most places have the same few resources.
     resources: HashMap<Box<str>, ResourceId>,
-    /// Neighbouring records mostly have the same ones.
+    /// Neighbouring records mostly have the same ids.
     own: Arc<[IpAddr]>,
     lacks: Arc<BTreeSet<Prefix>>,
     nothing: Arc<BTreeSet<Prefix>>,
-    /// Where lists are put together, one after the other.
+    /// Buffer to put lists together, one after the other.
     scratch: Vec<Row>,
 }
 
@@ -159,13 +161,13 @@ impl<'k> Reader<'k> {
                 return Err(damaged(format!("its lists have more than {MOST_ROWS} rows together")));
             }
             if self.lists.insert(id, rows).is_some() {
-                return Err(damaged(format!("the list of rows {id} is there twice")));
+                return Err(damaged(format!("the list of rows {id} occurs twice")));
             }
         }
         for view in wire.views {
             let (id, view) = view.into_view();
             if self.views.insert(id, Arc::new(view)).is_some() {
-                return Err(damaged(format!("the view {id} is there twice")));
+                return Err(damaged(format!("the view {id} occurs twice")));
             }
         }
         let mut places = BTreeMap::new();
@@ -175,14 +177,14 @@ impl<'k> Reader<'k> {
             opaque |= recorded.resources.values().any(|record| matches!(record, Record::Opaque(_)));
             let name = place.to_string();
             if places.insert(place, recorded).is_some() {
-                return Err(damaged(format!("the place {name} is there twice")));
+                return Err(damaged(format!("the place {name} occurs twice")));
             }
         }
         let mut kept = Kept::default();
         for (key, value) in wire.places.unknown {
             if let Some(twice) = kept.places.insert(key.clone(), value) {
                 drop(twice);
-                return Err(damaged(format!("the place {} is there twice", key.escape_debug())));
+                return Err(damaged(format!("the place {} occurs twice", key.escape_debug())));
             }
         }
         if opaque || !kept.places.is_empty() {
@@ -192,7 +194,7 @@ impl<'k> Reader<'k> {
         Ok(State { lineage, serial, topology, run, places, kept })
     }
 
-    /// The whole list behind one version.
+    /// The complete list of one version.
     fn list(&mut self, wire: ListWire) -> Result<Rows, DocumentError> {
         let id = wire.id;
         let wrong = |what: String| damaged(format!("in the list of rows {id}, {what}"));
@@ -205,19 +207,19 @@ impl<'k> Reader<'k> {
         }
         let base = match wire.from {
             None if wire.remove.is_empty() => Rows::default(),
-            None => return Err(wrong("rows are removed from nothing".to_owned())),
+            None => return Err(wrong("it removes rows, but does not build on a list".to_owned())),
             Some(from) => self
                 .lists
                 .get(&from)
                 .cloned()
-                .ok_or_else(|| wrong(format!("the list {from} that it builds on does not stand before it")))?,
+                .ok_or_else(|| wrong(format!("it builds on the list {from}, which does not come before it")))?,
         };
         if wire.remove.is_empty() && add.is_empty() {
             return Ok(base);
         }
         add.sort_unstable_by_key(|row| row.destination);
         if let Some(pair) = add.windows(2).find(|pair| pair[0].destination == pair[1].destination) {
-            return Err(wrong(format!("the destination {} is there twice", pair[0].destination)));
+            return Err(wrong(format!("the destination {} occurs twice", pair[0].destination)));
         }
         self.scratch.clear();
         apply(&mut self.scratch, base.as_slice(), wire.remove.into_iter().collect(), add).map_err(wrong)?;
@@ -243,7 +245,7 @@ impl<'k> Reader<'k> {
                 Record::Opaque(raw.to_owned())
             };
             if resources.insert(resource, record).is_some() {
-                return Err(damaged(format!("in the place {place}, {} is there twice", key.escape_debug())));
+                return Err(damaged(format!("in the place {place}, {} occurs twice", key.escape_debug())));
             }
         }
         Ok(PlaceRecord { endpoint: wire.endpoint.map(|strict| strict.0), machine_id: wire.machine_id, resources })
@@ -258,12 +260,12 @@ impl<'k> Reader<'k> {
                 Ok(Record::InDoubt { is, to, also })
             }
             (Some(_), Some(_)) => Err("a record in doubt has a token".to_owned()),
-            (Some(_), None) if !wire.also.is_empty() => Err("a settled record has something in doubt".to_owned()),
+            (Some(_), None) if !wire.also.is_empty() => Err("a settled record has parts in doubt".to_owned()),
             (Some(is), None) => {
                 let is = shape(is)?.ok_or_else(|| "a settled record is null".to_owned())?;
                 Ok(Record::Settled { is, token: wire.token.map(std::borrow::Cow::into_owned) })
             }
-            (None, _) => Err("the record does not say what is there".to_owned()),
+            (None, _) => Err("the record has no content".to_owned()),
         }
     }
 
@@ -271,7 +273,7 @@ impl<'k> Reader<'k> {
         let attributes = wire.attributes.map_or(Value::Null, std::borrow::Cow::into_owned);
         let (Some(rows), Some(view)) = (wire.rows, wire.view) else {
             if wire.rows.is_some() || wire.view.is_some() || wire.own.is_some() || wire.lacks.is_some() {
-                return Err("a route set is not complete: it needs both rows and view".to_owned());
+                return Err("a route set is incomplete: it needs both rows and view".to_owned());
             }
             return Ok(Shape { routes: None, attributes });
         };
@@ -293,8 +295,8 @@ impl<'k> Reader<'k> {
     }
 }
 
-/// Puts together a sorted list without some of its destinations and with further rows, sorted too. Costs little for
-/// small changes.
+/// Makes a sorted list without some of its destinations and with further rows, which are sorted too. Cheap for small
+/// changes.
 fn apply(rows: &mut Vec<Row>, mut base: &[Row], remove: BTreeSet<Prefix>, add: Vec<Row>) -> Result<(), String> {
     let (mut remove, mut add) = (remove.into_iter().peekable(), add.into_iter().peekable());
     loop {
@@ -310,12 +312,12 @@ fn apply(rows: &mut Vec<Row>, mut base: &[Row], remove: BTreeSet<Prefix>, add: V
         if remove.next_if_eq(&next).is_some() {
             base = match base {
                 [row, after @ ..] if row.destination == next => after,
-                _ => return Err(format!("{next} is removed and was not there")),
+                _ => return Err(format!("it removes {next}, which is not in the list")),
             };
         }
         if let Some(row) = add.next_if(|row| row.destination == next) {
             if base.first().is_some_and(|after| after.destination == next) {
-                return Err(format!("the destination {next} is there twice"));
+                return Err(format!("the destination {next} occurs twice"));
             }
             rows.push(row);
         }

@@ -10,36 +10,36 @@ use super::{Lineage, RunId};
 use crate::network::{Rows, View};
 use crate::resource::{Endpoint, Name, Place, Record, ResourceId, Resources};
 
-/// What topo has put in place and therefore owns.
+/// What topo has created, and therefore owns.
 #[derive(Clone, Debug, PartialEq)]
 pub struct State {
-    /// Set once when the first state of a topology is made.
+    /// Random; set once, when the first state of a topology is made.
     pub lineage: Lineage,
-    /// One more at each write.
+    /// Increases by one with each write.
     pub serial: u64,
     /// The topology's name.
     pub topology: Name,
-    /// The run that is under way, or that did not come to its end.
+    /// The run that is in progress, or that did not end.
     pub run: Option<RunId>,
-    /// All places where something is recorded.
+    /// All places with records.
     pub places: BTreeMap<Place, PlaceRecord>,
-    /// What this binary does not know and writes back as it was.
+    /// Parts that this binary does not know. It writes them back unchanged.
     pub kept: Kept,
 }
 
-/// What is recorded of one place.
+/// The records of one place.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct PlaceRecord {
-    /// How the place was reached; none where it is not a machine.
+    /// How to reach the place; none if it is not a machine.
     pub endpoint: Option<Endpoint>,
-    /// The machine's `/etc/machine-id`, once it was seen.
+    /// The machine's `/etc/machine-id`, once known.
     pub machine_id: Option<Arc<str>>,
-    /// What topo has put there.
+    /// The resources that topo has created there.
     pub resources: Resources<Record>,
 }
 
-/// Parts of a document that this binary does not know, kept as they are: places of unknown form, and the lists and
-/// views under the ids that unread records may point to.
+/// Parts of a document that this binary does not know and keeps unchanged: places of unknown form, and the lists and
+/// views whose ids the unread records may contain.
 #[derive(Clone, Debug, Default)]
 pub struct Kept {
     pub(super) places: BTreeMap<Box<str>, Box<RawValue>>,
@@ -66,13 +66,13 @@ impl State {
         })
     }
 
-    /// Whether nothing at all is recorded.
+    /// Whether there are no records at all.
     pub fn is_empty(&self) -> bool {
         self.places.is_empty() && self.kept.places.is_empty()
     }
 }
 
-/// Equal where the same unknown places are kept; lists that are kept for them follow from those.
+/// Equal if both keep the same unknown places. The lists that are kept follow from the places.
 impl PartialEq for Kept {
     fn eq(&self, other: &Self) -> bool {
         self.places.len() == other.places.len()

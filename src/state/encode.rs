@@ -1,4 +1,5 @@
-//! Writing a state document: compact, a line for each list, view and place, so that two versions compare well as text.
+//! Writes a state document: compact, one line for each list, view and place, so that a text comparison of two versions
+//! is short.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -17,7 +18,7 @@ use crate::network::{Memo, RouteSet, Rows, View};
 use crate::resource::{Record, Shape};
 
 impl State {
-    /// The document, with a line end. Lists and views that no record points to are left out.
+    /// The document, with a line end. Leaves out lists and views that no record refers to.
     pub fn to_json(&self) -> Vec<u8> {
         let tables = Tables::collect(self);
         let mut out = Document(Vec::with_capacity(512 * self.places.len() + 4096));
@@ -58,7 +59,7 @@ impl State {
         out.0
     }
 
-    /// The SHA-256 of the document, 64 hexadecimal digits: two states with one digest are the same.
+    /// The SHA-256 of the document, 64 hexadecimal digits. Two states with the same digest are the same.
     pub fn digest(&self) -> String {
         Sha256::digest(self.to_json()).iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
     }
@@ -76,14 +77,14 @@ impl Document {
     }
 
     fn json(&mut self, value: &impl Serialize) {
-        // Writing to memory does not fail, and all keys are texts.
+        // Writing to memory does not fail, and all keys are strings.
         let written = serde_json::to_writer(&mut self.0, value);
         debug_assert!(written.is_ok(), "{written:?}");
         let _ = self.0.flush();
     }
 }
 
-/// A list or a view with its id and the number of shapes that point to it.
+/// A list or a view with its id and the number of shapes that refer to it.
 struct Counted<T> {
     value: T,
     count: usize,
@@ -106,7 +107,7 @@ impl<'s> Tables<'s> {
         let mut tables = Self::default();
         let (keep_rows, keep_views) = referenced(state);
         for (id, rows) in state.kept.rows.iter().filter(|(id, _)| keep_rows.contains(id)) {
-            // An id must stay what it is, even where two lists with different ids are equal.
+            // An id must not change, even if two lists with different ids are equal.
             tables.lists.push(Counted { value: rows, count: 1, id: Some(*id) });
             let at = tables.lists.len() - 1;
             tables.list_at.entry(rows.identity()).or_insert(at);
@@ -149,7 +150,8 @@ impl<'s> Tables<'s> {
         self.views[view].count += 1;
     }
 
-    /// The lists by id, the one with most references first and whole, others as what differs from a list before.
+    /// The lists by id: the list with most references comes first and whole; the others as a difference to an earlier
+    /// list.
     fn write_lists(&self, out: &mut Document) {
         let mut order: Vec<&Counted<&Rows>> = self.lists.iter().collect();
         order.sort_by_key(|list| (std::cmp::Reverse(list.count), list.id));
@@ -248,7 +250,7 @@ impl<'s> Tables<'s> {
     }
 }
 
-/// The kept lists and views that records which this binary cannot read point to; all where that cannot be told.
+/// The kept lists and views that unreadable records refer to; all of them if topo cannot tell.
 fn referenced(state: &State) -> (BTreeSet<u32>, BTreeSet<u32>) {
     let all = || (state.kept.rows.keys().copied().collect(), state.kept.views.keys().copied().collect());
     let (mut rows, mut views) = (BTreeSet::new(), BTreeSet::new());
@@ -266,7 +268,7 @@ fn referenced(state: &State) -> (BTreeSet<u32>, BTreeSet<u32>) {
     (rows, views)
 }
 
-/// Gives ids to those that have none: the smallest free ones, most references first.
+/// Gives the smallest free ids to lists and views that have none, most references first.
 fn number<T>(entries: &mut [Counted<T>]) {
     let taken: BTreeSet<u32> = entries.iter().filter_map(|entry| entry.id).collect();
     let mut free = (0..).filter(|id| !taken.contains(id));
@@ -277,7 +279,7 @@ fn number<T>(entries: &mut [Counted<T>]) {
     }
 }
 
-/// Equal for equal lists, and cheap: only lists that are alike are compared row by row.
+/// Tells lists apart cheaply: equal lists have equal values, and only such lists are compared row by row.
 fn likeness(rows: &Rows) -> u64 {
     use std::hash::{DefaultHasher, Hash, Hasher};
     let mut hasher = DefaultHasher::new();

@@ -11,7 +11,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Identifier<const N: usize>([u8; N]);
 
-/// Which line of states a state belongs to: drawn once when the first is made. 128 bits, 32 digits.
+/// The line of states that a state belongs to. Random, made with the first state. 128 bits, 32 digits.
 pub type Lineage = Identifier<16>;
 
 /// One run of a command that writes. 64 bits, 16 digits.
@@ -23,7 +23,7 @@ pub type RunId = Identifier<8>;
 pub struct IdentifierError {
     /// What was given.
     pub text: String,
-    /// How many digits it should have.
+    /// The required number of digits.
     pub digits: usize,
 }
 

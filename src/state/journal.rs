@@ -1,4 +1,4 @@
-//! The journal of a run: outcomes since the state write that began it, a line each.
+//! The journal of a run: outcomes since the state write that began the run, one per line.
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -13,33 +13,33 @@ use super::{PlaceRecord, RunId, State};
 use crate::network::Prefix;
 use crate::resource::{Known, Place, Record, ResourceId, Shape, Token};
 
-/// What became of a place in a phase of a run.
+/// The outcome of a place in a phase of a run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Entry {
     /// The run.
     pub run: RunId,
     /// Serial of the state write that began the run.
     pub base: u64,
-    /// Number in the run; [`super::JournalWriter`] sets it.
+    /// Number in the run. [`super::JournalWriter`] sets it.
     pub seq: u32,
-    /// When.
+    /// The time.
     pub at: Timestamp,
-    /// Where.
+    /// The place.
     pub place: Place,
-    /// In which phase.
+    /// The phase.
     pub phase: Box<str>,
-    /// What became of each resource.
+    /// The outcome of each resource.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub outcomes: Vec<(ResourceId, Outcome)>,
-    /// The machine's `/etc/machine-id`, where it was seen.
+    /// The machine's `/etc/machine-id`, if topo has read it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub machine_id: Option<Arc<str>>,
-    /// The place is dropped from the record as a whole.
+    /// Whether to drop all records of the place.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub forget: bool,
 }
 
-/// An [`Entry`] as it is read: whether its place is one depends on the kinds that are known.
+/// An [`Entry`] as read. The known kinds decide whether its place is valid.
 #[derive(Deserialize)]
 struct EntryWire<'a> {
     run: RunId,
@@ -57,31 +57,31 @@ struct EntryWire<'a> {
     forget: bool,
 }
 
-/// What became of a resource that was in doubt.
+/// The outcome of a resource that was in doubt.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
-    /// It became what it was to become.
+    /// The resource is now as intended.
     Done {
         /// Destinations that were left out on purpose.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         lacks: Vec<Prefix>,
-        /// What the place gave for it.
+        /// The token that the place gave for it.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         token: Option<Token>,
-        /// What it is beside its routes, where that is not what it was to become.
+        /// The attributes, if they are not as intended.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         attributes: Option<serde_json::Value>,
     },
-    /// It is gone.
+    /// The resource no longer exists.
     Removed,
-    /// Nothing was done to it: it is what it was.
+    /// The resource is as before: nothing was done to it.
     Untouched,
-    /// Its outcome is not known.
+    /// The outcome is unknown.
     StillInDoubt,
 }
 
-/// A bad line before the last one.
+/// A damaged line that is not the last one.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("line {line} is damaged: {reason}")]
 pub struct JournalDamage {
@@ -109,7 +109,7 @@ fn checksum(text: &str) -> String {
 pub fn to_lines(entries: &[Entry]) -> Vec<u8> {
     let mut lines = Vec::new();
     for entry in entries {
-        // Writing to memory does not fail, and all keys are texts.
+        // Writing to memory does not fail, and all keys are strings.
         if let Ok(entry) = serde_json::value::to_raw_value(entry) {
             let written = serde_json::to_writer(&mut lines, &Line { sum: &checksum(entry.get()), entry: &entry });
             debug_assert!(written.is_ok(), "{written:?}");
@@ -119,10 +119,10 @@ pub fn to_lines(entries: &[Entry]) -> Vec<u8> {
     lines
 }
 
-/// Reads a journal, with places of the kinds that are known. A last line that is cut off or unreadable is left out: that is how a killed run leaves it, and what
-/// it would have settled stays in doubt. A bad line before it is damage.
+/// Reads a journal, with places of the known kinds. Ignores a last line that is cut off or unreadable: a killed run
+/// leaves such a line, and the resources in it stay in doubt. Any other unreadable line is damage.
 pub fn from_lines(journal: &[u8], known: &Known) -> Result<Vec<Entry>, JournalDamage> {
-    // What follows the last line end is empty or cut off.
+    // The part after the last line end is empty or cut off.
     let whole = journal.iter().rposition(|byte| *byte == b'\n').map_or(&[][..], |end| &journal[..=end]);
     let mut entries = Vec::new();
     let mut lines = whole.split_inclusive(|byte| *byte == b'\n').enumerate().peekable();
@@ -140,7 +140,7 @@ fn read_line(line: &[u8], known: &Known) -> Result<Entry, String> {
     let line = std::str::from_utf8(line).map_err(|error| error.to_string())?;
     let Line { sum, entry } = serde_json::from_str(line).map_err(|error| error.to_string())?;
     if sum != checksum(entry.get()) {
-        return Err("its checksum does not fit".to_owned());
+        return Err("its checksum does not match".to_owned());
     }
     let EntryWire { run, base, seq, at, place, phase, outcomes, machine_id, forget } =
         serde_json::from_str(entry.get()).map_err(|error| error.to_string())?;
@@ -148,7 +148,7 @@ fn read_line(line: &[u8], known: &Known) -> Result<Entry, String> {
     Ok(Entry { run, base, seq, at, place, phase, outcomes, machine_id, forget })
 }
 
-/// The state with the outcomes of the run that it began. Entries of other runs are of no meaning any more.
+/// The state with the outcomes of the run that it began. Ignores entries of other runs.
 #[must_use]
 pub fn fold(mut state: State, entries: &[Entry]) -> State {
     for entry in entries {
@@ -173,13 +173,13 @@ fn fold_entry(state: &mut State, entry: &Entry) {
 }
 
 fn settle(recorded: &mut PlaceRecord, resource: &ResourceId, outcome: &Outcome) {
-    // Only what is in doubt is settled: an outcome that is told twice changes nothing.
+    // Only a record in doubt changes, so applying an outcome twice does no harm.
     let Some(record @ Record::InDoubt { .. }) = recorded.resources.get_mut(resource) else { return };
     let Record::InDoubt { is, to, also } = record else { return };
     let settled = match outcome {
         Outcome::StillInDoubt => return,
         Outcome::Removed => None,
-        // What runs before have left in doubt is so still.
+        // What earlier runs left in doubt stays in doubt.
         Outcome::Untouched if !also.is_empty() => {
             *to = None;
             return;
@@ -202,7 +202,7 @@ fn settle(recorded: &mut PlaceRecord, resource: &ResourceId, outcome: &Outcome) 
 }
 
 impl Shape {
-    /// Adds to what its route set lacks.
+    /// Adds to the destinations that the route set leaves out.
     pub fn leave_out(&mut self, destinations: impl IntoIterator<Item = Prefix>) {
         let Some(routes) = &mut self.routes else { return };
         let mut destinations = destinations.into_iter().filter(|prefix| !routes.lacks.contains(prefix)).peekable();

@@ -15,10 +15,10 @@ use super::{
 };
 use crate::resource::Known;
 
-/// How long to wait between two attempts at a lock.
+/// The wait between two attempts to take a lock.
 const LOCK_PAUSE: Duration = Duration::from_millis(100);
 
-/// A state in a file. Written by replacing the file, never in place.
+/// A state in a file. Writes replace the file; they never change it in place.
 #[derive(Clone, Debug)]
 pub struct LocalStore(Arc<Files>);
 
@@ -26,20 +26,20 @@ pub struct LocalStore(Arc<Files>);
 struct Files {
     /// The path as given, for people.
     given: PathBuf,
-    /// The file behind it, links followed: a link is written through, and all who come by it share one lock.
+    /// The real file, with links followed: topo writes through a link, and all links to the file share one lock.
     state: PathBuf,
     known: &'static Known,
     held: Mutex<Option<HeldLock>>,
 }
 
-/// What is in the files; none where there is no state.
+/// The content of the files; none if there is no state.
 struct Contents {
     journal: Vec<u8>,
     state: Option<Vec<u8>>,
 }
 
 impl LocalStore {
-    /// A state in a file, which need not be there yet, for a binary that knows these kinds.
+    /// A state in a file that may not exist yet, for a binary that knows these kinds.
     pub fn new(path: &Path, known: &'static Known) -> Self {
         let held = Mutex::new(None);
         Self(Arc::new(Files { given: path.to_owned(), state: follow(path), known, held }))
@@ -55,7 +55,7 @@ impl LocalStore {
         self.0.beside(".lock")
     }
 
-    /// Runs what blocks beside the runtime's other tasks.
+    /// Runs blocking work beside the other tasks of the runtime.
     fn blocking<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Files) -> Result<T, StoreError> + Send + 'static,
@@ -64,7 +64,7 @@ impl LocalStore {
         Box::pin(async move {
             tokio::task::spawn_blocking(move || work(&files)).await.unwrap_or_else(|error| {
                 Err(StoreError::unavailable(
-                    format!("Work on the state was cut off: {error}."),
+                    format!("A task that works on the state ended early: {error}."),
                     "Run the command again.",
                 ))
             })
@@ -79,11 +79,11 @@ impl LocalStore {
             match lock::try_lock(&path, &info)? {
                 Attempt::Taken(held, left) => {
                     let note = left.map(|left| {
-                        format!("The lock of {left} was left behind by a process that has ended; it was taken over.")
+                        format!("Took over the lock of {left}: that process has ended without removing it.")
                     });
                     return Ok((held, Locked { info, note }));
                 }
-                // Who has just taken it needs a moment to say who it is.
+                // A new holder needs a moment to write who it is.
                 Attempt::Held(holder)
                     if start.elapsed() >= if holder.is_known() { wait } else { wait.max(LOCK_PAUSE * 3) } =>
                 {
@@ -97,7 +97,7 @@ impl LocalStore {
 
 impl Store for LocalStore {
     fn read(&self) -> BoxFuture<'_, Result<Snapshot, StoreError>> {
-        // Only the disk is waited for elsewhere: a thread of its own would decode a large state into memory of its own.
+        // Only the disk access runs in another thread: decoding a large state there would use that thread's own memory.
         let contents = self.blocking(Files::contents);
         Box::pin(async move { self.0.snapshot(&contents.await?) })
     }
@@ -157,10 +157,10 @@ fn this_process(what: &str, manual: bool) -> Result<LockInfo, LockError> {
     LockInfo::of_this_process(what, manual).map_err(|error| LockError::Unavailable(error.to_string()))
 }
 
-/// The file behind a path, with links followed also where the last one leads to nothing yet.
+/// The real file behind a path. Follows links, even if the last one leads to a file that does not exist yet.
 fn follow(path: &Path) -> PathBuf {
     let mut path = path.to_owned();
-    // As many as the kernel follows (path_resolution(7)).
+    // The kernel follows at most this many links (path_resolution(7)).
     for _ in 0..40 {
         let Ok(target) = fs::read_link(&path) else { break };
         path = path.parent().unwrap_or(Path::new("")).join(target);
@@ -180,13 +180,13 @@ impl Files {
     }
 
     fn trouble(&self, doing: &str, error: &io::Error) -> StoreError {
-        let message = format!("The state {} could not be {doing}: {error}.", self.given.display());
+        let message = format!("topo could not {doing} the state {}: {error}.", self.given.display());
         let hint = match error.kind() {
             io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
-                "Make room on the disk; what was recorded before is whole."
+                "Free some space on the disk. The previous state is complete."
             }
             io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
-                "Check who may write to the folder, or give another place with --state."
+                "Check the permissions of the folder, or give another path with --state."
             }
             _ => "Check the path, or give another one with --state.",
         };
@@ -198,13 +198,13 @@ impl Files {
         if folder.is_dir() {
             return Ok(());
         }
-        fs::create_dir_all(folder).map_err(|error| self.trouble("written", &error))?;
-        // The folder's own name must outlast a loss of power as the file in it does.
+        fs::create_dir_all(folder).map_err(|error| self.trouble("write", &error))?;
+        // The folder's own entry must survive a power failure, like the file in it.
         let above = folder.parent().filter(|above| !above.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        File::open(above).and_then(|above| above.sync_all()).map_err(|error| self.trouble("written", &error))
+        File::open(above).and_then(|above| above.sync_all()).map_err(|error| self.trouble("write", &error))
     }
 
-    /// The file's content; none where it is not there.
+    /// The content of the file; none if it does not exist.
     fn content(&self, path: &Path) -> Result<Option<Vec<u8>>, StoreError> {
         let refuse = |error: io::Error| Err(self.trouble("read", &error));
         match fs::metadata(path) {
@@ -221,8 +221,8 @@ impl Files {
         }
     }
 
-    /// Both files, the journal first: a run that ends in between leaves outcomes that the state has already, never a state
-    /// without its outcomes.
+    /// Reads both files, the journal first: if a run ends in between, the journal has outcomes that the state has too.
+    /// The state never lacks outcomes.
     fn contents(&self) -> Result<Contents, StoreError> {
         let journal = self.content(&self.beside(".journal"))?.unwrap_or_default();
         Ok(Contents { journal, state: self.content(&self.state)? })
@@ -234,9 +234,10 @@ impl Files {
         let entries = from_lines(journal, self.known).map_err(|damage| StoreError {
             kind: StoreErrorKind::Journal,
             message: format!("The journal {} is damaged: {damage}.", self.beside(".journal").display()),
-            hint: "Everything was left untouched. With the journal moved away nothing is lost but what it settled: the next \
+            hint:
+                "topo changed nothing. You may move the journal away: this loses only the outcomes in it, and the next \
                    run looks at those nodes again."
-                .to_owned(),
+                    .to_owned(),
         })?;
         Ok(Snapshot { state, entries })
     }
@@ -257,15 +258,16 @@ impl Files {
         }
         self.make_folder()?;
         self.clear_temporary();
-        let name = RunId::random().map_err(|error| self.trouble("written", &error))?;
+        let name = RunId::random().map_err(|error| self.trouble("write", &error))?;
         let temporary = self.beside(&format!(".{name}.new"));
         self.replace(&temporary, document).map_err(|error| {
             let _ = fs::remove_file(&temporary);
-            self.trouble("written", &error)
+            self.trouble("write", &error)
         })
     }
 
-    /// Removes what a kill in the middle of a write left behind. Only the holder of the lock writes, so nobody needs it.
+    /// Removes the files that a kill during a write left behind. Only the holder of the lock writes, so nobody needs
+    /// them.
     fn clear_temporary(&self) {
         let Some(name) = self.state.file_name().and_then(|name| name.to_str()) else { return };
         for entry in fs::read_dir(self.folder()).into_iter().flatten().flatten() {
@@ -300,18 +302,19 @@ impl Files {
             })?;
             if is_new { File::open(self.folder())?.sync_all() } else { Ok(()) }
         };
-        append().map_err(|error| self.trouble("journalled", &error))
+        append().map_err(|error| self.trouble("write to the journal of", &error))
     }
 
     fn clear_journal(&self) -> Result<(), StoreError> {
         match fs::remove_file(self.beside(".journal")) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(self.trouble("freed of its journal", &error)),
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(self.trouble("remove the journal of", &error)),
             _ => Ok(()),
         }
     }
 }
 
-/// Where the last whole line of a journal ends: what a kill cut off must not become the start of the next line.
+/// The end of the last complete line of a journal. A line that a kill cut off must not become the start of the next
+/// line.
 fn whole_lines(file: &mut File) -> io::Result<u64> {
     let mut end = file.seek(SeekFrom::End(0))?;
     let mut block = vec![0; 4096];

@@ -1,4 +1,4 @@
-//! The lock of a local state: an flock, which ends with the process that holds it, on a file that says who it is.
+//! The lock of a local state: an flock on a file that names the holder. The flock ends with the holder's process.
 
 use std::fmt;
 use std::fs::{File, OpenOptions, TryLockError};
@@ -11,57 +11,57 @@ use serde::{Deserialize, Serialize};
 
 use super::RunId;
 
-/// More than any lock file has.
+/// The largest lock file that topo reads, in bytes.
 const MOST_BYTES: u64 = 65536;
 
-/// What a lock says to others.
+/// What a lock file says about the holder.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LockInfo {
-    /// What `topo state unlock` asks for.
+    /// The id for `topo state unlock`.
     pub id: String,
     /// `USER@HOST`.
     pub who: String,
-    /// The command.
+    /// The holder's command.
     pub what: String,
-    /// Since when.
+    /// The time when the holder took the lock.
     pub since: Timestamp,
-    /// The process.
+    /// The holder's process id.
     pub pid: u32,
-    /// The host that it runs on.
+    /// The holder's host.
     pub host: String,
-    /// The kernel's boot id there: containers of one kernel have names of their own and see each other's flocks.
+    /// The boot id of the holder's kernel: containers on one kernel have different host names, but share flocks.
     #[serde(default)]
     pub boot: String,
-    /// Put there by `topo state lock`: stays until it is removed.
+    /// Whether `topo state lock` made the lock. Such a lock stays until somebody removes it.
     #[serde(default)]
     pub manual: bool,
 }
 
-/// What a lock is to say.
+/// What a lock file should say.
 #[derive(Clone, Debug)]
 pub struct LockRequest {
-    /// The command that takes it, for example `apply`.
+    /// The command that takes the lock, for example `apply`.
     pub what: String,
 }
 
-/// Why a state was not locked or unlocked.
+/// Why topo could not lock or unlock a state.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum LockError {
-    /// It is locked by somebody else.
+    /// Somebody else holds the lock.
     #[error("{}", .0.sentence())]
     Held(Box<LockInfo>),
-    /// It is to be removed, and its holder still runs.
+    /// The lock that should be removed has a holder that still runs.
     #[error("{} That process still runs.", .0.sentence())]
     Running(Box<LockInfo>),
-    /// Another lock than the named one is there.
-    #[error("The lock has the id {} and not {given}: {}", .found.id, .found.sentence())]
+    /// The lock has another id than the given one.
+    #[error("The id of the lock is {}, not {given}: {}", .found.id, .found.sentence())]
     OtherId {
-        /// What is there.
+        /// The lock found.
         found: Box<LockInfo>,
-        /// What was asked for.
+        /// The given id.
         given: String,
     },
-    /// The lock file cannot be used.
+    /// topo cannot use the lock file.
     #[error("{0}")]
     Unavailable(String),
 }
@@ -82,7 +82,7 @@ impl LockInfo {
         })
     }
 
-    /// Stands for a holder that has not said who it is.
+    /// Describes a holder that has not identified itself.
     fn unknown() -> Self {
         Self {
             id: String::new(),
@@ -96,21 +96,21 @@ impl LockInfo {
         }
     }
 
-    /// Whether the holder has said who it is.
+    /// Whether the holder has identified itself.
     pub fn is_known(&self) -> bool {
         !self.id.is_empty()
     }
 
     fn sentence(&self) -> String {
         if !self.is_known() {
-            return "The state is locked by a process that has not said who it is.".to_owned();
+            return "A process that has not identified itself has locked the state.".to_owned();
         }
-        let by = if self.manual { "by hand by " } else { "by " };
+        let by = if self.manual { "manually by " } else { "by " };
         let process = if self.manual { String::new() } else { format!(", process {}", self.pid) };
         format!("The state is locked {by}{self}{process}; the lock's id is {}.", self.id)
     }
 
-    /// Whether the holder, had it still the flock, would have been seen from here.
+    /// Whether this process would see the flock if the holder still had it.
     fn is_visible_here(&self) -> bool {
         self.host == host() || (!self.boot.is_empty() && self.boot == boot())
     }
@@ -127,42 +127,46 @@ impl LockError {
     /// What to do next, a full sentence.
     pub fn hint(&self) -> String {
         match self {
-            Self::Held(info) if !info.is_known() => "Wait for it, with --lock-timeout 5m for example.".to_owned(),
+            Self::Held(info) if !info.is_known() => {
+                "Wait until the lock is free, for example with --lock-timeout 5m.".to_owned()
+            }
             Self::Held(info) if info.manual => {
-                format!("When it is no longer needed, remove it with `topo state unlock {}`.", info.id)
+                format!("If nobody needs the lock any more, remove it with `topo state unlock {}`.", info.id)
             }
             Self::Held(info) => format!(
-                "Wait for it, with --lock-timeout 5m for example; if it is gone for good, `topo state unlock {}` removes its \
-                 lock.",
+                "Wait until the lock is free, for example with --lock-timeout 5m. If the holder no longer exists, \
+                 remove its lock with `topo state unlock {}`.",
                 info.id
             ),
-            Self::Running(_) => "Nothing was removed. End that process first; its lock goes with it.".to_owned(),
+            Self::Running(_) => {
+                "topo did not remove the lock. End that process first; this also ends its lock.".to_owned()
+            }
             Self::OtherId { found, .. } => {
-                format!("If that is the one to remove, run `topo state unlock {}`.", found.id)
+                format!("To remove that lock, run `topo state unlock {}`.", found.id)
             }
             Self::Unavailable(_) => {
-                "Check the permissions of the folder, and that its file system has locks.".to_owned()
+                "Check the permissions of the folder, and that its file system supports locks.".to_owned()
             }
         }
     }
 }
 
-/// A held lock. Dropping it gives it back.
+/// A lock that this process holds. Dropping it releases the lock.
 #[derive(Debug)]
 pub(super) struct HeldLock {
     file: File,
     path: PathBuf,
 }
 
-/// One attempt at the lock.
+/// The result of one attempt to take the lock.
 pub(super) enum Attempt {
-    /// It is ours, with what a dead holder left behind.
+    /// This process has the lock. With the information that a dead holder left in the file.
     Taken(HeldLock, Option<LockInfo>),
-    /// Somebody else has it.
+    /// Another process has the lock.
     Held(LockInfo),
 }
 
-/// Tries once to take the lock, and says who we are.
+/// Tries once to take the lock, and writes who holds it.
 pub(super) fn try_lock(path: &Path, info: &LockInfo) -> Result<Attempt, LockError> {
     let Some(mut held) = try_flock(path)? else { return Ok(Attempt::Held(holder(path))) };
     let left = match held.read()? {
@@ -176,7 +180,7 @@ pub(super) fn try_lock(path: &Path, info: &LockInfo) -> Result<Attempt, LockErro
     Ok(Attempt::Taken(held, left))
 }
 
-/// Removes a lock that no process holds. None where there is none.
+/// Removes a lock that no process holds. None if there is no lock.
 pub(super) fn unlock(path: &Path, id: &str) -> Result<Option<LockInfo>, LockError> {
     if !path.exists() {
         return Ok(None);
@@ -191,7 +195,7 @@ pub(super) fn unlock(path: &Path, id: &str) -> Result<Option<LockInfo>, LockErro
     }
 }
 
-/// The flock alone; none where another process has it.
+/// Takes only the flock; none if another process has it.
 fn try_flock(path: &Path) -> Result<Option<HeldLock>, LockError> {
     loop {
         let file = match OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path) {
@@ -203,7 +207,7 @@ fn try_flock(path: &Path) -> Result<Option<HeldLock>, LockError> {
             Err(TryLockError::WouldBlock) => return Ok(None),
             Err(TryLockError::Error(error)) => return Err(unavailable(path, &error)),
         }
-        // A holder removes the file when it ends: what was opened before that is nobody's lock any more.
+        // A holder removes the file at its end. Whoever opened it before that holds a lock on a removed file.
         match is_at(&file, path) {
             Ok(true) => return Ok(Some(HeldLock { file, path: path.to_owned() })),
             Ok(false) => {}
@@ -212,7 +216,7 @@ fn try_flock(path: &Path) -> Result<Option<HeldLock>, LockError> {
     }
 }
 
-/// Whether the path still leads to the very file that was opened.
+/// Whether the path still leads to the file that was opened.
 fn is_at(file: &File, path: &Path) -> io::Result<bool> {
     let opened = file.metadata()?;
     match std::fs::metadata(path) {
@@ -223,7 +227,7 @@ fn is_at(file: &File, path: &Path) -> io::Result<bool> {
 }
 
 impl HeldLock {
-    /// What it says; none where it says nothing that can be read, as after a kill while it was written.
+    /// The content of the file; none if it is unreadable, for example after a kill during the write.
     fn read(&mut self) -> Result<Option<LockInfo>, LockError> {
         let mut text = Vec::new();
         (&self.file).take(MOST_BYTES).read_to_end(&mut text).map_err(|error| unavailable(&self.path, &error))?;
@@ -242,7 +246,7 @@ impl HeldLock {
         write(&mut self.file).map_err(|error| unavailable(&self.path, &error))
     }
 
-    /// Gives the flock back and leaves the file with what it says.
+    /// Releases the flock, and leaves the file with its content.
     pub(super) fn keep(mut self) {
         self.path = PathBuf::new();
     }
@@ -250,7 +254,7 @@ impl HeldLock {
 
 impl Drop for HeldLock {
     fn drop(&mut self) {
-        // The flock is still held, so the file is ours to remove; who opened it before sees that it is gone.
+        // This process still has the flock, so it may remove the file. Whoever opened it before will notice.
         if !self.path.as_os_str().is_empty() {
             let _ = self.file.set_len(0);
             let _ = std::fs::remove_file(&self.path);
@@ -258,7 +262,7 @@ impl Drop for HeldLock {
     }
 }
 
-/// Who has the flock, as far as it has said.
+/// The holder of the flock, as far as the file tells.
 fn holder(path: &Path) -> LockInfo {
     let mut text = Vec::new();
     File::open(path)
@@ -269,7 +273,7 @@ fn holder(path: &Path) -> LockInfo {
 }
 
 fn unavailable(path: &Path, error: &io::Error) -> LockError {
-    LockError::Unavailable(format!("The state cannot be locked with {}: {error}.", path.display()))
+    LockError::Unavailable(format!("topo cannot lock the state with {}: {error}.", path.display()))
 }
 
 fn text_of(path: &str) -> String {

@@ -1,7 +1,7 @@
-//! The recorded state: the document, the journal of a run, the lock, and where they are kept.
+//! The state: the document, the journal of a run, the lock, and their store.
 //!
-//! A run that writes goes: lock, read and fold, swap a state in which all that it will touch is in doubt, clear the
-//! journal, append outcomes, swap the folded state, clear the journal, release.
+//! A run that writes does this: lock; read and fold; swap in a state that marks everything that it will touch as in
+//! doubt; clear the journal; append outcomes; swap in the folded state; clear the journal; release the lock.
 
 mod commit;
 mod decode;

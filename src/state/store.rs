@@ -1,4 +1,4 @@
-//! What a place that keeps the state offers: reading, writing by comparing and swapping, a journal and a lock.
+//! The interface of a store for the state: read, write (compare and swap), journal and lock.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -10,21 +10,21 @@ use crate::resource::Name;
 /// A future that can move between threads.
 pub(super) type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
-/// What was read: the state as written, and the journal beside it.
+/// The result of a read: the state as written, and the journal beside it.
 #[derive(Clone, Debug)]
 pub struct Snapshot {
-    /// The state; none where none was written yet.
+    /// The state; none if nobody has written one yet.
     pub state: Option<State>,
-    /// The journal's entries, stale ones among them.
+    /// The journal's entries, including stale ones.
     pub entries: Vec<Entry>,
 }
 
-/// Which write a state is of.
+/// The write that a state comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Revision {
-    /// None was written yet.
+    /// Nobody has written a state yet.
     Absent,
-    /// One was.
+    /// A write.
     Written {
         /// Its lineage.
         lineage: Lineage,
@@ -33,12 +33,11 @@ pub enum Revision {
     },
 }
 
-/// Why a store did not do what was asked: what happened and where, as a full sentence. Nothing was written, or the old
-/// state is whole.
+/// Why a store failed: what happened and where, as a full sentence. Nothing was written, or the old state is complete.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
 pub struct StoreError {
-    /// What kind of trouble it is.
+    /// The kind of failure.
     pub kind: StoreErrorKind,
     /// What happened, and where.
     pub message: String,
@@ -46,56 +45,57 @@ pub struct StoreError {
     pub hint: String,
 }
 
-/// What kind of trouble a store has.
+/// The kind of a store's failure.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum StoreErrorKind {
-    /// The document is refused.
+    /// topo does not accept the document.
     Document(DocumentError),
-    /// The journal has a bad line before its last one.
+    /// The journal has a damaged line before its last one.
     Journal,
-    /// Somebody else wrote a state since it was read.
+    /// Somebody else wrote a state after it was read.
     Moved,
-    /// The file system, or the network, failed.
+    /// The file system or the network failed.
     Unavailable,
 }
 
 /// Where a state is kept. Writers hold the lock; readers need none.
 pub trait Store: Send + Sync {
-    /// Reads the journal first and then the state, so that a run that ends in between is seen whole. Never writes.
+    /// Reads the journal first and then the state, so that it sees the outcomes of a run that ends in between. Never
+    /// writes.
     fn read(&self) -> BoxFuture<'_, Result<Snapshot, StoreError>>;
 
-    /// Writes the next state where the one that is there is still the expected one.
+    /// Writes the next state if the present one is the expected one.
     fn swap<'a>(&'a self, expect: Revision, next: &'a State) -> BoxFuture<'a, Result<(), StoreError>>;
 
-    /// Appends entries to the journal; they are durable when it returns.
+    /// Appends entries to the journal. They are durable when it returns.
     fn append<'a>(&'a self, bundle: &'a [Entry]) -> BoxFuture<'a, Result<(), StoreError>>;
 
     /// Removes the journal.
     fn clear_journal(&self) -> BoxFuture<'_, Result<(), StoreError>>;
 
-    /// Takes the lock, waiting for it so long. A note tells of a dead holder whose lock was taken over.
+    /// Takes the lock, and waits for it up to the given time. A note reports a dead holder whose lock it took over.
     fn lock<'a>(&'a self, request: &'a LockRequest, wait: Duration) -> BoxFuture<'a, Result<Locked, LockError>>;
 
-    /// Gives back the lock that was taken with [`Store::lock`]; nothing where there is none.
+    /// Releases the lock that [`Store::lock`] took; does nothing if there is none.
     fn release(&self) -> BoxFuture<'_, Result<(), LockError>>;
 
-    /// Leaves a lock behind that no process holds, until it is removed.
+    /// Leaves a lock that no process holds, until somebody removes it.
     fn lock_by_hand<'a>(&'a self, request: &'a LockRequest, wait: Duration)
     -> BoxFuture<'a, Result<Locked, LockError>>;
 
-    /// Removes a lock that no living process holds; none where nothing is locked.
+    /// Removes a lock that no living process holds; none if nothing is locked.
     fn unlock<'a>(&'a self, id: &'a str) -> BoxFuture<'a, Result<Option<LockInfo>, LockError>>;
 
-    /// Where it is, for people.
+    /// The location of the state, as shown to people.
     fn location(&self) -> String;
 }
 
 /// A lock that was taken.
 #[derive(Clone, Debug)]
 pub struct Locked {
-    /// What it says to others.
+    /// What it tells others.
     pub info: LockInfo,
-    /// What the user should hear, a full sentence.
+    /// What the user should know, a full sentence.
     pub note: Option<String>,
 }
 
@@ -105,7 +105,7 @@ impl Snapshot {
         self.state.map(|state| fold(state, &self.entries))
     }
 
-    /// Which write it is of.
+    /// The write that the state comes from.
     pub fn revision(&self) -> Revision {
         self.state.as_ref().map_or(Revision::Absent, State::revision)
     }
@@ -120,28 +120,28 @@ impl Snapshot {
 }
 
 impl State {
-    /// Which write it is.
+    /// The write that the state comes from.
     pub fn revision(&self) -> Revision {
         Revision::Written { lineage: self.lineage, serial: self.serial }
     }
 }
 
 impl StoreError {
-    /// A document that is refused.
+    /// topo does not accept the document.
     pub fn document(location: &str, error: DocumentError) -> Self {
         let message = match &error {
             DocumentError::Damaged(reason) => format!("The state {location} is damaged: {reason}."),
-            other => format!("The state {location} is refused: {other}."),
+            other => format!("topo does not accept the state {location}: {other}."),
         };
         Self { hint: error.hint().to_owned(), kind: StoreErrorKind::Document(error), message }
     }
 
-    /// Trouble of the file system or the network.
+    /// A failure of the file system or the network.
     pub fn unavailable(message: impl Into<String>, hint: impl Into<String>) -> Self {
         Self { kind: StoreErrorKind::Unavailable, message: message.into(), hint: hint.into() }
     }
 
-    /// Another state than the expected one is there.
+    /// The present state is not the expected one.
     pub fn moved(location: &str, expect: Revision, found: Revision) -> Self {
         let describe = |revision| match revision {
             Revision::Absent => "no state".to_owned(),
@@ -150,11 +150,11 @@ impl StoreError {
         Self {
             kind: StoreErrorKind::Moved,
             message: format!(
-                "The state {location} was written by somebody else meanwhile: expected {}, found {}.",
+                "Somebody else has changed the state {location} since topo read it: expected {}, found {}.",
                 describe(expect),
                 describe(found)
             ),
-            hint: "Nothing was written over it. Run the command again.".to_owned(),
+            hint: "topo did not overwrite it. Run the command again.".to_owned(),
         }
     }
 }

@@ -1,6 +1,6 @@
-//! The form of the document on disk. One set of types serves reading and writing, so that the two cannot drift apart.
+//! The document's form on disk. Reading and writing use the same types, so that they always agree.
 //!
-//! Unknown fields are refused and not dropped: what an older topo does not understand it must not write away.
+//! Refuses unknown fields instead of dropping them: topo must not delete what a newer topo wrote.
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -32,7 +32,7 @@ pub(super) struct DocumentWire<'a> {
     pub places: PlacesWire<'a>,
 }
 
-/// A version of the list of rows: whole, or what another one that stands before it lacks and has besides.
+/// A version of the list of rows: whole, or as a difference to a version before it.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ListWire {
@@ -64,7 +64,7 @@ pub(super) struct ViewWire {
 
 impl ViewWire {
     pub(super) fn new(id: u32, view: &View) -> Self {
-        // Taken apart, so that a field that is added to a view cannot be forgotten here.
+        // Takes the view apart, so that the compiler complains here when a view gets a new field.
         let View { table, metric, protocol, device, on_link, via } = view.clone();
         Self { id, table, metric, protocol, device, on_link, via }
     }
@@ -75,7 +75,7 @@ impl ViewWire {
     }
 }
 
-/// [`Endpoint`], strictly.
+/// [`Endpoint`], without unknown fields.
 #[derive(Serialize, Deserialize)]
 #[serde(remote = "Endpoint", deny_unknown_fields)]
 struct EndpointWire {
@@ -92,7 +92,7 @@ struct EndpointWire {
 #[serde(transparent)]
 pub(super) struct StrictEndpoint(#[serde(with = "EndpointWire")] pub Endpoint);
 
-/// Places of a kind that is known, and others as they are.
+/// Places of known kinds, and others unchanged.
 #[derive(Default)]
 pub(super) struct PlacesWire<'a> {
     pub known: Vec<(Place, PlaceWire<'a>)>,
@@ -110,7 +110,7 @@ pub(super) struct PlaceWire<'a> {
     pub resources: Pairs<Text<'a>, &'a RawValue>,
 }
 
-/// A record: settled where it has no `to`.
+/// A record. It is settled if it has no `to`.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RecordWire<'a> {
@@ -124,7 +124,7 @@ pub(super) struct RecordWire<'a> {
     pub token: Option<Cow<'a, Token>>,
 }
 
-/// What stands in a field that is there.
+/// The value of a field that exists.
 #[derive(Serialize, Deserialize)]
 #[serde(transparent)]
 pub(super) struct Nullable<T>(pub Option<T>);
@@ -144,7 +144,7 @@ pub(super) struct ShapeWire<'a> {
     pub attributes: Option<Cow<'a, Value>>,
 }
 
-/// The ids that a record points to, whatever else is in it.
+/// The ids that a record refers to, whatever else it contains.
 #[derive(Deserialize)]
 pub(super) struct References {
     pub is: Option<ShapeReferences>,
@@ -159,21 +159,21 @@ pub(super) struct ShapeReferences {
     pub view: Option<u32>,
 }
 
-/// The version of a document, whatever else is in it.
+/// The version of a document, whatever else it contains.
 #[derive(Deserialize)]
 pub(super) struct VersionOnly {
     pub version: u64,
 }
 
-/// A text, borrowed where it has no escapes.
+/// A string, borrowed if it has no escapes.
 #[derive(Deserialize, PartialEq, Eq, Hash)]
 #[serde(transparent)]
 pub(super) struct Text<'a>(#[serde(borrow)] pub Cow<'a, str>);
 
-/// A JSON object in the order in which it stands, for the reader to refuse keys that are there twice.
+/// A JSON object in its original order, so that the reader can refuse duplicate keys.
 pub(super) struct Pairs<K, V>(pub Vec<(K, V)>);
 
-/// Tells a field that is null from one that is not there.
+/// Distinguishes a field that is null from a missing one.
 fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<Nullable<T>>, D::Error> {
     Option::deserialize(deserializer).map(|value| Some(Nullable(value)))
 }
@@ -201,7 +201,7 @@ impl<'de, K: Deserialize<'de>, V: Deserialize<'de>> Deserialize<'de> for Pairs<K
 }
 
 impl<'a> DocumentWire<'a> {
-    /// Reads a document, where the places of known kinds are read and others are kept.
+    /// Reads a document. Reads places of known kinds, and keeps others unchanged.
     pub(super) fn read(text: &'a str, known: &Known) -> serde_json::Result<Self> {
         let mut reader = serde_json::Deserializer::from_str(text);
         let document = ReadDocument(known).deserialize(&mut reader)?;
@@ -224,7 +224,7 @@ enum Field {
     Places,
 }
 
-/// Reads a [`DocumentWire`]: the places in it need to be told which kinds are known.
+/// Reads a [`DocumentWire`]. The reader of its places needs the known kinds.
 struct ReadDocument<'k>(&'k Known);
 
 impl<'de> DeserializeSeed<'de> for ReadDocument<'_> {
@@ -272,7 +272,7 @@ impl<'de> Visitor<'de> for ReadDocument<'_> {
     }
 }
 
-/// Reads the value of a field that may be there once.
+/// Reads the value of a field that may occur only once.
 fn fill<'de, A: MapAccess<'de>, T: Deserialize<'de>>(
     field: &mut Option<T>,
     name: &'static str,

@@ -1,4 +1,4 @@
-//! The tables of backends: which backend each is, which nodes it serves, and whether they go together.
+//! The tables of backends: the backend of each, the nodes that it serves, and whether the tables fit together.
 
 use std::collections::BTreeSet;
 
@@ -18,8 +18,8 @@ pub(super) struct BackendDraft<'a> {
     pub(super) read: TableRead,
 }
 
-/// Reads one table below `[backends]`. With `broken` some of the document was not TOML, so that nothing follows from what
-/// is not there.
+/// Reads one table below `[backends]`. With `broken`, a part of the document was not TOML, so that a missing value
+/// proves nothing.
 pub(super) fn read<'a>(
     entry: &Entry<'a>,
     mut reader: TableReader<'a>,
@@ -41,14 +41,14 @@ pub(super) fn read<'a>(
         reader.report(
             Diagnostic::error(wanted.span, format!("There is no backend `{shown}`.")).label("unknown backend").hint(
                 did_you_mean(wanted.value, &known).unwrap_or_else(|| {
-                    format!("Known: {}. A table with a name of its own needs type = \"…\".", list.join(", "))
+                    format!("Known backends: {}. A table with another name needs type = \"…\".", list.join(", "))
                 }),
             ),
         );
         return None;
     };
     if let Some(hint) = format.left_out() {
-        let message = format!("The backend `{}` was left out of this build of topo.", format.id());
+        let message = format!("This build of topo does not have the backend `{}`.", format.id());
         reader.report(Diagnostic::error(wanted.span, message).label("not in this build").hint(hint));
         return None;
     }
@@ -59,8 +59,8 @@ pub(super) fn read<'a>(
     Some(BackendDraft { name, format, patterns, read })
 }
 
-/// The nodes that each backend serves. With `broken` some of the document was not TOML, so that nothing follows from what
-/// is not there.
+/// The nodes that each backend serves. With `broken`, a part of the document was not TOML, so that a missing value
+/// proves nothing.
 pub(super) fn check(
     draft: &Draft<'_>,
     names: &[Name],

@@ -1,4 +1,4 @@
-//! Checks that look at the document as a whole. All are by sorting and look-ups: a topology can have thousands of nodes.
+//! Checks of the whole document. All use sorting and look-ups, because a topology can have thousands of nodes.
 
 use std::collections::{BTreeSet, HashSet};
 use std::fmt::Write;
@@ -15,14 +15,14 @@ use super::reader::Located;
 use super::{BackendTable, Node, NodeSsh, Subnet, Topology, backends, links};
 use crate::resource::Name;
 
-/// Checks the draft and builds the topology. With `broken` some of the document was not TOML, so that nothing follows
-/// from what is not there.
+/// Checks the draft and builds the topology. With `broken`, a part of the document was not TOML, so that a missing
+/// value proves nothing.
 pub(super) fn check(draft: &Draft<'_>, formats: Formats, report: &Reporter, broken: bool) -> Option<Topology> {
     check_addresses(draft, report);
     check_pods(draft, report);
     check_decommissioned(draft, report);
     let merged = merge_groups(draft, report, broken);
-    // A text that is not a name was reported: there will be no topology, and the names only have to stay in step.
+    // An invalid name was reported, so there will be no topology. This name only keeps the order.
     let stand_in = Name::new("invalid").ok()?;
     let own_name = |node: &NodeDraft<'_>| Name::new(node.name.value).unwrap_or_else(|_| stand_in.clone());
     let names: Vec<Name> = draft.nodes.iter().map(own_name).collect();
@@ -36,7 +36,7 @@ pub(super) fn check(draft: &Draft<'_>, formats: Formats, report: &Reporter, brok
     } else if !broken && !draft.has_backends {
         let first = formats.first().map_or("…", |format| format.id());
         report.report(
-            Diagnostic::warning(Span::default(), "No backend is on, so no route will be put in place.")
+            Diagnostic::warning(Span::default(), "No backend is active, so topo will not write any route.")
                 .hint(format!("Add a line [backends.{first}].")),
         );
     }
@@ -99,7 +99,7 @@ pub(super) fn check_addresses(draft: &Draft<'_>, report: &Reporter) {
                 )
                 .label(format!("of `{other}`"))
                 .second(first.span, format!("of `{one}`"))
-                .hint("Give each node an address of its own."),
+                .hint("Give each node its own address."),
             );
         }
     }
@@ -112,13 +112,14 @@ pub(super) fn check_pods(draft: &Draft<'_>, report: &Reporter) {
             let message = format!("The pod subnet {} of node `{name}` is the default route.", pod.value);
             report.report(
                 Diagnostic::error(pod.span, message)
-                    .label("holds all addresses")
-                    .hint("Give the prefix that the node's pods live in."),
+                    .label("contains all addresses")
+                    .hint("Set the prefix of the node's pods."),
             );
         }
         if !node.damaged && !draft.addresses[node.addresses.clone()].iter().any(|own| Family::of(own.value) == family) {
             let message = format!(
-                "Node `{name}` has an {label} pod subnet and no {label} address, so nobody has a next hop for it.",
+                "Node `{name}` has an {label} pod subnet but no {label} address, so other nodes have no next hop for \
+                 it.",
                 label = family.label()
             );
             report.report(
@@ -149,13 +150,13 @@ pub(super) fn check_pods(draft: &Draft<'_>, report: &Reporter) {
             Diagnostic::error(inner.span, message)
                 .label(format!("of `{other}`"))
                 .second(outer.span, format!("of `{one}`"))
-                .hint("Every pod subnet belongs to one node and shares no address with another."),
+                .hint("Every pod subnet must belong to one node, and must not overlap another one."),
         );
     }
     check_covered(draft, &index, report);
 }
 
-/// Pod subnets that would take a network, a gateway or a node away from its link. One finding for each pod subnet.
+/// Pod subnets that would cut a network, a gateway or a node off from its link. One finding per pod subnet.
 fn check_covered(draft: &Draft<'_>, pods: &PrefixIndex, report: &Reporter) {
     let mut reported = HashSet::new();
     let mut covered = |key: u32, place: Span, what: String| {
@@ -165,7 +166,7 @@ fn check_covered(draft: &Draft<'_>, pods: &PrefixIndex, report: &Reporter) {
                 format!("The pod subnet {} of node `{}` covers {what}.", pod.value, node_name(draft, pod.node));
             report.report(
                 Diagnostic::error(pod.span, message).label("pod subnet").second(place, "covered by it").hint(
-                    "A route to it would take the way to the nodes themselves: pods and nodes need separate prefixes.",
+                    "A route to it would cut off the nodes themselves: use separate prefixes for pods and nodes.",
                 ),
             );
         }
@@ -201,8 +202,8 @@ fn check_decommissioned(draft: &Draft<'_>, report: &Reporter) {
     for name in &draft.decommissioned {
         if let Ok(index) = draft.nodes.binary_search_by(|node| node.name.value.cmp(name.value)) {
             report.report(
-                Diagnostic::error(name.span, format!("`{}` is decommissioned and is a node as well.", name.value))
-                    .label("gone for good")
+                Diagnostic::error(name.span, format!("`{}` is decommissioned, but it is also a node.", name.value))
+                    .label("decommissioned")
                     .second(draft.nodes[index].name.span, "still a node")
                     .hint("Remove it from one of the two."),
             );
@@ -214,18 +215,18 @@ fn check_decommissioned(draft: &Draft<'_>, report: &Reporter) {
 pub(super) fn matches_nothing(pattern: Located<&str>, kind: &str, name: &str) -> Diagnostic {
     Diagnostic::warning(pattern.span, format!("The pattern `{}` of {kind} `{name}` matches no node.", pattern.value))
         .label("no node")
-        .hint("Remove it, or look whether the names are spelled as in [nodes].")
+        .hint("Remove it, or check the spelling of the names in [nodes].")
 }
 
-/// What a node can have from its groups.
+/// The settings that a node can get from its groups.
 struct Merged {
     ssh: NodeSsh,
     interface: Option<Box<str>>,
 }
 
-/// What each node has: its own settings, else those of its groups, else those for all.
+/// The settings of each node: its own, else those of its groups, else those for all nodes.
 fn merge_groups(draft: &Draft<'_>, report: &Reporter, broken: bool) -> Vec<Merged> {
-    /// A value, and the group that it is from.
+    /// A value, and the group that it comes from.
     type From<T> = Option<(Located<T>, usize)>;
     #[derive(Clone, Copy, Default)]
     struct FromGroups<'a> {
@@ -249,13 +250,15 @@ fn merge_groups(draft: &Draft<'_>, report: &Reporter, broken: bool) -> Vec<Merge
                 let mut differ = |key: &'static str, before: (Span, usize), now: Span| {
                     if said.insert((key, before.1, number)) {
                         let (one, other) = (draft.groups[before.1].name.value, group.name.value);
-                        let message =
-                            format!("Groups `{one}` and `{other}` differ on `{key}` for node `{}`.", node.name.value);
+                        let message = format!(
+                            "Groups `{one}` and `{other}` set different values of `{key}` for node `{}`.",
+                            node.name.value
+                        );
                         report.report(
                             Diagnostic::error(now, message)
                                 .label(format!("of `{other}`"))
                                 .second(before.0, format!("of `{one}`"))
-                                .hint("Give the node its own value, or change the patterns of the groups."),
+                                .hint("Set the value in the node's own entry, or change the patterns of the groups."),
                         );
                     }
                 };
@@ -314,7 +317,7 @@ fn join<T: Copy + PartialEq>(
     }
 }
 
-/// Names for a sentence: the first three, and how many more.
+/// Names for a sentence: the first three, and the number of others.
 pub(super) fn list_names<'a>(names: impl ExactSizeIterator<Item = &'a str>) -> String {
     let count = names.len();
     let shown = if count > 4 { 3 } else { count };
@@ -336,7 +339,7 @@ pub(super) fn list_names<'a>(names: impl ExactSizeIterator<Item = &'a str>) -> S
     text
 }
 
-/// Whether an IPv4 address is the first or the last of its link, which no node can have.
+/// Whether an IPv4 address is the first or the last of its link. No node can have these.
 pub(super) fn edge_of_link(address: IpAddr, cidr: Prefix) -> Option<&'static str> {
     let edges = Family::of(address) == Family::V4 && cidr.length() <= 30;
     match address {

@@ -1,9 +1,9 @@
-//! What is wrong with a text and where, as plain data.
+//! Findings about a text, with positions, as plain data.
 
 use std::cell::RefCell;
 use std::ops::Range;
 
-/// A text with the name that it is shown under.
+/// A text with its name for messages.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Source {
     /// File name as the user gave it; `-` is standard input.
@@ -31,12 +31,12 @@ impl Span {
     }
 }
 
-/// Whether the text can be used.
+/// Whether the text is usable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Severity {
-    /// It cannot.
+    /// It is not usable.
     Error,
-    /// It can, and something about it deserves a look.
+    /// It is usable, but the user should look at something.
     Warning,
 }
 
@@ -53,17 +53,17 @@ impl Severity {
 /// One finding.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Diagnostic {
-    /// Whether the text can be used.
+    /// Whether the text is usable.
     pub severity: Severity,
     /// What is wrong, as a full sentence.
     pub message: String,
     /// Where.
     pub span: Span,
-    /// What stands there, a few words for the underline.
+    /// A few words for the underline.
     pub label: String,
     /// What to do, as a full sentence.
     pub hint: Option<String>,
-    /// Another place that belongs to it, with a few words for its underline.
+    /// A second position, with a few words for its underline.
     pub second: Option<(Span, String)>,
 }
 
@@ -79,21 +79,21 @@ impl Diagnostic {
         Self { severity: Severity::Warning, ..Self::error(span, message) }
     }
 
-    /// With words for the underline.
+    /// Adds words for the underline.
     #[must_use]
     pub fn label(mut self, label: impl Into<String>) -> Self {
         self.label = label.into();
         self
     }
 
-    /// With what to do.
+    /// Adds what to do.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
         self
     }
 
-    /// With another place.
+    /// Adds a second position.
     #[must_use]
     pub fn second(mut self, span: Span, label: impl Into<String>) -> Self {
         self.second = Some((span, label.into()));
@@ -101,7 +101,7 @@ impl Diagnostic {
     }
 }
 
-/// All findings about some sources, in the order of their places.
+/// All findings about some sources, in the order of their positions.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Diagnostics(Vec<Diagnostic>);
 
@@ -111,7 +111,7 @@ impl Diagnostics {
         self.0.iter()
     }
 
-    /// Whether there is nothing to say.
+    /// Whether there are no findings.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
@@ -121,7 +121,7 @@ impl Diagnostics {
         self.iter().any(|diagnostic| diagnostic.severity == Severity::Error)
     }
 
-    /// Keeps those that are wanted.
+    /// Keeps only the wanted findings.
     pub fn retain(&mut self, keep: impl FnMut(&Diagnostic) -> bool) {
         self.0.retain(keep);
     }
@@ -147,17 +147,17 @@ impl<'a> IntoIterator for &'a Diagnostics {
 pub struct Reporter(RefCell<Vec<Diagnostic>>);
 
 impl Reporter {
-    /// Takes a finding.
+    /// Adds a finding.
     pub fn report(&self, diagnostic: Diagnostic) {
         self.0.borrow_mut().push(diagnostic);
     }
 
-    /// Whether nothing was found so far.
+    /// Whether there are no findings so far.
     pub fn is_empty(&self) -> bool {
         self.0.borrow().is_empty()
     }
 
-    /// All findings, sorted by place; one that was made twice is there once.
+    /// All findings, sorted by position, without duplicates.
     pub fn finish(self) -> Diagnostics {
         let mut list = self.0.into_inner();
         list.sort_by_key(|diagnostic| (diagnostic.span, diagnostic.severity));
@@ -166,7 +166,7 @@ impl Reporter {
     }
 }
 
-/// Where the lines of a text begin. A hostile text can have a great many findings, so that places must be found fast.
+/// The starts of a text's lines. A hostile text can have very many findings, so positions must be found fast.
 #[derive(Clone, Debug)]
 pub struct LineIndex(Vec<usize>);
 
@@ -186,7 +186,7 @@ impl LineIndex {
         self.0.get(line).copied()
     }
 
-    /// The number of lines; what follows the last line end counts, even where it is nothing.
+    /// The number of lines. The part after the last line end counts, even if it is empty.
     pub fn count(&self) -> usize {
         self.0.len()
     }

@@ -1,4 +1,4 @@
-//! Reads the tables of the document into a draft: everything that can be judged where it stands.
+//! Reads the tables of the document into a draft, and makes the checks that need only one value or table.
 
 use std::net::IpAddr;
 use std::ops::Range;
@@ -12,10 +12,10 @@ use super::grammar;
 use super::reader::{Entry, Located, Strings, Subject, TableReader, did_you_mean, unknown_key};
 use crate::resource::Name;
 
-/// Keys of a node that make sense for one node only.
+/// Keys that make sense only for a single node.
 const KEYS_OF_ONE_NODE: &[&str] = &["address", "pods"];
 
-/// The document as far as it could be read. Addresses and pod subnets are flat lists, so that checks can sort them.
+/// The readable part of the document. Addresses and pod subnets are flat lists, so that checks can sort them.
 #[derive(Default)]
 pub(super) struct Draft<'a> {
     pub(super) name: Option<Name>,
@@ -28,11 +28,11 @@ pub(super) struct Draft<'a> {
     pub(super) groups: Vec<GroupDraft<'a>>,
     pub(super) ssh: SshDraft<'a>,
     pub(super) backends: Vec<BackendDraft<'a>>,
-    /// There is a table of a backend, good or bad.
+    /// Whether there is a table of a backend, valid or not.
     pub(super) has_backends: bool,
 }
 
-/// Something of a node.
+/// A value of a node.
 pub(super) struct OfNode<T> {
     pub(super) value: T,
     /// Index of the node.
@@ -45,7 +45,7 @@ pub(super) struct SubnetDraft<'a> {
     pub(super) cidr: Vec<Located<Prefix>>,
     pub(super) gateway: Vec<Located<IpAddr>>,
     pub(super) routed: bool,
-    /// Some of it could not be read, so that nothing follows from what is not there.
+    /// Whether a part of it was unreadable, so that a missing value proves nothing.
     pub(super) damaged: bool,
 }
 
@@ -55,7 +55,7 @@ pub(super) struct NodeDraft<'a> {
     pub(super) pods: Range<usize>,
     pub(super) ssh: SshDraft<'a>,
     pub(super) interface: Option<Located<&'a str>>,
-    /// Some of its addresses could not be read, so that nothing follows from what is not there.
+    /// Whether some of its addresses were unreadable, so that a missing address proves nothing.
     pub(super) damaged: bool,
 }
 
@@ -80,16 +80,17 @@ pub(super) struct SshDraft<'a> {
     pub(super) sudo: Option<Located<bool>>,
 }
 
-/// Reads the whole document. With `broken` some of it was not TOML, so that nothing follows from what is not there.
+/// Reads the whole document. With `broken`, a part of it was not TOML, so that a missing value proves nothing.
 pub(super) fn read(mut root: TableReader<'_>, formats: Formats, broken: bool) -> Draft<'_> {
     let mut draft = Draft::default();
     match root.section("topology") {
         Some(header) => read_header(header, &mut draft, broken),
         None if broken || root.has("topology") => {}
         None => root.report(
-            Diagnostic::error(root.span, "The topology has no name.")
-                .label("there is no `[topology]`")
-                .hint("Begin with a line [topology] and below it for example name = \"kthw\". It names the state and what topo creates."),
+            Diagnostic::error(root.span, "The topology has no name.").label("`[topology]` is missing").hint(
+                "Add a line [topology], and below it for example name = \"kthw\". topo uses this name for the \
+                 state and for what it creates.",
+            ),
         ),
     }
     read_decommissioned(&mut root, &mut draft);
@@ -106,7 +107,7 @@ pub(super) fn read(mut root: TableReader<'_>, formats: Formats, broken: bool) ->
             reader.report(
                 Diagnostic::error(host.span, "`host` in `[ssh]` would send the logins of all nodes to one host.")
                     .label("not for all nodes")
-                    .hint("Give it to a node: ssh = { host = \"…\" }."),
+                    .hint("Set it in a node's entry: ssh = { host = \"…\" }."),
             );
         }
         reader.finish();
@@ -119,8 +120,8 @@ pub(super) fn read(mut root: TableReader<'_>, formats: Formats, broken: bool) ->
     draft
 }
 
-/// Goes through the tables inside a table at the document's root, sorted by their names. What is not a name is reported, and
-/// read nevertheless. None: what stands there is no table.
+/// Reads the tables inside a table at the document's root, sorted by name. Reports an invalid name, but reads its table
+/// all the same. None if the value is not a table.
 fn read_named<'a>(
     root: &mut TableReader<'a>,
     key: &'static str,
@@ -133,7 +134,7 @@ fn read_named<'a>(
         if !Name::is_valid(entry.key) {
             let shown = entry.key.escape_debug();
             report.report(
-                Diagnostic::error(entry.key_span, format!("`{shown}` cannot be the name of a {kind}."))
+                Diagnostic::error(entry.key_span, format!("`{shown}` is not a valid name of a {kind}."))
                     .label("not a name")
                     .hint(NAME_HINT),
             );
@@ -154,8 +155,8 @@ fn read_named<'a>(
     }
 }
 
-pub(super) const NAME_HINT: &str =
-    "A name is a letter or digit, then letters, digits, `-`, `_` and `.` (not `..`), at most 63 characters.";
+pub(super) const NAME_HINT: &str = "A name starts with a letter or digit, then has \
+    letters, digits, `-`, `_` and `.` (not `..`), at most 63 characters.";
 
 /// A name as a TOML key.
 fn quoted(name: &str) -> String {
@@ -169,18 +170,19 @@ fn read_header<'a>(mut header: TableReader<'a>, draft: &mut Draft<'a>, broken: b
             if draft.name.is_none() {
                 let shown = name.value.escape_debug();
                 header.report(
-                    Diagnostic::error(name.span, format!("`{shown}` cannot be the name of a topology."))
+                    Diagnostic::error(name.span, format!("`{shown}` is not a valid name of a topology."))
                         .label("not a name")
                         .hint(NAME_HINT),
                 );
             }
         }
         None if broken || header.has_near("name") => {}
-        None => header.report(
-            Diagnostic::error(header.span, "The topology has no name.")
-                .label("`name` is missing")
-                .hint("Add for example name = \"kthw\". It names the state and what topo creates."),
-        ),
+        None => {
+            header.report(Diagnostic::error(header.span, "The topology has no name.").label("`name` is missing").hint(
+                "Add for example name = \"kthw\". topo uses this name for the \
+                 state and for what it creates.",
+            ))
+        }
     }
     read_decommissioned(&mut header, draft);
     header.finish();
@@ -193,7 +195,7 @@ fn read_decommissioned<'a>(reader: &mut TableReader<'a>, draft: &mut Draft<'a>) 
         } else {
             let shown = name.value.escape_debug();
             reader.report(
-                Diagnostic::error(name.span, format!("`{shown}` cannot be the name of a node."))
+                Diagnostic::error(name.span, format!("`{shown}` is not a valid name of a node."))
                     .label("not a name")
                     .hint(NAME_HINT),
             );
@@ -201,7 +203,7 @@ fn read_decommissioned<'a>(reader: &mut TableReader<'a>, draft: &mut Draft<'a>) 
     }
 }
 
-/// Reads prefixes; the second value says whether all could be read.
+/// Reads prefixes. The second value says whether all were readable.
 fn read_prefixes(reader: &TableReader<'_>, texts: Strings<'_>, mut found: impl FnMut(Located<Prefix>)) -> bool {
     let mut whole = true;
     for text in texts {
@@ -213,7 +215,7 @@ fn read_prefixes(reader: &TableReader<'_>, texts: Strings<'_>, mut found: impl F
     whole
 }
 
-/// Reads addresses, at most one of each family; says whether all could be read.
+/// Reads addresses, at most one of each family. Returns whether all were readable.
 fn read_addresses(
     reader: &TableReader<'_>,
     what: &str,
@@ -234,7 +236,7 @@ fn read_addresses(
             reader.report(
                 Diagnostic::error(text.span, message)
                     .label("one too many")
-                    .hint("One of each family can be used.")
+                    .hint("Use at most one of each family.")
                     .second(*first, "the first"),
             );
         } else {
@@ -253,7 +255,7 @@ fn read_subnet<'a>(entry: &Entry<'a>, mut reader: TableReader<'a>, broken: bool)
             let (empty, span) = (texts.is_empty_list(), texts.span);
             subnet.damaged |= !read_prefixes(&reader, texts, |prefix| subnet.cidr.push(prefix));
             if let Some(default) = subnet.cidr.iter().find(|prefix| prefix.value.is_default()) {
-                let message = format!("Subnet `{}` holds all addresses there are.", entry.key);
+                let message = format!("Subnet `{}` contains all addresses.", entry.key);
                 reader.report(Diagnostic::error(default.span, message).label("the default route"));
             }
             if empty {
@@ -308,7 +310,7 @@ fn read_node<'a>(draft: &mut Draft<'a>, entry: &Entry<'a>, reader: Option<TableR
             ssh_reader.finish();
         }
         interface = read_interface(&mut reader);
-        // A name with a dot that was not quoted.
+        // A name with a dot and without quotes.
         let unknown = reader.unknown();
         let mut nested =
             unknown.iter().filter(|key| key.is_table() && did_you_mean(key.key, &["ssh"]).is_none()).peekable();
@@ -319,9 +321,7 @@ fn read_node<'a>(draft: &mut Draft<'a>, entry: &Entry<'a>, reader: Option<TableR
                 reader.report(
                     Diagnostic::error(span, format!("There is no key `{}` in node `{}`.", inner.key, entry.key))
                         .label("a table inside the node")
-                        .hint(format!(
-                            "Where `{full}` is meant to be the name of a node, quote it: [nodes.\"{full}\"]."
-                        )),
+                        .hint(format!("If `{full}` is the name of a node, put it in quotes: [nodes.\"{full}\"].")),
                 );
             }
             damaged = true;
@@ -362,12 +362,9 @@ fn read_group<'a>(entry: &Entry<'a>, mut reader: TableReader<'a>, broken: bool) 
     for key in KEYS_OF_ONE_NODE {
         if let Some(found) = reader.entry(key) {
             reader.report(
-                Diagnostic::error(
-                    found.key_span,
-                    format!("`{key}` cannot be given to a group: no two nodes may share it."),
-                )
-                .label("not for a group")
-                .hint("Write it at the node itself."),
+                Diagnostic::error(found.key_span, format!("A group cannot have `{key}`: each node needs its own."))
+                    .label("not for a group")
+                    .hint("Move it to the node's own entry."),
             );
         }
     }
@@ -380,9 +377,10 @@ fn read_group<'a>(entry: &Entry<'a>, mut reader: TableReader<'a>, broken: bool) 
 pub(super) fn read_patterns<'a>(reader: &mut TableReader<'a>) -> Option<Vec<Located<&'a str>>> {
     let texts = reader.strings("nodes")?;
     if texts.is_empty_list() {
-        let message = format!("`nodes` of {} names no node.", reader.subject);
-        reader
-            .report(Diagnostic::error(texts.span, message).label("this list is empty").hint("Every node is [\"*\"]."));
+        let message = format!("`nodes` of {} is empty.", reader.subject);
+        reader.report(
+            Diagnostic::error(texts.span, message).label("this list is empty").hint("For all nodes, write [\"*\"]."),
+        );
     }
     let mut patterns = Vec::new();
     for text in texts {
@@ -391,9 +389,12 @@ pub(super) fn read_patterns<'a>(reader: &mut TableReader<'a>) -> Option<Vec<Loca
         } else {
             let shown = text.value.escape_debug();
             reader.report(
-                Diagnostic::error(text.span, format!("`{shown}` cannot match the name of a node."))
+                Diagnostic::error(text.span, format!("`{shown}` is not a valid pattern for names of nodes."))
                     .label("not a pattern")
-                    .hint("A pattern is a name in which `*` stands for any characters and `?` for one, at most 64 characters."),
+                    .hint(
+                        "A pattern is a name where `*` matches any characters and `?` matches one. It has at most 64 \
+                         characters.",
+                    ),
             );
         }
     }
@@ -406,8 +407,8 @@ fn read_interface<'a>(reader: &mut TableReader<'a>) -> Option<Located<&'a str>> 
         grammar::is_device(interface.value) || {
             let message = format!("`interface` of {} cannot be `{}`.", reader.subject, interface.value.escape_debug());
             reader.report(Diagnostic::error(interface.span, message).label("not the name of a device").hint(
-                "The name of a device is a letter, digit or `_`, then letters, digits, `.`, `_` and `-`, at most 15 characters; \
-                 `ip link` shows it before any `@`.",
+                "The name of a device starts with a letter, digit or `_`, then has letters, digits, `.`, `_` and `-`, \
+                 at most 15 characters. `ip link` shows it before any `@`.",
             ));
             false
         }
@@ -419,7 +420,8 @@ fn read_ssh<'a>(reader: &mut TableReader<'a>) -> SshDraft<'a> {
         grammar::is_host(host.value) || {
             let message = format!("`{}` is not a host name or address.", host.value.escape_debug());
             reader.report(Diagnostic::error(host.span, message).label("not a host").hint(
-                "A host is letters, digits, `.`, `-`, `_`, `:` and `%`, not with a leading `-`, at most 255 characters.",
+                "A host has letters, digits, `.`, `-`, `_`, `:` and `%`, does not start with `-`, and has at most 255 \
+                 characters.",
             ));
             false
         }
@@ -428,7 +430,8 @@ fn read_ssh<'a>(reader: &mut TableReader<'a>) -> SshDraft<'a> {
         grammar::is_user(user.value) || {
             let message = format!("`{}` is not a login name.", user.value.escape_debug());
             reader.report(Diagnostic::error(user.span, message).label("not a login name").hint(
-                "A login name is letters, digits, `_`, `.` and `-`, not with a leading `-`, at most 64 characters.",
+                "A login name has letters, digits, `_`, `.` and `-`, does not start with `-`, and has at most 64 \
+                 characters.",
             ));
             false
         }

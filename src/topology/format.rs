@@ -1,4 +1,4 @@
-//! What a topology knows about the backends that its tables are for. The backends themselves are handed in.
+//! What a topology needs to know about the backends of its tables. The caller hands the backends in.
 
 use std::any::Any;
 use std::collections::BTreeSet;
@@ -12,72 +12,72 @@ use super::reader::{Located, TableReader};
 use crate::network::Prefix;
 use crate::resource::Name;
 
-/// How the tables of a backend are written in a topology, below `[backends]`.
+/// The format of a backend's tables in a topology, below `[backends]`.
 pub trait TableFormat: Send + Sync {
-    /// What `type` calls the backend; also the name of a table without `type`.
+    /// The backend's name in `type`; also the name of a table without `type`.
     fn id(&self) -> &'static str;
 
-    /// Where the backend is not in this build: what to do about it, a full sentence.
+    /// If this build does not have the backend: what to do about it, a full sentence.
     fn left_out(&self) -> Option<&'static str> {
         None
     }
 
-    /// Reads the keys of a table, besides `type` and `nodes`. What is wrong is reported, and something harmless stands in
-    /// for it. With `broken` some of the document was not TOML, so that nothing follows from what is not there.
+    /// Reads the keys of a table, except `type` and `nodes`. Reports errors and continues with harmless values. With
+    /// `broken`, a part of the document was not TOML, so that a missing value proves nothing.
     fn read(&self, reader: &mut TableReader<'_>, broken: bool) -> TableRead;
 
-    /// What to say of a key that the table does not have, where there is more to say than what the others are.
+    /// Explains a key that the table does not have, if there is more to say than a list of the keys.
     fn hint_about(&self, _key: &str) -> Option<String> {
         None
     }
 
-    /// Reports what only several tables together, or a table and the nodes together, tell.
+    /// Reports errors that need several tables together, or a table and the nodes.
     fn check(&self, tables: &Tables<'_>, report: &Reporter);
 
-    /// What the JSON schema says of the table.
+    /// The JSON schema of the table.
     fn schema(&self) -> TableSchema;
 
-    /// The lines of a new topology that turn the backend on, or that show how to; each with its line end.
+    /// The lines of a new topology that activate the backend, or show how to activate it; each with its line end.
     fn example(&self) -> Option<&'static str> {
         None
     }
 }
 
-/// All backends of a binary, in the order in which a user reads of them. A new topology is best begun with the first.
+/// All backends of a binary, in the order for users. The first one is best for a new topology.
 pub type Formats = &'static [&'static dyn TableFormat];
 
-/// What was read of a table.
+/// The content of a table.
 pub struct TableRead {
-    /// The settings as the backend checked and normalised them.
+    /// The settings, checked and normalised by the backend.
     pub settings: Json,
-    /// Where its routes are put.
+    /// Where its routes are.
     pub routes: RoutesOf,
-    /// Where its settings stand in the document, in a form that is the backend's own.
+    /// The positions of its settings in the document, in a form of the backend's own.
     pub given: Box<dyn Any>,
 }
 
-/// Where the routes of a backend's table are put.
+/// Where the routes of a backend's table are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RoutesOf {
     /// On the nodes that it serves: these need next hops.
     Nodes,
     /// In the network between the nodes: no node needs a next hop for them.
     Network {
-        /// Whether the network forwards by them, between the nodes that it serves.
+        /// Whether the network uses them to forward between the nodes that it serves.
         in_use: bool,
     },
 }
 
-/// What the JSON schema says of a table.
+/// The JSON schema of a table.
 #[derive(Clone, Debug)]
 pub struct TableSchema {
-    /// What the backend does, a full sentence.
+    /// The purpose of the backend, a full sentence.
     pub description: &'static str,
-    /// What `nodes` means, a full sentence.
+    /// The meaning of `nodes`, a full sentence.
     pub nodes: &'static str,
-    /// The properties of the table, besides `type` and `nodes`: an object.
+    /// The properties of the table, except `type` and `nodes`: an object.
     pub properties: Json,
-    /// What has to hold of its keys together: an object, which may be empty.
+    /// Conditions on several keys together: an object, which may be empty.
     pub condition: Json,
 }
 
@@ -90,7 +90,7 @@ pub struct Tables<'d> {
 /// A table of a backend.
 #[derive(Clone, Copy)]
 pub struct Table<'d> {
-    /// Its place among all tables.
+    /// Its position among all tables.
     pub number: usize,
     /// Its name.
     pub name: Located<&'d str>,
@@ -126,7 +126,7 @@ impl<'d> Tables<'d> {
 }
 
 impl<'d> Table<'d> {
-    /// Where its settings stand, as [`TableFormat::read`] gave it; none where that is of another type.
+    /// The positions of its settings, from [`TableFormat::read`]; none if they have another type.
     pub fn given<T: 'static>(&self) -> Option<&'d T> {
         self.given.downcast_ref()
     }

@@ -1,10 +1,10 @@
-//! Patterns for names: `*` stands for any characters, `?` for one.
+//! Patterns for names: `*` matches any characters, `?` matches one.
 
-/// Whether a text matches a pattern as a whole.
+/// Whether the whole text matches a pattern.
 pub fn glob_matches(pattern: &str, text: &str) -> bool {
     let (pattern, text) = (pattern.as_bytes(), text.as_bytes());
     let (mut at, mut in_text) = (0, 0);
-    // Where the last `*` was, and how much of the text it took: the only choice that ever has to be taken back.
+    // Position of the last `*`, and how much of the text it matched: backtracking needs no other choice.
     let mut star: Option<(usize, usize)> = None;
     while in_text < text.len() {
         match pattern.get(at) {
@@ -27,8 +27,8 @@ pub fn glob_matches(pattern: &str, text: &str) -> bool {
     pattern[at..].iter().all(|byte| *byte == b'*')
 }
 
-/// Calls `found` with the index of each name that matches. The names are sorted: a pattern without wildcards is looked
-/// up, and of the others only the names that start as the pattern does are tried.
+/// Calls `found` with the index of each matching name. The names are sorted: a pattern without wildcards needs one
+/// look-up; other patterns are compared only with names that have the same start.
 pub(super) fn for_each_match(pattern: &str, names: &[impl AsRef<str>], mut found: impl FnMut(usize)) {
     let wildcard = pattern.find(['*', '?']);
     let start = &pattern[..wildcard.unwrap_or(pattern.len())];

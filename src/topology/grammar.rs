@@ -1,5 +1,5 @@
-//! What hosts, users, patterns, addresses and prefixes may look like. Hosts and users become arguments of ssh and words
-//! in its configuration, so that nothing in them may act there.
+//! The syntax of hosts, users, patterns, addresses and prefixes. Hosts and users become arguments of ssh and words in
+//! its configuration, so they must have no special characters.
 
 use std::net::IpAddr;
 
@@ -15,7 +15,8 @@ const LONGEST_USER: usize = 64;
 /// Longest name of a network device, in bytes (`IFNAMSIZ` without its last byte, linux/if.h).
 const LONGEST_DEVICE: usize = 15;
 
-/// Whether a text can be a host for ssh: letters, digits, `.`, `-`, `_`, `:`, and `%` before an IPv6 scope; not a leading `-`.
+/// Whether a text can be a host for ssh: letters, digits, `.`, `-`, `_`, `:`, and `%` before an IPv6 scope; not a
+/// leading `-`.
 pub(super) fn is_host(text: &str) -> bool {
     is_word(text, LONGEST_HOST, b".-_:%")
 }
@@ -25,8 +26,9 @@ pub(super) fn is_user(text: &str) -> bool {
     is_word(text, LONGEST_USER, b"_.-")
 }
 
-/// Whether a text can be the name of a network device: letters, digits, `.`, `_`, `-`; not a leading `.` or `-`. The kernel
-/// takes more than that, quotes and `$` among it; no device is called so, and the name goes into files and commands.
+/// Whether a text can be the name of a network device: letters, digits, `.`, `_`, `-`; not a leading `.` or `-`. The
+/// kernel accepts more, for example quotes and `$`. No real device has such a name, and the name becomes part of files
+/// and commands.
 pub(super) fn is_device(text: &str) -> bool {
     is_word(text, LONGEST_DEVICE, b"._-") && !text.starts_with('.')
 }
@@ -43,7 +45,7 @@ fn is_word(text: &str, longest: usize, others: &[u8]) -> bool {
         && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || others.contains(&byte))
 }
 
-/// Reads an address that routes can lead to; what is not one is reported.
+/// Reads an address that routes can lead to. Reports an invalid one.
 pub(super) fn read_address(text: Located<&str>, report: &Reporter) -> Option<IpAddr> {
     let refuse = |message: String, label: &str, hint: String| {
         report.report(Diagnostic::error(text.span, message).label(label).hint(hint));
@@ -51,8 +53,8 @@ pub(super) fn read_address(text: Located<&str>, report: &Reporter) -> Option<IpA
     };
     let Ok(address) = text.value.parse::<IpAddr>() else {
         let hint = match text.value.split_once('/').and_then(|(address, _)| address.parse::<IpAddr>().ok()) {
-            Some(address) => format!("Leave the prefix length out: \"{address}\"."),
-            None => "It should look like 10.240.0.20 or fd00:240::20.".to_owned(),
+            Some(address) => format!("Remove the prefix length: \"{address}\"."),
+            None => "Write an address such as 10.240.0.20 or fd00:240::20.".to_owned(),
         };
         return refuse(format!("`{}` is not an IP address.", text.value.escape_debug()), "not an address", hint);
     };
@@ -60,43 +62,44 @@ pub(super) fn read_address(text: Located<&str>, report: &Reporter) -> Option<IpA
     refuse(
         format!("`{address}` cannot be the next hop of a route: it is {kind}."),
         kind,
-        "Give the address that the other nodes reach this one at.".to_owned(),
+        "Set the address at which the other nodes reach this node.".to_owned(),
     )
 }
 
-/// Reads a prefix that routes can lead to; what is not one is reported. The default route passes, and is judged elsewhere.
+/// Reads a prefix that routes can lead to. Reports an invalid one. Accepts the default route, which is checked
+/// elsewhere.
 pub(super) fn read_prefix(text: Located<&str>, report: &Reporter) -> Option<Prefix> {
     let error = |message: String, label: &str| Diagnostic::error(text.span, message).label(label);
     let shown = text.value.escape_debug();
-    // Looked for from the end, where the length is.
+    // Search from the end, where the length is.
     let slash = text.value.bytes().rposition(|byte| byte == b'/');
     let leading_zero = slash.is_some_and(|at| matches!(&text.value.as_bytes()[at + 1..], [b'0', _, ..]));
     report.report(match text.value.parse::<Prefix>() {
-        // ipnet takes some of these, and other tools do not.
+        // ipnet accepts some of these, but other tools do not.
         Ok(_) | Err(PrefixError::HostBits { .. }) if leading_zero => {
             error(format!("The prefix length of `{shown}` starts with a zero."), "leading zero")
         }
         Ok(prefix) if prefix.is_default() => return Some(prefix),
         Ok(prefix) => {
             let Some(kind) = unusable(prefix.address(), prefix.last_address()) else { return Some(prefix) };
-            error(format!("No route can lead to `{prefix}`: it holds {kind}."), kind)
+            error(format!("No route can lead to `{prefix}`: it contains {kind}."), kind)
         }
         Err(PrefixError::HostBits { meant, .. }) => {
             error(format!("`{shown}` has host bits set: it is an address in a prefix, not a prefix."), "host bits set")
-                .hint(format!("The prefix is `{meant}`."))
+                .hint(format!("Write `{meant}`."))
         }
         Err(PrefixError::Syntax(_)) => {
             error(format!("`{shown}` is not a prefix."), "not a prefix").hint(if text.value.parse::<IpAddr>().is_ok() {
-                "The prefix length is missing, for example /24."
+                "Add the prefix length, for example /24."
             } else {
-                "It should look like 10.200.1.0/24 or fd00:200:1::/64."
+                "Write a prefix such as 10.200.1.0/24 or fd00:200:1::/64."
             })
         }
     });
     None
 }
 
-/// Addresses that no route leads to or through: first, last, and what they are.
+/// Addresses that no route can lead to or through: first, last, and their kind.
 const UNUSABLE_V4: &[(u32, u32, &str)] = &[
     (0x0000_0000, 0x00ff_ffff, "an unspecified address"),
     (0x7f00_0000, 0x7fff_ffff, "a loopback address"),
@@ -112,7 +115,7 @@ const UNUSABLE_V6: &[(u128, u128, &str)] = &[
     (0xff00 << 112, u128::MAX, "a multicast address"),
 ];
 
-/// Why no route can lead to or through some of the addresses from the first to the last, where that is so.
+/// The kind of addresses between the first and the last that no route can lead to or through, if there are any.
 fn unusable(first: IpAddr, last: IpAddr) -> Option<&'static str> {
     fn find<T: PartialOrd + Copy>(first: T, last: T, ranges: &[(T, T, &'static str)]) -> Option<&'static str> {
         ranges.iter().find(|(from, to, _)| first <= *to && last >= *from).map(|(_, _, what)| *what)

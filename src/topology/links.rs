@@ -1,4 +1,4 @@
-//! Which subnet each address is in, and whether every sender has a next hop for every owner.
+//! Finds the subnet of each address, and checks that every sender has a next hop for every owner.
 
 use std::collections::{BTreeSet, HashMap};
 use std::net::IpAddr;
@@ -12,14 +12,14 @@ use super::format::RoutesOf;
 use super::prefix_index::PrefixIndex;
 use crate::resource::Name;
 
-/// Checks subnets, gateways and next hops, and gives back the index of the subnet of each address. `served` are the nodes
+/// Checks subnets, gateways and next hops, and returns the index of the subnet of each address. `served` are the nodes
 /// of each backend.
 pub(super) fn check(draft: &Draft<'_>, served: &[BTreeSet<Name>], report: &Reporter, broken: bool) -> Vec<Option<u32>> {
     let mut homes = vec![None; draft.addresses.len()];
     if draft.subnets.is_empty() {
         return homes;
     }
-    // All prefixes of all subnets; the key of each is its place here.
+    // All prefixes of all subnets. The key of each is its position here.
     let cidrs: Vec<(Prefix, Span, u32)> = (0..)
         .zip(&draft.subnets)
         .flat_map(|(number, subnet)| subnet.cidr.iter().map(move |cidr| (cidr.value, cidr.span, number)))
@@ -32,10 +32,10 @@ pub(super) fn check(draft: &Draft<'_>, served: &[BTreeSet<Name>], report: &Repor
         let mut holding = index.holding(address.value).map(|entry| cidrs[entry.key as usize]);
         let Some((prefix, span, subnet)) = holding.next() else {
             if !damaged {
-                let message = format!("The address {} of node `{node}` is in none of the subnets.", address.value);
+                let message = format!("The address {} of node `{node}` is not in any subnet.", address.value);
                 report.report(
                     Diagnostic::error(address.span, message)
-                        .label("in no subnet")
+                        .label("not in any subnet")
                         .hint("Correct the address, or add its network below [subnets]."),
                 );
             }
@@ -51,7 +51,7 @@ pub(super) fn check(draft: &Draft<'_>, served: &[BTreeSet<Name>], report: &Repor
                 Diagnostic::error(address.span, message)
                     .label("in two subnets")
                     .second(wider, format!("`{two}` overlaps `{one}`"))
-                    .hint("An address lives on one link: make the subnets disjoint."),
+                    .hint("An address belongs to one link: use subnets that do not overlap."),
             );
         }
         if let Some(edge) = edge_of_link(address.value, prefix) {
@@ -73,7 +73,7 @@ fn name<'a>(draft: &Draft<'a>, subnet: u32) -> &'a str {
     draft.subnets[subnet as usize].name.value
 }
 
-/// Pod subnets inside a link are allowed, and seldom meant.
+/// Pod subnets inside a link are allowed, but usually a mistake.
 fn check_pods_on_link(draft: &Draft<'_>, index: &PrefixIndex, cidrs: &[(Prefix, Span, u32)], report: &Reporter) {
     for pod in &draft.pods {
         let Some(entry) = index.covering(pod.value).find(|entry| entry.prefix != pod.value) else { continue };
@@ -85,7 +85,7 @@ fn check_pods_on_link(draft: &Draft<'_>, index: &PrefixIndex, cidrs: &[(Prefix, 
             Diagnostic::warning(pod.span, message)
                 .label("part of a link")
                 .second(span, "the link")
-                .hint("Its addresses are taken away from the link: look that no machine there has one of them."),
+                .hint("Machines on the link can no longer use these addresses: check that no machine has one of them."),
         );
     }
 }
@@ -106,7 +106,7 @@ fn check_gateways(subnet: &SubnetDraft<'_>, report: &Reporter) {
             let message = format!("The gateway {} of subnet `{shown}` is not in it.", gateway.value);
             let mut diagnostic = Diagnostic::error(gateway.span, message)
                 .label("not on this link")
-                .hint("A gateway is the router's own address in the subnet that uses it.");
+                .hint("Set the router's own address in this subnet.");
             if let Some(cidr) = subnet.cidr.first() {
                 diagnostic = diagnostic.second(cidr.span, "the subnet");
             }
@@ -115,11 +115,11 @@ fn check_gateways(subnet: &SubnetDraft<'_>, report: &Reporter) {
     }
 }
 
-/// The backends by whose routes the network forwards to and from a node: their places among all backends, in order. Nodes with the
-/// same ones are alike.
+/// The backends whose routes the network uses to forward to and from a node: their positions among all backends, in
+/// order. Nodes with the same backends are alike.
 type Routers = Vec<u32>;
 
-/// Which senders and owners a subnet has, for one family.
+/// The senders and owners in a subnet, for one family.
 #[derive(Clone, Default)]
 struct Roles<'a> {
     sends: bool,
@@ -130,7 +130,7 @@ struct Roles<'a> {
     to: BTreeSet<&'a Routers>,
 }
 
-/// For each node the backends by whose routes the network forwards to and from it.
+/// For each node, the backends whose routes the network uses to forward to and from it.
 fn routed_by_network(draft: &Draft<'_>, served: &[BTreeSet<Name>]) -> Vec<Routers> {
     let mut routers = vec![Routers::new(); draft.nodes.len()];
     for ((number, backend), nodes) in (0..).zip(&draft.backends).zip(served) {
@@ -146,13 +146,13 @@ fn routed_by_network(draft: &Draft<'_>, served: &[BTreeSet<Name>]) -> Vec<Router
     routers
 }
 
-/// Whether each sender has a backend in common with each owner.
+/// Whether each sender shares a backend with each owner.
 fn all_meet(from: &BTreeSet<&Routers>, to: &BTreeSet<&Routers>) -> bool {
     let meet = |from: &Routers, to: &Routers| from.iter().any(|number| to.binary_search(number).is_ok());
     from.iter().all(|from| to.iter().all(|to| meet(from, to)))
 }
 
-/// Whether every subnet with senders has a way to every other subnet with pods behind its nodes.
+/// Checks that every subnet with senders can reach every other subnet with pods behind its nodes.
 fn check_next_hops(draft: &Draft<'_>, served: &[BTreeSet<Name>], homes: &[Option<u32>], report: &Reporter) {
     // Only routes on nodes need next hops of nodes.
     let on_nodes: Vec<&BTreeSet<Name>> = draft
@@ -162,7 +162,7 @@ fn check_next_hops(draft: &Draft<'_>, served: &[BTreeSet<Name>], homes: &[Option
         .filter(|(backend, _)| backend.read.routes == RoutesOf::Nodes)
         .map(|(_, nodes)| nodes)
         .collect();
-    // Every node sends while no backend says otherwise.
+    // Every node sends, unless a backend says otherwise.
     let all = served.is_empty() || on_nodes.iter().any(|nodes| nodes.len() == draft.nodes.len());
     let mut sends = vec![all; draft.nodes.len()];
     if !all {
@@ -216,7 +216,9 @@ fn check_next_hops(draft: &Draft<'_>, served: &[BTreeSet<Name>], homes: &[Option
                 None => report.report(
                     Diagnostic::error(
                         subnet.name.span,
-                        format!("Nodes in subnet `{shown}` have no {label} next hop for the pods of nodes in {listed}."),
+                        format!(
+                            "Nodes in subnet `{shown}` have no {label} next hop for the pods of nodes in {listed}."
+                        ),
                     )
                     .label(format!("without an {label} gateway"))
                     .second(second.span, "another link")
@@ -226,13 +228,13 @@ fn check_next_hops(draft: &Draft<'_>, served: &[BTreeSet<Name>], homes: &[Option
                     Diagnostic::warning(
                         gateway.span,
                         format!(
-                            "Nodes in subnet `{shown}` reach the pods of nodes in {listed} through {}: that router must \
-                             know the {label} pod subnets there.",
+                            "Nodes in subnet `{shown}` reach the pods of nodes in {listed} through {}: that router \
+                             must know the {label} pod subnets there.",
                             gateway.value
                         ),
                     )
                     .label("must know the pod subnets")
-                    .hint(format!("Where it does, say so: routed = true in [subnets.{}].", key(shown))),
+                    .hint(format!("If it does, set routed = true in [subnets.{}].", key(shown))),
                 ),
             }
         }
@@ -244,7 +246,7 @@ fn key(name: &str) -> String {
     if name.contains('.') { format!("\"{name}\"") } else { name.to_owned() }
 }
 
-/// The address that most networks give to their router.
+/// The usual address of a network's router.
 fn example(subnet: &SubnetDraft<'_>, family: Family) -> String {
     let first = subnet.cidr.iter().find(|cidr| cidr.value.family() == family).map(|cidr| match cidr.value.address() {
         IpAddr::V4(address) => IpAddr::V4(u32::from(address).saturating_add(1).into()),

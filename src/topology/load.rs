@@ -6,32 +6,32 @@ use std::path::{Path, PathBuf};
 
 use super::{LARGEST_FILE, Source};
 
-/// Why no text could be had. Each is a full sentence that says what to do next.
+/// Why topo could not read the text. Each is a full sentence that says what to do next.
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
-    /// The file or directory is not there.
+    /// The file or directory does not exist.
     #[error("There is no `{}`.", .0.display())]
     Missing(PathBuf),
     /// A directory without a `.toml` file.
     #[error("The directory `{}` has no .toml file.", .0.display())]
     EmptyDirectory(PathBuf),
     /// Larger than 4 MiB.
-    #[error("`{}` is larger than 4 MiB, which is the most that topo reads. Divide it: a topology can be a directory of .toml files.", .0.display())]
+    #[error("`{}` is larger than 4 MiB, which is the limit. Split it: a topology can be a directory of .toml files.", .0.display())]
     TooLarge(PathBuf),
-    /// Not UTF-8; the line of the first bad byte, from 1.
-    #[error("`{}` is not UTF-8 text: line {line} has other bytes.", .file.display())]
+    /// Not UTF-8.
+    #[error("`{}` is not UTF-8 text: line {line} has invalid bytes.", .file.display())]
     Encoding {
         /// The file.
         file: PathBuf,
-        /// Line of the first bad byte, from 1.
+        /// Line of the first invalid byte, from 1.
         line: usize,
     },
-    /// The system refused.
-    #[error("`{}` cannot be read: {error}.", .file.display())]
+    /// The system reported an error.
+    #[error("topo cannot read `{}`: {error}.", .file.display())]
     Io {
         /// The file.
         file: PathBuf,
-        /// What the system said.
+        /// The system's error.
         error: io::Error,
     },
 }

@@ -1,4 +1,4 @@
-//! The `machines.txt` of *Kubernetes the hard way*: a line `IP FQDN HOSTNAME [POD_SUBNET]` for each machine.
+//! The `machines.txt` of *Kubernetes the hard way*: one line `IP FQDN HOSTNAME [POD_SUBNET]` per machine.
 
 use std::fmt::Write;
 use std::net::IpAddr;
@@ -14,10 +14,10 @@ use super::grammar;
 use super::reader::Located;
 use crate::resource::Name;
 
-/// A machine of the file.
+/// A machine in the file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Machine {
-    /// Its host name, the third word.
+    /// Its host name (the third word).
     pub name: Name,
     /// Its addresses, at most one of each family.
     pub addresses: Vec<IpAddr>,
@@ -25,12 +25,12 @@ pub struct Machine {
     pub pods: Vec<Prefix>,
 }
 
-/// Reads the file's text; the machines are in its order. Blank lines and `#` comments are allowed, and several addresses
-/// or pod subnets with commas between them. With an error among the findings there are no machines.
+/// Reads the file's text, and returns the machines in the same order. Blank lines and `#` comments are allowed, and
+/// several addresses or pod subnets separated by commas. If a finding is an error, there are no machines.
 pub fn parse(source: &Source) -> (Vec<Machine>, Diagnostics) {
     let report = Reporter::default();
     if source.text.len() > LARGEST_FILE {
-        report.report(Diagnostic::error(Span::default(), "The file is larger than 4 MiB, so it was not read."));
+        report.report(Diagnostic::error(Span::default(), "The file is larger than 4 MiB, so topo did not read it."));
         return (Vec::new(), report.finish());
     }
     let mut draft = Draft::default();
@@ -45,8 +45,8 @@ pub fn parse(source: &Source) -> (Vec<Machine>, Diagnostics) {
     }
     if order.is_empty() && report.is_empty() {
         report.report(
-            Diagnostic::error(Span::default(), "The file names no machine.")
-                .hint("It has a line for each: IP FQDN HOSTNAME [POD_SUBNET]."),
+            Diagnostic::error(Span::default(), "The file has no machines.")
+                .hint("Write one line per machine: IP FQDN HOSTNAME [POD_SUBNET]."),
         );
     }
     let mut by_name: Vec<&NodeDraft<'_>> = draft.nodes.iter().collect();
@@ -55,7 +55,7 @@ pub fn parse(source: &Source) -> (Vec<Machine>, Diagnostics) {
         let (first, again) = (pair[0].name, pair[1].name);
         if first.value == again.value {
             report.report(
-                Diagnostic::error(again.span, format!("The machine `{}` is there twice.", again.value))
+                Diagnostic::error(again.span, format!("The machine `{}` occurs twice.", again.value))
                     .label("again")
                     .second(first.span, "first here"),
             );
@@ -86,7 +86,10 @@ fn read_line<'a>(draft: &mut Draft<'a>, content: &'a str, start: usize, report: 
         report.report(
             Diagnostic::error(place(content.trim()), "This line does not describe a machine.")
                 .label("fewer than three words")
-                .hint("A line is IP FQDN HOSTNAME [POD_SUBNET], for example 10.240.0.20 node-0.kubernetes.local node-0 10.200.0.0/24."),
+                .hint(
+                    "Write IP FQDN HOSTNAME [POD_SUBNET], for example 10.240.0.20 \
+                         node-0.kubernetes.local node-0 10.200.0.0/24.",
+                ),
         );
         return None;
     };
@@ -104,7 +107,7 @@ fn read_line<'a>(draft: &mut Draft<'a>, content: &'a str, start: usize, report: 
         own[..at].iter().any(|before| before.value.is_ipv4() == one.value.is_ipv4()).then_some(one)
     }) {
         report.report(
-            Diagnostic::error(second.span, "A machine has at most one address of each family.").label("one too many"),
+            Diagnostic::error(second.span, "A machine can have only one address of each family.").label("one too many"),
         );
     }
     damaged |= own.is_empty();
@@ -113,7 +116,7 @@ fn read_line<'a>(draft: &mut Draft<'a>, content: &'a str, start: usize, report: 
         report.report(
             Diagnostic::error(place(host), message)
                 .label("the second word")
-                .hint("A line is IP FQDN HOSTNAME [POD_SUBNET]."),
+                .hint("Write IP FQDN HOSTNAME [POD_SUBNET]."),
         );
     }
     for word in words.flat_map(|word| word.split(',')).filter(|word| !word.is_empty()) {
@@ -122,7 +125,7 @@ fn read_line<'a>(draft: &mut Draft<'a>, content: &'a str, start: usize, report: 
     }
     let name = Name::new(hostname).ok();
     if name.is_none() {
-        let message = format!("`{}` cannot be the name of a node.", hostname.escape_debug());
+        let message = format!("`{}` is not a valid name of a node.", hostname.escape_debug());
         report.report(
             Diagnostic::error(place(hostname), message).label("the third word").hint(super::document::NAME_HINT),
         );
@@ -135,7 +138,7 @@ fn read_line<'a>(draft: &mut Draft<'a>, content: &'a str, start: usize, report: 
         interface: None,
         damaged,
     });
-    // Where the name is not one there are no machines in the end; the order only has to stay in step.
+    // After an invalid name there will be no machines. This name only keeps the order.
     name.or_else(|| Name::new("invalid").ok())
 }
 
@@ -145,12 +148,12 @@ pub fn to_topology(name: &Name, machines: &[Machine], formats: Formats) -> Strin
     let backends = formats.iter().filter_map(|format| format.example()).collect::<Vec<_>>().join("\n");
     format!(
         "\
-# A topology: which nodes there are, and which pod subnets stand behind each. `topo validate` checks it.
+# A topology: the nodes, and the pod subnets behind each node. `topo validate` checks it.
 
 [topology]
 name = \"{name}\"
 
-# All nodes share one link. Where they do not, say which networks there are, and which router leads to the others:
+# topo assumes that all nodes share one link. If not, add the networks, and the router that leads to the others:
 # [subnets.kubernetes]
 # cidr = \"10.240.0.0/24\"
 # gateway = \"10.240.0.1\"
@@ -164,7 +167,7 @@ user = \"root\"
     )
 }
 
-/// The lines below `[nodes]`, one for each machine.
+/// The lines below `[nodes]`, one per machine.
 pub(crate) fn node_lines(machines: &[Machine]) -> String {
     let mut lines = String::new();
     let width = machines.iter().map(|machine| key(&machine.name).len()).max().unwrap_or(0);
@@ -179,7 +182,7 @@ pub(crate) fn key(name: &Name) -> String {
     if name.as_str().contains('.') { format!("\"{name}\"") } else { name.to_string() }
 }
 
-/// What a node's line says.
+/// The value in a node's line.
 pub(super) fn node_value(machine: &Machine) -> String {
     let mut text = format!("{{ address = {}", addresses_value(&machine.addresses));
     if !machine.pods.is_empty() {
@@ -189,7 +192,7 @@ pub(super) fn node_value(machine: &Machine) -> String {
     text
 }
 
-/// A string, or for dual stack a list.
+/// A string, or a list for dual stack.
 pub(super) fn addresses_value(addresses: &[IpAddr]) -> String {
     match addresses {
         [one] => format!("\"{one}\""),

@@ -1,4 +1,4 @@
-//! The topology: what is desired, read from TOML and checked. Pure: text in, [`Topology`] and diagnostics out.
+//! The topology: the wanted network, read from TOML and checked. Pure: text in, [`Topology`] and diagnostics out.
 
 mod backends;
 mod check;
@@ -30,7 +30,7 @@ use crate::resource::Name;
 
 use reader::{Subject, TableReader};
 
-/// How many errors about what is not TOML are said of one file: a file can be nothing else.
+/// The largest number of TOML errors to report for one file: a file may be no TOML at all.
 const MOST_SYNTAX_ERRORS: usize = 500;
 
 /// The largest text that is parsed, in bytes: a parsed document takes about 35 times its size.
@@ -39,26 +39,26 @@ pub const LARGEST_FILE: usize = 4 * 1024 * 1024;
 /// A checked topology.
 #[derive(Clone, Debug)]
 pub struct Topology {
-    /// Names the state, and what topo creates.
+    /// The name for the state and for what topo creates.
     pub name: Name,
-    /// Machines that are gone for good: their records are dropped without a login.
+    /// Machines that no longer exist: topo drops their records without a login.
     pub decommissioned: BTreeSet<Name>,
-    /// The networks that node addresses live in. Empty: all nodes share one link, and the nodes themselves decide.
+    /// The networks of the node addresses. Empty: all nodes share one link, and the nodes themselves decide.
     pub subnets: BTreeMap<Name, Subnet>,
     /// The machines.
     pub nodes: BTreeMap<Name, Node>,
-    /// The backends that are on, by the names of their tables: a backend's own name, or any name with `type = …`.
+    /// The active backends, by the names of their tables: a backend's own name, or any name with `type = …`.
     pub backends: BTreeMap<Name, BackendTable>,
 }
 
-/// A network that node addresses live in: one link, or one subnet of a virtual network.
+/// A network of node addresses: one link, or one subnet of a virtual network.
 #[derive(Clone, Debug)]
 pub struct Subnet {
     /// Its prefixes, one or more of each family.
     pub cidr: Vec<Prefix>,
-    /// How its nodes reach nodes in other subnets, at most one of each family.
+    /// The addresses through which its nodes reach nodes in other subnets, at most one of each family.
     pub gateway: Vec<IpAddr>,
-    /// The routers behind the gateway are said to know the pod prefixes, so that no warning is due.
+    /// Whether the user says that the routers behind the gateway know the pod prefixes. Then topo does not warn.
     pub routed: bool,
 }
 
@@ -67,21 +67,20 @@ pub struct Subnet {
 pub struct Node {
     /// Its addresses, at most one of each family; they are the next hops towards its pods.
     pub addresses: Arc<[IpAddr]>,
-    /// The subnets that its addresses are in, one for each address and in their order; empty where the topology has no
-    /// subnets.
+    /// The subnets of its addresses, one for each address in the same order; empty if the topology has no subnets.
     pub subnets: Vec<Name>,
     /// The pod subnets behind it.
     pub pods: Vec<Prefix>,
     /// How to log in.
     pub ssh: NodeSsh,
-    /// The device that its routes leave by; none is what the kernel uses.
+    /// The device for its routes; none means the device that the kernel uses.
     pub interface: Option<Box<str>>,
 }
 
-/// How to log in to a node; what is not given is left to ssh's own configuration.
+/// How to log in to a node. ssh's own configuration decides what is missing.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct NodeSsh {
-    /// Host name or address to connect to; none is the node's first address.
+    /// Host name or address to connect to; none means the node's first address.
     pub host: Option<String>,
     /// TCP port.
     pub port: Option<u16>,
@@ -91,19 +90,19 @@ pub struct NodeSsh {
     pub sudo: bool,
 }
 
-/// A backend that is on.
+/// An active backend.
 #[derive(Clone, Debug)]
 pub struct BackendTable {
-    /// Which backend, as its table says.
+    /// The backend, as its table says.
     pub backend: &'static str,
-    /// The nodes that it serves: those that it puts routes on, or those whose pods its routes lead to.
+    /// The nodes that it serves: those that get its routes, or those whose pods its routes lead to.
     pub nodes: BTreeSet<Name>,
-    /// Its settings as the backend itself checked and normalised them.
+    /// Its settings, checked and normalised by the backend itself.
     pub settings: serde_json::Value,
 }
 
-/// Parses and checks one document, which may be in several files. All findings are made at once; with an error among
-/// them there is no topology. The tables of backends are of these formats.
+/// Parses and checks one document, which may consist of several files. Reports all findings at once. If one of them is
+/// an error, there is no topology. The tables of backends have these formats.
 pub fn parse(sources: &[Source], formats: Formats) -> (Option<Topology>, Diagnostics) {
     let report = Reporter::default();
     let mut broken_lines: BTreeSet<(u32, usize)> = BTreeSet::new();
@@ -113,8 +112,8 @@ pub fn parse(sources: &[Source], formats: Formats) -> (Option<Topology>, Diagnos
     for (file, source) in sources.iter().enumerate() {
         if source.text.len() > LARGEST_FILE {
             report.report(
-                Diagnostic::error(Span::new(file, 0..0), "The file is larger than 4 MiB, so it was not read.")
-                    .hint("Divide it: a topology can be a directory of .toml files."),
+                Diagnostic::error(Span::new(file, 0..0), "The file is larger than 4 MiB, so topo did not read it.")
+                    .hint("Split it: a topology can be a directory of .toml files."),
             );
             broken = true;
             continue;
@@ -137,7 +136,8 @@ pub fn parse(sources: &[Source], formats: Formats) -> (Option<Topology>, Diagnos
             broken = true;
             let line = lines.line_of(span.start as usize);
             broken_lines.insert((span.file, line));
-            // One slip makes the parser stumble again on the same line, and inside a bracket on the lines that follow.
+            // After one error, the parser often reports more on the same line, and inside brackets on the following
+            // lines.
             let inside = ["comma", "array", "inline table"].iter().any(|word| error.message().contains(word));
             let stumbled = last.is_some_and(|(before, inside)| line == before || inside && line == before + 1);
             last = Some((line, inside || stumbled && last.is_some_and(|(_, inside)| inside)));
@@ -164,7 +164,7 @@ pub fn parse(sources: &[Source], formats: Formats) -> (Option<Topology>, Diagnos
     });
     let mut diagnostics = report.finish();
     if !broken_lines.is_empty() {
-        // What the parser made of a broken line is a guess: one finding about it is enough.
+        // The parser only guesses the meaning of a broken line, so one finding about it is enough.
         diagnostics.retain(|diagnostic| {
             let file = diagnostic.span.file;
             let line =
@@ -176,7 +176,7 @@ pub fn parse(sources: &[Source], formats: Formats) -> (Option<Topology>, Diagnos
     (topology.filter(|_| usable), diagnostics)
 }
 
-/// How each message about text that is not TOML begins.
+/// The start of each message about text that is not TOML.
 const NOT_TOML: &str = "This is not valid TOML";
 
 fn syntax_error(source: &Source, message: &str, span: Span) -> Diagnostic {
@@ -188,7 +188,7 @@ fn syntax_error(source: &Source, message: &str, span: Span) -> Diagnostic {
     diagnostic
 }
 
-/// An error about a key that the same file has before, with the first place where it can be told.
+/// An error about a key that occurred before in the same file, with the first position if known.
 fn duplicate_key(source: &Source, document: &DeTable<'_>, span: Span) -> Diagnostic {
     fn collect(table: &DeTable<'_>, key: &str, before: usize, found: &mut Vec<std::ops::Range<usize>>) {
         for (name, value) in table {
@@ -202,13 +202,13 @@ fn duplicate_key(source: &Source, document: &DeTable<'_>, span: Span) -> Diagnos
     }
     let written = source.text.get(span.start as usize..span.end as usize).unwrap_or_default();
     let key = written.trim_matches(['"', '\'']);
-    let diagnostic = Diagnostic::error(span, format!("The key `{}` is given twice.", key.escape_debug()))
-        .label("given again here")
-        .hint("Keep one of the two.");
+    let diagnostic = Diagnostic::error(span, format!("The key `{}` occurs twice.", key.escape_debug()))
+        .label("again here")
+        .hint("Remove one of the two.");
     let mut found = Vec::new();
     collect(document, key, span.start as usize, &mut found);
     match found.as_slice() {
-        [first] => diagnostic.second(Span::new(span.file as usize, first.clone()), "first given here"),
+        [first] => diagnostic.second(Span::new(span.file as usize, first.clone()), "first here"),
         _ => diagnostic,
     }
 }

@@ -1,12 +1,12 @@
-//! Finds which of many prefixes hold an address or a prefix. Two prefixes are either nested or disjoint, so that sorted
-//! ones form a forest: a look-up is a binary search and a walk to the root.
+//! Finds which of many prefixes contain an address or a prefix. Two prefixes are either nested or disjoint, so sorted
+//! prefixes form a forest: a look-up is a binary search and a walk to the root.
 
 use std::cell::Cell;
 use std::net::IpAddr;
 
 use crate::network::{Family, Prefix};
 
-/// Sorted prefixes, each with the one that encloses it; a forest for each family.
+/// Sorted prefixes, each with the closest prefix that contains it; a forest for each family.
 pub(super) struct PrefixIndex {
     v4: Forest,
     v6: Forest,
@@ -15,9 +15,9 @@ pub(super) struct PrefixIndex {
 /// A prefix in the index.
 pub(super) struct Entry {
     pub(super) prefix: Prefix,
-    /// What the caller knows it by.
+    /// The caller's key.
     pub(super) key: u32,
-    // Its first and last address as numbers, which compare faster than prefixes do.
+    // Its first and last address as numbers, because comparing numbers is faster than comparing prefixes.
     first: u128,
     last: u128,
     enclosing: Option<usize>,
@@ -26,12 +26,12 @@ pub(super) struct Entry {
 #[derive(Default)]
 struct Forest {
     entries: Vec<Entry>,
-    // Where the last look-up ended: neighbours in a topology are mostly neighbours in a network.
+    // The end of the last look-up: neighbours in a topology are mostly neighbours in a network.
     last: Cell<usize>,
 }
 
 impl PrefixIndex {
-    /// Sorts prefixes by address and length; of equal ones the others lie in the first by key.
+    /// Sorts prefixes by address and length. Of equal prefixes, the first by key contains the others.
     pub(super) fn new(prefixes: impl Iterator<Item = (Prefix, u32)>) -> Self {
         let mut index = Self { v4: Forest::default(), v6: Forest::default() };
         for (prefix, key) in prefixes {
@@ -44,7 +44,7 @@ impl PrefixIndex {
         index
     }
 
-    /// Each entry that lies in another one, with the closest such.
+    /// Each entry that lies in another one, with the closest one.
     pub(super) fn nested(&self) -> impl Iterator<Item = (&Entry, &Entry)> {
         let both = [&self.v4, &self.v6].into_iter();
         both.flat_map(|forest| {
@@ -52,12 +52,12 @@ impl PrefixIndex {
         })
     }
 
-    /// The entries that hold a prefix, the longest first; of more than two equal ones, two.
+    /// The entries that contain a prefix, the longest first; of more than two equal ones, only two.
     pub(super) fn covering(&self, inner: Prefix) -> impl Iterator<Item = &Entry> {
         self.forest(inner.family()).covering(number(inner.address()), number(inner.last_address()))
     }
 
-    /// The entries that hold an address, the longest first; of more than two equal ones, two.
+    /// The entries that contain an address, the longest first; of more than two equal ones, only two.
     pub(super) fn holding(&self, address: IpAddr) -> impl Iterator<Item = &Entry> {
         self.forest(Family::of(address)).covering(number(address), number(address))
     }
@@ -83,7 +83,8 @@ impl Forest {
                 open.pop();
             }
             entries[index].enclosing = open.last().copied();
-            // Equal ones all lie in the first of them, so that no walk is longer than an address has bits.
+            // The first of equal entries contains the others, so a walk is never longer than the number of bits of an
+            // address.
             let equal = |open: &usize| {
                 (entries[*open].first, entries[*open].last) == (entries[index].first, entries[index].last)
             };
@@ -94,7 +95,7 @@ impl Forest {
     }
 
     fn covering(&self, first: u128, last: u128) -> impl Iterator<Item = &Entry> {
-        // Those that begin where the inner one does and are shorter than it come before it, the longest last.
+        // Shorter prefixes with the same first address come before the inner one, the longest last.
         let before = |entry: &Entry| (entry.first, !entry.last) <= (first, !last);
         let hint = self.last.get();
         let same_place = (hint == 0 || self.entries.get(hint - 1).is_some_and(before))
@@ -107,7 +108,7 @@ impl Forest {
     }
 }
 
-/// An address as a number; of one family, numbers are in the order of addresses.
+/// An address as a number. Within a family, numbers have the order of addresses.
 pub(super) fn number(address: IpAddr) -> u128 {
     match address {
         IpAddr::V4(address) => u32::from(address).into(),

@@ -1,4 +1,4 @@
-//! Typed access to a table of the document: whatever is not as it should be is reported with its place.
+//! Typed access to a table of the document. Reports every error with its position.
 
 use std::fmt;
 use std::ops::RangeInclusive;
@@ -8,14 +8,14 @@ use toml::de::{DeTable, DeValue};
 
 use super::diagnostics::{Diagnostic, Reporter, Span};
 
-/// What a table describes, for messages: ``node `node-0` `` or `` `[ssh]` ``.
+/// The subject of a table in messages: ``node `node-0` `` or `` `[ssh]` ``.
 #[derive(Clone, Copy, Debug)]
 pub enum Subject<'a> {
     /// The document as a whole.
     Document,
-    /// A table that there is one of, by its path.
+    /// A table that exists only once, by its path.
     Table(&'static str),
-    /// One of many: what it is, and its name.
+    /// One of many: its kind and its name.
     Named(&'static str, &'a str),
     /// The `ssh` table of one of many.
     SshOf(&'static str, &'a str),
@@ -41,12 +41,12 @@ impl Subject<'_> {
     }
 }
 
-/// A value with its place.
+/// A value with its position.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Located<T> {
     /// The value.
     pub value: T,
-    /// Where it stands.
+    /// Its position.
     pub span: Span,
 }
 
@@ -55,9 +55,9 @@ pub struct Located<T> {
 pub struct Entry<'a> {
     /// The key.
     pub key: &'a str,
-    /// Where the key stands.
+    /// The position of the key.
     pub key_span: Span,
-    /// Where the value stands; of a table with a header, the header.
+    /// The position of the value; for a table with a header, of the header.
     pub span: Span,
     value: &'a DeValue<'a>,
 }
@@ -78,7 +78,7 @@ impl<'a> Entry<'a> {
         self.value.is_table()
     }
 
-    /// The value as a table, or an error about what stands there.
+    /// The value as a table, or an error about the value.
     pub fn table(&self, report: &'a Reporter, subject: Subject<'a>) -> Option<TableReader<'a>> {
         if let DeValue::Table(table) = self.value {
             Some(TableReader::new(report, subject, self.key_span, self.span.file, table))
@@ -93,18 +93,18 @@ impl<'a> Entry<'a> {
     }
 }
 
-/// Reads the keys of a table. Keys that nobody asked for are reported by [`TableReader::finish`].
+/// Reads the keys of a table. [`TableReader::finish`] reports the keys that nobody asked for.
 pub struct TableReader<'a> {
     report: &'a Reporter,
-    /// What the table describes.
+    /// The subject of the table.
     pub subject: Subject<'a>,
-    /// Where it is named.
+    /// The position of its name.
     pub span: Span,
     first: (u32, &'a DeTable<'a>),
-    // A table at the document's root can be continued in other files.
+    // A table at the document's root can continue in other files.
     rest: Vec<(u32, &'a DeTable<'a>)>,
     known: Vec<&'static str>,
-    // How many entries the known keys have.
+    // Number of entries with known keys.
     found: usize,
 }
 
@@ -138,22 +138,22 @@ impl<'a> TableReader<'a> {
         found
     }
 
-    /// Whether a key is there that was probably meant to be this one.
+    /// Whether there is a key that is probably a misspelling of this one.
     pub(super) fn has_near(&self, key: &str) -> bool {
         self.parts().flat_map(|(_, table)| table.keys()).any(|given| did_you_mean(given.get_ref(), &[key]).is_some())
     }
 
-    /// Whether a key is there.
+    /// Whether there is such a key.
     pub fn has(&self, key: &str) -> bool {
         self.parts().any(|(_, table)| table.contains_key(key))
     }
 
-    /// Takes a finding.
+    /// Adds a finding.
     pub fn report(&self, diagnostic: Diagnostic) {
         self.report.report(diagnostic);
     }
 
-    /// Where findings go, for readers of tables inside this one.
+    /// The receiver of findings, for readers of tables inside this one.
     pub fn reporter(&self) -> &'a Reporter {
         self.report
     }
@@ -162,7 +162,7 @@ impl<'a> TableReader<'a> {
         std::iter::once(self.first).chain(self.rest.iter().copied())
     }
 
-    /// All keys, sorted. A key that is in two files is reported, and the first one is taken.
+    /// All keys, sorted. If two files have the same key, reports it and uses the first one.
     pub fn entries(&mut self) -> Vec<Entry<'a>> {
         let mut entries: Vec<Entry<'a>> = Vec::with_capacity(self.parts().map(|(_, table)| table.len()).sum());
         for (file, table) in self.parts() {
@@ -183,10 +183,10 @@ impl<'a> TableReader<'a> {
 
     fn report_twice(&self, first: &Entry<'a>, again: &Entry<'a>) {
         self.report(
-            Diagnostic::error(again.key_span, format!("The key `{}` is given twice in {}.", again.key, self.subject))
-                .label("given again here")
-                .hint("All files of a topology are one document: keep one of the two.")
-                .second(first.key_span, "first given here"),
+            Diagnostic::error(again.key_span, format!("The key `{}` occurs twice in {}.", again.key, self.subject))
+                .label("again here")
+                .hint("All files of a topology together are one document. Remove one of the two keys.")
+                .second(first.key_span, "first here"),
         );
     }
 
@@ -197,7 +197,7 @@ impl<'a> TableReader<'a> {
         }
     }
 
-    /// The entry with a key, which is thereby known.
+    /// The entry with a key. Marks the key as known.
     pub fn entry(&mut self, key: &'static str) -> Option<Entry<'a>> {
         let mut found: Option<Entry<'a>> = None;
         let mut count = 0;
@@ -225,16 +225,18 @@ impl<'a> TableReader<'a> {
         value.map(|value| Located { value, span: entry.span })
     }
 
-    /// One of some words, each with what it stands for.
+    /// One of some words, each with its value.
     pub fn choice<T: Copy>(&mut self, key: &'static str, choices: &[(&'static str, T)]) -> Option<Located<T>> {
         let given = self.string(key)?;
         let chosen = choices.iter().find(|(word, _)| *word == given.value);
         if chosen.is_none() {
             let words: Vec<&str> = choices.iter().map(|(word, _)| *word).collect();
             let message = format!("`{key}` of {} cannot be `{}`.", self.subject, given.value.escape_debug());
-            self.report(Diagnostic::error(given.span, message).label("unknown word").hint(
-                did_you_mean(given.value, &words).unwrap_or_else(|| format!("It is `{}`.", words.join("` or `"))),
-            ));
+            self.report(
+                Diagnostic::error(given.span, message).label("unknown word").hint(
+                    did_you_mean(given.value, &words).unwrap_or_else(|| format!("Use `{}`.", words.join("` or `"))),
+                ),
+            );
         }
         chosen.map(|(_, value)| Located { value: *value, span: given.span })
     }
@@ -259,14 +261,14 @@ impl<'a> TableReader<'a> {
         let value = i64::from_str_radix(integer.as_str(), integer.radix()).ok().filter(|value| bounds.contains(value));
         let Some(value) = value.and_then(|value| T::try_from(value).ok()) else {
             let message = format!("`{key}` of {} is out of range.", self.subject);
-            let hint = format!("It is a whole number from {} to {}.", bounds.start(), bounds.end());
+            let hint = format!("Use a whole number from {} to {}.", bounds.start(), bounds.end());
             self.report(Diagnostic::error(entry.span, message).label("out of range").hint(hint));
             return None;
         };
         Some(Located { value, span: entry.span })
     }
 
-    /// A string, or a list of strings; whatever else stands there is reported and left out. None where the key is not there.
+    /// A string, or a list of strings. Reports and skips anything else. None if the key is missing.
     pub fn strings(&mut self, key: &'static str) -> Option<Strings<'a>> {
         let entry = self.entry(key)?;
         let (single, list) = match entry.value {
@@ -306,7 +308,7 @@ impl<'a> TableReader<'a> {
         all.filter(|entry| !self.known.contains(&entry.key)).collect()
     }
 
-    /// Reports a key that has to be there; not where it is there and misspelled, which is reported anyway.
+    /// Reports a missing key, unless there is a misspelled one, which is reported anyway.
     pub fn report_missing(&self, key: &str, example: &str) {
         if self.has_near(key) {
             return;
@@ -322,7 +324,7 @@ impl<'a> TableReader<'a> {
         self.finish_with(|_| None);
     }
 
-    /// Reports the keys that nobody asked for, with a hint of the caller's where it has one.
+    /// Reports the keys that nobody asked for, with the caller's hint if it has one.
     pub fn finish_with(self, hint_about: impl Fn(&str) -> Option<String>) {
         for entry in self.unknown() {
             let diagnostic = unknown_key(&entry, self.subject, &self.known);
@@ -334,14 +336,14 @@ impl<'a> TableReader<'a> {
     }
 }
 
-/// A string or the strings of a list, with their places.
+/// A string or the strings of a list, with their positions.
 pub struct Strings<'a> {
     key: &'static str,
     subject: Subject<'a>,
     report: &'a Reporter,
-    /// Where the key stands.
+    /// The position of the key.
     pub key_span: Span,
-    /// Where the string or the list stands.
+    /// The position of the string or the list.
     pub span: Span,
     is_list: bool,
     single: Option<Located<&'a str>>,
@@ -386,17 +388,17 @@ fn wrong_type(subject: Subject<'_>, key: &str, value: &DeValue<'_>, span: Span, 
     Diagnostic::error(span, format!("`{key}` of {subject} must be {wanted}.")).label(format!("this is {found}"))
 }
 
-/// An error about a key that is not known, with the known one that was probably meant.
+/// An error about an unknown key, with a guess of the intended one.
 pub(super) fn unknown_key(entry: &Entry<'_>, subject: Subject<'_>, known: &[&str]) -> Diagnostic {
     let key = entry.key;
     let hint = did_you_mean(key, known).unwrap_or_else(|| {
         let list: Vec<String> = known.iter().map(|key| format!("`{key}`")).collect();
-        format!("Known here: {}.", list.join(", "))
+        format!("Known keys: {}.", list.join(", "))
     });
     Diagnostic::error(entry.key_span, format!("There is no key `{key}` in {subject}.")).label("unknown key").hint(hint)
 }
 
-/// ``Did you mean `x`?`` where one of the known words is close.
+/// ``Did you mean `x`?`` if one of the known words is similar.
 pub(super) fn did_you_mean(word: &str, known: &[&str]) -> Option<String> {
     if word.len() > 64 {
         return None;
@@ -408,7 +410,8 @@ pub(super) fn did_you_mean(word: &str, known: &[&str]) -> Option<String> {
     close.then(|| format!("Did you mean `{best}`?"))
 }
 
-/// How many characters have to be added, dropped, replaced or swapped with their neighbour to make one word the other.
+/// How many changes turn one word into the other. A change adds, drops or replaces a character, or swaps two
+/// neighbours.
 fn edit_distance(left: &str, right: &str) -> usize {
     let right: Vec<char> = right.chars().collect();
     let mut before_last: Vec<usize> = Vec::new();

@@ -1,5 +1,5 @@
-//! The JSON schema of a topology, for editors. It says what can be told of each value alone; what only the document as a
-//! whole tells (overlaps, duplicates, next hops) is left to the parser.
+//! The JSON schema of a topology, for editors. It checks each value alone. The parser checks what needs the whole
+//! document (overlaps, duplicates, next hops).
 
 use serde_json::{Value as Json, json};
 
@@ -36,7 +36,7 @@ fn schema(formats: Formats) -> Json {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "$id": "https://topo.invalid/topology.schema.json",
         "title": "topo topology",
-        "description": "Which nodes there are, where they live, and which pod subnets stand behind each.",
+        "description": "The nodes, their addresses, and the pod subnets behind each node.",
         "type": "object",
         "required": ["topology"],
         "additionalProperties": false,
@@ -47,14 +47,16 @@ fn schema(formats: Formats) -> Json {
                 "required": ["name"],
                 "additionalProperties": false,
                 "properties": {
-                    "name": { "$ref": "#/$defs/name", "title": "Name", "description": "Names the state and what topo creates." },
+                    "name": { "$ref": "#/$defs/name", "title": "Name", "description": "The name for the state and for \
+                     what topo creates." },
                     "decommissioned": { "$ref": "#/$defs/decommissioned" }
                 }
             },
             "decommissioned": { "$ref": "#/$defs/decommissioned" },
             "subnets": {
                 "title": "Subnets",
-                "description": "The networks that node addresses live in. Left out, all nodes are taken to share one link.",
+                "description": "The networks of the node addresses. Default: topo assumes that all nodes share one \
+                 link.",
                 "type": "object",
                 "propertyNames": { "$ref": "#/$defs/name" },
                 "additionalProperties": { "$ref": "#/$defs/subnet" }
@@ -68,14 +70,14 @@ fn schema(formats: Formats) -> Json {
             },
             "groups": {
                 "title": "Groups",
-                "description": "Settings for many nodes; a node's own win.",
+                "description": "Settings for many nodes. A node's own settings win.",
                 "type": "object",
                 "propertyNames": { "$ref": "#/$defs/name" },
                 "additionalProperties": { "$ref": "#/$defs/group" }
             },
             "ssh": {
                 "title": "SSH",
-                "description": "How to log in to all nodes; everything else comes from ssh's own configuration.",
+                "description": "The login on all nodes. Everything else comes from ssh's own configuration.",
                 "type": "object",
                 "additionalProperties": false,
                 "properties": {
@@ -86,7 +88,7 @@ fn schema(formats: Formats) -> Json {
             },
             "backends": {
                 "title": "Backends",
-                "description": "What puts the routes in place. A backend is on when its table is there.",
+                "description": "The backends put the routes in place. A backend is active if it has a table.",
                 "type": "object",
                 "propertyNames": { "$ref": "#/$defs/name" },
                 "properties": tables,
@@ -95,7 +97,8 @@ fn schema(formats: Formats) -> Json {
         },
         "$defs": {
             "name": {
-                "description": "A letter or digit, then letters, digits, `-`, `_` and `.` (not `..`), at most 63 characters.",
+                "description": "A name starts with a letter or digit, then has letters, digits, `-`, `_` and `.` (not \
+                 `..`), at most 63 characters.",
                 "type": "string", "maxLength": 63, "pattern": NAME
             },
             "address": {
@@ -114,21 +117,22 @@ fn schema(formats: Formats) -> Json {
             },
             "patterns": one_or_list("pattern", json!({ "minItems": 1 })),
             "pattern": {
-                "description": "A name in which `*` stands for any characters and `?` for one.",
+                "description": "A name where `*` matches any characters and `?` matches one.",
                 "type": "string", "maxLength": 64, "pattern": PATTERN
             },
             "decommissioned": merged(one_or_list("name", json!({})), json!({
                 "title": "Decommissioned nodes",
-                "description": "Machines that are gone for good: their records are dropped without a login."
+                "description": "Machines that no longer exist: topo drops their records without a login."
             })),
             "host": {
-                "title": "Host", "description": "Host name or address to connect to; left out, the node's first address.",
+                "title": "Host", "description": "Host name or address to connect to. Default: the node's first \
+                 address.",
                 "type": "string", "maxLength": 255, "pattern": HOST
             },
             "user": { "title": "User", "description": "Login name.", "type": "string", "maxLength": 64, "pattern": USER },
             "interface": {
                 "title": "Interface",
-                "description": "The network device that routes leave by; left out, the one that the kernel uses.",
+                "description": "The network device for the routes. Default: the device that the kernel uses.",
                 "type": "string", "maxLength": 15, "pattern": INTERFACE
             },
             "port": { "title": "Port", "description": "TCP port.", "type": "integer", "minimum": 1, "maximum": 65535 },
@@ -157,11 +161,12 @@ fn schema(formats: Formats) -> Json {
                     })),
                     "gateway": merged(one_or_list("address", json!({ "maxItems": 2 })), json!({
                         "title": "Gateway",
-                        "description": "How its nodes reach nodes in other subnets; left out, they do not. At most one of each family."
+                        "description": "The addresses through which its nodes reach nodes in other subnets, at most \
+                         one of each family. Default: they cannot reach them."
                     })),
                     "routed": {
                         "title": "Routed",
-                        "description": "The routers behind the gateway know the pod subnets, so that no warning is due.",
+                        "description": "The routers behind the gateway know the pod subnets, so topo does not warn.",
                         "type": "boolean", "default": false
                     }
                 }
@@ -174,7 +179,8 @@ fn schema(formats: Formats) -> Json {
                 "properties": {
                     "address": {
                         "$ref": "#/$defs/addresses",
-                        "title": "Address", "description": "The next hop towards its pods; a list for dual stack, at most one of each family."
+                        "title": "Address", "description": "The next hop towards its pods; a list for dual stack, at \
+                         most one of each family."
                     },
                     "pods": merged(one_or_list("prefix", json!({})), json!({
                         "title": "Pod subnets", "description": "The pod subnets behind this node, as a list.", "default": []
@@ -189,7 +195,8 @@ fn schema(formats: Formats) -> Json {
                 "required": ["nodes"],
                 "additionalProperties": false,
                 "properties": {
-                    "nodes": { "$ref": "#/$defs/patterns", "title": "Nodes", "description": "The nodes in it, by patterns." },
+                    "nodes": { "$ref": "#/$defs/patterns", "title": "Nodes", "description": "The nodes in the group, \
+                     as patterns." },
                     "ssh": { "$ref": "#/$defs/login" },
                     "interface": { "$ref": "#/$defs/interface" }
                 }
@@ -208,7 +215,7 @@ fn table(format: &dyn TableFormat) -> Json {
     let common = json!({
         "type": {
             "title": "Backend",
-            "description": "Which backend this is; needed where the table has a name of its own.",
+            "description": "The backend; required if the table has another name.",
             "const": format.id()
         },
         "nodes": { "$ref": "#/$defs/patterns", "description": nodes }
@@ -232,7 +239,7 @@ fn typed_backend(name: &str) -> Json {
     merged(backend(name), json!({ "required": ["type"] }))
 }
 
-/// A string, or a list of strings within bounds.
+/// A string, or a list of strings with length limits.
 fn one_or_list(definition: &str, bounds: Json) -> Json {
     let item = json!({ "$ref": format!("#/$defs/{definition}") });
     json!({ "anyOf": [item, merged(json!({ "type": "array", "items": item }), bounds)] })

@@ -1,4 +1,4 @@
-//! Rewrites the nodes of a topology's text from a list of machines, and leaves everything else as it is.
+//! Rewrites the nodes in a topology's text from a list of machines. Everything else stays.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -9,34 +9,34 @@ use crate::network::Prefix;
 
 use super::machines::{Machine, addresses_value, key, list, node_value};
 
-/// What a rewrite did, each with the node's name and a few words.
+/// The changes of a rewrite, each with the node's name and a few words.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Changes {
     /// New nodes.
     pub added: Vec<(String, String)>,
     /// Nodes with another address or other pod subnets.
     pub changed: Vec<(String, String)>,
-    /// Nodes that are gone.
+    /// Nodes that were removed.
     pub removed: Vec<(String, String)>,
-    /// Nodes that are not in the list and stay all the same: their names as they are written.
+    /// Nodes that stay although they are not in the list: their names in their own spelling.
     pub kept: Vec<String>,
 }
 
 impl Changes {
-    /// Whether nothing was to do.
+    /// Whether there are no changes.
     pub fn is_empty(&self) -> bool {
         self.added.is_empty() && self.changed.is_empty() && self.removed.is_empty()
     }
 }
 
-/// The text with the nodes of the list and no others: addresses and pod subnets are the list's, other keys of a node
-/// stay. None where the text is no TOML document with a table of nodes.
+/// The text with only the nodes of the list. Addresses and pod subnets come from the list; other keys of a node stay.
+/// None if the text is not a TOML document with a table of nodes.
 pub fn update(text: &str, machines: &[Machine]) -> Option<(String, Changes)> {
     update_some(text, machines, &|_, _| false)
 }
 
-/// The same where the list does not have all nodes: one that is not in it stays if `stays` says so, of its name and of its
-/// addresses where they can be read.
+/// The same for an incomplete list: a node that is not in it stays if `stays` says so, for its name and its readable
+/// addresses.
 pub fn update_some(
     text: &str,
     machines: &[Machine],
@@ -109,7 +109,7 @@ fn same<T: PartialEq>(left: &[T], right: &[T]) -> bool {
     left.len() == right.len() && left.iter().all(|value| right.contains(value))
 }
 
-/// The values of a string or a list of strings, where all can be read.
+/// The values of a string or a list of strings, if all are readable.
 fn parsed<T: std::str::FromStr>(item: Option<&Item>) -> Option<Vec<T>> {
     let item = item?;
     match item.as_array() {
@@ -118,7 +118,7 @@ fn parsed<T: std::str::FromStr>(item: Option<&Item>) -> Option<Vec<T>> {
     }
 }
 
-/// Puts a value in the place of another, with the same space and comments around it.
+/// Replaces a value and keeps the space and comments around it.
 fn put(node: &mut dyn TableLike, key: &str, text: &str) -> Option<()> {
     let mut value: Value = text.parse().ok()?;
     match node.get_mut(key).and_then(Item::as_value_mut) {
@@ -133,7 +133,7 @@ fn put(node: &mut dyn TableLike, key: &str, text: &str) -> Option<()> {
     Some(())
 }
 
-/// The comment lines above a node, which outlive it: they are as often about the nodes that follow.
+/// The comment lines above a removed node. They stay, because they are often about the following nodes.
 fn leading_comment(nodes: &dyn TableLike, name: &str) -> String {
     let prefix = match nodes.get(name) {
         Some(Item::Table(table)) => table.decor().prefix(),

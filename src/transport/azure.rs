@@ -5,36 +5,36 @@ use serde_json::Value;
 use super::BoxFuture;
 use crate::exchange::arm::{AzureError, AzureRequests, Document};
 
-/// A question's or a write's outcome.
+/// The outcome of a question or a write.
 pub type Answered<'a, T> = BoxFuture<'a, Result<T, AzureError>>;
 
-/// Azure Resource Manager, as far as topo needs it. Resources are named by their ids.
+/// The part of Azure Resource Manager that topo needs. Ids name the resources.
 pub trait Azure: Send + Sync {
-    /// A route table; none where there is none.
+    /// A route table; none if it does not exist.
     fn table<'a>(&'a self, id: &'a str) -> Answered<'a, Option<Document>>;
 
-    /// Writes a whole route table, and reads it when that has ended.
+    /// Writes a whole route table, and reads it at the end of the operation.
     fn put_table<'a>(&'a self, id: &'a str, body: &'a Value, if_match: Option<&'a str>) -> Answered<'a, Document>;
 
-    /// Deletes a route table; one that is not there is deleted.
+    /// Deletes a route table. Success if it does not exist.
     fn delete_table<'a>(&'a self, id: &'a str, if_match: Option<&'a str>) -> Answered<'a, ()>;
 
-    /// A virtual network; none where there is none.
+    /// A virtual network; none if it does not exist.
     fn network<'a>(&'a self, id: &'a str) -> Answered<'a, Option<Document>>;
 
-    /// A subnet; none where there is none.
+    /// A subnet; none if it does not exist.
     fn subnet<'a>(&'a self, id: &'a str) -> Answered<'a, Option<Document>>;
 
-    /// Writes a whole subnet, and reads it when that has ended.
+    /// Writes a whole subnet, and reads it at the end of the operation.
     fn put_subnet<'a>(&'a self, id: &'a str, body: &'a Value, if_match: Option<&'a str>) -> Answered<'a, Document>;
 
-    /// A network interface; none where there is none.
+    /// A network interface; none if it does not exist.
     fn interface<'a>(&'a self, id: &'a str) -> Answered<'a, Option<Document>>;
 
-    /// Writes a whole network interface, and reads it when that has ended.
+    /// Writes a whole network interface, and reads it at the end of the operation.
     fn put_interface<'a>(&'a self, id: &'a str, body: &'a Value, if_match: Option<&'a str>) -> Answered<'a, Document>;
 
-    /// The network interfaces of a resource group, those of scale sets left out.
+    /// The network interfaces of a resource group, without those of scale sets.
     fn interfaces<'a>(&'a self, subscription: &'a str, resource_group: &'a str) -> Answered<'a, Vec<Document>>;
 
     /// The network interfaces of a scale set.
@@ -46,6 +46,6 @@ pub trait Azure: Send + Sync {
     /// The routes that a network interface goes by. [`AzureFailure::State`](crate::exchange::arm::AzureFailure::State) where its machine does not run.
     fn effective_routes<'a>(&'a self, interface: &'a str) -> Answered<'a, Vec<Value>>;
 
-    /// How many requests went out so far.
+    /// How many requests topo has sent so far.
     fn requests(&self) -> AzureRequests;
 }

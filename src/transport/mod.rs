@@ -1,4 +1,4 @@
-//! The only code that talks to the world, beside the state stores.
+//! Together with the state stores, the only code that talks to the world.
 
 #[cfg(feature = "azure")]
 pub mod arm;
@@ -14,30 +14,30 @@ use crate::resource::{Endpoint, Name};
 /// A future that can move between threads.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
-/// A node that is to be talked to.
+/// A node to talk to.
 #[derive(Clone, Debug)]
 pub struct Target {
     /// Its name in the topology or in the state, also used as `HostKeyAlias`.
     pub name: Name,
-    /// Where it is reached.
+    /// How to reach it.
     pub endpoint: Endpoint,
 }
 
 /// Why a script did not run to its end on a node. Each text is a full sentence that says what to do next.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum TransportError {
-    /// No session could be opened: nothing ran on the node.
+    /// topo could not open a session: nothing ran on the node.
     #[error("{0}")]
     Unreachable(String),
-    /// The session broke, or the time or size limit was hit, after the script had been sent: it may have run.
+    /// After topo had sent the script, the session broke or reached the limit of time or size: the script may have run.
     #[error("{0}")]
     Interrupted(String),
 }
 
-/// Runs POSIX shell scripts on nodes. One implementation goes through ssh; tests have others.
+/// Runs POSIX shell scripts on nodes. One implementation uses ssh; tests have others.
 pub trait Shell: Send + Sync {
-    /// Runs a script with `sh` (through `sudo -n` where the endpoint says so) and gives back its standard output.
-    /// The script is passed as data on standard input; its exit status is not looked at, for a script frames its reply.
+    /// Runs a script with `sh` (through `sudo -n` if the endpoint says so) and returns its standard output. The script
+    /// goes in as data on standard input. Its exit status does not matter, because a script frames its reply.
     fn run<'a>(&'a self, at: &'a Target, script: &'a [u8]) -> BoxFuture<'a, Result<Vec<u8>, TransportError>>;
 
     /// Ends all sessions.
@@ -46,8 +46,8 @@ pub trait Shell: Send + Sync {
 
 /// Carries exchanges to nodes.
 pub trait Transport: Send + Sync {
-    /// Carries out works on a node, in their order, and gives back one reply for each; or [`Reply::Lacking`] alone where
-    /// the node has not what it takes.
+    /// Carries out works on a node in their order, and returns one reply for each; or only [`Reply::Lacking`] if the
+    /// node lacks what they need.
     fn exchange<'a>(&'a self, at: &'a Target, works: &'a [Work]) -> BoxFuture<'a, Result<Vec<Reply>, TransportError>>;
 
     /// Ends all sessions.

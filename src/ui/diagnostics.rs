@@ -1,4 +1,4 @@
-//! Findings about a text as people read them (miette's graphical report) and as JSON events.
+//! Findings about a text, as a report for people (miette's graphical report) and as JSON events.
 
 use std::fmt::{self, Write};
 
@@ -10,13 +10,13 @@ use serde::Serialize;
 
 use crate::topology::{Diagnostic, Diagnostics, LineIndex, Severity, Source, Span};
 
-/// Width of a report where the terminal does not say, in columns.
+/// The width of a report if the terminal does not tell its width, in columns.
 pub const PLAIN_WIDTH: usize = 80;
-/// How many findings a report for people shows; JSON has them all.
+/// How many findings a report for people shows. JSON has all.
 const MOST_SHOWN: usize = 100;
-/// How much of a line is shown around its finding, in characters.
+/// How much of a line a report shows around a finding, in characters.
 const LONGEST_LINE: usize = 120;
-/// How much of a message is shown, in characters.
+/// How much of a message a report shows, in characters.
 const LONGEST_MESSAGE: usize = 600;
 
 /// A finding as a JSON event.
@@ -34,7 +34,7 @@ pub struct DiagnosticEvent<'a> {
 /// All findings as JSON events.
 pub fn events<'a>(diagnostics: &'a Diagnostics, sources: &'a [Source]) -> impl Iterator<Item = DiagnosticEvent<'a>> {
     let files: Vec<LineIndex> = sources.iter().map(|source| LineIndex::new(&source.text)).collect();
-    // File, line, byte and column of the one before: findings come sorted, and a line can be long.
+    // File, line, byte and column of the previous finding: findings are sorted, and lines can be long.
     let mut before = (usize::MAX, 0, 0, 0);
     diagnostics.iter().map(move |diagnostic| {
         let (file, byte) = (diagnostic.span.file as usize, diagnostic.span.start as usize);
@@ -62,8 +62,8 @@ pub fn events<'a>(diagnostics: &'a Diagnostics, sources: &'a [Source]) -> impl I
     })
 }
 
-/// All findings as a text that ends with a line end; empty where there are none. Nothing in it acts on a terminal but
-/// the colours. `width` is in columns.
+/// All findings as a text that ends with a line end; empty if there are none. The text contains no terminal control
+/// sequences except colours. `width` is in columns.
 pub fn render(diagnostics: &Diagnostics, sources: &[Source], color: bool, width: usize) -> String {
     let styles = if color { ThemeStyles::ansi() } else { ThemeStyles::none() };
     let width = width.clamp(40, 200);
@@ -75,7 +75,7 @@ pub fn render(diagnostics: &Diagnostics, sources: &[Source], color: bool, width:
     let files: Vec<Lines<'_>> = sources.iter().map(Lines::new).collect();
     let mut text = String::new();
     for diagnostic in diagnostics.iter().take(MOST_SHOWN) {
-        // The report is written into a String, which does not fail.
+        // Writing to a String does not fail.
         let _ = handler.render_report(&mut text, &Report::new(diagnostic, &files, width));
         if let Some((span, label)) = diagnostic.second.as_ref().filter(|(span, _)| span.file != diagnostic.span.file) {
             let aside = Report {
@@ -86,7 +86,7 @@ pub fn render(diagnostics: &Diagnostics, sources: &[Source], color: bool, width:
             };
             let mut place = String::new();
             let _ = handler.render_report(&mut place, &aside);
-            // Without the line that a message would be on.
+            // Remove the line for the message.
             text.push_str(place.split_once('\n').map_or("", |(_, rest)| rest));
         }
         text.push('\n');
@@ -98,7 +98,7 @@ pub fn render(diagnostics: &Diagnostics, sources: &[Source], color: bool, width:
     text
 }
 
-/// A finding as miette wants it.
+/// A finding in the form that miette needs.
 #[derive(Debug)]
 struct Report {
     message: String,
@@ -174,21 +174,21 @@ impl<'a> Lines<'a> {
         line.strip_suffix('\r').unwrap_or(line)
     }
 
-    /// The last line that has something on it.
+    /// The last line that is not empty.
     fn last(&self) -> usize {
         let last = self.index.count() - 1;
         if last > 0 && self.line(last).is_empty() { last - 1 } else { last }
     }
 }
 
-/// The lines around the findings, made fit for a terminal: no control characters, no tabs, no endless lines.
+/// The lines around the findings, safe for a terminal: no control characters, no tabs, no very long lines.
 #[derive(Debug)]
 struct Excerpt {
     name: String,
     text: String,
     blocks: Vec<Block>,
     labels: Vec<LabeledSpan>,
-    /// For each label: where it begins in the excerpt, and its line and column in the source, from 0.
+    /// For each label: its start in the excerpt, and its line and column in the source, from 0.
     positions: Vec<(usize, usize, usize)>,
 }
 
@@ -214,14 +214,14 @@ impl Excerpt {
         };
         let Some(file) = places.first().and_then(|(span, _)| files.get(span.file as usize)) else { return excerpt };
         excerpt.name = tame(&file.source.name);
-        // A finding is shown on the line where it begins; the end of the text belongs to its last line.
+        // A finding belongs to the line where it begins. The end of the text belongs to the last line.
         let lines: Vec<usize> =
             places.iter().map(|(span, _)| file.index.line_of(span.start as usize).min(file.last())).collect();
         let mut shown: Vec<usize> =
             lines.iter().flat_map(|line| line.saturating_sub(1)..=(line + 1).min(file.last())).collect();
         shown.sort_unstable();
         shown.dedup();
-        // The lines of the main finding come first, wherever they are in the source.
+        // The lines of the main finding come first, whatever their position in the source.
         let mut runs: Vec<&[usize]> = shown.chunk_by(|before, after| before + 1 == *after).collect();
         if let Some(main) = runs.iter().position(|run| run.contains(&lines[0])) {
             runs.swap(0, main);
@@ -247,7 +247,7 @@ impl Excerpt {
             }
             byte
         };
-        // A window of a long line: around its first finding.
+        // Only a part of a long line, around its first finding.
         let anchor =
             places.iter().zip(lines).find(|(_, on)| **on == number).map_or(0, |((span, _), _)| inside(span.start));
         let before = line[..anchor].chars().count();
@@ -259,7 +259,7 @@ impl Excerpt {
         if window_start > 0 {
             self.text.push('…');
         }
-        // Where each byte of the window that matters lies in the excerpt.
+        // The position in the excerpt of each byte that a label needs.
         let mut wanted: Vec<(usize, usize)> = Vec::new();
         let mut column = 0;
         for (at, character) in line[window_start..window_end].char_indices() {
@@ -309,7 +309,7 @@ impl SourceCode for Excerpt {
         let block = self.blocks.iter().find(|block| (block.start..block.end.max(block.start + 1)).contains(&offset));
         let block = block.filter(|block| offset + span.len() <= block.end).ok_or(MietteError::OutOfBounds)?;
         let data = self.text.as_bytes();
-        // Without context miette asks for the place to write above the lines.
+        // Without context, miette asks for the place to write above the lines.
         let position = self.positions.iter().find(|(at, _, _)| context_before == 0 && *at == offset);
         let (data, span, line, column) = match position {
             Some((_, line, column)) => (&data[offset..offset + span.len()], *span, *line, *column),
@@ -319,7 +319,7 @@ impl SourceCode for Excerpt {
     }
 }
 
-/// A character that does nothing on a terminal but be seen.
+/// A visible character that does not control the terminal.
 fn tame_character(character: char) -> char {
     match character {
         '\0'..='\u{1f}' => char::from_u32(0x2400 + u32::from(character)).unwrap_or('\u{fffd}'),
@@ -334,7 +334,7 @@ fn tame_character(character: char) -> char {
     }
 }
 
-/// A text with such characters only.
+/// A text with only such characters.
 fn tame(text: &str) -> String {
     text.chars().map(tame_character).collect()
 }
@@ -346,7 +346,7 @@ fn shorten(text: &str) -> String {
     }
 }
 
-/// Breaks a text at spaces only: prefixes and names stay whole, to be copied.
+/// Breaks a text only at spaces: prefixes and names stay whole, so that users can copy them.
 fn wrap(text: &str, columns: usize) -> String {
     let mut wrapped = String::with_capacity(text.len());
     let mut column = 0;

@@ -12,10 +12,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde::Serialize;
 
-/// Whether something could not be written to standard output for another reason than that nobody reads it any more.
+/// Whether topo failed to write to standard output although somebody still reads it.
 static LOST: AtomicBool = AtomicBool::new(false);
 
-/// Whether results were lost: a full disk, a closed standard output. A closed pipe is none: who closes it has enough.
+/// Whether output was lost: the disk is full, or standard output is closed. A closed pipe does not count: its reader
+/// has stopped reading on purpose.
 pub fn lost_output() -> bool {
     LOST.load(Ordering::Relaxed)
 }
@@ -26,10 +27,10 @@ fn note_loss(written: io::Result<()>) {
     }
 }
 
-/// When to colour.
+/// When to use colours.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 pub enum ColorChoice {
-    /// Where the output is a terminal and `NO_COLOR` is not set.
+    /// If the output is a terminal and `NO_COLOR` is not set.
     #[default]
     Auto,
     /// Always.
@@ -38,8 +39,8 @@ pub enum ColorChoice {
     Never,
 }
 
-/// Writes results to standard output, and progress and diagnostics to standard error. A closed pipe ends quietly: what is
-/// written after it is dropped.
+/// Writes results to standard output, and progress and diagnostics to standard error. A closed pipe is not an error:
+/// topo drops what it writes after that.
 #[derive(Clone, Copy, Debug)]
 pub struct Printer {
     json: bool,
@@ -48,7 +49,7 @@ pub struct Printer {
 }
 
 impl Printer {
-    /// A printer for this process's streams; with `json`, results are one JSON event a line.
+    /// A printer for the streams of this process. With `json`, results are one JSON event per line.
     pub fn new(json: bool, color: ColorChoice) -> Self {
         let plain = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
         let decide = |terminal: bool| match color {
@@ -64,35 +65,35 @@ impl Printer {
         self.json
     }
 
-    /// Whether standard output is coloured.
+    /// Whether standard output uses colours.
     pub fn colors_out(&self) -> bool {
         self.out_color
     }
 
-    /// Whether standard error is coloured.
+    /// Whether standard error uses colours.
     pub fn colors_err(&self) -> bool {
         self.err_color
     }
 
-    /// How wide a report on standard error may be, in columns.
+    /// The width of a report on standard error, in columns.
     pub fn width(&self) -> usize {
         diagnostics::PLAIN_WIDTH
     }
 
-    /// Writes result text as it is; nothing in JSON mode.
+    /// Writes the text of a result as it is; writes nothing in JSON mode.
     pub fn result(&self, text: &str) {
         if !self.json {
             self.document(text);
         }
     }
 
-    /// Writes result text as it is, also in JSON mode: for commands whose result is a document of its own.
+    /// Writes the text of a result as it is, also in JSON mode: for commands whose result is a document.
     pub fn document(&self, text: &str) {
         let mut out = io::stdout().lock();
         note_loss(out.write_all(text.as_bytes()).and_then(|()| out.flush()));
     }
 
-    /// Writes one JSON event; nothing outside JSON mode.
+    /// Writes one JSON event; writes nothing outside JSON mode.
     pub fn event(&self, event: &impl Serialize) {
         if self.json {
             let mut out = io::BufWriter::new(io::stdout().lock());
@@ -107,7 +108,7 @@ impl Printer {
     }
 }
 
-/// Sends the log to standard error: nothing but warnings at level 0, what is done at 1, all of it at 2 and more.
+/// Sends the log to standard error: only warnings at level 0, what topo does at 1, everything from 2.
 pub fn log(verbose: u8, printer: Printer) {
     use tracing::level_filters::LevelFilter;
     let level = match verbose {
@@ -115,7 +116,7 @@ pub fn log(verbose: u8, printer: Printer) {
         1 => LevelFilter::INFO,
         _ => LevelFilter::DEBUG,
     };
-    // A second subscriber is refused, as in tests; the first one stays.
+    // Tests may set a second subscriber, which fails; the first one stays.
     let _ = tracing_subscriber::fmt()
         .with_max_level(level)
         .with_writer(io::stderr)

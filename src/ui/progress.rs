@@ -1,4 +1,4 @@
-//! Progress of a run on standard error, and its events on standard output where JSON is asked for.
+//! Progress of a run on standard error, and its events on standard output in JSON mode.
 
 use std::collections::BTreeMap;
 use std::io::{self, IsTerminal};
@@ -12,7 +12,7 @@ use crate::plan::{Finding, Plan};
 use crate::render::json;
 use crate::resource::Place;
 
-/// Shows a run: a bar where standard error is a terminal, and a line for each thing that went wrong.
+/// Shows a run: a bar if standard error is a terminal, and a line for each thing that goes wrong.
 pub struct Progress {
     printer: Printer,
     shows_bar: bool,
@@ -20,33 +20,34 @@ pub struct Progress {
     told: Told,
 }
 
-/// Why places in Azure could not be looked at, as the plan has told it: the same may hold for many, and is not said again.
+/// Why topo could not look at places in Azure, as the plan reported it. Many places may have the same reason, and one
+/// line is enough.
 #[derive(Clone, Debug, Default)]
 pub struct Told(BTreeMap<Place, String>);
 
 impl Told {
-    /// What a plan tells.
+    /// The part of a plan that progress need not repeat.
     pub fn by(plan: &Plan) -> Self {
         let unseen = |finding: &&Finding| finding.code == UNSEEN && !finding.place().is_node();
         let told = |finding: &Finding| (finding.place().clone(), finding.found.clone().unwrap_or_default());
         Self(plan.findings.iter().filter(unseen).map(told).collect())
     }
 
-    /// Whether it was told of a place.
+    /// Whether the plan has reported the place.
     pub fn has(&self, place: &Place, reason: &str) -> bool {
         self.0.get(place).is_some_and(|told| told == reason)
     }
 }
 
 impl Progress {
-    /// For one run, after so much was told.
+    /// For one run. `told` is what the user has seen already.
     pub fn new(printer: Printer, told: Told) -> Self {
-        // In JSON mode the bar would only get between the events of a terminal that shows both streams.
+        // In JSON mode, a bar would break up the events on a terminal that shows both streams.
         let shows_bar = io::stderr().is_terminal() && !printer.is_json();
         Self { printer, shows_bar, bar: None, told }
     }
 
-    /// Takes the next event.
+    /// Handles the next event.
     pub fn event(&mut self, event: &Event) {
         self.printer.event(&json::run(event));
         match event {
@@ -78,7 +79,7 @@ impl Progress {
         }
     }
 
-    /// Takes the bar away: something else is to be written, or the run is over.
+    /// Removes the bar: other output follows, or the run is over.
     pub fn finish(&mut self) {
         if let Some(bar) = self.bar.take() {
             bar.finish_and_clear();
@@ -109,28 +110,29 @@ fn counted(number: usize, noun: &str) -> String {
     if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
 }
 
-/// The line that an event is worth, and whether it tells of an error. A node that could not be looked at is in the plan's
-/// notes as well, but those come after all others have answered.
+/// The line for an event, if it needs one, and whether the line reports an error. The plan's notes report nodes that
+/// topo could not look at, too, but only after all other nodes have answered.
 fn line(event: &Event) -> Option<(String, bool)> {
     let (place, text, is_error): (Option<&Place>, String, bool) = match event {
         Event::StepFailed { place, message, .. } => (Some(place), message.clone(), true),
         Event::Warning { place, message } => (Some(place), message.clone(), false),
         Event::Skipped { place, receiver, routes } => {
-            let why =
-                if place.is_node() { "that node has failed" } else { "the network interface there does not forward" };
-            let text = if *routes == 1 {
-                format!("A route to {} was left out, for {why}.", receiver.name())
+            let receiver = receiver.name();
+            let why = if place.is_node() {
+                format!("{receiver} failed")
             } else {
-                format!("{routes} routes to {} were left out, for {why}.", receiver.name())
+                "its network interface does not forward".to_owned()
             };
+            let what = if *routes == 1 { "the route".to_owned() } else { format!("{routes} routes") };
+            let text = format!("Skipped {what} to {receiver}: {why}.");
             (Some(place), text, false)
         }
         Event::Stopping => {
-            (None, "Stopping: what is under way is brought to its end, nothing else is begun.".to_owned(), false)
+            (None, "Stopping: topo finishes the steps in progress, and starts no others.".to_owned(), false)
         }
         _ => return None,
     };
-    // Words of a node must not steer the terminal.
+    // A node's output must not control the terminal.
     let text: String = text.chars().map(|c| if c.is_control() && c != '\n' { '\u{fffd}' } else { c }).collect();
     Some((place.map_or(text.clone(), |place| format!("{}: {text}", place.name())), is_error))
 }
@@ -162,21 +164,16 @@ mod tests {
             Event::StepFailed { place: node(), phase: Phase::Install, message: "It broke \u{1b}[2J.".to_owned() };
         assert_eq!(text(failed).as_deref(), Some("node-1: It broke \u{fffd}[2J. !"));
         let skipped = Event::Skipped { place: node(), receiver: place("node-2"), routes: 3 };
-        assert_eq!(
-            text(skipped).as_deref(),
-            Some("node-1: 3 routes to node-2 were left out, for that node has failed.")
-        );
+        assert_eq!(text(skipped).as_deref(), Some("node-1: Skipped 3 routes to node-2: node-2 failed."));
         let table = KNOWN.place("arm:/x/routeTables/kubernetes-routes").expect("place");
         let skipped = Event::Skipped { place: table, receiver: place("node-2"), routes: 1 };
         assert_eq!(
             text(skipped).as_deref(),
-            Some(
-                "kubernetes-routes: A route to node-2 was left out, for the network interface there does not forward."
-            )
+            Some("kubernetes-routes: Skipped the route to node-2: its network interface does not forward.")
         );
         for quiet in [
             Event::ObserveStarted { places: 3 },
-            // The plan tells of it.
+            // The plan reports it.
             Event::Observed { place: node(), error: Some("It is away.".to_owned()) },
             Event::ApplyStarted { steps: 1, places: 1 },
             Event::StepDone { place: node(), phase: Phase::Install, operations: 4 },

@@ -1,33 +1,34 @@
-//! The question before something is changed.
+//! The question before topo changes something.
 
 use std::io::{self, BufRead, IsTerminal, Write};
 
-/// What is asked about.
+/// What topo asks about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Question {
-    /// Whether to carry out a plan.
+    /// Whether to make the changes of a plan.
     Apply,
-    /// Whether to remove all.
+    /// Whether to remove everything that a plan lists.
     Destroy,
 }
 
-/// Why there is no answer.
+/// Why topo has no answer.
 #[derive(Debug, thiserror::Error)]
 pub enum PromptError {
-    /// Standard input or standard error is no terminal, so nobody can be asked.
-    #[error("There is no terminal to ask at.")]
+    /// Standard input or standard error is not a terminal, so topo cannot ask anybody.
+    #[error("There is no terminal for the question.")]
     NoTerminal,
-    /// The answer could not be read.
-    #[error("The answer could not be read: {0}")]
+    /// topo could not read the answer.
+    #[error("topo could not read the answer: {0}")]
     Read(#[from] io::Error),
 }
 
-/// Asks at the terminal; only the word `yes` is a yes. Waits without limit, so call it where blocking is allowed.
+/// Asks at the terminal. Only the word `yes` means yes. Waits without a time limit, so call it where blocking is
+/// allowed.
 pub fn confirm(question: Question) -> Result<bool, PromptError> {
     if !io::stdin().is_terminal() || !io::stderr().is_terminal() {
         return Err(PromptError::NoTerminal);
     }
-    // Standard error is not locked while the answer is waited for: an interrupt is answered there.
+    // Do not lock standard error during the wait: an interrupt writes to it.
     Ok(ask(question, &mut io::stdin().lock(), &mut io::stderr())?)
 }
 
@@ -46,7 +47,7 @@ fn ask(question: Question, input: &mut dyn BufRead, output: &mut dyn Write) -> i
     output.flush()?;
     let mut answer = String::new();
     let ended = input.read_line(&mut answer)? == 0;
-    // After the end of input the cursor is still behind the question.
+    // At the end of input, the cursor is still behind the question.
     output.write_all(if ended { b"\n\n" } else { b"\n" })?;
     output.flush()?;
     Ok(answer.trim() == "yes")

@@ -110,7 +110,7 @@ fn routes(server: &ArmServer) -> Vec<String> {
 /// An error must be a sentence that somebody can act on.
 fn check_sentence(error: &ArmError) -> String {
     let text = error.to_string();
-    assert!(text.ends_with('.') && text.starts_with(['T', '`']), "{text}");
+    assert!(text.ends_with('.') && (text.starts_with(['T', '`']) || text.starts_with("topo ")), "{text}");
     assert!(!text.ends_with("..") && !text.contains("  ") && !text.contains("Bearer"), "{text}");
     if let Some(id) = &error.request_id {
         assert!(text.contains(id), "{text}");

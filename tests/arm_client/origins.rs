@@ -14,7 +14,9 @@ fn a_poll_to_another_origin_is_not_followed() {
         assert_eq!(error.kind, ArmErrorKind::Unexpected, "{error}");
         let text = check_sentence(&error);
         assert!(
-            text.contains(&origin) && text.contains("no token") && text.contains("may have been written"),
+            text.contains(&origin)
+                && text.contains("neither a request nor a token")
+                && text.contains("may have been written"),
             "{text}"
         );
         server.command(Command::Settle);

@@ -127,11 +127,11 @@ impl Az {
 }
 
 const WHAT_TO_DO: &str = ". Run `az login` (and `az account set --subscription ID`), or set AZURE_TENANT_ID, AZURE_CLIENT_ID and \
-                          AZURE_CLIENT_SECRET, or run topo where there is a workload or managed identity.";
+                          AZURE_CLIENT_SECRET, or run topo on a machine with a workload or managed identity.";
 
 fn nobody(reason: &str) -> String {
     let what = format!("The virtual network {NETWORK} (resource group {GROUP})");
-    format!("{what} was not read, for nobody is signed in to Azure: the Azure CLI: {reason}{WHAT_TO_DO}")
+    format!("{what} was not read: nobody is signed in to Azure: the Azure CLI: {reason}{WHAT_TO_DO}")
 }
 
 #[test]
@@ -171,7 +171,7 @@ fn no_azure_cli_is_told() {
     let (server, az) = (ArmServer::start(0), Az::new());
     let empty = az.0.path().to_str().unwrap();
     let text = sign_in(&server, &[("AZURE_TOKEN_CREDENTIALS", "dev"), ("PATH", empty)]).unwrap_err();
-    assert!(text.contains(&nobody("`az` is not installed, or in no folder of PATH")), "{text}");
+    assert!(text.contains(&nobody("`az` is not installed, or not in PATH")), "{text}");
     assert!(server.log().is_empty());
 }
 

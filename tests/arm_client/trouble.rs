@@ -123,7 +123,7 @@ fn what_somebody_changed_is_never_overwritten() {
     server.command(Command::Merge { path: table(), body: json!({ "tags": { "by": "somebody" } }) });
     let error = block_on(arm.put_table(&table(), &table_with(&[]), seen.etag.as_deref())).unwrap_err();
     assert_eq!(error.kind, ArmErrorKind::Precondition);
-    assert!(check_sentence(&error).contains("plans anew"), "{error}");
+    assert!(check_sentence(&error).contains("makes a new plan"), "{error}");
     assert_eq!(puts(&server, TABLE), [Some(201), Some(412)]);
     assert_eq!(routes(&server), ["worker-0"]);
 }

@@ -277,7 +277,8 @@ fn that_the_endpoint_does_not_answer_is_said_once() {
 #[test]
 fn an_address_that_nothing_has_is_answered_with_one_of_azure() {
     let cloud = Cloud::start(1);
-    let said = cloud.topo(&["plan", "--target", "worker-9"]).exits(1).says("Nothing is called worker-9 (--target).");
+    let said =
+        cloud.topo(&["plan", "--target", "worker-9"]).exits(1).says("--target worker-9: there is no such address.");
     said.says("azure_route.kubernetes-routes[\"NAME\"]");
 }
 

@@ -37,7 +37,7 @@ fn from_nothing_to_associated_and_away_again() {
 #[test]
 fn a_destroy_with_nothing_recorded_says_so() {
     let cloud = Cloud::start(1);
-    let words = "nothing is recorded in state/kthw.json, so there is nothing that topo would remove";
+    let words = "the state state/kthw.json has no records, so topo has nothing to remove";
     cloud.topo(&["destroy", "-y"]).exits(0).says(words);
     // What is live stays also where the state was lost.
     cloud.apply();
@@ -47,5 +47,5 @@ fn a_destroy_with_nothing_recorded_says_so() {
     assert_eq!(cloud.routes().len(), 1);
     // With something recorded, it is not said.
     cloud.apply();
-    cloud.topo(&["destroy", "-y"]).exits(0).not("nothing is recorded");
+    cloud.topo(&["destroy", "-y"]).exits(0).not("has no records");
 }

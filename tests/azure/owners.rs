@@ -402,7 +402,7 @@ fn a_route_that_another_topology_has_is_a_conflict_though_it_is_as_wanted() {
         assert_eq!(cloud.written(), [""; 0]);
     }
     // Nothing of it is the other's, so nothing of it goes with the other's.
-    other(&["destroy", "-y"]).exits(0).says("nothing is recorded");
+    other(&["destroy", "-y"]).exits(0).says("has no records");
     assert_eq!(cloud.written(), [""; 0]);
     other(&["apply", "-y", "--skip-conflicts"]).exits(3).says("in a table of the topology `kthw`");
     assert_eq!(cloud.routes(), [FIRST, SECOND]);

@@ -20,7 +20,7 @@ fn a_subnet_is_not_given_a_table_that_was_not_written() {
     cloud.server.command(Effect::Forbid.next("PUT", &table()));
     let said = cloud.topo(&["apply", "-y"]).exits(1);
     let said = said.says("Microsoft.Network/routeTables/write").says("Network Contributor");
-    said.says("was not written as planned, so it was not associated");
+    said.says("as planned, so it did not associate the table");
     assert_eq!((cloud.table(), cloud.association()), (None, None));
     assert_eq!(cloud.state()["places"], json!({}), "nothing is in doubt");
     cloud.apply();
@@ -32,7 +32,7 @@ fn a_table_stays_where_its_subnet_does_not_let_go() {
     let cloud = Cloud::start(2);
     cloud.apply();
     cloud.server.command(Effect::Forbid.next("PUT", &subnet()));
-    cloud.topo(&["destroy", "-y"]).exits(1).says("subnets still go by it: kubernetes-subnet");
+    cloud.topo(&["destroy", "-y"]).exits(1).says("subnets still use it: kubernetes-subnet");
     assert_eq!(cloud.routes().len(), 2);
     assert_eq!(cloud.association().as_deref(), Some(table().as_str()));
     assert!(!cloud.state().to_string().contains("\"to\":"), "nothing is in doubt: {}", cloud.state());
@@ -86,7 +86,7 @@ fn what_is_to_forward_must_be_seen() {
     cloud.write(&topology(2, "ip_forwarding = \"enable\""));
     cloud.forward(1, false);
     cloud.server.command(Effect::Forbid.next("GET", "/networkInterfaces"));
-    let said = cloud.topo(&["apply", "-y"]).exits(1).says("cannot be carried out");
+    let said = cloud.topo(&["apply", "-y"]).exits(1).says("the plan has errors or conflicts");
     said.says("Microsoft.Network/networkInterfaces/read");
     assert!(cloud.server.writes().is_empty());
     cloud.apply();
@@ -105,7 +105,7 @@ fn one_table_that_fails_does_not_hold_back_another() {
     cloud.write(&format!("{first}[backends.second]\ntype = \"azure-udr\"{backend}"));
     let second = network_path(&format!("routeTables/{SECOND}"));
     cloud.server.command(Effect::Forbid.next("PUT", &second));
-    cloud.topo(&["apply", "-y"]).exits(3).says("The route table of other was not written as planned");
+    cloud.topo(&["apply", "-y"]).exits(3).says("topo did not write the route table of other as planned");
     assert_eq!(cloud.association().as_deref(), Some(table().as_str()));
     assert_eq!(cloud.server.look(&other).unwrap()["properties"]["routeTable"], Value::Null);
     assert!(!cloud.state().to_string().contains("\"to\":"), "nothing is in doubt: {}", cloud.state());

@@ -53,7 +53,7 @@ fn what_somebody_changed_after_the_plan_is_neither_overwritten_nor_removed() {
         let command = if what == "destroy" { "destroy" } else { "apply" };
         let said = cloud.topo_meanwhile(&[command, "-y"], || cloud.change_route(THIRD, to, "10.240.0.99"));
         assert_eq!(said.code, if command == "destroy" { 3 } else { 1 }, "{what}:\n{}\n{}", said.out, said.err);
-        said.says("It is not as the plan saw it");
+        said.says("It has changed since the plan");
         let theirs = format!("kubernetes-route-10-200-2-0-24 {to} VirtualAppliance 10.240.0.99");
         assert!(cloud.routes().contains(&theirs), "{what}: {:?}", cloud.routes());
     }
@@ -68,7 +68,7 @@ fn a_conflict_that_comes_up_after_the_plan_is_not_skipped_unseen() {
     let said = cloud.topo_meanwhile(&["apply", "-y", "--skip-conflicts"], || {
         cloud.set_routes(|routes| routes.push(route("theirs", "10.200.3.0/24", "10.240.0.99")));
     });
-    said.exits(1).says("It is not as the plan saw it");
+    said.exits(1).says("It has changed since the plan");
     cloud.topo(&["apply", "-y", "--skip-conflicts"]).exits(3);
 }
 

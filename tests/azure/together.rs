@@ -56,7 +56,7 @@ fn a_route_of_ours_that_somebody_changes_meanwhile_is_not_overwritten_unseen() {
         } else {
             cloud.meanwhile(&["apply", "-y"], somebody)
         };
-        said.exits(1).says("not as the plan saw it").says("10.200.1.0/24 leads to VirtualAppliance 10.240.0.20");
+        said.exits(1).says("changed since the plan").says("10.200.1.0/24 now leads to VirtualAppliance 10.240.0.20");
         assert_eq!(cloud.routes().len(), 3, "nothing was written");
         assert!(cloud.routes()[1].ends_with(" 10.240.0.20"));
         // What is not known to be there is not in the record.
@@ -75,7 +75,7 @@ fn somebody_removes_a_route_of_ours_or_the_table_meanwhile() {
     cloud
         .meanwhile(&["apply", "-y"], || cloud.set_routes(|routes| drop(routes.remove(0))))
         .exits(1)
-        .says("not as the plan saw it: the route to 10.200.0.0/24 is gone");
+        .says("changed since the plan: the route to 10.200.0.0/24 no longer exists");
     assert_eq!(cloud.routes().len(), 2);
     cloud.apply();
     cloud.settled();
@@ -85,7 +85,7 @@ fn somebody_removes_a_route_of_ours_or_the_table_meanwhile() {
         cloud.server.command(Command::Merge { path: subnet(), body: json!({ "properties": { "routeTable": null } }) });
         cloud.server.command(Command::Delete { path: table() });
     };
-    cloud.before_the_look(&["apply", "-y"], gone).exits(1).says("not as the plan saw it");
+    cloud.before_the_look(&["apply", "-y"], gone).exits(1).says("changed since the plan");
     assert!(cloud.table().is_none());
     cloud.apply();
     cloud.settled();
@@ -97,7 +97,7 @@ fn a_table_that_somebody_makes_meanwhile_is_not_emptied() {
     let body = json!({ "location": LOCATION, "properties": { "routes": [theirs()] } });
     let somebody = || cloud.server.command(Command::Put { path: table(), body });
     let said = cloud.before_the_look(&["apply", "-y"], somebody);
-    said.exits(1).says("the table itself is not as it was");
+    said.exits(1).says("the table itself has changed");
     assert_eq!(cloud.routes(), ["theirs 192.168.0.0/16 VirtualAppliance 10.240.0.99"]);
     assert_eq!(cloud.association(), None);
     cloud.apply();
@@ -125,7 +125,7 @@ fn a_table_that_somebody_is_making_is_looked_at_again() {
     cloud.server.command(Command::Release);
     let (one, two) = (one.wait_with_output().unwrap(), two.wait_with_output().unwrap());
     Said::new(&two).exits(0);
-    Said::new(&one).exits(1).says("the table itself is not as it was");
+    Said::new(&one).exits(1).says("the table itself has changed");
     assert_eq!(cloud.routes().len(), 2, "{:?}", cloud.routes());
     cloud.apply();
     assert_eq!(cloud.routes().len(), 4);
@@ -143,7 +143,7 @@ fn a_subnet_that_gets_another_table_meanwhile_keeps_it() {
         let somebody = || cloud.server.command(Command::Merge { path: subnet(), body });
         let said = cloud.topo_while_held(&["apply", "-y"], (path, &subnet(), u32::from(path == "GET")), somebody);
         // The table is there the second time.
-        said.exits(if path == "GET" { 3 } else { 1 }).says("not as the plan saw it").says("routeTables/other");
+        said.exits(if path == "GET" { 3 } else { 1 }).says("changed since the plan").says("routeTables/other");
         assert_eq!(cloud.association().as_deref(), Some(other.as_str()));
         assert!(!cloud.state().to_string().contains("azure_subnet_association"), "{}", cloud.state());
         cloud.topo(&["plan"]).exits(1).says("routeTables/other");

@@ -98,7 +98,7 @@ const EXPECTED: &str = r#"
 [topology]
 name = "kthw"
 
-# The subnets of the virtual network that nodes are in.
+# The subnets of the virtual network that contain nodes.
 [subnets.kubernetes-subnet]
 cidr = "10.240.0.0/24"
 
@@ -107,14 +107,14 @@ server   = { address = "10.240.0.10" }
 worker-0 = { address = "10.240.0.20", pods = ["10.200.0.0/24"] }
 worker-1 = { address = "10.240.0.21", pods = ["10.200.1.0/24"] }
 
-# A route table with a route to the pods of each node, for these subnets.
+# A route table for these subnets, with a route to the pods of each node.
 [backends.azure-udr]
 subscription   = "00000000-0000-0000-0000-000000000000"
 resource_group = "kubernetes"
 location       = "eastus2"
 route_table    = "kubernetes-routes"
 subnets        = ["kubernetes-vnet/kubernetes-subnet"]
-# Turns IP forwarding on where it is off; without this, such a next hop is an error.
+# Turns IP forwarding on if it is off. Without this line, a next hop without IP forwarding is an error.
 ip_forwarding  = "enable"
 
 "#;
@@ -127,7 +127,7 @@ fn a_topology_is_written_of_machines_addresses_and_tags() {
     let (out, err, code) = bench.init(&[]);
     assert_eq!(
         (code, err.as_str()),
-        (0, "Note: `server` has no tag pod-cidr and became a node without pods.\n"),
+        (0, "Note: `server` has no tag pod-cidr, and became a node without pods.\n"),
         "{out}"
     );
     assert!(out.starts_with("Wrote topo.toml: 3 nodes, 2 pod subnets. Next: "), "{out}");
@@ -139,7 +139,7 @@ fn a_topology_is_written_of_machines_addresses_and_tags() {
     assert!(bench.server.writes().is_empty());
 
     let (_, err, code) = bench.init(&[]);
-    assert!(code == 1 && err.contains("topo.toml is there already"), "{err}");
+    assert!(code == 1 && err.contains("topo.toml exists already"), "{err}");
     assert!(err.contains(&format!("`topo init --from {} --update`", from())), "{err}");
     assert_eq!(bench.server.count("GET", "/subscriptions/"), 7, "nothing is asked for a file that cannot be written");
 }
@@ -193,10 +193,10 @@ fn what_was_left_out_is_named() {
     assert_eq!(
         err,
         "\
-Warning: The machine `bad-tag` was left out: its tag `podCidr` is no list of prefixes: `10.200.8.1/24` has host bits set; the prefix is `10.200.8.0/24`.
-Warning: The machine `no-nic` was left out: it has no network interface.
-Warning: The machine `odd name` was left out: a node cannot be called so. A name is a letter or digit, then letters, digits, `-`, `_` and `.`, at most 63 characters.
-Note: 1 network interface of the scale set `pool` in the subnet `kubernetes-vnet/kubernetes-subnet` was not read. Where they are nodes, add them by hand.
+Warning: Skipped the machine `bad-tag`: its tag `podCidr` is not a list of prefixes: `10.200.8.1/24` has host bits set; the prefix is `10.200.8.0/24`.
+Warning: Skipped the machine `no-nic`: it has no network interface.
+Warning: Skipped the machine `odd name`: its name is not a valid name of a node. A name starts with a letter or digit, then has letters, digits, `-`, `_` and `.`, at most 63 characters.
+Note: topo did not read 1 network interface of the scale set `pool` in the subnet `kubernetes-vnet/kubernetes-subnet`. If it is a node, add it by hand.
 "
     );
     assert!(out.starts_with("Wrote topo.toml: 1 node, 1 pod subnet."), "{out}");
@@ -216,7 +216,7 @@ fn two_spellings_that_differ_are_an_error() {
     let (out, err, code) = bench.init(&[]);
     assert_eq!((code, out.as_str()), (1, ""));
     assert!(
-        err.contains("The machine `worker-1` has two tags for its pods that differ") && err.contains("Hint:"),
+        err.contains("The machine `worker-1` has two different tags for its pods") && err.contains("Hint:"),
         "{err}"
     );
     assert!(!bench.file().exists());
@@ -229,7 +229,7 @@ fn machines_that_contradict_each_other_are_shown() {
     let (_, err, code) = bench.init(&[]);
     assert_eq!(code, 1);
     assert!(err.contains("Nodes `worker-0` and `worker-1` have the same pod subnet 10.200.0.0/24."), "{err}");
-    assert!(err.contains("topo.toml was not written"), "{err}");
+    assert!(err.contains("topo did not write topo.toml"), "{err}");
     assert!(!bench.file().exists());
 }
 
@@ -285,8 +285,8 @@ worker-0 = { address = \"10.240.0.99\", interface = \"eth0\" }
     bench.machine("bad-tag", &json!({ "podCidr": "x" }), Some(nic(8, None)));
     let (out, err, code) = bench.init(&["--update"]);
     assert_eq!(code, 0, "{err}{out}");
-    assert!(err.contains("Note: `outside`, `bad-tag` stayed: nothing is known of them there."), "{err}");
-    assert!(err.contains("Warning: The machine `bad-tag` was left out"), "{err}");
+    assert!(err.contains("Note: Kept `outside`, `bad-tag`: the source does not say anything about them."), "{err}");
+    assert!(err.contains("Warning: Skipped the machine `bad-tag`"), "{err}");
     let expected = before
         .replace("gone     = { address = \"10.240.0.98\" }\n", "")
         .replace(
@@ -297,7 +297,7 @@ worker-0 = { address = \"10.240.0.99\", interface = \"eth0\" }
     assert_eq!(bench.text(), expected);
     assert!(out.ends_with("Rewrote [nodes] of topo.toml: 1 added, 1 changed, 1 removed.\n"), "{out}");
     let (out, _, code) = bench.init(&["--update"]);
-    assert_eq!((code, out.as_str()), (0, "topo.toml has these nodes already; it was left as it is.\n"));
+    assert_eq!((code, out.as_str()), (0, "topo.toml has these nodes already. topo did not change it.\n"));
 }
 
 #[test]
@@ -313,7 +313,7 @@ fn the_operators_file_says_where_azure_is() {
     let init = ["init", "--from", from.as_str()];
     fs::set_permissions(&file, fs::Permissions::from_mode(0o666)).unwrap();
     let (_, err, code) = bench.run_with(&[], &init);
-    assert!(code == 1 && err.contains("config.toml can be written by everybody"), "{err}");
+    assert!(code == 1 && err.contains("can write to the configuration") && err.contains("config.toml"), "{err}");
     fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
     let (_, err, code) = bench.run_with(&[("TOPO_AZURE_CLOUD", "moon")], &init);
     assert!(code == 1 && err.contains("TOPO_AZURE_CLOUD is `moon`"), "{err}");

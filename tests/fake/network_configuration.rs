@@ -154,7 +154,7 @@ impl Node {
             return Filed::Moved;
         }
         if self.configuration.refuses && !write.only_checks() {
-            return Filed::Refused("The file cannot be written.".to_owned());
+            return Filed::Refused("topo cannot write the file.".to_owned());
         }
         if !write.only_checks() {
             self.writes += 1;

@@ -31,7 +31,7 @@ pub fn shape_hindrance(shape: &str) -> Option<String> {
 
 fn check(shape: &[&str]) -> Option<String> {
     let check = script(SCRIPT, ["check"].iter().chain(shape)).output().expect("bash starts");
-    (!check.status.success()).then(|| format!("no such machines can run here: {}", text(&check.stdout).trim_end()))
+    (!check.status.success()).then(|| format!("these machines cannot run here: {}", text(&check.stdout).trim_end()))
 }
 
 /// Debian machines with systemd, networkd, netplan and sshd on one link, and an operator. All that a [`Lab`] can do, they can

@@ -312,21 +312,24 @@ pub fn files_that_do_harm_are_refused() {
     node.run("rm /etc/netplan/70-other.yaml");
 
     // What does not fit.
-    assert_refused(&plain_file("bridges", "eth0", &[1]), &["netplan refuses the file 60-topo.yaml", "eth0"]);
-    assert_refused(&plain_file("ethernets", "eth7", &[1]), &["other files", "10-netplan-eth7.network"]);
+    assert_refused(&plain_file("bridges", "eth0", &[1]), &["netplan does not accept the file 60-topo.yaml", "eth0"]);
+    assert_refused(&plain_file("ethernets", "eth7", &[1]), &["different files", "10-netplan-eth7.network"]);
     let more = good[0].1.replace("      routes:", "      addresses: [\"10.240.0.99/24\"]\n      routes:");
     assert_refused(&[(NETPLAN_FILE, more)], &["more than routes", "10.240.0.99/24"]);
-    assert_refused(&[("/etc/netplan/../60-topo.yaml", good[0].1.clone())], &["cannot have this path"]);
-    assert_refused(&[(NETPLAN_FILE, format!("{}        - to: \"10.202.9.0/24", good[0].1))], &["netplan refuses"]);
+    assert_refused(&[("/etc/netplan/../60-topo.yaml", good[0].1.clone())], &["does not use files with this path"]);
+    assert_refused(
+        &[(NETPLAN_FILE, format!("{}        - to: \"10.202.9.0/24", good[0].1))],
+        &["netplan does not accept"],
+    );
 
     // Where nothing can be written.
     node.run(
         "cp -a /etc/netplan /run/kept && mount -t tmpfs -o size=16k tmpfs /etc/netplan && cp -a /run/kept/. /etc/netplan &&
         { head -c 16384 /dev/zero >/etc/netplan/full 2>/dev/null || true; }",
     );
-    assert_refused(&good, &["cannot be written", "No space left on device"]);
+    assert_refused(&good, &["topo cannot write", "No space left on device"]);
     node.run("rm /etc/netplan/full && mount -o remount,ro /etc/netplan");
-    assert_refused(&good, &["cannot be written", "Read-only file system"]);
+    assert_refused(&good, &["topo cannot write", "Read-only file system"]);
     node.run("umount /etc/netplan && rm -r /run/kept");
 
     // What a run left that was killed is no hindrance, and is removed.
@@ -423,7 +426,9 @@ fn what_goes_while_networkd_restarts(machines: &Machines, first: &Token, wanted:
 
     on_start(&["address del 10.240.0.77/32 dev eth0"]);
     match file(machines, "plain", &write(FileForm::Netplan, &token, &[], Activation::Load)) {
-        Filed::PutBack(reason) => assert!(reason.contains("addresses are gone: eth0 10.240.0.77/32"), "{reason}"),
+        Filed::PutBack(reason) => {
+            assert!(reason.contains("addresses no longer exist: eth0 10.240.0.77/32"), "{reason}")
+        }
         other => panic!("{other:?}"),
     }
     assert_eq!(found(machines, "plain", FileForm::Netplan).0, token);
@@ -442,7 +447,7 @@ pub fn what_cannot_be_loaded_is_put_back() {
                 "plain",
                 FileForm::Netplan,
                 ("fd02:4::/64", "fd00:240::10"),
-                "has failed to set up",
+                "failed to set up a device",
             );
         });
         assert_is_put_back(
@@ -450,7 +455,7 @@ pub fn what_cannot_be_loaded_is_put_back() {
             "networkd",
             FileForm::Networkd,
             ("10.202.4.0/24", "10.99.0.1"),
-            "lacks 1 of the routes in the file, first 10.202.4.0/24 via 10.99.0.1",
+            "lacks 1 of the routes in the file, the first is 10.202.4.0/24 via 10.99.0.1",
         );
     });
     watch.assert_lost_nothing();

@@ -33,28 +33,28 @@ const PLANNED: [Case; 6] = [
         make: "for program in $(command -v netplan) $(readlink -f $(command -v netplan)); do [ ! -e $program ] || mv $program $program.away; done",
         unmake: "for program in /usr/sbin/netplan /usr/share/netplan/netplan.script; do [ ! -e $program.away ] && [ ! -L $program.away ] || mv $program.away $program; done",
         exit: 1,
-        says: &["server", "netplan is not installed", "Install netplan.io, or write persist = \"networkd\""],
+        says: &["server", "netplan is not installed", "Install netplan.io there, or set persist = \"networkd\""],
     },
     Case {
         wrong: "networkd stopped",
         make: "systemctl stop -q systemd-networkd.socket systemd-networkd",
         unmake: "systemctl start systemd-networkd.socket systemd-networkd",
         exit: 1,
-        says: &["server", "systemd-networkd does not run", "Start it, or leave the node out"],
+        says: &["server", "systemd-networkd does not run", "Start systemd-networkd there, or exclude the node"],
     },
     Case {
         wrong: "a device that nobody manages",
         make: "ip link add other0 type veth peer name other1 && ip link set other0 up && ip link set other1 up && ip route add 10.240.0.21/32 dev other0",
         unmake: "ip link del other0",
         exit: 1,
-        says: &["server", "other0", "is not managed by systemd-networkd", "renderer: networkd"],
+        says: &["server", "systemd-networkd does not manage other0", "renderer: networkd"],
     },
     Case {
         wrong: "NetworkManager",
         make: "sed -i 's/renderer: networkd/renderer: NetworkManager/' /etc/netplan/01-netcfg.yaml",
         unmake: "sed -i 's/renderer: NetworkManager/renderer: networkd/' /etc/netplan/01-netcfg.yaml",
         exit: 1,
-        says: &["server", "managed by NetworkManager", "Set `renderer: networkd`"],
+        says: &["server", "NetworkManager manages", "Set `renderer: networkd`"],
     },
     Case {
         wrong: "a broken file",
@@ -68,7 +68,7 @@ const PLANNED: [Case; 6] = [
         make: "sed -i s/eth0:/eth9:/ /etc/netplan/01-netcfg.yaml",
         unmake: "sed -i s/eth9:/eth0:/ /etc/netplan/01-netcfg.yaml",
         exit: 1,
-        says: &["server", "eth0", "no file of netplan defines any more", "netplan apply"],
+        says: &["server", "no file of netplan defines `eth0` any more", "netplan apply"],
     },
 ];
 

@@ -72,10 +72,10 @@ pub fn a_failed_file_step_leaves_routes_that_do_not_last() {
     };
     // After the checks: no note can be made, then networkd does not come back.
     server.run("echo not a folder >/run/topo");
-    applied(&["No note can be written to /run/topo"]);
+    applied(&["topo cannot write to /run/topo"]);
     server.run("rm /run/topo; mkdir -p /run/systemd/system/systemd-networkd.service.d");
     server.run("printf '[Service]\\nExecStartPre=/bin/false\\n' >/run/systemd/system/systemd-networkd.service.d/x.conf; systemctl daemon-reload");
-    applied(&["systemd-networkd does not start any more"]);
+    applied(&["systemd-networkd no longer starts"]);
     server.run("rm -r /run/systemd/system/systemd-networkd.service.d; systemctl daemon-reload; systemctl reset-failed; systemctl start systemd-networkd");
     machines.topo(&["plan", "--detailed-exitcode"]).exits(2);
     machines.topo(&["apply", "-y"]).exits(0);

@@ -12,10 +12,10 @@ const WORKING: [&str; 5] = ["plain", "sudoer", "noisy", "read-only", "by-name"];
 const BROKEN: [(&str, &str, &[&str]); 9] = [
     ("lacks-ip", "no-ip", &["ip", "apt install iproute2"]),
     ("busybox", "busybox-ip", &["iproute2", "apt install iproute2"]),
-    ("garbage", "garbage-shell", &["not what was asked for"]),
+    ("garbage", "garbage-shell", &["answer is not valid"]),
     ("hangs", "hang-shell", &["3 s", "--node-timeout"]),
     ("mute", "silent", &["1 s", "--connect-timeout"]),
-    ("gone", "dead", &["machine is up"]),
+    ("gone", "dead", &["machine runs"]),
     ("other-key", "host-key", &["host key", "changed", "ssh-keygen -R"]),
     ("no-sudo", "sudo-refused", &["sudo", "NOPASSWD"]),
     ("unknown-key", "", &["host key", "not known", "fingerprint"]),

@@ -17,7 +17,7 @@ fn an_unknown_host_key_is_refused() {
     let node = Sshd::start("");
     let options = SshOptions { known_hosts: Some(node.known_hosts(&["other"])), ..options(&node) };
     let sentence = unreachable(run_once(options, &target("node-0", node.port), "echo ok"));
-    assert!(sentence.starts_with("The host key of node-0 (127.0.0.1) is not known: "), "{sentence}");
+    assert!(sentence.starts_with("The host key of node-0 (127.0.0.1) is unknown: "), "{sentence}");
     assert!(sentence.contains(&format!("`ssh-keyscan -p {} 127.0.0.1`", node.port)), "{sentence}");
 }
 
@@ -75,7 +75,7 @@ fn where_nothing_listens_it_is_said_at_once() {
     let config = node.client_config(&format!("Match exec \"{leave}\""));
     let options = SshOptions { ssh_config: Some(config), ..options(&node) };
     let sentence = unreachable(run_once(options, &target("node-0", port), "echo ok"));
-    assert!(sentence.starts_with("node-0 (127.0.0.1) cannot be reached: the connection was refused"), "{sentence}");
+    assert!(sentence.starts_with("topo cannot reach node-0 (127.0.0.1): it refused the connection"), "{sentence}");
     let log = fs::read_to_string(log).unwrap();
     assert_eq!(log.lines().filter(|line| line.contains(" -M ")).count(), 1, "it was tried again: {log}");
 }
@@ -103,7 +103,7 @@ fn sudo_that_asks_for_a_password_is_refused() {
     for (text, says) in [
         (
             "echo 'sudo: a password is required' >&2; exit 1",
-            "sudo -n is refused for root@127.0.0.1 on node-0 (127.0.0.1): sudo: a password is required.",
+            "node-0 (127.0.0.1) refuses sudo -n to root@127.0.0.1: sudo: a password is required.",
         ),
         ("printf 'sudo: \\033[2Jsorry\\n' >&2; exit 1", "sudo: \\u{1b}[2Jsorry."),
         ("echo not here >&2; exit 127", "did not start a shell"),
@@ -116,7 +116,7 @@ fn sudo_that_asks_for_a_password_is_refused() {
         let mut target = target("node-0", node.port);
         target.endpoint.sudo = true;
         let sentence = unreachable(run_once(options(&node), &target, "echo ok"));
-        assert!(sentence.contains(says) && sentence.contains("Nothing ran."), "{sentence}");
+        assert!(sentence.contains(says) && sentence.contains("Nothing ran there."), "{sentence}");
     }
 }
 
@@ -131,7 +131,7 @@ fn sudo_that_is_missing_is_said() {
     let mut target = target("node-0", node.port);
     target.endpoint.sudo = true;
     let sentence = unreachable(run_once(options(&node), &target, "echo ok"));
-    assert!(sentence.contains("sudo cannot be started for root@127.0.0.1 on node-0"), "{sentence}");
+    assert!(sentence.contains("root@127.0.0.1 cannot start sudo on node-0"), "{sentence}");
 }
 
 #[test]
@@ -174,7 +174,7 @@ fn hostile_hosts_and_users_never_reach_ssh() {
         host.clone_into(&mut at.endpoint.host);
         at.endpoint.user = Some(user.to_owned());
         let sentence = unreachable(run_once(options(&node), &at, "echo ok"));
-        assert!(sentence.contains("was not contacted"), "{sentence}");
+        assert!(sentence.contains("topo did not contact"), "{sentence}");
     }
 }
 

@@ -136,6 +136,6 @@ fn a_script_that_is_cut_on_the_way_does_not_run() {
     let trace = node.path().join("trace");
     let script = format!("echo ran > '{}'\n{}", trace.display(), "echo padding\n".repeat(1000));
     let outcome = run_once(options(&node), &target("node-0", node.port), &script);
-    assert!(super::unreachable(outcome).contains("Nothing ran."));
+    assert!(super::unreachable(outcome).contains("Nothing ran there."));
     assert!(!trace.exists());
 }

@@ -77,7 +77,7 @@ fn list_and_show() {
     let (code, out, _) = at.run(&["show", "node-1"]);
     assert!(code == 0 && out.contains("recorded    2 routes"), "{out}");
     let (code, _, error) = at.run(&["show", "node-0[\"10.100.0.0/24\"]"]);
-    assert!(code == 1 && error.contains("Nothing that is recorded matches"), "its own pods: {error}");
+    assert!(code == 1 && error.contains("Nothing in the state matches"), "its own pods: {error}");
 }
 
 #[test]
@@ -86,9 +86,9 @@ fn what_is_in_doubt_is_listed_as_the_union_and_shown_as_both() {
     let (_, out, _) = at.run(&["list", "node-2"]);
     assert_eq!(out.lines().count(), 3);
     let (_, out, _) = at.run(&["show", "node-2[10.100.3.0/24]"]);
-    assert!(out.contains("next hop    10.240.0.13, was to become none\n"), "{out}");
+    assert!(out.contains("next hop    10.240.0.13, should become none\n"), "{out}");
     let (_, out, _) = at.run(&["show", "node-0"]);
-    assert!(out.contains("in doubt: was not there, was to become 2 routes"), "{out}");
+    assert!(out.contains("in doubt: was absent, should become 2 routes"), "{out}");
     // The journal tells how it went, without being written away.
     fs::write(at.store().journal_path(), to_lines(&[entry(2, topo::state::Outcome::Untouched)])).expect("journal");
     let (_, out, _) = at.run(&["show", "node-2[10.100.3.0/24]"]);
@@ -147,7 +147,7 @@ fn pull_and_push() {
         (state.clone(), "older than serial 4"),
         (
             State { lineage: topo::state::Identifier::from_bytes([9; 16]), serial: 9, ..state.clone() },
-            "of lineage 0909",
+            "its lineage is 0909",
         ),
         (State { topology: super::name("other"), serial: 9, ..state.clone() }, "belongs to the topology `other`"),
     ] {
@@ -174,7 +174,10 @@ fn locks() {
     for arguments in [&["rm", "node-0"][..], &["lock"], &["push", "state/kthw.json"]] {
         let (code, _, error) = at.run(arguments);
         assert_eq!(code, 4, "{error}");
-        assert!(error.contains("locked by hand by") && error.contains(&format!("`topo state unlock {id}`")), "{error}");
+        assert!(
+            error.contains("locked manually by") && error.contains(&format!("`topo state unlock {id}`")),
+            "{error}"
+        );
     }
     assert_eq!(at.run(&["list"]).0, 0, "readers need no lock");
     let (code, _, error) = at.run(&["unlock", "0011223344556677"]);
@@ -292,7 +295,7 @@ fn a_write_that_fails_or_is_killed_halfway_leaves_the_old_state_whole() {
     let before = fs::read(at.path()).expect("file");
     let failed = cramped(&at, "trap '' XFSZ;");
     let error = String::from_utf8_lossy(&failed.stderr);
-    assert!(failed.status.code() == Some(1) && error.contains("could not be written"), "{error}");
+    assert!(failed.status.code() == Some(1) && error.contains("topo could not write the state"), "{error}");
     assert_eq!(fs::read(at.path()).expect("file"), before);
     assert_eq!(names(&at.0.path().join("state")), ["kthw.json"]);
 
@@ -301,7 +304,7 @@ fn a_write_that_fails_or_is_killed_halfway_leaves_the_old_state_whole() {
     assert_eq!(names(&at.0.path().join("state")).len(), 3, "a lock and half a file are left behind");
 
     let (code, _, note) = at.run(&["rm", "node-1"]);
-    assert!(code == 0 && note.contains("was left behind by a process that has ended"), "{note}");
+    assert!(code == 0 && note.contains("that process has ended without removing it"), "{note}");
     assert_eq!(names(&at.0.path().join("state")), ["kthw.json"]);
     assert_eq!(at.state().places.len(), 39);
 }

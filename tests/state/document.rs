@@ -165,7 +165,7 @@ fn what_a_binary_does_not_know_is_kept_with_the_lists_that_it_points_to() {
 fn refusals_say_why() {
     assert!(read(SMALL.as_bytes()).is_ok());
     for (from, to, why) in [
-        ("\"version\":1", "\"version\":2", "it has version 2, and this topo reads version 1 only"),
+        ("\"version\":1", "\"version\":2", "it has version 2, but this topo reads only version 1"),
         ("\"version\":1", "\"version\":2,\"new\":[]", "it has version 2"),
         ("\"version\":1", "\"version\":0", "version 0"),
         ("\"version\":1", "\"version\":\"1\"", "invalid type"),
@@ -178,13 +178,17 @@ fn refusals_say_why() {
         ),
         ("\"rows\":4", "\"rows\":9", "the list of rows 9 does not exist"),
         ("\"view\":3", "\"view\":9", "the view 9 does not exist"),
-        ("\"view\":3,", "", "not complete"),
-        ("\"from\":0", "\"from\":4", "the list 4 that it builds on"),
-        ("\"from\":0", "\"from\":7", "the list 7 that it builds on"),
-        ("\"id\":4", "\"id\":0", "the list of rows 0 is there twice"),
-        ("\"remove\":[\"10.200.1.0/24\"],", "", "the destination 10.200.1.0/24 is there twice"),
-        ("\"10.200.1.0/24\",\"10.240.0.21\"", "\"10.200.0.0/24\",\"10.240.0.21\"", "10.200.0.0/24 is there twice"),
-        ("[\"10.200.1.0/24\"],\"add\"", "[\"10.9.0.0/24\"],\"add\"", "10.9.0.0/24 is removed and was not there"),
+        ("\"view\":3,", "", "incomplete"),
+        ("\"from\":0", "\"from\":4", "it builds on the list 4, which does not come before it"),
+        ("\"from\":0", "\"from\":7", "it builds on the list 7, which does not come before it"),
+        ("\"id\":4", "\"id\":0", "the list of rows 0 occurs twice"),
+        ("\"remove\":[\"10.200.1.0/24\"],", "", "the destination 10.200.1.0/24 occurs twice"),
+        ("\"10.200.1.0/24\",\"10.240.0.21\"", "\"10.200.0.0/24\",\"10.240.0.21\"", "10.200.0.0/24 occurs twice"),
+        (
+            "[\"10.200.1.0/24\"],\"add\"",
+            "[\"10.9.0.0/24\"],\"add\"",
+            "it removes 10.9.0.0/24, which is not in the list",
+        ),
         ("\"fd00::1\"", "\"10.0.0.1\"", "different families"),
         ("10.200.0.0/24", "10.200.0.1/24", "host bits"),
         ("node:node-0", "node:-x", "is not a place"),
@@ -201,7 +205,7 @@ fn refusals_say_why() {
         assert!(found.contains(why), "{from} → {to}: {found}");
     }
     let doubled = SMALL.replace("\"places\":{", r#""places":{"node:node-0":{"resources":{}},"#);
-    assert!(refusal(&doubled).contains("the place node:node-0 is there twice"));
+    assert!(refusal(&doubled).contains("the place node:node-0 occurs twice"));
     assert_eq!(refusal(""), "it is empty (0 bytes)");
     assert!(refusal("\u{0}\u{0}\u{0}").contains("not JSON"));
     assert!(refusal(&"[".repeat(100_000)).contains("invalid type"));
@@ -214,7 +218,7 @@ fn another_topology_or_lineage_is_told() {
     let state = mesh(1);
     assert!(state.expect_topology(&name("kthw")).is_ok());
     let error = state.expect_topology(&name("other")).expect_err("another");
-    assert_eq!(error.to_string(), "it belongs to the topology `kthw` and not to `other`");
+    assert_eq!(error.to_string(), "it belongs to the topology `kthw`, not to `other`");
     assert!(matches!(
         state.expect_lineage(topo::state::Lineage::from_bytes([8; 16])),
         Err(DocumentError::OtherLineage { .. })

@@ -85,7 +85,7 @@ fn a_running_holder_is_named_and_cannot_be_unlocked() {
     assert!(matches!(wait(store.unlock(&found.id)), Err(LockError::Running(_))));
     drop(holder);
     let locked = wait(store.lock(&request(), Duration::ZERO)).expect("its holder is dead");
-    assert!(locked.note.expect("note").starts_with("The lock of alice@station (apply)"));
+    assert!(locked.note.expect("note").starts_with("Took over the lock of alice@station (apply)"));
 }
 
 #[test]

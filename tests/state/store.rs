@@ -118,7 +118,7 @@ fn what_is_no_file_is_refused() {
     assert!(wait(at.store.read()).expect_err("folder").message.contains("it is a folder and not a file"));
     let nowhere = LocalStore::new(std::path::Path::new("/proc/topo/kthw.json"), &KNOWN);
     let error = wait(nowhere.swap(Revision::Absent, &mesh(1))).expect_err("nowhere");
-    assert!(error.message.starts_with("The state /proc/topo/kthw.json could not be written: "), "{error}");
+    assert!(error.message.starts_with("topo could not write the state /proc/topo/kthw.json: "), "{error}");
     let device = LocalStore::new(std::path::Path::new("/dev/null"), &KNOWN);
     assert!(wait(device.read()).expect_err("device").message.contains("not a regular file"));
 }

@@ -65,7 +65,7 @@ fn init_never_writes_over_a_file() {
     for arguments in [&["init"][..], &["init", "--from", "-"]] {
         let (out, err, code) = topo(&path, arguments, MACHINES);
         assert_eq!((code, out.as_str()), (1, ""));
-        assert!(err.contains("topo.toml is there already") && err.contains("--update"), "{err}");
+        assert!(err.contains("topo.toml exists already") && err.contains("--update"), "{err}");
     }
     assert_eq!(fs::read_to_string(path.join("topo.toml")).expect("text"), "mine");
 }
@@ -99,7 +99,7 @@ node-0   =   { address = \"10.240.0.99\", pods = \"10.200.0.0/24\" } # w0
     assert!(out.ends_with("Rewrote [nodes] of topo.toml: 1 added, 1 changed, 1 removed.\n"), "{out}");
 
     let (out, _, code) = topo(&path, &["init", "--from", "-", "--update"], MACHINES);
-    assert_eq!((code, out.as_str()), (0, "topo.toml has these nodes already; it was left as it is.\n"));
+    assert_eq!((code, out.as_str()), (0, "topo.toml has these nodes already. topo did not change it.\n"));
     let (_, err, code) = topo(&path, &["init", "--from", "-", "--update"], "10.240.0.1 a\n");
     assert!(code == 1 && err.contains("[-:1:1]"), "{err}");
     assert_eq!(fs::read_to_string(path.join("topo.toml")).expect("text"), expected);

@@ -1,4 +1,4 @@
-//! Which destinations Azure itself routes.
+//! The destinations that Azure itself routes.
 
 use super::{BACKEND, Settings};
 use crate::plan::Covered;

@@ -1,5 +1,5 @@
-//! How the tables of `azure-udr` are written in a topology, and what they tell together, and with the nodes: which route tables
-//! and subnets they are about, and whether the names of routes have room. Azure compares names without case.
+//! The format of `azure-udr` tables in a topology, and checks that compare the tables with each other and with the
+//! nodes: route tables, subnets, and the length of route names. Azure ignores case in names.
 
 use std::collections::HashMap;
 
@@ -15,12 +15,12 @@ impl TableFormat for AzureUdr {
 
     fn left_out(&self) -> Option<&'static str> {
         (!cfg!(feature = "azure"))
-            .then_some("Take a topo that was built with the cargo feature `azure`, which is on by default.")
+            .then_some("Use a topo that was built with the cargo feature `azure` (on by default).")
     }
 
     fn read(&self, reader: &mut TableReader<'_>, broken: bool) -> TableRead {
         let (settings, given) = Settings::read(reader, broken);
-        // Subnets go by the table: then Azure forwards between the nodes that it is for.
+        // If subnets use the table, Azure forwards between the nodes that it serves.
         let routes = RoutesOf::Network { in_use: given.names_subnets };
         TableRead { settings: settings.to_json(), routes, given: Box::new((settings, given)) }
     }
@@ -35,7 +35,7 @@ impl TableFormat for AzureUdr {
         if own.is_empty() {
             return;
         }
-        // The text of a prefix is as long as what stands for it in the name of a route.
+        // The text of a prefix is as long as its part of a route's name.
         let pods: Vec<Pods<'_>> =
             tables.pods().map(|(prefix, node)| Pods { prefix, node, length: prefix.value.to_string().len() }).collect();
         let mut route_tables = HashMap::new();
@@ -46,20 +46,19 @@ impl TableFormat for AzureUdr {
             let shown =
                 format!("route table `{}` of resource group `{}`", settings.route_table, settings.resource_group);
             if let Some(pair) = Pair::find(&mut route_tables, settings.table_id(), table.name.value, place) {
-                let message = format!("Backends {} are about the same {shown}.", pair.names());
-                report
-                    .report(pair.error(message).hint("Make one of the two, or give each a `route_table` of its own."));
+                let message = format!("Backends {} manage the same {shown}.", pair.names());
+                report.report(pair.error(message).hint("Combine the two, or set a different `route_table` in each."));
             }
             for (subnet, place) in settings.subnets.iter().zip(&given.subnets) {
                 let id = format!("{}/subnets/{}", settings.network_id(subnet), subnet.subnet);
                 let Some(pair) = Pair::find(&mut subnets, id, table.name.value, *place) else { continue };
                 let shown = format!("{}/{}", subnet.network, subnet.subnet);
                 let (message, hint) = if pair.first.0 == pair.second.0 {
-                    (format!("Backend `{}` names the subnet `{shown}` twice.", pair.first.0), "Keep one of the two.")
+                    (format!("Backend `{}` lists the subnet `{shown}` twice.", pair.first.0), "Remove one of the two.")
                 } else {
                     (
-                        format!("Backends {} would each associate the subnet `{shown}` with a table.", pair.names()),
-                        "A subnet has one route table: name it in one of the two.",
+                        format!("Backends {} would both associate the subnet `{shown}` with a table.", pair.names()),
+                        "A subnet can have only one route table: list it in only one backend.",
                     )
                 };
                 report.report(pair.error(message).hint(hint));
@@ -69,8 +68,8 @@ impl TableFormat for AzureUdr {
 
     fn schema(&self) -> TableSchema {
         TableSchema {
-            description: "Routes in a route table of Azure, which subnets of a virtual network go by.",
-            nodes: "The nodes whose pods the table holds; left out, all.",
+            description: "Routes in a route table of Azure that subnets of a virtual network use.",
+            nodes: "The nodes whose pods get routes in the table. Default: all.",
             properties: Settings::schema_properties(),
             condition: Settings::schema_condition(),
         }
@@ -84,14 +83,14 @@ struct Pods<'a> {
     length: usize,
 }
 
-/// Two mentions of one thing, each the backend and the place, in the order of the document.
+/// Two mentions of the same thing, each with its backend and position, in the order of the document.
 struct Pair<'a> {
     first: (&'a str, Span),
     second: (&'a str, Span),
 }
 
 impl<'a> Pair<'a> {
-    /// Remembers a mention of the thing with this id. Some: it was mentioned before.
+    /// Remembers a mention of the thing with this id. Returns the pair if it was mentioned before.
     fn find(
         seen: &mut HashMap<String, (&'a str, Span)>,
         mut id: String,
@@ -117,7 +116,7 @@ impl<'a> Pair<'a> {
     }
 }
 
-/// Whether the name of each route fits: what they begin with, and the longest prefix. One finding for each backend.
+/// Checks the length of route names: their start, and the longest prefix. One finding per backend.
 fn check_route_names(table: &Table<'_>, (settings, given): (&Settings, &Given), pods: &[Pods<'_>], report: &Reporter) {
     let Some(place) = given.route_names else { return };
     let longest = Settings::LONGEST_ROUTE_NAME;
@@ -125,7 +124,7 @@ fn check_route_names(table: &Table<'_>, (settings, given): (&Settings, &Given), 
     let too_long = pods.iter().filter(|pods| pods.length > room && table.nodes.contains(pods.node));
     let Some(Pods { prefix, length, .. }) = too_long.max_by_key(|pods| pods.length) else { return };
     let message = format!(
-        "The route to {} would have a name of {} characters in backend `{}`, and Azure takes {longest}.",
+        "The name of the route to {} would have {} characters in backend `{}`, but Azure allows only {longest}.",
         prefix.value,
         settings.route_name_prefix.len() + length,
         table.name.value
@@ -134,6 +133,6 @@ fn check_route_names(table: &Table<'_>, (settings, given): (&Settings, &Given), 
         Diagnostic::error(place, message)
             .label("makes the names of routes long")
             .second(prefix.span, "the prefix that ends the name")
-            .hint(format!("Let them begin with at most {} characters: route_name_prefix = \"…\".", longest - length)),
+            .hint(format!("Set a start with at most {} characters: route_name_prefix = \"…\".", longest - length)),
     );
 }

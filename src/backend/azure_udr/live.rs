@@ -31,34 +31,35 @@ pub struct Seen {
 /// nothing is unread.
 #[derive(Clone, Debug, Default)]
 pub struct LiveInterfaces {
-    /// Those that were found.
+    /// The interfaces found.
     pub found: Vec<LiveInterface>,
-    /// Why others could not be read, a sentence for each list.
+    /// Why topo could not read others, one sentence per list.
     pub unread: Vec<String>,
 }
 
 /// A route table.
 #[derive(Clone, Debug)]
 pub struct LiveTable {
-    /// All of it.
+    /// The whole document.
     pub document: Document,
     /// Its region.
     pub location: String,
     /// Its routes by destination.
     pub routes: BTreeMap<Prefix, LiveRoute>,
-    /// Routes that lead not to a prefix but to a service tag, say, by name in small letters, in words: somebody else's.
+    /// Routes whose destination is no prefix (for example a service tag), described by lower-case name. They belong to
+    /// others.
     pub others: BTreeMap<String, String>,
-    /// Number of its routes, all of them.
+    /// The total number of its routes.
     pub count: usize,
-    /// Whether routes learned by BGP get into its subnets.
+    /// Whether its subnets get routes that Azure learns by BGP.
     pub bgp_route_propagation: bool,
     /// Ids of the subnets that are associated with it.
     pub subnets: Vec<String>,
-    /// Whether Azure gave up on what was written to it last: what it holds may not be in force.
+    /// Whether Azure gave up on the last write: the routes of the table may not be in force.
     pub failed: bool,
 }
 
-/// A route, and what Azure says of it.
+/// A route, and its state in Azure.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LiveRoute {
     /// The route.
@@ -70,7 +71,7 @@ pub struct LiveRoute {
 /// A subnet.
 #[derive(Clone, Debug)]
 pub struct LiveSubnet {
-    /// All of it.
+    /// The whole document.
     pub document: Document,
     /// The id of its route table.
     pub table: Option<String>,
@@ -85,7 +86,7 @@ pub struct LiveNetwork {
     pub location: String,
     /// Its address space.
     pub space: Vec<Prefix>,
-    /// Ids of the ip configurations in its subnets: each begins with the id of a network interface.
+    /// Ids of the IP configurations in its subnets. Each starts with the id of a network interface.
     pub configurations: Vec<String>,
 }
 
@@ -100,7 +101,7 @@ pub struct LiveInterface {
     pub subnets: Vec<String>,
     /// Whether it forwards.
     pub forwards: bool,
-    /// The id of its scale set, where it is of one.
+    /// The id of its scale set, if it belongs to one.
     pub scale_set: Option<String>,
     /// Whether it belongs to a machine.
     pub attached: bool,
@@ -128,12 +129,12 @@ impl Seen {
     }
 }
 
-/// Ids and regions are compared in small letters.
+/// Converts to lower case, to compare ids and regions.
 pub fn key(id: &str) -> String {
     id.to_ascii_lowercase()
 }
 
-/// A region as `az` writes it: `East US 2` is `eastus2`.
+/// A region in the spelling of `az`: `East US 2` is `eastus2`.
 pub fn location(text: &str) -> String {
     text.chars().filter(|letter| !letter.is_whitespace()).collect::<String>().to_ascii_lowercase()
 }
@@ -181,7 +182,7 @@ fn has_failed(state: &Value) -> bool {
     state.as_str().is_some_and(|state| state.eq_ignore_ascii_case("Failed"))
 }
 
-/// A route of a table's document, where its destination is a prefix.
+/// A route in a table's document, if its destination is a prefix.
 pub(super) fn route_of(value: &Value) -> Option<(Prefix, LiveRoute)> {
     let properties = &value["properties"];
     let destination: Prefix = properties["addressPrefix"].as_str()?.parse().ok()?;
@@ -217,7 +218,7 @@ impl LiveNetwork {
         }
     }
 
-    /// Where its network interfaces are to be looked for: pairs of subscription and resource group, and ids of scale sets.
+    /// Where to look for its network interfaces: pairs of subscription and resource group, and ids of scale sets.
     pub fn interface_places(&self) -> (Vec<(String, String)>, Vec<String>) {
         let (mut groups, mut sets): (Vec<_>, Vec<String>) = Default::default();
         for id in &self.configurations {

@@ -1,8 +1,8 @@
-//! `azure-udr`: route tables of Azure, their routes, and the subnets that go by them. Pure: documents in, bodies out.
+//! `azure-udr`: route tables of Azure, their routes, and the subnets that use them. Pure: documents in, bodies out.
 //!
-//! - [`Wanted`] is what the topology asks for, [`Recorded`] what the state has, [`Seen`] what Azure answered.
-//! - [`compare`] makes the plan of the three; a [`TableTask`], [`SubnetTask`] or [`InterfaceTask`] in it compares again with what
-//!   is live when its step begins, and gives the body of the one write.
+//! - [`Wanted`] is what the topology wants, [`Recorded`] what the state has, [`Seen`] what Azure answered.
+//! - [`compare`] makes the plan from these three. When its step starts, a [`TableTask`], [`SubnetTask`] or
+//! [`InterfaceTask`] compares with the live resource again, and gives the body of the one write.
 
 mod answers;
 mod checks;
@@ -70,14 +70,14 @@ pub static AZURE_ROUTE_TABLE: Kind =
     Kind { id: "azure_route_table", noun: "route table", order: 2, words: &words::TableWords };
 /// The routes of a table.
 pub static AZURE_ROUTE: Kind = Kind { id: "azure_route", noun: "route", order: 3, words: &RouteWords };
-/// That a subnet goes by a table.
+/// The association of a subnet with a table.
 pub static AZURE_SUBNET_ASSOCIATION: Kind =
     Kind { id: "azure_subnet_association", noun: "subnet", order: 4, words: &words::AssociationWords };
-/// That a network interface forwards.
+/// IP forwarding of a network interface.
 pub static AZURE_NIC_FORWARDING: Kind =
     Kind { id: "azure_nic_forwarding", noun: "network interface", order: 5, words: &words::InterfaceWords };
 
-/// The tag of tables that topo made, and its value.
+/// The tag of tables that topo created, and its value.
 pub const MANAGED_BY: (&str, &str) = ("managed-by", "topo");
 /// The tag of such tables that names the topology.
 pub const MADE_FOR: &str = "topology";

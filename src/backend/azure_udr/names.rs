@@ -1,22 +1,22 @@
-//! What things in Azure may be called: "Naming rules and restrictions for Azure resources" (learn.microsoft.com,
-//! azure-resource-manager/management/resource-name-rules). Names go into paths, so that nothing else passes.
+//! Valid names in Azure: "Naming rules and restrictions for Azure resources" (learn.microsoft.com,
+//! azure-resource-manager/management/resource-name-rules). Names become parts of paths, so topo accepts nothing else.
 
 use super::SubnetName;
 
 /// Longest name of a route table, a subnet or a route, in characters.
 pub(super) const LONGEST_NAME: usize = 80;
-/// Longest beginning of the names of routes: every IPv4 prefix (`255-255-255-255-32`) fits behind it.
+/// The longest start of the names of routes: every IPv4 prefix (`255-255-255-255-32`) fits after it.
 pub(super) const LONGEST_PREFIX: usize = LONGEST_NAME - 18;
-/// Longest name of a region, in characters: twice what there is today.
+/// The longest name of a region, in characters: twice the longest one today.
 pub(super) const LONGEST_LOCATION: usize = 64;
-/// What is put behind the resource group for the name of the table where the topology gives none.
+/// The end of the table's default name, after the name of the resource group.
 pub(super) const TABLE_ENDING: &str = "-routes";
 
-/// How names of route tables and subnets are described to the user.
-pub(super) const NAME_HINT: &str = "A name in Azure is a letter or digit, then letters, digits, `_`, `.` and `-`, with a letter, digit or `_` at \
-     the end, at most 80 characters.";
+/// Describes valid names of route tables and subnets to the user.
+pub(super) const NAME_HINT: &str = "A name in Azure starts with a letter or digit, continues with letters, digits, `_`, `.` and `-`, ends with a letter, digit or `_`, \
+     and has at most 80 characters.";
 
-/// Regular expressions for the JSON schema, without anchors: each says what the function of its name says.
+/// Regular expressions for the JSON schema, without anchors. Each accepts the same as the function of the same name.
 pub(super) const SUBSCRIPTION: &str = "[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}";
 pub(super) const RESOURCE_GROUP: &str = "[A-Za-z0-9_().-]{0,89}[A-Za-z0-9_()-]";
 pub(super) const LOCATION: &str = "[A-Za-z][A-Za-z0-9 ]*";
@@ -30,20 +30,20 @@ pub(super) fn is_subscription(text: &str) -> bool {
     parts().map(str::len).eq([8, 4, 4, 4, 12]) && parts().all(|part| part.bytes().all(|byte| byte.is_ascii_hexdigit()))
 }
 
-/// Whether a text can be the name of a resource group. Azure takes letters of all alphabets there; topo takes ASCII.
+/// Whether a text can be the name of a resource group. Azure accepts letters of all alphabets; topo accepts only ASCII.
 pub(super) fn is_resource_group(text: &str) -> bool {
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"_().-".contains(&byte);
     (1..=90).contains(&text.len()) && text.bytes().all(allowed) && !text.ends_with('.')
 }
 
-/// Whether a text can be the name of a region, as `az` writes it (`eastus2`) or as the portal does (`East US 2`).
+/// Whether a text can be the name of a region, in the spelling of `az` (`eastus2`) or of the portal (`East US 2`).
 pub(super) fn is_location(text: &str) -> bool {
     text.len() <= LONGEST_LOCATION
         && text.starts_with(|first: char| first.is_ascii_alphabetic())
         && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b' ')
 }
 
-/// The name of a region as `az` writes it.
+/// The name of a region in the spelling of `az`.
 pub(super) fn location(text: &str) -> String {
     text.chars().filter(char::is_ascii_alphanumeric).map(|letter| letter.to_ascii_lowercase()).collect()
 }
@@ -58,7 +58,7 @@ pub(super) fn is_network(text: &str) -> bool {
     (2..=64).contains(&text.len()) && is_name(text)
 }
 
-/// Whether the names of routes can begin with a text.
+/// Whether the names of routes can start with a text.
 pub(super) fn is_prefix(text: &str) -> bool {
     text.len() <= LONGEST_PREFIX && begins_as_name(text)
 }
@@ -68,7 +68,7 @@ fn begins_as_name(text: &str) -> bool {
         && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_.-".contains(&byte))
 }
 
-/// The subnet that `NETWORK/SUBNET`, in this resource group, or `RESOURCE_GROUP/NETWORK/SUBNET` means.
+/// The subnet of `NETWORK/SUBNET` (in this resource group) or `RESOURCE_GROUP/NETWORK/SUBNET`.
 pub(super) fn subnet(text: &str, group: &str) -> Option<SubnetName> {
     let parts: Vec<&str> = text.splitn(4, '/').collect();
     let (group, network, subnet) = match parts[..] {
@@ -83,7 +83,7 @@ pub(super) fn subnet(text: &str, group: &str) -> Option<SubnetName> {
     })
 }
 
-/// How the subnet with an id of Azure Resource Manager is written in a topology.
+/// A subnet in the spelling of the topology, from its id in Azure Resource Manager.
 pub(super) fn subnet_of_id(id: &str) -> Option<String> {
     let parts: Vec<&str> = id.split('/').collect();
     let &["", _, _, _, group, _, _, _, network, kind, name] = parts.as_slice() else { return None };

@@ -1,4 +1,4 @@
-//! What has to be asked of Azure: tables and subnets, and more only where they are not as wanted.
+//! The questions for Azure: tables and subnets, and more only if they are not as wanted.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,7 +7,7 @@ use super::{Recorded, Seen, Wanted, key};
 use crate::plan::Options;
 use crate::resource::{Action, Evidence};
 
-/// What has to be asked. Ids as they are to be sent.
+/// The questions, with ids in the spelling to send.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Questions {
     /// Route tables.
@@ -16,16 +16,16 @@ pub struct Questions {
     pub subnets: BTreeSet<String>,
     /// Virtual networks.
     pub networks: BTreeSet<String>,
-    /// Subscriptions and locations, for how many routes a table may have.
+    /// Subscriptions and locations, to learn how many routes a table may have.
     pub limits: BTreeSet<(String, String)>,
-    /// Virtual networks whose network interfaces are looked for.
+    /// Virtual networks whose network interfaces topo needs.
     pub interfaces: BTreeSet<String>,
     /// Single network interfaces.
     pub forwardings: BTreeSet<String>,
 }
 
 impl Questions {
-    /// Whether nothing has to be asked.
+    /// Whether there are no questions.
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
     }
@@ -37,8 +37,7 @@ impl Questions {
     }
 }
 
-/// What has to be asked next, given what was answered so far: tables and subnets first, and only where they are not as wanted
-/// more.
+/// The next questions, given the answers so far: tables and subnets first, and more only if they are not as wanted.
 pub fn questions(wanted: &[Wanted], recorded: &Recorded, options: &Options, seen: &Seen) -> Questions {
     let mut questions = Questions::default();
     let tables = wanted.iter().map(|wanted| wanted.settings.table_id());
@@ -70,7 +69,7 @@ pub fn questions(wanted: &[Wanted], recorded: &Recorded, options: &Options, seen
             let change = task.verdict(Some(seen)).change;
             own && change.is_some_and(|(_, change)| grows(change.action))
         });
-        // What was outside when the routes were made may be inside by now.
+        // A prefix that was outside when topo made the routes may be inside now.
         if !associates && !draft.strays && !verdict.changes.iter().any(|change| grows(change.action)) {
             continue;
         }
@@ -80,7 +79,7 @@ pub fn questions(wanted: &[Wanted], recorded: &Recorded, options: &Options, seen
             questions.limits.insert(limit);
         }
         if missing.is_empty() {
-            // Of a network that could not be read nobody knows where to look.
+            // If topo could not read a network, nobody knows where to look.
             let there = networks.into_iter().filter(|id| matches!(Seen::network(Some(seen), id), Evidence::Seen(_)));
             questions.interfaces.extend(distinct(there, |id| seen.interfaces.contains_key(id)));
         }
@@ -89,7 +88,7 @@ pub fn questions(wanted: &[Wanted], recorded: &Recorded, options: &Options, seen
     questions
 }
 
-/// Ids that are not known yet, each once whatever its case.
+/// Ids that are still unknown, each once; ignores case.
 fn distinct(ids: impl Iterator<Item = String>, known: impl Fn(&str) -> bool) -> BTreeSet<String> {
     let ids: BTreeMap<String, String> = ids.map(|id| (key(&id), id)).filter(|(key, _)| !known(key)).collect();
     ids.into_values().collect()

@@ -1,4 +1,4 @@
-//! What is recorded of Azure, and how it is written down.
+//! The records of Azure's resources, and their form in the state.
 
 use std::collections::BTreeMap;
 
@@ -10,84 +10,84 @@ use crate::network::Prefix;
 use crate::resource::{Place, Record, ResourceId, Shape};
 use crate::state::{PlaceRecord, State};
 
-/// What is recorded of a route table.
+/// The record of a route table.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TableRecord {
-    /// Whether topo made it: only then it is ever deleted.
+    /// Whether topo created it. topo deletes only tables that it created.
     pub made: bool,
     /// Tags that topo set.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub tags: BTreeMap<String, String>,
-    /// What topo set about routes learned by BGP.
+    /// What topo set for routes learned by BGP.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bgp_route_propagation: Option<bool>,
 }
 
-/// What is recorded of the routes of a table.
+/// The record of a table's routes.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RoutesRecord {
-    /// The address space of the virtual networks, as it was when the routes were made.
+    /// The address space of the virtual networks at the time when topo made the routes.
     pub space: Vec<Prefix>,
     /// The routes.
     pub routes: BTreeMap<Prefix, Route>,
 }
 
-/// What is recorded of an association.
+/// The record of an association.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AssociationRecord {
     /// The id of the table.
     pub route_table: String,
-    /// Whether topo associated it: only then the subnet ever leaves the table.
+    /// Whether topo made the association. topo removes only associations that it made.
     pub made: bool,
 }
 
-/// What is recorded of a network interface whose forwarding topo turned on.
+/// The record of a network interface where topo turned forwarding on.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ForwardingRecord {
-    /// The next hop for whose sake.
+    /// The next hop that needs it.
     pub address: String,
 }
 
-/// A route that may be ours.
+/// A route that topo may own.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Claim {
-    /// What it is, or was to become.
+    /// The route as it is, or as it should become.
     pub route: Route,
-    /// Whether it was once seen to be there.
+    /// Whether topo has once seen it live.
     pub confirmed: bool,
 }
 
-/// All that is recorded of one route table.
+/// All records of one route table.
 #[derive(Clone, Debug, Default)]
 pub struct TableClaims {
-    /// The ids of the records, under whatever name the backend had.
+    /// The ids of the records, under any name that the backend had.
     pub ids: Vec<ResourceId>,
-    /// What was once seen of the table, and what it was to become; in this order.
+    /// First the versions of the table that topo has once seen, then those that it should become.
     pub table: Vec<(TableRecord, bool)>,
     /// Routes by destination.
     pub routes: BTreeMap<Prefix, Vec<Claim>>,
-    /// The address space, where it is known.
+    /// The address space, if known.
     pub space: Option<Vec<Prefix>>,
     /// Whether some of it is in doubt.
     pub in_doubt: bool,
 }
 
-/// All that is recorded of one subnet's association, or of one network interface.
+/// All records of one subnet's association, or of one network interface.
 #[derive(Clone, Debug)]
 pub struct Claimed<T> {
     /// The id of the record.
     pub id: ResourceId,
-    /// Each shape that may be there, and whether it was once seen to be.
+    /// Each shape that may be live, and whether topo has once seen it.
     pub shapes: Vec<(T, bool)>,
     /// Whether it is in doubt.
     pub in_doubt: bool,
 }
 
-/// All that is recorded of Azure.
+/// All records of Azure's resources.
 #[derive(Clone, Debug, Default)]
 pub struct Recorded {
     /// Route tables.
@@ -99,7 +99,7 @@ pub struct Recorded {
 }
 
 impl Recorded {
-    /// Reads what a state has.
+    /// Reads the records from a state.
     pub fn of(state: &State) -> Self {
         let mut recorded = Self::default();
         for (place, record) in state.places.iter().filter(|(place, _)| !place.is_node()) {
@@ -149,23 +149,23 @@ impl TableClaims {
         self.in_doubt |= entry.is_in_doubt();
     }
 
-    /// The record under an id's kind.
+    /// The record of this kind for an id.
     pub fn id(&self, kind: &str) -> Option<&ResourceId> {
         self.ids.iter().find(|id| &*id.kind == kind)
     }
 
-    /// Whether it is recorded that topo made the table, as far as nobody has to look for that.
+    /// Whether the records say that topo created the table, if no look is needed to be sure.
     pub fn made(&self) -> bool {
         self.table.iter().any(|(table, confirmed)| table.made && *confirmed)
     }
 
-    /// Whether a run set out to make it and did not come to its end.
+    /// Whether a run started to create it and did not end.
     pub fn may_have_made(&self) -> bool {
         self.table.iter().any(|(table, _)| table.made)
     }
 }
 
-/// Each shape of a record that can be read, and whether it was once seen to be there. Those that were come first.
+/// Each readable shape of a record, and whether topo has once seen it live. Those that it has seen come first.
 fn shapes<T: for<'de> Deserialize<'de>>(entry: &Record) -> Vec<(T, bool)> {
     let read = |shape: &Shape| T::deserialize(&shape.attributes).ok();
     let confirmed = entry.confirmed().filter_map(read).map(|shape| (shape, true));
@@ -176,12 +176,12 @@ fn shapes<T: for<'de> Deserialize<'de>>(entry: &Record) -> Vec<(T, bool)> {
     confirmed.chain(meant.map(|shape| (shape, false))).collect()
 }
 
-/// As the state keeps it.
+/// The form in the state.
 pub fn shape_of<T: Serialize>(record: &T) -> Shape {
     Shape { routes: None, attributes: serde_json::to_value(record).unwrap_or_else(|_| json!({})) }
 }
 
-/// How many routes a shape of [`AZURE_ROUTE`] has, and their names by destination.
+/// The number of routes in a shape of [`AZURE_ROUTE`], and their names by destination.
 pub fn routes_in(attributes: &Value) -> Option<RoutesRecord> {
     RoutesRecord::deserialize(attributes).ok()
 }

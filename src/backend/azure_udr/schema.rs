@@ -1,4 +1,4 @@
-//! What the JSON schema says of `[backends.azure-udr]`.
+//! The JSON schema of `[backends.azure-udr]`.
 
 use serde_json::{Value as Json, json};
 
@@ -20,52 +20,57 @@ impl Settings {
         });
         json!({
             "subscription": name("Subscription", "The subscription's id.", names::SUBSCRIPTION, 36),
-            "resource_group": name("Resource group", "The resource group of the route table.", names::RESOURCE_GROUP, 90),
+            "resource_group": name("Resource group", "The resource group of the route \
+             table.", names::RESOURCE_GROUP, 90),
             "location": name(
                 "Region", "The region of the table and of the virtual network, such as eastus2.",
                 names::LOCATION, names::LONGEST_LOCATION
             ),
             "route_table": name(
-                "Route table", "The name of the table; left out, that of the resource group and `-routes`.",
+                "Route table", "The name of the table. Default: the name of the resource group and `-routes`.",
                 names::NAME, names::LONGEST_NAME
             ),
             "route_name_prefix": name(
-                "Beginning of route names",
-                "What the names of routes begin with; the prefix follows, as 10-200-0-0-24. Left out, the table's name: \
-                 `kubernetes-route-` for `kubernetes-routes`.",
+                "Start of route names",
+                "The start of the names of routes; the prefix follows, such as 10-200-0-0-24. Default: the table's \
+                 name: `kubernetes-route-` for `kubernetes-routes`.",
                 names::PREFIX, names::LONGEST_PREFIX
             ),
             "subnets": {
                 "title": "Subnets",
-                "description": "The subnets that go by the table, as NETWORK/SUBNET or RESOURCE_GROUP/NETWORK/SUBNET; left out, none.",
+                "description": "The subnets that use the table, as NETWORK/SUBNET or RESOURCE_GROUP/NETWORK/SUBNET. \
+                 Default: none.",
                 "anyOf": [subnet, { "type": "array", "items": subnet }]
             },
             "outside": {
                 "title": "Nodes outside the virtual network",
-                "description": "`skip`: the table holds nothing for their pods. `virtual-network-gateway`: it sends them to the \
-                                gateway (VPN or ExpressRoute). Left out, such a node is an error.",
+                "description": "`skip`: the table has no routes to their pods. `virtual-network-gateway`: it routes \
+                                them to the gateway (VPN or ExpressRoute). Default: such a node is an error.",
                 "enum": ["skip", "virtual-network-gateway"]
             },
             "ip_forwarding": {
                 "title": "IP forwarding",
-                "description": "`check`: the network interface of each next hop must have it on. `enable`: topo turns it on.",
+                "description": "`check`: it must be on at the network interface of each next hop. `enable`: topo turns \
+                 it on.",
                 "enum": ["check", "enable"], "default": "check"
             },
             "manage_table": {
                 "title": "Manage the table",
-                "description": "`false`: somebody else makes and removes the table, and topo keeps its routes in it.",
+                "description": "`false`: somebody else creates and deletes the table, and topo only keeps its routes \
+                 in it.",
                 "type": "boolean", "default": true
             },
             "bgp_route_propagation": {
                 "title": "BGP route propagation",
-                "description": "Whether routes learned by BGP get into the subnets; left out, it is left as it is.",
+                "description": "Whether the subnets get routes that Azure learns by BGP. Default: topo does not change \
+                 this.",
                 "type": "boolean"
             }
         })
     }
 
-    /// What the JSON schema says of its keys together: which have to be there, which do not go together, and that the table has a
-    /// name of its own where it cannot be called after the resource group.
+    /// The JSON schema of its keys together: which keys are required, which exclude each other, and that the table
+    /// needs a name of its own if the default name would be invalid.
     pub fn schema_condition() -> Json {
         json!({
             "required": ["subscription", "resource_group", "location"],

@@ -12,29 +12,29 @@ use super::names;
 /// The name of this backend in a topology.
 pub const BACKEND: &str = "azure-udr";
 
-/// What the table holds for nodes outside the virtual network.
+/// What the table contains for nodes outside the virtual network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Outside {
     /// Nothing.
     Skip,
-    /// A route by the virtual network's gateway (VPN or `ExpressRoute`), for their pods.
+    /// For their pods, a route through the virtual network's gateway (VPN or `ExpressRoute`).
     VirtualNetworkGateway,
 }
 
-/// What is done about IP forwarding on the network interface of a next hop.
+/// What topo does about IP forwarding on the network interface of a next hop.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum IpForwarding {
-    /// It is looked at; where it is off, nothing is written.
+    /// topo checks it. If it is off, topo writes nothing.
     #[default]
     Check,
-    /// It is turned on where it is off.
+    /// topo turns it on if it is off.
     Enable,
 }
 
-/// A subnet of a virtual network: `NETWORK/SUBNET`, or `RESOURCE_GROUP/NETWORK/SUBNET` where the network is in another group than
-/// the table.
+/// A subnet of a virtual network: `NETWORK/SUBNET`, or `RESOURCE_GROUP/NETWORK/SUBNET` if the network is in another
+/// group than the table.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SubnetName {
@@ -46,7 +46,7 @@ pub struct SubnetName {
     pub subnet: String,
 }
 
-/// One route table, and the subnets that it is for.
+/// One route table, and the subnets that use it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Settings {
@@ -54,53 +54,54 @@ pub struct Settings {
     pub subscription: String,
     /// The resource group of the table.
     pub resource_group: String,
-    /// The region, as `az` writes it: `eastus2`.
+    /// The region in the spelling of `az`: `eastus2`.
     pub location: String,
-    /// The name of the table; left out, the resource group's with `-routes`.
+    /// The name of the table. The default is the name of the resource group with `-routes`.
     pub route_table: String,
-    /// What the names of routes that topo makes begin with; the prefix follows: `kubernetes-route-` and `10-200-0-0-24`. Left out,
-    /// the table's name without the last `s` where it ends with `-routes`, else the whole of it, and `-`.
+    /// The start of the names of topo's routes; the prefix follows: `kubernetes-route-` and `10-200-0-0-24`. The
+    /// default is the table's name (without the last `s` if it ends with `-routes`) and `-`.
     pub route_name_prefix: String,
     /// The subnets that are associated with the table.
     pub subnets: Vec<SubnetName>,
-    /// What is done for nodes outside the virtual network; none: they are an error.
+    /// What topo does for nodes outside the virtual network; none: they are an error.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub outside: Option<Outside>,
-    /// What is done about IP forwarding.
+    /// What topo does about IP forwarding.
     #[serde(default)]
     pub ip_forwarding: IpForwarding,
-    /// Whether topo makes, changes and removes the table itself. Where not, somebody else does, and topo keeps its routes in it.
+    /// Whether topo creates, changes and deletes the table itself. If not, somebody else does, and topo only keeps its
+    /// routes in it.
     pub manage_table: bool,
-    /// Whether routes learned by BGP get into the subnets; none leaves it as it is.
+    /// Whether the subnets get routes that Azure learns by BGP; none: topo does not change this.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bgp_route_propagation: Option<bool>,
 }
 
-/// Where settings stand in the topology, for what only several tables together tell.
+/// Positions of settings in the topology, for checks that compare several tables.
 #[derive(Clone, Debug)]
 pub struct Given {
-    /// Where it is said which route table it is; none where that could not be read.
+    /// The position of the table's name; none if the name is unreadable.
     pub table: Option<Span>,
-    /// Where it is said how routes are called; none where that could not be read.
+    /// The position of the prefix of route names; none if it is unreadable.
     pub route_names: Option<Span>,
-    /// Where each of the subnets stands, in the order of the settings.
+    /// The position of each subnet, in the order of the settings.
     pub subnets: Vec<Span>,
-    /// Whether subnets are named, good or bad.
+    /// Whether the topology lists subnets, valid or not.
     pub names_subnets: bool,
 }
 
 impl Settings {
-    /// Longest name of a route that Azure takes, in characters.
+    /// The longest name of a route that Azure accepts, in characters.
     pub const LONGEST_ROUTE_NAME: usize = names::LONGEST_NAME;
 
-    /// Reads the keys of its table. What is wrong is reported, and something harmless stands in for it. With `broken` some of the
-    /// document was not TOML, so that nothing follows from what is not there.
+    /// Reads the keys of its table. Reports errors and continues with harmless values. With `broken`, a part of the
+    /// document was not TOML, so a missing key proves nothing.
     pub fn read(reader: &mut TableReader<'_>, broken: bool) -> (Self, Given) {
         let subscription = read_name(reader, "subscription", names::is_subscription, |_| {
             ("not the id of a subscription", "It is a UUID; `az account show --query id` prints it.".to_owned())
         });
         let group = read_name(reader, "resource_group", names::is_resource_group, |_| {
-            let hint = "A resource group is letters, digits, `_`, `-`, `.`, `(` and `)`, not with a `.` at the end, at most 90 \
+            let hint = "The name of a resource group has letters, digits, `_`, `-`, `.`, `(` and `)`, no `.` at the end, and at most 90 \
                         characters.";
             ("not the name of a resource group", hint.to_owned())
         });
@@ -109,7 +110,9 @@ impl Settings {
             let hint = if given.is_ascii() && names::is_location(&meant) {
                 format!("Write \"{meant}\".")
             } else {
-                "It is a region such as \"eastus2\"; `az account list-locations --query [].name` lists them.".to_owned()
+                "Write a region such as \"eastus2\". `az account list-locations --query [].name` lists all \
+                 regions."
+                    .to_owned()
             };
             ("not the name of a region", hint)
         });
@@ -133,17 +136,17 @@ impl Settings {
             let message = format!("The route table of {} cannot be called `{route_table}`.", reader.subject);
             reader.report(
                 Diagnostic::error(group.span, message)
-                    .label("the table would be called after it")
-                    .hint(format!("Give it a name: route_table = \"…\". {}", names::NAME_HINT)),
+                    .label("the default name of the table comes from it")
+                    .hint(format!("Set a name: route_table = \"…\". {}", names::NAME_HINT)),
             );
         }
         let prefix = read_name(reader, "route_name_prefix", names::is_prefix, |_| {
             let hint = format!(
-                "It is a letter or digit, then letters, digits, `_`, `.` and `-`, at most {} characters; the prefix follows, as \
-                 10-200-0-0-24.",
+                "Start with a letter or digit, then letters, digits, `_`, `.` and `-`, at most {} characters. topo \
+                 adds the prefix, such as 10-200-0-0-24.",
                 names::LONGEST_PREFIX
             );
-            ("no route can be called so", hint)
+            ("no name of a route can start like this", hint)
         });
         let prefix_key = reader.has("route_name_prefix");
         let mut subnets = Vec::new();
@@ -165,23 +168,26 @@ impl Settings {
         let manage_table = reader.boolean("manage_table");
         let propagation = reader.boolean("bgp_route_propagation");
         if let (Some(managed), Some(propagation)) = (manage_table.filter(|managed| !managed.value), propagation) {
-            let message =
-                format!("`bgp_route_propagation` of {} would change a table that topo leaves alone.", reader.subject);
+            let message = format!(
+                "`bgp_route_propagation` of {} would change a table that topo does not manage.",
+                reader.subject
+            );
             reader.report(
                 Diagnostic::error(propagation.span, message)
                     .label("a property of the table")
-                    .second(managed.span, "somebody else's table")
+                    .second(managed.span, "somebody else manages the table")
                     .hint(
-                        "Leave one of the two out: who manages the table says whether it takes routes learned by BGP.",
+                        "Remove one of the two: whoever manages the table decides whether it accepts routes learned by \
+                         BGP.",
                     ),
             );
         }
         if let Some(outside) = outside.filter(|_| !reader.has("subnets")) {
-            let message = format!("`outside` of {} does nothing without `subnets`.", reader.subject);
+            let message = format!("`outside` of {} has no effect without `subnets`.", reader.subject);
             reader.report(
                 Diagnostic::warning(outside.span, message)
-                    .label("all nodes are taken to be inside")
-                    .hint("topo learns from the network of the `subnets` what is inside. Name them, or choose the nodes with `nodes`."),
+                    .label("topo assumes that all nodes are inside")
+                    .hint("topo needs the network of the `subnets` to know which nodes are inside. Set `subnets`, or choose the nodes with `nodes`."),
             );
         }
         let known = subscription.is_some() && group.is_some() && named_table.is_some() == table_key;
@@ -207,9 +213,9 @@ impl Settings {
         (settings, given)
     }
 
-    /// What to say of a key that its table does not have, where there is more to say than what the others are.
+    /// Explains a key that its table does not have, if there is more to say than a list of the keys.
     pub fn hint_about(key: &str) -> Option<String> {
-        /// Parts of the names of keys that tools take credentials, endpoints and clouds by.
+        // Parts of key names that tools use for credentials, endpoints and clouds.
         const OF_THE_OPERATOR: &[&str] = &[
             "secret",
             "password",
@@ -226,26 +232,24 @@ impl Settings {
         ];
         let lower = key.to_ascii_lowercase();
         let hint = match lower.as_str() {
-            "table" => {
-                "The route table in Azure is named by `route_table`; kernel tables are a matter of `ssh-static`."
-            }
+            "table" => "`route_table` sets the name of the route table in Azure. Kernel tables belong to `ssh-static`.",
             "metric" => "A route in Azure has no metric: the longest prefix wins.",
-            "protocol" => "A route in Azure has no protocol number: topo knows its routes by its state.",
+            "protocol" => "A route in Azure has no protocol number: topo finds its routes in its state.",
             _ if OF_THE_OPERATOR.iter().any(|part| lower.contains(part)) => {
-                "Credentials, endpoints and clouds are never in a topology. They come from who runs topo: `az login` or the \
-                 environment, `TOPO_*` variables, ~/.config/topo/config.toml."
+                "Credentials, endpoints and clouds are never in a topology. Whoever runs topo sets them: `az login` or \
+                 the environment, `TOPO_*` variables, ~/.config/topo/config.toml."
             }
             _ => return None,
         };
         Some(hint.to_owned())
     }
 
-    /// What a route to a prefix is called where topo makes it: `kubernetes-route-10-200-0-0-24`.
+    /// The name that topo gives to a route to a prefix: `kubernetes-route-10-200-0-0-24`.
     pub fn route_name(&self, destination: Prefix) -> String {
         format!("{}{}", self.route_name_prefix, destination.to_string().replace(['.', ':', '/'], "-"))
     }
 
-    /// The settings as they are kept in the topology.
+    /// The settings in the form that the topology keeps.
     pub fn to_json(&self) -> Json {
         serde_json::to_value(self).unwrap_or_default()
     }
@@ -273,13 +277,13 @@ impl Settings {
     }
 }
 
-/// What the names of routes begin with where the topology does not say so.
+/// The default start of the names of routes.
 fn default_prefix(table: &str) -> String {
     let name = if table.ends_with(names::TABLE_ENDING) { &table[..table.len() - 1] } else { table };
     format!("{name}-")
 }
 
-/// Reads a string that has to be a name of some kind. `wrong` says of one that is not what it is instead, and what to do.
+/// Reads a string that must be a name of some kind. For an invalid one, `wrong` gives the label and what to do.
 fn read_name<'a>(
     reader: &mut TableReader<'a>,
     key: &'static str,
@@ -300,10 +304,10 @@ fn not_a_subnet(text: Located<&str>) -> Diagnostic {
     let message = format!("`{}` is not a subnet of a virtual network.", text.value.escape_debug());
     let hint = match names::subnet_of_id(text.value) {
         Some(short) => format!("Write \"{short}\"."),
-        None if names::is_name(text.value) => format!("The virtual network belongs to it: \"NETWORK/{}\".", text.value),
+        None if names::is_name(text.value) => format!("Add the virtual network: \"NETWORK/{}\".", text.value),
         None => format!(
-            "Write \"NETWORK/SUBNET\", or \"RESOURCE_GROUP/NETWORK/SUBNET\" where the network is in another group than the \
-             table. {} That of a network has 2 to 64.",
+            "Write \"NETWORK/SUBNET\", or \"RESOURCE_GROUP/NETWORK/SUBNET\" if the network is in another group than \
+             the table. {} The name of a network has 2 to 64 characters.",
             names::NAME_HINT
         ),
     };

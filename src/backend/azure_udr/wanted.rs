@@ -1,4 +1,4 @@
-//! What the topology asks of a route table.
+//! What the topology wants from a route table.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -8,7 +8,7 @@ use crate::network::{Family, Prefix};
 use crate::resource::Name;
 use crate::topology::{BackendTable, Topology};
 
-/// What one backend's table of the topology asks for.
+/// What one backend's table in the topology wants.
 #[derive(Clone, Debug)]
 pub struct Wanted {
     /// The name of the topology.
@@ -21,17 +21,17 @@ pub struct Wanted {
     pub rows: BTreeMap<Prefix, (IpAddr, Name)>,
 }
 
-/// The routes that are wanted, once it is known what is inside the virtual networks.
+/// The wanted routes, after topo knows what is inside the virtual networks.
 #[derive(Clone, Debug, Default)]
 pub struct WantedRoutes {
     /// Routes by destination, each with the node that it leads to.
     pub routes: BTreeMap<Prefix, (Route, Name)>,
-    /// Nodes outside, with the address that is not inside.
+    /// Nodes outside, each with the address that is not inside.
     pub outside: BTreeMap<Name, IpAddr>,
 }
 
 impl Wanted {
-    /// Reads a backend's table; none where its settings cannot be read.
+    /// Reads a backend's table; none if its settings are unreadable.
     pub fn of(topology: &Topology, name: &Name, table: &BackendTable) -> Option<Self> {
         let settings = Settings::from_json(&table.settings).ok()?;
         let mut rows = BTreeMap::new();
@@ -44,7 +44,7 @@ impl Wanted {
         Some(Self { topology: topology.name.clone(), backend: name.clone(), settings, rows })
     }
 
-    /// The routes for virtual networks with this address space; without one, all nodes are taken to be inside.
+    /// The routes for virtual networks with this address space. Without one, all nodes count as inside.
     pub fn routes(&self, space: Option<&[Prefix]>) -> WantedRoutes {
         let mut wanted = WantedRoutes::default();
         for (destination, (owner, node)) in &self.rows {
@@ -64,7 +64,8 @@ impl Wanted {
         wanted
     }
 
-    /// Kind and place of what it asks for, as addresses name them; network interfaces, which nobody has looked for yet, left out.
+    /// Kind and place of what it wants, as in addresses. Network interfaces are missing: nobody has looked for them
+    /// yet.
     pub fn addresses(&self) -> Vec<(&str, &str)> {
         let Settings { route_table, subnets, .. } = &self.settings;
         let mut addresses = vec![(AZURE_ROUTE_TABLE.id, route_table.as_str()), (AZURE_ROUTE.id, route_table.as_str())];
@@ -72,13 +73,13 @@ impl Wanted {
         addresses
     }
 
-    /// The node with an address, as a sentence names it.
+    /// The node with an address, in the words of a sentence.
     pub(super) fn node_at(&self, address: IpAddr) -> String {
         let node = self.rows.values().find(|(owner, _)| *owner == address).map(|(_, name)| name);
         node.map_or_else(|| address.to_string(), |name| format!("{name} ({address})"))
     }
 
-    /// Ids of the virtual networks that its subnets are in, each once.
+    /// Ids of the virtual networks of its subnets, each once.
     pub fn networks(&self) -> Vec<String> {
         let mut ids: Vec<String> = Vec::new();
         for subnet in &self.settings.subnets {

@@ -1,4 +1,4 @@
-//! What the record keeps of a file beside its routes.
+//! The record of a file, except its routes.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -9,40 +9,40 @@ use serde_json::Value;
 use crate::exchange::node::FileForm;
 use crate::resource::Shape;
 
-/// What a file is, beside its routes. What is usual is left out of the record.
+/// The properties of a file, except its routes. The record leaves out default values.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Attributes {
-    /// It is a drop-in of systemd-networkd and not a file of netplan.
+    /// Whether it is a drop-in of systemd-networkd instead of a file of netplan.
     #[serde(default, skip_serializing_if = "is_unset")]
     pub networkd: bool,
-    /// It is loaded only at the next boot or restart of systemd-networkd.
+    /// Whether systemd-networkd loads it only at the next boot or restart.
     #[serde(default, skip_serializing_if = "is_unset")]
     pub deferred: bool,
-    /// It was written and had not been loaded when it was looked at last.
+    /// Whether it was written but not loaded yet at the last look.
     #[serde(default, skip_serializing_if = "is_unset")]
     pub waiting: bool,
-    /// No other backend puts the routes into the kernel: they belong to the file.
+    /// Whether no other backend puts the routes into the kernel, so that they belong to the file.
     #[serde(default, skip_serializing_if = "is_unset")]
     pub alone: bool,
     /// The device that the topology names.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub interface: Option<Box<str>>,
-    /// The definitions that the routes are added to; empty where nobody has looked yet.
+    /// The definitions that get the routes; empty if nobody has looked yet.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub links: Vec<Link>,
 }
 
-/// A definition in the node's network configuration that routes are added to.
+/// A definition in the node's network configuration that gets routes.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Link {
     /// The network device.
     pub device: Box<str>,
-    /// For netplan the definition's ID, for systemd-networkd the name of its `.network` file.
+    /// The definition's ID for netplan; the name of its `.network` file for systemd-networkd.
     pub id: Box<str>,
     /// The definition's kind in netplan (`ethernets`, `bonds`, …); empty for systemd-networkd.
     #[serde(default = "ethernets", skip_serializing_if = "is_ethernets")]
     pub kind: Box<str>,
-    /// The next hops that are reached through it; empty: all that no other one has.
+    /// The next hops behind it; empty: all next hops that no other definition has.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub hops: Vec<IpAddr>,
 }
@@ -61,52 +61,52 @@ fn is_unset(flag: &bool) -> bool {
 }
 
 impl Attributes {
-    /// Those of a shape; of one that says nothing, the usual.
+    /// The attributes of a shape, with defaults for missing ones.
     pub fn of(shape: &Shape) -> Self {
         Self::deserialize(&shape.attributes).unwrap_or_default()
     }
 
-    /// Whether those of a shape say that the routes belong to the file, told without reading the rest of them.
+    /// Whether the routes of a shape belong to the file. Does not read the other attributes.
     pub fn are_alone(shape: &Shape) -> bool {
         shape.attributes.get("alone").and_then(Value::as_bool).unwrap_or_default()
     }
 
-    /// As a shape keeps them.
+    /// The form in a shape.
     pub fn to_value(&self) -> Value {
         serde_json::to_value(self).unwrap_or_default()
     }
 
-    /// Who reads the file.
+    /// The reader of the file.
     pub fn form(&self) -> FileForm {
         if self.networkd { FileForm::Networkd } else { FileForm::Netplan }
     }
 
-    /// Whether what is recorded is what is wanted, as far as the topology says it: the definitions come from the node.
+    /// Whether the record is as wanted, as far as the topology decides it: the definitions come from the node.
     pub fn fits(wanted: &Value, recorded: &Value) -> bool {
         let (Some(wanted), Some(recorded)) = (wanted.as_object(), recorded.as_object()) else {
             return wanted == recorded;
         };
-        // What the node says is on record beside.
+        // These come from the node, not from the topology.
         let is_found = |key: &str| matches!(key, "links" | "waiting");
         let said = |key: &&String| !is_found(key.as_str());
         wanted.keys().filter(said).count() == recorded.keys().filter(said).count()
             && wanted.iter().all(|(key, value)| is_found(key) || recorded.get(key) == Some(value))
     }
 
-    /// Whether both say the same, their definitions left aside.
+    /// Whether both are the same except for their definitions.
     pub fn says_as(&self, other: &Self) -> bool {
         let Self { networkd, deferred, waiting: _, alone, interface, links: _ } = self;
         (*networkd, *deferred, *alone, interface) == (other.networkd, other.deferred, other.alone, &other.interface)
     }
 
-    /// The definition that a next hop is reached through; none where nobody has looked yet.
+    /// The definition for a next hop; none if nobody has looked yet.
     pub fn link_of(&self, next_hop: IpAddr) -> Option<&Link> {
         let named = self.links.iter().find(|link| link.hops.contains(&next_hop));
         named.or_else(|| self.links.iter().find(|link| link.hops.is_empty()))
     }
 }
 
-/// Puts next hops under their definitions: the one that most of them are reached through takes all that no other one has.
+/// Assigns next hops to definitions. The definition with most next hops also takes all that no other definition has.
 pub(super) fn gather(found: impl IntoIterator<Item = (IpAddr, Link)>) -> Vec<Link> {
     let mut links: BTreeMap<Link, Vec<IpAddr>> = BTreeMap::new();
     for (next_hop, link) in found {

@@ -1,4 +1,4 @@
-//! What stands in our files.
+//! The content of topo's files.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -8,7 +8,7 @@ use super::attributes::{Attributes, Link};
 use crate::exchange::node::FileForm;
 use crate::network::{Family, MAIN_TABLE, Prefix, Route, RouteSet, View};
 
-/// Whose a file is, as its first line says.
+/// The owner of a file, from its first line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Header {
     /// The topology's name.
@@ -17,7 +17,7 @@ pub struct Header {
     pub lineage: String,
 }
 
-/// How the first line of every file of topo begins.
+/// The start of the first line of every file of topo.
 const SIGNATURE: &str = "# Written by topo for topology ";
 
 impl Header {
@@ -29,7 +29,7 @@ impl Header {
         )
     }
 
-    /// Reads the first line of a file; none where topo did not write it.
+    /// Reads the first line of a file; none if topo did not write it.
     pub fn read(text: &str) -> Option<Self> {
         let rest = text.lines().next()?.strip_prefix(SIGNATURE)?;
         let (topology, rest) = rest.split_once(", lineage ")?;
@@ -38,7 +38,7 @@ impl Header {
     }
 }
 
-/// Path and content of each file that keeps the routes. Routes whose definition nobody has looked up are left out.
+/// Path and content of each file that keeps the routes. Leaves out routes whose definition nobody has looked up.
 pub fn render(header: &Header, name: &str, routes: &RouteSet, attributes: &Attributes) -> Vec<(String, String)> {
     let mut sections: BTreeMap<&Link, Vec<Route>> = BTreeMap::new();
     for route in routes.routes() {
@@ -60,7 +60,7 @@ pub fn render(header: &Header, name: &str, routes: &RouteSet, attributes: &Attri
     }
 }
 
-/// A line a route, so that a difference names routes.
+/// One line per route, so that a diff shows routes.
 fn netplan(header: &Header, sections: &BTreeMap<&Link, Vec<Route>>, view: &View) -> String {
     let mut text = header.line();
     text.push_str("network:\n  version: 2\n");
@@ -105,7 +105,8 @@ fn networkd(header: &Header, routes: &[Route], view: &View) -> String {
     text
 }
 
-/// The metric where one is given; 0 is the kernel's own default for IPv4, and networkd takes it for 1024 in IPv6 as the kernel does.
+/// The metric, if there is one. 0 is the kernel's default for IPv4. For IPv6, networkd reads 0 as 1024, like the
+/// kernel.
 fn written_metric(view: &View, destination: &Prefix) -> Option<u32> {
     let metric = view.metric?;
     (metric != 0 || destination.family() == Family::V4).then_some(metric)
@@ -127,7 +128,7 @@ fn quoted(id: &str) -> String {
     format!("\"{escaped}\"")
 }
 
-/// The routes of a file as this or an older topo wrote it: destination and next hop.
+/// The routes of a file that this or an older topo wrote: destination and next hop.
 pub fn routes_in(text: &str) -> BTreeMap<Prefix, IpAddr> {
     let mut routes = BTreeMap::new();
     let mut destination: Option<Prefix> = None;

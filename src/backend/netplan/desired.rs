@@ -1,4 +1,4 @@
-//! Which file each node is to have.
+//! The file that each node should have.
 
 use super::{Attributes, NETPLAN_FILE, Persist, Settings};
 use crate::backend::mesh::{Mesh, Writing, served};
@@ -9,8 +9,8 @@ use crate::plan::Desired;
 use crate::resource::{Name, ResourceId, Shape};
 use crate::topology::{BackendTable, Topology};
 
-/// The file of a node keeps the routes that `ssh-static` puts into the kernel there; where that does not serve the node, the
-/// same routes belong to the file.
+/// The file of a node keeps the routes that `ssh-static` puts into the kernel there. If `ssh-static` does not serve the
+/// node, the same routes belong to the file.
 pub(super) fn desire(topology: &Topology, mesh: &Mesh<'_>, name: &Name, table: &BackendTable, desired: &mut Desired) {
     let settings: Settings = serde_json::from_value(table.settings.clone()).unwrap_or_default();
     let kernel: Vec<(&BackendTable, ssh_static::Settings)> = topology
@@ -30,7 +30,7 @@ pub(super) fn desire(topology: &Topology, mesh: &Mesh<'_>, name: &Name, table: &
         let writing = Writing {
             table: served.map(|settings| settings.table).or(settings.table).unwrap_or(MAIN_TABLE),
             metric: served.map_or(settings.metric, |settings| settings.metric),
-            // netplan has no way to say a protocol, and networkd takes static.
+            // netplan cannot set a protocol, and networkd then uses static.
             protocol: if networkd { mark } else { STATIC },
         };
         let Some(set) = mesh.routes(node, writing) else { continue };

@@ -1,4 +1,4 @@
-//! How the tables of `netplan` are written in a topology.
+//! The format of `netplan` tables in a topology.
 
 use std::collections::{HashMap, HashSet};
 
@@ -20,12 +20,12 @@ impl TableFormat for Netplan {
         TableRead { settings, routes: RoutesOf::Nodes, given: Box::new(given) }
     }
 
-    /// Whether each node has one file at most, and whether it keeps the routes that `ssh-static` puts there.
+    /// Checks that each node has at most one file, and that this file keeps the routes of `ssh-static` there.
     fn check(&self, tables: &Tables<'_>, report: &Reporter) {
         let own: Vec<(Table<'_>, &TableAndMetric)> =
             tables.of(BACKEND).filter_map(|table| Some((table, table.given()?))).collect();
         let says_which = |(_, given): &(_, &TableAndMetric)| given.table.is_some() || given.metric.is_some();
-        // A single file that takes all from the other backends is as it should be on every node.
+        // A single file that copies all settings from the other backends is right on every node.
         if own.len() < 2 && !own.iter().any(says_which) {
             return;
         }
@@ -60,11 +60,11 @@ impl TableFormat for Netplan {
         let mut properties = TableAndMetric::schema_with(Settings::schema_properties());
         for key in ["table", "metric"] {
             properties[key]["description"] =
-                "Left out, that of ssh-static; where ssh-static serves the node there can be no other.".into();
+                "Default: the value of ssh-static. If ssh-static serves the node, no other value is allowed.".into();
         }
         TableSchema {
-            description: "Routes that outlive a reboot, in a file on each node.",
-            nodes: "The nodes that it serves; left out, all.",
+            description: "Routes that survive a reboot, in a file on each node.",
+            nodes: "The nodes that it serves. Default: all.",
             properties,
             condition: Settings::schema_condition(),
         }
@@ -72,7 +72,7 @@ impl TableFormat for Netplan {
 
     fn example(&self) -> Option<&'static str> {
         Some(
-            "# Uncomment for routes that survive reboots as well, in /etc/netplan/60-topo.yaml of each node.\n\
+            "# Uncomment this for routes that survive reboots, in /etc/netplan/60-topo.yaml on each node.\n\
              # [backends.netplan]\n",
         )
     }
@@ -89,17 +89,17 @@ fn report_two_files(table: &Table<'_>, first: &Table<'_>, node: &Name, report: &
         Diagnostic::error(other.span, message)
             .label("the second")
             .second(one.span, "the first")
-            .hint("Give them separate `nodes`: a node has one such file."),
+            .hint("Set different `nodes` for them: a node can have only one such file."),
     );
 }
 
-/// Whether what is given for the file is what the routes of `ssh-static` have; what is not given fits.
+/// Checks that the file's table and metric are those of the routes of `ssh-static`. A missing value always fits.
 fn fits(given: &TableAndMetric, settings: &ssh_static::Settings) -> bool {
     given.table.is_none_or(|table| table.value == settings.table)
         && given.metric.is_none_or(|metric| same_metric(Some(metric.value), settings.metric))
 }
 
-/// To the kernel a metric of 0 is none.
+/// For the kernel, a metric of 0 means none.
 fn same_metric(left: Option<u32>, right: Option<u32>) -> bool {
     left.unwrap_or(0) == right.unwrap_or(0)
 }
@@ -116,14 +116,14 @@ fn report_unfit(
     let unfit = |key: &str, given: Located<u32>, has: Option<u32>, place: Option<Located<u32>>| {
         let has = has.map_or_else(|| format!("no {key}"), |value| format!("{key} {value}"));
         let message = format!(
-            "Backend `{one}` gives {key} {} to the routes of node `{node}`, and `{two}` gives them {has}.",
+            "Backend `{one}` sets {key} {} for the routes of node `{node}`, but `{two}` sets {has}.",
             given.value
         );
         report.report(
             Diagnostic::error(given.span, message)
                 .label(format!("{key} {}", given.value))
                 .second(place.map_or(other.name.span, |place| place.span), has)
-                .hint(format!("Leave `{key}` out of `{one}`: its file keeps the routes that `{two}` puts in place.")),
+                .hint(format!("Remove `{key}` from `{one}`: its file keeps the routes of `{two}`.")),
         );
     };
     if let Some(number) = given.table.filter(|number| number.value != settings.table) {

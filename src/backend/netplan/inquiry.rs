@@ -1,4 +1,4 @@
-//! What a node is asked before its file can be planned.
+//! The questions to a node before topo can plan its file.
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -9,8 +9,8 @@ use crate::exchange::node::{FileInquiry, Work};
 use crate::network::Memo;
 use crate::resource::{Record, Shape, Token};
 
-/// The file and what it depends on; with the recorded token, so that a node where nothing has moved answers with a word. Where
-/// routes belong to the file alone, the routing table too.
+/// The file and what it depends on, with the recorded token, so that an unchanged node gives a short answer. If routes
+/// belong only to the file, also the routing table.
 pub(super) fn inquire(name: &str, wanted: Option<&Shape>, record: Option<&Record>, memo: &mut Memo) -> Vec<Work> {
     let recorded = record.and_then(|record| record.shapes().next());
     let Some(shape) = wanted.or(recorded) else { return Vec::new() };
@@ -26,7 +26,7 @@ pub(super) fn inquire(name: &str, wanted: Option<&Shape>, record: Option<&Record
     };
     let file_token = settled.map(|(_, token)| split_tokens(token).1);
     let unchanged = settled.map(|(is, _)| is).is_some_and(same);
-    // Before a write all is looked at again.
+    // Before a write, look at everything again.
     let known = file_token.filter(|_| unchanged);
     let next_hops = if unchanged || attributes.interface.is_some() {
         Vec::new()
@@ -42,7 +42,7 @@ pub(super) fn inquire(name: &str, wanted: Option<&Shape>, record: Option<&Record
     works
 }
 
-/// Next hops that are wanted and whose device is not on record.
+/// Wanted next hops without a device in the record.
 fn next_hops(wanted: Option<&Shape>, is: Option<&Shape>) -> Vec<IpAddr> {
     let hops = |shape: Option<&Shape>| -> BTreeSet<IpAddr> {
         let routes = shape.and_then(|shape| shape.routes.as_ref());
@@ -54,7 +54,7 @@ fn next_hops(wanted: Option<&Shape>, is: Option<&Shape>) -> Vec<IpAddr> {
     hops(wanted).difference(&known).copied().collect()
 }
 
-/// The record of a file whose token is the routing table's part alone.
+/// The record of a file, with only the routing table's part of its token.
 fn with_table_token(record: &Record) -> Record {
     match record {
         Record::Settled { is, token } => {
@@ -64,7 +64,7 @@ fn with_table_token(record: &Record) -> Record {
     }
 }
 
-/// The token of a file to which its routes belong: over the routing table, and over the file.
+/// The token of a file that its routes belong to: over the routing table and the file.
 pub(crate) fn join_tokens(table: Option<&Token>, file: &Token) -> Token {
     match table {
         Some(table) => Token::new(format!("{}.{}", table.as_str(), file.as_str())),

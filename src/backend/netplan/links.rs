@@ -1,7 +1,7 @@
-//! Which definitions of a node's network configuration the routes are added to.
+//! Finds the definitions in a node's network configuration that get the routes.
 //!
-//! The key is the definition's ID, never the interface's name alone: a second definition of one device takes its address
-//! away, with exit status 0 (measured with netplan 0.106 and systemd 252).
+//! The key is the definition's ID, never just the interface's name: a second definition of a device removes its
+//! address, with exit status 0 (measured with netplan 0.106 and systemd 252).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -10,7 +10,7 @@ use super::attributes::{Attributes, Link, gather};
 use crate::exchange::node::{FileForm, NetworkConfiguration};
 use crate::network::RouteSet;
 
-/// Why routes cannot be kept by a file on a node. Each sentence goes on behind the node's name.
+/// Why a file cannot keep routes on a node. Each sentence continues after the node's name.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum LinkError {
     /// There is no netplan.
@@ -22,7 +22,7 @@ pub enum LinkError {
     /// The kernel has no device for a next hop.
     #[error("the kernel knows no device for the next hop {0}")]
     NoDevice(IpAddr),
-    /// The device is not there.
+    /// The device does not exist.
     #[error("there is no network device {0}")]
     Absent(Box<str>),
     /// systemd-networkd does not manage the device.
@@ -31,14 +31,14 @@ pub enum LinkError {
     /// The device belongs to `NetworkManager`.
     #[error("NetworkManager manages {0}, and topo cannot keep routes there yet")]
     NetworkManager(Box<str>),
-    /// The device is configured by a file that netplan has not made.
+    /// A file that netplan has not written configures the device.
     #[error("{1} configures {0}, and netplan did not write that file")]
     NotNetplan(Box<str>, Box<str>),
     /// No netplan file defines the device any more.
     #[error("{0} is configured as `{1}`, but no file of netplan defines `{1}` any more")]
     Undefined(Box<str>, Box<str>),
     /// netplan cannot read its files.
-    #[error("netplan reads no definition at all from its files")]
+    #[error("netplan finds no definition in its files")]
     Unreadable,
 }
 
@@ -47,27 +47,31 @@ impl LinkError {
     pub fn remedy(&self) -> &'static str {
         match self {
             Self::NoNetplan => "Install netplan.io there, or set persist = \"networkd\" in the backend's table.",
-            Self::NoNetworkd => "Start it, or leave the node out with `nodes` in the backend's table.",
-            Self::NoDevice(_) => "Correct the address, or name the device with `interface` at the node.",
-            Self::Absent(_) => "Correct `interface` at the node.",
+            Self::NoNetworkd => {
+                "Start systemd-networkd there, or exclude the node with `nodes` in the backend's table."
+            }
+            Self::NoDevice(_) => "Correct the address, or set the device with `interface` in the node's entry.",
+            Self::Absent(_) => "Correct `interface` in the node's entry.",
             Self::Unmanaged(_) => {
-                "Define it with `renderer: networkd` in a file in /etc/netplan, or leave the node out with `nodes` in the \
-                 backend's table."
+                "Define it with `renderer: networkd` in a file in /etc/netplan, or exclude the node with `nodes` in \
+                 the backend's table."
             }
             Self::NetworkManager(_) => {
-                "Set `renderer: networkd` for it in /etc/netplan, or leave the node out with `nodes` in the backend's table."
+                "Set `renderer: networkd` for it in /etc/netplan, or exclude the node with `nodes` in the backend's \
+                 table."
             }
             Self::NotNetplan(..) => {
-                "Serve such nodes by a table of their own: [backends.NAME] with type = \"netplan\", nodes = [\"…\"] and persist = \
-                 \"networkd\"."
+                "Add a separate table for such nodes: [backends.NAME] with type = \"netplan\", nodes = [\"…\"] and \
+                 persist = \"networkd\"."
             }
             Self::Undefined(..) => "Look at /etc/netplan, and run `netplan apply` there.",
-            Self::Unreadable => "Run `netplan get` there to see which file is broken, and mend it.",
+            Self::Unreadable => "Run `netplan get` there to see which file is broken, and correct that file.",
         }
     }
 }
 
-/// Finds the definition for each next hop. `recorded` says where next hops were found before that nobody asked for this time.
+/// Finds the definition for each next hop. `recorded` has earlier results for next hops that nobody asked for this
+/// time.
 pub fn find_links(
     wanted: &Attributes,
     recorded: Option<&Attributes>,
@@ -98,8 +102,8 @@ pub fn find_links(
     Ok(gather(pairs))
 }
 
-/// Where a file of ours was broken by hand, netplan reads none at all, and what is on record is needed to put it back. It is not
-/// taken on trust: the node compares what netplan makes of its files with and without ours.
+/// If somebody has broken topo's file by hand, netplan cannot read any file, and topo needs the record to restore its
+/// file. It does not trust the record: the node compares netplan's output with and without topo's file.
 fn resolve_or_recorded(
     device: &str,
     form: FileForm,

@@ -1,5 +1,5 @@
 //! `netplan`: a file on each node that keeps the routes across reboots, restarts of systemd-networkd and losses of
-//! carrier. It adds routes to a definition that somebody else's file makes.
+//! carrier. It adds routes to a definition in somebody else's file.
 
 mod attributes;
 mod content;
@@ -28,7 +28,7 @@ use crate::plan::{Desired, Operation, TablePlan};
 use crate::resource::{Kind, Name, Record, Shape, Token};
 use crate::topology::{BackendTable, Topology};
 
-/// The kind of its resources: one file on a node, or the drop-ins of one name.
+/// The kind of its resources: one file on a node, or the drop-ins with one name.
 pub static NETPLAN_FILE: Kind = Kind { id: "netplan_file", noun: "file", order: 1, words: &FileWords };
 
 /// The backend.

@@ -10,10 +10,10 @@ use crate::topology::{Diagnostic, Span};
 /// The name of this backend in a topology.
 pub const BACKEND: &str = "netplan";
 
-/// Longest file name, in bytes: far below the 255 of Linux (`NAME_MAX`), so that there is room for what is put around it.
+/// The longest file name, in bytes: far below the 255 of Linux (`NAME_MAX`), because topo adds to it.
 const LONGEST_FILE_NAME: usize = 64;
 
-/// Who reads the file.
+/// The reader of the file.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Persist {
@@ -25,7 +25,7 @@ pub enum Persist {
 }
 
 impl Persist {
-    /// What the file's name has to end with, or its reader passes it over.
+    /// The required end of the file's name; without it, the reader ignores the file.
     fn ending(self) -> &'static str {
         match self {
             Self::Netplan => ".yaml",
@@ -33,13 +33,13 @@ impl Persist {
         }
     }
 
-    /// What the file is called unless the topology says otherwise.
+    /// The default name of the file.
     fn default_file(self) -> String {
         format!("60-topo{}", self.ending())
     }
 }
 
-/// When the file is loaded.
+/// When systemd-networkd loads the file.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Activate {
@@ -50,7 +50,7 @@ pub enum Activate {
     Defer,
 }
 
-/// Which file keeps the routes, and which routes those are.
+/// The file that keeps the routes, and its routes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Settings {
@@ -60,10 +60,10 @@ pub struct Settings {
     pub persist: Persist,
     /// When it is loaded.
     pub activate: Activate,
-    /// Number of the routing table; none is that of `ssh-static` where it serves the node, else the main one.
+    /// Number of the routing table; none means the table of `ssh-static` if that serves the node, else the main table.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub table: Option<u32>,
-    /// Metric of the routes; none is that of `ssh-static` where it serves the node, else the kernel's default.
+    /// Metric of the routes; none means the metric of `ssh-static` if that serves the node, else the kernel's default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub metric: Option<u32>,
 }
@@ -76,8 +76,8 @@ impl Default for Settings {
 }
 
 impl Settings {
-    /// Reads the keys of its table, of which table and metric were read before; what is wrong is reported, and the default
-    /// stands in for it.
+    /// Reads the keys of its table, except table and metric, which were read before. Reports errors and continues with
+    /// the default.
     pub fn read(reader: &mut TableReader<'_>, given: &TableAndMetric) -> Self {
         let file = reader.string("file");
         let choice = reader.choice("persist", &[("netplan", Persist::Netplan), ("networkd", Persist::Networkd)]);
@@ -99,7 +99,7 @@ impl Settings {
         }
     }
 
-    /// The settings as they are kept in the topology and in the state.
+    /// The settings in the form that the topology and the state keep.
     pub fn to_json(&self) -> Json {
         serde_json::to_value(self).unwrap_or_default()
     }
@@ -109,12 +109,12 @@ impl Settings {
         Self::deserialize(json)
     }
 
-    /// The JSON schema of its keys: the properties of its table, besides table and metric.
+    /// The JSON schema of its keys, except table and metric: the properties of its table.
     pub fn schema_properties() -> Json {
         json!({
             "file": {
                 "title": "File name",
-                "description": "Name of the file without folder; left out, 60-topo.yaml, or 60-topo.conf for networkd.",
+                "description": "Name of the file without folder. Default: 60-topo.yaml, or 60-topo.conf for networkd.",
                 "type": "string", "maxLength": LONGEST_FILE_NAME, "pattern": "^[A-Za-z0-9_][A-Za-z0-9._-]*$"
             },
             "persist": {
@@ -124,13 +124,14 @@ impl Settings {
             },
             "activate": {
                 "title": "Activation",
-                "description": "`reload`: the file is loaded at once. `defer`: at the next boot or restart of systemd-networkd.",
+                "description": "`reload`: systemd-networkd loads the file at once. `defer`: it loads the file at its \
+                 next restart or boot.",
                 "enum": ["reload", "defer"], "default": "reload"
             }
         })
     }
 
-    /// What the JSON schema says of its keys together: the file's name ends as its reader wants it.
+    /// The JSON schema of its keys together: the end of the file's name fits its reader.
     pub fn schema_condition() -> Json {
         let ending = |persist: Persist| {
             let pattern = format!("{}$", persist.ending().replace('.', r"\."));
@@ -144,7 +145,8 @@ impl Settings {
     }
 }
 
-/// Whether a text can be the name of the file: it becomes part of paths and of commands, so that nothing in it may act there.
+/// Whether a text can be the name of the file. The name becomes part of paths and commands, so it must have no special
+/// characters.
 fn is_file_name(text: &str) -> bool {
     !text.is_empty()
         && text.len() <= LONGEST_FILE_NAME
@@ -155,16 +157,16 @@ fn is_file_name(text: &str) -> bool {
 fn not_a_file_name(reader: &TableReader<'_>, file: Located<&str>) -> Diagnostic {
     let message = format!("`file` of {} cannot be `{}`.", reader.subject, file.value.escape_debug());
     let hint = match file.value.rsplit_once('/') {
-        Some((_, name)) if is_file_name(name) => format!("Leave the folder out: \"{name}\"."),
+        Some((_, name)) if is_file_name(name) => format!("Write only the name: \"{name}\"."),
         _ => format!(
-            "A file name is a letter, digit or `_`, then letters, digits, `-`, `_` and `.`, at most {LONGEST_FILE_NAME} \
-             characters."
+            "A file name starts with a letter, digit or `_`, then has letters, digits, `-`, `_` and `.`, at most \
+             {LONGEST_FILE_NAME} characters."
         ),
     };
     Diagnostic::error(file.span, message).label("not a file name").hint(hint)
 }
 
-/// Reports a file whose reader would pass it over.
+/// Reports a file that its reader would ignore.
 fn check_ending(reader: &TableReader<'_>, file: Located<&str>, persist: Persist, chosen: Option<Span>) {
     let ending = persist.ending();
     if file.value.ends_with(ending) {

@@ -1,4 +1,4 @@
-//! Rows that belong to a file alone, and the files themselves, as work.
+//! The work on files, and on rows that belong only to a file.
 
 use super::content::{Header, render};
 use super::{Attributes, NETPLAN_FILE};
@@ -9,8 +9,8 @@ use crate::network::{Route, RouteSet};
 use crate::plan::{FilePlan, Operation, TablePlan};
 use crate::resource::{Action, Token};
 
-/// systemd-networkd adds the rows of a file that it loads, beside those that have the same key; what was there before is taken out
-/// here. A row that lacks nothing but the mark is given it, before the file is loaded.
+/// systemd-networkd adds the rows of a file that it loads beside existing rows with the same key. This removes the
+/// existing rows. A row that lacks only the mark gets the mark before the file is loaded.
 pub(super) fn work(table: &TablePlan, operations: &[Operation], token: Option<&Token>) -> Option<Work> {
     if !table.judged {
         return None;
@@ -19,13 +19,13 @@ pub(super) fn work(table: &TablePlan, operations: &[Operation], token: Option<&T
     ssh_static::work(table, &rows, token)
 }
 
-/// Whether an operation gives a row nothing but the mark. networkd would add its own beside it, or for IPv6 none.
+/// Whether an operation only adds the mark to a row. networkd would add its own row beside it, or none for IPv6.
 pub(crate) fn marks(operation: &Operation) -> bool {
     operation.action != Action::Remove
         && operation.before.is_some_and(|before| before.next_hop == operation.route.next_hop)
 }
 
-/// What is done to the row that is there before.
+/// What to do with the existing row.
 fn on_rows(operation: &Operation) -> Option<Operation> {
     let before = operation.before?;
     if marks(operation) {
@@ -35,7 +35,7 @@ fn on_rows(operation: &Operation) -> Option<Operation> {
     Some(Operation { action: Action::Remove, route, ..operation.clone() })
 }
 
-/// What becomes of rows that are there before; all else is settled with the file.
+/// The outcomes of existing rows. The file settles everything else.
 pub(super) fn settle(operations: &[Operation], written: &Written) -> Settled {
     let (at, rows): (Vec<usize>, Vec<Operation>) =
         operations.iter().enumerate().filter_map(|(at, operation)| Some((at, on_rows(operation)?))).unzip();
@@ -46,7 +46,7 @@ pub(super) fn settle(operations: &[Operation], written: &Written) -> Settled {
     settled
 }
 
-/// The write of a file: what is to be there afterwards.
+/// The write of a file: its content afterwards.
 pub fn file_write(
     file: &FilePlan,
     header: &Header,

@@ -1,4 +1,4 @@
-//! Which routes each node is to have.
+//! The routes that each node should have.
 
 use super::{KERNEL_ROUTE, Settings};
 use crate::backend::mesh::{Mesh, Writing, served};

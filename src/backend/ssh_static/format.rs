@@ -1,4 +1,4 @@
-//! How the tables of `ssh-static` are written in a topology.
+//! The format of `ssh-static` tables in a topology.
 
 use super::{BACKEND, Settings, SshStatic};
 use crate::backend::table_and_metric::TableAndMetric;
@@ -17,7 +17,7 @@ impl TableFormat for SshStatic {
         TableRead { settings, routes: RoutesOf::Nodes, given: Box::new(given) }
     }
 
-    /// Whether no two tables write the same routes on the same node.
+    /// Checks that no two tables write the same routes on the same node.
     fn check(&self, tables: &Tables<'_>, report: &Reporter) {
         let tables: Vec<_> = settings_of(tables).collect();
         for (at, (table, settings)) in tables.iter().enumerate() {
@@ -32,7 +32,7 @@ impl TableFormat for SshStatic {
                     Diagnostic::error(other.span, message)
                         .label("the second")
                         .second(one.span, "the first")
-                        .hint("Give them separate `nodes`, or another `table` or `metric`."),
+                        .hint("Set different `nodes` for them, or a different `table` or `metric`."),
                 );
             }
         }
@@ -42,8 +42,8 @@ impl TableFormat for SshStatic {
         let mut properties = TableAndMetric::schema_with(Settings::schema_properties());
         properties["table"]["default"] = MAIN_TABLE.into();
         TableSchema {
-            description: "Kernel routes on nodes, put in place over SSH.",
-            nodes: "The nodes that it serves; left out, all.",
+            description: "Kernel routes on nodes, over SSH.",
+            nodes: "The nodes that it serves. Default: all.",
             properties,
             condition: serde_json::json!({}),
         }

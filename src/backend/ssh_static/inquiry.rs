@@ -1,4 +1,4 @@
-//! What a node is asked before it can be planned there.
+//! The questions to a node before topo can plan its routes.
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -7,8 +7,8 @@ use crate::exchange::node::{Listing, Work};
 use crate::network::{Memo, RouteChange, RouteSet};
 use crate::resource::{Record, Shape, Token};
 
-/// A listing for each table that is recorded or wanted; with the recorded token, so that a node where nothing has moved
-/// answers with a word. Where routes are to come, whether their next hops are on-link.
+/// A listing of each recorded or wanted table, with the recorded token, so that an unchanged node gives a short answer.
+/// For new routes, also whether their next hops are on-link.
 pub(in crate::backend) fn inquire(wanted: Option<&Shape>, record: Option<&Record>, memo: &mut Memo) -> Vec<Work> {
     let wanted = wanted.and_then(|shape| shape.routes.as_ref());
     let recorded: Vec<&RouteSet> =
@@ -36,19 +36,19 @@ pub(in crate::backend) fn inquire(wanted: Option<&Shape>, record: Option<&Record
     works
 }
 
-/// A place whose record is what is wanted need not send anything that has not moved. Where something is to change, the rows
-/// of others are looked at again: they may have the key.
+/// A place whose record is as wanted need not send unchanged rows. For a change, topo looks at the rows of others
+/// again: they may have the key.
 fn known(recorded: Option<&RouteSet>, wanted: Option<&RouteSet>, token: &Token, memo: &mut Memo) -> Option<Token> {
     let (Some(recorded), Some(wanted)) = (recorded, wanted) else { return Some(token.without_foreign()) };
-    // A token is over the rows of certain protocols: with another mark it does not mean the same. And rows with our mark that
-    // are not ours may have the keys of another metric.
+    // A token covers the rows with certain protocols, so it means something else with another mark. And rows with
+    // topo's mark that topo does not own may have the keys of another metric.
     if recorded.view.protocol != wanted.view.protocol || !recorded.view.same_key(&wanted.view) {
         return None;
     }
     Some(if recorded.is_same(wanted, memo) { token.clone() } else { token.without_foreign() })
 }
 
-/// Next hops of the routes that are to be added or changed.
+/// Next hops of the routes to add or change.
 fn next_hops(wanted: Option<&RouteSet>, record: Option<&Record>, memo: &mut Memo) -> BTreeSet<IpAddr> {
     let Some(wanted) = wanted else { return BTreeSet::new() };
     let settled = match record {

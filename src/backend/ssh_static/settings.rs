@@ -11,10 +11,10 @@ use crate::topology::reader::{Located, TableReader};
 /// The name of this backend in a topology.
 pub const BACKEND: &str = "ssh-static";
 
-/// The route protocol number that is topo's mark unless the topology says otherwise.
+/// The default route protocol number, topo's mark.
 const DEFAULT_PROTOCOL: u8 = 201;
 
-/// How the kernel routes are written.
+/// How topo writes the kernel routes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Settings {
@@ -23,7 +23,7 @@ pub struct Settings {
     /// Metric of the routes; none is the kernel's default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub metric: Option<u32>,
-    /// Route protocol number: our mark.
+    /// Route protocol number: topo's mark.
     pub protocol: u8,
 }
 
@@ -34,18 +34,18 @@ impl Default for Settings {
 }
 
 impl Settings {
-    /// Reads the keys of its table, of which table and metric were read before; what is wrong is reported, and the default
-    /// stands in for it.
+    /// Reads the keys of its table, except table and metric, which were read before. Reports errors and continues with
+    /// the default.
     pub fn read(reader: &mut TableReader<'_>, given: &TableAndMetric) -> Self {
         let protocol = reader.integer("protocol", 5..=254);
         if let Some((Located { value, span }, owner)) =
             protocol.and_then(|protocol| Some((protocol, protocol_owner(protocol.value)?)))
         {
-            let message = format!("Route protocol {value} belongs to {owner}, so it cannot mark the routes of topo.");
+            let message = format!("Route protocol {value} belongs to {owner}, so topo cannot use it as its mark.");
             reader.report(
                 Diagnostic::error(span, message)
                     .label(format!("taken by {owner}"))
-                    .hint("The numbers 199 to 254 are free; leave `protocol` out for 201."),
+                    .hint("Use a number from 199 to 254, or remove `protocol` to use 201."),
             );
         }
         Self {
@@ -55,7 +55,7 @@ impl Settings {
         }
     }
 
-    /// The settings as they are kept in the topology and in the state.
+    /// The settings in the form that the topology and the state keep.
     pub fn to_json(&self) -> Json {
         let mut json = json!({ "table": self.table, "protocol": self.protocol });
         if let Some(metric) = self.metric {
@@ -72,27 +72,27 @@ impl Settings {
     /// Whether routes of both have the same kernel key for the same destination on the same node, so that one backend
     /// would overwrite the other.
     pub fn same_key(&self, other: &Self) -> bool {
-        // What the kernel makes of no metric, or of 0: `IP6_RT_PRIO_USER` for IPv6.
+        // The kernel replaces a missing metric, or 0, with `IP6_RT_PRIO_USER` for IPv6.
         let as_v4 = |settings: &Self| settings.metric.unwrap_or(0);
         let as_v6 = |settings: &Self| settings.metric.filter(|metric| *metric != 0).unwrap_or(1024);
         self.table == other.table && (as_v4(self) == as_v4(other) || as_v6(self) == as_v6(other))
     }
 
-    /// The JSON schema of its keys: the properties of its table, besides table and metric.
+    /// The JSON schema of its keys, except table and metric: the properties of its table.
     pub fn schema_properties() -> Json {
         let taken: Vec<Json> =
             TAKEN.iter().map(|(first, last, _)| json!({ "minimum": first, "maximum": last })).collect();
         json!({
             "protocol": {
                 "title": "Route protocol number",
-                "description": "The mark that topo's routes carry in the kernel. 199 to 254 are free.",
+                "description": "The mark of topo's routes in the kernel. 199 to 254 are free.",
                 "type": "integer", "minimum": 5, "maximum": 254, "not": { "anyOf": taken }, "default": DEFAULT_PROTOCOL
             }
         })
     }
 }
 
-/// Route protocol numbers that are taken, as first and last of a range and by whom (linux/rtnetlink.h,
+/// Route protocol numbers that belong to others: first and last of a range, and the owner (linux/rtnetlink.h,
 /// `/etc/iproute2/rt_protos`, and the sources of the programs named).
 const TAKEN: &[(u8, u8, &str)] = &[
     (0, 4, "the kernel and the boot scripts"),

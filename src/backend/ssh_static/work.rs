@@ -1,4 +1,4 @@
-//! Operations to commands, and replies to outcomes.
+//! Turns operations into commands, and replies into outcomes.
 
 use std::collections::BTreeSet;
 
@@ -8,7 +8,7 @@ use crate::network::{Family, Prefix, Route, STATIC};
 use crate::plan::{Live, Operation, TablePlan};
 use crate::resource::{Action, Token};
 
-/// One batch for the operations of a step: adds, then changes, then removals. None where no row needs to be touched.
+/// One batch for the operations of a step: adds, then changes, then removals. None if no row changes.
 pub(in crate::backend) fn work(table: &TablePlan, operations: &[Operation], token: Option<&Token>) -> Option<Work> {
     let mut commands: Vec<(u8, RouteCommand)> =
         operations.iter().filter_map(|operation| command(table, operation)).collect();
@@ -28,7 +28,8 @@ pub(in crate::backend) fn work(table: &TablePlan, operations: &[Operation], toke
 
 fn command(table: &TablePlan, operation: &Operation) -> Option<(u8, RouteCommand)> {
     let view = &table.view;
-    // A removal without a metric takes the first row of any metric. For IPv4 that is the one of metric 0, for IPv6 it is not.
+    // A removal without a metric removes the first row with any metric. For IPv4 that is the row with metric 0, but not
+    // for IPv6.
     let metric = match operation.route.destination.family() {
         Family::V4 => view.metric,
         Family::V6 => Some(view.kernel_metric(Family::V6)),
@@ -37,7 +38,7 @@ fn command(table: &TablePlan, operation: &Operation) -> Option<(u8, RouteCommand
     match (operation.action, operation.before) {
         (Action::Add, _) => Some((0, write(RouteVerb::Add, view.protocol))),
         (Action::Import, Some(before)) if before.protocol == view.protocol => None,
-        // systemd-networkd has put it there for a file of ours, and would again.
+        // systemd-networkd added it for a file of topo, and would add it again.
         (Action::Import, Some(Live { protocol: STATIC, .. })) if table.stays_static => None,
         (Action::Import | Action::Change, Some(Live { next_hop, protocol })) => {
             Some((1, write(RouteVerb::Change { from: next_hop, protocol }, view.protocol)))
@@ -47,20 +48,21 @@ fn command(table: &TablePlan, operation: &Operation) -> Option<(u8, RouteCommand
     }
 }
 
-/// Compares what the table shows after the step with what was meant. A row that is not there counts as failed, whatever
-/// `ip` said; one that is there counts as done.
+/// Compares the table after the step with the intended rows. A missing row counts as failed and an existing one as
+/// done, whatever `ip` said.
 pub(in crate::backend) fn settle(operations: &[Operation], written: &Written) -> Settled {
     let (token, appeared, vanished, refused, loses) = match written {
         Written::Moved => {
             return all_failed(
                 operations,
-                "the routes there have changed since the plan looked; nothing was written",
+                "the routes there have changed since the plan, so topo wrote nothing",
                 false,
             );
         }
         Written::PutBack { before, after } => {
             let said = format!(
-                "the way back to you would have changed from `{before}` to `{after}`; the rows were put back at once"
+                "the node's route back to you would have changed from `{before}` to `{after}`, so topo restored the \
+                 old routes at once"
             );
             return all_failed(operations, &said, true);
         }
@@ -69,7 +71,7 @@ pub(in crate::backend) fn settle(operations: &[Operation], written: &Written) ->
     let has = |rows: &[LiveRoute], route: &Route| {
         rows.iter().any(|row| row.destination == route.destination && row.next_hop == Some(route.next_hop))
     };
-    // A row that shows another next hop, with the same destination, took the place of the one that was meant.
+    // A row with the same destination and another next hop has replaced the intended one.
     let gone: BTreeSet<Prefix> = vanished.iter().map(|row| row.destination).collect();
     let mut settled = Settled { touched: true, token: Some(token.clone()), ..Settled::default() };
     for (index, operation) in operations.iter().enumerate() {
@@ -91,7 +93,7 @@ pub(in crate::backend) fn settle(operations: &[Operation], written: &Written) ->
         if in_force {
             settled.done += 1;
         } else {
-            settled.failed.push((index, "it is not as it should be afterwards".to_owned()));
+            settled.failed.push((index, "the route is not as intended after the write".to_owned()));
         }
     }
     if !settled.failed.is_empty() && !refused.is_empty() {

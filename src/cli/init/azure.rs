@@ -1,4 +1,4 @@
-//! `topo init --from azure://SUBSCRIPTION/RESOURCE_GROUP`: asks Azure, and says what was left out.
+//! `topo init --from azure://SUBSCRIPTION/RESOURCE_GROUP`: reads machines from Azure, and says which ones it skipped.
 
 use std::net::IpAddr;
 
@@ -14,7 +14,7 @@ use crate::ui::Printer;
 
 use super::SCHEME;
 
-/// What Azure has, and where it was asked.
+/// The machines that Azure has, and the resource group that topo read.
 pub(super) struct Source {
     inventory: Inventory,
     subscription: String,
@@ -22,7 +22,7 @@ pub(super) struct Source {
 }
 
 impl Source {
-    /// Reads the machines of a resource group, and says what was left out.
+    /// Reads the machines of a resource group, and says which ones it skipped.
     pub(super) fn read(from: &str, global: &GlobalArguments, printer: Printer) -> Result<Self, CommandError> {
         let (subscription, resource_group) = parse(from)?;
         let settings = operator::arm_settings(global)?;
@@ -74,7 +74,7 @@ impl Source {
     }
 }
 
-/// The documents of machines, of their interfaces and of the networks of those.
+/// The documents of virtual machines, of their network interfaces, and of the networks of those interfaces.
 async fn ask(arm: &Arm, scope: &Scope) -> Result<[Vec<serde_json::Value>; 3], ArmError> {
     let bodies = |documents: Vec<Document>| documents.into_iter().map(|it| it.body).collect::<Vec<_>>();
     let (machines, interfaces) = tokio::try_join!(arm.list_machines(scope), arm.list_interfaces(scope))?;
@@ -89,11 +89,12 @@ async fn ask(arm: &Arm, scope: &Scope) -> Result<[Vec<serde_json::Value>; 3], Ar
     Ok([machines, interfaces, networks])
 }
 
-/// Subscription and resource group of `azure://SUBSCRIPTION/RESOURCE_GROUP`.
+/// The subscription and the resource group in `azure://SUBSCRIPTION/RESOURCE_GROUP`.
 fn parse(from: &str) -> Result<(String, String), CommandError> {
     let wrong = |what: &str| {
         CommandError::new(format!("`{}` {what}.", from.escape_debug())).hint(
-            "Write azure://SUBSCRIPTION/RESOURCE_GROUP with the subscription's id: `az account show --query id --output tsv`.",
+            "Write azure://SUBSCRIPTION/RESOURCE_GROUP with the id of the subscription: `az account show --query id \
+             --output tsv`.",
         )
     };
     let rest = from.strip_prefix(SCHEME).unwrap_or(from);

@@ -11,7 +11,7 @@ use crate::network::{Prefix, View};
 use crate::resource::{Place, Record, ResourceId, Shape};
 use crate::state::PlaceRecord;
 
-/// What there is to say of a resource, by name.
+/// The fields of a resource, by name.
 pub(super) fn describe(
     place: &Place,
     recorded: &PlaceRecord,
@@ -22,14 +22,14 @@ pub(super) fn describe(
     let count = |shape: &Shape| match (in_azure(shape), &shape.routes) {
         (Some(record), _) => record.in_words(),
         (None, Some(routes)) => format!("{} routes", routes.routes().count()),
-        (None, None) => "there".to_owned(),
+        (None, None) => "present".to_owned(),
     };
-    let optional = |shape: &Option<Shape>| shape.as_ref().map_or_else(|| "not there".to_owned(), count);
+    let optional = |shape: &Option<Shape>| shape.as_ref().map_or_else(|| "absent".to_owned(), count);
     let mut fields = vec![(
         "recorded",
         match record {
             Record::Settled { is, .. } => count(is),
-            Record::InDoubt { is, to, .. } => format!("in doubt: was {}, was to become {}", optional(is), optional(to)),
+            Record::InDoubt { is, to, .. } => format!("in doubt: was {}, should become {}", optional(is), optional(to)),
             Record::Opaque(_) => "by a backend that this topo does not have".to_owned(),
         },
     )];
@@ -46,7 +46,7 @@ pub(super) fn describe(
     fields
 }
 
-/// What there is to say of one of its rows, by name.
+/// The fields of one row of a resource, by name.
 pub(super) fn describe_row(
     place: &Place,
     recorded: &PlaceRecord,
@@ -74,7 +74,7 @@ fn describe_named(record: &Record, name: &str) -> Vec<(&'static str, String)> {
     let prefix = record.shapes().find_map(find).map(|(destination, _)| destination.to_string()).unwrap_or_default();
     let (next_hop, certain) = match record {
         Record::InDoubt { is, to, .. } => {
-            (format!("{}, was to become {}", hop(is.as_ref()), hop(to.as_ref())), "in doubt")
+            (format!("{}, should become {}", hop(is.as_ref()), hop(to.as_ref())), "in doubt")
         }
         Record::Settled { is, .. } => (hop(Some(is)), "settled"),
         Record::Opaque(_) => (String::new(), ""),
@@ -91,7 +91,7 @@ fn describe_route(record: &Record, row: &Prefix) -> Vec<(&'static str, String)> 
     };
     let (next_hop, certain) = match record {
         Record::InDoubt { is, to, .. } => {
-            (format!("{}, was to become {}", hop(is.as_ref()), hop(to.as_ref())), "in doubt".to_owned())
+            (format!("{}, should become {}", hop(is.as_ref()), hop(to.as_ref())), "in doubt".to_owned())
         }
         Record::Settled { is, .. } => (hop(Some(is)), "settled".to_owned()),
         Record::Opaque(_) => (String::new(), String::new()),
@@ -106,7 +106,7 @@ fn describe_route(record: &Record, row: &Prefix) -> Vec<(&'static str, String)> 
     fields
 }
 
-/// What is recorded of a resource in Azure.
+/// A record of a resource in Azure.
 enum InAzure {
     Table(TableRecord),
     Routes(RoutesRecord),
@@ -115,7 +115,7 @@ enum InAzure {
 }
 
 impl InAzure {
-    /// Reads a shape; none where it is of another kind or cannot be read.
+    /// Reads a shape. None if it is of another kind or unreadable.
     fn of(resource: &ResourceId, shape: &Shape) -> Option<Self> {
         let attributes = &shape.attributes;
         match &*resource.kind {
@@ -133,19 +133,19 @@ impl InAzure {
 
     fn in_words(&self) -> String {
         match self {
-            Self::Table(table) if table.made => "made by topo".to_owned(),
-            Self::Table(_) => "made by somebody else, and never deleted".to_owned(),
+            Self::Table(table) if table.made => "created by topo".to_owned(),
+            Self::Table(_) => "created by somebody else; topo never deletes it".to_owned(),
             Self::Routes(RoutesRecord { routes, .. }) => {
                 let noun = if routes.len() == 1 { "route" } else { "routes" };
                 format!("{} {noun}", routes.len())
             }
             Self::Association(AssociationRecord { route_table, made: true }) => {
-                format!("goes by {}", name_of(route_table))
+                format!("uses {}", name_of(route_table))
             }
             Self::Association(AssociationRecord { route_table, made: false }) => {
-                format!("goes by {}, as it did before topo came", name_of(route_table))
+                format!("uses {}, as before topo", name_of(route_table))
             }
-            Self::Forwarding(_) => "IP forwarding was turned on".to_owned(),
+            Self::Forwarding(_) => "topo turned IP forwarding on".to_owned(),
         }
     }
 
@@ -157,7 +157,7 @@ impl InAzure {
                 let bgp = match table.bgp_route_propagation {
                     Some(true) => "propagated",
                     Some(false) => "not propagated",
-                    None => "left as they are",
+                    None => "not managed",
                 };
                 vec![("tags", list(tags)), ("bgp routes", bgp.to_owned())]
             }

@@ -1,4 +1,4 @@
-//! Rows of records: what stands between brackets in an address.
+//! Rows of records: the part of an address in brackets.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -27,23 +27,23 @@ impl fmt::Display for Row {
     }
 }
 
-/// What stands in the place of a row in the address of a resource that has a name of its own.
+/// The row part of an address, for a resource that has a name of its own.
 pub(super) fn own_row(resource: &ResourceId) -> Option<&str> {
     (!resource.name.is_empty()).then_some(&*resource.name)
 }
 
-/// Whether a pattern selects the resource with all that is in it.
+/// Whether a pattern selects the whole resource.
 pub(super) fn selects_whole(patterns: &[AddressPattern], place: &Place, resource: &ResourceId) -> bool {
     let row = own_row(resource);
     patterns.iter().any(|pattern| pattern.matches(&resource.kind, place.name(), row))
 }
 
-/// Whether a resource is listed by its rows, and not as one.
+/// Whether a resource is listed row by row.
 pub(super) fn has_rows(resource: &ResourceId, record: &Record) -> bool {
     resource.name.is_empty() && (is_named(resource) || record.shapes().any(|shape| shape.routes.is_some()))
 }
 
-/// Calls with each row that may be there and is selected, once.
+/// Calls the function once for each selected row that may exist.
 pub(super) fn selected_rows(
     patterns: &[AddressPattern],
     whole: bool,
@@ -81,7 +81,7 @@ pub(super) fn selected_rows(
     seen.into_iter().flat_map(BTreeMap::into_keys).map(Row::Destination).for_each(each);
 }
 
-/// How many rows a record has.
+/// The number of rows in a record.
 pub(super) fn number_of_rows(resource: &ResourceId, record: &Record) -> usize {
     if is_named(resource) {
         return named_rows(record).len();
@@ -90,7 +90,7 @@ pub(super) fn number_of_rows(resource: &ResourceId, record: &Record) -> usize {
     routes.flat_map(RouteSet::routes).map(|route| route.destination).collect::<BTreeSet<Prefix>>().len()
 }
 
-/// Drops rows from a record; what the place proved of it before is then no proof any more.
+/// Drops rows from a record. Its token no longer proves anything then, so it is dropped too.
 pub(super) fn leave_out(record: &mut Record, rows: &BTreeSet<Row>) {
     if rows.is_empty() {
         return;
@@ -123,7 +123,7 @@ fn is_named(resource: &ResourceId) -> bool {
     *resource.kind == AZURE_ROUTE
 }
 
-/// Names of routes in Azure, by destination, each once; Azure compares them without case.
+/// Names of routes in Azure, by destination, each once. Azure ignores case in names.
 fn named_rows(record: &Record) -> Vec<Box<str>> {
     let mut routes: Vec<(Prefix, Box<str>)> = record
         .shapes()
@@ -200,7 +200,7 @@ mod tests {
         assert_eq!(number_of_rows(&resource, &record), 3);
         leave_out(&mut record, &[Row::Name("route-9".into()), Row::Name("Route-10".into())].into());
         assert_eq!(record, settled(routes(&[2])));
-        // In doubt, it is the union of both, and dropped from both.
+        // A record in doubt has the rows of both sides, and they are dropped from both.
         let mut record = Record::InDoubt { is: Some(routes(&[2, 9])), to: Some(routes(&[9, 10])), also: Vec::new() };
         assert_eq!(rows(&["*"], &record), ["Route-2", "Route-9", "Route-10"]);
         leave_out(&mut record, &[Row::Name("Route-9".into())].into());
@@ -219,11 +219,11 @@ mod tests {
                 "azure-udr/azure_route_table",
                 json!({ "made": true, "tags": { "managed-by": "topo", "topology": "k" } })
             ),
-            ["recorded: made by topo", "tags: managed-by = topo, topology = k", "bgp routes: left as they are"]
+            ["recorded: created by topo", "tags: managed-by = topo, topology = k", "bgp routes: not managed"]
         );
         assert_eq!(
             shown("azure-udr/azure_route_table", json!({ "made": false, "bgp_route_propagation": false })),
-            ["recorded: made by somebody else, and never deleted", "tags: none", "bgp routes: not propagated"]
+            ["recorded: created by somebody else; topo never deletes it", "tags: none", "bgp routes: not propagated"]
         );
         assert_eq!(
             shown("azure-udr/azure_route", routes(&[2, 9]).attributes),
@@ -234,20 +234,20 @@ mod tests {
                 "azure-udr/azure_subnet_association/kubernetes-subnet",
                 json!({ "route_table": "/x/routes", "made": true })
             ),
-            ["recorded: goes by routes", "table: /x/routes"]
+            ["recorded: uses routes", "table: /x/routes"]
         );
         assert_eq!(
             shown("azure-udr/azure_subnet_association/s", json!({ "route_table": "/x/routes", "made": false })),
-            ["recorded: goes by routes, as it did before topo came", "table: /x/routes"]
+            ["recorded: uses routes, as before topo", "table: /x/routes"]
         );
         assert_eq!(
             shown("azure-udr/azure_nic_forwarding", json!({ "address": "10.240.0.20" })),
-            ["recorded: IP forwarding was turned on", "next hop: 10.240.0.20"]
+            ["recorded: topo turned IP forwarding on", "next hop: 10.240.0.20"]
         );
-        // What this topo cannot read is shown as it is.
+        // topo shows a record that it cannot read as it is.
         assert_eq!(
             shown("azure-udr/azure_nic_forwarding", json!({ "later": 1 })),
-            ["recorded: there", "attributes: {\"later\":1}"]
+            ["recorded: present", "attributes: {\"later\":1}"]
         );
         let in_doubt = Record::InDoubt { is: None, to: Some(routes(&[2])), also: Vec::new() };
         let resource = resource("azure-udr/azure_route");
@@ -257,7 +257,7 @@ mod tests {
             fields,
             [
                 "prefix: 10.200.2.0/24",
-                "next hop: none, was to become VirtualAppliance 10.240.0.2",
+                "next hop: none, should become VirtualAppliance 10.240.0.2",
                 "recorded: in doubt",
                 "backend: azure-udr",
                 &format!("place: {TABLE}"),

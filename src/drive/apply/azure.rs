@@ -1,4 +1,4 @@
-//! Steps in Azure: what begins, what is left out, what becomes of it.
+//! Steps in Azure: which ones start, what they leave out, and their outcomes.
 
 use std::collections::BTreeMap;
 
@@ -13,24 +13,24 @@ use crate::plan::azure::{AzureRecord, AzureTask};
 use crate::resource::{Action, Phase, Place, ResourceId};
 use crate::state::{Entry, Outcome, StoreError};
 
-/// What became of a step.
+/// The outcome of a step.
 #[derive(Debug, Default)]
 pub(super) struct AzureEnd {
-    /// Number of changes that are in force, by action.
+    /// Number of changes that are done, by action.
     pub(super) done: BTreeMap<Action, usize>,
     pub(super) outcomes: Vec<(ResourceId, Outcome)>,
-    /// Why not all was done, in full sentences.
+    /// Why not everything was done, in full sentences.
     pub(super) failure: Option<String>,
-    /// Whether anything may have been written.
+    /// Whether the step may have written anything.
     pub(super) touched: bool,
-    /// Routes that were left out, by next hop.
+    /// Skipped routes, by next hop.
     pub(super) skipped: BTreeMap<Hop, usize>,
     /// Next hops that do not forward, with the reason.
     pub(super) failed_hops: Vec<(Hop, String)>,
 }
 
 impl AzureEnd {
-    /// Takes in what became of another part of the step.
+    /// Adds the outcome of another part of the step.
     pub(super) fn join(&mut self, other: Option<Self>) {
         let Some(other) = other else { return };
         for (action, number) in other.done {
@@ -50,7 +50,7 @@ impl AzureEnd {
 }
 
 impl Executor<'_> {
-    /// Begins a step in Azure; false where there is nothing to wait for.
+    /// Starts a step in Azure; false if there is nothing to wait for.
     pub(super) async fn start_azure(
         &mut self,
         index: NodeIndex,
@@ -84,7 +84,7 @@ impl Executor<'_> {
             return Ok(false);
         }
         let Some(azure) = self.run.azure.clone() else {
-            let end = failed("There is no way to Azure: this topo was built without the feature `azure`.", untouched);
+            let end = failed("topo cannot reach Azure: it was built without the feature `azure`.", untouched);
             self.finish_azure(place, phase, end).await?;
             return Ok(false);
         };
@@ -97,7 +97,7 @@ impl Executor<'_> {
                 subnets_failed = failed.any(|place| arm(place).is_some_and(|id| table.is_left_by_subnets_of(id)));
             }
             AzureTask::Subnets(subnets) if phase == Phase::Persist => {
-                // A subnet is not given a table that is not as planned.
+                // A subnet must not get a table that is not as planned.
                 let broken = |subnet: &SubnetTask| {
                     let table = subnet.table().unwrap_or_default();
                     let is_table = |place: &Place| arm(place).is_some_and(|id| id.eq_ignore_ascii_case(table));
@@ -108,8 +108,8 @@ impl Executor<'_> {
                 if !left.is_empty() {
                     let names: Vec<&str> = left.iter().map(SubnetTask::name).collect();
                     let message = format!(
-                        "The route table of {} was not written as planned, so it was not associated. Run topo again once that is \
-                         settled.",
+                        "topo did not write the route table of {} as planned, so it did not associate the table. \
+                         Correct that and run topo again.",
                         names.join(", ")
                     );
                     let nothing = subnets.is_empty();
@@ -122,8 +122,8 @@ impl Executor<'_> {
                 }
             }
             AzureTask::Interface(_) if phase == Phase::Retire && !self.azure_failed.is_empty() => {
-                let message =
-                    "It was left as it is, for routes may still lead to it. Settle what failed, and run topo again.";
+                let message = "topo did not change it, because routes may still lead to it. Correct what failed, and run topo \
+                     again.";
                 let end = failed(message, untouched);
                 self.finish_azure(place, phase, end).await?;
                 return Ok(false);
@@ -144,7 +144,7 @@ impl Executor<'_> {
         Ok(true)
     }
 
-    /// Takes in what became of a step in Azure.
+    /// Handles the outcome of a step in Azure.
     pub(super) async fn finish_azure(&mut self, place: &Place, phase: Phase, end: AzureEnd) -> Result<(), StoreError> {
         let AzureEnd { done, outcomes, failure, touched, skipped, failed_hops } = end;
         self.outcome.touched |= touched;
@@ -193,7 +193,7 @@ impl Executor<'_> {
     }
 }
 
-/// The records of a task, with nothing done to them.
+/// The records of a task, as if nothing was done to them.
 fn of_task(task: &AzureTask, records: &[AzureRecord]) -> Vec<(ResourceId, Outcome)> {
     let is_of = |record: &&AzureRecord| match task {
         AzureTask::Subnets(subnets) => subnets.iter().any(|subnet| subnet.name().eq_ignore_ascii_case(&record.id.name)),

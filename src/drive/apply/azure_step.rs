@@ -1,4 +1,4 @@
-//! One step in Azure: it compares again with what is live, and writes under the version that it read.
+//! One step in Azure: it compares with the live resource again, and writes under the version that it read.
 
 use std::fmt;
 use std::time::Duration;
@@ -14,18 +14,18 @@ use crate::resource::{Action, Evidence, Phase, Reason, ResourceId, Why};
 use crate::state::Outcome;
 use crate::transport::azure::Azure;
 
-/// How often a resource is looked at anew because somebody changed it meanwhile.
+/// How often topo looks again at a resource that somebody changed in the meantime.
 const TRIES: u32 = 5;
-/// How long is waited for a table to learn that a subnet has left it.
+/// How long topo waits until a table shows that a subnet has left it.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// One step under way.
+/// One step in progress.
 pub(super) struct Step<'a> {
     pub(super) azure: &'a dyn Azure,
     /// The changes that the user has seen.
     pub(super) reviewed: &'a [AzureChange],
     pub(super) records: &'a [AzureRecord],
-    /// Whether associations could not be changed as planned.
+    /// Whether some associations could not be changed as planned.
     pub(super) subnets_failed: bool,
 }
 
@@ -40,7 +40,7 @@ impl Step<'_> {
                         AzureWhat::Route { destination, before, after },
                         AzureWhat::Route { destination: key, before: was, after: other },
                     ) => {
-                        // What is live is what was reviewed, or gone; where somebody has changed it, in the same way.
+                        // The live resource is the reviewed one, or gone; or somebody has already made the same change.
                         let hand = |one: &AzureChange| matches!(one.reason, Reason::Altered(_) | Reason::TakenOver(_));
                         let same = before == was && (known.reason == change.reason || !(hand(known) || hand(change)));
                         destination == key && after == other && (was.is_none() || same)
@@ -57,12 +57,14 @@ impl Step<'_> {
         let other = changes.iter().find(|change| !reviewed(change))?;
         Some(match &other.what {
             AzureWhat::Route { destination, before: Some(before), .. } => {
-                format!("{destination} leads to {before} by now")
+                format!("{destination} now leads to {before}")
             }
-            AzureWhat::Route { destination, before: None, .. } => format!("the route to {destination} is gone"),
-            AzureWhat::Table(_) => "the table itself is not as it was".to_owned(),
-            AzureWhat::Association { .. } => "its association is not as it was".to_owned(),
-            AzureWhat::Forwarding(_) => "its IP forwarding is not as it was".to_owned(),
+            AzureWhat::Route { destination, before: None, .. } => {
+                format!("the route to {destination} no longer exists")
+            }
+            AzureWhat::Table(_) => "the table itself has changed".to_owned(),
+            AzureWhat::Association { .. } => "its association has changed".to_owned(),
+            AzureWhat::Forwarding(_) => "its IP forwarding has changed".to_owned(),
         })
     }
 
@@ -72,7 +74,7 @@ impl Step<'_> {
         };
         AzureEnd {
             failure: Some(format!(
-                "It is not as the plan saw it: {why}. Nothing was written over it; run topo again to see it."
+                "It has changed since the plan: {why}. topo did not overwrite it. Run topo again to see the change."
             )),
             outcomes: self.records.iter().map(outcome).collect(),
             touched,
@@ -80,7 +82,7 @@ impl Step<'_> {
         }
     }
 
-    /// An error of a write; `touched` says whether something may have been written before.
+    /// An error of a write. `touched` says whether an earlier write may have changed something.
     fn failed(&self, error: &AzureError, touched: bool) -> AzureEnd {
         let unsure = touched || matches!(error.failure, AzureFailure::Unsure | AzureFailure::Overtaken);
         let outcome =
@@ -112,17 +114,18 @@ impl Step<'_> {
                 Err(why) => return self.unread(&why, touched),
             };
             let verdict = task.compare(live.as_ref());
-            // What was left to others as asked was reviewed, too.
+            // What the user told topo to leave to others was reviewed, too.
             let key = |conflict: &Finding| conflict.address.key.clone().unwrap_or_default();
             let conflict = verdict.conflicts().find(|conflict| !task.left_to_others.contains(&key(conflict)));
             let found = |conflict: &Finding| conflict.found.clone().unwrap_or_default();
             let surprise = conflict.map(|conflict| format!("{}: {}", key(conflict), found(conflict)));
             if let Some(subnets) = live.as_ref().and_then(|live| task.still_used(live)) {
-                // The table learns a moment later that a subnet has left it.
+                // The table shows a moment later that a subnet has left it.
                 error = Some(AzureError {
                     failure: AzureFailure::Moved,
                     text: format!(
-                        "It was left as it is, for subnets still go by it: {subnets}. Settle that, and run topo again."
+                        "topo did not change it, because subnets still use it: {subnets}. Remove their associations, \
+                         and run topo again."
                     ),
                 });
                 if self.subnets_failed {
@@ -132,13 +135,13 @@ impl Step<'_> {
                 continue;
             }
             if live.as_ref().is_some_and(|live| live.document.etag.is_none()) {
-                return self.stop("Azure does not say which version of it there is", touched);
+                return self.stop("Azure does not tell its version", touched);
             }
             if let Some(why) = surprise.or_else(|| self.surprise(&verdict.changes)) {
                 return self.stop(&why, touched);
             }
             if verdict.findings.iter().any(|finding| finding.severity == Severity::Error) {
-                return self.stop("the checks before writing do not pass any more", touched);
+                return self.stop("a check before the write no longer passes", touched);
             }
             let etag = live.as_ref().and_then(|live| live.document.etag.as_deref());
             let written = match &verdict.body {
@@ -177,7 +180,7 @@ impl Step<'_> {
                 };
                 let state = state.map(|live| live.state.as_str()).filter(|state| !matches!(*state, "Succeeded" | ""));
                 if still(change) {
-                    left.push(format!("{} is not as it was written", change.key));
+                    left.push(format!("{} is not as topo wrote it", change.key));
                 } else if let Some(state) = state {
                     left.push(format!("{} is {state}", change.key));
                 } else {
@@ -199,7 +202,7 @@ impl Step<'_> {
             let more = if more > 0 { format!(", and {more} more") } else { String::new() };
             left.truncate(5);
             end.failure = Some(format!(
-                "Azure took the routes, and read back they are not all there: {}{more}. Run topo again: it looks first.",
+                "Azure accepted the routes, but does not have all of them: {}{more}. Run topo again: it looks first.",
                 left.join(", ")
             ));
         }
@@ -230,12 +233,12 @@ impl Step<'_> {
                     let table = found.as_deref().unwrap_or_default();
                     Some(format!("the subnet {} uses the route table {table}", task.name()))
                 }
-                Some(_) => Some(format!("the subnet {} is gone", task.name())),
+                Some(_) => Some(format!("the subnet {} no longer exists", task.name())),
                 None => self.surprise(&change),
             };
             let unversioned = live.as_ref().is_some_and(|live| live.document.etag.is_none());
-            let surprise = surprise
-                .or_else(|| unversioned.then(|| "Azure does not say which version of the subnet there is".to_owned()));
+            let surprise =
+                surprise.or_else(|| unversioned.then(|| "Azure does not tell the version of the subnet".to_owned()));
             if let Some(why) = surprise {
                 return self.stop(&why, touched);
             }
@@ -270,8 +273,8 @@ impl Step<'_> {
                     } else {
                         end.outcomes = in_doubt(&verdict.records);
                         end.failure = Some(format!(
-                            "Azure took the association of the subnet {}, and read back it is not as written (state {state}). Run topo \
-                             again: it looks first.",
+                            "Azure accepted the association of the subnet {}, but it is not as topo wrote it (state \
+                             {state}). Run topo again: it looks first.",
                             task.name()
                         ));
                     }
@@ -308,7 +311,7 @@ impl Step<'_> {
                 return end;
             }
             if document.etag.is_none() {
-                return self.stop("Azure does not say which version of it there is", touched);
+                return self.stop("Azure does not tell its version", touched);
             }
             let body = task.body(&document, on);
             let written = self.azure.put_interface(&task.id, &body, document.etag.as_deref()).await;
@@ -339,7 +342,7 @@ impl Step<'_> {
     }
 }
 
-/// What became of records that are as they were to become.
+/// The outcomes of records that are as they should become.
 fn settled(records: &[AzureRecord]) -> Vec<(ResourceId, Outcome)> {
     let outcome = |record: &AzureRecord| match &record.to {
         Some(to) => Outcome::Done { lacks: Vec::new(), token: None, attributes: Some(to.attributes.clone()) },
@@ -356,12 +359,15 @@ fn writes(change: &AzureChange) -> bool {
     matches!(change.action, Action::Add | Action::Change | Action::Remove)
 }
 
-/// Whether somebody changed it, so that it is looked at anew; notes whether something may have been written.
+/// Whether somebody changed it, so that topo looks again. Notes whether something may have been written.
 fn is_moved(error: &AzureError, touched: &mut bool) -> bool {
     *touched |= error.failure == AzureFailure::Overtaken;
     matches!(error.failure, AzureFailure::Moved | AzureFailure::Overtaken)
 }
 
 fn busy() -> AzureError {
-    AzureError { failure: AzureFailure::Moved, text: "Others kept changing it. Run topo again.".to_owned() }
+    AzureError {
+        failure: AzureFailure::Moved,
+        text: "Somebody changed it again and again while topo tried to write. Run topo again.".to_owned(),
+    }
 }

@@ -1,4 +1,4 @@
-//! Whether the routes of tables are in force: what network interfaces say after a run.
+//! Whether the routes of tables are in force, according to network interfaces after a run.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -14,13 +14,13 @@ use crate::plan::azure::EffectiveCheck;
 use crate::resource::Place;
 use crate::transport::azure::Azure;
 
-/// How often a network interface is asked before its routes are said to differ: new ones take a few seconds to arrive.
+/// How often topo asks a network interface before it says that routes differ: new routes take a few seconds to arrive.
 const LOOKS: u32 = 5;
 const PAUSE: Duration = Duration::from_secs(3);
-/// How long one question for effective routes may take.
+/// The time limit for one question about effective routes.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-/// What a network interface says of the routes of its subnet after a run.
+/// What a network interface says after a run about the routes of its subnet.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Effective {
     /// The table.
@@ -34,15 +34,15 @@ pub struct Effective {
 /// Whether routes are in force.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum EffectiveOutcome {
-    /// All of them: the network interface that says so, and their number.
+    /// All of them: the network interface that was asked, and the number of routes.
     InForce(String, usize),
-    /// Not all of them: the network interface, and those that are missing.
+    /// Not all of them: the network interface, and the missing routes.
     Differs(String, Vec<Prefix>),
-    /// Nobody can say; why.
+    /// Nobody can tell; the reason.
     CannotBeVerified(String),
 }
 
-/// Looks, after a run, whether the routes of tables are in force on network interfaces.
+/// Checks after a run whether the routes of tables are in force on network interfaces.
 pub(super) async fn look(run: &Run<'_>, outcome: &mut RunOutcome) {
     let Some(azure) = run.azure.clone().filter(|_| !outcome.stopped) else { return };
     for check in &run.plan.checks {
@@ -56,7 +56,7 @@ pub(super) async fn look(run: &Run<'_>, outcome: &mut RunOutcome) {
         }
         let mut stop = run.stop.clone();
         let interrupted = async {
-            // Where nobody can ask to stop any more nobody does.
+            // If the sender is gone, nobody can ask to stop any more.
             if stop.wait_for(|stop| *stop).await.is_err() {
                 std::future::pending::<()>().await;
             }
@@ -88,7 +88,8 @@ async fn watch(azure: &Arc<dyn Azure>, check: &EffectiveCheck, skipped: &[(Place
                     break;
                 }
                 Err(_) => {
-                    why = format!("Azure did not say within {} s by which routes {name} goes", PATIENCE.as_secs());
+                    why =
+                        format!("Azure did not report the effective routes of {name} within {} s", PATIENCE.as_secs());
                     break;
                 }
             };
@@ -107,7 +108,7 @@ async fn watch(azure: &Arc<dyn Azure>, check: &EffectiveCheck, skipped: &[(Place
     EffectiveOutcome::CannotBeVerified(why)
 }
 
-/// Whether an effective route says that a destination is reached by a hop of a table.
+/// Whether an effective route leads to a destination by the next hop of a table.
 fn is_in_force(routes: &[Value], destination: &Prefix, hop: &Hop) -> bool {
     let has = |list: &Value, test: &dyn Fn(&str) -> bool| match list {
         Value::Array(list) => list.iter().filter_map(Value::as_str).any(test),

@@ -1,4 +1,4 @@
-//! Carries out a plan: steps in parallel inside a phase, a gate between phases, outcomes into the journal.
+//! Carries out a plan: parallel steps within a phase, a gate between phases, outcomes into the journal.
 
 mod azure;
 mod azure_step;
@@ -32,23 +32,23 @@ use crate::state::{Entry, JournalWriter, Outcome, Revision, RunId, State, Store,
 use crate::transport::azure::Azure;
 use crate::transport::{Target, Transport, TransportError};
 
-/// A run that is to be carried out. The state's lock is held by the caller.
+/// A run to carry out. The caller holds the lock of the state.
 pub struct Run<'a> {
-    /// What is to be done.
+    /// What to do.
     pub plan: Plan,
-    /// What the plan was made from.
+    /// The inputs of the plan.
     pub desired: &'a Desired,
-    /// The recorded state, with the journal folded in.
+    /// The state, with the journal applied.
     pub state: State,
-    /// Which write of the state that was.
+    /// The write that the state comes from.
     pub revision: Revision,
-    /// Where the state is kept.
+    /// The store of the state.
     pub store: Arc<dyn Store>,
-    /// The way to the nodes.
+    /// The connection to the nodes.
     pub transport: Arc<dyn Transport>,
-    /// The way to Azure, where something is there.
+    /// The connection to Azure, if anything is there.
     pub azure: Option<Arc<dyn Azure>>,
-    /// Exchanges at once.
+    /// Concurrent exchanges.
     pub parallelism: usize,
     /// The topology's name.
     pub topology: Name,
@@ -60,42 +60,42 @@ pub struct Run<'a> {
     pub stop: watch::Receiver<bool>,
 }
 
-/// A place where not all was done.
+/// A place where not everything was done.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Failure {
     /// Where.
     pub place: Place,
-    /// In which phase.
+    /// The phase.
     pub phase: Phase,
     /// What happened, in full sentences.
     pub message: String,
 }
 
-/// What a run did.
+/// The outcome of a run.
 #[derive(Clone, Debug, Default)]
 pub struct RunOutcome {
-    /// Number of operations that were carried out, by action.
+    /// Number of finished operations, by action.
     pub done: BTreeMap<Action, usize>,
-    /// Places where not all was done.
+    /// Places where not everything was done.
     pub failures: Vec<Failure>,
-    /// Routes that were left out because the node that they lead to has failed: place, that node, number.
+    /// Routes that were skipped because the node that they lead to failed: place, that node, number.
     pub skipped: Vec<(Place, Place, usize)>,
-    /// Steps that were not begun because the user asked to stop.
+    /// Steps that did not start because the user asked to stop.
     pub left: Vec<(Place, Phase)>,
-    /// What should be known besides.
+    /// What else the user should know.
     pub warnings: Vec<(Place, String)>,
-    /// Places whose routes are live and not yet kept across reboots, though they were to be.
+    /// Places with live routes that should survive reboots, but do not yet.
     pub not_persistent: Vec<Place>,
-    /// What Azure's network interfaces say of the new routes.
+    /// What Azure's network interfaces say about the new routes.
     pub effective: Vec<Effective>,
-    /// Whether anything may have been written on any place.
+    /// Whether the run may have written anything in any place.
     pub touched: bool,
     /// Whether the user asked to stop.
     pub stopped: bool,
 }
 
 impl RunOutcome {
-    /// Whether all that was planned is done.
+    /// Whether everything in the plan is done.
     pub fn is_complete(&self) -> bool {
         let differs = |one: &Effective| matches!(one.outcome, EffectiveOutcome::Differs(..));
         self.failures.is_empty()
@@ -105,31 +105,31 @@ impl RunOutcome {
     }
 }
 
-/// What is known about one place while the run goes on.
+/// What the run knows about one place so far.
 #[derive(Default)]
 struct Progress {
     tokens: BTreeMap<u32, Token>,
-    /// Files that are as wanted by now, with what the place gave for each.
+    /// Files that are as wanted now, with the answer of the place for each.
     filed: BTreeMap<ResourceId, Token>,
     /// Files that may have been written.
     touched_files: BTreeSet<ResourceId>,
     wrote: bool,
     failed: bool,
-    /// Destinations that were left out because their node has failed.
+    /// Destinations that were skipped because their node failed.
     lacks: BTreeMap<ResourceId, Vec<Prefix>>,
     /// Changes that were left out.
     held: bool,
     left: BTreeSet<Phase>,
 }
 
-/// One step that is under way.
+/// One step in progress.
 struct Prepared {
     index: NodeIndex,
     place: Place,
     phase: Phase,
-    /// What the works carry out.
+    /// The operations that the works carry out.
     batches: Vec<Batch>,
-    /// The files that they write or check, in the order of the works.
+    /// The files that the works write or check, in the same order.
     files: Vec<(ResourceId, Activation)>,
 }
 
@@ -138,23 +138,23 @@ struct Batch {
     id: ResourceId,
     view: Arc<View>,
     operations: Vec<Operation>,
-    /// Which of the writes of the exchange they are in; none where the rows are right as they are.
+    /// The write of the exchange that contains them; none if the rows are right already.
     write: Option<usize>,
 }
 
 type Replies = Result<Vec<Reply>, TransportError>;
 
-/// A step that has come to its end.
+/// A step that has ended.
 enum Ended {
     /// An exchange with a node.
     Node(Prepared, Replies),
-    /// What was to be done in a place of Azure in a phase.
+    /// The work in a place of Azure in a phase.
     Azure(NodeIndex, Place, Phase, AzureEnd),
 }
 
 struct Executor<'a> {
     run: Run<'a>,
-    /// The state before the run: what a place that could not be looked at is planned from when it answers.
+    /// The state before the run: the basis for a new plan when a place answers that topo could not look at before.
     before: State,
     id: RunId,
     base: u64,
@@ -163,19 +163,19 @@ struct Executor<'a> {
     entries: Vec<Entry>,
     journal: JournalWriter,
     outcome: RunOutcome,
-    /// Places of Azure where not all was done.
+    /// Places of Azure where not everything was done.
     azure_failed: BTreeSet<Place>,
-    /// Next hops whose network interface could not be made to forward, each with the reason.
+    /// Next hops whose network interface does not forward, each with the reason.
     failed_hops: BTreeMap<Hop, String>,
-    /// Places of Azure where a step panicked: what is there is not known, so that nothing more is done there.
+    /// Places of Azure where a step panicked. Their content is unknown, so the run does nothing more there.
     unknown: BTreeSet<Place>,
 }
 
 impl Run<'_> {
-    /// Carries it out. An error is one of the state: where it comes before the first write, nothing was changed.
+    /// Carries out the run. An error comes from the state. If it comes before the first write, nothing was changed.
     pub async fn carry_out(self, memo: Memo) -> Result<RunOutcome, StoreError> {
         let random = |error: std::io::Error| {
-            StoreError::unavailable(format!("There are no random numbers: {error}."), "Run the command again.")
+            StoreError::unavailable(format!("topo could not get random numbers: {error}."), "Run the command again.")
         };
         let id = RunId::random().map_err(random)?;
         let mut next = begin(&self.state, &self.plan, id);
@@ -210,7 +210,7 @@ impl Run<'_> {
         let carried = executor.execute().await;
         executor.tell_what_does_not_last();
         let Executor { run, journal, entries, outcome, .. } = executor;
-        // The journal is finished also after an error, so that what is known is not lost.
+        // Finish the journal even after an error, so that nothing known is lost.
         let finished = journal.finish().await;
         carried.and(finished)?;
         let mut last = fold(run.state.clone(), &entries);
@@ -225,7 +225,7 @@ impl Run<'_> {
 }
 
 impl Executor<'_> {
-    /// Walks the graph: a vertex is begun when all before it have ended, whatever became of them.
+    /// Walks the graph: a vertex starts when all vertices before it have ended, whatever their outcome.
     async fn execute(&mut self) -> Result<(), StoreError> {
         let graph = steps(&self.run.plan, &mut self.memo);
         self.begin_progress(&graph);
@@ -277,18 +277,19 @@ impl Executor<'_> {
                     self.panicked(&begun).await?;
                     release(&graph, begun.index, &mut waits, &mut ready);
                 }
-                // Whatever it was of is told in the end, as all that waits for it is.
+                // A step of unknown origin ends here; the end of the run reports every vertex that still waits.
                 Some(Err(None)) | None => {}
             }
         }
     }
 
-    /// A step has panicked: what it had done by then is not known.
+    /// Handles a step that has panicked: nobody knows how much it had done.
     async fn panicked(&mut self, begun: &Begun) -> Result<(), StoreError> {
         let Begun { place, phase, .. } = begun;
-        let message = "The step came to an unexpected end, by a mistake in topo; how far it came is not known. Run topo again: it \
-                       looks first."
-            .to_owned();
+        let message =
+            "This step failed because of a bug in topo, and topo does not know how much of it is done. Run topo \
+            again: it looks first."
+                .to_owned();
         self.touch(place);
         let planned = self.run.plan.places.get(place);
         if place.is_node() {
@@ -301,7 +302,7 @@ impl Executor<'_> {
         let planned = planned.and_then(|planned| planned.azure.as_deref());
         let records = planned.into_iter().flat_map(|azure| &azure.records);
         let outcomes = records.map(|record| (record.id.clone(), Outcome::StillInDoubt)).collect();
-        // Routes to a next hop that may not forward are left out.
+        // Leave out routes to a next hop that may not forward.
         let failed_hops = match planned.and_then(|azure| azure.task(*phase)) {
             Some(AzureTask::Interface(task)) if *phase == Phase::Prepare => {
                 task.addresses.iter().map(|address| (Hop::appliance(*address), message.clone())).collect()
@@ -313,7 +314,7 @@ impl Executor<'_> {
         self.finish_azure(place, *phase, end).await
     }
 
-    /// Steps that nothing has led to. There should be none; where there are, the run must not count as complete.
+    /// Reports steps that never started. There should be none; if there are any, the run must not count as complete.
     async fn tell_what_was_not_begun(
         &mut self,
         graph: &Steps,
@@ -321,7 +322,7 @@ impl Executor<'_> {
     ) -> Result<(), StoreError> {
         for index in waiting {
             let Vertex::Step(place, phase) = &graph[*index] else { continue };
-            let message = "The step was not begun, by a mistake in topo. Run topo again.".to_owned();
+            let message = "This step did not start because of a bug in topo. Run topo again.".to_owned();
             if place.is_node() {
                 self.fail(place, *phase, message).await?;
             } else {
@@ -332,7 +333,7 @@ impl Executor<'_> {
         Ok(())
     }
 
-    /// Places whose routes are live by now and not yet kept by the file that was to keep them.
+    /// Places with live routes that a file should keep across reboots, but does not keep yet.
     fn tell_what_does_not_last(&mut self) {
         for (place, progress) in self.progress.iter().filter(|(_, progress)| progress.wrote) {
             let files = self.run.plan.places.get(place).into_iter().flat_map(|planned| &planned.files);
@@ -361,7 +362,7 @@ impl Executor<'_> {
         tell(&self.run.events, Event::ApplyStarted { steps, places: places.len() });
     }
 
-    /// Begins a step; false where there is nothing to wait for.
+    /// Starts a step; false if there is nothing to wait for.
     async fn start(
         &mut self,
         index: NodeIndex,
@@ -388,7 +389,7 @@ impl Executor<'_> {
             return Ok(false);
         }
         let Some(target) = self.target(place) else {
-            self.fail(place, phase, "The record does not say how this place is reached.".to_owned()).await?;
+            self.fail(place, phase, "The state does not say how to reach this place.".to_owned()).await?;
             return Ok(false);
         };
         if self.run.plan.places.get(place).is_some_and(|planned| planned.unseen.is_some()) {
@@ -409,7 +410,7 @@ impl Executor<'_> {
         self.send(index, place, phase, target, running).await
     }
 
-    /// Sends what a step has to do; false where that is nothing.
+    /// Sends the requests of a step; false if there are none.
     async fn send(
         &mut self,
         index: NodeIndex,
@@ -433,7 +434,8 @@ impl Executor<'_> {
         Some(Target { name: place.node_name()?, endpoint })
     }
 
-    /// Reads the replies of a step. False where the step goes on: a place that could not be looked at before has answered.
+    /// Reads the replies of a step. False if the step continues, because a place has answered that topo could not look
+    /// at before.
     async fn finish(
         &mut self,
         prepared: Prepared,
@@ -468,8 +470,8 @@ impl Executor<'_> {
                 Reply::Filed(one) => of_files.push(one),
                 Reply::Marker(Some(said)) => {
                     let message = format!(
-                        "The marker /etc/topo/{} could not be written or removed ({said}); topo will know this machine by its \
-                         id and its routes alone.",
+                        "topo could not write or remove the marker /etc/topo/{} ({said}). Without it, topo recognizes \
+                         this machine only by its id and its routes.",
                         self.run.topology
                     );
                     self.warn(&place, message);
@@ -478,14 +480,14 @@ impl Executor<'_> {
             }
         }
         let mut done = 0;
-        // What became of routes is read also where a file failed: those of other tables were written all the same.
+        // Read the outcome of routes even if a file failed: routes of other tables were written all the same.
         let file_failed = self.settle_files(&place, &files, of_files);
         done += files.iter().filter(|(_, activation)| *activation != Activation::Check).count();
         let mut failed: Vec<(Operation, String)> = Vec::new();
         for batch in batches {
             let settled = settle_batch(&batch, &written);
             let Batch { id, view, operations, .. } = batch;
-            // Routes that stand in a file count with it.
+            // Routes that are in a file, too, count with the file.
             let counts = *id.kind != NETPLAN_FILE;
             done += settled.done;
             for (at, operation) in operations.iter().enumerate() {
@@ -515,7 +517,7 @@ impl Executor<'_> {
         Ok(true)
     }
 
-    /// A place that could not be looked at before has answered, or not.
+    /// Handles the answer of a place that topo could not look at before.
     async fn answered(
         &mut self,
         index: NodeIndex,
@@ -540,7 +542,7 @@ impl Executor<'_> {
         };
         if self.is_in_doubt(place) {
             let message = format!(
-                "{} answers again; what an earlier run left there has to be looked at first. Run topo apply again.",
+                "{} answers again. topo must first look at what an earlier run left there. Run topo apply again.",
                 place.name()
             );
             self.fail(place, phase, message).await?;
@@ -554,7 +556,7 @@ impl Executor<'_> {
         };
         let replanned = self.run.plan.replan(place, &inputs, seen, &mut self.memo);
         if let Err(why) = replanned {
-            let message = format!("{} answers again, but {why}. Run topo plan to see it.", place.name());
+            let message = format!("{} answers again, but {why}. Run topo plan to see the details.", place.name());
             self.fail(place, phase, message).await?;
             return Ok(true);
         }
@@ -605,7 +607,7 @@ fn spawn(running: &mut Running, transport: &Arc<dyn Transport>, target: Target, 
     });
 }
 
-/// A vertex has ended: those behind it wait for one less.
+/// A vertex has ended: the vertices behind it wait for one less.
 fn release(graph: &Steps, index: NodeIndex, waits: &mut BTreeMap<NodeIndex, usize>, ready: &mut VecDeque<NodeIndex>) {
     for next in graph.neighbors_directed(index, Direction::Outgoing) {
         if let Some(count) = waits.get_mut(&next) {

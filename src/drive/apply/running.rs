@@ -1,4 +1,4 @@
-//! Steps that are under way, and to which vertex each belongs: also one that panics says where it was.
+//! Steps in progress, and the vertex of each. Even a step that panics can be told apart.
 
 use std::collections::HashMap;
 
@@ -8,7 +8,7 @@ use tokio::task::{Id, JoinError, JoinSet};
 use super::Ended;
 use crate::resource::{Phase, Place};
 
-/// A vertex that is carried out.
+/// A vertex that is being carried out.
 #[derive(Clone, Debug)]
 pub(super) struct Begun {
     pub(super) index: NodeIndex,
@@ -16,7 +16,7 @@ pub(super) struct Begun {
     pub(super) phase: Phase,
 }
 
-/// Steps that are under way.
+/// Steps in progress.
 #[derive(Default)]
 pub(super) struct Running {
     tasks: JoinSet<Ended>,
@@ -33,7 +33,7 @@ impl Running {
         self.tasks.is_empty()
     }
 
-    /// What is spawned from now on belongs to this vertex.
+    /// Everything spawned from now on belongs to this vertex.
     pub(super) fn turn_to(&mut self, index: NodeIndex, place: &Place, phase: Phase) {
         self.current = Some(Begun { index, place: place.clone(), phase });
     }
@@ -45,7 +45,7 @@ impl Running {
         }
     }
 
-    /// The next that has ended; an error is that of a step that panicked, with the vertex that it was of.
+    /// The next step that has ended; an error if it panicked, with its vertex.
     pub(super) async fn next(&mut self) -> Option<Result<Ended, Option<Begun>>> {
         let ended = self.tasks.join_next_with_id().await?;
         let id = ended.as_ref().map_or_else(JoinError::id, |(id, _)| *id);

@@ -1,4 +1,4 @@
-//! What has become of files and places.
+//! The outcomes of files and places.
 
 use std::collections::BTreeMap;
 
@@ -13,7 +13,7 @@ use crate::resource::{Phase, Place, Record, ResourceId};
 use crate::state::{Entry, Outcome, StoreError};
 
 impl Executor<'_> {
-    /// Reads what became of files; a sentence where not all is as it should be.
+    /// Reads the outcomes of files. A sentence if something is not as it should be.
     pub(super) fn settle_files(
         &mut self,
         place: &Place,
@@ -42,7 +42,7 @@ impl Executor<'_> {
                     }
                     if !restored.is_empty() {
                         let message = format!(
-                            "Loading {} took {} of others away, which were put back at once: {}.",
+                            "Loading {} removed {} of others. topo put them back at once: {}.",
                             id.name,
                             if restored.len() == 1 {
                                 "a route".to_owned()
@@ -56,7 +56,7 @@ impl Executor<'_> {
                 }
                 Some(Filed::Moved) => {
                     failed.get_or_insert(format!(
-                        "{} or the network configuration around it has changed since the plan looked; it was left as it is.",
+                        "{} or the network configuration around it has changed since the plan. topo did not change it.",
                         id.name
                     ));
                 }
@@ -71,7 +71,7 @@ impl Executor<'_> {
                         self.touch(place);
                         self.touch_files(place, &[(id.clone(), *activation)]);
                     }
-                    failed.get_or_insert(format!("The node did not say what became of {}.", id.name));
+                    failed.get_or_insert(format!("The node did not report the outcome of {}.", id.name));
                 }
             }
         }
@@ -86,7 +86,7 @@ impl Executor<'_> {
         }
     }
 
-    /// What a resource turned out to lack since the state of this run was written.
+    /// Adds destinations that a resource lacks, as found after the state of this run was written.
     fn lacks_since(&self, place: &Place, id: &ResourceId, table: &TablePlan) -> Vec<Prefix> {
         let written = match self.run.state.record(place, id) {
             Some(Record::InDoubt { to: Some(to), .. }) => to.routes.as_ref(),
@@ -96,7 +96,7 @@ impl Executor<'_> {
         lacks.filter(|key| written.is_some_and(|set| !set.lacks.contains(*key))).copied().collect()
     }
 
-    /// What a file turned out to be since the state of this run was written.
+    /// Sets the attributes of a file, as found after the state of this run was written.
     fn attributes_since(&self, place: &Place, file: &FilePlan) -> Option<serde_json::Value> {
         let now = file.attributes.to_value();
         match self.run.state.record(place, &file.id) {
@@ -105,7 +105,7 @@ impl Executor<'_> {
         }
     }
 
-    /// Journals what became of a place once its last step has ended, or none will follow.
+    /// Journals the outcome of a place when its last step has ended, or when no step will follow.
     pub(super) async fn settle_place(&mut self, place: &Place, phase: Phase, failed: bool) -> Result<(), StoreError> {
         let tables = self.run.plan.places.get(place).into_iter().flat_map(|planned| &planned.tables);
         let mut since: BTreeMap<ResourceId, Vec<Prefix>> =
@@ -126,7 +126,7 @@ impl Executor<'_> {
             let tables = || planned.tables.iter().filter(|(table, _)| table == id).map(|(_, table)| table);
             let is_left = planned.files.iter().any(|file| file.id == *id && file.is_left);
             let outcome = if progress.failed || progress.held || is_left || tables().any(TablePlan::is_partial) {
-                // What was refused is what it was, whatever else was written there.
+                // A refused change leaves the resource as it was, whatever else was written there.
                 let is_file = planned.files.iter().any(|file| file.id == *id);
                 let wrote = progress.wrote && (!is_file || progress.touched_files.contains(id));
                 if wrote || (in_doubt && planned.unseen.is_some()) { Outcome::StillInDoubt } else { Outcome::Untouched }
@@ -136,7 +136,7 @@ impl Executor<'_> {
                 let mut token = token.and_then(|token| table.recordable(token));
                 let mut attributes = None;
                 if let Some(file) = planned.files.iter().find(|file| file.id == *id) {
-                    // A file that is written leaves out what was left out of the kernel.
+                    // A written file leaves out the same routes as the kernel.
                     if file.change.is_some() {
                         lacks = progress.lacks.values().flatten().copied().collect();
                         lacks.sort_unstable();
@@ -173,10 +173,10 @@ impl Executor<'_> {
 pub(super) fn settle_batch(batch: &Batch, written: &[Written]) -> Settled {
     let Batch { id, view, operations, write } = batch;
     let Some(backend) = backend::of_kind(&id.kind) else { return Settled::default() };
-    // Rows that are imported as they are need no write.
+    // Rows that topo imports unchanged need no write.
     let Some(write) = write else { return Settled { done: operations.len(), ..Settled::default() } };
     let Some(mut written) = written.get(*write).cloned() else {
-        let failed = (0..operations.len()).map(|index| (index, "the node did not say what became of it".to_owned()));
+        let failed = (0..operations.len()).map(|index| (index, "the node did not report the outcome".to_owned()));
         return Settled { failed: failed.collect(), touched: true, ..Settled::default() };
     };
     // Rows of other metrics say nothing about these operations.
@@ -188,7 +188,7 @@ pub(super) fn settle_batch(batch: &Batch, written: &[Written]) -> Settled {
     backend.settle(operations, &written)
 }
 
-/// Which routes are not as they should be, and what was said of them.
+/// The routes that are not as they should be, and what the node said about them.
 pub(super) fn describe(failed: &[(Operation, String)]) -> String {
     let mut reasons: BTreeMap<&str, Vec<String>> = BTreeMap::new();
     for (operation, said) in failed {

@@ -1,4 +1,4 @@
-//! What a step sends: made when it starts.
+//! The requests of a step, made when the step starts.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -13,7 +13,8 @@ use crate::plan::{FilePlan, Operation, PlacePlan, TablePlan};
 use crate::resource::{Action, Phase, Place, ResourceId};
 
 impl Executor<'_> {
-    /// The works of a step. They are made when the step starts: rows that lead to a node that has failed by then are left out.
+    /// The works of a step. They are made when the step starts, so that they leave out rows that lead to a node that
+    /// has failed before.
     pub(super) fn works(
         &mut self,
         place: &Place,
@@ -29,7 +30,7 @@ impl Executor<'_> {
         for (id, table) in &planned.tables {
             let file = planned.files.iter().find(|file| file.id == *id);
             let now = |operation: &Operation| match file {
-                // What belongs to a file alone comes and goes with it, and what lacks the mark alone has it before.
+                // Rows of a file alone come and go with the file. Rows that lack only the mark get it before.
                 Some(file) if netplan::marks(operation) => {
                     table.judged && file.change.is_some() && operation.phase == phase
                 }
@@ -48,12 +49,12 @@ impl Executor<'_> {
                     return now(operation);
                 }
                 match operation.action {
-                    // The row may be one that another resource leaves to the file.
+                    // Another resource may leave the same row to the file.
                     Action::Import if file.is_some() && table.judged => held = true,
                     Action::Add | Action::Import => lacks.push((id.clone(), operation.route.destination)),
                     _ => held = true,
                 }
-                // A route is skipped once, also where it stands in a file as well.
+                // Skip a route only once, even if a file has it, too.
                 if file.is_none() || table.judged {
                     *skipped.entry(receiver).or_default() += 1;
                 }
@@ -76,10 +77,10 @@ impl Executor<'_> {
             }
         }
         let progress = self.progress.get(place);
-        // A change that is left for later is left in the file, too.
+        // The file, too, keeps a row whose change was postponed.
         let writes_files = !progress.is_some_and(|progress| progress.held);
         let (mut works, mut files) = (Vec::new(), Vec::new());
-        // What is taken away is not read any more when another takes its place.
+        // Removals come first, so that nobody reads an old file when its successor is installed.
         let mut several: Vec<&FilePlan> = planned.files.iter().filter(|_| writes_files).collect();
         several.sort_by_key(|file| file.wanted);
         for (file, activation) in several.into_iter().filter_map(|file| Some((file, activation(planned, file, phase)?)))
@@ -132,7 +133,7 @@ impl Executor<'_> {
 
     fn marker(&self, place: &Place) -> Marker {
         let planned = self.run.plan.places.get(place);
-        // Static rows are everybody's: a file alone has no number of its own.
+        // Anybody may have static rows, so a file alone has no protocol number of its own.
         let is_mark = |(_, table): &&(ResourceId, TablePlan)| table.to.is_some() && table.view.protocol != STATIC;
         let protocol = planned.and_then(|planned| planned.tables.iter().find(is_mark));
         Marker {
@@ -143,7 +144,7 @@ impl Executor<'_> {
     }
 }
 
-/// How far a file goes in a phase; none where nothing is done with it.
+/// How far a file goes in a phase; none if the phase does nothing with it.
 fn activation(planned: &PlacePlan, file: &FilePlan, phase: Phase) -> Option<Activation> {
     if file.writes_in(phase) {
         let is_replaced = !file.wanted && planned.files.iter().any(|other| other.wanted && other.writes_in(phase));
@@ -155,7 +156,7 @@ fn activation(planned: &PlacePlan, file: &FilePlan, phase: Phase) -> Option<Acti
     }
 }
 
-/// Joins writes to one table: after the first of two, the guard of the second could not hold.
+/// Joins writes to one table: after the first of two writes, the guard of the second would fail.
 fn join(writes: &mut Vec<RouteWrite>, write: RouteWrite) -> usize {
     let same = |other: &RouteWrite| other.listing == write.listing;
     let Some(at) = writes.iter().position(same) else {

@@ -1,69 +1,70 @@
-//! Files that make routes last: what a node is asked about them, and how they are put there.
+//! Files that keep routes: the questions to a node about them, and how to write them.
 
 use std::net::IpAddr;
 
 use super::{Listing, Part};
 use crate::resource::Token;
 
-/// Who reads a file.
+/// The reader of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum FileForm {
     /// netplan: one file in `/etc/netplan`, beside the files of others.
     Netplan,
-    /// systemd-networkd: a drop-in beside each `.network` file that it uses for a device with routes of ours,
+    /// systemd-networkd: a drop-in beside each `.network` file that it uses for a device with topo's routes,
     /// `/etc/systemd/network/NETWORK_FILE.d/NAME`.
     Networkd,
 }
 
-/// Asks what a node knows about its network configuration and about our file in it.
+/// Asks about a node's network configuration and about topo's file in it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FileInquiry {
-    /// Who reads the file.
+    /// The reader of the file.
     pub form: FileForm,
     /// Its name without folder: `60-topo.yaml`, `60-topo.conf`.
     pub name: String,
-    /// Next hops whose device is asked for.
+    /// Next hops whose device topo needs.
     pub next_hops: Vec<IpAddr>,
-    /// What the same place answered before: where all is as then, only the token is sent.
+    /// The last answer of the same place. If nothing has changed, the node sends only the token.
     pub known: Option<Token>,
 }
 
 /// The answer to a [`FileInquiry`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Inspected {
-    /// Over our files (path, mode, content), the `.network` files in use, and whether ours is loaded.
+    /// Covers topo's files (path, mode, content), the `.network` files in use, and whether topo's file is loaded.
     pub token: Token,
     /// What was found.
     pub found: Part<NetworkConfiguration>,
 }
 
-/// How a node's network is configured, as far as our file depends on it.
+/// A node's network configuration, as far as topo's file depends on it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct NetworkConfiguration {
-    /// Version of netplan as the package says, `unknown` where it is not known; none where netplan is not there.
+    /// netplan's version according to its package, or `unknown`; none if there is no netplan.
     pub netplan: Option<String>,
     /// Whether systemd-networkd runs.
     pub networkd: bool,
-    /// Whether our file was put there without systemd-networkd having read its configuration since.
+    /// Whether topo's file is waiting: systemd-networkd has not read its configuration since the file was written.
     pub pending: bool,
-    /// Our files that are there: for netplan at most one; for networkd the drop-ins of our name in all folders.
+    /// topo's existing files: for netplan at most one; for networkd the drop-ins with this name in all folders.
     pub files: Vec<FoundFile>,
     /// The network devices that networkd knows.
     pub links: Vec<FoundLink>,
-    /// The device that the kernel uses for each next hop that was asked for; those that it has none for are left out.
+    /// The device that the kernel uses for each next hop asked for. Next hops without a device are missing.
     pub devices: Vec<(IpAddr, String)>,
-    /// What all of the node's netplan files together define; looked at for [`FileForm::Netplan`] only.
+    /// The definitions in all of the node's netplan files; only for [`FileForm::Netplan`].
     pub definitions: Vec<Definition>,
 }
 
-/// One of our files as it is on the node.
+/// One of topo's files on the node.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FoundFile {
     /// Its path.
     pub path: String,
-    /// Permission bits; where nobody has changed them `0o600`, for systemd-networkd, which is not root, `0o644`.
+    /// Permission bits. Unless somebody has changed them: `0o600`, or `0o644` for systemd-networkd, which does not run
+    /// as root.
     pub mode: u32,
-    /// Its content; bytes that are not UTF-8 are replaced, and what is longer than a mebibyte is cut.
+    /// Its content. Bytes that are not UTF-8 are replaced, and content beyond one MiB is cut.
     pub text: String,
 }
 
@@ -72,40 +73,40 @@ pub struct FoundFile {
 pub struct FoundLink {
     /// Name of the device.
     pub device: String,
-    /// Path of the `.network` file that networkd uses for it; none where it does not manage it.
+    /// Path of the `.network` file that networkd uses for it; none if networkd does not manage it.
     pub network_file: Option<String>,
 }
 
 /// A network definition of netplan ("netdef").
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Definition {
-    /// Its kind, the key above it: `ethernets`, `bonds`, `vlans`, …
+    /// Its kind, which is the key above it: `ethernets`, `bonds`, `vlans`, …
     pub kind: String,
-    /// Its ID, which need not be the name of the device.
+    /// Its ID, which can differ from the name of the device.
     pub id: String,
-    /// Who carries it out (`networkd`, `NetworkManager`), where it or the whole configuration says so.
+    /// Its renderer (`networkd`, `NetworkManager`), if it or the whole configuration sets one.
     pub renderer: Option<String>,
 }
 
-/// Puts our files in place, or takes them away, if nothing has moved since the plan looked.
+/// Writes or removes topo's files, unless something has changed since the plan.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FileWrite {
-    /// Who reads them.
+    /// The reader of the files.
     pub form: FileForm,
     /// The name without folder.
     pub name: String,
-    /// The guard: where the node would answer an inquiry with another token, nothing is written.
+    /// The guard: if the node would now answer an inquiry with another token, it writes nothing.
     pub known: Option<Token>,
-    /// Path and content of every file of this name that is to be there; none to take away all of them.
+    /// Path and content of every file that should exist with this name; none to remove all of them.
     pub files: Vec<(String, String)>,
     /// How far to go.
     pub activation: Activation,
-    /// The routing table whose rows the files keep; its token is in the answer.
+    /// The routing table with the rows of the files. The answer has its token.
     pub listing: Listing,
 }
 
 impl FileWrite {
-    /// Whether nothing of it stays on the node.
+    /// Whether it leaves nothing on the node.
     pub fn only_checks(&self) -> bool {
         self.activation == Activation::Check
     }
@@ -114,30 +115,30 @@ impl FileWrite {
 /// How far a [`FileWrite`] goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Activation {
-    /// Only the checks: nothing is left on the node.
+    /// Only the checks: leaves nothing on the node.
     Check,
-    /// Installed and loaded by systemd-networkd.
+    /// Install, and make systemd-networkd load.
     Load,
-    /// Installed, and loaded at the next boot or restart of systemd-networkd.
+    /// Install; systemd-networkd loads at its next restart or boot.
     Defer,
 }
 
-/// What became of a [`FileWrite`].
+/// The outcome of a [`FileWrite`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Filed {
-    /// The guard did not hold; nothing was written.
+    /// The guard failed; nothing was written.
     Moved,
-    /// A check failed; nothing was installed. The sentences say what is wrong, with the difference where there is one.
+    /// A check failed; nothing was installed. The sentences say what is wrong, with a diff if there is one.
     Refused(String),
-    /// It was installed, and a check afterwards failed, so what was there before was put back. The sentences say why.
+    /// After the installation a check failed, so the node restored the old files. The sentences say why.
     PutBack(String),
-    /// Done as far as was asked for.
+    /// Done, as far as asked.
     Done {
-        /// The answer to an inquiry now.
+        /// The present answer to an inquiry.
         token: Token,
-        /// The token of the routing table now.
+        /// The present token of the routing table.
         table: Token,
-        /// Rows of others that had gone and were put back, as `ip route` prints them.
+        /// Rows of others that had disappeared and were restored, as `ip route` prints them.
         restored: Vec<String>,
     },
 }

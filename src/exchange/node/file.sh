@@ -6,10 +6,10 @@ refuse() {
   held=yes
 }
 shortened() { printf '%s\n' "$1" | sed "s#$staging/[a-z]*##g" | head -n 20; }
-# Each wanted file N is $staging/want.N, and its path line N of $staging/wanted.
+# Wanted file N is $staging/want.N, and its path is line N of $staging/wanted.
 new_of() { printf '%s/.%s.new' "${1%/*}" "$name"; }
 old_of() { printf '%s/.%s.old' "${1%/*}" "$name"; }
-# Those beside our files, and those of a run that was killed.
+# Removes the temporary files beside topo's files, including those of a killed run.
 tidy_files() {
   case $form in
     netplan) rm -f "/etc/netplan/.$name.new" "/etc/netplan/.$name.old" ;;
@@ -19,12 +19,12 @@ tidy_files() {
       done
       ;;
   esac
-  # Folders that were made for nothing, or have become empty.
+  # Remove folders that were made in vain, or have become empty.
   if [ "$form" = networkd ] && [ -f "$staging/folders" ]; then
     while IFS= read -r folder; do rmdir "$folder" 2>/dev/null; done <"$staging/folders"
   fi
 }
-# Writes the new files beside the old ones, where nobody reads them.
+# Writes the new files beside the old ones, under names that nobody reads.
 write_new() {
   number=0
   while IFS= read -r path; do
@@ -64,7 +64,7 @@ put_back_files() {
   if [ "$form" = netplan ]; then generate >/dev/null 2>&1; fi
 }
 mark_pending() { mkdir -p /run/topo && invocation >"/run/topo/$name.pending"; }
-# Notes of other files that networkd has read since, too, have served their time.
+# Notes about other files are obsolete, too, if networkd has read those files since.
 unmark_pending() {
   rm -f "/run/topo/$name.pending"
   for note in /run/topo/*.pending; do
@@ -74,7 +74,8 @@ unmark_pending() {
   done
   rmdir /run/topo 2>/dev/null
 }
-# Whether networkd has read all that the files are to say, so that nothing needs to be loaded: another first line, another mode.
+# Whether networkd has read all routes of the files already, so that nothing needs to be loaded (only the first line or
+# the mode differs).
 is_loaded() {
   [ -n "$runs" ] && [ "$was_pending" = no ] && [ -s "$staging/rows.wanted" ] && [ -z "$(wanting "$staging/rows.wanted")" ] || return
   start=/run/systemd/units/invocation:systemd-networkd.service
@@ -90,7 +91,7 @@ is_loaded() {
       ;;
   esac
   [ -z "$newer" ] || return
-  # Rows of ours beside those of the file are removed after loading.
+  # After loading, topo removes its rows beside those of the file.
   live_rows | comm -23 - "$staging/rows.wanted" | grep "^[^ ]* [^ ]* \($marks\) " | join - "$staging/rows.wanted" >"$staging/left"
   [ ! -s "$staging/left" ]
 }
@@ -99,17 +100,17 @@ write_files() {
   runs=yes
   systemctl is-active --quiet systemd-networkd 2>/dev/null || runs=
   if [ -z "$runs" ] && [ -s "$staging/wanted" ]; then
-    refuse 'systemd-networkd does not run on this node, so nothing would read the file. Leave this node out of the netplan backend, or start systemd-networkd.'
+    refuse 'systemd-networkd does not run on this node, so nothing would read the file. Exclude this node from the netplan backend, or start systemd-networkd.'
     return
   fi
   "check_$form" || return
   if ! write_new; then
-    refuse "The file cannot be written: $said"
+    refuse "topo cannot write the file: $said"
     return
   fi
   while IFS= read -r path; do
     if [ ! -w "${path%/*}" ]; then
-      refuse "The folder ${path%/*} cannot be written to (is the file system read-only?)."
+      refuse "topo cannot write to the folder ${path%/*}. Check whether the file system is read-only."
       return
     fi
   done <"$staging/present"
@@ -118,18 +119,18 @@ write_files() {
   loaded=
   ! is_loaded || loaded=yes
   if ! said=$(mark_pending 2>&1); then
-    refuse "No note can be written to /run/topo: $said"
+    refuse "topo cannot write to /run/topo: $said"
     return
   fi
   wrong=
   if ! install_files; then
-    wrong="The file cannot be written: $said"
+    wrong="topo cannot write the file: $said"
   elif [ "$form" = netplan ]; then
     if ! said=$(generate 2>&1); then
-      wrong="With the file in place, netplan says: $(shortened "$said")"
+      wrong="With the file in place, netplan reports: $(shortened "$said")"
     else
       differ "$staging/after/$generated" "$put_folder"
-      [ ! -s "$staging/more" ] && [ ! -s "$staging/less" ] || wrong="With the file in place, netplan does not generate what it did for a copy: $(cat "$staging/more" "$staging/less" | head -n 20)"
+      [ ! -s "$staging/more" ] && [ ! -s "$staging/less" ] || wrong="With the file in place, netplan's output differs from its output for the copy: $(cat "$staging/more" "$staging/less" | head -n 20)"
     fi
   fi
   if [ -n "$wrong" ]; then
@@ -145,7 +146,7 @@ write_files() {
     return
   fi
 
-  # Nothing has read the file that is taken away where networkd does not run.
+  # If networkd does not run, nothing has read the file that topo removes.
   if [ -n "$runs" ] && [ -z "$loaded" ]; then
     our_destinations=$(cat "$staging/rows.present" "$staging/rows.wanted" | cut -d ' ' -f 1 | sort -u)
     managed=' '
@@ -167,12 +168,12 @@ write_files() {
     if ! load; then
       reason=$wrong
       put_back_files
-      # Rows of ours, too, are to be as before; while networkd restarts, for it adds next hops to IPv6 rows that have others.
+      # Restore topo's rows, too. Do it while networkd restarts, because networkd adds next hops to IPv6 rows that have others.
       marked() { return 1; }
       our_destinations=
       remove_added
       put_back_rows
-      # Where even that does not start it, systemd tries again, and what there is had better stay.
+      # If even that does not start networkd, systemd tries again, and the rest should stay as it is.
       if restart_networkd "$staging/rows.present"; then
         wrong=
         keep_off
@@ -180,7 +181,7 @@ write_files() {
       remove_added
       put_back_rows
       unmark_pending
-      wrong=$reason${wrong:+" After that, too: $wrong"}
+      wrong=$reason${wrong:+" The restart with the old file failed, too: $wrong"}
       went_back
       return
     fi
@@ -203,12 +204,12 @@ done_with() {
   printf 'done\ntoken %s\ntable %s %s\n' "$token" "$ours_digest" "$foreign_digest"
   [ ! -f "$staging/restored" ] || sed 's/^/+/' "$staging/restored"
 }
-# One at a time on a node. What a run left that was killed is removed.
+# Only one run at a time on a node. Removes what a killed run left.
 file_work() {
   if [ -d /run/systemd ] && command -v flock >/dev/null 2>&1; then
     exec 9</run/systemd
     if ! flock -w 60 9; then
-      refuse 'Another run of topo has been busy with the files on this node for a minute. Try again when it has ended.'
+      refuse 'Another run of topo has been changing the files on this node for more than a minute. Try again after its end.'
       exec 9<&-
       return
     fi
@@ -221,11 +222,11 @@ file_work() {
     printf 'moved\n'
     held=yes
   elif ! staging=$(mktemp -d /run/topo-file.XXXXXXXX 2>&1); then
-    refuse "No folder can be made in /run: $staging"
+    refuse "topo cannot make a folder in /run: $staging"
   else
     : >"$staging/wanted"
     tidy_files
-    if said=$(want_files 2>&1); then write_files; else refuse "The file cannot be written to /run: $said"; fi
+    if said=$(want_files 2>&1); then write_files; else refuse "topo cannot write the file to /run: $said"; fi
     tidy_files
     rm -rf "$staging"
   fi

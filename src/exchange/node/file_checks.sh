@@ -1,13 +1,13 @@
 find_generator() {
   generator=
   for program in /lib/netplan/generate /usr/lib/netplan/generate /usr/libexec/netplan/generate; do
-    # Beside `configure` it is something else.
+    # If `configure` exists, this program does something else.
     if [ -x "$program" ] && [ ! -x /usr/libexec/netplan/configure ]; then generator=$program; break; fi
   done
 }
 generate() { if [ -n "$generator" ]; then "$generator" "$@"; else netplan generate "$@"; fi; }
-# What netplan makes of all of the node's files, in $staging/$1; ours is the file $2, or is not among them. All are made in
-# the same place, for its path is in some of what is made.
+# Puts netplan's output for all of the node's files into $staging/$1. File $2 takes the place of topo's file, if given.
+# All outputs use the same folder, because netplan writes its path into some files.
 tree() {
   said=$(
     {
@@ -28,9 +28,9 @@ tree() {
   mv "$staging/root" "$staging/$1"
   return "$failed"
 }
-# The sections of a file, a line each, sorted.
+# The sections of a file, one per line, sorted.
 sections() { sed -n -e 's/^[#;].*//' -e '/^\[/{x;s/\n/ /g;/./p;d;}' -e '/./H' -e '${x;s/\n/ /g;p;}' "$1" | sort; }
-# What files of netplan in folder $2 have more than those in folder $1 is in $staging/more, what they lack in $staging/less.
+# Compares files of netplan in folders $1 and $2: $staging/more has what only $2 has, $staging/less what only $1 has.
 differ() {
   : >"$staging/more"
   : >"$staging/less"
@@ -52,9 +52,9 @@ differ() {
     fi
   done
 }
-# Of the sections in $1, those that are more than a route.
+# The sections in $1 that contain more than a route.
 no_routes() { grep -v -x '\[Route\]\( \(Destination\|Gateway\|Table\|Metric\|GatewayOn[Ll]ink\)=[^ ]*\)*' "$1"; }
-# The rows that sections are, as `live_rows` prints them; $1 is the protocol where they name none.
+# Converts sections to rows in the form of `live_rows`. $1 is the protocol for sections that set none.
 rows_of() {
   set -f
   while IFS= read -r section; do
@@ -90,7 +90,7 @@ check_netplan() {
   want=
   [ ! -s "$staging/wanted" ] || want=$staging/want.1
   if ! tree base ''; then
-    refuse "netplan cannot read the node's own files (those of others, without $name), so nothing can be added to them. Mend them first; netplan says:" "$(shortened "$said")"
+    refuse "netplan cannot read the node's own files (all except $name), so topo cannot add routes to them. Correct those files first. netplan says:" "$(shortened "$said")"
     return 1
   fi
   generated=run/systemd/network
@@ -104,7 +104,7 @@ check_netplan() {
   fi
   if [ -n "$want" ]; then
     if ! tree after "$want"; then
-      refuse "netplan refuses the file $name; it says:" "$(shortened "$said")"
+      refuse "netplan does not accept the file $name. It says:" "$(shortened "$said")"
       return 1
     fi
   else
@@ -113,7 +113,7 @@ check_netplan() {
   difference=$(diff -r -q --no-dereference -x netplan "$staging/base" "$staging/after" 2>&1 |
     grep -v "^Files $staging/base/$generated/10-netplan-.*\.network and .* differ\$")
   if [ -n "$difference" ]; then
-    refuse "With the file $name, netplan would generate other files than without it, not only more routes. Does the definition in it fit the device?" "$(shortened "$difference")"
+    refuse "With the file $name, netplan would generate different files, not only more routes. Check that the definition in it matches the device." "$(shortened "$difference")"
     return 1
   fi
   differ "$staging/base/$generated" "$staging/after/$generated"
@@ -124,7 +124,7 @@ check_netplan() {
   fi
   cat "$staging/more" >>"$staging/allowed"
   rows_of 4 <"$staging/more" >"$staging/rows.wanted"
-  # Of a route that another file has, too, netplan makes one.
+  # If another file has the same route, netplan writes it only once.
   if [ -n "$want" ]; then
     sed -n 's/.*{to: "\([^"]*\)", via: "\([^"]*\)"\(, table: [0-9]*\)\{0,1\}\(, metric: \([0-9]*\)\)\{0,1\}}$/[Route] Destination=\1 Gateway=\2 Metric=\5/p' "$want" |
       rows_of 4 >"$staging/left"
@@ -134,19 +134,19 @@ check_netplan() {
   fi
   count=$(($(grep -c ' Destination=' "$staging/more") + $(cat "$staging/shared" 2>/dev/null | wc -l)))
   if [ "$count" != "$routes" ]; then
-    refuse "netplan makes $count routes of the $routes in $name. Before 0.106 it drops some where two files have equally many for a device; set persist = \"networkd\" for this node, or update netplan."
+    refuse "netplan generates $count of the $routes routes in $name. Versions before 0.106 lose routes if two files have equally many for a device. Set persist = \"networkd\" for this node, or update netplan."
     return 1
   fi
   for file in $changed; do
     case "$newline$in_use$newline" in
       *"/$file$newline"*) ;;
       *)
-        refuse "No device uses $file, which netplan would put routes of $name into, so they would not become live. Does the definition in it fit the device?"
+        refuse "No device uses $file, where netplan would put routes of $name, so they would not become live. Check that the definition in it matches the device."
         return 1
         ;;
     esac
   done
-  # Routes of our own file may be live in any state: it may have been removed by hand.
+  # Routes of topo's own file may be live in any state: somebody may have removed the file by hand.
   differ "$staging/base/$generated" "$put_folder"
   sed -n 's/.* Destination=\([^ ]*\).*/\1/p' "$staging/allowed" | sort -u >"$staging/left"
   difference=$(
@@ -155,7 +155,7 @@ check_netplan() {
     sed -n 's/.* Destination=\([^ ]*\).*/\1/p' "$staging/more" | sort -u | comm -13 "$staging/left" - | sed 's/^/[Route] Destination=/'
   )
   if [ -n "$difference" ]; then
-    refuse "Somebody has changed netplan's files and not applied that yet; to load $name would apply it, too. Run \`netplan apply\` on the node or undo the change first. What differs from the configuration in $put_folder:" "$(shortened "$difference")"
+    refuse "Somebody has changed netplan's files and not applied the change yet. Loading $name would apply that change, too. Run \`netplan apply\` on the node or undo the change first. Differences to the configuration in $put_folder:" "$(shortened "$difference")"
     return 1
   fi
 }

@@ -1,4 +1,4 @@
-# Files that make routes last: $name is theirs, $form who reads them.
+# Files that keep routes: $name is their name, $form their reader.
 our_files() {
   case $form in
     netplan) set -- "/etc/netplan/$name" ;;
@@ -8,9 +8,9 @@ our_files() {
     if [ -f "$path" ]; then printf '%s\n' "$path"; fi
   done
 }
-# The configuration files that networkd uses, which are those that drop-ins take effect beside.
+# The configuration files that networkd uses. Drop-ins beside them take effect.
 files_in_use() { sed -n 's/^NETWORK_FILE=//p' /run/systemd/netif/links/* 2>/dev/null | sort -u; }
-# A file is not loaded yet while networkd is the same process as when it was put there.
+# A file waits to be loaded as long as networkd is still the process that ran when the file was written.
 invocation() { readlink /run/systemd/units/invocation:systemd-networkd.service 2>/dev/null; }
 file_token() {
   pending=no

@@ -1,4 +1,4 @@
-# All rows of the kernel for family $1, without what changes by itself.
+# All rows of the kernel for family $1, without the parts that change by themselves.
 kernel_rows() {
   ip -o -d -N "$1" route show table all 2>/dev/null | sed -e 's/\\//g' -e 's/ expires -\{0,1\}[0-9]*sec//' -e 's/ error -\{0,1\}[0-9]*//' \
     -e 's/ \(linkdown\|dead\|offload\|offload_failed\|trap\|rt_offload\|rt_trap\|cache\)\>//g' -e 's/[[:space:]][[:space:]]*/ /g' -e 's/ $//' | sort -u
@@ -9,7 +9,7 @@ addresses() {
     case $managed in *" $device "*) printf '%s %s\n' "$device" "$address" ;; esac
   done | sort
 }
-# networkd keeps an address of DHCP while it restarts, but not the metric of the row for its subnet.
+# When networkd restarts, it keeps an address from DHCP, but not the metric of the row for its subnet.
 address_metrics() { ip -o -4 addr show 2>/dev/null | sed -n 's/^[0-9]*: *\([^ ]*\) *inet \([^ ]*\) metric \([0-9]*\) .*/\1 \2 \3/p' | sort; }
 put_back_metrics() {
   address_metrics | comm -23 "$staging/metrics.before" - | while read -r device address metric; do
@@ -26,7 +26,8 @@ look() {
   addresses >"$staging/addresses.$1"
   address_metrics >"$staging/metrics.$1"
 }
-# Rows of others that were there before and are not now: not ours, not the kernel's, and not on devices that others keep.
+# Rows of others that have disappeared. Ignores topo's rows, the kernel's rows, and rows on devices that networkd does
+# not manage.
 lost_rows() {
   comm -23 "$staging/rows$1.before" "$staging/rows$1.now" | while IFS= read -r row; do
     case $row in *' proto 2 '* | *' proto 9 '* | *' proto 16 '*) continue ;; esac
@@ -43,7 +44,7 @@ lost_rows() {
     printf '%s\n' "$row"
   done
 }
-# Those on the link first, which others are reached by.
+# Restores on-link rows first, because other rows need them.
 put_back_rows() {
   put_back_metrics
   look now
@@ -59,7 +60,7 @@ put_back_rows() {
   done
   look now
 }
-# A drop-in beside every file in use makes networkd keep what is on its links while it restarts.
+# A drop-in beside every file in use makes networkd keep the configuration of its links during the restart.
 keep_on() {
   [ -d "$put_folder" ] || made_folder=$put_folder
   mkdir -p "$put_folder" || return
@@ -74,14 +75,14 @@ keep_off() {
   done
   [ -z "$made_folder" ] || rmdir "$made_folder" 2>/dev/null
 }
-# Of IPv6 routes that differ by nothing else the kernel keeps the one that was there, with the protocol that it had.
+# If IPv6 routes differ only in the protocol, the kernel keeps the existing one with its protocol.
 blur() { sed "/^[^ ]*:/s/ \(4\|$marks\) \([0-9]*\)\$/ * \2/"; }
 wanting() {
   blur <"$1" | sort >"$staging/left"
   live_rows | blur | sort | comm -23 "$staging/left" -
 }
-# Rows of ours with the key of one in the file and something else behind it. networkd adds the file's row behind that of ours, so
-# ours is removed afterwards. An IPv6 row, however, would become one row with two next hops, so that one is changed $1.
+# Handles topo's rows that have a key of the file, but other values. networkd adds the file's row after topo's row, so
+# topo's row is removed afterwards. An IPv6 row would become one row with two next hops, so it is changed at the time $1.
 supersede() {
   live_rows | comm -13 "$staging/rows.wanted" - >"$staging/left"
   { comm -12 "$staging/left" "$staging/rows.present"; grep "^[^ ]* [^ ]* \($marks\) " "$staging/left"; } | sort -u |
@@ -98,39 +99,39 @@ supersede() {
   done >"$staging/commands"
   [ ! -s "$staging/commands" ] || ip -force -batch "$staging/commands" >/dev/null 2>&1
 }
-# Takes away what the file has added, so that all rows can be as they were.
+# Removes what the file has added, so that all rows can be as before.
 remove_added() {
   live_rows | comm -12 - "$staging/rows.wanted" | comm -23 - "$staging/live.before" |
     sed "s/\([^ ]*\) \([^ ]*\) \([^ ]*\) \([^ ]*\)/route del \1 via \2 proto \3 metric \4 table $table/" | ip -force -batch - >/dev/null 2>&1
 }
-# Restarts networkd, and waits until the rows in file $1 are live and its links are as they were.
+# Restarts networkd, and waits until the rows in file $1 are live and its links are as before.
 restart_networkd() {
   : >"$staging/restarted"
   systemctl reset-failed systemd-networkd 2>/dev/null
   if ! said=$(systemctl restart systemd-networkd 2>&1); then
-    wrong="systemd-networkd does not start any more: $said"
+    wrong="systemd-networkd no longer starts: $said"
     return 1
   fi
   deadline=$(($(date +%s) + 20))
   while :; do
     wanting "$1" >"$staging/waited"
     if [ -s "$staging/waited" ]; then
-      wrong="systemd-networkd was restarted, and 20 s later the kernel still lacks $(wc -l <"$staging/waited") of the routes in the file, first $(head -n 1 "$staging/waited" | cut -d ' ' -f 1,2 | sed 's/ / via /')."
+      wrong="20 s after the restart of systemd-networkd, the kernel still lacks $(wc -l <"$staging/waited") of the routes in the file, the first is $(head -n 1 "$staging/waited" | cut -d ' ' -f 1,2 | sed 's/ / via /')."
     elif [ "$(files_in_use)" != "$in_use" ]; then
-      wrong='systemd-networkd was restarted, and uses other .network files than before.'
+      wrong='After its restart, systemd-networkd uses other .network files than before.'
     elif ! systemctl is-active --quiet systemd-networkd; then
-      wrong='systemd-networkd was restarted, and does not run.'
+      wrong='After its restart, systemd-networkd does not run.'
     else
       break
     fi
     if has_failed; then
-      wrong="systemd-networkd says that it has failed to set up a device: $(networkd_said)"
+      wrong="systemd-networkd reports that it failed to set up a device: $(networkd_said)"
       return 1
     fi
     [ "$(date +%s)" -lt "$deadline" ] || return 1
     sleep 0.1
   done
-  # Links that were not yet configured may wait for router advertisements for long.
+  # Links that were not configured before may wait long for router advertisements.
   deadline=$(($(date +%s) + 3))
   for link in $links; do
     until is_settled "$link"; do
@@ -139,12 +140,12 @@ restart_networkd() {
     done
   done
   if has_failed; then
-    wrong="systemd-networkd says that it has failed to set up a device: $(networkd_said)"
+    wrong="systemd-networkd reports that it failed to set up a device: $(networkd_said)"
     return 1
   fi
 }
 state_is() { grep -q -x "ADMIN_STATE=$2" "/run/systemd/netif/links/$1" 2>/dev/null; }
-# What it says of a link may be from before the restart.
+# The state file of a link may be older than the restart.
 is_settled() {
   [ "/run/systemd/netif/links/$1" -nt "$staging/restarted" ] || return
   case " $configured " in *" $1 "*) state_is "$1" configured || state_is "$1" failed ;; esac
@@ -156,11 +157,11 @@ has_failed() {
   return 1
 }
 networkd_said() { journalctl -q --no-pager -o cat -n 20 "_SYSTEMD_INVOCATION_ID=$(invocation)" 2>/dev/null | grep -i -e fail -e could | tail -n 3; }
-# Whether all that was there before is there now.
+# Whether everything that existed before still exists.
 all_is_there() {
   wrong=$(comm -23 "$staging/addresses.before" "$staging/addresses.now" | head -n 5)
   if [ -n "$wrong" ]; then
-    wrong="With the file loaded, these addresses are gone: $wrong"
+    wrong="With the file loaded, these addresses no longer exist: $wrong"
     return 1
   fi
   for family in 4 6; do
@@ -168,28 +169,28 @@ all_is_there() {
     default_routes "$staging/rows$family.now" >"$staging/right"
     wrong=$(comm -23 "$staging/left" "$staging/right" | head -n 5)
     if [ -n "$wrong" ]; then
-      wrong="With the file loaded, this default route is gone: $wrong"
+      wrong="With the file loaded, this default route no longer exists: $wrong"
       return 1
     fi
     wrong=$(lost_rows "$family" | head -n 5)
     if [ -n "$wrong" ]; then
-      wrong="With the file loaded, routes of others are gone, and cannot be put back: $wrong"
+      wrong="With the file loaded, these routes of others no longer exist, and topo cannot restore them: $wrong"
       return 1
     fi
   done
   way_after=$(way)
   if [ "$way_before" != "$way_after" ]; then
-    wrong="With the file loaded, packets to the operator would take another way:$way_after instead of$way_before."
+    wrong="With the file loaded, packets to the operator would take another route:$way_after instead of$way_before."
     return 1
   fi
   wanting "$1" >"$staging/waited"
   if [ -s "$staging/waited" ]; then
-    wrong="Routes of the file are gone again, the first is $(head -n 1 "$staging/waited")."
+    wrong="Routes of the file have disappeared again, the first is $(head -n 1 "$staging/waited")."
     return 1
   fi
 }
 load() {
-  keep_on 2>/dev/null || { wrong="No drop-ins can be written to $put_folder."; return 1; }
+  keep_on 2>/dev/null || { wrong="topo cannot write drop-ins to $put_folder."; return 1; }
   supersede before
   restart_networkd "$staging/rows.wanted" || return
   supersede after

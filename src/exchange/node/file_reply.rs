@@ -1,4 +1,4 @@
-//! Reads the answers to the works on files that make routes last. They are data of a machine that is not trusted.
+//! Reads the answers to the works on files that keep routes. They come from a machine that topo does not trust.
 
 use std::net::IpAddr;
 
@@ -6,13 +6,13 @@ use super::frame::{Untrusted, token as table_token};
 use super::{Definition, FileInquiry, Filed, FoundFile, FoundLink, Inspected, NetworkConfiguration, Part};
 use crate::resource::Token;
 
-/// What a file is cut at, in bytes.
+/// The longest content of a file, in bytes; the rest is cut.
 const LONGEST_FILE: usize = 1 << 20;
-/// What lists of links, files, definitions and restored rows are cut at.
+/// The longest list of links, files, definitions and restored rows; the rest is cut.
 const LONGEST_LIST: usize = 10_000;
-/// What the sentences of a refusal are cut at, in characters.
+/// The longest text of a refusal, in characters; the rest is cut.
 const LONGEST_REASON: usize = 6_000;
-/// What a name or path is cut at, in bytes.
+/// The longest name or path, in bytes.
 const LONGEST_NAME: usize = 4_096;
 
 /// `token HEX`.
@@ -22,13 +22,13 @@ fn file_token(line: &str) -> Result<Token, Untrusted> {
     if sound { Ok(Token::new(digest)) } else { Err(Untrusted("the token of the file is damaged")) }
 }
 
-/// A name as it may be kept: what is longer, empty or has control characters is none.
+/// A name that topo keeps; none if it is too long or empty, or has control characters.
 fn name(text: &str) -> Option<String> {
     let sound = !text.is_empty() && text.len() <= LONGEST_NAME && !text.contains(|c: char| c.is_control());
     sound.then(|| text.to_owned())
 }
 
-/// The text behind `|`, which begins each line of a text that the node did not write itself.
+/// The text after `|`. Each line of a text that the node did not write itself starts with `|`.
 fn quoted_lines<'a>(lines: &mut std::iter::Peekable<impl Iterator<Item = &'a str>>) -> String {
     let mut text = String::new();
     while let Some(line) = lines.next_if(|line| line.starts_with('|')) {
@@ -42,7 +42,7 @@ fn quoted_lines<'a>(lines: &mut std::iter::Peekable<impl Iterator<Item = &'a str
 }
 
 pub(super) fn inspected(body: &str, inquiry: &FileInquiry) -> Result<Inspected, Untrusted> {
-    // Not `lines()`, which takes carriage returns for part of a line break.
+    // Not `lines()`, because that reads a carriage return as part of a line break.
     let mut lines = body.split('\n').peekable();
     let token = file_token(lines.next().unwrap_or_default())?;
     if inquiry.known.as_ref() == Some(&token) {
@@ -69,7 +69,7 @@ pub(super) fn inspected(body: &str, inquiry: &FileInquiry) -> Result<Inspected, 
                 let (mode, path) = rest.split_once(' ').unwrap_or((rest, ""));
                 let mut text = quoted_lines(&mut lines);
                 if text.pop() != Some('.') && text.len() < LONGEST_FILE {
-                    return Err(Untrusted("a file is not whole"));
+                    return Err(Untrusted("a file is incomplete"));
                 }
                 cut(&mut text, LONGEST_FILE);
                 let mode = u32::from_str_radix(mode, 8).map_err(|_| Untrusted("the mode of a file is damaged"))?;
@@ -103,7 +103,7 @@ fn cut(text: &mut String, limit: usize) {
     }
 }
 
-/// Reads the definitions out of what `netplan get` prints: YAML in block style, two blanks for each level.
+/// Reads the definitions in the output of `netplan get`: YAML in block style, two spaces per level.
 fn definitions(yaml: &str) -> Vec<Definition> {
     let mut definitions: Vec<Definition> = Vec::new();
     let (mut renderer, mut kind_renderers) = (None, Vec::new());
@@ -158,7 +158,8 @@ fn key_and_value(line: &str) -> Option<(String, String)> {
     (!key.is_empty()).then_some((key, value))
 }
 
-/// A plain or quoted scalar, which ends where its quotes do or, plain, before a colon at the end or one with a blank behind.
+/// A plain or quoted scalar. A quoted one ends at its quote; a plain one ends before a colon at the end or before a
+/// colon and a space.
 fn scalar(text: &str, end: char) -> Option<(String, &str)> {
     let quote = match text.chars().next() {
         Some(quote @ ('"' | '\'')) => quote,
@@ -197,11 +198,11 @@ pub(super) fn filed(body: &str) -> Result<Filed, Untrusted> {
             let restored = lines.filter_map(|line| name(line.strip_prefix('+')?)).take(LONGEST_LIST).collect();
             Ok(Filed::Done { token, table, restored })
         }
-        _ => Err(Untrusted("what became of a file is missing")),
+        _ => Err(Untrusted("the outcome of a file is missing")),
     }
 }
 
-/// Sentences with lines of a difference behind them.
+/// Sentences, followed by lines of a diff.
 fn reason(text: &str) -> String {
     let mut reason: String =
         text.trim_end().chars().filter(|c| *c == '\n' || !c.is_control()).take(LONGEST_REASON).collect();
@@ -233,7 +234,8 @@ mod tests {
     fn a_configuration_is_read() {
         let found = found(
             "netplan 0.106-2+deb12u1\nnetworkd\npending\nlink lo \nlink eth0 /run/systemd/network/10-netplan-id 0.network\n\
-             file 600 /etc/netplan/60-topo.yaml\n|network:\n|  token 1\r\n||\n|.\nhop 10.0.0.1 eth0\nhop fd00::1 eth1\nhop 10.9.9.9 eth2\n\
+             file 600 /etc/netplan/60-topo.yaml\n|network:\n|  token 1\r\n||\n|.\nhop 10.0.0.1 eth0\nhop fd00::1 \
+             eth1\nhop 10.9.9.9 eth2\n\
              >network:\n>  ethernets:\n>    eth0: {}",
             &["10.0.0.1", "fd00::1"],
         );
@@ -331,8 +333,9 @@ mod tests {
     #[test]
     fn definitions_as_netplan_prints_them() {
         let yaml = "network:\n  version: 2\n  renderer: networkd\n  openvswitch:\n    ssl:\n  ethernets:\n    eth0: {}\n    \
-                    \"id.0: x\":\n      match:\n        name: ens5\n      renderer: NetworkManager\n    'it''s':\n      addresses:\n      \
-                    - \"10.0.0.1/24\"\n  vlans:\n    renderer: NetworkManager\n    eth0.100:\n      id: 100\n";
+                    \"id.0: x\":\n      match:\n        name: ens5\n      renderer: NetworkManager\n    'it''s':\n     \
+                     addresses:\n      - \"10.0.0.1/24\"\n  vlans:\n    renderer: NetworkManager\n    eth0.100:\n      \
+                     id: 100\n";
         let words: Vec<_> = definitions(yaml)
             .into_iter()
             .map(|Definition { kind, id, renderer }| format!("{kind}/{id}/{}", renderer.unwrap_or_default()))

@@ -1,4 +1,4 @@
-//! Renders the works on files that make routes last.
+//! Renders the works on files that keep routes.
 
 use std::fmt::Write as _;
 
@@ -24,14 +24,14 @@ fn form_word(form: FileForm) -> &'static str {
     }
 }
 
-/// The name of a file of ours: it stands in scripts and in patterns of the shell.
+/// Whether a text is a valid name of topo's files. The name becomes part of scripts and of shell patterns.
 fn is_name(name: &str) -> bool {
     name.len() <= 100
         && name.starts_with(|first: char| first.is_ascii_alphanumeric())
         && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-'))
 }
 
-/// Where files of a form may be: names of others' files may have any character that is not a control character.
+/// Whether files of a form may have this path. Names of others' files may have any character except control characters.
 fn is_path(path: &str, write: &FileWrite) -> bool {
     let folder = match path.strip_suffix(&write.name).and_then(|folder| folder.strip_suffix('/')) {
         Some(folder) if !path.contains(|c: char| c.is_control()) => folder,
@@ -50,7 +50,7 @@ fn quoted(text: &str) -> String {
     format!("'{}'", text.replace('\'', r"'\''"))
 }
 
-/// Where all is as known, only the token is sent, and nothing that costs much has run.
+/// If everything is as known, the node sends only the token, and runs nothing expensive.
 pub(super) fn inspect(script: &mut String, inquiry: &FileInquiry) {
     let name = if is_name(&inquiry.name) { inquiry.name.as_str() } else { "." };
     let _ = write!(
@@ -72,7 +72,7 @@ pub(super) fn inspect(script: &mut String, inquiry: &FileInquiry) {
         for next_hop in &inquiry.next_hops {
             let _ = writeln!(script, "route get {next_hop}");
         }
-        // The addresses are sent only where they do not share one device.
+        // Send the addresses only if they do not share one device.
         let _ = write!(
             script,
             "COMMANDS\n)\n\
@@ -92,7 +92,7 @@ pub(super) fn inspect(script: &mut String, inquiry: &FileInquiry) {
 
 pub(super) fn write_file(script: &mut String, write: &FileWrite, nonce: &Nonce) {
     let table = write.listing.table;
-    // A state file says where files of ours are, and is not trusted.
+    // The path comes from a state file, so do not trust it.
     let strange = if is_name(&write.name) {
         write.files.iter().map(|(path, _)| path).find(|path| !is_path(path, write))
     } else {
@@ -103,13 +103,13 @@ pub(super) fn write_file(script: &mut String, write: &FileWrite, nonce: &Nonce) 
             script,
             "begin file\n\
              held=yes\n\
-             printf 'refused\\n|%s\\n' 'A file of topo cannot have this path: '{}\n\
+             printf 'refused\\n|%s\\n' 'topo does not use files with this path: '{}\n\
              end\n",
             quoted(&strange.map_or_else(String::new, |path| path.escape_default().to_string())),
         );
         return;
     }
-    // Static rows are everybody's; those of our file are known by what stands in it.
+    // Anybody may have static rows. The file's content tells which ones are topo's.
     let marks = write.listing.protocols.iter().filter(|protocol| **protocol != STATIC).map(u8::to_string);
     let marks: Vec<String> = marks.chain(["none".to_owned()]).collect();
     let _ = write!(
@@ -139,7 +139,7 @@ pub(super) fn write_file(script: &mut String, write: &FileWrite, nonce: &Nonce) 
         while content.contains(&delimiter) {
             delimiter.push('x');
         }
-        // A heredoc ends with a line break, which is cut off where there is none.
+        // A here-document ends with a line break. Cut it off if the content has none.
         let (program, line_break) =
             if content.ends_with('\n') || content.is_empty() { ("cat", "") } else { ("head -c -1", "\n") };
         let _ = write!(
@@ -153,7 +153,8 @@ pub(super) fn write_file(script: &mut String, write: &FileWrite, nonce: &Nonce) 
     script.push_str("}\nfile_work\nend\n");
 }
 
-/// The number of routes in a file of ours: keys `to`, as netplan's lists of routes have them, in block or flow style.
+/// The number of routes in a file of topo: counts the keys `to`, as in netplan's lists of routes, in block or flow
+/// style.
 fn count_routes(content: &str) -> usize {
     content
         .lines()
@@ -201,7 +202,7 @@ mod tests {
         ] {
             let script = script(write(form, name, path, "text\n"), &nonce);
             assert!(!script.contains("want_files()"), "{path}");
-            assert!(script.contains("cannot have this path") && script.contains("held=yes"), "{path}");
+            assert!(script.contains("does not use files with this path") && script.contains("held=yes"), "{path}");
         }
         let path = "/etc/systemd/network/10-it's.network.d/60-topo.yaml";
         let script = script(write(networkd, name, path, "text\n"), &nonce);

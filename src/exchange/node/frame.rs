@@ -1,10 +1,12 @@
-//! The frames that a reply stands in, and the tokens in them.
+//! The frames of a reply, and the tokens in them.
 
 use crate::resource::Token;
 
-/// A reply that does not have the form of an answer to the exchange.
+/// A reply that is not a valid answer to the exchange.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("The node's answer is not what was asked for ({0}); is something there that writes into every session?")]
+#[error(
+    "The node's answer is not valid ({0}). Check whether something on the node, such as a login script, prints text in every session."
+)]
 pub struct Untrusted(pub(super) &'static str);
 
 /// The frames of a reply, one for each work.
@@ -14,7 +16,7 @@ pub(super) struct Frames<'a> {
 }
 
 impl<'a> Frames<'a> {
-    /// The frames in an output. They begin and end with this word, which is random.
+    /// The frames in an output. This random word marks their start and end.
     pub(super) fn new(output: &'a str, nonce: &'a str) -> Self {
         Self { rest: output, nonce }
     }
@@ -23,10 +25,10 @@ impl<'a> Frames<'a> {
     pub(super) fn next(&mut self) -> Result<(&'a str, &'a str), Untrusted> {
         let begin = format!("\n{} begin ", self.nonce);
         let end = format!("\n{} end\n", self.nonce);
-        // What stands before the frame is noise of the session.
+        // The text before the frame is noise of the session.
         let at = self.rest.find(&begin).ok_or(Untrusted("a part is missing"))? + begin.len();
         let (kind, body) = self.rest[at..].split_once('\n').ok_or(Untrusted("it ends too early"))?;
-        // An empty body has the end mark right behind the line.
+        // After an empty body, the end mark follows the line directly.
         let (body, rest) = if let Some(rest) = body.strip_prefix(&end[1..]) {
             ("", rest)
         } else {

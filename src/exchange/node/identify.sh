@@ -2,12 +2,12 @@ begin identity
 machine=
 [ -r /etc/machine-id ] && read -r machine </etc/machine-id
 printf 'machine %s\npeer %s\n' "$machine" "$peer"
-# What every machine in Azure has there.
+# Every machine in Azure has this asset tag.
 chassis=
 [ -r /sys/class/dmi/id/chassis_asset_tag ] && read -r chassis </sys/class/dmi/id/chassis_asset_tag
 [ "$chassis" = 7783-7084-3265-9085-8269-3286-77 ] && printf 'in azure\n'
 for file in /etc/topo/*; do
-  # What is no name of a topology is no marker, and could look like another line.
+  # Without a valid name of a topology it is not a marker, and could look like another line.
   case ${file##*/} in *[!A-Za-z0-9._-]*) continue ;; esac
   [ -f "$file" ] && printf 'marker %s %s\n' "${file##*/}" "$(head -c 200 "$file" | tr '\n' ' ')"
 done

@@ -21,13 +21,13 @@ for link in /run/systemd/netif/links/*; do
   done 2>/dev/null <"$link"
   printf 'link %s %s\n' "${device%% *}" "$file"
 done
-# The dot keeps the last line break from being lost.
+# The dot protects the last line break.
 our_files | while IFS= read -r path; do
   printf 'file %s %s\n' "$(stat -L -c %a "$path")" "$path"
   { head -c 1048576 "$path"; printf .; } | sed 's/^/|/'
   printf '\n'
 done
-# What all netplan files together say, without what is further below.
+# The definitions in all netplan files, without deeper levels.
 if [ "$form" = netplan ]; then
   netplan get 2>/dev/null | sed -n -e 's/^ \{0,4\}[^ -]/>&/p' -e 's/^ \{6\}renderer:/>&/p'
 fi

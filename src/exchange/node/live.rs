@@ -15,7 +15,7 @@ pub struct LiveRoute {
     pub device: Option<String>,
     /// Route protocol number (`rtm_protocol`; rtnetlink(7)).
     pub protocol: u8,
-    /// Metric: 0 where IPv4 prints none.
+    /// Metric; 0 if IPv4 prints none.
     pub metric: u32,
     /// Whether it is a plain route (`RTN_UNICAST` without type of service and source prefix, and with one next hop), such as topo writes.
     pub plain: bool,
@@ -39,7 +39,8 @@ impl LiveRoute {
     }
 }
 
-/// Who a route protocol number belongs to (rtnetlink(7), `rt_protos` of iproute2, and the defaults of Calico, OVN and FRR).
+/// The owner of a route protocol number (rtnetlink(7), `rt_protos` of iproute2, and the defaults of Calico, OVN and
+/// FRR).
 pub(crate) fn protocol_label(protocol: u8) -> String {
     let owner = match protocol {
         1 => "an ICMP redirect",
@@ -95,7 +96,7 @@ pub(crate) fn parse_line(line: &str) -> Option<LiveRoute> {
         plain = first == "1" || first == "unicast";
         first = words.next()?;
     }
-    // A default route names no family: its next hop, or an attribute that only IPv6 prints, tells.
+    // A default route has no family of its own. Its next hop tells the family, or an attribute that only IPv6 prints.
     let v6 = first.contains(':') || (first == "default" && line_is_v6(line));
     let destination = parse_destination(first, v6)?;
     let mut route =
@@ -181,7 +182,8 @@ mod tests {
     #[test]
     fn rows_as_iproute2_6_1_prints_them() {
         let text = "1 default via 10.240.0.1 dev eth0 proto 3 scope 0 \n\
-            1 10.8.0.0/16 proto 4 scope 0 \\\tnexthop via 10.240.0.5 dev eth0 weight 1 \\\tnexthop via 10.240.0.6 dev eth0 weight 1 \n\
+            1 10.8.0.0/16 proto 4 scope 0 \\\tnexthop via 10.240.0.5 dev eth0 weight 1 \\\tnexthop via 10.240.0.6 dev \
+            eth0 weight 1 \n\
             6 10.9.0.0/16 proto 80 scope 0 \n\
             1 10.200.2.1 via 10.240.0.21 dev eth0 proto 201 scope 0 metric 5 linkdown \n\
             1 10.240.0.0/24 dev eth0 proto 2 scope 253 src 10.240.0.20 \n\

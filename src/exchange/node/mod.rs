@@ -1,6 +1,6 @@
-//! What can be asked of a node in one exchange, and what it answers: the small vocabulary between backends and
-//! nodes. Rendered to a POSIX shell script ([`script`]) and read back from its framed output ([`reply`]); a fake node
-//! in the tests answers the same vocabulary without a shell.
+//! The requests and replies of one exchange with a node: the small vocabulary between backends and nodes. [`script`]
+//! renders requests to a POSIX shell script, and [`reply`] reads its framed output. A fake node in the tests speaks the
+//! same vocabulary without a shell.
 
 mod file;
 mod file_reply;
@@ -30,22 +30,22 @@ use crate::resource::Token;
 /// One request of an exchange.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Work {
-    /// Who is this machine, and what could a route take away from it?
+    /// Asks which machine this is, and what a route could cut off from it.
     Identify,
-    /// The routes of one table.
+    /// Asks for the routes of one table.
     List(Listing),
-    /// Which of these next hops are on-link?
+    /// Asks which of these next hops are on-link.
     Reach(Vec<IpAddr>),
-    /// Write the marker `/etc/topo/NAME`.
+    /// Writes the marker `/etc/topo/NAME`.
     WriteMarker(Marker),
-    /// Remove the marker of this topology, and `/etc/topo` where it is empty then.
+    /// Removes the marker of this topology, and then `/etc/topo` if it is empty.
     RemoveMarker(String),
-    /// Change routes of one table.
+    /// Changes routes of one table.
     Write(RouteWrite),
-    /// Look at a file that makes routes last, and at what it depends on.
+    /// Looks at a file that keeps routes, and at what it depends on.
     Inspect(FileInquiry),
-    /// Put such a file there, or take it away. Where routes are removed in the same exchange, it comes before them, and the
-    /// rows that go with the file count as removed by the [`RouteWrite`] behind it.
+    /// Writes or removes such a file. If the same exchange removes routes, this comes before them, and rows that
+    /// disappear with the file count as removed by the following [`RouteWrite`].
     File(FileWrite),
 }
 
@@ -54,9 +54,9 @@ pub enum Work {
 pub struct Listing {
     /// Number of the table.
     pub table: u32,
-    /// Route protocols that are our mark.
+    /// Route protocols that are topo's mark.
     pub protocols: Vec<u8>,
-    /// What the same place answered before: parts that are unchanged are not sent again.
+    /// The last answer of the same place. The node does not send unchanged parts again.
     pub known: Option<Token>,
 }
 
@@ -67,19 +67,19 @@ pub struct Marker {
     pub topology: String,
     /// Lineage of the state.
     pub lineage: String,
-    /// Route protocol number of our mark.
+    /// Route protocol number of topo's mark.
     pub protocol: u8,
 }
 
-/// Changes routes of one table, in one `ip -batch`, if nothing has moved since the plan looked.
+/// Changes routes of one table in one `ip -batch`, unless something has changed since the plan.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RouteWrite {
-    /// The table, and the protocols that are our mark; `known` is the guard: where our part of it differs, nothing is
-    /// written.
+    /// The table, and the protocols that are topo's mark. `known` is the guard: if topo's part differs from it, the
+    /// node writes nothing.
     pub listing: Listing,
-    /// Whether the guard includes the rows of others: needed where a row without our mark is changed.
+    /// Whether the guard covers the rows of others: necessary to change a row without topo's mark.
     pub guard_foreign: bool,
-    /// What to do, in this order.
+    /// The commands, in this order.
     pub commands: Vec<RouteCommand>,
 }
 
@@ -90,25 +90,25 @@ pub struct RouteCommand {
     pub verb: RouteVerb,
     /// The route.
     pub route: Route,
-    /// The route protocol that it gets, or for a removal the one that was seen just before.
+    /// Its new route protocol; for a removal, the protocol seen just before.
     pub protocol: u8,
-    /// The metric, where it is not the kernel's default.
+    /// The metric, if it is not the kernel's default.
     pub metric: Option<u32>,
 }
 
 /// What a [`RouteCommand`] does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RouteVerb {
-    /// Add; refused by the kernel where the key is taken.
+    /// Adds a route. The kernel refuses if the key is taken.
     Add,
-    /// Give the row that is there another next hop or protocol; the fields are what it had, to put it back.
+    /// Changes the next hop or protocol of an existing row. The fields have the old values, to restore it.
     Change {
-        /// Next hop before.
+        /// The old next hop.
         from: IpAddr,
         /// Protocol before.
         protocol: u8,
     },
-    /// Remove; refused by the kernel where next hop or protocol differ.
+    /// Removes a route. The kernel refuses if next hop or protocol differ.
     Delete,
 }
 
@@ -119,9 +119,9 @@ pub enum Reply {
     Identity(Identity),
     /// To [`Work::List`].
     Listed(Listed),
-    /// To [`Work::Reach`]: the next hops that are not on-link, and what the kernel says instead.
+    /// To [`Work::Reach`]: the next hops that are not on-link, and the kernel's answer for each.
     NotOnLink(Vec<(IpAddr, String)>),
-    /// To [`Work::WriteMarker`] and [`Work::RemoveMarker`]: an error text where it could not be done.
+    /// To [`Work::WriteMarker`] and [`Work::RemoveMarker`]: an error text if it failed.
     Marker(Option<String>),
     /// To [`Work::Write`].
     Written(Written),
@@ -129,21 +129,21 @@ pub enum Reply {
     Inspected(Inspected),
     /// To [`Work::File`].
     Filed(Filed),
-    /// The node lacks what topo needs there; the only answer then.
+    /// The only answer if the node lacks what topo needs there.
     Lacking(String),
     /// To a question about what is live: the node could not answer it, or topo cannot read the answer. Full sentences say why
     /// and what to do next. What was asked for is neither there nor not there.
     Unknown(String),
 }
 
-/// Who a machine is, and what a route could take away from it.
+/// The identity of a machine, and what a route could cut off from it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Identity {
-    /// Content of `/etc/machine-id`; empty where there is none.
+    /// Content of `/etc/machine-id`; empty if there is none.
     pub machine_id: String,
     /// The markers of all topologies.
     pub markers: Vec<Marker>,
-    /// Address of the operator as the node's sshd sees it.
+    /// Address of the operator according to the node's sshd.
     pub peer: Option<IpAddr>,
     /// The node's own addresses.
     pub addresses: Vec<IpAddr>,
@@ -151,14 +151,14 @@ pub struct Identity {
     pub resolvers: Vec<IpAddr>,
     /// Default gateways.
     pub gateways: Vec<IpAddr>,
-    /// Whether it is a machine in Azure, as the asset tag of its chassis says.
+    /// Whether it is a machine in Azure, according to the asset tag of its chassis.
     pub in_azure: bool,
 }
 
-/// The routes of one table.
+/// Asks for the routes of one table.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Listed {
-    /// To be compared with what the same place gives later.
+    /// The token, for comparison with later answers of the same place.
     pub token: Token,
     /// Rows that carry our mark.
     pub ours: Part<Vec<LiveRoute>>,
@@ -173,35 +173,35 @@ impl Listed {
     }
 }
 
-/// What became of a [`RouteWrite`].
+/// The outcome of a [`RouteWrite`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Written {
-    /// The guard did not hold; nothing was written.
+    /// The guard failed; nothing was written.
     Moved,
-    /// The way back to the operator was another after the write, so all was put back.
+    /// The route back to the operator had changed after the write, so the node restored everything.
     PutBack {
-        /// The way before, in the words of `ip route get`.
+        /// The route back before the write, in the words of `ip route get`.
         before: String,
-        /// The way after the write.
+        /// The route back after the write.
         after: String,
     },
-    /// Carried out, each command or not.
+    /// Carried out. Single commands may have failed.
     Done {
-        /// The token of the table as it is now.
+        /// The present token of the table.
         token: Token,
-        /// Rows of the table that are there now and were not before.
+        /// Rows of the table that exist now and did not exist before.
         appeared: Vec<LiveRoute>,
-        /// Rows that were there before and are not now.
+        /// Rows that existed before and do not exist now.
         vanished: Vec<LiveRoute>,
-        /// What `ip` said of single commands: index into the commands, and the message.
+        /// What `ip` said about single commands: index of the command, and the message.
         refused: Vec<(usize, String)>,
-        /// Destinations for which another route wins over the one written: destination and next hop that were
-        /// expected, and what the kernel answers.
+        /// Destinations where another route wins over the written one: the expected destination and next hop, and the
+        /// kernel's answer.
         loses: Vec<String>,
     },
 }
 
-/// A destination in the words of `ip route`: a host prefix without its length.
+/// A destination in the words of `ip route`: a host prefix has no length.
 pub(crate) fn destination_text(destination: &Prefix) -> String {
     let whole = match destination.family() {
         Family::V4 => 32,

@@ -3,18 +3,18 @@ PATH="${PATH:-/usr/bin:/bin}:/usr/sbin:/sbin:/usr/bin:/bin"
 export LC_ALL PATH
 umask 022
 trap '' HUP PIPE
-# $1 is SSH_CONNECTION; IPv4 clients of a dual-stack sshd are shown as ::ffff:ADDRESS.
+# $1 is SSH_CONNECTION. A dual-stack sshd shows IPv4 clients as ::ffff:ADDRESS.
 peer=${1:-}
 peer=${peer%% *}
 peer=${peer#::ffff:}
 begin() { printf '\n%s begin %s\n' "$nonce" "$1"; }
 end() { printf '\n%s end\n' "$nonce"; }
-# Set where a write did not happen, so that the marker stays.
+# Set if a write did not happen, so that the marker stays.
 held=
 newline='
 '
-# All rows of table $1, in $rows; a table that does not exist yet is empty. Rows from router advertisements count down the seconds
-# of their life, which says nothing about the route.
+# Puts all rows of table $1 into $rows; a table that does not exist yet is empty. Rows from router advertisements count
+# down the seconds of their lifetime, which are not part of the route.
 read_rows() {
   rows4=$(ip -o -d -N -4 route show table "$1" 2>/dev/null)
   rows6=$(ip -o -d -N -6 route show table "$1" 2>/dev/null)
@@ -31,9 +31,9 @@ without_expiry() {
     printf '%s\n' "$line"
   done
 }
-# Splits the rows $1 into $ours, which `marked` knows and the pattern $2 matches, and $foreign, and takes the digest of each.
-# A process costs more than a short table: a long one is numbered by nl where it matches, with blanks before the other lines,
-# so that sorting parts them.
+# Splits the rows $1 into $ours (`marked` recognizes them, and the pattern $2 matches them) and $foreign, and takes the
+# digest of each. Starting a process costs more than reading a short table. For a long table, nl numbers the matching
+# lines and puts spaces before the others, so that sort separates them.
 split_rows() {
   ours=
   foreign=
@@ -67,14 +67,14 @@ FOREIGN
   digests=${digests#*"$newline"}
   foreign_digest=${digests%"${digests#????????????????}"}
 }
-# How packets get back to the operator: next hop, device and source address of the answer to `ip route get`, whose other
-# words (lifetimes, path MTU) change by themselves.
+# The route of packets back to the operator: next hop, device and source address in the answer of `ip route get`. Its
+# other words (lifetimes, path MTU) change by themselves.
 way() (
   [ -n "$peer" ] || return 0
   set -f
   said=$(ip -o route get "$peer" 2>&1)
   found=
-  # shellcheck disable=SC2086 # to be split into words
+  # shellcheck disable=SC2086 # split into words on purpose
   set -- $said
   while [ $# -gt 1 ]; do
     case $1 in

@@ -1,4 +1,4 @@
-# Short answers are looked through without a process.
+# Check short answers without starting a process.
 if [ "${#answers}" -gt 20000 ]; then
   kinds=$(printf '%s\n' "$answers" | cut -d ' ' -f 2,4 | sort -u | tr '\n' ';')
   case $kinds in

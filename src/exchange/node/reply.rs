@@ -1,5 +1,5 @@
-//! Reads the framed output of an exchange. A node's words are not trusted: what does not have the form is refused
-//! whole, and what has it is still only data.
+//! Reads the framed output of an exchange. topo does not trust a node's output: it refuses output of another form
+//! completely, and treats the rest only as data.
 
 use std::net::IpAddr;
 
@@ -33,14 +33,14 @@ pub fn parse(output: &[u8], works: &[Work], nonce: &Nonce) -> Result<Vec<Reply>,
             (Work::Inspect(inquiry), "inspect") => Reply::Inspected(file_reply::inspected(body, inquiry)?),
             (Work::File(_), "file") => Reply::Filed(file_reply::filed(body)?),
             (Work::Write(write), "write") => Reply::Written(written(body, write.commands.len())?),
-            _ => return Err(Untrusted("another part than the one asked for")),
+            _ => return Err(Untrusted("an unexpected part")),
         });
     }
     frames.finish()?;
     Ok(replies)
 }
 
-/// A node's words as they may stand in a message: without control characters, and short.
+/// A node's words, safe for a message: without control characters, and short.
 pub(crate) fn clean(text: &str) -> String {
     let mut words: String =
         text.chars().map(|c| if c == '\n' { ' ' } else { c }).filter(|c| !c.is_control()).take(300).collect();
@@ -155,7 +155,7 @@ fn rows(text: &str) -> Result<Vec<LiveRoute>, String> {
     text.lines().filter(|line| !line.trim().is_empty()).map(read).collect()
 }
 
-/// Which next hops the answers of `ip route get` show to be reached otherwise than on-link.
+/// The next hops that are not on-link according to `ip route get`.
 fn not_on_link(body: &str, next_hops: &[IpAddr]) -> Vec<(IpAddr, String)> {
     if body.trim().is_empty() {
         return Vec::new();
@@ -182,7 +182,7 @@ fn not_on_link(body: &str, next_hops: &[IpAddr]) -> Vec<(IpAddr, String)> {
     next_hops
         .iter()
         .filter(|hop| !fine.contains(*hop))
-        .map(|hop| (*hop, said.get(hop).map_or_else(|| "the kernel knows no way to it".to_owned(), |line| clean(line))))
+        .map(|hop| (*hop, said.get(hop).map_or_else(|| "the kernel has no route to it".to_owned(), |line| clean(line))))
         .collect()
 }
 
@@ -191,12 +191,12 @@ fn written(body: &str, commands: usize) -> Result<Written, Untrusted> {
         return Ok(Written::Moved);
     }
     if let Some(ways) = body.strip_prefix("back\n") {
-        let (before, after) = ways.split_once("\nthen\n").ok_or(Untrusted("the way back is missing"))?;
+        let (before, after) = ways.split_once("\nthen\n").ok_or(Untrusted("the route back is missing"))?;
         return Ok(Written::PutBack { before: clean(before), after: clean(after) });
     }
     let (first, rest) = body.split_once('\n').ok_or(Untrusted("the token is missing"))?;
     let token = token(first)?;
-    let rest = rest.strip_prefix("said\n").ok_or(Untrusted("what ip said is missing"))?;
+    let rest = rest.strip_prefix("said\n").ok_or(Untrusted("the output of ip is missing"))?;
     let (said, rest) = match rest.strip_prefix("differs") {
         Some(rest) => ("", rest),
         None => rest.split_once("\ndiffers").ok_or(Untrusted("the difference is missing"))?,
@@ -204,7 +204,7 @@ fn written(body: &str, commands: usize) -> Result<Written, Untrusted> {
     let (differs, loses) = rest.split_once("\nloses").unwrap_or((rest, ""));
     let (mut appeared, mut vanished): (Vec<LiveRoute>, Vec<LiveRoute>) = (Vec::new(), Vec::new());
     for line in differs.lines() {
-        // comm puts a tab before lines of the second file.
+        // comm writes a tab before lines of the second file.
         match line.strip_prefix('\t') {
             Some(line) => appeared.extend(super::live::parse_line(line)),
             None => vanished.extend(super::live::parse_line(line)),
@@ -214,7 +214,7 @@ fn written(body: &str, commands: usize) -> Result<Written, Untrusted> {
     Ok(Written::Done { token, appeared, vanished, refused: refused(said, commands), loses })
 }
 
-/// `ip -batch` prints a message and then `Command failed -:LINE`, lines counted from one.
+/// `ip -batch` prints a message and then `Command failed -:LINE`, with lines counted from one.
 fn refused(said: &str, commands: usize) -> Vec<(usize, String)> {
     let mut message = String::new();
     let mut refused = Vec::new();

@@ -1,6 +1,6 @@
-//! Renders an exchange as one POSIX shell script. It needs `sh`, iproute2 and coreutils, nothing else. All of it is a
-//! function that is called on the last line, so that the shell has read the whole before the first command runs, and a
-//! connection that breaks in the middle cannot leave half of it undone.
+//! Renders an exchange as one POSIX shell script. The script needs only `sh`, iproute2 and coreutils. It is one
+//! function that the last line calls, so the shell reads all of it before the first command runs. A connection that
+//! breaks in the middle cannot leave half of it undone.
 
 use std::fmt::Write as _;
 use std::net::IpAddr;
@@ -10,15 +10,15 @@ use super::{Listing, Marker, RouteCommand, RouteVerb, RouteWrite, Work, destinat
 use crate::network::{MAIN_TABLE, Prefix, Route};
 use crate::resource::Token;
 
-/// A random word that frames a reply, so that noise of login scripts cannot be taken for it.
+/// A random word that frames a reply, so that nobody can confuse output of login scripts with it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Nonce(String);
 
 impl Nonce {
-    /// A fresh one from the operating system's random numbers.
+    /// A new one from the operating system's random numbers.
     pub fn random() -> Self {
         let mut bytes = [0u8; 8];
-        // Without random numbers the time still differs between exchanges, and framing is no secret.
+        // Without random numbers, use the time: it differs between exchanges, and frames need no secret.
         if getrandom::fill(&mut bytes).is_err() {
             bytes = jiff::Timestamp::now().as_microsecond().to_be_bytes();
         }
@@ -40,7 +40,7 @@ pub fn render(works: &[Work], nonce: &Nonce) -> String {
     script.push_str(nonce.as_str());
     script.push('\n');
     script.push_str(include_str!("prelude.sh"));
-    // A node that has answered once has what it takes.
+    // A node that has answered once has everything it needs.
     if works.contains(&Work::Identify) {
         script.push_str(include_str!("requirements.sh"));
     }
@@ -72,7 +72,8 @@ pub fn render(works: &[Work], nonce: &Nonce) -> String {
     script
 }
 
-/// Parts that are as known are not sent. Where ours are not, the others' are sent in any case: they may have our keys by now.
+/// The node does not send unchanged parts. If topo's rows have changed, it always sends the others' rows, too: they may
+/// now have topo's keys.
 fn list(script: &mut String, listing: &Listing) {
     let known = listing.known.as_ref();
     let _ = write!(
@@ -93,8 +94,8 @@ fn list(script: &mut String, listing: &Listing) {
     );
 }
 
-/// `ip route get` answers `ADDRESS dev …` (IPv4) or `ADDRESS from :: dev …` (IPv6) for what is on-link. The answers are
-/// sent only where one is different.
+/// `ip route get` answers `ADDRESS dev …` (IPv4) or `ADDRESS from :: dev …` (IPv6) for an on-link address. The node
+/// sends the answers only if one of them differs from that.
 fn reach(script: &mut String, next_hops: &[IpAddr]) {
     script.push_str("begin reach\nanswers=$(ip -force -o -batch - 2>&1 <<'COMMANDS'\n");
     for next_hop in next_hops {
@@ -124,8 +125,8 @@ fn remove_marker(script: &mut String, topology: &str) {
     );
 }
 
-/// Guard, the way back before, one batch, the way back after; what changed in the table is what `comm` prints. Behind a file,
-/// what was there before is what was there before the file, and nothing is written where the file was not.
+/// Guard, the route back before, one batch, the route back after. `comm` prints what changed in the table. After a
+/// file, "before" means before the file, and nothing is written if the file was not.
 fn write_routes(script: &mut String, write: &RouteWrite, is_behind_file: bool) {
     let listing = &write.listing;
     let table = listing.table;
@@ -181,7 +182,7 @@ fn write_routes(script: &mut String, write: &RouteWrite, is_behind_file: bool) {
     script.push_str("fi\nelse\nheld=yes\nprintf 'moved\\n'\nfi\nend\n");
 }
 
-/// Asks which routes win for an address behind each one written. Only the main table is what a plain lookup uses.
+/// Asks which routes win for an address in each written destination. A plain lookup uses only the main table.
 fn push_winners(script: &mut String, write: &RouteWrite) {
     let wanted: Vec<Route> = write
         .commands
@@ -194,7 +195,8 @@ fn push_winners(script: &mut String, write: &RouteWrite) {
     }
     script.push_str(
         "printf 'loses\\n'\n\
-         ip -force -o -batch - 2>/dev/null <<'COMMANDS' | cut -d ' ' -f 1-3 | sort | comm -13 - /dev/fd/3 3<<'WANTED'\n",
+         ip -force -o -batch - 2>/dev/null <<'COMMANDS' | cut -d ' ' -f 1-3 | sort | comm -13 - /dev/fd/3 \
+         3<<'WANTED'\n",
     );
     for route in &wanted {
         let _ = writeln!(script, "route get fibmatch {}", probe_address(&route.destination));
@@ -212,7 +214,7 @@ fn push_winners(script: &mut String, write: &RouteWrite) {
     script.push_str("WANTED\n");
 }
 
-/// The address behind a prefix that is asked for: its second, for bridges have the first.
+/// The address in a prefix to ask for: its second one, because the first often belongs to a bridge.
 fn probe_address(destination: &Prefix) -> IpAddr {
     match destination.address() {
         IpAddr::V4(address) if destination.length() < 31 => IpAddr::V4((u32::from(address) + 2).into()),
@@ -243,7 +245,7 @@ fn push_command(script: &mut String, table: u32, command: &RouteCommand) {
     script.push('\n');
 }
 
-/// What undoes a command.
+/// The command that undoes another one.
 fn inverse(command: &RouteCommand) -> RouteCommand {
     match command.verb {
         RouteVerb::Add => RouteCommand { verb: RouteVerb::Delete, ..*command },
@@ -261,7 +263,7 @@ fn inverse(command: &RouteCommand) -> RouteCommand {
 mod tests {
     use std::process::Command;
 
-    /// What the part of a script that looks through the answers of `ip route get` lets through.
+    /// The output of the part of a script that filters the answers of `ip route get`.
     fn shown(answers: &str) -> String {
         let script = format!(
             "newline='\n'\nend() {{ :; }}\nanswers=$(cat <<'END'\n{answers}\nEND\n)\n{}",

@@ -1,22 +1,22 @@
-//! An answer of Azure, as it came, and what can be read from it.
+//! An answer of Azure, and how to read it.
 
 use std::time::{Duration, SystemTime};
 
 use serde_json::Value;
 
-/// The longest that Azure's word on how long to wait is believed.
+/// The longest wait that topo accepts from Azure.
 const LONGEST_PAUSE: Duration = Duration::from_secs(3600);
 
-/// An answer, read to its end.
+/// A complete answer.
 #[derive(Clone, Debug)]
 pub(super) struct Answer {
     /// The HTTP status.
     pub(super) status: u16,
-    /// By lower-case name.
+    /// Headers by lower-case name.
     pub(super) headers: Vec<(String, String)>,
-    /// As it came.
+    /// The raw body.
     pub(super) body: Vec<u8>,
-    /// JSON; null where it is empty or something else.
+    /// The body as JSON; null if it is empty or something else.
     pub(super) json: Value,
 }
 
@@ -38,7 +38,7 @@ impl Answer {
         (200..300).contains(&self.status)
     }
 
-    /// Azure's id of this request. Recorded errors have any of the three, some of them only the last.
+    /// Azure's id of this request. Recorded errors have any of the three headers, some of them only the last.
     pub(super) fn request_id(&self) -> Option<&str> {
         let names = ["x-ms-request-id", "x-ms-correlation-request-id", "x-ms-arm-service-request-id"];
         names.into_iter().find_map(|name| self.header(name))
@@ -67,30 +67,30 @@ impl Answer {
         causes.filter_map(|cause| Some((cause["code"].as_str()?, cause["message"].as_str().unwrap_or_default())))
     }
 
-    /// Whether the message names an action that is not allowed.
+    /// Whether the message names an action that the login may not do.
     pub(super) fn names_action(&self) -> bool {
         self.error_message().is_some_and(|message| message.contains("authorization to perform action '"))
     }
 
-    /// Whether another write is under way, so that the same request goes through later: for a table that is 429 `RetryableError`
-    /// (not a quota), for a virtual network 409 `AnotherOperationInProgress`. Any other 409 stays one.
+    /// Whether another write is in progress, so that the same request works later: 429 `RetryableError` for a table
+    /// (not a quota), 409 `AnotherOperationInProgress` for a virtual network. Any other 409 is a refusal.
     pub(super) fn is_other_write(&self) -> bool {
         const BUSY: [&str; 3] = ["RetryableError", "AnotherOperationInProgress", "ReferencedResourceNotProvisioned"];
         let mut codes = self.error_code().into_iter().chain(self.error_causes().map(|(code, _)| code));
         matches!(self.status, 409 | 429) && codes.any(|code| BUSY.contains(&code))
     }
 
-    /// Whether it asks to come again: another write, or too many requests.
+    /// Whether Azure asks to try later: because of another write, or too many requests.
     pub(super) fn is_busy(&self) -> bool {
         self.status == 429 || self.is_other_write()
     }
 
-    /// Whether Azure or something in front of it stumbled.
+    /// Whether Azure or a server in front of it has failed.
     pub(super) fn stumbled(&self) -> bool {
         matches!(self.status, 408 | 500 | 502 | 503 | 504)
     }
 
-    /// How long Azure asks to wait: seconds, or a date; an hour at most, whoever answers.
+    /// How long Azure asks to wait: seconds, or a date; at most an hour, whoever answers.
     pub(super) fn retry_after(&self) -> Option<Duration> {
         Some(self.asked_pause()?.min(LONGEST_PAUSE))
     }

@@ -1,4 +1,4 @@
-//! What went wrong, and the sentences for it.
+//! What went wrong, in sentences.
 
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -8,15 +8,15 @@ use super::answer::Answer;
 /// Longest excerpt of Azure's or a program's text in a message, in characters.
 const EXCERPT: usize = 600;
 
-/// Why something was not done in Azure. The text is a full sentence with Azure's request id that says what to do next.
+/// Why something in Azure failed. The text is a full sentence with Azure's request id that says what to do next.
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("{text}")]
 pub struct ArmError {
-    /// What kind of failure it is.
+    /// The kind of failure.
     pub kind: ArmErrorKind,
     /// Azure's id of the request, for its support and its activity log.
     pub request_id: Option<String>,
-    /// Whether a write may have been carried out, in whole or in part.
+    /// Whether a write may have been carried out, completely or partly.
     pub unsure: bool,
     text: Box<str>,
 }
@@ -24,27 +24,27 @@ pub struct ArmError {
 /// Kinds of failure.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ArmErrorKind {
-    /// It is not there (404).
+    /// The resource does not exist (404).
     NotFound,
-    /// Somebody changed it after it was read (412): look again and plan again.
+    /// Somebody changed the resource after topo had read it (412): look again and plan again.
     Precondition,
-    /// Azure refuses it as things stand (409, and other refusals of what was asked for: 400, 422).
+    /// Azure refuses the request in the present situation (409, and other refusals: 400, 422).
     Conflict {
         /// Azure's code.
         code: String,
     },
-    /// Azure asked to wait until the time was up (429).
+    /// Azure kept asking to wait until topo's time was up (429).
     Throttled,
     /// The login may not do this (403).
     Denied {
-        /// The action that is missing, such as `Microsoft.Network/routeTables/write`.
+        /// The missing permission, such as `Microsoft.Network/routeTables/write`.
         action: String,
         /// A built-in role that has it.
         role: &'static str,
     },
-    /// Nobody is signed in, or Azure does not take the token (401).
+    /// Nobody is signed in, or Azure does not accept the token (401).
     SignIn,
-    /// Azure accepted it, and its operation failed in the end.
+    /// Azure accepted the request, but its operation failed.
     Failed {
         /// Azure's code.
         code: String,
@@ -53,35 +53,36 @@ pub enum ArmErrorKind {
         /// The id of the operation.
         operation: String,
     },
-    /// The operation had not ended when the time was up. It may still.
+    /// The operation had not ended when the time was up. It may still end.
     TimedOut,
-    /// No connection, or none that lasted.
+    /// There is no connection, or it broke.
     Unreachable,
-    /// An answer that makes no sense, a name that cannot be one, a link to elsewhere.
+    /// An answer that makes no sense, an impossible name, or a link to another origin.
     Unexpected,
 }
 
-/// What was to be done.
+/// What topo wants to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Doing {
     Read,
     Write,
     Delete,
-    /// A question that is asked with POST.
+    /// A question with POST.
     Ask,
 }
 
-/// What was to be done with what; writes the sentences.
+/// What topo wants to do with which resource. Writes the sentences.
 #[derive(Clone, Debug)]
 pub(super) struct About {
-    /// Such as `The route table x (resource group y)`.
+    /// For example `The route table x (resource group y)`.
     pub(super) subject: String,
     pub(super) doing: Doing,
-    /// The resource type and, for questions, the action, such as `Microsoft.Network/networkInterfaces/effectiveRouteTable`.
+    /// The resource type and, for questions, the action, such as
+    /// `Microsoft.Network/networkInterfaces/effectiveRouteTable`.
     pub(super) resource_type: String,
-    /// What the sentence says the time limit is.
+    /// The time limit in sentences.
     pub(super) limit: Duration,
-    /// Azure has accepted the write: whatever goes wrong now, it may be carried out.
+    /// Whether Azure has accepted the write. Then it may be carried out, whatever goes wrong later.
     pub(super) accepted: bool,
 }
 
@@ -95,16 +96,16 @@ impl About {
         }
     }
 
-    /// The same once Azure has accepted it.
+    /// The same after Azure has accepted the write.
     pub(super) fn accepted(&self) -> Self {
         Self { accepted: matches!(self.doing, Doing::Write | Doing::Delete), ..self.clone() }
     }
 
-    /// What is known of the outcome when something went wrong.
+    /// What topo knows about the outcome after a failure.
     fn outcome(&self) -> String {
         let done = self.done();
         if self.accepted {
-            format!("may have been {done} (Azure accepted that, but topo lost sight of it)")
+            format!("may have been {done} (Azure accepted the request, but topo did not see its end)")
         } else {
             format!("was not {done}")
         }
@@ -115,40 +116,44 @@ impl About {
         ArmError { kind, request_id: request_id.map(tidy), unsure: self.accepted, text: text.into() }
     }
 
-    /// Whether this is a write that Azure has not accepted yet: sent twice, its condition would be hurt by its own effect, or it would
-    /// replace what somebody has written in between.
+    /// Whether this is a write that Azure has not accepted yet. Sent twice, its condition would fail because of the
+    /// first one, or it would replace what somebody has written in between.
     pub(super) fn is_write(&self) -> bool {
         !self.accepted && matches!(self.doing, Doing::Write | Doing::Delete)
     }
 
-    /// An answer that is a refusal.
+    /// A refusal by Azure.
     pub(super) fn refused(&self, answer: &Answer) -> ArmError {
         let (outcome, id, said) = (self.outcome(), answer.request_id(), said(answer));
         let code = answer.error_code().unwrap_or_default();
         match answer.status {
-            401 => self.sign_in(&format!("Azure does not take the token: {said}"), id),
+            401 => self.sign_in(&format!("Azure does not accept the token: {said}"), id),
             403 if code == "AuthorizationFailed" || code == "LinkedAuthorizationFailed" || answer.names_action() => {
                 self.denied(answer)
             }
             403 => self.error(
                 ArmErrorKind::Conflict { code: code.to_owned() },
                 id,
-                &format!("{outcome}: Azure refuses it: {said}. A policy, a lock or a disabled subscription may stand in the way; \
-                          settle that and run topo again."),
+                &format!(
+                    "{outcome}: Azure refuses it: {said}. A policy, a lock or a disabled subscription may be the \
+                         cause; correct that and run topo again."
+                ),
             ),
             404 => self.error(
                 ArmErrorKind::NotFound,
                 id,
-                &format!("{outcome}, for it or what it belongs to is not there: {said}. Check the subscription, the resource \
-                          group and the name."),
+                &format!(
+                    "{outcome}: it, or the resource that it belongs to, does not exist: {said}. Check the \
+                         subscription, the resource group and the name."
+                ),
             ),
             412 => self.precondition(id),
             409 | 429 if answer.is_other_write() => self.error(
                 ArmErrorKind::Conflict { code: code.to_owned() },
                 id,
                 &format!(
-                    "{outcome}: for {} s another write on it, or on what it belongs to, had not ended: {said}. Wait for that \
-                     one and run topo again.",
+                    "{outcome}: another write to it, or to the resource that it belongs to, did not end within {} s: \
+                     {said}. Wait for that write and run topo again.",
                     self.limit.as_secs()
                 ),
             ),
@@ -156,27 +161,27 @@ impl About {
                 ArmErrorKind::Throttled,
                 id,
                 &format!(
-                    "{outcome}: for {} s Azure kept asking to wait: {said}. Run topo again in a few minutes.",
+                    "{outcome}: Azure asked topo to wait for more than {} s: {said}. Run topo again in a few minutes.",
                     self.limit.as_secs()
                 ),
             ),
             400 | 409 | 422 => self.error(
                 ArmErrorKind::Conflict { code: code.to_owned() },
                 id,
-                &format!("{outcome}: Azure refuses it: {said}. Settle what it names and run topo again."),
+                &format!("{outcome}: Azure refuses it: {said}. Correct what Azure names and run topo again."),
             ),
             _ => self.unexpected(answer),
         }
     }
 
-    /// Somebody was there in between.
+    /// Somebody changed the resource in between.
     pub(super) fn precondition(&self, id: Option<&str>) -> ArmError {
         self.error(
             ArmErrorKind::Precondition,
             id,
             &format!(
-                "was not {}: somebody changed it after topo had read it{}. Nothing of theirs was overwritten. Run topo again: \
-                 it looks first and plans anew.",
+                "was not {}: somebody changed it after topo had read it{}. topo did not overwrite that change. Run \
+                 topo again: it looks first and makes a new plan.",
                 self.done(),
                 in_brackets(id)
             ),
@@ -185,7 +190,7 @@ impl About {
 
     fn denied(&self, answer: &Answer) -> ArmError {
         let whole = answer.error_message().unwrap_or_default();
-        // Where what is missing is on something that the resource names, Azure first says what the login may do.
+        // If the permission is missing on a linked resource, Azure first says what the login may do.
         let message = whole.rfind("not have permission to perform action").map_or(whole, |at| &whole[at..]);
         let named = |word: &str| between(message, &format!("{word} '"), "'").map(|it| tidy(&it));
         let verb = match self.doing {
@@ -198,41 +203,43 @@ impl About {
         let read = action.ends_with("/read");
         let role = if read { "Reader" } else { "Network Contributor" };
         let who = between(whole, "object id '", "'").map_or_else(|| "ID".to_owned(), |id| quote(&tidy(&id)));
-        // Several linked scopes stand with commas between them.
+        // Several linked scopes are separated by commas.
         let scope = named("scope").or_else(|| named("linked scope(s)"));
         let scope = scope.as_deref().and_then(|scope| scope.split(',').next());
-        // A role is not given on an operation; and on a single resource it would not let topo follow its own writes.
+        // Nobody can assign a role on an operation. A role on a single resource would not let topo follow its own
+        // writes.
         let scope = scope.filter(|scope| !scope.to_ascii_lowercase().contains("/locations/"));
         let scope = scope.map(|scope| scope.split("/providers/").next().unwrap_or(scope));
         let scope = scope.map_or_else(|| "SCOPE".to_owned(), quote);
         let text = format!(
-            "{}: the login may not do `{action}` there ({}). Give it a role that has it, such as {role}: `az role \
-             assignment create --assignee {who} --role '{role}' --scope {scope}`. A new role takes a few minutes to count.",
+            "{}: the login may not do `{action}` there ({}). Assign a role that allows it, such as {role}: `az role \
+             assignment create --assignee {who} --role '{role}' --scope {scope}`. A new role takes effect after a few \
+             minutes.",
             self.outcome(),
             said(answer)
         );
         self.error(ArmErrorKind::Denied { action, role }, answer.request_id(), &text)
     }
 
-    /// No token, or one that is not taken.
+    /// There is no token, or Azure does not accept it.
     pub(super) fn sign_in(&self, reason: &str, id: Option<&str>) -> ArmError {
         let reason = tidy(reason);
         let reason = reason.trim_end_matches('.');
         let text = format!(
-            "{}, for nobody is signed in to Azure: {reason}. Run `az login` (and `az account set --subscription ID`), or \
-             set AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET, or run topo where there is a workload or managed \
-             identity.",
+            "{}: nobody is signed in to Azure: {reason}. Run `az login` (and `az account set --subscription ID`), or \
+             set AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET, or run topo on a machine with a workload or \
+             managed identity.",
             self.outcome()
         );
         self.error(ArmErrorKind::SignIn, id, &text)
     }
 
-    /// An operation that ended badly.
+    /// An operation that failed.
     pub(super) fn failed(&self, code: &str, message: &str, operation: &str, id: Option<&str>) -> ArmError {
         let (code, message, operation) = (tidy(code), tidy(message), tidy(operation));
         let text = format!(
-            "was not {}: Azure's operation {operation} failed: {code}: {}{}. Settle what it names and run topo again: it looks \
-             first.",
+            "was not {}: Azure's operation {operation} failed: {code}: {}{}. Correct what Azure names and run topo \
+             again: it looks first.",
             self.done(),
             message.trim_end_matches('.'),
             in_brackets(id)
@@ -243,7 +250,7 @@ impl About {
     /// An operation that has not ended.
     pub(super) fn timed_out(&self, operation: &str, id: Option<&str>) -> ArmError {
         let text = format!(
-            "is still being {} after {} s: Azure's operation {}{} has not ended, and may yet. Run topo again: it looks first.",
+            "is still being {} after {} s: Azure's operation {}{} has not ended yet. Run topo again: it looks first.",
             self.done(),
             self.limit.as_secs(),
             tidy(operation),
@@ -252,14 +259,14 @@ impl About {
         self.error(ArmErrorKind::TimedOut, id, &text)
     }
 
-    /// No connection; `lost` where the request had gone out.
+    /// No connection. `lost` if the request had been sent.
     pub(super) fn unreachable(&self, endpoint: &str, reason: &str, lost: bool) -> ArmError {
         let reason = tidy(reason);
         let lost = lost && self.is_write();
-        let after = if lost { "It may have been carried out all the same. " } else { "" };
+        let after = if lost { "Azure may still have carried out the request. " } else { "" };
         let text = format!(
-            "{}: {endpoint} cannot be reached, or does not stay: {}. {after}Check the network, the proxy (HTTPS_PROXY) \
-             and the endpoint, and run topo again.",
+            "{}: topo cannot reach {endpoint}, or the connection broke: {}. {after}Check the network, the proxy \
+             (HTTPS_PROXY) and the endpoint, and run topo again.",
             self.outcome(),
             reason.trim_end_matches('.')
         );
@@ -270,7 +277,8 @@ impl About {
     /// An answer that makes no sense.
     pub(super) fn unexpected(&self, answer: &Answer) -> ArmError {
         let text = format!(
-            "{}: Azure answered with HTTP {}: {}. Run topo again; if it stays, give Azure's support the request id.",
+            "{}: Azure answered with HTTP {}: {}. Run topo again. If it happens again, give the request id to Azure's \
+             support.",
             self.outcome(),
             answer.status,
             said(answer)
@@ -279,17 +287,17 @@ impl About {
         ArmError { unsure: error.unsure || self.is_write(), ..error }
     }
 
-    /// Something else that makes no sense; `why` is the rest of a sentence and what to do.
+    /// Another failure that makes no sense. `why` is the rest of a sentence and what to do.
     pub(super) fn odd(&self, why: &str, id: Option<&str>) -> ArmError {
         self.error(ArmErrorKind::Unexpected, id, &format!("{}: {why}", self.outcome()))
     }
 
-    /// A link to another origin than the one that is asked.
+    /// A link to another origin.
     pub(super) fn elsewhere(&self, link: &str, endpoint: &str, id: Option<&str>) -> ArmError {
         let link = tidy(link);
         let why = format!(
-            "Azure's answer leads to {link}, which is not at {endpoint}{}. Nothing was sent there, and no token. Check the \
-             endpoint, and who answers there.",
+            "Azure's answer leads to {link}, which is not at {endpoint}{}. topo sent neither a request nor a token \
+             there. Check the endpoint, and which server answers there.",
             in_brackets(id)
         );
         self.odd(&why, id)
@@ -297,35 +305,35 @@ impl About {
 }
 
 impl ArmError {
-    /// A name or an identifier that cannot be one.
+    /// An impossible name or identifier.
     pub(super) fn odd_name(what: &str, text: &str) -> Self {
         let text = format!(
-            "`{}` cannot be the name or the id of a {what}. Nothing was sent. Correct it and run topo again.",
+            "`{}` is not a valid name or id of a {what}. Nothing was sent. Correct it and run topo again.",
             tidy(text)
         );
         Self { kind: ArmErrorKind::Unexpected, request_id: None, unsure: false, text: text.into() }
     }
 
-    /// Settings that cannot be used; the text is the whole sentence.
+    /// Unusable settings. The text is the whole sentence.
     pub(super) fn settings(text: String) -> Self {
         Self { kind: ArmErrorKind::Unexpected, request_id: None, unsure: false, text: text.into() }
     }
 
-    /// What came of the look after a write with an unknown outcome.
+    /// The result of the look after a write with an unknown outcome.
     pub(super) fn after(self, unknown: &Self) -> Self {
         Self { unsure: unknown.unsure, text: format!("{} {}", unknown.text, self.text).into(), ..self }
     }
 
-    /// The text without what it is about, where it is the same for everything that is read: nobody is signed in, nothing answers.
+    /// The text without its subject, if the reason is the same for everything that topo reads: nobody is signed in,
+    /// nothing answers.
     pub fn cause(&self) -> String {
         let general = matches!(self.kind, ArmErrorKind::SignIn | ArmErrorKind::Unreachable) && !self.unsure;
-        let rest =
-            [" was not read, for ", " was not read: "].iter().find_map(|words| Some(self.text.split_once(words)?.1));
+        let rest = self.text.split_once(" was not read: ").map(|(_, rest)| rest);
         match rest.filter(|_| general) {
             Some(rest) => {
                 let mut letters = rest.chars();
                 let first =
-                    letters.next().filter(|_| !rest.starts_with("http")).map(|first| first.to_ascii_uppercase());
+                    letters.next().filter(|_| !rest.starts_with("topo ")).map(|first| first.to_ascii_uppercase());
                 first.map_or_else(|| rest.to_owned(), |first| first.to_string() + letters.as_str())
             }
             None => self.text.to_string(),
@@ -367,7 +375,7 @@ fn quote(text: &str) -> String {
     format!("'{}'", text.replace('\'', ""))
 }
 
-/// Makes a text from outside harmless in a message: one line, nothing that steers a terminal, not long.
+/// Makes a text from outside safe for a message: one line, no control of a terminal, not long.
 pub(super) fn tidy(text: &str) -> String {
     let mut tidy = String::new();
     for (count, character) in text.trim().chars().enumerate() {

@@ -1,11 +1,12 @@
-//! Azure Resource Manager: the only way of topo to Azure.
+//! Azure Resource Manager: topo's only connection to Azure.
 //!
-//! The requests are those of `azure_mgmt_network` (its models, its URLs, its `.send()`), on a pipeline of ours: tokens leave for one
-//! origin alone, bodies are JSON as it came, If-Match, retries that know a busy table from a refusal, a poller that keeps Azure's own
-//! code and message. No type of the crate leaves this module: replacing it touches nothing else.
+//! The requests come from `azure_mgmt_network` (its models, its URLs, its `.send()`), on topo's own pipeline: tokens go
+//! to one origin only, JSON bodies stay as they are, writes use If-Match, retries distinguish a busy table from a
+//! refusal, and a poller keeps Azure's own code and message. No type of the crate leaves this module: you can replace
+//! the crate without other changes.
 //!
-//! - [`Arm`] is the handle; [`ArmSettings`] says where it leads.
-//! - [`Document`] is a resource as Azure has it. Change it and write it back: what topo does not know stays.
+//! - [`Arm`] is the handle; [`ArmSettings`] has the connection settings.
+//! - [`Document`] is a resource in Azure. Change it and write it back: fields that topo does not know stay.
 //! - [`ArmError`] is a sentence with a kind.
 
 mod answer;
@@ -38,15 +39,16 @@ pub use self::settings::{ArmSettings, Cloud};
 pub use self::sign_in::{Token, TokenSource};
 pub use self::wire::RequestCounts;
 
-/// How often a write with a condition is sent whose answers are lost.
+/// How often topo sends a conditional write whose answers are lost.
 const GUARDED_TRIES: u32 = 3;
-/// More pages than any list has.
+/// More pages than any real list has.
 const PAGES: usize = 10_000;
-/// The version of Microsoft.Compute that machines are read with.
+/// The version of Microsoft.Compute for reading machines.
 const COMPUTE_VERSION: &str = "2024-03-01";
 
 impl Document {
-    /// None where the answer is no resource: who changes it takes `properties` and `tags` for objects, where they are there at all.
+    // None if the answer is no resource: whoever changes it expects `properties` and `tags` to be objects, if they
+    // exist.
     fn of(answer: &Answer) -> Option<Self> {
         let has_shape = |name: &str| matches!(answer.json.get(name), None | Some(Value::Null | Value::Object(_)));
         if !answer.json.is_object() || !has_shape("properties") || !has_shape("tags") {
@@ -66,7 +68,7 @@ impl Document {
     }
 }
 
-/// What a list covers.
+/// The scope of a list.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Scope {
     /// The id of the subscription.
@@ -75,7 +77,7 @@ pub struct Scope {
     pub resource_group: Option<String>,
 }
 
-/// Azure Resource Manager. One for a run: it keeps the login, the connections and the locks of what it writes.
+/// Azure Resource Manager. One handle per run: it keeps the login, the connections and the locks of written resources.
 pub struct Arm {
     pipeline: Pipeline,
     network: Network,
@@ -88,41 +90,42 @@ impl std::fmt::Debug for Arm {
 }
 
 impl Arm {
-    /// With the operator's own sign-in. Nothing is sent yet.
+    /// With the operator's own sign-in. Sends nothing yet.
     pub fn connect(settings: &ArmSettings) -> Result<Self, ArmError> {
         let operator = Operator::new(settings)?;
         Self::with_tokens(settings, Arc::new(operator))
     }
 
-    /// With tokens from elsewhere.
+    /// With tokens from another source.
     pub fn with_tokens(settings: &ArmSettings, tokens: Arc<dyn TokenSource>) -> Result<Self, ArmError> {
         let wire = Arc::new(Wire::new(settings, tokens)?);
         let network = Network::new(&wire);
         Ok(Self { pipeline: Pipeline::new(wire, settings.operation_timeout), network })
     }
 
-    /// How many requests went out so far.
+    /// How many requests topo has sent so far.
     pub fn requests(&self) -> RequestCounts {
         self.pipeline.wire.counts()
     }
 
-    /// A route table; none where there is none.
+    /// A route table; none if it does not exist.
     pub async fn get_table(&self, id: &str) -> Result<Option<Document>, ArmError> {
         self.get(id, Type::Table).await
     }
 
-    /// Writes a whole route table and waits for it. A list `routes` that is left out empties the table. With `if_match` only if it still
-    /// has that version; without it there is no guard at all, for no document of Azure says that network resources heed `If-None-Match: *`:
-    /// who makes a table looks right before, and looks again afterwards.
+    /// Writes a whole route table and waits for the operation. A body without the list `routes` empties the table. With
+    /// `if_match`, Azure writes only if the table still has that version. Without it there is no guard: no document of
+    /// Azure says that network resources respect `If-None-Match: *`. So whoever creates a table looks right before and
+    /// right after.
     pub async fn put_table(&self, id: &str, body: &Value, if_match: Option<&str>) -> Result<Document, ArmError> {
         if let Err(reason) = network::is_table(body) {
             let about = self.about(&ResourceId::parse(id, Type::Table)?, Doing::Write);
-            return Err(about.odd(&format!("the body is not that of a route table: {reason}."), None));
+            return Err(about.odd(&format!("the body is not a route table: {reason}."), None));
         }
         self.put(id, Type::Table, body, if_match).await
     }
 
-    /// Deletes a route table and waits for it. One that is not there is deleted.
+    /// Deletes a route table and waits for the operation. Success if the table does not exist.
     pub async fn delete_table(&self, id: &str, if_match: Option<&str>) -> Result<(), ArmError> {
         let id = ResourceId::parse(id, Type::Table)?;
         let about = self.about(&id, Doing::Delete);
@@ -156,27 +159,29 @@ impl Arm {
         self.get(id, Type::Network).await
     }
 
-    /// A subnet; none where there is none.
+    /// A subnet; none if it does not exist.
     pub async fn get_subnet(&self, id: &str) -> Result<Option<Document>, ArmError> {
         self.get(id, Type::Subnet).await
     }
 
-    /// Writes a whole subnet and waits for it. All that the body leaves out is taken away: give back what was read, changed.
+    /// Writes a whole subnet and waits for the operation. Azure removes everything that the body leaves out: send what
+    /// you have read, with your change.
     pub async fn put_subnet(&self, id: &str, body: &Value, if_match: Option<&str>) -> Result<Document, ArmError> {
         self.put(id, Type::Subnet, body, if_match).await
     }
 
-    /// A network interface; none where there is none.
+    /// A network interface; none if it does not exist.
     pub async fn get_interface(&self, id: &str) -> Result<Option<Document>, ArmError> {
         self.get(id, Type::Interface).await
     }
 
-    /// Writes a whole network interface and waits for it, as with [`Arm::put_subnet`].
+    /// Writes a whole network interface and waits for the operation, as with [`Arm::put_subnet`].
     pub async fn put_interface(&self, id: &str, body: &Value, if_match: Option<&str>) -> Result<Document, ArmError> {
         self.put(id, Type::Interface, body, if_match).await
     }
 
-    /// All network interfaces, those of scale sets left out (Azure does not list them; [`Arm::list_scale_set_interfaces`] does).
+    /// All network interfaces, without those of scale sets (Azure does not list them;
+    /// [`Arm::list_scale_set_interfaces`] does).
     pub async fn list_interfaces(&self, scope: &Scope) -> Result<Vec<Document>, ArmError> {
         let (subscription, group) = parts(scope)?;
         let about = self.about_list("network interfaces", scope, "Microsoft.Network/networkInterfaces");
@@ -185,8 +190,8 @@ impl Arm {
         Ok(documents(values))
     }
 
-    /// The network interfaces of all instances of a scale set, by the scale set's id. [`ArmErrorKind::NotFound`] where there is no
-    /// such scale set.
+    /// The network interfaces of all instances of a scale set, by the scale set's id. [`ArmErrorKind::NotFound`] if the
+    /// scale set does not exist.
     pub async fn list_scale_set_interfaces(&self, scale_set_id: &str) -> Result<Vec<Document>, ArmError> {
         let id = ResourceId::parse(scale_set_id, Type::ScaleSet)?;
         let mut about = self.about(&id, Doing::Read);
@@ -206,12 +211,12 @@ impl Arm {
         Ok(documents(values))
     }
 
-    /// A virtual machine, such as the one of a network interface (`properties.virtualMachine.id`), with its tags.
+    /// A virtual machine with its tags, for example the one of a network interface (`properties.virtualMachine.id`).
     pub async fn get_machine(&self, id: &str) -> Result<Option<Document>, ArmError> {
         self.get(id, Type::Machine).await
     }
 
-    /// What is used in a location, and how much there may be: `name.value`, `currentValue`, `limit`.
+    /// Usages and limits in a location: `name.value`, `currentValue`, `limit`.
     pub async fn usages(&self, subscription: &str, location: &str) -> Result<Vec<Value>, ArmError> {
         let scope = Scope { subscription: subscription.to_owned(), resource_group: None };
         let about = self.about_list("limits", &scope, "Microsoft.Network/locations/usages");
@@ -220,7 +225,8 @@ impl Arm {
         self.pages(&about, |extra| self.network.usages(&subscription, &location, extra)).await
     }
 
-    /// The routes that a network interface goes by. Its machine must run, else Azure refuses ([`ArmErrorKind::Conflict`]).
+    /// The effective routes of a network interface. Its machine must run, else Azure refuses
+    /// ([`ArmErrorKind::Conflict`]).
     pub async fn effective_routes(&self, id: &str) -> Result<Vec<Value>, ArmError> {
         let id = ResourceId::parse(id, Type::Interface)?;
         let mut about = self.about(&id, Doing::Ask);
@@ -254,7 +260,8 @@ impl Arm {
             _ => self.pipeline.ask(about, &extra, deadline, |extra| self.network.get(id, extra)).await?,
         };
         match answer.status {
-            // Another login's subscription, or somebody in between, says nothing about what is in Azure.
+            // An answer from another login's subscription, or from a server in between, says nothing about the content
+            // of Azure.
             404 if answer.error_code().is_some_and(|code| !code.contains("Subscription")) => Ok(None),
             _ if answer.succeeded() => Document::of(&answer).map(Some).ok_or_else(|| about.unexpected(&answer)),
             _ => Err(about.refused(&answer)),
@@ -264,7 +271,7 @@ impl Arm {
     async fn put(&self, id: &str, kind: Type, body: &Value, if_match: Option<&str>) -> Result<Document, ArmError> {
         let id = ResourceId::parse(id, kind)?;
         let about = self.about(&id, Doing::Write);
-        // A subnet that names a table keeps that table busy, too.
+        // A subnet with a route table keeps that table busy, too.
         let table = body["properties"]["routeTable"]["id"].as_str().map(resource_id::lock_key);
         let _held = self.pipeline.lock(std::iter::once(id.lock()).chain(table).collect()).await;
         let deadline = self.deadline();
@@ -276,14 +283,16 @@ impl Arm {
                     self.pipeline.finish(&about, &answer, deadline).await?;
                     let about = about.accepted();
                     let seen = self.read(&id, &about, deadline).await?;
-                    return seen.ok_or_else(|| about.odd("it is gone again. Run topo again: it looks first.", None));
+                    return seen.ok_or_else(|| {
+                        about.odd("the resource has disappeared again. Run topo again: it looks first.", None)
+                    });
                 }
                 Ok(answer) => return Err(about.refused(&answer)),
                 Err(Trouble::Plain(error)) => return Err(error),
                 Err(Trouble::Unsure(error)) => error,
             };
             match self.settled(&id, &error, deadline).await? {
-                // It never arrived, and may be sent again under the same condition.
+                // The write never arrived, so topo may send it again under the same condition.
                 None if extra.if_match.is_none() && tries < GUARDED_TRIES => {
                     tokio::time::sleep(pipeline::backoff(tries) / 2).await;
                 }
@@ -298,18 +307,19 @@ impl Arm {
                 _ => return Err(about.precondition(None).after(&error)),
             }
         }
-        Err(about.odd("topo gave up.", None))
+        Err(about.odd("topo gave up. Run topo again: it looks first.", None))
     }
 
-    /// Looks whether something that was deleted is gone: the answer may be one of somebody in between.
+    /// Checks that a deleted resource no longer exists: the answer may come from a server in between.
     async fn is_gone(&self, id: &ResourceId, about: &About, deadline: Instant) -> Result<(), ArmError> {
         match self.read(id, about, deadline).await? {
             None => Ok(()),
-            Some(_) => Err(about.odd("it is still there. Run topo again: it looks first.", None)),
+            Some(_) => Err(about.odd("the resource still exists. Run topo again: it looks first.", None)),
         }
     }
 
-    /// A resource when nobody writes to it any more, after a write whose outcome is not known: where it cannot be read, it stays so.
+    /// After a write with unknown outcome: reads the resource when nobody writes to it any more. If that fails, the
+    /// outcome stays unknown.
     async fn settled(
         &self,
         id: &ResourceId,
@@ -329,7 +339,7 @@ impl Arm {
         Ok(None)
     }
 
-    /// All values of a list. Next links are followed where they lead to the same origin.
+    /// All values of a list. Follows next links if they lead to the same origin.
     async fn pages<F>(&self, about: &About, first: impl Fn(Extra) -> F) -> Result<Vec<Value>, ArmError>
     where
         F: Future<Output = Result<Answer, NoAnswer>>,
@@ -350,7 +360,7 @@ impl Arm {
             };
             answer = self.pipeline.ask(about, &Extra::default().with_id(), deadline, send).await?;
         }
-        Err(about.odd("the list does not end. Check who answers at the endpoint.", answer.request_id()))
+        Err(about.odd("the list does not end. Check which server answers at the endpoint.", answer.request_id()))
     }
 
     /// GET at Microsoft.Compute, which the crate does not have. The path is percent-encoded.

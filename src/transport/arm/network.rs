@@ -1,4 +1,4 @@
-//! The requests of `azure_mgmt_network`: its models, its URLs and its `.send()`. Nothing else here names that crate.
+//! The requests of `azure_mgmt_network`: its models, its URLs and its `.send()`. Only this file names that crate.
 
 use std::sync::Arc;
 
@@ -15,10 +15,10 @@ use super::wire::{Extra, Gate, NoAnswer, Wire, carry};
 
 type Sent = Result<Answer, NoAnswer>;
 
-/// The crate's client over our transport.
+/// The crate's client over topo's transport.
 pub(super) struct Network(network::Client);
 
-/// The crate asks for a token before it makes a request. It gets none that is worth anything; the real one is put in on the wire.
+/// The crate asks for a token before it makes a request. It gets a worthless one; the wire adds the real one.
 #[derive(Debug)]
 struct NoToken;
 
@@ -37,7 +37,7 @@ impl TokenCredential for NoToken {
 impl Network {
     pub(super) fn new(wire: &Arc<Wire>) -> Self {
         let transport = TransportOptions::new_custom_policy(Arc::new(Gate(Arc::clone(wire))));
-        // Retries are ours: the crate's know neither busy tables nor conditions.
+        // topo retries itself: the crate's retries know neither busy tables nor conditions.
         let options = ClientOptions::new(transport).retry(RetryOptions::none());
         Self(network::Client::new(wire.endpoint().clone(), Arc::new(NoToken), vec!["none".to_owned()], options))
     }
@@ -64,7 +64,8 @@ impl Network {
         }
     }
 
-    /// PUT. The body goes out as it is, in `extra`: the crate's models would drop fields that they do not know, and empty lists.
+    /// PUT. Sends the body unchanged, in `extra`: the crate's models would drop fields that they do not know, and empty
+    /// lists.
     pub(super) async fn put(&self, id: &ResourceId, extra: Extra) -> Sent {
         let part = id.encoded();
         let (group, subscription) = (&part.group, &part.subscription);
@@ -101,7 +102,7 @@ impl Network {
         carry(extra, ask.send()).await
     }
 
-    /// The first page; the crate would follow the next links to any host.
+    /// The first page only; the crate would follow next links to any host.
     pub(super) async fn interfaces(&self, subscription: &str, group: Option<&str>, extra: Extra) -> Sent {
         let interfaces = self.0.network_interfaces_client();
         if let Some(group) = group {
@@ -133,7 +134,8 @@ fn not_here() -> NoAnswer {
     NoAnswer::NotSent("topo has no such request".to_owned())
 }
 
-/// Whether a body is a route table to the crate's model: types of fields are checked before anything is sent.
+/// Whether the crate's model accepts a body as a route table. This checks the types of fields before topo sends
+/// anything.
 pub(super) fn is_table(body: &Value) -> Result<(), String> {
     serde_json::from_value::<models::RouteTable>(body.clone()).map(|_| ()).map_err(|error| error.to_string())
 }

@@ -1,4 +1,4 @@
-//! Long-running operations: polled until they have ended, one way or the other.
+//! Long-running operations: polls them until they end, successfully or not.
 
 use serde_json::Value;
 use tokio::time::Instant;
@@ -8,7 +8,7 @@ use super::error::{About, ArmError, Doing};
 use super::pipeline::{LEAST_PAUSE, Pipeline, backoff};
 use super::wire::Extra;
 
-/// What a poll says.
+/// The content of a poll.
 enum Poll {
     Running,
     Done,
@@ -16,14 +16,14 @@ enum Poll {
         code: String,
         message: String,
     },
-    /// None of these.
+    /// Something else.
     Odd,
 }
 
 impl Pipeline {
-    /// Waits until the operation that an answer leads to has ended well, and gives back the last poll; or the answer itself, where it
-    /// leads to none. `Azure-AsyncOperation` is followed whatever the status (an update is 200 with it), else `Location`. What a question
-    /// asked for is at `Location` alone: the status of an operation does not have it.
+    /// Waits until the operation behind an answer has succeeded, and returns the last poll; or the answer itself, if
+    /// there is no operation. Follows `Azure-AsyncOperation` whatever the status (an update is 200 with it), else
+    /// `Location`. The result of a question is only at `Location`: the status of an operation does not contain it.
     pub(super) async fn finish(&self, about: &About, first: &Answer, deadline: Instant) -> Result<Answer, ArmError> {
         let location = first.header("location").filter(|_| matches!(first.status, 201 | 202));
         let (link, tells_status) = match (first.header("azure-asyncoperation"), location) {
@@ -72,7 +72,7 @@ impl Pipeline {
     }
 }
 
-/// `Azure-AsyncOperation`: HTTP 200 and a `status`, also for a failure.
+/// `Azure-AsyncOperation`: HTTP 200 and a `status`, even for a failure.
 fn by_status(answer: &Answer) -> Poll {
     if !answer.succeeded() {
         return Poll::Odd;
@@ -92,7 +92,8 @@ fn by_status(answer: &Answer) -> Poll {
     }
 }
 
-/// `Location`: 202 while it runs, then the result, which has no `status`; or the error with its own HTTP status.
+/// `Location`: 202 while the operation runs, then the result, which has no `status`; or the error with its own HTTP
+/// status.
 fn by_location(answer: &Answer) -> Poll {
     match (answer.status, answer.error_code()) {
         (202, _) => Poll::Running,
@@ -105,7 +106,7 @@ fn by_location(answer: &Answer) -> Poll {
     }
 }
 
-/// What an answer of a list holds.
+/// The values in a list's answer.
 pub(super) fn values(answer: &Answer) -> Option<Vec<Value>> {
     answer.json["value"].as_array().cloned()
 }

@@ -1,4 +1,4 @@
-//! Retries, one write at a time, and what became of a write whose answer was lost.
+//! Retries, one write at a time, and the outcome of a write whose answer was lost.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -12,16 +12,17 @@ use super::answer::Answer;
 use super::error::{About, ArmError};
 use super::wire::{Extra, NoAnswer, Wire};
 
-/// How often a request is sent again after a connection broke or a server stumbled.
+/// How often topo sends a request again after a broken connection or a server error.
 const TRIES: u32 = 4;
-/// The least time between two requests for one thing, where Azure says 0.
+/// The shortest time between two requests for the same thing, if Azure says 0.
 pub(super) const LEAST_PAUSE: Duration = Duration::from_millis(50);
 
-/// Why a request came to nothing.
+/// Why a request failed.
 pub(super) enum Trouble {
-    /// It was not carried out, or it does not matter.
+    /// The request was not carried out, or it makes no difference.
     Plain(ArmError),
-    /// It may have been carried out, and must not be sent again without a look: its condition would be hurt by its own effect.
+    /// The request may have been carried out. Look before sending it again: after its own success, its condition would
+    /// fail.
     Unsure(ArmError),
 }
 
@@ -33,7 +34,7 @@ impl From<Trouble> for ArmError {
     }
 }
 
-/// What all requests go through.
+/// What all requests share.
 #[derive(Debug)]
 pub(super) struct Pipeline {
     pub(super) wire: Arc<Wire>,
@@ -46,7 +47,8 @@ impl Pipeline {
         Self { wire, limit, locks: Mutex::new(HashMap::new()) }
     }
 
-    /// Waits until nobody else writes to these. Azure answers two writes at once with 429 or 409, or drops the earlier one.
+    /// Waits until nobody else writes to these. Azure answers two concurrent writes with 429 or 409, or drops the
+    /// earlier one.
     pub(super) async fn lock(&self, mut keys: Vec<String>) -> Vec<OwnedMutexGuard<()>> {
         keys.sort_unstable();
         keys.dedup();
@@ -58,11 +60,12 @@ impl Pipeline {
         held
     }
 
-    /// Sends a request, again where that is of use, and gives back the first answer that is to the point: a success or a refusal.
+    /// Sends a request, repeats it if that helps, and returns the first final answer: a success or a refusal.
     ///
-    /// All that is sent here may be sent twice: GET, PUT and DELETE are idempotent, and the questions asked with POST change nothing.
-    /// A 412 is an answer. A write whose answer was lost is not sent again without a look, see [`Trouble::Unsure`]; nor is one without
-    /// a condition while somebody else writes, for it would replace what that one leaves.
+    /// It is safe to send each request twice: GET, PUT and DELETE are idempotent, and the questions with POST change
+    /// nothing. A 412 is an answer. After a lost answer, topo looks before it sends a write again, see
+    /// [`Trouble::Unsure`]. The same goes for a write without a condition while somebody else writes, because it would
+    /// replace the result of that other write.
     pub(super) async fn ask<F>(
         &self,
         about: &About,
@@ -104,7 +107,7 @@ impl Pipeline {
                     return Err(Trouble::Plain(about.elsewhere(&link, &self.wire.origin(), None)));
                 }
                 Err(NoAnswer::TooLong) => {
-                    let why = "the answer is longer than 64 MiB. Check who answers at the endpoint.";
+                    let why = "the answer is longer than 64 MiB. Check which server answers at the endpoint.";
                     return Err(Trouble::Plain(about.odd(why, None)));
                 }
                 Err(NoAnswer::NotSent(reason)) => {
@@ -136,13 +139,13 @@ impl Pipeline {
     }
 }
 
-/// The time before another try where Azure names none: 1, 2, 4, 8, then 15 seconds.
+/// The wait before another try if Azure does not give one: 1, 2, 4, 8, then 15 seconds.
 pub(super) fn backoff(tries: u32) -> Duration {
     Duration::from_secs([1, 2, 4, 8].get(tries.saturating_sub(1) as usize).copied().unwrap_or(15))
 }
 
-/// Whether what is there is what was sent: everything that was sent stands there, whatever Azure has added. Versions and states are
-/// Azure's own; identifiers are compared without case; an empty list is as good as none.
+/// Whether the resource has everything that was sent; Azure may have added more. Ignores versions and states, which
+/// belong to Azure. Ignores case in identifiers. An empty list equals a missing one.
 pub(super) fn holds(there: &Value, sent: &Value) -> bool {
     match (there, sent) {
         (there, Value::Null) => there.is_null(),

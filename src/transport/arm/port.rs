@@ -19,7 +19,7 @@ impl From<ArmError> for AzureError {
     }
 }
 
-/// Awaits a call and hands its error on.
+/// Awaits a call and converts its error.
 macro_rules! ask {
     ($call:expr) => {
         Box::pin(async move { $call.await.map_err(AzureError::from) })

@@ -1,12 +1,12 @@
-//! Identifiers of resources, taken apart and put together so that no part can become another path.
+//! Identifiers of resources. Takes them apart and puts them together so that no part can change the path.
 
 use super::error::ArmError;
 
-/// What stands between the type of a resource and the front of its identifier.
+// The provider in an identifier, before the type of the resource.
 const NETWORK: &str = "Microsoft.Network";
 const COMPUTE: &str = "Microsoft.Compute";
 
-/// A kind of resource that is asked for by its identifier.
+/// A kind of resource that topo asks for by identifier.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Type {
     Table,
@@ -30,7 +30,7 @@ impl Type {
         }
     }
 
-    /// What it is called in sentences.
+    /// Its name in sentences.
     pub(super) fn word(self) -> &'static str {
         match self {
             Self::Table => "route table",
@@ -42,14 +42,14 @@ impl Type {
         }
     }
 
-    /// The resource type that permissions are named after, such as `Microsoft.Network/virtualNetworks/subnets`.
+    /// The resource type in names of permissions, such as `Microsoft.Network/virtualNetworks/subnets`.
     pub(super) fn resource_type(self) -> String {
         let (provider, collections) = self.path();
         format!("{provider}/{}", collections.join("/"))
     }
 }
 
-/// An identifier whose parts have been checked.
+/// An identifier with checked parts.
 #[derive(Clone, Debug)]
 pub(super) struct ResourceId {
     pub(super) kind: Type,
@@ -60,7 +60,7 @@ pub(super) struct ResourceId {
 }
 
 impl ResourceId {
-    /// Takes an identifier apart. Its fixed words are compared without case, as Azure does.
+    /// Takes an identifier apart. Ignores case in its fixed words, as Azure does.
     pub(super) fn parse(id: &str, kind: Type) -> Result<Self, ArmError> {
         let (provider, collections) = kind.path();
         let parts: Vec<&str> = id.split('/').collect();
@@ -79,23 +79,23 @@ impl ResourceId {
         Ok(Self { kind, subscription: parts[2].to_owned(), group: parts[4].to_owned(), names })
     }
 
-    /// The parts as the crate wants them: percent-encoded, for it puts them into the path as they are.
+    /// The parts as the crate needs them: percent-encoded, because it puts them into the path unchanged.
     pub(super) fn encoded(&self) -> Encoded {
         let names = self.names.iter().map(|name| encode(name)).collect();
         Encoded { subscription: encode(&self.subscription), group: encode(&self.group), names }
     }
 
-    /// What it is called in sentences.
+    /// Its name at the start of a sentence.
     pub(super) fn subject(&self) -> String {
         format!("The {}", self.named())
     }
 
-    /// The same within a sentence, to follow an article.
+    /// Its name within a sentence, to follow an article.
     pub(super) fn named(&self) -> String {
         format!("{} {} (resource group {})", self.kind.word(), self.names.join("/"), self.group)
     }
 
-    /// What is locked while it is written: Azure takes one write at a time for a table and for a virtual network.
+    /// The lock key for a write: Azure takes one write at a time for a table and for a virtual network.
     pub(super) fn lock(&self) -> String {
         let (provider, collections) = self.kind.path();
         lock_key(&format!(
@@ -105,7 +105,7 @@ impl ResourceId {
     }
 }
 
-/// The key for an identifier as it stands in a body.
+/// The lock key for an identifier in a body.
 pub(super) fn lock_key(id: &str) -> String {
     id.to_ascii_lowercase()
 }
@@ -135,13 +135,13 @@ pub(super) fn part(what: &'static str, text: &str) -> Result<String, ArmError> {
     if is_part(text) { Ok(encode(text)) } else { Err(ArmError::odd_name(what, text)) }
 }
 
-/// Whether a text can be one part of a path: nothing that moves in the path, nothing that cannot be seen.
+/// Whether a text can be one part of a path: no `.` or `..`, no separators, no invisible characters.
 fn is_part(text: &str) -> bool {
     let moves = text.is_empty() || text == "." || text == "..";
     !moves && text.chars().count() <= 260 && !text.chars().any(|it| it.is_control() || matches!(it, '/' | '\\'))
 }
 
-/// Percent-encodes everything but letters, digits and `-._~()` (a resource group's name may have parentheses).
+/// Percent-encodes everything except letters, digits and `-._~()` (the name of a resource group may have parentheses).
 fn encode(text: &str) -> String {
     let mut encoded = String::with_capacity(text.len());
     for byte in text.bytes() {

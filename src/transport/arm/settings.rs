@@ -1,27 +1,28 @@
-//! How Azure Resource Manager is reached. None of it comes from a topology.
+//! The connection settings for Azure Resource Manager. None of them comes from a topology.
 
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// Where Azure Resource Manager answers, how long topo waits, whom it trusts. From flags, `TOPO_*` variables and the operator's own
-/// configuration only: whoever sets these decides where tokens go.
+/// Where Azure Resource Manager answers, how long topo waits, whom it trusts. Comes only from flags, `TOPO_*` variables
+/// and the operator's own configuration: these settings decide where tokens go.
 #[derive(Clone, Debug)]
 pub struct ArmSettings {
-    /// The origin of Azure Resource Manager, such as `https://management.azure.com`. Tokens go there and nowhere else.
+    /// The origin of Azure Resource Manager, such as `https://management.azure.com`. Tokens go nowhere else.
     pub endpoint: String,
-    /// What tokens are asked for, without `/.default`.
+    /// The audience of tokens, without `/.default`.
     pub audience: String,
-    /// Where one signs in with a client's secret or a federated token; none leaves it to `AZURE_AUTHORITY_HOST`, else the public cloud.
+    /// The address for sign-in with a client secret or a federated token; none means `AZURE_AUTHORITY_HOST`, else the
+    /// public cloud.
     pub authority_host: Option<String>,
-    /// A file with certificates (PEM) of authorities to trust beside the public ones.
+    /// A file with certificates (PEM) of authorities to trust in addition to the public ones.
     pub certificate_authorities: Option<PathBuf>,
-    /// Time for a connection.
+    /// The time limit for a connection.
     pub connect_timeout: Duration,
-    /// Time for one request and its answer.
+    /// The time limit for one request and its answer.
     pub request_timeout: Duration,
-    /// Time for one write or one question with all that belongs to it: waiting for others, retries, polls.
+    /// The time limit for one write or one question, including waits for others, retries and polls.
     pub operation_timeout: Duration,
-    /// Requests at once, at least one.
+    /// Concurrent requests, at least one.
     pub parallelism: usize,
 }
 
@@ -37,7 +38,7 @@ pub enum Cloud {
 }
 
 impl ArmSettings {
-    /// The settings for a cloud, with the time limits that are usual.
+    /// The settings for a cloud, with the usual time limits.
     pub fn of(cloud: Cloud) -> Self {
         let (endpoint, authority) = match cloud {
             Cloud::Public => ("https://management.azure.com", None),

@@ -1,8 +1,8 @@
-//! Tokens, from where Azure users expect them: environment, workload identity, managed identity, `az login`.
+//! Tokens, from the sources that Azure users expect: environment, workload identity, managed identity, `az login`.
 //!
-//! What is set up is used, and if it fails that is the error: nobody wants to find out that another login was taken. Only where nothing
-//! is set up are the identity of the machine and `az` tried, in this order. `AZURE_TOKEN_CREDENTIALS` narrows it down, as in Azure's
-//! other tools: `prod` (all but `az`), `dev` (`az` alone) or the name of one.
+//! If a sign-in is set up, topo uses it, and its failure is the error: topo never silently uses another login. Only if
+//! none is set up, topo tries the identity of the machine and then `az`. `AZURE_TOKEN_CREDENTIALS` limits the choice,
+//! as in Azure's other tools: `prod` (all but `az`), `dev` (only `az`) or the name of one.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -18,25 +18,25 @@ use super::settings::ArmSettings;
 use super::wire::authorities;
 use crate::transport::BoxFuture;
 
-/// A token is renewed this long before it ends.
+/// How long before its end topo renews a token.
 const MARGIN: u64 = 300;
-/// Time for one way to sign in.
+/// The time limit for one way to sign in.
 const LIMIT: Duration = Duration::from_secs(60);
-/// A sign-in that failed is not tried again for this long: all that is asked for at once would each wait for it.
+/// How long topo does not try a failed sign-in again: otherwise each concurrent request would wait for it.
 const REMEMBERED: Duration = Duration::from_secs(30);
-/// Where a virtual machine asks for tokens.
+/// The address where a virtual machine gets tokens.
 const MACHINE: &str = "http://169.254.169.254/metadata/identity/oauth2/token?api-version=2018-02-01";
 
-/// A token; its text is not shown.
+/// A token. Its text is never shown.
 #[derive(Clone)]
 pub struct Token {
     secret: String,
-    /// When it ends, in seconds since 1970.
+    /// The end of its validity, in seconds since 1970.
     pub expires: u64,
 }
 
 impl Token {
-    /// A token that ends at `expires`, in seconds since 1970.
+    /// A token that is valid until `expires`, in seconds since 1970.
     pub fn new(secret: String, expires: u64) -> Self {
         Self { secret, expires }
     }
@@ -52,12 +52,13 @@ impl std::fmt::Debug for Token {
     }
 }
 
-/// Where tokens come from.
+/// A source of tokens.
 pub trait TokenSource: Send + Sync {
-    /// A token for a scope such as `https://management.azure.com/.default`; else why there is none, to follow a colon.
+    /// A token for a scope such as `https://management.azure.com/.default`. The error is a reason that can follow a
+    /// colon.
     fn token<'a>(&'a self, scope: &'a str) -> BoxFuture<'a, Result<Token, String>>;
 
-    /// The token that was given out last is not taken any more.
+    /// Azure no longer accepts the token that was given out last.
     fn forget(&self) -> BoxFuture<'_, ()>;
 }
 
@@ -69,7 +70,7 @@ pub(super) struct Operator {
     held: Mutex<Held>,
 }
 
-/// What came of the last sign-in, each with the scope.
+/// The result of the last sign-in for each scope.
 #[derive(Default)]
 struct Held {
     token: Option<(String, Token)>,
@@ -101,10 +102,7 @@ impl Way {
 impl Operator {
     pub(super) fn new(settings: &ArmSettings) -> Result<Self, ArmError> {
         let no_client = |error: reqwest::Error| {
-            ArmError::settings(format!(
-                "Requests for tokens cannot be made from this machine: {}.",
-                tidy(&error.to_string())
-            ))
+            ArmError::settings(format!("topo cannot request tokens from this machine: {}.", tidy(&error.to_string())))
         };
         let mut http = reqwest::Client::builder()
             .redirect(reqwest::redirect::Policy::none())
@@ -113,7 +111,7 @@ impl Operator {
         for certificate in authorities(settings)? {
             http = http.add_root_certificate(certificate);
         }
-        // Identities are asked for on this machine, never through a proxy; where there is no such machine that shows at once.
+        // Identities are on this machine, so no proxy. If there is no such service, the request fails at once.
         let direct = reqwest::Client::builder()
             .no_proxy()
             .redirect(reqwest::redirect::Policy::none())
@@ -130,7 +128,7 @@ impl Operator {
     async fn fetch(&self, scope: &str) -> Result<Token, String> {
         let mut tried = Vec::new();
         for way in ways(&|name| variable(name))? {
-            // `az` may wait for somebody, or hang.
+            // `az` may wait for input, or hang.
             let fetched = tokio::time::timeout(LIMIT, self.fetch_by(way, scope)).await;
             match fetched.unwrap_or_else(|_| Err(format!("no answer within {} s", LIMIT.as_secs()))) {
                 Ok(token) => {
@@ -156,7 +154,7 @@ impl Operator {
             Way::Cli => self.fetch_with(&AzureCliCredential::new(), scope).await.map_err(|reason| {
                 // These are the crate's words.
                 let missing = reason == "Azure CLI not installed";
-                if missing { "`az` is not installed, or in no folder of PATH".to_owned() } else { reason }
+                if missing { "`az` is not installed, or not in PATH".to_owned() } else { reason }
             }),
             Way::Service => {
                 let endpoint = variable("IDENTITY_ENDPOINT").unwrap_or_default();
@@ -182,8 +180,8 @@ impl Operator {
         options
     }
 
-    /// Asks for the token of a managed identity, of the one that `AZURE_CLIENT_ID` names where it is set. The crate's own credential
-    /// knows none but the machine's own identity.
+    /// Requests the token of a managed identity; `AZURE_CLIENT_ID`, if set, names which one. The crate's own credential
+    /// knows only the machine's own identity.
     async fn managed(
         &self,
         url: &str,
@@ -219,7 +217,7 @@ impl Operator {
 impl TokenSource for Operator {
     fn token<'a>(&'a self, scope: &'a str) -> BoxFuture<'a, Result<Token, String>> {
         Box::pin(async move {
-            // Whoever comes second waits for the first: one sign-in for all.
+            // The second caller waits for the first: one sign-in for all.
             let mut held = self.held.lock().await;
             let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
             if let Some((known, token)) = &held.token
@@ -254,7 +252,7 @@ fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
-/// Which ways to try, in this order.
+/// The ways to try, in this order.
 fn ways(variable: &dyn Fn(&str) -> Option<String>) -> Result<Vec<Way>, String> {
     let is_set = |name: &str| variable(name).is_some();
     let wanted = variable("AZURE_TOKEN_CREDENTIALS");
@@ -268,8 +266,8 @@ fn ways(variable: &dyn Fn(&str) -> Option<String>) -> Result<Vec<Way>, String> {
         Some("managedidentitycredential") => &[Way::Service, Way::Machine],
         Some(other) => {
             return Err(format!(
-                "AZURE_TOKEN_CREDENTIALS is `{}`; topo knows prod, dev, EnvironmentCredential, WorkloadIdentityCredential, \
-                 ManagedIdentityCredential and AzureCliCredential",
+                "AZURE_TOKEN_CREDENTIALS is `{}`; topo knows prod, dev, EnvironmentCredential, \
+                 WorkloadIdentityCredential, ManagedIdentityCredential and AzureCliCredential",
                 tidy(other)
             ));
         }

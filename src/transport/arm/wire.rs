@@ -1,7 +1,7 @@
-//! The one place where requests, and tokens with them, leave for Azure Resource Manager.
+//! The only place where requests, and tokens with them, leave for Azure Resource Manager.
 //!
-//! The crate's clients get a credential that gives nothing: the token is put in here, after the origin has been looked at, so it never
-//! stands in a request that the crate could log or send elsewhere.
+//! The crate's clients get a credential without a real token. This file checks the origin and then adds the token, so a
+//! request that the crate could log or send elsewhere never contains it.
 
 use std::error::Error as _;
 use std::io::Read as _;
@@ -17,25 +17,25 @@ use super::error::ArmError;
 use super::settings::ArmSettings;
 use super::sign_in::TokenSource;
 
-/// The largest answer that is taken, in bytes: far more than a page of any list.
+/// The largest answer that topo accepts, in bytes: much more than a page of any list.
 const ANSWER_LIMIT: usize = 64 << 20;
 
-/// How many requests went out, retries and polls among them.
+/// How many requests topo has sent, including retries and polls.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct RequestCounts {
-    /// Requests that change nothing: GET, and questions asked with POST.
+    /// Requests that change nothing: GET, and questions with POST.
     pub reads: u64,
     /// PUT, PATCH and DELETE.
     pub writes: u64,
 }
 
-/// What goes out beside what the crate puts into a request.
+/// What topo adds to a request of the crate.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Extra {
-    /// In place of the crate's body.
+    /// Replaces the crate's body.
     pub(super) body: Option<Vec<u8>>,
     pub(super) if_match: Option<String>,
-    /// Our own id for the request, the same for all its tries.
+    /// topo's own id for the request, the same for all tries.
     pub(super) client_request_id: String,
 }
 
@@ -43,7 +43,7 @@ impl Extra {
     /// The same with an id of its own, as a UUID.
     pub(super) fn with_id(mut self) -> Self {
         let mut bytes = [0_u8; 16];
-        // Without random numbers the id says nothing, and does no harm.
+        // Without random numbers the id means nothing, and does no harm.
         let _ = getrandom::fill(&mut bytes);
         bytes[6] = bytes[6] & 0x0f | 0x40;
         bytes[8] = bytes[8] & 0x3f | 0x80;
@@ -61,22 +61,22 @@ impl Extra {
     }
 }
 
-/// Why there is no answer.
+/// Why topo has no answer.
 #[derive(Clone, Debug)]
 pub(super) enum NoAnswer {
-    /// No token.
+    /// There is no token.
     SignIn(String),
-    /// The request did not go out.
+    /// The request was not sent.
     NotSent(String),
-    /// It may have gone out, and be carried out.
+    /// The request may have been sent, and carried out.
     Lost(String),
-    /// It was to go to another origin.
+    /// The request would have gone to another origin.
     Elsewhere(String),
     /// The answer is too long.
     TooLong,
 }
 
-/// A request of the crate that is under way.
+/// A request of the crate in progress.
 pub(super) struct Call {
     extra: Extra,
     outcome: std::sync::Mutex<Option<Result<Answer, NoAnswer>>>,
@@ -86,12 +86,12 @@ tokio::task_local! {
     static CALL: Arc<Call>;
 }
 
-/// Sends a request of the crate, and gives back what came, past the crate's own idea of it.
+/// Sends a request of the crate, and returns the raw answer instead of the crate's reading of it.
 pub(super) async fn carry<T>(extra: Extra, send: impl Future<Output = T>) -> Result<Answer, NoAnswer> {
     let call = Arc::new(Call { extra, outcome: std::sync::Mutex::new(None) });
     let _ = CALL.scope(Arc::clone(&call), send).await;
     let outcome = call.outcome.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take();
-    outcome.unwrap_or_else(|| Err(NoAnswer::NotSent("the request could not be made".to_owned())))
+    outcome.unwrap_or_else(|| Err(NoAnswer::NotSent("topo could not make the request".to_owned())))
 }
 
 /// The connection to Azure Resource Manager.
@@ -124,7 +124,7 @@ impl Wire {
         &self.endpoint
     }
 
-    /// The origin in sentences.
+    /// The origin for sentences.
     pub(super) fn origin(&self) -> String {
         self.endpoint.origin().ascii_serialization()
     }
@@ -133,12 +133,12 @@ impl Wire {
         RequestCounts { reads: self.reads.load(Ordering::Relaxed), writes: self.writes.load(Ordering::Relaxed) }
     }
 
-    /// The token is not taken any more.
+    /// Azure no longer accepts the token.
     pub(super) async fn forget_token(&self) {
         self.tokens.forget().await;
     }
 
-    /// A link of Azure, if it leads to the origin that is asked and nowhere else.
+    /// A link from Azure, if it leads to the same origin.
     pub(super) fn link(&self, link: &str) -> Option<Url> {
         let url = self.endpoint.join(link).ok()?;
         self.is_ours(&url).then_some(url)
@@ -163,11 +163,12 @@ impl Wire {
         if !self.is_ours(url) {
             return Err(NoAnswer::Elsewhere(url.origin().ascii_serialization()));
         }
-        let _permit = self.requests.acquire().await.map_err(|_| NoAnswer::NotSent("topo is ending".to_owned()))?;
+        let _permit =
+            self.requests.acquire().await.map_err(|_| NoAnswer::NotSent("topo is about to end".to_owned()))?;
         let token = self.tokens.token(&self.scope).await.map_err(NoAnswer::SignIn)?;
         let refuse = |error: &dyn std::fmt::Display| NoAnswer::NotSent(error.to_string());
         let mut bearer = HeaderValue::from_str(&format!("Bearer {}", token.secret()))
-            .map_err(|_| refuse(&"the token has odd characters"))?;
+            .map_err(|_| refuse(&"the token has invalid characters"))?;
         bearer.set_sensitive(true);
         let mut headers = HeaderMap::new();
         headers.insert(HeaderName::from_static("authorization"), bearer);
@@ -175,7 +176,7 @@ impl Wire {
         let id = HeaderValue::from_str(&extra.client_request_id).map_err(|error| refuse(&error))?;
         headers.insert(HeaderName::from_static("x-ms-client-request-id"), id);
         if let Some(version) = &extra.if_match {
-            let version = HeaderValue::from_str(version).map_err(|_| refuse(&"the version has odd characters"))?;
+            let version = HeaderValue::from_str(version).map_err(|_| refuse(&"the version has invalid characters"))?;
             headers.insert(HeaderName::from_static("if-match"), version);
         }
         let changes = matches!(method, reqwest::Method::PUT | reqwest::Method::PATCH | reqwest::Method::DELETE);
@@ -227,7 +228,7 @@ async fn receive(request: reqwest::RequestBuilder) -> Result<Answer, NoAnswer> {
     Ok(Answer::new(status, headers, body))
 }
 
-/// What the innermost cause says; the URL is in the sentence already.
+/// The innermost cause. The sentence already has the URL.
 fn reason(error: &reqwest::Error) -> String {
     let mut texts: Vec<String> = Vec::new();
     let mut cause = error.source();
@@ -279,7 +280,7 @@ impl Policy for Gate {
     }
 }
 
-/// An endpoint is an origin over TLS, and nothing more.
+/// An endpoint is an origin with TLS, and nothing more.
 fn endpoint(text: &str) -> Result<Url, ArmError> {
     let url = Url::parse(text).ok().filter(|url| {
         let plain = matches!(url.path(), "" | "/") && url.query().is_none() && url.fragment().is_none();
@@ -287,8 +288,8 @@ fn endpoint(text: &str) -> Result<Url, ArmError> {
     });
     url.ok_or_else(|| {
         ArmError::settings(format!(
-            "The endpoint of Azure Resource Manager is not an address such as https://management.azure.com: `{}`. Tokens go only to \
-             an https origin without a path. Correct it in your settings.",
+            "The endpoint of Azure Resource Manager is not an address such as https://management.azure.com: `{}`. topo \
+             sends tokens only to an https origin without a path. Correct it in your settings.",
             super::error::tidy(text)
         ))
     })
@@ -306,19 +307,20 @@ fn http_client(settings: &ArmSettings) -> Result<reqwest::Client, ArmError> {
     }
     builder.build().map_err(|error| {
         ArmError::settings(format!(
-            "Requests to Azure cannot be made from this machine: {}.",
+            "topo cannot send requests to Azure from this machine: {}.",
             super::error::tidy(&reason(&error))
         ))
     })
 }
 
-/// The operator's own authorities.
+/// The operator's own certificate authorities.
 pub(super) fn authorities(settings: &ArmSettings) -> Result<Vec<reqwest::Certificate>, ArmError> {
     let Some(path) = &settings.certificate_authorities else { return Ok(Vec::new()) };
     let shown = super::error::tidy(&path.display().to_string());
     let refused = |reason: String| {
         ArmError::settings(format!(
-            "The certificates of authorities in {shown} cannot be used: {reason}. Give a readable PEM file, or leave the setting out."
+            "topo cannot use the certificate authorities in {shown}: {reason}. Give a readable PEM file, or remove the \
+             setting."
         ))
     };
     let mut pem = Vec::new();
@@ -326,7 +328,7 @@ pub(super) fn authorities(settings: &ArmSettings) -> Result<Vec<reqwest::Certifi
     read.map_err(|error| refused(error.to_string()))?;
     match reqwest::Certificate::from_pem_bundle(&pem) {
         Ok(certificates) if !certificates.is_empty() => Ok(certificates),
-        Ok(_) => Err(refused("there is no certificate in it".to_owned())),
+        Ok(_) => Err(refused("the file has no certificate".to_owned())),
         Err(error) => Err(refused(reason(&error))),
     }
 }

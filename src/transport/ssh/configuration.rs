@@ -1,4 +1,5 @@
-//! The configuration that `ssh` runs with: our lines first, for the first value wins, then the operator's own files.
+//! The configuration that `ssh` runs with: topo's lines first, because the first value wins, then the operator's own
+//! files.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -15,13 +16,14 @@ use super::{SshOptions, SshSetupError, leftovers};
 use crate::resource::Endpoint;
 use crate::transport::Target;
 
-/// Longest name of a directory that control directories are made in: a control path may have 107 bytes.
+/// The longest name of a directory for control directories: a control path may have 107 bytes.
 const PARENT_LIMIT: usize = 40;
-/// A file of ssh's configuration is read up to here when it is searched for words.
+/// How much of a configuration file topo reads when it searches for words, in bytes.
 const SEARCH_LIMIT: usize = 1 << 20;
 
-/// Ours, whatever the operator's say; they hold for jump hosts too. Only what topo's purpose needs: no questions, no
-/// unknown host keys, nothing forwarded, nothing run but the script, dead connections noticed, known hosts only read.
+/// topo's lines. They win over the operator's lines, also for jump hosts. They contain only what topo needs: no
+/// questions, no unknown host keys, no forwarding, no command except the script, detection of dead connections,
+/// read-only known hosts.
 const OURS: &str = "\
 BatchMode yes
 StrictHostKeyChecking yes
@@ -38,27 +40,27 @@ ServerAliveInterval 5
 ServerAliveCountMax 3
 ";
 
-/// The private directory and what is in it.
+/// The private directory and its content.
 pub(super) struct Configuration {
     directory: std::sync::Mutex<Option<TempDir>>,
     path: PathBuf,
-    /// Whether jump hosts or proxies occur in it at all.
+    /// Whether it mentions jump hosts or proxies at all.
     proxies: bool,
-    /// Our names of files, and what the operator calls them.
+    /// topo's names of files, and the operator's names for them.
     names: Vec<(String, String)>,
     serial: AtomicU64,
 }
 
-/// What ssh makes of a destination, as `ssh -G` says.
+/// ssh's view of a destination, from `ssh -G`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Resolved {
     pub(super) host: String,
     pub(super) port: u16,
     /// The jump host or proxy command, if there is one.
     pub(super) proxy: Option<String>,
-    /// The operator gave a `HostKeyAlias`.
+    /// Whether the operator set a `HostKeyAlias`.
     pub(super) has_alias: bool,
-    /// The known hosts files in effect.
+    /// The known hosts files in use.
     pub(super) known_hosts: Vec<PathBuf>,
 }
 
@@ -79,7 +81,7 @@ impl Configuration {
         if let Some(known_hosts) = &options.known_hosts {
             let absolute = fs::canonicalize(known_hosts).map_err(file_failed("--known-hosts", known_hosts))?;
             fs::File::open(&absolute).map_err(file_failed("--known-hosts", known_hosts))?;
-            // Through a link of ours: the operator's path may hold what ssh would expand.
+            // topo makes a link, because the operator's path may contain characters that ssh would expand.
             let link = at.join("known_hosts");
             std::os::unix::fs::symlink(&absolute, &link).map_err(failed)?;
             names.push((link.display().to_string(), known_hosts.display().to_string()));
@@ -87,7 +89,8 @@ impl Configuration {
             let _ = writeln!(text, "VerifyHostKeyDNS no");
         }
         if let Some(ssh_config) = &options.ssh_config {
-            // Its text is copied: ssh is stricter about the permissions of included files than about those of `-F`.
+            // topo copies the text, because ssh is stricter about the permissions of included files than about those of
+            // `-F`.
             let theirs = fs::read(ssh_config).map_err(file_failed("--ssh-config", ssh_config))?;
             let copy = at.join("ssh_config");
             write_private(&copy, &theirs).map_err(failed)?;
@@ -100,7 +103,7 @@ impl Configuration {
         write_private(&path, text.as_bytes()).map_err(failed)?;
         let words = Words::read(&path, &names)?;
         if options.known_hosts.is_some() && words.known_hosts_command {
-            // The operator's file is the only source of keys then; older versions of ssh do not know this option.
+            // The operator's file is then the only source of keys. Older versions of ssh do not know this option.
             let text = text.replace("VerifyHostKeyDNS no\n", "VerifyHostKeyDNS no\nKnownHostsCommand none\n");
             fs::write(&path, text).map_err(failed)?;
         }
@@ -123,7 +126,7 @@ impl Configuration {
         self.path.parent().unwrap_or(&self.path)
     }
 
-    /// Whether a node may be behind a jump host or proxy.
+    /// Whether any node may be behind a jump host or proxy.
     pub(super) fn has_proxies(&self) -> bool {
         self.proxies
     }
@@ -133,7 +136,7 @@ impl Configuration {
         self.directory().join(self.serial.fetch_add(1, Ordering::Relaxed).to_string())
     }
 
-    /// The text with our names of files replaced by the operator's.
+    /// The text with the operator's names of files instead of topo's.
     pub(super) fn in_operators_words(&self, text: &str) -> String {
         self.names.iter().fold(text.to_owned(), |text, (ours, theirs)| text.replace(ours, theirs))
     }
@@ -150,7 +153,7 @@ impl Configuration {
         drop(directory.map(TempDir::keep));
     }
 
-    /// Asks `ssh` what it makes of the node: a process, so only where it is needed.
+    /// Asks `ssh` for its view of the node. This starts a process, so topo asks only if necessary.
     pub(super) async fn resolve(&self, at: &Target) -> Option<Resolved> {
         let mut command = tokio::process::Command::new("ssh");
         command.arg("-G").arg("-F").arg(&self.path);
@@ -186,7 +189,7 @@ fn expand_home(path: &str) -> PathBuf {
     }
 }
 
-/// The arguments that name a node, `--` and host last.
+/// The arguments that name a node; `--` and the host come last.
 pub(super) fn destination(endpoint: &Endpoint) -> Vec<String> {
     let mut arguments = Vec::new();
     if let Some(port) = endpoint.port {
@@ -199,8 +202,8 @@ pub(super) fn destination(endpoint: &Endpoint) -> Vec<String> {
     arguments
 }
 
-/// Refuses a host or user that a shell, `ssh` or its configuration could take for something else. They were checked
-/// when the topology was read; a state may have been edited.
+/// Refuses a host or user that a shell, `ssh` or its configuration could misread. The topology's reader has checked
+/// them, but somebody may have edited a state.
 pub(super) fn check(at: &Target) -> Result<(), String> {
     let plain = |text: &str, more: &[u8]| {
         !text.is_empty()
@@ -209,7 +212,7 @@ pub(super) fn check(at: &Target) -> Result<(), String> {
             && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte) || more.contains(&byte))
     };
     let Endpoint { host, user, .. } = &at.endpoint;
-    // A colon for IPv6, a percent sign for its zone. A user may be of a directory (`DOMAIN+name`, `name@domain`).
+    // A colon for IPv6, a percent sign for its zone. A user may come from a directory (`DOMAIN+name`, `name@domain`).
     if !plain(host, b":%") {
         return Err(host.clone());
     }
@@ -219,12 +222,12 @@ pub(super) fn check(at: &Target) -> Result<(), String> {
     }
 }
 
-/// At least one: ssh takes 0 for no limit.
+/// At least one: ssh reads 0 as no limit.
 pub(super) fn whole_seconds(time: Duration) -> u64 {
     time.as_millis().div_ceil(1000).try_into().map_or(u64::MAX, |seconds: u64| seconds.max(1))
 }
 
-/// What the files that ssh reads talk about.
+/// What the files that ssh reads mention.
 #[derive(Default)]
 struct Words {
     proxies: bool,
@@ -232,7 +235,7 @@ struct Words {
 }
 
 impl Words {
-    /// Lets `ssh` read the configuration once: it says which files it reads, and whether it likes them.
+    /// Lets `ssh` read the configuration once, to learn which files it reads, and whether it accepts them.
     fn read(path: &Path, names: &[(String, String)]) -> Result<Self, SshSetupError> {
         let mut command = std::process::Command::new("ssh");
         command.args(["-v", "-G", "-F"]).arg(path).args(["--", "localhost"]).stdin(Stdio::null());
@@ -286,7 +289,7 @@ fn private_directory() -> Result<TempDir, SshSetupError> {
     }
 }
 
-/// Short enough, without what ssh would expand, and this user's own.
+/// Whether the path is short enough, has no characters that ssh would expand, and belongs to this user.
 fn usable(path: &Path) -> bool {
     let plain = |text: &str| text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"/_.-".contains(&byte));
     let named = path.to_str().is_some_and(|text| text.len() <= PARENT_LIMIT && text.starts_with('/') && plain(text));

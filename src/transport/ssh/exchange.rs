@@ -1,4 +1,4 @@
-//! One exchange: a script goes in, its output comes back.
+//! One exchange: topo sends a script, and receives its output.
 
 use openssh::{Error, Session, Stdio};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -9,29 +9,29 @@ use super::failure::Sentence;
 use super::master::Master;
 use crate::transport::TransportError;
 
-/// As much of standard error is kept, in bytes.
+/// How much of standard error topo keeps, in bytes.
 const STDERR_LIMIT: usize = 64 << 10;
-/// The first thing that the shell which reads the script says, on standard error: from then on the script runs.
+/// The first output of the shell that reads the script, on standard error. From then on the script runs.
 const STARTED: &str = "topo:script-started";
-/// Quoted for any login shell, csh and fish too. Messages are wanted in English. The script finds `SSH_CONNECTION`,
-/// which sudo drops, in `$1`.
+/// Quoted for any login shell, including csh and fish. topo needs messages in English. The script finds
+/// `SSH_CONNECTION`, which sudo drops, in `$1`.
 const PLAIN: &str = r#"sh -c 'LC_ALL=C; export LC_ALL; exec sh -s -- "$SSH_CONNECTION"'"#;
 const SUDO: &str = r#"sh -c 'LC_ALL=C; export LC_ALL; exec sudo -n -- sh -s -- "$SSH_CONNECTION"'"#;
 
-/// What an exchange needs to know.
+/// The settings of an exchange.
 pub(super) struct Exchange<'a> {
     pub(super) options: &'a SshOptions,
     pub(super) about: &'a Sentence<'a>,
     pub(super) sudo: bool,
 }
 
-/// How an exchange ended badly.
+/// Why an exchange failed.
 pub(super) enum ExchangeError {
     /// The master did not open a session: nothing was sent.
     NotOpened(String),
     /// The session broke off after the script was sent.
     Broken(String),
-    /// Anything else; the master is still good.
+    /// Any other failure; the master still works.
     Failed(TransportError),
 }
 
@@ -48,12 +48,12 @@ enum Cut {
 }
 
 impl Exchange<'_> {
-    /// Runs the script over the master.
+    /// Runs the script through the master.
     pub(super) async fn run(&self, master: &Master, script: &[u8]) -> Result<Vec<u8>, ExchangeError> {
         let session = Session::resume_mux(master.control().into(), None);
         let mut command = session.raw_command(if self.sudo { SUDO } else { PLAIN });
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        // A connection that died unnoticed leaves this without an answer.
+        // If the connection has died unnoticed, no answer comes here.
         let mut child = match timeout(self.options.connect_timeout, command.spawn()).await {
             Ok(Ok(child)) => child,
             Ok(Err(error)) => return Err(ExchangeError::NotOpened(error_text(&error))),
@@ -73,7 +73,7 @@ impl Exchange<'_> {
             )?;
             Ok::<_, Cut>(Output { stdout, stderr, stderr_cut, ended: child.wait().await })
         };
-        // Whatever is dropped here closes the session's channel: a script that goes on writing is ended by that.
+        // Dropping these closes the session's channel, which ends a script that still writes.
         match timeout(self.options.node_timeout, transfer).await {
             Ok(Ok(output)) => self.judge(output),
             Ok(Err(Cut::ReplyLimit)) => Err(ExchangeError::Failed(self.about.too_long(limit))),
@@ -91,7 +91,7 @@ impl Exchange<'_> {
             Err(error) => return Err(ExchangeError::Broken(error_text(&error))),
         };
         let started = stderr.contains(STARTED);
-        // Where standard error was swallowed or cut on the way, what came back is left to the caller to judge.
+        // If standard error was lost or cut on the way, the caller decides about the output.
         let unclear = stderr_cut || (stderr.is_empty() && !stdout.is_empty());
         if started || unclear {
             tracing::debug!(stderr = %stderr.escape_debug(), status, "exchange ended");
@@ -101,7 +101,7 @@ impl Exchange<'_> {
     }
 }
 
-/// Writes the script and closes the pipe. That the other side stops reading is not an error of its own.
+/// Writes the script and closes the pipe. It is not an error if the other side stops reading.
 async fn send(mut stdin: impl AsyncWrite + Unpin, script: &[u8]) -> Result<(), Cut> {
     let (before, after) = frame(getrandom::u64().unwrap_or_default());
     let written = async {
@@ -116,15 +116,15 @@ async fn send(mut stdin: impl AsyncWrite + Unpin, script: &[u8]) -> Result<(), C
     }
 }
 
-/// What stands before and after a script so that it runs as a whole or not at all. A shell runs what it has read so far:
-/// of a script that is cut on the way it would run a part, and a last line `10.200.1.0/2` of what was to be `/24`. Also,
-/// no command in the script can read the rest of it. Tried with dash, bash and BusyBox.
+/// The text before and after a script, so that it runs as a whole or not at all. A shell runs what it has read so far:
+/// it would run a part of a script that is cut on the way, with a last line such as `10.200.1.0/2` instead of `/24`.
+/// Also, no command in the script can read the rest of it. Tried with dash, bash and BusyBox.
 fn frame(random: u64) -> (String, String) {
     let end = format!("topo-end-{random:016x}");
     (format!("eval \"$(cat <<'{end}'\necho {STARTED} >&2\n"), format!("\n{end}\n)\"\n"))
 }
 
-/// Reads to the end; keeps `keep` bytes and says whether there were more. More than `limit` is an error.
+/// Reads to the end. Keeps `keep` bytes and says whether there were more. More than `limit` is an error.
 async fn receive(mut from: impl AsyncRead + Unpin, keep: usize, limit: usize) -> Result<(Vec<u8>, bool), Cut> {
     let mut kept = Vec::with_capacity(4096);
     let mut buffer = vec![0; 64 << 10];
@@ -143,7 +143,7 @@ async fn receive(mut from: impl AsyncRead + Unpin, keep: usize, limit: usize) ->
     }
 }
 
-/// The error with its causes, in one line.
+/// The error with its causes, on one line.
 fn error_text(error: &Error) -> String {
     let mut text = error.to_string();
     let mut cause = std::error::Error::source(error);
@@ -177,7 +177,7 @@ mod tests {
         let whole = format!("{before}{script}{after}");
         let expected = ("argument\n) ' \\\" ` $(\nlast".to_owned(), format!("{STARTED}\n"));
         assert_eq!(run(&whole), expected);
-        // All but the last newline is needed.
+        // The script needs everything but the last newline.
         assert_eq!(run(whole.trim_end()), expected);
         for length in 0..whole.trim_end().len() {
             let (stdout, stderr) = run(&whole[..length]);

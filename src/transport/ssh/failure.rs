@@ -1,4 +1,4 @@
-//! What went wrong, told from what ssh said, and the sentences for it.
+//! Finds out from ssh's output what went wrong, and says it in sentences.
 
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -14,9 +14,9 @@ const EXCERPT: usize = 300;
 /// A login that failed.
 pub(super) struct Login {
     pub(super) kind: LoginKind,
-    /// All that ssh said.
+    /// The complete output of ssh.
     pub(super) said: String,
-    /// How many tries it was.
+    /// The number of tries.
     pub(super) tried: u32,
 }
 
@@ -38,13 +38,14 @@ pub(super) enum LoginKind {
     Refused,
     NoRoute,
     TimedOut,
-    /// Closed before authentication: tried again.
+    /// Closed before authentication: topo tries again.
     Dropped,
     Other,
 }
 
 impl Login {
-    /// Tells the reason. The order matters: one failure ends in the words of another, above all behind jump hosts.
+    /// Finds the reason. The order matters: the output of one failure can end with the words of another, above all
+    /// behind jump hosts.
     pub(super) fn of(said: String) -> Self {
         let has = |words: &[&str]| words.iter().any(|word| said.contains(word));
         let kind = if has(&["REVOKED HOST KEY", "marked as revoked"]) {
@@ -75,17 +76,17 @@ impl Login {
         Self { kind, said, tried: 1 }
     }
 
-    /// `ssh` is gone.
+    /// There is no `ssh` program.
     pub(super) fn no_client() -> Self {
         Self { kind: LoginKind::NoClient, said: String::new(), tried: 1 }
     }
 
-    /// Something on this machine.
+    /// Something on this machine failed.
     pub(super) fn local(said: String) -> Self {
         Self { kind: LoginKind::Local, said, tried: 1 }
     }
 
-    /// Not done in time.
+    /// The login took too long.
     pub(super) fn hung(said: &str, limit: Duration) -> Self {
         let said = format!("{said}\nno login within {} s", limit.as_secs());
         Self { kind: LoginKind::TimedOut, said, tried: 1 }
@@ -97,7 +98,7 @@ fn between(text: &str, start: &str, end: &str) -> Option<String> {
     Some(rest.split_once(end)?.0.to_ascii_lowercase())
 }
 
-/// Makes a text from outside harmless in a message: one line, nothing that steers a terminal, not long.
+/// Makes a text from outside safe for a message: one line, no control of a terminal, not long.
 pub(super) fn sanitise(text: &str) -> String {
     let mut clean = String::new();
     let mut characters = text.trim().chars().peekable();
@@ -109,7 +110,7 @@ pub(super) fn sanitise(text: &str) -> String {
         match character {
             '\r' if characters.peek() == Some(&'\n') => {}
             '\n' => clean.push_str("; "),
-            // Steers the direction of text, or is not seen.
+            // Changes the direction of text, or is invisible.
             '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{61c}' => {
                 let _ = write!(clean, "{}", character.escape_unicode());
             }
@@ -122,7 +123,7 @@ pub(super) fn sanitise(text: &str) -> String {
     clean
 }
 
-/// The line that says it best: the last that is not only about the consequence.
+/// The line that says most: the last one that is not only about a consequence.
 fn telling_line(said: &str) -> String {
     let consequence = ["Connection closed by UNKNOWN", "kex_exchange_identification", "Host key verification failed"];
     let lines = || said.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with("@@@"));
@@ -140,38 +141,38 @@ impl<'a> Sentence<'a> {
         Self { at }
     }
 
-    /// The node's name, with its address where that is another text.
+    /// The node's name, with its address if that is another text.
     fn node(&self) -> String {
         let (name, host) = (&self.at.name, &self.at.endpoint.host);
         if name.as_str() == host { name.to_string() } else { format!("{name} ({host})") }
     }
 
-    /// `user@host` as far as it was given.
+    /// `user@host`, as far as both are given.
     fn login(&self) -> String {
         let endpoint = &self.at.endpoint;
         endpoint.user.as_ref().map_or_else(|| endpoint.host.clone(), |user| format!("{user}@{}", endpoint.host))
     }
 
-    /// The `ssh` command that does the same by hand.
+    /// The `ssh` command for the same login by hand.
     fn by_hand(&self) -> String {
         let port = self.at.endpoint.port.map(|port| format!("-p {port} ")).unwrap_or_default();
         format!("ssh {port}{}", self.login())
     }
 
     pub(super) fn closed(&self) -> TransportError {
-        TransportError::Unreachable(format!("{} was not contacted: topo is ending.", self.at.name))
+        TransportError::Unreachable(format!("topo did not contact {}: topo is about to end.", self.at.name))
     }
 
     pub(super) fn odd_endpoint(&self, odd: &str) -> TransportError {
         TransportError::Unreachable(format!(
-            "{} was not contacted: `{}` is not a host or user name that is safe to hand to ssh. Correct it in the \
-             topology, or in the state if it was edited.",
+            "topo did not contact {}: `{}` is not a safe host or user name for ssh. Correct it in the topology, or in \
+             the state if somebody has edited it.",
             self.at.name,
             sanitise(odd)
         ))
     }
 
-    /// For a login that failed.
+    /// For a failed login.
     pub(super) fn no_login(
         &self,
         failure: &Login,
@@ -188,105 +189,108 @@ impl<'a> Sentence<'a> {
             |of: &Option<String>| of.as_ref().filter(|of| **of != address && *of != self.at.name.as_str()).cloned();
         let text = match &failure.kind {
             LoginKind::NoClient => format!(
-                "{node} cannot be reached: the OpenSSH client is not installed on this machine (`ssh` is not in PATH). \
+                "topo cannot reach {node}: the OpenSSH client is not installed on this machine (`ssh` is not in PATH). \
                  Install it (Debian and Ubuntu: `apt install openssh-client`)."
             ),
             LoginKind::Local => format!(
-                "{node} cannot be reached: ssh could not be started on this machine ({said}). Check free space, open \
-                 files and permissions there."
+                "topo cannot reach {node}: ssh does not start on this machine ({said}). Check free space, open \
+                 files and permissions here."
             ),
             LoginKind::Configuration => format!(
-                "{node} cannot be reached: ssh does not accept its configuration: {said}. Correct it and run topo again."
+                "topo cannot reach {node}: ssh does not accept its configuration: {said}. Correct it and run topo \
+                 again."
             ),
             LoginKind::HostKeyRevoked => format!(
-                "{node} cannot be reached: its host key is marked as revoked in {file}. Nothing was sent. Find out why \
-                 that machine still uses it."
+                "topo did not log in to {node}: {file} marks its host key as revoked. Nothing was sent. Find out why \
+                 that machine still uses this key."
             ),
             LoginKind::HostKeyChanged { of } => {
                 let whose = jump(of).map_or_else(
                     || format!("The host key of {node} has changed"),
                     |jump| {
                         format!(
-                            "{node} cannot be reached: the host key of its jump host {} has changed",
+                            "topo did not log in to {node}: the host key of its jump host {} has changed",
                             sanitise(&jump)
                         )
                     },
                 );
                 let entry = sanitise(of.as_deref().unwrap_or(&address));
                 format!(
-                    "{whose}: it is not the one in {file}. Nothing was sent. Either the machine was installed anew, or \
-                     somebody is in between. Compare the fingerprint on the machine itself (`ssh-keygen -lf \
-                     /etc/ssh/ssh_host_ed25519_key.pub`); only if it is right, remove the old key with `ssh-keygen -R \
-                     '{entry}'{}` and log in once by hand (`{by_hand}`).",
+                    "{whose}: it differs from the key in {file}. Nothing was sent. Either somebody reinstalled the \
+                     machine, or somebody intercepts the connection. Compare the fingerprint on the machine itself \
+                     (`ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub`). Only if it is right, remove the old key \
+                     with `ssh-keygen -R '{entry}'{}` and log in once by hand (`{by_hand}`).",
                     file_argument(options)
                 )
             }
             LoginKind::HostKeyUnknown { of } => {
                 let whose = jump(of).map_or_else(
-                    || format!("The host key of {node} is not known"),
+                    || format!("The host key of {node} is unknown"),
                     |jump| {
                         format!(
-                            "{node} cannot be reached: the host key of its jump host {} is not known",
+                            "topo did not log in to {node}: the host key of its jump host {} is unknown",
                             sanitise(&jump)
                         )
                     },
                 );
                 let port = self.at.endpoint.port.map(|port| format!("-p {port} ")).unwrap_or_default();
                 format!(
-                    "{whose}: {file} has none of its kind, neither by address nor by name. Nothing was sent. Log in once by hand \
-                     (`{by_hand}`) and compare the fingerprint, or add what `ssh-keyscan {port}{}` prints to {file} \
-                     after checking it.",
+                    "{whose}: {file} has no key of this type for its address or its name. Nothing was sent. Log in \
+                     once by hand (`{by_hand}`) and compare the fingerprint. Or check the output of `ssh-keyscan \
+                     {port}{}`, and add it to {file}.",
                     self.at.endpoint.host
                 )
             }
             LoginKind::Denied => format!(
-                "{node} refused the login as {login}: {said}. Check the user name, that your key is in the agent \
-                 (`ssh-add -l`) or named by IdentityFile without a passphrase, and that `{by_hand}` works without a question."
+                "{node} refused the login as {login}: {said}. Check the user name. Check that the agent has your key \
+                 (`ssh-add -l`), or that IdentityFile names a key without a passphrase. `{by_hand}` must work without \
+                 a question."
             ),
             LoginKind::HostUnknown => format!(
-                "{node} cannot be reached: its host name cannot be resolved ({said}). Check the name, or give the node \
+                "topo cannot reach {node}: this machine cannot resolve its host name ({said}). Check the name, or set \
                  an address in `ssh.host`."
             ),
             LoginKind::Refused => format!(
-                "{node} cannot be reached: the connection was refused ({said}). Check that sshd runs there, and the port."
+                "topo cannot reach {node}: it refused the connection ({said}). Check that sshd runs there, and check \
+                 the port."
             ),
             LoginKind::NoRoute => format!(
-                "{node} cannot be reached: there is no way to it from this machine ({said}). Check the network, or name a \
-                 jump host in ssh's configuration (ProxyJump)."
+                "topo cannot reach {node}: this machine has no route to it ({said}). Check the network, or set a jump \
+                 host in ssh's configuration (ProxyJump)."
             ),
             LoginKind::TimedOut => format!(
-                "{node} cannot be reached: it did not answer within {} s ({said}). Check that the machine is up and that no \
-                 firewall is in between, or raise --connect-timeout.",
+                "topo cannot reach {node}: it did not answer within {} s ({said}). Check that the machine runs and \
+                 that no firewall blocks the connection, or raise --connect-timeout.",
                 whole_seconds(options.connect_timeout)
             ),
             LoginKind::Dropped => format!(
-                "{node} cannot be reached: its sshd, or that of its jump host, closed the connection before the login, {} \
-                 times ({said}). Lower --parallelism, or raise MaxStartups in sshd_config there.",
+                "topo cannot reach {node}: its sshd, or that of its jump host, closed the connection before the login, \
+                 {} times ({said}). Lower --parallelism, or raise MaxStartups in sshd_config there.",
                 failure.tried
             ),
             LoginKind::Other => {
-                format!("{node} cannot be reached: {said}. Check that `{by_hand}` works without a question.")
+                format!("topo cannot reach {node}: {said}. Check that `{by_hand}` works without a question.")
             }
         };
         TransportError::Unreachable(text)
     }
 
-    /// The connection is up, but opens no session.
+    /// The connection works, but opens no session.
     pub(super) fn not_opened(&self, reason: &str, said: &str) -> TransportError {
         TransportError::Unreachable(format!(
-            "{} opened no session over the connection: {}. Nothing ran. Check MaxSessions and the account on that \
-             machine, and that `{}` works without a question.",
+            "{} opened no session over the connection: {}. Nothing ran there. Check MaxSessions and the account on \
+             that machine. `{}` must work without a question.",
             self.node(),
             reason_text(reason, said),
             self.by_hand()
         ))
     }
 
-    /// The connection broke after the script was sent.
+    /// The connection broke after topo had sent the script.
     pub(super) fn broken(&self, reason: &str, said: &str) -> TransportError {
         TransportError::Interrupted(format!(
-            "The session with {} broke off: {}. What was under way may have been carried out in part. Run topo again: it \
-             looks first, and goes on from there.",
+            "The session with {} broke off: {}. The node may have made some of the changes. Run topo again: it looks \
+             at the node first, and continues from there.",
             self.node(),
             reason_text(reason, said)
         ))
@@ -294,8 +298,8 @@ impl<'a> Sentence<'a> {
 
     pub(super) fn timed_out(&self, limit: Duration) -> TransportError {
         TransportError::Interrupted(format!(
-            "{} did not finish within {} s, and the session was ended. What was under way may have been carried out in \
-             part, or still run. Raise --node-timeout if the machine is slow, and run topo again.",
+            "{} did not finish within {} s, so topo ended the session. The node may have made some of the changes, or \
+             may still make them. If the machine is slow, raise --node-timeout. Then run topo again.",
             self.node(),
             whole_seconds(limit)
         ))
@@ -303,15 +307,15 @@ impl<'a> Sentence<'a> {
 
     pub(super) fn too_long(&self, limit: usize) -> TransportError {
         TransportError::Interrupted(format!(
-            "{} sent more than {} MiB, and the session was ended. What was under way may have been carried out in part. \
-             Look at what a login there prints (`{}`), and run topo again.",
+            "{} sent more than {} MiB, so topo ended the session. The node may have made some of the changes. Check \
+             what a login prints there (`{}`), and run topo again.",
             self.node(),
             (limit >> 20).max(1),
             self.by_hand()
         ))
     }
 
-    /// The session was opened, but the shell that would have read the script never began.
+    /// The node opened the session, but the shell for the script never started.
     pub(super) fn no_shell(&self, sudo: bool, stderr: &str, status: Option<i32>) -> TransportError {
         let (node, login) = (self.node(), self.login());
         let of_sudo = stderr.lines().map(str::trim).rfind(|line| line.starts_with("sudo: ") || line.contains(" sudo"));
@@ -322,18 +326,18 @@ impl<'a> Sentence<'a> {
         };
         let text = match of_sudo {
             Some(line) if sudo && status == Some(127) => format!(
-                "sudo cannot be started for {login} on {node}: {}. Nothing ran. Install sudo there, or log in as root and \
-                 leave `sudo` out.",
+                "{login} cannot start sudo on {node}: {}. Nothing ran there. Install sudo there, or log in as root and \
+                 remove `sudo` from the topology.",
                 sanitise(line)
             ),
             Some(line) if sudo => format!(
-                "sudo -n is refused for {login} on {node}: {}. Nothing ran. Allow it without a password there \
-                 (`NOPASSWD` in a file of /etc/sudoers.d), or log in as root.",
+                "{node} refuses sudo -n to {login}: {}. Nothing ran there. Allow sudo without a password there \
+                 (`NOPASSWD` in a file in /etc/sudoers.d), or log in as root.",
                 sanitise(line)
             ),
             _ => format!(
-                "{node} did not start a shell for {login}: {said}. Nothing ran. Check that the account has a login \
-                 shell, that `sh` is there, and that no forced command stands in the way."
+                "{node} did not start a shell for {login}: {said}. Nothing ran there. Check that the account has a \
+                 login shell, that `sh` exists, and that sshd forces no other command."
             ),
         };
         TransportError::Unreachable(text)
@@ -348,7 +352,7 @@ fn file_argument(options: &SshOptions) -> String {
         .unwrap_or_default()
 }
 
-/// What ssh itself said says more, where it said something.
+// Prefer the words of ssh itself, if there are any.
 fn reason_text(reason: &str, said: &str) -> String {
     if said.trim().is_empty() { sanitise(reason) } else { telling_line(said) }
 }

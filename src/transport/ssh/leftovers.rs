@@ -1,4 +1,4 @@
-//! Control directories of topo processes that were killed.
+//! Control directories of killed topo processes.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use super::master;
 
-/// All of it may take this long; masters that are left end by themselves.
+/// The time limit for all of it. Masters that remain end by themselves.
 const CLEAN_LIMIT: Duration = Duration::from_secs(3);
-/// What control directories are called: this, the process id, the process id's namespace, and a random part.
+/// The names of control directories: this, the process id, the namespace of the process id, and a random part.
 const PREFIX: &str = "topo-";
 
 /// The start of the name of this process's control directory.
@@ -17,7 +17,7 @@ pub(super) fn directory_prefix() -> String {
     format!("{PREFIX}{}-{}-", std::process::id(), process_namespace())
 }
 
-/// Ends the masters and removes the control directories beside `ours` whose process is gone.
+/// Ends the masters and removes the control directories beside `ours` whose process no longer runs.
 pub(super) async fn clean(ours: &Path) {
     let _ = tokio::time::timeout(CLEAN_LIMIT, async {
         for directory in dead_directories(ours) {
@@ -40,7 +40,7 @@ fn dead_directories(ours: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(parent).into_iter().flatten().flatten();
     let dead = entries.filter(|entry| {
         let name = entry.file_name();
-        // Not following links: in a shared directory, others make names too.
+        // Do not follow links: in a shared directory, others can make such names, too.
         name.to_str().is_some_and(|name| is_of_dead_process(name, &process_namespace()))
             && fs::symlink_metadata(entry.path()).is_ok_and(|it| it.is_dir() && it.uid() == own.uid())
     });
@@ -51,12 +51,12 @@ fn is_of_dead_process(name: &str, namespace: &str) -> bool {
     let mut parts = name.strip_prefix(PREFIX).unwrap_or_default().split('-');
     let (Some(process), Some(there), Some(_)) = (parts.next(), parts.next(), parts.next()) else { return false };
     process.parse::<u32>().is_ok_and(|process| process > 0 && !Path::new(&format!("/proc/{process}")).exists())
-        // A process id of another container says nothing here.
+        // A process id of another container means nothing here.
         && there == namespace
         && Path::new("/proc/self").exists()
 }
 
-/// The number of this process's namespace of process ids, 0 where the system does not say.
+/// The number of this process's namespace of process ids; 0 if the system does not tell it.
 fn process_namespace() -> String {
     let link = fs::read_link("/proc/self/ns/pid").unwrap_or_default();
     let digits: String = link.to_string_lossy().chars().filter(char::is_ascii_digit).collect();

@@ -1,4 +1,4 @@
-//! Master connections: `ssh -M -f -N` with a control socket, one a node.
+//! Master connections: `ssh -M -f -N` with a control socket, one per node.
 
 use std::fs;
 use std::io::{self, Read, Seek, SeekFrom};
@@ -18,20 +18,20 @@ use super::known_hosts;
 use super::pool::{Learned, Pool};
 use crate::transport::{Target, TransportError};
 
-/// Logins that sshd dropped before authentication (`MaxStartups`) are tried this often in all.
+/// How often topo tries a login that sshd drops before authentication (`MaxStartups`), in all.
 const TRIES: u32 = 5;
-/// The wait before the first retry; it doubles.
+/// The wait before the first retry. It doubles each time.
 const FIRST_WAIT: Duration = Duration::from_millis(200);
-/// A master that nobody uses ends by itself after the time limit of an exchange and this.
+/// A master that nobody uses ends by itself after the time limit of an exchange plus this.
 const IDLE_BEYOND_EXCHANGE: Duration = Duration::from_secs(60);
-/// A master is asked to end within this time.
+/// The time limit for asking a master to end.
 const END_LIMIT: Duration = Duration::from_secs(2);
-/// As much of a master's log is read.
+/// How much of a master's log topo reads, in bytes.
 const LOG_LIMIT: u64 = 64 << 10;
-/// What ssh says with `-v` and nobody needs.
+/// Lines that ssh writes with `-v` and that nobody needs.
 const CHATTER: [&str; 5] = ["debug", "OpenSSH_", "Authenticated to ", "Transferred: ", "Bytes per second: "];
 
-/// A connection that is up, and where it is reached.
+/// A working connection, and its control socket.
 pub(super) struct Master {
     control: PathBuf,
     log: PathBuf,
@@ -44,12 +44,12 @@ impl Master {
         &self.control
     }
 
-    /// What ssh said since it is connected.
+    /// What ssh has written since it connected.
     pub(super) fn last_words(&self) -> String {
         read_log(&self.log)
     }
 
-    /// Has it end: at once where it is idle, else when the sessions in it are over.
+    /// Ends the master: at once if it is idle, else after the sessions in it.
     pub(super) async fn end(&self) {
         end(&self.control).await;
         let _ = fs::remove_file(&self.control);
@@ -62,7 +62,7 @@ pub(super) async fn end(control: &Path) {
     let _ = timeout(END_LIMIT, Session::resume_mux(control.into(), None).close()).await;
 }
 
-/// What connecting a node needs.
+/// The settings for a connection to a node.
 pub(super) struct Login<'a> {
     pub(super) options: &'a SshOptions,
     pub(super) configuration: &'a Configuration,
@@ -71,7 +71,7 @@ pub(super) struct Login<'a> {
 }
 
 impl Login<'_> {
-    /// Connects, with the node's name as `HostKeyAlias` where its host key is known by that only.
+    /// Connects. Uses the node's name as `HostKeyAlias` if its host key is known only by the name.
     pub(super) async fn connect(&self, about: &Sentence<'_>) -> Result<Master, TransportError> {
         let mut learned = self.pool.learned(self.at);
         let first = match self.connect_as(&mut learned).await {
@@ -109,7 +109,7 @@ impl Login<'_> {
             return false;
         }
         let Some(resolved) = self.resolved(learned).await else { return false };
-        // The key that is not known may be that of a jump host.
+        // The unknown key may belong to the jump host.
         if of.as_ref().is_some_and(|of| *of != known_hosts::address(&resolved)) {
             return false;
         }
@@ -142,7 +142,7 @@ impl Login<'_> {
         let mut tried = 1;
         loop {
             let failure = {
-                // Those that were dropped go one by one, so that they do not drop each other again.
+                // Logins that were dropped go one by one, so that they do not make sshd drop each other again.
                 let _alone = if tried > 1 { Some(hop.again.lock().await) } else { None };
                 let _permit = hop.logins.acquire().await;
                 let started = tokio::time::Instant::now();
@@ -166,10 +166,10 @@ impl Login<'_> {
         }
     }
 
-    /// One try: starts `ssh`, which goes to the background when it has logged in.
+    /// One try: starts `ssh`, which goes to the background after the login.
     ///
-    /// As `openssh::SessionBuilder` does it, but: a login that hangs is ended, not left behind; what a jump host's `ssh`
-    /// says is kept; `--` stands before the host; the process is out of the terminal's reach from the start.
+    /// Like `openssh::SessionBuilder`, with these differences: it ends a login that hangs; it keeps the output of a
+    /// jump host's `ssh`; `--` comes before the host; the process has no access to the terminal from the start.
     async fn launch(&self, learned: &Learned) -> Result<(PathBuf, PathBuf), Failure> {
         let base = self.configuration.new_path();
         let (control, log) = (base.with_extension("s"), base.with_extension("log"));
@@ -184,13 +184,13 @@ impl Login<'_> {
         if learned.by_name {
             command.arg("-o").arg(format!("HostKeyAlias={}", self.at.name));
         }
-        // With ControlPersist, ssh lets a jump host's errors be seen in this case only.
+        // With ControlPersist, ssh shows a jump host's errors only with this option.
         if learned.resolved.as_ref().is_some_and(|resolved| resolved.proxy.is_some()) {
             command.arg("-v");
         }
         command.args(configuration::destination(&self.at.endpoint));
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(stderr).process_group(0).kill_on_drop(true);
-        // ssh's own limit is for the connection and the key exchange; authentication has none.
+        // ssh's own limit covers the connection and the key exchange, but not authentication.
         let limit = self.options.connect_timeout * 2 + Duration::from_secs(1);
         let outcome = timeout(limit, command.status()).await;
         let said = read_log(&log);

@@ -1,8 +1,8 @@
-//! SSH: runs scripts on nodes through OpenSSH's own client, one master connection a node.
+//! SSH: runs scripts on nodes through OpenSSH's own client, with one master connection per node.
 //!
-//! The client is the installed `ssh`, so its configuration, agent, jump hosts and known hosts work as they do by hand.
-//! Exchanges go over the master's control socket (`openssh`, native multiplexing): during an exchange no process of
-//! ours sits in the terminal's process group, and none is started.
+//! The client is the installed `ssh`, so its configuration, agent, jump hosts and known hosts work as usual. Exchanges
+//! go through the master's control socket (`openssh`, native multiplexing): topo starts no process for an exchange, and
+//! has none in the terminal's process group then.
 
 mod configuration;
 mod exchange;
@@ -26,20 +26,20 @@ use self::master::Master;
 use self::pool::{Pool, Slot};
 use super::{BoxFuture, Shell, Target, TransportError};
 
-/// How nodes are talked to. None of it comes from a topology.
+/// How topo talks to nodes. None of it comes from a topology.
 #[derive(Clone, Debug)]
 pub struct SshOptions {
-    /// Exchanges at once, at least one. At most four times as many connections are kept open.
+    /// Concurrent exchanges, at least one. topo keeps at most four times as many connections open.
     pub parallelism: usize,
-    /// Time for one try to connect, whole seconds, rounded up.
+    /// The time limit for one try to connect; rounded up to whole seconds.
     pub connect_timeout: Duration,
-    /// Time for one exchange with a node that is connected.
+    /// The time limit for one exchange with a connected node.
     pub node_timeout: Duration,
-    /// A file to use in place of ssh's own configuration, as with `ssh -F`.
+    /// A file to use instead of ssh's own configuration, as with `ssh -F`.
     pub ssh_config: Option<PathBuf>,
-    /// A file to check host keys against in place of ssh's own.
+    /// A file to check host keys against instead of ssh's own.
     pub known_hosts: Option<PathBuf>,
-    /// The largest reply that is taken, in bytes.
+    /// The largest reply that topo accepts, in bytes.
     pub reply_limit: usize,
 }
 
@@ -56,7 +56,7 @@ impl Default for SshOptions {
     }
 }
 
-/// Why SSH cannot be used at all from this machine.
+/// Why topo cannot use SSH at all on this machine.
 #[derive(Debug, thiserror::Error)]
 pub enum SshSetupError {
     /// There is no `ssh`.
@@ -65,25 +65,25 @@ pub enum SshSetupError {
          (Debian and Ubuntu: `apt install openssh-client`)."
     )]
     NoClient,
-    /// `ssh` could not be started.
-    #[error("`ssh` could not be started on this machine: {0}.")]
+    /// topo could not start `ssh`.
+    #[error("topo could not start `ssh` on this machine: {0}.")]
     Client(std::io::Error),
-    /// A file that was asked for cannot be read.
-    #[error("The file {path} given by {option} cannot be read: {source}.")]
+    /// topo cannot read a file that an option names.
+    #[error("topo cannot read the file {path} ({option}): {source}.")]
     File {
-        /// The option that named it.
+        /// The option that names the file.
         option: &'static str,
-        /// Its path as it was given.
+        /// The path as given.
         path: String,
-        /// What the system said.
+        /// The system's error.
         source: std::io::Error,
     },
-    /// The private directory for control sockets cannot be made.
-    #[error("The private directory for ssh's control sockets cannot be made in {directory}: {source}.")]
+    /// topo cannot make the private directory for control sockets.
+    #[error("topo cannot make a private directory for ssh's control sockets in {directory}: {source}.")]
     Directory {
-        /// Where it was to be.
+        /// The parent directory.
         directory: String,
-        /// What the system said.
+        /// The system's error.
         source: std::io::Error,
     },
     /// `ssh` does not accept the configuration.
@@ -102,7 +102,7 @@ pub struct Ssh {
 }
 
 impl Ssh {
-    /// Writes ssh's configuration to a private directory and has `ssh` check it. Nothing is connected yet.
+    /// Writes ssh's configuration to a private directory and lets `ssh` check it. Connects nothing yet.
     pub fn new(mut options: SshOptions) -> Result<Self, SshSetupError> {
         options.parallelism = options.parallelism.clamp(1, 10_000);
         let configuration = Configuration::write(&options)?;
@@ -127,7 +127,7 @@ impl Ssh {
 
         let slot = self.pool.slot(at);
         let limits = Exchange { options: &self.options, about: &about, sudo: at.endpoint.sudo };
-        // A master that died while it was idle is replaced, once: nothing was sent over it.
+        // Replace a master that died while it was idle, once: nothing was sent over it.
         let (master, fresh) = self.master(&slot, at, &about).await?;
         let outcome = match limits.run(&master, script).await {
             Err(ExchangeError::NotOpened(_)) if !fresh => {
@@ -164,7 +164,7 @@ impl Ssh {
         }
     }
 
-    /// The slot's master, connected now where there is none (then `true`). Others for the same node wait.
+    /// The slot's master. Connects one if there is none (then `true`). Others for the same node wait.
     async fn master(
         &self,
         slot: &Slot,
@@ -199,7 +199,7 @@ impl Shell for Ssh {
         Box::pin(async {
             self.closed.store(true, Ordering::Release);
             self.pool.close().await;
-            // Those that were connected for somebody who did not wait for it.
+            // Masters that were connected for somebody who stopped waiting.
             leftovers::end_masters(self.configuration.directory()).await;
             self.configuration.remove();
         })

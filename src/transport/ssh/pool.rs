@@ -1,4 +1,4 @@
-//! The masters that are held, how many may be, and how many logins may be under way.
+//! The pool of masters. It limits their number, and the number of concurrent logins.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -13,44 +13,44 @@ use super::master::Master;
 use crate::resource::{Endpoint, Name};
 use crate::transport::Target;
 
-/// Logins at once through one jump host or to one address: below the 10 from which sshd starts to drop them.
+/// Concurrent logins through one jump host or to one address: below 10, where sshd starts to drop them.
 const LOGINS_PER_HOP: usize = 8;
-/// Masters held for each exchange that may be under way.
+/// How many masters the pool holds for each concurrent exchange.
 const MASTERS_PER_EXCHANGE: usize = 4;
-/// All masters are asked to end within this time.
+/// The time limit for asking all masters to end.
 const CLOSE_LIMIT: Duration = Duration::from_secs(5);
 
 type Key = (Name, String, Option<u16>, Option<String>);
 
-/// One node's place in the pool. Whoever talks to the node holds it, so one that only the pool holds is idle.
+/// One node's place in the pool. Whoever talks to the node holds a share, so a slot that only the pool holds is idle.
 pub(super) struct Slot {
-    /// The master, if there is one. Locked while it is being connected.
+    /// The master, if there is one. Locked during the connection.
     pub(super) master: tokio::sync::Mutex<Option<Arc<Master>>>,
     last_used: AtomicU64,
 }
 
 impl Slot {
-    /// Notes that the slot was just used.
+    /// Notes that somebody just used the slot.
     pub(super) fn used(&self) {
         static CLOCK: AtomicU64 = AtomicU64::new(1);
         self.last_used.store(CLOCK.fetch_add(1, Ordering::Relaxed), Ordering::Relaxed);
     }
 }
 
-/// The machine that a login's first connection goes to: a jump host, or the node itself.
+/// The machine that ssh connects to first for a login: a jump host, or the node itself.
 pub(super) struct Hop {
-    /// Bounds logins under way.
+    /// Limits concurrent logins.
     pub(super) logins: Semaphore,
-    /// Held by a login that is tried again because it was dropped, so that those go one by one.
+    /// A login that was dropped holds this when it tries again, so that such logins go one by one.
     pub(super) again: tokio::sync::Mutex<()>,
 }
 
-/// What was found out about a node, kept beyond its master.
+/// What topo has learnt about a node. Outlives the node's master.
 #[derive(Clone, Default)]
 pub(super) struct Learned {
-    /// What ssh's configuration makes of it.
+    /// The result of ssh's configuration for it.
     pub(super) resolved: Option<Arc<Resolved>>,
-    /// Its host key is known by the node's name only.
+    /// Whether its host key is known only by the node's name.
     pub(super) by_name: bool,
 }
 
@@ -81,7 +81,7 @@ impl Pool {
         }
     }
 
-    /// The node's slot, in use for as long as it is held.
+    /// The node's slot; it is in use while somebody holds it.
     pub(super) fn slot(&self, at: &Target) -> Arc<Slot> {
         let mut slots = lock(&self.slots);
         let slot = slots
@@ -90,12 +90,12 @@ impl Pool {
         Arc::clone(slot)
     }
 
-    /// What was found out about the node so far.
+    /// What topo has learnt about the node so far.
     pub(super) fn learned(&self, at: &Target) -> Learned {
         lock(&self.learned).get(&key(at)).cloned().unwrap_or_default()
     }
 
-    /// Keeps what was found out.
+    /// Keeps what topo has learnt.
     pub(super) fn learn(&self, at: &Target, learned: Learned) {
         lock(&self.learned).insert(key(at), learned);
     }
@@ -109,7 +109,7 @@ impl Pool {
         Arc::clone(hop)
     }
 
-    /// Room for one more master; the one that was idle longest is ended for it where there is none.
+    /// Makes room for one more master. If there is none, ends the master that was idle longest.
     pub(super) async fn room(&self) -> OwnedSemaphorePermit {
         loop {
             if let Ok(permit) = Arc::clone(&self.masters).try_acquire_owned() {
@@ -117,7 +117,7 @@ impl Pool {
             }
             match self.take_idle() {
                 Some(master) => master.end().await,
-                // Every one is in use or being ended by somebody else: soon one will not be.
+                // All masters are in use, or somebody else is ending them: room comes soon.
                 None => tokio::time::sleep(Duration::from_millis(5)).await,
             }
         }
@@ -132,7 +132,7 @@ impl Pool {
         Arc::into_inner(slots.remove(&oldest)?)?.master.into_inner()
     }
 
-    /// Ends a master that is of no use any more; the next exchange connects anew.
+    /// Ends a master that no longer works. The next exchange makes a new connection.
     pub(super) async fn discard(&self, slot: &Slot, master: &Arc<Master>) {
         {
             let mut held = slot.master.lock().await;
@@ -143,12 +143,12 @@ impl Pool {
         master.end().await;
     }
 
-    /// Whether there may be masters.
+    /// Whether masters may exist.
     pub(super) fn is_empty(&self) -> bool {
         lock(&self.slots).is_empty()
     }
 
-    /// Ends all masters, all at once, within [`CLOSE_LIMIT`].
+    /// Ends all masters at the same time, within [`CLOSE_LIMIT`].
     pub(super) async fn close(&self) {
         let slots: Vec<_> = lock(&self.slots).drain().map(|(_, slot)| slot).collect();
         let mut ends = JoinSet::new();
@@ -159,7 +159,7 @@ impl Pool {
                 }
             });
         }
-        // Those that do not answer in time end by themselves when they have been idle long enough.
+        // A master that does not answer in time ends by itself after some idle time.
         let _ = tokio::time::timeout(CLOSE_LIMIT, ends.join_all()).await;
     }
 }

@@ -1,5 +1,5 @@
-//! Machines of Azure as nodes of a topology: from the documents of Azure Resource Manager to what `topo init` writes. The documents
-//! are untrusted: names go through [`Name`], other texts are escaped.
+//! Machines of Azure as nodes of a topology: from the documents of Azure Resource Manager to the text that `topo init`
+//! writes. The documents are untrusted: names go through [`Name`], other texts are escaped.
 
 mod network;
 mod pods;
@@ -18,27 +18,27 @@ use super::names;
 use network::SubnetId;
 use pods::Tag;
 
-/// How many characters of a text of Azure are shown.
+/// How many characters of a text from Azure a sentence shows.
 const LONGEST: usize = 100;
 
-/// What was read.
+/// The result of reading.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Inventory {
-    /// The nodes, by their addresses.
+    /// The nodes, sorted by address.
     pub machines: Vec<Machine>,
-    /// The subnets that they are in.
+    /// The subnets of the nodes.
     pub subnets: Vec<Subnet>,
-    /// The virtual networks of these subnets: a route table for each.
+    /// The virtual networks of these subnets: each gets a route table.
     pub networks: Vec<Network>,
-    /// What was left out and why, and what else is to be known.
+    /// Which machines were skipped and why, and what else the user should know.
     pub notes: Vec<Note>,
     /// The address space of the networks.
     spaces: Vec<Prefix>,
-    /// The prefixes of subnets where not all was read.
+    /// The prefixes of subnets that were not read completely.
     unread: Vec<Prefix>,
 }
 
-/// A subnet with nodes in it.
+/// A subnet that contains nodes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Subnet {
     /// Its name in the topology.
@@ -47,10 +47,10 @@ pub struct Subnet {
     pub cidr: Vec<Prefix>,
 }
 
-/// A virtual network with nodes in it.
+/// A virtual network that contains nodes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Network {
-    /// A name of its own among the networks.
+    /// A unique name among the networks.
     pub label: Name,
     /// The id of its subscription.
     pub subscription: String,
@@ -60,18 +60,18 @@ pub struct Network {
     pub name: String,
     /// Its region.
     pub location: String,
-    /// The Azure names of its subnets with nodes in them.
+    /// The Azure names of its subnets that contain nodes.
     pub subnets: Vec<String>,
     /// The nodes in it.
     pub nodes: Vec<Name>,
-    /// Those of them with pods whose network interface does not forward.
+    /// The nodes with pods whose network interface does not forward.
     pub not_forwarding: Vec<Name>,
 }
 
-/// Something to be known of what was read.
+/// Something that the user should know.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Note {
-    /// What it is about.
+    /// The kind of note.
     pub kind: NoteKind,
     /// The machines, escaped.
     pub machines: Vec<String>,
@@ -79,14 +79,14 @@ pub struct Note {
     pub text: String,
 }
 
-/// What a note is about.
+/// The kind of a note.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NoteKind {
-    /// A machine that is not written.
+    /// A machine that is skipped.
     Skipped,
-    /// Machines that are written as nodes without pods.
+    /// Machines that become nodes without pods.
     WithoutPods,
-    /// Interfaces whose machines could not be read.
+    /// Interfaces whose machines topo could not read.
     NotRead,
 }
 
@@ -100,7 +100,7 @@ pub fn is_resource_group(text: &str) -> bool {
     names::is_resource_group(text)
 }
 
-/// The ids of the interfaces of machines that are not among those listed: they are in other resource groups.
+/// The ids of the machines' interfaces that are not among the listed ones: they are in other resource groups.
 pub fn interfaces_elsewhere(machines: &[Json], interfaces: &[Json]) -> BTreeSet<String> {
     let listed: BTreeSet<String> = interfaces.iter().filter_map(|it| Some(key(it["id"].as_str()?))).collect();
     let wanted = machines.iter().filter_map(primary_interface);
@@ -118,8 +118,8 @@ pub fn networks_of(machines: &[Json], interfaces: &[Json]) -> BTreeSet<String> {
     networks.into_values().collect()
 }
 
-/// Makes nodes of machines, their interfaces and the networks of those. What cannot be told apart is an error, a sentence for each
-/// machine.
+/// Makes nodes from machines, their interfaces and the networks of those. Contradictions are errors, with a sentence
+/// for each machine.
 pub fn read(machines: &[Json], interfaces: &[Json], networks: &[Json]) -> Result<Inventory, Vec<String>> {
     let interfaces: BTreeMap<String, &Json> =
         interfaces.iter().filter_map(|it| Some((key(it["id"].as_str()?), it))).collect();
@@ -147,14 +147,14 @@ pub fn read(machines: &[Json], interfaces: &[Json], networks: &[Json]) -> Result
             Err(reason) => inventory.notes.push(Note {
                 kind: NoteKind::Skipped,
                 machines: vec![shown(raw_name)],
-                text: format!("The machine `{}` was left out: {reason}", shown(raw_name)),
+                text: format!("Skipped the machine `{}`: {reason}", shown(raw_name)),
             }),
         }
     }
     if !ambiguous.is_empty() {
         return Err(ambiguous);
     }
-    // As people number them; by name, node-10 would come before node-2.
+    // In the order of people: sorted by name, node-10 would come before node-2.
     found.sort_by(|one, other| {
         let of = |it: &Found| (it.machine.addresses.first().copied(), it.machine.name.clone());
         of(one).cmp(&of(other))
@@ -164,7 +164,7 @@ pub fn read(machines: &[Json], interfaces: &[Json], networks: &[Json]) -> Result
         let (is, node) = if without_pods.len() == 1 { ("has", "a node") } else { ("have", "nodes") };
         inventory.notes.push(Note {
             kind: NoteKind::WithoutPods,
-            text: format!("{listed} {is} no tag {} and became {node} without pods.", pods::TAG),
+            text: format!("{listed} {is} no tag {}, and became {node} without pods.", pods::TAG),
             machines: without_pods,
         });
     }
@@ -174,8 +174,8 @@ pub fn read(machines: &[Json], interfaces: &[Json], networks: &[Json]) -> Result
 }
 
 impl Inventory {
-    /// Whether it says nothing of a node that it does not have: one outside the networks that were read, one in a subnet where not all
-    /// was read, or one of a machine that was left out.
+    /// Whether it cannot tell anything about a node that it does not have: the node is outside the networks that were
+    /// read, or in a subnet that was not read completely, or belongs to a skipped machine.
     pub fn is_silent_on(&self, name: &str, addresses: &[IpAddr]) -> bool {
         let skipped = self.notes.iter().filter(|note| note.kind == NoteKind::Skipped);
         let within = |prefixes: &[Prefix]| {
@@ -202,12 +202,13 @@ fn read_machine(
     spaces: &network::Spaces<'_>,
 ) -> Result<Found, String> {
     let name = Name::new(name).map_err(|_| {
-        "a node cannot be called so. A name is a letter or digit, then letters, digits, `-`, `_` and `.`, at most 63 characters."
+        "its name is not a valid name of a node. A name starts with a letter or digit, then has letters, digits, `-`, \
+         `_` and `.`, at most 63 characters."
             .to_owned()
     })?;
     let id = primary_interface(machine).ok_or("it has no network interface.")?;
     let interface = interfaces.get(&key(id)).ok_or_else(|| {
-        format!("its network interface `{}` is not there.", shown(id.rsplit('/').next().unwrap_or(id)))
+        format!("its network interface `{}` does not exist.", shown(id.rsplit('/').next().unwrap_or(id)))
     })?;
     let configuration =
         primary_configuration(interface).ok_or_else(|| "its network interface has no private address.".to_owned())?;
@@ -227,13 +228,13 @@ fn read_machine(
     let pods = tag.map(Tag::prefixes).transpose()?.unwrap_or_default();
     if let Some(lone) = pods.iter().find(|pod| !addresses.iter().any(|own| Family::of(*own) == pod.family())) {
         let label = lone.family().label();
-        return Err(format!("its tag has the {label} prefix {lone}, and it has no private {label} address."));
+        return Err(format!("its tag has the {label} prefix {lone}, but it has no private {label} address."));
     }
     let forwards = interface["properties"]["enableIPForwarding"] == true;
     Ok(Found { machine: Machine { name, addresses, pods }, subnet, forwards })
 }
 
-/// The id of the interface that a machine goes by: the primary one, which may go unsaid.
+/// The id of the machine's primary interface. A single interface need not be marked as primary.
 fn primary_interface(machine: &Json) -> Option<&str> {
     let all = machine["properties"]["networkProfile"]["networkInterfaces"].as_array()?;
     let primary = all.iter().find(|it| it["properties"]["primary"] == true).or_else(|| all.first())?;
@@ -244,18 +245,18 @@ fn configurations(interface: &Json) -> impl Iterator<Item = &Json> {
     interface["properties"]["ipConfigurations"].as_array().into_iter().flatten()
 }
 
-/// The configuration that an interface goes by: the primary one, which may go unsaid.
+/// The primary configuration of an interface. A single configuration need not be marked as primary.
 fn primary_configuration(interface: &Json) -> Option<&Json> {
     let primary = configurations(interface).find(|it| it["properties"]["primary"] == true);
     primary.or_else(|| configurations(interface).next())
 }
 
-/// Ids are compared without case, as Azure does.
+/// Converts an id for comparison: Azure ignores case.
 fn key(id: &str) -> String {
     id.to_ascii_lowercase()
 }
 
-/// A text of Azure as a sentence may hold it.
+/// A text from Azure, escaped and shortened for a sentence.
 fn shown(text: &str) -> String {
     let mut shown: String = text.chars().take(LONGEST).flat_map(char::escape_debug).collect();
     if text.chars().nth(LONGEST).is_some() {

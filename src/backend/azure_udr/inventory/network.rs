@@ -9,10 +9,10 @@ use crate::resource::Name;
 
 use super::{Found, Inventory, Network, Note, NoteKind, Subnet, key, shown};
 
-/// Longest name that is used as it is, in bytes: a number or `azure-` may be added to it.
+/// The longest name that topo uses unchanged, in bytes: it may add a number or `azure-`.
 const LONGEST_LABEL: usize = 50;
 
-/// The id of a subnet, taken apart.
+/// The parts of a subnet's id.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct SubnetId {
     pub(super) subscription: String,
@@ -22,7 +22,7 @@ pub(super) struct SubnetId {
 }
 
 impl SubnetId {
-    /// Takes an id apart; its fixed words are compared without case.
+    /// Takes an id apart. Ignores case in its fixed words.
     pub(super) fn parse(id: &str) -> Option<Self> {
         let parts: Vec<&str> = id.split('/').collect();
         let [
@@ -82,20 +82,20 @@ impl<'a> Spaces<'a> {
         all.iter().find(|it| it["name"].as_str().is_some_and(|name| name.eq_ignore_ascii_case(&id.subnet)))
     }
 
-    /// Whether a subnet can be used; else why not, to follow a colon.
+    /// Whether a subnet is usable. The error is a reason that can follow a colon.
     pub(super) fn check(&self, id: &SubnetId) -> Result<(), String> {
         let (network, subnet) = (shown(&id.network), shown(&id.subnet));
         if self.network(id).is_none() {
-            return Err(format!("its virtual network `{network}` is not there."));
+            return Err(format!("its virtual network `{network}` does not exist."));
         }
-        let document = self.subnet(id).ok_or_else(|| format!("its subnet `{network}/{subnet}` is not there."))?;
+        let document = self.subnet(id).ok_or_else(|| format!("its subnet `{network}/{subnet}` does not exist."))?;
         if prefixes(&document["properties"]).is_empty() {
             return Err(format!("its subnet `{network}/{subnet}` has no address prefix."));
         }
         Ok(())
     }
 
-    /// Adds networks and subnets of the machines, and what was not read there.
+    /// Adds networks and subnets of the machines, and notes what was not read there.
     pub(super) fn fill(&self, inventory: &mut Inventory, found: &[Found], interfaces: &BTreeMap<String, &Json>) {
         let mut labels = BTreeSet::new();
         let mut position: BTreeMap<String, usize> = BTreeMap::new();
@@ -124,7 +124,7 @@ impl<'a> Spaces<'a> {
                 network.not_forwarding.push(machine.name.clone());
             }
         }
-        // Different networks often have subnets of one name, such as `default`.
+        // Different networks often have subnets with the same name, such as `default`.
         let ids: BTreeMap<(String, String), &SubnetId> = found.iter().map(|it| (it.subnet.key(), &it.subnet)).collect();
         let mut labels = BTreeSet::new();
         for (own, id) in &ids {
@@ -141,7 +141,7 @@ impl<'a> Spaces<'a> {
     }
 }
 
-/// Notes the interfaces in a network that belong to scale sets, which Azure does not list, or to other resource groups.
+/// Notes the interfaces in a network that belong to scale sets (Azure does not list them) or to other resource groups.
 fn not_read(network: &Json, interfaces: &BTreeMap<String, &Json>, inventory: &mut Inventory) {
     let network_name = shown(network["name"].as_str().unwrap_or_default());
     for subnet in network["properties"]["subnets"].as_array().into_iter().flatten() {
@@ -168,13 +168,16 @@ fn not_read(network: &Json, interfaces: &BTreeMap<String, &Json>, inventory: &mu
             inventory.unread.extend(prefixes(&subnet["properties"]));
         }
         for (owner, count) in owners {
-            let (interfaces, were) =
-                if count == 1 { ("network interface", "was") } else { ("network interfaces", "were") };
+            let (interfaces, they_are) = if count == 1 {
+                ("network interface", "it is a node, add it")
+            } else {
+                ("network interfaces", "they are nodes, add them")
+            };
             inventory.notes.push(Note {
                 kind: NoteKind::NotRead,
                 machines: Vec::new(),
                 text: format!(
-                    "{count} {interfaces} {owner} in the subnet `{network_name}/{}` {were} not read. Where they are nodes, add them \
+                    "topo did not read {count} {interfaces} {owner} in the subnet `{network_name}/{}`. If {they_are} \
                      by hand.",
                     shown(subnet["name"].as_str().unwrap_or_default())
                 ),
@@ -183,7 +186,7 @@ fn not_read(network: &Json, interfaces: &BTreeMap<String, &Json>, inventory: &mu
     }
 }
 
-/// A name of its own for something that Azure calls otherwise; what cannot be a name becomes `network-2` and the like.
+/// A unique name for something in Azure. If the name in Azure is not valid, the result is `network-2` or similar.
 pub(super) fn label(parts: &[&str], stand_in: &str, taken: &mut BTreeSet<Name>) -> Name {
     let wanted = parts.join("-");
     let usable = wanted.len() <= LONGEST_LABEL && Name::is_valid(&wanted);

@@ -1,4 +1,4 @@
-//! The tag of a machine that names its pod subnets.
+//! The tag of a machine that lists its pod subnets.
 
 use serde_json::Value as Json;
 
@@ -6,19 +6,19 @@ use crate::network::{Prefix, PrefixError};
 
 use super::shown;
 
-/// How the tag is spelled in sentences. `podCidr`, `pod_cidr` and the like are the same to topo.
+/// The spelling of the tag in sentences. topo also accepts `podCidr`, `pod_cidr` and similar.
 pub(super) const TAG: &str = "pod-cidr";
 /// The letters of all spellings.
 const LETTERS: &str = "podcidr";
 
-/// A tag, as it is spelled.
+/// A tag in its own spelling.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Tag<'a> {
     key: &'a str,
     value: &'a str,
 }
 
-/// The tag of a machine; where several spellings say different things, which.
+/// The tag of a machine. If several spellings contradict each other, the error names them.
 pub(super) fn find(machine: &Json) -> Result<Option<Tag<'_>>, String> {
     let tags = machine["tags"].as_object().into_iter().flatten();
     let mut tags = tags.filter_map(|(key, value)| {
@@ -39,20 +39,20 @@ pub(super) fn find(machine: &Json) -> Result<Option<Tag<'_>>, String> {
         };
         if !same {
             let [one, two] = [first, other].map(|tag| format!("`{}` = `{}`", shown(tag.key), shown(tag.value)));
-            return Err(format!("has two tags for its pods that differ: {one} and {two}."));
+            return Err(format!("has two different tags for its pods: {one} and {two}."));
         }
     }
     Ok(Some(first))
 }
 
 impl Tag<'_> {
-    /// Its prefixes, with commas between them; else why there are none, to follow a colon.
+    /// Its prefixes, separated by commas. The error is a reason that can follow a colon.
     pub(super) fn prefixes(&self) -> Result<Vec<Prefix>, String> {
         let mut all: Vec<Prefix> = Vec::new();
         for word in self.value.split(',').map(str::trim) {
             let reason = match word.parse::<Prefix>() {
                 Ok(prefix) if prefix.is_default() => format!("`{word}` is the default route."),
-                Ok(prefix) if all.contains(&prefix) => format!("`{word}` is there twice."),
+                Ok(prefix) if all.contains(&prefix) => format!("`{word}` occurs twice."),
                 Ok(prefix) => {
                     all.push(prefix);
                     continue;
@@ -63,7 +63,7 @@ impl Tag<'_> {
                 }
                 Err(PrefixError::Syntax(_)) => format!("`{}` should look like 10.200.1.0/24.", shown(word)),
             };
-            return Err(format!("its tag `{}` is no list of prefixes: {reason}", shown(self.key)));
+            return Err(format!("its tag `{}` is not a list of prefixes: {reason}", shown(self.key)));
         }
         Ok(all)
     }

@@ -69,7 +69,7 @@ fn skipped(tags: Json, change: impl FnOnce(&mut Json, &mut Json)) -> String {
     assert!(inventory.machines.is_empty() && inventory.networks.is_empty(), "{inventory:?}");
     let [Note { kind: NoteKind::Skipped, text, .. }] = &inventory.notes[..] else { panic!("{:?}", inventory.notes) };
     assert!(text.ends_with('.') && !text.chars().any(char::is_control), "{text}");
-    text.strip_prefix("The machine `a` was left out: ").unwrap_or(text).to_owned()
+    text.strip_prefix("Skipped the machine `a`: ").unwrap_or(text).to_owned()
 }
 
 fn pods(inventory: &Inventory) -> Vec<String> {
@@ -85,7 +85,7 @@ fn all_spellings_of_the_tag_are_one() {
     for tag in ["pod-cidrs", "cidr", "pod.cidr", "pod cidr"] {
         let inventory = one(json!({ tag: "10.200.0.0/24" }), nothing).unwrap();
         assert!(pods(&inventory).is_empty());
-        assert_eq!(inventory.notes[0].text, "`a` has no tag pod-cidr and became a node without pods.");
+        assert_eq!(inventory.notes[0].text, "`a` has no tag pod-cidr, and became a node without pods.");
     }
     for tags in [json!(null), json!({}), json!("x"), json!([1])] {
         assert_eq!(one(tags, nothing).unwrap().notes[0].kind, NoteKind::WithoutPods);
@@ -99,12 +99,11 @@ fn two_spellings_may_not_differ() {
     let sentences = one(json!({ "pod-cidr": "10.200.0.0/24", "podCidr": "10.200.1.0/24" }), nothing).unwrap_err();
     assert_eq!(
         sentences,
-        [
-            "The machine `a` has two tags for its pods that differ: `pod-cidr` = `10.200.0.0/24` and `podCidr` = `10.200.1.0/24`."
-        ]
+        ["The machine `a` has two different tags for its pods: `pod-cidr` = `10.200.0.0/24` and `podCidr` = \
+             `10.200.1.0/24`."]
     );
     assert!(one(json!({ "pod-cidr": "", "podCidr": "10.200.1.0/24" }), nothing).is_err());
-    assert!(skipped(json!({ "pod-cidr": "x", "podCidr": "x" }), nothing).contains("no list of prefixes"));
+    assert!(skipped(json!({ "pod-cidr": "x", "podCidr": "x" }), nothing).contains("not a list of prefixes"));
 }
 
 #[test]
@@ -115,19 +114,19 @@ fn a_tag_that_is_no_list_of_prefixes_leaves_the_machine_out() {
         ("", "it is empty."),
         ("10.200.0.0/24,", "`` should look like 10.200.1.0/24."),
         ("0.0.0.0/0", "`0.0.0.0/0` is the default route."),
-        ("10.200.0.0/24,10.200.0.0/24", "`10.200.0.0/24` is there twice."),
+        ("10.200.0.0/24,10.200.0.0/24", "`10.200.0.0/24` occurs twice."),
         ("\u{1b}[2J\u{202e}", "`\\u{1b}[2J\\u{202e}` should look like 10.200.1.0/24."),
     ] {
         assert_eq!(
             skipped(json!({ "pod-cidr": tag }), nothing),
-            format!("its tag `pod-cidr` is no list of prefixes: {reason}")
+            format!("its tag `pod-cidr` is not a list of prefixes: {reason}")
         );
     }
     assert!(skipped(json!({ "pod-cidr": "x".repeat(5000) }), nothing).len() < 300);
     assert!(skipped(json!({ "pod-cidr": 7 }), nothing).contains("it is empty"));
     assert_eq!(
         skipped(json!({ "pod-cidr": "fd00:1::/64" }), nothing),
-        "its tag has the IPv6 prefix fd00:1::/64, and it has no private IPv6 address."
+        "its tag has the IPv6 prefix fd00:1::/64, but it has no private IPv6 address."
     );
 }
 
@@ -136,14 +135,14 @@ fn a_machine_that_cannot_be_a_node_is_left_out() {
     let tags = || json!({ "pod-cidr": "10.200.0.0/24" });
     assert!(
         skipped(tags(), |it, _| it["name"] = json!("a b\u{1b}"))
-            .contains("`a b\\u{1b}` was left out: a node cannot be called so")
+            .contains("`a b\\u{1b}`: its name is not a valid name of a node")
     );
-    assert!(skipped(tags(), |it, _| it["name"] = json!(null)).contains("cannot be called so"));
+    assert!(skipped(tags(), |it, _| it["name"] = json!(null)).contains("not a valid name"));
     for profile in [json!(null), json!({}), json!({ "networkInterfaces": [] }), json!({ "networkInterfaces": [{}] })] {
         let reason = skipped(tags(), |it, _| it["properties"]["networkProfile"] = profile);
         assert_eq!(reason, "it has no network interface.");
     }
-    assert_eq!(skipped(tags(), |_, it| it["id"] = json!("other")), "its network interface `A-NIC` is not there.");
+    assert_eq!(skipped(tags(), |_, it| it["id"] = json!("other")), "its network interface `A-NIC` does not exist.");
     for configurations in [json!(null), json!([]), json!([{}]), json!([{ "properties": { "privateIPAddress": "x" } }])]
     {
         let reason = skipped(tags(), |_, it| it["properties"]["ipConfigurations"] = configurations);
@@ -152,8 +151,8 @@ fn a_machine_that_cannot_be_a_node_is_left_out() {
     for (subnet, wanted) in [
         (json!(null), "its network interface is in no subnet."),
         (json!("/subscriptions/a"), "its network interface is in no subnet."),
-        (json!(subnet_id("w", "s")), "its virtual network `w` is not there."),
-        (json!(subnet_id("v", "t")), "its subnet `v/t` is not there."),
+        (json!(subnet_id("w", "s")), "its virtual network `w` does not exist."),
+        (json!(subnet_id("v", "t")), "its subnet `v/t` does not exist."),
     ] {
         let reason = skipped(tags(), |_, it| {
             it["properties"]["ipConfigurations"][0]["properties"]["subnet"]["id"] = subnet;
@@ -246,7 +245,7 @@ resource_group = \"g\"
 location       = \"eastus2\"
 route_table    = \"w-routes\"
 subnets        = [\"w/default\"]
-# Turns IP forwarding on where it is off; without this, such a next hop is an error.
+# Turns IP forwarding on if it is off. Without this line, a next hop without IP forwarding is an error.
 ip_forwarding  = \"enable\"
 "
     );
@@ -314,8 +313,10 @@ fn interfaces_of_scale_sets_and_of_other_groups_are_said_to_be_unread() {
     assert_eq!(
         texts,
         [
-            "1 network interface in the resource group `other` in the subnet `v/s` was not read. Where they are nodes, add them by hand.",
-            "2 network interfaces of the scale set `pool` in the subnet `v/s` were not read. Where they are nodes, add them by hand.",
+            "topo did not read 1 network interface in the resource group `other` in the subnet `v/s`. If it is a node, \
+             add it by hand.",
+            "topo did not read 2 network interfaces of the scale set `pool` in the subnet `v/s`. If they are nodes, \
+             add them by hand.",
         ]
     );
     let address = |text: &str| vec![text.parse::<IpAddr>().unwrap()];

@@ -1,4 +1,4 @@
-//! The topology that is written of what was read.
+//! The topology made from the result.
 
 use std::fmt::Write;
 
@@ -22,32 +22,34 @@ impl Inventory {
         }
         format!(
             "\
-# A topology made from machines in Azure. `topo validate` checks it; `topo init --from azure://… --update` reads [nodes] anew.
+# A topology made from machines in Azure. `topo validate` checks it. `topo init --from azure://… --update` updates \
+[nodes].
 
 [topology]
 name = \"{name}\"
 
-# The subnets of the virtual network that nodes are in.
+# The subnets of the virtual network that contain nodes.
 {subnets}[nodes]
 {}",
             node_lines(&self.machines)
         )
     }
 
-    /// The whole text. `subscription` and `resource_group` are where the machines were read: tables are made there.
+    /// The whole text. `subscription` and `resource_group` say where the machines are: topo creates tables there.
     pub fn to_topology(&self, name: &Name, subscription: &str, resource_group: &str) -> String {
         let mut text = self.nodes_text(name);
         let single = self.networks.len() == 1;
         text.push_str(if single {
-            "\n# A route table with a route to the pods of each node, for these subnets.\n"
+            "\n# A route table for these subnets, with a route to the pods of each node.\n"
         } else {
             "
-# A route table for each virtual network, for the pods of its own nodes. A table has no routes to the pods of the nodes in the other
-# networks unless these are peered; without peering nothing gets there.
+# A route table for each virtual network, with routes to the pods of its own nodes. The tables have no routes to pods in
+# other
+# networks, because these work only between peered networks.
 "
         });
         for network in &self.networks {
-            // A table is in the subscription of its network, which may be shared from elsewhere.
+            // A table must be in the subscription of its network, which may be another one.
             let here = network.subscription.eq_ignore_ascii_case(subscription);
             let group = if here { resource_group } else { &network.resource_group };
             if single {
@@ -57,7 +59,7 @@ name = \"{name}\"
                     writeln!(text, "[backends.{}]\ntype = \"{BACKEND}\"", key_of(&format!("azure-{}", network.label)));
                 let _ = writeln!(text, "nodes = {}", list(&network.nodes));
             }
-            // A resource group may have a name that a table cannot begin with.
+            // A resource group may have a name that is not valid as the start of a table's name.
             let usual = format!("{group}{}", names::TABLE_ENDING);
             let named = single && names::is_name(&usual);
             let table = if named { usual } else { format!("{}{}", network.label, names::TABLE_ENDING) };
@@ -99,24 +101,27 @@ fn settings(network: &Network, group: &str, table: &str) -> String {
         let _ = writeln!(text, "{key:14} = {value}");
     }
     if !network.not_forwarding.is_empty() {
-        let _ = writeln!(text, "# Turns IP forwarding on where it is off; without this, such a next hop is an error.");
+        let _ = writeln!(
+            text,
+            "# Turns IP forwarding on if it is off. Without this line, a next hop without IP forwarding is an error."
+        );
         let _ = writeln!(text, "{:14} = \"enable\"", "ip_forwarding");
     }
     text
 }
 
-/// A name that was made of another, as a TOML key.
+/// A name made from another one, as a TOML key.
 fn key_of(text: &str) -> String {
     Name::new(text).map_or_else(|_| quoted(text), |name| key(&name))
 }
 
-/// A TOML string. Whatever could act in an editor or a terminal is escaped, too.
+/// A TOML string. Escapes everything that could affect an editor or a terminal.
 fn quoted(text: &str) -> String {
     let mut quoted = String::from("\"");
     for letter in text.chars() {
         match letter {
             '"' | '\\' => quoted.extend(['\\', letter]),
-            // Letters that are seen as they are; all others by their number.
+            // Visible letters stay; all others become numbers.
             _ if letter.is_alphanumeric() || (letter.is_ascii() && !letter.is_ascii_control()) => quoted.push(letter),
             _ => {
                 let _ = write!(quoted, "\\U{:08X}", u32::from(letter));
