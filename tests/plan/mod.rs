@@ -6,6 +6,7 @@ mod harness;
 mod nodes;
 mod record;
 mod run;
+mod sums;
 
 use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
