@@ -193,7 +193,7 @@ mod tests {
         for is_whole in [true, false] {
             let edit = |seen: &mut Seen| {
                 if !is_whole {
-                    seen.tables.clear()
+                    seen.tables.clear();
                 }
             };
             let Some((at, Observation::Seen(seen))) = answer(&state, edit).pop() else { panic!() };

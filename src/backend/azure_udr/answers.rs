@@ -161,8 +161,8 @@ mod tests {
     use super::*;
     use crate::exchange::arm::AzureFailure;
 
-    fn answer(body: Value) -> Answer {
-        Ok(Some(Document { body, etag: None }))
+    fn document(body: Value) -> Document {
+        Document { body, etag: None }
     }
 
     fn failed() -> AzureError {
@@ -185,7 +185,9 @@ mod tests {
 
     #[test]
     fn a_table_that_cannot_be_read_is_unknown() {
-        let with = |properties: Value| table_seen("a/t", answer(json!({ "location": "x", "properties": properties })));
+        let with = |properties: Value| {
+            table_seen("a/t", Ok(Some(document(json!({ "location": "x", "properties": properties })))))
+        };
         let route = json!({ "name": "r", "properties": { "addressPrefix": "10.0.0.0/8", "nextHopType": "None" } });
         let Evidence::Seen(table) = with(json!({ "routes": [route] })) else { panic!() };
         assert_eq!(table.routes.len(), 1);
@@ -201,7 +203,7 @@ mod tests {
 
     #[test]
     fn a_subnet_whose_table_cannot_be_read_is_unknown() {
-        let with = |properties: Value| subnet_seen("a/s", answer(json!({ "properties": properties })));
+        let with = |properties: Value| subnet_seen("a/s", Ok(Some(document(json!({ "properties": properties })))));
         let Evidence::Seen(subnet) = with(json!({ "routeTable": null })) else { panic!() };
         assert_eq!(subnet.table, None);
         assert_eq!(odd(with(json!({ "routeTable": {} }))), "routeTable.id");
@@ -213,7 +215,7 @@ mod tests {
     fn a_network_with_one_prefix_that_cannot_be_read_is_unknown() {
         let with = |prefixes: Value| {
             let properties = json!({ "addressSpace": { "addressPrefixes": prefixes } });
-            network_seen("a/n", answer(json!({ "location": "x", "properties": properties })))
+            network_seen("a/n", Ok(Some(document(json!({ "location": "x", "properties": properties })))))
         };
         let Evidence::Seen(network) = with(json!(["10.0.0.0/8"])) else { panic!() };
         assert_eq!(network.space.len(), 1);
@@ -223,7 +225,9 @@ mod tests {
 
     #[test]
     fn an_interface_that_cannot_be_read_is_unknown() {
-        let with = |properties: Value| interface_seen("a/i", answer(json!({ "id": "a/i", "properties": properties })));
+        let with = |properties: Value| {
+            interface_seen("a/i", Ok(Some(document(json!({ "id": "a/i", "properties": properties })))))
+        };
         assert!(matches!(with(json!({ "enableIPForwarding": true })), Evidence::Seen((live, _)) if live.forwards));
         assert!(matches!(with(json!({})), Evidence::Seen((live, _)) if !live.forwards));
         assert_eq!(odd(with(json!({ "enableIPForwarding": "true" }))), "enableIPForwarding");

@@ -242,8 +242,8 @@ mod tests {
     /// The reply to one question, whose frame has this body.
     fn replied(work: Work, kind: &str, body: &str) -> Result<Reply, Untrusted> {
         let nonce = Nonce::random();
-        let word = nonce.as_str();
-        let output = format!("noise\n{word} begin {kind}\n{body}\n{word} end\n\n{word} done\n");
+        let frame = nonce.as_str();
+        let output = format!("noise\n{frame} begin {kind}\n{body}\n{frame} end\n\n{frame} done\n");
         parse(output.as_bytes(), &[work], &nonce).map(|mut replies| replies.remove(0))
     }
 
