@@ -183,7 +183,9 @@ impl Plan {
             let (shape, entry) = (*shape, *entry);
             settles |= entry.is_some_and(Record::is_in_doubt) && seen.is_some();
             for (table, findings) in tables_of(place, id, shape, entry, seen, options, &context) {
-                findings.into_findings(place, id).into_iter().for_each(|finding| self.add(finding, options));
+                for finding in findings.into_findings(place, id) {
+                    self.add(finding, options);
+                }
                 tables.push((ResourceId::clone(id), table));
             }
         }
@@ -209,7 +211,9 @@ impl Plan {
                 } else {
                     others.push(id.clone());
                 }
-                findings.into_iter().for_each(|finding| self.add(finding, options));
+                for finding in findings {
+                    self.add(finding, options);
+                }
             }
         }
         tables.retain(|(id, _)| !others.contains(id));
@@ -293,7 +297,9 @@ impl Plan {
     pub fn take_azure(&mut self, recorded: &State, findings: AzureFindings, options: &Options) {
         self.answered += findings.answered;
         self.checks = findings.checks;
-        findings.findings.into_iter().for_each(|finding| self.add(finding, options));
+        findings.for finding in findings {
+                    self.add(finding, options);
+                }
         for (place, azure, unseen) in findings.places {
             let is_kept = |record: &AzureRecord| match (recorded.record(&place, &record.id), &record.to) {
                 (None, None) => true,

@@ -75,6 +75,9 @@ pub fn removed(reason: &Reason) -> &'static str {
     if *reason == Reason::Destroy { "(destroy)" } else { "(no longer wanted)" }
 }
 
+/// What the topology says otherwise than before, in brackets.
+const EDITED: &str = "(changed in the topology)";
+
 fn routes_heading(told: &Told<'_>) -> String {
     let Told { action, reason, places, is_one_place: one, count, each, reason_nodes, .. } = *told;
     let routes = match each {
@@ -91,7 +94,6 @@ fn routes_heading(told: &Told<'_>) -> String {
         let routes = if routes == "a route each" { "a route" } else { &routes };
         format!("{routes} to the pods of {}", reason_nodes.0)
     };
-    const EDITED: &str = "(changed in the topology)";
     match (action, reason) {
         (Action::Import, _) => {
             format!("{places} already {have} {routes} as wanted; topo records {it} as its own")

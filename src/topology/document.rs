@@ -181,7 +181,7 @@ fn read_header<'a>(mut header: TableReader<'a>, draft: &mut Draft<'a>, broken: b
             header.report(Diagnostic::error(header.span, "The topology has no name.").label("`name` is missing").hint(
                 "Add for example name = \"kthw\". topo uses this name for the \
                  state and for what it creates.",
-            ))
+            ));
         }
     }
     read_decommissioned(&mut header, draft);

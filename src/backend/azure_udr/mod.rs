@@ -2,7 +2,7 @@
 //!
 //! - [`Wanted`] is what the topology wants, [`Recorded`] what the state has, [`Seen`] what Azure answered.
 //! - [`compare`] makes the plan from these three. When its step starts, a [`TableTask`], [`SubnetTask`] or
-//! [`InterfaceTask`] compares with the live resource again, and gives the body of the one write.
+//!   [`InterfaceTask`] compares with the live resource again, and gives the body of the one write.
 
 mod answers;
 mod checks;

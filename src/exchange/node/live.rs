@@ -114,16 +114,12 @@ pub(crate) fn parse_line(line: &str) -> Option<LiveRoute> {
             "dev" => route.device = words.next().map(str::to_owned),
             "proto" => route.protocol = words.next()?.parse().ok()?,
             "metric" => route.metric = words.next()?.parse().ok()?,
-            "tos" | "dsfield" => {
-                route.plain = false;
-                words.next();
-            }
             "nexthop" | "\\nexthop" => {
                 route.plain = false;
                 route.next_hop = None;
                 break;
             }
-            "from" => {
+            "tos" | "dsfield" | "from" => {
                 route.plain = false;
                 words.next();
             }

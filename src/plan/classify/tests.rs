@@ -293,7 +293,7 @@ fn a_plan_loses_no_attribute_that_it_does_not_show() {
         (Some(21), (21, 201), false, "same", "same"),
         (Some(21), (21, BOOT), false, "change: mark_lost", "change: mark_lost"),
     ] {
-        let owned: Vec<IpAddr> = recorded.map(|number| self::hop(number)).into_iter().collect();
+        let owned: Vec<IpAddr> = recorded.map(self::hop).into_iter().collect();
         let wanted = Some(Route { destination: "10.200.1.0/24".parse().expect("prefix"), next_hop: self::hop(21) });
         let (firm, in_doubt) = (recorded.is_some(), false);
         let key = Key {
