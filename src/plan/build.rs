@@ -297,9 +297,9 @@ impl Plan {
     pub fn take_azure(&mut self, recorded: &State, findings: AzureFindings, options: &Options) {
         self.answered += findings.answered;
         self.checks = findings.checks;
-        findings.for finding in findings {
-                    self.add(finding, options);
-                }
+        for finding in findings.findings {
+            self.add(finding, options);
+        }
         for (place, azure, unseen) in findings.places {
             let is_kept = |record: &AzureRecord| match (recorded.record(&place, &record.id), &record.to) {
                 (None, None) => true,

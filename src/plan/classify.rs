@@ -7,7 +7,7 @@ use super::judge::{self, Claim, Form, Judgement, Owner};
 use super::operation::Live;
 use crate::exchange::node::LiveRoute;
 use crate::network::{BOOT, KERNEL, Route, STATIC};
-use crate::resource::{Action, Reason};
+use crate::resource::{Action, Evidence, Reason};
 
 /// What is known about one route key of one node.
 #[derive(Clone, Copy, Debug)]
@@ -95,7 +95,7 @@ pub fn classify(key: Key<'_>, live: &[&LiveRoute]) -> KeyVerdict {
         in_doubt: key.in_doubt,
         take_over: key.take_over,
         kept_free: key.is_own,
-        live: Some(&values),
+        live: Evidence::Seen(&values),
     });
     let row = meant.map(|at| live[at]);
     let surplus = surplus.into_iter().filter_map(|at| key.surplus(live[at]));

@@ -14,7 +14,7 @@ use super::table::TablePlan;
 use crate::backend::netplan::{self, Attributes, Header, find_links, render, routes_in};
 use crate::exchange::node::{FileForm, FoundFile, Inspected, NetworkConfiguration};
 use crate::network::{Memo, Prefix, RouteSet};
-use crate::resource::{Action, Phase, Place, Reason, Record, ResourceId, Shape, Token};
+use crate::resource::{Action, Evidence, Phase, Place, Reason, Record, ResourceId, Shape, Token};
 
 /// Permission bits of our files: netplan warns of others where keys could stand, and networkd, which is not root, has to read its own.
 fn usual_mode(path: &str) -> u32 {
@@ -232,7 +232,7 @@ impl FilePlan {
             in_doubt: settled.is_none(),
             take_over: take_over && !others.is_empty(),
             kept_free: false,
-            live: Some(if found.files.is_empty() { &[] } else { &there }),
+            live: if found.files.is_empty() { Evidence::Absent } else { Evidence::Seen(&there) },
         })
         .verdict;
         if !others.is_empty() && !take_over {

@@ -3,8 +3,10 @@
 //! A backend translates what it found into [`Live`] values and the verdict into its own change, finding or record. The table knows
 //! neither.
 
+use crate::resource::Evidence;
+
 /// What is known about one key: a destination, a file, a tag, a subnet.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Claim<'a, V> {
     /// The value that the topology asks for.
     pub wanted: Option<&'a V>,
@@ -18,8 +20,8 @@ pub struct Claim<'a, V> {
     pub take_over: bool,
     /// Whether nothing may have the key, where nothing is wanted there: a route to the node's own pods.
     pub kept_free: bool,
-    /// All values that the key has, in the order in which the place gave them; none: nobody looked.
-    pub live: Option<&'a [Live<V>]>,
+    /// All values that the key has, in the order in which the place gave them.
+    pub live: Evidence<&'a [Live<V>]>,
 }
 
 /// One value that a key has.
@@ -114,11 +116,12 @@ pub struct Judgement {
 
 /// Judges one key.
 pub fn judge<V: PartialEq>(claim: &Claim<'_, V>) -> Judgement {
-    let Some(live) = claim.live else { return Judgement::of(Verdict::NotKnown) };
-    if live.is_empty() {
-        return Judgement::of(claim.without_live_value());
+    match claim.live {
+        Evidence::Unknown(_) => Judgement::of(Verdict::NotKnown),
+        Evidence::Absent | Evidence::Seen([]) => Judgement::of(claim.without_live_value()),
+        Evidence::Seen(live) if claim.recorded.is_empty() => claim.not_recorded(live),
+        Evidence::Seen(live) => claim.recorded(live),
     }
-    if claim.recorded.is_empty() { claim.not_recorded(live) } else { claim.recorded(live) }
 }
 
 impl Judgement {

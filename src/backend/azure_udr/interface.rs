@@ -12,7 +12,7 @@ use crate::plan::Options;
 use crate::plan::azure::{AzureChange, AzureRecord, AzureWhat};
 use crate::plan::findings::{Finding, Remedy, Text};
 use crate::plan::judge::{Claim, Form, Live, Owner, Verdict, judge};
-use crate::resource::{Action, Evidence, Name, Phase, Place, Reason, ResourceId};
+use crate::resource::{Action, Evidence, Name, Phase, Place, Reason, ResourceId, Why};
 
 /// A network interface whose forwarding is wanted, or recorded.
 #[derive(Clone, Debug)]
@@ -132,10 +132,11 @@ impl InterfaceTask {
             take_over: false,
             kept_free: false,
             live: match forwards {
-                Evidence::Seen(true) => Some(&on),
-                Evidence::Seen(false) => Some(&[]),
+                Evidence::Seen(true) => Evidence::Seen(&on),
+                Evidence::Seen(false) => Evidence::Absent,
                 // An interface that is gone forwards nothing, and nothing can be turned on there.
-                Evidence::Absent | Evidence::Unknown(_) => None,
+                Evidence::Absent => Evidence::Unknown(Why::NotAsked),
+                Evidence::Unknown(why) => Evidence::Unknown(why.clone()),
             },
         })
         .verdict

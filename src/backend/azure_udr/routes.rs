@@ -10,7 +10,7 @@ use super::{AZURE_ROUTE, Hop, LiveRoute, LiveTable, Route, TableTask, TableVerdi
 use crate::network::Prefix;
 use crate::plan::azure::{AzureChange, AzureWhat};
 use crate::plan::judge::{Claim, Form, Live, Owner, Verdict, judge};
-use crate::resource::{Action, Reason};
+use crate::resource::{Action, Evidence, Reason};
 
 impl TableTask {
     /// The routes: what their record is and becomes.
@@ -52,7 +52,7 @@ impl TableTask {
                 in_doubt: confirmed.is_none(),
                 take_over: found.is_some_and(|live| ours.is_none() && self.takes_over(&live.route.name)),
                 kept_free: false,
-                live: Some(&live_of(found, has_own_name, other_topology)),
+                live: Evidence::Seen(&live_of(found, has_own_name, other_topology)),
             })
             .verdict;
             let name = found.map(|live| &live.route).or_else(|| wanted(key).map(|(route, _)| route)).or(confirmed);

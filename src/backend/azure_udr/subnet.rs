@@ -11,7 +11,7 @@ use crate::plan::Options;
 use crate::plan::azure::{AzureChange, AzureRecord, AzureWhat};
 use crate::plan::findings::Finding;
 use crate::plan::judge::{Claim, Form, Live, Owner, Verdict, judge};
-use crate::resource::{Action, Name, Phase, Place, Reason, ResourceId};
+use crate::resource::{Action, Evidence, Name, Phase, Place, Reason, ResourceId};
 
 /// A subnet whose association is wanted or recorded.
 #[derive(Clone, Debug)]
@@ -201,7 +201,7 @@ impl SubnetTask {
             in_doubt: self.claimed.as_ref().is_some_and(|claim| claim.in_doubt) && !confirmed.is_some_and(is_wanted),
             take_over: self.matches(&self.options.take_over),
             kept_free: false,
-            live: Some(live.as_slice()),
+            live: Evidence::Seen(live.as_slice()),
         })
         .verdict
     }

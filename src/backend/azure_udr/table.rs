@@ -17,7 +17,7 @@ use crate::plan::azure::{AzureChange, AzureRecord, AzureWhat};
 use crate::plan::findings::Finding;
 use crate::plan::judge::{Claim, Form, Live, Owner, Verdict, judge};
 use crate::plan::{Options, Severity};
-use crate::resource::{Action, Name, Place, Reason, ResourceId};
+use crate::resource::{Action, Evidence, Name, Place, Reason, ResourceId};
 
 /// What is wanted of the table.
 #[derive(Clone, Debug)]
@@ -317,7 +317,7 @@ impl TableTask {
             in_doubt: self.claims.in_doubt && !confirmed,
             take_over: false,
             kept_free: false,
-            live: Some(if is_there { &there } else { &[] }),
+            live: if is_there { Evidence::Seen(&there) } else { Evidence::Absent },
         })
         .verdict
     }
@@ -387,7 +387,7 @@ fn judge_own<V: PartialEq + Copy>(wanted: &V, recorded: Option<&V>, live: Option
         in_doubt: false,
         take_over: true,
         kept_free: false,
-        live: Some(live.as_slice()),
+        live: Evidence::Seen(live.as_slice()),
     })
     .verdict
 }

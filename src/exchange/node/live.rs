@@ -19,7 +19,8 @@ pub struct LiveRoute {
     pub metric: u32,
     /// Whether it is a plain route (`RTN_UNICAST` without type of service and source prefix, and with one next hop), such as topo writes.
     pub plain: bool,
-    /// What else `ip` prints of it and topo does not write, in its words: `mtu 1400`, `src 10.240.0.20`, `onlink`; none: nothing.
+    /// What else `ip` prints of a route by a next hop and topo does not write, in its words: `mtu 1400`, `src 10.240.0.20`, `onlink`;
+    /// none: nothing.
     pub attributes: Option<Box<str>>,
 }
 
@@ -32,8 +33,7 @@ impl LiveRoute {
             (None, Some(device)) => format!("dev {device}"),
             (None, None) => "without next hop".to_owned(),
         };
-        // The source address of a connected route is nothing that anybody gave it.
-        let attributes = self.attributes.as_ref().filter(|_| self.next_hop.is_some());
+        let attributes = self.attributes.as_ref();
         let attributes = attributes.map(|attributes| format!(" {attributes}")).unwrap_or_default();
         format!("{way}{attributes}, {}", protocol_label(self.protocol))
     }
@@ -145,7 +145,9 @@ pub(crate) fn parse_line(line: &str) -> Option<LiveRoute> {
             attribute => attributes.push(attribute),
         }
     }
-    route.attributes = (!attributes.is_empty()).then(|| attributes.join(" ").into());
+    // The source address and the scope of a connected route are nothing that anybody gave it.
+    let is_given = route.next_hop.is_some() && !attributes.is_empty();
+    route.attributes = is_given.then(|| attributes.join(" ").into());
     Some(route)
 }
 

@@ -3,6 +3,7 @@
 mod oracle;
 
 use super::*;
+use crate::resource::Why;
 
 /// The live row `10.200.1.0/24 via 10.240.0.HOP` with a protocol.
 fn row(hop: u8, protocol: u8) -> LiveRoute {
@@ -358,8 +359,15 @@ fn no_route_may_lead_the_nodes_own_pods_away() {
 fn what_nobody_looked_at_is_not_known() {
     let value = 1;
     for (wanted, recorded) in [(None, &[][..]), (Some(&value), &[]), (None, &[1]), (Some(&value), &[1])] {
-        let claim =
-            Claim { wanted, recorded, confirmed: true, in_doubt: false, take_over: true, kept_free: false, live: None };
+        let claim = Claim {
+            wanted,
+            recorded,
+            confirmed: true,
+            in_doubt: false,
+            take_over: true,
+            kept_free: false,
+            live: Evidence::Unknown(Why::NotAsked),
+        };
         assert_eq!(judge::judge(&claim).verdict, judge::Verdict::NotKnown);
     }
 }
