@@ -427,7 +427,7 @@ fn what_goes_while_networkd_restarts(machines: &Machines, first: &Token, wanted:
     on_start(&["address del 10.240.0.77/32 dev eth0"]);
     match file(machines, "plain", &write(FileForm::Netplan, &token, &[], Activation::Load)) {
         Filed::PutBack(reason) => {
-            assert!(reason.contains("addresses no longer exist: eth0 10.240.0.77/32"), "{reason}")
+            assert!(reason.contains("addresses no longer exist: eth0 10.240.0.77/32"), "{reason}");
         }
         other => panic!("{other:?}"),
     }
