@@ -13,7 +13,7 @@ fn a_build_without_azure_says_so() {
     let (topology, findings) = read("[topology]\nname = \"x\"\n[backends.azure-udr]\n");
     assert!(topology.is_none());
     let left_out = findings.iter().find(|finding| finding.message.contains("azure-udr")).expect("a finding");
-    assert_eq!(left_out.message, "The backend `azure-udr` This build of topo does not have the backend");
+    assert_eq!(left_out.message, "This build of topo does not have the backend `azure-udr`.");
     assert!(left_out.hint.as_deref().is_some_and(|hint| hint.contains("`azure`")), "{left_out:?}");
 }
 

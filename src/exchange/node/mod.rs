@@ -155,7 +155,7 @@ pub struct Identity {
     pub in_azure: bool,
 }
 
-/// Asks for the routes of one table.
+/// The routes of one table.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Listed {
     /// The token, for comparison with later answers of the same place.
