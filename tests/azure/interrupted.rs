@@ -121,7 +121,7 @@ fn a_kill_at_any_request_loses_nothing() {
 
 /// A run that has done all and was cut off before it wrote that into the state: the document is the one that it began with, and the
 /// journal has all outcomes.
-fn all_but_recorded(life: &str) -> Cloud {
+pub(super) fn all_but_recorded(life: &str) -> Cloud {
     let cloud = prepare(life);
     let state = cloud.folder.path().join("state/kthw.json");
     let mut begun = Vec::new();

@@ -5,6 +5,7 @@
 mod checks;
 mod drift;
 mod failures;
+mod golden;
 mod hands;
 mod interrupted;
 mod life;

@@ -27,6 +27,12 @@ impl Disk {
         Snapshot { state, entries }
     }
 
+    /// The document and the journal as they are.
+    pub(crate) fn files(&self) -> (Vec<u8>, Vec<u8>) {
+        let document = self.state.lock().expect("no panic before").clone().unwrap_or_default();
+        (document, self.journal.lock().expect("no panic before").clone())
+    }
+
     /// Whether no run is under way, or was cut off: the document says so, and there is no journal.
     pub(crate) fn is_at_rest(&self) -> bool {
         let snapshot = self.snapshot();

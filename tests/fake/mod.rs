@@ -2,6 +2,7 @@
 
 mod books;
 mod differential;
+mod golden;
 mod in_azure;
 mod kernel;
 mod looks;

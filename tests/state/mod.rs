@@ -2,6 +2,7 @@
 
 mod command;
 mod document;
+pub(crate) mod golden;
 mod journal;
 mod lock;
 mod scale;
