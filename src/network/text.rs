@@ -1,11 +1,11 @@
-//! Addresses and prefixes from their text forms. A topology and its state have tens of thousands of them, so the common
-//! forms are read here, and whatever else there is by the standard library and by `ipnet`.
+//! Reads addresses and prefixes. A topology and its state have tens of thousands of them, so this module reads the common
+//! forms itself. The standard library and `ipnet` read all other forms.
 
 use std::net::{AddrParseError, IpAddr, Ipv4Addr, Ipv6Addr};
 
 use ipnet::IpNet;
 
-/// Reads an address: the same as `text.parse()`, at a quarter of its cost.
+/// Reads an address. The result is that of `text.parse()`, which is slower.
 pub fn parse_address(text: &str) -> Result<IpAddr, AddrParseError> {
     match common_address(text.as_bytes()) {
         Some(address) => Ok(address),
@@ -13,7 +13,7 @@ pub fn parse_address(text: &str) -> Result<IpAddr, AddrParseError> {
     }
 }
 
-/// Reads an address and a prefix length: the same as `text.parse()`, at a quarter of its cost.
+/// Reads an address with a prefix length. The result is that of `text.parse()`, which is slower.
 pub(super) fn parse_net(text: &str) -> Result<IpNet, ipnet::AddrParseError> {
     match common_net(text.as_bytes()) {
         Some(net) => Ok(net),
@@ -35,7 +35,7 @@ fn common_address(text: &[u8]) -> Option<IpAddr> {
     if is_v4 { common_v4(text).map(IpAddr::V4) } else { common_v6(text).map(IpAddr::V6) }
 }
 
-/// One to three digits without a leading zero, up to 255.
+/// Reads one to three digits without a leading zero, up to 255.
 fn decimal(digits: &[u8]) -> Option<u8> {
     let mut value = 0_u16;
     for byte in digits {
@@ -57,7 +57,7 @@ fn common_v4(text: &[u8]) -> Option<Ipv4Addr> {
         while let Some(byte @ b'0'..=b'9') = text.get(at) {
             value = value * 10 + u16::from(byte - b'0');
             at += 1;
-            // A leading zero might be meant as octal.
+            // A number with a leading zero could be octal.
             if at - start > 3 || (at - start > 1 && text[start] == b'0') {
                 return None;
             }
@@ -76,11 +76,11 @@ fn common_v4(text: &[u8]) -> Option<Ipv4Addr> {
     (at == text.len()).then(|| Ipv4Addr::from(octets))
 }
 
-/// Groups of hexadecimal digits with at most one `::`; without an IPv4 address at the end.
+/// Reads groups of hexadecimal digits with at most one `::`, without an IPv4 address at the end.
 fn common_v6(text: &[u8]) -> Option<Ipv6Addr> {
     let mut groups = [0_u16; 8];
     let mut count = 0;
-    // How many groups stand before `::`.
+    // The number of groups before `::`.
     let mut gap = None;
     let mut at = 0;
     if text.starts_with(b"::") {
@@ -113,7 +113,7 @@ fn common_v6(text: &[u8]) -> Option<Ipv6Addr> {
         }
     }
     match gap {
-        // `::` stands for at least one group.
+        // `::` replaces at least one group.
         Some(before) if count < 8 => {
             groups[before..].rotate_right(8 - count);
             Some(Ipv6Addr::from(groups))
@@ -138,7 +138,7 @@ mod tests {
 
     use super::*;
 
-    /// Texts that are addresses, or nearly so.
+    /// Texts that are addresses, or almost addresses.
     fn nearly(text: &'static str) -> impl Strategy<Value = String> {
         proptest::string::string_regex(text).expect("a pattern")
     }

@@ -29,7 +29,7 @@ impl Name {
     /// Whether a text is a name.
     pub fn is_valid(text: &str) -> bool {
         let mut before = b' ';
-        // A topology has thousands of names: one walk.
+        // One pass, because a topology has thousands of names.
         text.len() <= 63
             && text.as_bytes().first().is_some_and(u8::is_ascii_alphanumeric)
             && text.bytes().all(|byte| {
