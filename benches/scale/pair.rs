@@ -18,20 +18,11 @@ pub struct Effort {
 impl Effort {
     pub fn new(quick: bool) -> Self {
         if quick {
-            Self { least: 5, most: 15, time: Duration::from_millis(600) }
+            Self { least: 3, most: 7, time: Duration::from_millis(600) }
         } else {
             Self { least: 5, most: 31, time: Duration::from_secs(1) }
         }
     }
-}
-
-/// How long something takes, freeing its result not counted.
-pub fn timed<T>(work: impl FnOnce() -> T) -> Duration {
-    let start = Instant::now();
-    let result = work();
-    let time = start.elapsed();
-    drop(result);
-    time
 }
 
 impl Pair {
@@ -81,13 +72,6 @@ impl Pair {
         );
         missed
     }
-
-    /// Prints whether the median of topo alone is within a bar.
-    pub fn print_within(&self, what: &str, bar: Duration) -> usize {
-        let (verdict, missed) = verdict(Some((self.topo() <= bar, format!("≤ {}", milliseconds(bar)))));
-        println!("{what:<58} {:>10} {:>10} {:>9}  {verdict}", milliseconds(self.topo()), "", "");
-        missed
-    }
 }
 
 /// The heading of the lines of pairs.
@@ -104,7 +88,7 @@ pub fn print_heading(title: &str, reference: &str) {
 /// Prints a figure with its bar; tells whether it was missed.
 pub fn print_figure(what: &str, figure: &str, bar: Option<(bool, String)>) -> usize {
     let (verdict, missed) = verdict(bar);
-    println!("{what:<58} {figure:>10} {:>20}  {verdict}", "");
+    println!("{what:<68} {figure:>10}  {verdict}");
     missed
 }
 

@@ -1,243 +1,266 @@
-//! `plan --no-refresh`: inside one process, and as a whole process.
+//! `topo plan --no-refresh` as a whole process: instructions, time, and the size of what it writes.
 
 use std::collections::BTreeMap;
-use std::hint::black_box;
-use std::io::Write;
 use std::path::Path;
-use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
 
-use toml::de::DeTable;
-use topo::backend::{self, FORMATS, KNOWN};
-use topo::network::Memo;
-use topo::plan::{Desired, Options, Plan, Summary};
-use topo::render::style::Look;
-use topo::render::text;
+use topo::backend::KNOWN;
 use topo::state::State;
-use topo::topology::{Source, Topology, parse};
 
-use super::pair::{Effort, Pair, milliseconds, print_figure, print_heading, timed};
-use super::world::{World, largest_state, name};
+use super::pair::{Effort, Pair, print_figure};
+use super::process::Process;
+use super::world::{World, largest_state};
 
-const UNCHANGED: f64 = 1.5;
-const ONE_MORE: f64 = 2.0;
-const AT_MOST: Duration = Duration::from_millis(100);
-const STATE_BYTES: usize = 3_000_000;
 /// The bars are for meshes of this size.
-const NODES: usize = 5000;
+pub const NODES: usize = 5000;
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Case {
-    Cold,
+const UNCHANGED: f64 = 2.5;
+const ONE_MORE: f64 = 4.0;
+/// With files beside the kernel's routes, against the same without.
+const WITH_FILES: f64 = 1.3;
+/// A first plan of many subnets, against an unchanged one.
+const FIRST: f64 = 3.0;
+/// How instructions grow with the number of nodes: the exponent.
+const GROWTH: f64 = 1.1;
+const STATE_BYTES: usize = 3_000_000;
+const JSON_BYTES: u64 = 5_000_000;
+
+/// What has happened since the state was written.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Case {
+    /// There is no state yet.
+    First,
     Unchanged,
     OneMore,
 }
 
 impl Case {
-    const ALL: [Self; 3] = [Self::Cold, Self::Unchanged, Self::OneMore];
+    pub const ALL: [Self; 3] = [Self::First, Self::Unchanged, Self::OneMore];
 
-    fn label(self) -> &'static str {
+    pub fn label(self) -> &'static str {
         match self {
-            Self::Cold => "no state",
+            Self::First => "first plan",
             Self::Unchanged => "unchanged",
             Self::OneMore => "one node added",
         }
     }
 
-    fn bar(self, nodes: usize) -> Option<f64> {
-        match self {
-            _ if nodes != NODES => None,
-            Self::Cold => None,
-            Self::Unchanged => Some(UNCHANGED),
-            Self::OneMore => Some(ONE_MORE),
+    /// The topology as it is now.
+    fn world(self, world: World) -> World {
+        if self == Self::OneMore { world.with_one_more() } else { world }
+    }
+
+    /// The numbers of the last line of the plan: as many routes and files as there are to be.
+    fn total(self, world: World) -> String {
+        let n = world.nodes;
+        let files = if world.persistent { n } else { 0 };
+        let (add, change) = match self {
+            Self::Unchanged => return "No changes. Your infrastructure matches the configuration.".to_owned(),
+            Self::First => (2 * n * (n - 1) + files, 0),
+            // Two routes of two families, on the new node and on the others; files of the others change.
+            Self::OneMore => (4 * n + usize::from(world.persistent), files),
+        };
+        format!("Plan: {add} to add, {change} to change, 0 to destroy.")
+    }
+}
+
+/// Writes topologies and states, and counts instructions, each at most once.
+pub struct Bench {
+    folder: tempfile::TempDir,
+    documents: BTreeMap<String, Vec<u8>>,
+    counts: BTreeMap<String, u64>,
+}
+
+impl Bench {
+    pub fn new() -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        Self { folder, documents: BTreeMap::new(), counts: BTreeMap::new() }
+    }
+
+    /// The folder with the files of a case.
+    pub fn files(&mut self, world: World, case: Case) -> std::path::PathBuf {
+        let folder = self.folder.path().join(format!("{}, {}", world.label(), case.label()));
+        if !folder.exists() {
+            let documents = &mut self.documents;
+            let document = (case != Case::First)
+                .then(|| &**documents.entry(world.label()).or_insert_with(|| world.state().to_json()));
+            case.world(world).write(&folder, document);
         }
+        folder
     }
 
-    fn text(self, world: World) -> String {
-        if self == Self::OneMore { world.with_one_more().toml() } else { world.toml() }
+    fn count(&mut self, name: String, process: &Process, expected: Option<&str>) -> u64 {
+        if let Some(known) = self.counts.get(&name) {
+            return *known;
+        }
+        let (instructions, output) = process.instructions();
+        if let Some(expected) = expected {
+            let text = std::fs::read_to_string(output).expect("text");
+            assert!(text.lines().any(|line| line == expected), "{name}: the plan should say: {expected}");
+        }
+        self.counts.insert(name, instructions);
+        instructions
     }
 
-    fn document(self, document: &[u8]) -> Option<&[u8]> {
-        (self != Self::Cold).then_some(document)
+    /// Instructions of topo.
+    pub fn topo(&mut self, world: World, case: Case) -> (String, u64) {
+        let name = format!("{}, {}", world.label(), case.label());
+        let process = Process::plan(&self.files(world, case));
+        let count = self.count(name.clone(), &process, Some(&case.total(world)));
+        (name, count)
+    }
+
+    /// Instructions of topo with `--json`.
+    pub fn json(&mut self, world: World, case: Case) -> (String, u64) {
+        let name = format!("{}, {}, --json", world.label(), case.label());
+        let process = Process::plan(&self.files(world, case)).with(["--json"]);
+        let count = self.count(name.clone(), &process, None);
+        (name, count)
+    }
+
+    /// Instructions of the floor.
+    pub fn floor(&mut self, world: World, case: Case) -> (String, u64) {
+        let name = format!("{}, {}, floor", world.label(), case.label());
+        let process = Process::floor(&self.files(world, case));
+        let count = self.count(name.clone(), &process, None);
+        (name, count)
     }
 }
 
-/// Bare parsing with recovery, and reading the state. As in topo, what was parsed is freed, and the state is not.
-fn reference(text: &str, document: Option<&[u8]>) -> Option<State> {
-    black_box(DeTable::parse_recoverable(text));
-    document.map(|document| State::from_json(document, &KNOWN).expect("a state"))
+fn heading(title: &str) {
+    println!(
+        "\n{title}\n{:<58} {:>13} {:>13} {:>8}  {:<12}  {:>10} {:>10}",
+        "  (in million instructions; time decides nothing)", "topo", "reference", "ratio", "bar", "topo", "reference"
+    );
 }
 
-/// The reference as a process of its own.
-pub fn reference_of_files(folder: &Path) {
-    let text = std::fs::read_to_string(folder.join("topo.toml")).expect("a topology");
-    let document = std::fs::read(folder.join("state/mesh.json")).ok();
-    // The process ends, as that of `topo plan` does, without freeing.
-    std::mem::forget(reference(&text, document.as_deref()));
+/// Prints a line; tells whether the bar was missed.
+fn print(name: &str, topo: u64, reference: u64, bar: Option<f64>, time: &Pair) -> usize {
+    let ratio = topo as f64 / reference as f64;
+    let verdict = match bar {
+        None => "–".to_owned(),
+        Some(bar) => format!("≤ {bar:.1} × {}", if ratio <= bar { "PASS" } else { "MISS" }),
+    };
+    println!(
+        "{:<58} {:>13.1} {:>13.1} {ratio:>6.2} ×  {verdict:<12}  {:>10} {:>10}",
+        format!("  {name}"),
+        topo as f64 / 1e6,
+        reference as f64 / 1e6,
+        super::pair::milliseconds(time.topo()),
+        super::pair::milliseconds(time.reference()),
+    );
+    usize::from(bar.is_some_and(|bar| ratio > bar))
 }
 
-/// Where the time of a plan goes.
-#[derive(Default)]
-struct Laps(Vec<(&'static str, Duration)>);
-
-impl Laps {
-    fn lap<T>(&mut self, what: &'static str, work: impl FnOnce() -> T) -> T {
-        let start = Instant::now();
-        let result = work();
-        self.0.push((what, start.elapsed()));
-        result
-    }
-}
-
-/// All that a plan is made from and ends in: the command leaves it to the end of the process, so that freeing it is not
-/// counted here either.
-type Kept = (Topology, State, Desired, Memo, Plan, Summary, String);
-
-/// What `topo plan --no-refresh` does between reading the files and writing to the terminal.
-fn plan(sources: &[Source], document: Option<&[u8]>, laps: &mut Laps) -> Kept {
-    let (topology, findings) = laps.lap("topology", || parse(sources, FORMATS));
-    assert!(findings.is_empty(), "the mesh is valid");
-    let topology = topology.expect("a topology");
-    let state = laps.lap("state", || match document {
-        Some(document) => State::from_json(document, &KNOWN).expect("a state"),
-        None => State::new(name("mesh")).expect("random numbers"),
-    });
-    let desired = laps.lap("desire", || backend::desire(&topology));
-    let mut memo = Memo::default();
-    let none = BTreeMap::new();
-    let plan = laps.lap("plan", || Plan::new(&topology.name, &desired, &state, &none, &Options::default(), &mut memo));
-    let summary = laps.lap("summary", || Summary::new(&plan, &mut memo));
-    let text = laps.lap("text", || text::plan(&plan, &summary, Look::default(), true, backend::words));
-    (topology, state, desired, memo, plan, summary, text)
+/// The time of two processes, by turns.
+fn timed(topo: &Process, reference: &Process, quick: bool) -> Pair {
+    Pair::run(Effort::new(quick), || topo.time(), || reference.time())
 }
 
 pub fn run(quick: bool) -> usize {
+    let mut bench = Bench::new();
     let mut misses = 0;
-    let sizes: &[usize] = if quick { &[100, NODES] } else { &[100, 1000, NODES, 20_000] };
     for shape in [World::one_link, World::many_subnets] {
-        for nodes in sizes {
-            misses += one_world(shape(*nodes), quick);
-            if *nodes == NODES {
-                misses += one_world(shape(*nodes).with_files(), quick);
-            }
+        let bare = shape(NODES);
+        for world in [bare, bare.with_files()] {
+            heading(&world.label());
+            misses += one_world(&mut bench, world, quick);
         }
     }
-    misses + state_size()
+    misses += sizes(&mut bench);
+    misses
 }
 
-fn one_world(world: World, quick: bool) -> usize {
-    let effort = Effort::new(quick);
+fn one_world(bench: &mut Bench, world: World, quick: bool) -> usize {
     let mut misses = 0;
-    let state = world.state();
-    let document = state.to_json();
-    drop(state);
-    let folder = tempfile::tempdir().expect("a folder");
-    print_heading(&world.label(), "bare recovery-parsing of the TOML, plus reading the state");
     for case in Case::ALL {
-        // From nothing, many subnets have a line for each subnet and destination: 80 million here.
-        if case == Case::Cold && (world.nodes > NODES || quick) && world.per_subnet.is_some() && world.nodes >= NODES {
-            println!("  {}: left out, it takes minutes", case.label());
-            continue;
-        }
-        let text = case.text(world);
-        let sources = [Source { name: "topo.toml".to_owned(), text }];
-        let document = case.document(&document);
-        // As many routes as there are to be.
-        let n = world.nodes;
-        let files = if world.persistent { n } else { 0 };
-        let expected = match case {
-            Case::Cold => 2 * n * (n - 1) + files,
-            Case::Unchanged => 0,
-            Case::OneMore => 4 * n + files + usize::from(world.persistent),
+        let files = bench.files(world, case);
+        let ((_, topo), (_, floor)) = (bench.topo(world, case), bench.floor(world, case));
+        let bar = match case {
+            _ if world.persistent => None,
+            Case::First => None,
+            Case::Unchanged => Some(UNCHANGED),
+            Case::OneMore => Some(ONE_MORE),
         };
-        let (.., summary, _) = plan(&sources, document, &mut Laps::default());
-        assert_eq!(summary.add + summary.change + summary.destroy, expected, "{}", case.label());
-        drop(summary);
-        let pair = Pair::run(
-            effort,
-            || timed(|| plan(&sources, document, &mut Laps::default())),
-            || timed(|| reference(&sources[0].text, document)),
-        );
-        let bar = case.bar(world.nodes);
-        misses += pair.print(&format!("  {}, text", case.label()), bar);
-        if world.nodes == NODES {
-            print_laps(&sources, document);
+        let time = timed(&Process::plan(&files), &Process::floor(&files), quick);
+        misses += print(&format!("{}, against the floor", case.label()), topo, floor, bar, &time);
+        if world.persistent {
+            let (_, without) = bench.topo(world.without_files(), case);
+            let other = bench.files(world.without_files(), case);
+            let time = timed(&Process::plan(&files), &Process::plan(&other), quick);
+            let bar = (case != Case::First).then_some(WITH_FILES);
+            misses += print(&format!("{}, against the same without netplan", case.label()), topo, without, bar, &time);
         }
-        misses += processes(world, case, document, folder.path(), effort);
+        if case == Case::First {
+            let (_, unchanged) = bench.topo(world, Case::Unchanged);
+            let other = bench.files(world, Case::Unchanged);
+            let time = timed(&Process::plan(&files), &Process::plan(&other), quick);
+            let bar = (world.per_subnet.is_some() && !world.persistent).then_some(FIRST);
+            misses += print(&format!("{}, against the unchanged one", case.label()), topo, unchanged, bar, &time);
+        }
     }
     misses
 }
 
-/// The command line as a whole process, against the reference as one.
-fn processes(world: World, case: Case, document: Option<&[u8]>, folder: &Path, effort: Effort) -> usize {
-    let folder = folder.join(case.label().replace(' ', "-"));
-    let file = if case == Case::OneMore { world.with_one_more() } else { world }.write(&folder, document);
-    let reference = || {
-        let mut command = Command::new(std::env::current_exe().expect("this binary"));
-        command.arg("child-reference").arg(&folder);
-        process(&mut command)
-    };
-    let topo = |json: bool| {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_topo"));
-        command.args(["plan", "--no-refresh"]).args(json.then_some("--json")).arg(&file);
-        process(&mut command)
-    };
+/// How instructions grow with the number of nodes.
+pub fn growth(quick: bool) -> usize {
+    let mut bench = Bench::new();
+    let (few, many) = (1000, if quick { 20_000 } else { 100_000 });
     let mut misses = 0;
-    let bar = case.bar(world.nodes);
-    let pair = Pair::run(effort, || topo(false), reference);
-    misses += pair.print(&format!("  {}, `topo plan --no-refresh`, whole process", case.label()), bar);
-    if case == Case::Unchanged && world.nodes == NODES {
-        misses += pair.print_within(&format!("  {}, the same, alone", case.label()), AT_MOST);
+    println!("\nGrowth from {few} to {many} nodes (in million instructions)");
+    for shape in [World::one_link, World::many_subnets] {
+        for case in [Case::Unchanged, Case::OneMore] {
+            let counts = [few, many].map(|nodes| bench.topo(shape(nodes), case).1 as f64);
+            let exponent = (counts[1] / counts[0]).ln() / (many as f64 / few as f64).ln();
+            let what = if shape(few).per_subnet.is_some() { "10 nodes a subnet" } else { "one subnet" };
+            misses += print_figure(
+                &format!("  {what}, {}: {:.1} to {:.1}, exponent", case.label(), counts[0] / 1e6, counts[1] / 1e6),
+                &format!("{exponent:.3}"),
+                Some((exponent <= GROWTH, format!("≤ {GROWTH:.1}"))),
+            );
+        }
     }
-    // Seconds each.
-    let slow = case == Case::Cold && world.nodes >= NODES && world.per_subnet.is_some();
-    let effort = if slow { Effort { least: 2, most: 2, ..effort } } else { effort };
-    let pair = Pair::run(effort, || topo(true), reference);
-    misses += pair.print(&format!("  {}, the same with `--json`", case.label()), bar);
     misses
 }
 
-fn process(command: &mut Command) -> Duration {
-    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
-    let start = Instant::now();
-    let output = command.output().expect("it starts");
-    let time = start.elapsed();
-    assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
-    time
-}
-
-fn print_laps(sources: &[Source], document: Option<&[u8]>) {
-    let mut all: BTreeMap<usize, Vec<Duration>> = BTreeMap::new();
-    let mut names = Vec::new();
-    for _ in 0..9 {
-        let mut laps = Laps::default();
-        plan(sources, document, &mut laps);
-        names = laps.0.iter().map(|(what, _)| *what).collect();
-        for (at, (_, time)) in laps.0.into_iter().enumerate() {
-            all.entry(at).or_default().push(time);
-        }
-    }
-    let parsing =
-        (0..9).map(|_| timed(|| drop(DeTable::parse_recoverable(&sources[0].text)))).min().unwrap_or_default();
-    let least = names
-        .iter()
-        .zip(all.values())
-        .map(|(what, times)| format!("{what} {}", milliseconds(times.iter().copied().min().unwrap_or_default())));
-    let least: Vec<String> = least.collect();
-    println!("    of which at best: {} (bare parsing {})", least.join(", "), milliseconds(parsing));
-    let _ = std::io::stdout().flush();
-}
-
-fn state_size() -> usize {
-    print_heading("The state", "none");
+/// How large the state is, and what `--json` writes.
+fn sizes(bench: &mut Bench) -> usize {
+    println!("\nSizes");
     let state = largest_state(World::many_subnets(NODES));
     let document = state.to_json();
     let read = State::from_json(&document, &KNOWN).expect("a state");
     assert!(read == state, "the state is read as it was written");
-    let bar = format!("≤ {:.1} MB", STATE_BYTES as f64 / 1e6);
-    print_figure(
-        "  5000 nodes, 500 subnets, two backends, 20 list versions",
-        &format!("{:.2} MB", document.len() as f64 / 1e6),
-        Some((document.len() <= STATE_BYTES, bar)),
-    )
+    let megabytes = |bytes: f64| format!("{:.2} MB", bytes / 1e6);
+    let mut misses = print_figure(
+        "  state of 5000 nodes, 500 subnets, two backends, 20 versions",
+        &megabytes(document.len() as f64),
+        Some((document.len() <= STATE_BYTES, format!("≤ {} MB", STATE_BYTES / 1_000_000))),
+    );
+    for world in [World::one_link(NODES), World::many_subnets(NODES), World::many_subnets(NODES).with_files()] {
+        let folder = bench.files(world, Case::First);
+        let bytes = size(&Process::plan(&folder).with(["--json"]).output());
+        misses += print_figure(
+            &format!("  {}, first plan, --json", world.label()),
+            &megabytes(bytes as f64),
+            Some((bytes <= JSON_BYTES, format!("≤ {} MB", JSON_BYTES / 1_000_000))),
+        );
+    }
+    misses
+}
+
+fn size(path: &Path) -> u64 {
+    std::fs::metadata(path).expect("a file").len()
+}
+
+/// Writes the files of all cases into a folder, for a profiler.
+pub fn write_all(folder: &Path) {
+    for shape in [World::one_link, World::many_subnets] {
+        for world in [shape(NODES), shape(NODES).with_files()] {
+            let document = world.state().to_json();
+            for case in Case::ALL {
+                let folder =
+                    folder.join(format!("{}, {}", world.label(), case.label()).replace(", ", "_").replace(' ', "-"));
+                case.world(world).write(&folder, (case != Case::First).then_some(&*document));
+            }
+        }
+    }
 }

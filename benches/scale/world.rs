@@ -1,14 +1,17 @@
 //! Meshes to measure on, as text and as the state after they were applied.
 
 use std::fmt::Write;
-use std::path::{Path, PathBuf};
+use std::net::Ipv6Addr;
+use std::path::Path;
 
 use topo::backend::{self, FORMATS};
 use topo::network::Rows;
 use topo::plan::Desired;
 use topo::resource::{Name, Record, ResourceId, Shape, Token};
 use topo::state::{PlaceRecord, State};
-use topo::topology::{Source, Topology, parse};
+use topo::topology::{LARGEST_FILE, Source, Topology, parse};
+
+const HEADER_OF_NODES: &str = "[nodes]\n";
 
 /// A full mesh, dual stack, a pod subnet of each family a node.
 #[derive(Clone, Copy)]
@@ -37,6 +40,10 @@ impl World {
         Self { persistent: true, ..self }
     }
 
+    pub fn without_files(self) -> Self {
+        Self { persistent: false, ..self }
+    }
+
     pub fn with_one_more(self) -> Self {
         Self { nodes: self.nodes + 1, ..self }
     }
@@ -47,7 +54,24 @@ impl World {
         format!("{} nodes, {subnets} subnet{}{files}", self.nodes, if subnets == 1 { "" } else { "s" })
     }
 
-    pub fn toml(self) -> String {
+    /// The topology's files: one, or several where it is too large for one.
+    fn files(self) -> Vec<String> {
+        let text = self.toml();
+        let mut files = Vec::new();
+        let mut rest = text.as_str();
+        while rest.len() > LARGEST_FILE {
+            let end = rest[..LARGEST_FILE - HEADER_OF_NODES.len()].rfind('\n').map_or(rest.len(), |at| at + 1);
+            files.push(rest[..end].to_owned());
+            rest = &rest[end..];
+        }
+        files.push(rest.to_owned());
+        for file in files.iter_mut().skip(1) {
+            file.insert_str(0, HEADER_OF_NODES);
+        }
+        files
+    }
+
+    fn toml(self) -> String {
         let mut text = String::from("[topology]\nname = \"mesh\"\n\n[backends.ssh-static]\n\n");
         if self.persistent {
             text.push_str("[backends.netplan]\n\n");
@@ -65,7 +89,8 @@ impl World {
         if self.per_subnet.is_none() {
             text.push_str("[subnets.all]\ncidr = [\"172.16.0.0/12\", \"fd00::/48\"]\n");
         }
-        text.push_str("\n[nodes]\n");
+        text.push('\n');
+        text.push_str(HEADER_OF_NODES);
         for node in 0..self.nodes {
             let (v4, v6) = match self.per_subnet {
                 Some(per_subnet) => {
@@ -74,17 +99,21 @@ impl World {
                 }
                 None => (
                     format!("172.{}.{}.{}", 16 + node / 60000, 1 + node % 60000 / 250, 1 + node % 250),
-                    format!("fd00::{:x}", node + 16),
+                    ipv6(&[0xfd00, 0, 0, 0, 0, 0, (node + 16) / 65536, (node + 16) % 65536]),
                 ),
             };
-            let pods = format!("\"10.{}.{}.0/24\", \"fd01:{node:x}::/64\"", node / 256, node % 256);
+            let v4_pods = format!("{}.{}.{}.0/24", 10 + node / 65536, node / 256 % 256, node % 256);
+            let v6_pods = ipv6(&[0xfd01, node % 65536, node / 65536, 0, 0, 0, 0, 0]);
+            let pods = format!("\"{v4_pods}\", \"{v6_pods}/64\"");
             writeln!(text, "node-{node} = {{ address = [\"{v4}\", \"{v6}\"], pods = [{pods}] }}").expect("text");
         }
         text
     }
 
     pub fn topology(self) -> Topology {
-        let (topology, findings) = parse(&[Source { name: "topo.toml".to_owned(), text: self.toml() }], FORMATS);
+        let sources: Vec<Source> =
+            self.files().into_iter().map(|text| Source { name: "topo.toml".to_owned(), text }).collect();
+        let (topology, findings) = parse(&sources, FORMATS);
         topology.unwrap_or_else(|| panic!("the mesh is valid: {:?}", findings.iter().next()))
     }
 
@@ -93,16 +122,22 @@ impl World {
         settled(backend::desire(&self.topology()))
     }
 
-    /// Writes topology, and state if there is one, into a folder, as the command line finds them.
-    pub fn write(self, folder: &Path, document: Option<&[u8]>) -> PathBuf {
-        std::fs::create_dir_all(folder.join("state")).expect("a folder");
-        let file = folder.join("topo.toml");
-        std::fs::write(&file, self.toml()).expect("a file");
-        if let Some(document) = document {
-            std::fs::write(folder.join("state/mesh.json"), document).expect("a file");
+    /// Writes a folder `topology` into a folder, as the command line finds it: the topology, and the state if there is one.
+    pub fn write(self, folder: &Path, document: Option<&[u8]>) {
+        let state = folder.join("topology/state");
+        std::fs::create_dir_all(&state).expect("a folder");
+        for (number, text) in self.files().into_iter().enumerate() {
+            std::fs::write(folder.join(format!("topology/{number:03}.toml")), text).expect("a file");
         }
-        file
+        if let Some(document) = document {
+            std::fs::write(state.join("mesh.json"), document).expect("a file");
+        }
     }
+}
+
+/// An address from its eight groups.
+fn ipv6(groups: &[usize; 8]) -> String {
+    Ipv6Addr::from(groups.map(|group| u16::try_from(group).expect("16 bits"))).to_string()
 }
 
 fn settled(desired: Desired) -> State {

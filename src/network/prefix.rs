@@ -9,6 +9,7 @@ use ipnet::IpNet;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::Family;
+use super::text::parse_net;
 
 /// A network prefix such as `10.200.1.0/24`. Host bits are never set: the kernel rejects them for IPv4 and masks them
 /// silently for IPv6, so topo refuses both.
@@ -105,7 +106,7 @@ impl FromStr for Prefix {
     type Err = PrefixError;
 
     fn from_str(text: &str) -> Result<Self, PrefixError> {
-        let net: IpNet = text.parse().map_err(|_| PrefixError::Syntax(text.to_owned()))?;
+        let net = parse_net(text).map_err(|_| PrefixError::Syntax(text.to_owned()))?;
         if has_host_bits(net) {
             return Err(PrefixError::HostBits { given: text.to_owned(), meant: Self(net.trunc()) });
         }

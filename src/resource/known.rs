@@ -41,8 +41,8 @@ impl Known {
     }
 
     fn split<'t>(&self, text: &'t str) -> Option<(&'static PlaceKind, &'t str)> {
-        let (kind, id) = text.split_once(':')?;
-        Some((self.places.iter().find(|known| known.id == kind)?, id))
+        let id_of = |kind: &PlaceKind| text.strip_prefix(kind.id)?.strip_prefix(':');
+        self.places.iter().find_map(|kind| Some((*kind, id_of(kind)?)))
     }
 
     /// `a:X, b:Y or c:Z`.

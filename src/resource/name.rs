@@ -28,11 +28,19 @@ impl Name {
 
     /// Whether a text is a name.
     pub fn is_valid(text: &str) -> bool {
-        let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
+        let mut before = b' ';
+        // One pass, because a topology has thousands of names.
         text.len() <= 63
-            && text.bytes().next().is_some_and(|first| first.is_ascii_alphanumeric())
-            && text.bytes().all(allowed)
-            && !text.contains("..")
+            && text.as_bytes().first().is_some_and(u8::is_ascii_alphanumeric)
+            && text.bytes().all(|byte| {
+                let allowed = match byte {
+                    b'.' => before != b'.',
+                    b'-' | b'_' => true,
+                    _ => byte.is_ascii_alphanumeric(),
+                };
+                before = byte;
+                allowed
+            })
     }
 
     /// The name that a shared text is; none where it is not one.

@@ -11,7 +11,8 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use super::wire::{
-    ListWire, Nullable, RecordWire, References, ShapeReferences, ShapeWire, StrictEndpoint, VERSION, ViewWire,
+    Address, Addresses, ListWire, Nullable, RecordWire, References, ShapeReferences, ShapeWire, StrictEndpoint,
+    VERSION, ViewWire,
 };
 use super::{PlaceRecord, State};
 use crate::network::{Memo, RouteSet, Rows, View};
@@ -164,7 +165,7 @@ impl<'s> Tables<'s> {
                 id,
                 from: None,
                 remove: Vec::new(),
-                add: rows.as_slice().iter().map(|row| (row.destination, row.owner)).collect(),
+                add: rows.as_slice().iter().map(|row| (row.destination, Address(row.owner))).collect(),
             };
             let cost = |list: &ListWire| 2 * list.add.len() + list.remove.len() + usize::from(list.from.is_some());
             for (from, base) in first.into_iter().chain(previous) {
@@ -173,7 +174,10 @@ impl<'s> Tables<'s> {
                     id,
                     from: Some(from),
                     remove: delta.pairs().filter_map(|(before, _)| before.map(|row| row.destination)).collect(),
-                    add: delta.pairs().filter_map(|(_, after)| after.map(|row| (row.destination, row.owner))).collect(),
+                    add: delta
+                        .pairs()
+                        .filter_map(|(_, after)| after.map(|row| (row.destination, Address(row.owner))))
+                        .collect(),
                 };
                 if cost(&wire) < cost(&best) {
                     best = wire;
@@ -243,7 +247,7 @@ impl<'s> Tables<'s> {
         ShapeWire {
             rows: list,
             view,
-            own: (!routes.own.is_empty()).then(|| Arc::clone(&routes.own)),
+            own: (!routes.own.is_empty()).then(|| Addresses(Arc::clone(&routes.own))),
             lacks: (!routes.lacks.is_empty()).then(|| Arc::clone(&routes.lacks)),
             attributes,
         }

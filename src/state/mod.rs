@@ -11,6 +11,8 @@ mod identifier;
 mod journal;
 mod local;
 mod lock;
+mod read;
+mod reader;
 mod store;
 mod wire;
 

@@ -3,7 +3,7 @@
 
 use std::net::IpAddr;
 
-use crate::network::{Prefix, PrefixError};
+use crate::network::{Prefix, PrefixError, parse_address};
 
 use super::diagnostics::{Diagnostic, Reporter};
 use super::reader::Located;
@@ -51,7 +51,7 @@ pub(super) fn read_address(text: Located<&str>, report: &Reporter) -> Option<IpA
         report.report(Diagnostic::error(text.span, message).label(label).hint(hint));
         None
     };
-    let Ok(address) = text.value.parse::<IpAddr>() else {
+    let Ok(address) = parse_address(text.value) else {
         let hint = match text.value.split_once('/').and_then(|(address, _)| address.parse::<IpAddr>().ok()) {
             Some(address) => format!("Remove the prefix length: \"{address}\"."),
             None => "Write an address such as 10.240.0.20 or fd00:240::20.".to_owned(),

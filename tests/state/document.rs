@@ -90,6 +90,26 @@ fn a_document_is_read_as_it_stands() {
 }
 
 #[test]
+fn fields_and_places_are_read_in_any_order() {
+    let state = mesh(12);
+    let document = String::from_utf8(state.to_json()).expect("text");
+    // Places before the lists that they point to.
+    let sorted = serde_json::from_str::<serde_json::Value>(&document).expect("JSON").to_string();
+    assert!(sorted.find("\"places\"") < sorted.find("\"rows\":["), "{sorted}");
+    assert_eq!(read(sorted.as_bytes()).expect("document"), state);
+    let found = refusal(&sorted.replacen("\"token\"", "\"new\":1,\"token\"", 1));
+    assert!(found.contains("in ssh-static/kernel_route of the place node:node-0, unknown field `new`"), "{found}");
+
+    let (before, places) = document.split_once("\"places\":{\n").expect("places");
+    let mut places: Vec<&str> = places.strip_suffix("}}\n").expect("an end").split(",\n").collect();
+    places.reverse();
+    let reversed = format!("{before}\"places\":{{{}}}}}", places.join(","));
+    assert_eq!(read(reversed.as_bytes()).expect("document"), state);
+    let doubled = format!("{before}\"places\":{{{},{}}}}}", places.join(","), places[3]);
+    assert!(refusal(&doubled).contains("occurs twice"));
+}
+
+#[test]
 fn lists_and_views_are_shared_and_written_once() {
     let mut state = mesh(50);
     // Equal lists and views in other memory, as a caller may have them.

@@ -1,0 +1,194 @@
+//! Turns the lists, views and records of a document into those of a state.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use super::decode::{DocumentError, damaged};
+use super::wire::{Address, ListWire, Nullable, RecordWire, ShapeWire, ViewWire};
+use crate::network::{Family, Prefix, RouteSet, Row, Rows, View};
+use crate::resource::{Known, Place, Record, ResourceId, Shape};
+
+/// The largest number of rows in all lists together. No real state has so many; the limit bounds the memory for a
+/// document of many small deltas.
+const MOST_ROWS: usize = 32_000_000;
+
+/// What the records share.
+pub(super) struct Reader<'k> {
+    pub(super) known: &'k Known,
+    pub(super) lists: BTreeMap<u32, Rows>,
+    pub(super) views: BTreeMap<u32, Arc<View>>,
+    /// Most places have the same few resources.
+    resources: HashMap<Box<str>, ResourceId>,
+    /// Neighbouring records mostly have the same ids.
+    own: Arc<[IpAddr]>,
+    lacks: Arc<BTreeSet<Prefix>>,
+    nothing: Arc<BTreeSet<Prefix>>,
+    /// Buffer to put lists together, one after the other.
+    scratch: Vec<Row>,
+    /// Why topo refuses the document, if the JSON itself is correct.
+    pub(super) refusal: Option<DocumentError>,
+    /// The record whose JSON is not correct, as the first words of a message. Empty for the rest of the document.
+    pub(super) context: String,
+}
+
+impl<'k> Reader<'k> {
+    pub(super) fn new(known: &'k Known) -> Self {
+        Self {
+            known,
+            lists: BTreeMap::new(),
+            views: BTreeMap::new(),
+            resources: HashMap::new(),
+            own: Arc::from([]),
+            lacks: Arc::default(),
+            nothing: Arc::default(),
+            scratch: Vec::new(),
+            refusal: None,
+            context: String::new(),
+        }
+    }
+
+    pub(super) fn lists(&mut self, lists: Vec<ListWire>) -> Result<(), DocumentError> {
+        let mut total = 0;
+        for list in lists {
+            let id = list.id;
+            let rows = self.list(list)?;
+            total += rows.as_slice().len();
+            if total > MOST_ROWS {
+                return Err(damaged(format!("its lists have more than {MOST_ROWS} rows together")));
+            }
+            if self.lists.insert(id, rows).is_some() {
+                return Err(damaged(format!("the list of rows {id} occurs twice")));
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn views(&mut self, views: Vec<ViewWire>) -> Result<(), DocumentError> {
+        for view in views {
+            let (id, view) = view.into_view();
+            if self.views.insert(id, Arc::new(view)).is_some() {
+                return Err(damaged(format!("the view {id} occurs twice")));
+            }
+        }
+        Ok(())
+    }
+
+    /// The complete list of one version.
+    fn list(&mut self, wire: ListWire) -> Result<Rows, DocumentError> {
+        let id = wire.id;
+        let wrong = |what: String| damaged(format!("in the list of rows {id}, {what}"));
+        let mut add: Vec<Row> = Vec::with_capacity(wire.add.len());
+        for (destination, Address(owner)) in wire.add {
+            if destination.family() != Family::of(owner) {
+                return Err(wrong(format!("{destination} and its owner {owner} are of different families")));
+            }
+            add.push(Row { destination, owner });
+        }
+        let base = match wire.from {
+            None if wire.remove.is_empty() => Rows::default(),
+            None => return Err(wrong("it removes rows, but does not build on a list".to_owned())),
+            Some(from) => self
+                .lists
+                .get(&from)
+                .cloned()
+                .ok_or_else(|| wrong(format!("it builds on the list {from}, which does not come before it")))?,
+        };
+        if wire.remove.is_empty() && add.is_empty() {
+            return Ok(base);
+        }
+        add.sort_unstable_by_key(|row| row.destination);
+        if let Some(pair) = add.windows(2).find(|pair| pair[0].destination == pair[1].destination) {
+            return Err(wrong(format!("the destination {} occurs twice", pair[0].destination)));
+        }
+        self.scratch.clear();
+        apply(&mut self.scratch, base.as_slice(), wire.remove.into_iter().collect(), add).map_err(wrong)?;
+        Ok(Rows::from_sorted(&self.scratch))
+    }
+
+    /// The resource with this text form.
+    pub(super) fn resource(&mut self, place: &Place, key: &str) -> Result<ResourceId, DocumentError> {
+        if let Some(resource) = self.resources.get(key) {
+            return Ok(resource.clone());
+        }
+        let resource: ResourceId = key.parse().map_err(|error| damaged(format!("in the place {place}, {error}")))?;
+        self.resources.insert(key.into(), resource.clone());
+        Ok(resource)
+    }
+
+    pub(super) fn record(&mut self, wire: RecordWire<'_>) -> Result<Record, String> {
+        let mut shape = |wire: Nullable<ShapeWire<'_>>| wire.0.map(|wire| self.shape(wire)).transpose();
+        match (wire.is, wire.to) {
+            (Some(is), Some(to)) if wire.token.is_none() => {
+                let (is, to) = (shape(is)?, shape(to)?);
+                let also = wire.also.into_iter().map(|wire| self.shape(wire)).collect::<Result<_, _>>()?;
+                Ok(Record::InDoubt { is, to, also })
+            }
+            (Some(_), Some(_)) => Err("a record in doubt has a token".to_owned()),
+            (Some(_), None) if !wire.also.is_empty() => Err("a settled record has parts in doubt".to_owned()),
+            (Some(is), None) => {
+                let is = shape(is)?.ok_or_else(|| "a settled record is null".to_owned())?;
+                Ok(Record::Settled { is, token: wire.token.map(std::borrow::Cow::into_owned) })
+            }
+            (None, _) => Err("the record has no content".to_owned()),
+        }
+    }
+
+    fn shape(&mut self, wire: ShapeWire<'_>) -> Result<Shape, String> {
+        let attributes = wire.attributes.map_or(Value::Null, std::borrow::Cow::into_owned);
+        let (Some(rows), Some(view)) = (wire.rows, wire.view) else {
+            if wire.rows.is_some() || wire.view.is_some() || wire.own.is_some() || wire.lacks.is_some() {
+                return Err("a route set is incomplete: it needs both rows and view".to_owned());
+            }
+            return Ok(Shape { routes: None, attributes });
+        };
+        let rows = self.lists.get(&rows).ok_or_else(|| format!("the list of rows {rows} does not exist"))?.clone();
+        let view = self.views.get(&view).ok_or_else(|| format!("the view {view} does not exist"))?.clone();
+        let own = wire.own.map_or_else(|| Arc::from([]), |own| own.0);
+        if own != self.own {
+            self.own = own;
+        }
+        let lacks = match wire.lacks {
+            None => Arc::clone(&self.nothing),
+            Some(lacks) if *lacks == *self.lacks => Arc::clone(&self.lacks),
+            Some(lacks) => {
+                self.lacks = Arc::clone(&lacks);
+                lacks
+            }
+        };
+        Ok(Shape { routes: Some(RouteSet { rows, view, own: Arc::clone(&self.own), lacks }), attributes })
+    }
+}
+
+/// Makes a sorted list without some of its destinations and with further rows, which are sorted too. Cheap for small
+/// changes.
+fn apply(rows: &mut Vec<Row>, mut base: &[Row], remove: BTreeSet<Prefix>, add: Vec<Row>) -> Result<(), String> {
+    let (mut remove, mut add) = (remove.into_iter().peekable(), add.into_iter().peekable());
+    loop {
+        let next = match (remove.peek(), add.peek()) {
+            (None, None) => break,
+            (Some(gone), Some(row)) => (*gone).min(row.destination),
+            (Some(gone), None) => *gone,
+            (None, Some(row)) => row.destination,
+        };
+        let (before, after) = base.split_at(base.partition_point(|row| row.destination < next));
+        rows.extend_from_slice(before);
+        base = after;
+        if remove.next_if_eq(&next).is_some() {
+            base = match base {
+                [row, after @ ..] if row.destination == next => after,
+                _ => return Err(format!("it removes {next}, which is not in the list")),
+            };
+        }
+        if let Some(row) = add.next_if(|row| row.destination == next) {
+            if base.first().is_some_and(|after| after.destination == next) {
+                return Err(format!("the destination {next} occurs twice"));
+            }
+            rows.push(row);
+        }
+    }
+    rows.extend_from_slice(base);
+    Ok(())
+}
