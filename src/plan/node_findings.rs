@@ -215,16 +215,16 @@ pub(super) fn not_on_link(place: &Place, next_hop: IpAddr, found: &str) -> Findi
 pub(super) fn in_azure(place: &Place, backends: &[Name], destinations: Arc<[Prefix]>) -> Finding {
     let backends: Vec<&str> = backends.iter().map(Name::as_str).collect();
     let text = format!(
-        ", which is a machine in Azure, a route on the machine does not choose the next hop: Azure forwards by its own route \
-         tables. No [backends.azure-udr] with `subnets` puts {} into one, so packets to it would be lost.",
+        " by its own route tables, so a route on the machine does not choose the next hop. No [backends.azure-udr] with `subnets` \
+         puts {} into a route table, so packets to it would be lost.",
         some_prefixes(&destinations)
     );
-    Finding::error("in_azure", place, Text::around("On ", text)).scope(Scope::Keys(KERNEL_ROUTE.id, destinations)).edit(
-        format!(
+    Finding::error("in_azure", place, Text::around("Azure forwards the packets of ", text))
+        .scope(Scope::Keys(KERNEL_ROUTE.id, destinations))
+        .edit(format!(
             "Add a backend that does, or take {} off the machines in Azure with `nodes = […]`.",
             backends.join(" and ")
-        ),
-    )
+        ))
 }
 
 /// A few prefixes are listed; of more, the first ones and the number of the others.

@@ -102,14 +102,17 @@ impl<'de> Visitor<'de> for ReadDocument<'_, '_> {
                 Field::Rows => {
                     let lists = map.next_value()?;
                     only(
-                        rows.replace(reader.lists(lists).map_err(|refusal| reader.refuse::<A::Error>(refusal))?),
+                        rows.replace(reader.lists(lists).map_err(|refusal| reader.refuse::<A::Error>(refusal))?)
+                            .is_some(),
                         "rows",
                     )?;
                 }
                 Field::Views => {
                     let list = map.next_value()?;
                     only(
-                        views.replace(reader.views(list).map_err(|refusal| reader.refuse::<A::Error>(refusal))?),
+                        views
+                            .replace(reader.views(list).map_err(|refusal| reader.refuse::<A::Error>(refusal))?)
+                            .is_some(),
                         "views",
                     )?;
                 }
@@ -153,12 +156,12 @@ fn fill<'de, A: MapAccess<'de>, T: Deserialize<'de>>(
     name: &'static str,
     map: &mut A,
 ) -> Result<(), A::Error> {
-    only(field.replace(map.next_value()?), name)
+    only(field.replace(map.next_value()?).is_some(), name)
 }
 
 /// Refuses a field that occurred before.
-fn only<T, E: de::Error>(before: Option<T>, name: &'static str) -> Result<(), E> {
-    if before.is_some() { Err(E::duplicate_field(name)) } else { Ok(()) }
+fn only<E: de::Error>(occurred: bool, name: &'static str) -> Result<(), E> {
+    if occurred { Err(E::duplicate_field(name)) } else { Ok(()) }
 }
 
 /// Reads the places of known kinds, and keeps others unchanged.
@@ -223,7 +226,7 @@ impl<'de> Visitor<'de> for ReadPlace<'_, '_> {
                 PlaceField::Endpoint => fill::<_, Option<StrictEndpoint>>(&mut endpoint, "endpoint", &mut map)?,
                 PlaceField::MachineId => fill::<_, Option<Text<'_>>>(&mut machine_id, "machine_id", &mut map)?,
                 PlaceField::Resources => {
-                    only(resources.replace(map.next_value_seed(ReadResources(reader, place))?), "resources")?;
+                    only(resources.replace(map.next_value_seed(ReadResources(reader, place))?).is_some(), "resources")?;
                 }
             }
         }

@@ -101,7 +101,7 @@ pub fn files_of_others_are_left_alone() {
         before.assert_is_now(&machines);
         assert!(!has_state(&machines), "a state was written");
     };
-    refused(&["server", "/etc/netplan/60-topo.yaml is there, and topo has not written it", "--take-over"]);
+    refused(&["server", "somebody else wrote the file /etc/netplan/60-topo.yaml", "--take-over"]);
     // Of another topology, and of another state of this one.
     for (header, words) in [
         (other.to_owned(), "belongs to the topology other"),

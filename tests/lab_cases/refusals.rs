@@ -198,8 +198,12 @@ pub fn machines_in_azure() {
     let before = Tables::of(&lab, &KTHW_NODES);
     let says = |node: &str, tag: &str| lab.node(node).run(&format!("echo {tag} >/sys/class/dmi/id/chassis_asset_tag"));
     let azure = "7783-7084-3265-9085-8269-3286-77";
-    let words =
-        ["On node-0, server, in Azure", "10.200.0.0/24, 10.200.1.0/24", "[backends.azure-udr]", "take ssh-static off"];
+    let words = [
+        "packets of node-0, server by its own route tables",
+        "10.200.0.0/24, 10.200.1.0/24",
+        "[backends.azure-udr]",
+        "take ssh-static off",
+    ];
     says("node-1", "No asset tag");
     says("node-0", azure);
     says("server", azure);
@@ -215,7 +219,7 @@ pub fn machines_in_azure() {
     for command in [&["plan"][..], &["plan", "--detailed-exitcode"], &["apply", "-y"], &["plan", "--target", "server"]]
     {
         let reply = lab.topo(command).exits(1);
-        let own = if command.contains(&"server") { "On server, in Azure" } else { words[0] };
+        let own = if command.contains(&"server") { "packets of server by its own route tables" } else { words[0] };
         let reply = reply.says(&[own, words[1]]);
         assert!(!reply.said().contains(NO_CHANGES), "{}", reply.said());
     }
