@@ -119,7 +119,7 @@ async fn exchange(request: hyper::Request<Incoming>, shared: Arc<Shared>, secure
         (world.settings.latency, effects)
     };
     let mut wait = latency;
-    let (mut instead, mut drop_after, mut held) = (None, false, None);
+    let (mut instead, mut drop_after, mut until) = (None, false, None);
     for effect in effects {
         match effect {
             Effect::Answer { status, code, message, retry_after } => {
@@ -141,13 +141,13 @@ async fn exchange(request: hyper::Request<Incoming>, shared: Arc<Shared>, secure
             Effect::DropAfter => drop_after = true,
             Effect::FailOperation { code, message } => request.fail = Some((code, message)),
             Effect::Delay { milliseconds } => wait += Duration::from_millis(milliseconds),
-            Effect::Hold => held = Some(shared.world().released.subscribe()),
+            Effect::Hold => until = Some(shared.world().released.subscribe()),
         }
     }
     if !wait.is_zero() {
         tokio::time::sleep(wait).await;
     }
-    if let Some(mut released) = held {
+    if let Some(mut released) = until {
         let _ = tokio::time::timeout(PATIENCE, released.wait_for(|released| *released)).await;
     }
     let reply = instead.unwrap_or_else(|| {

@@ -1,5 +1,6 @@
 //! Writes golden states of nodes (see `state/golden/README.md`): documents and journals as runs leave them.
 
+use std::fmt::Write as _;
 use std::sync::Arc;
 
 use topo::backend::{self, FORMATS};
@@ -30,7 +31,7 @@ fn topology(machines: usize, dual: bool, backends: &str) -> String {
             (_, false) => format!(", pods = \"10.200.{}.0/24\"", number - 1),
             (_, true) => format!(", pods = [\"10.200.{0}.0/24\", \"fd00:200:{0}::/64\"]", number - 1),
         };
-        text += &format!("{name} = {{ address = {address}{pods} }}\n");
+        writeln!(text, "{name} = {{ address = {address}{pods} }}").expect("memory");
     }
     text + backends
 }

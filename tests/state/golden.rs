@@ -71,15 +71,15 @@ fn check(folder: &Path, bless: bool) -> Result<(), String> {
     }
     match pull(&given) {
         Err(said) => expect(REFUSED, Some(said.as_bytes())).and(expect(FOLDED, None)),
-        Ok(folded) => {
+        Ok(whole) => {
             let has_journal = given.contains_key(JOURNAL);
             expect(REFUSED, None)?;
-            expect(FOLDED, has_journal.then_some(folded.as_slice()))?;
+            expect(FOLDED, has_journal.then_some(whole.as_slice()))?;
             // Without a journal the state is written as it was read, and so is one that is folded already.
-            let mut written = vec![(&found[DOCUMENT], folded.clone())];
+            let mut written = vec![(&found[DOCUMENT], whole.clone())];
             if has_journal {
                 let again = |document: &Vec<u8>| pull(&Files::from([(DOCUMENT.to_owned(), document.clone())]));
-                written = vec![(&found[DOCUMENT], again(&found[DOCUMENT])?), (&folded, again(&folded)?)];
+                written = vec![(&found[DOCUMENT], again(&found[DOCUMENT])?), (&whole, again(&whole)?)];
             }
             if let Some((document, written)) = written.into_iter().find(|(document, written)| *document != written) {
                 let text = |text| String::from_utf8_lossy(text);
