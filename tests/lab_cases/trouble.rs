@@ -18,7 +18,7 @@ const BROKEN: [(&str, &str, &[&str]); 9] = [
     ("gone", "dead", &["machine runs"]),
     ("other-key", "host-key", &["host key", "changed", "ssh-keygen -R"]),
     ("no-sudo", "sudo-refused", &["sudo", "NOPASSWD"]),
-    ("unknown-key", "", &["host key", "not known", "fingerprint"]),
+    ("unknown-key", "", &["host key", "is unknown", "fingerprint"]),
 ];
 const NODES: &str = "plain 10.240.0.20 10.200.0.0/24
 sudoer 10.240.0.21 10.200.1.0/24 --sudo
