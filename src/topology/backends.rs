@@ -7,7 +7,8 @@ use super::diagnostics::{Diagnostic, Reporter};
 use super::document::{Draft, read_patterns};
 use super::format::{Formats, TableFormat, TableRead, Tables};
 use super::glob::for_each_match;
-use super::reader::{Entry, Located, TableReader, did_you_mean};
+use super::reader::{Entry, Located, TableReader};
+use super::suggest::did_you_mean;
 use crate::resource::Name;
 
 pub(super) struct BackendDraft<'a> {

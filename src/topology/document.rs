@@ -9,7 +9,8 @@ use super::backends::{self, BackendDraft};
 use super::diagnostics::{Diagnostic, Span};
 use super::format::Formats;
 use super::grammar;
-use super::reader::{Entry, Located, Strings, Subject, TableReader, did_you_mean, unknown_key};
+use super::reader::{Entry, Located, Strings, Subject, TableReader, unknown_key};
+use super::suggest::did_you_mean;
 use crate::resource::Name;
 
 /// Keys that make sense only for a single node.

@@ -13,6 +13,8 @@ pub mod machines;
 mod prefix_index;
 pub mod reader;
 pub mod schema;
+mod suggest;
+mod tree;
 pub mod update;
 
 pub use diagnostics::{Diagnostic, Diagnostics, LineIndex, Reporter, Severity, Source, Span};
@@ -29,6 +31,7 @@ use crate::network::Prefix;
 use crate::resource::Name;
 
 use reader::{Subject, TableReader};
+use tree::Tree;
 
 /// The largest number of TOML errors to report for one file: a file may be no TOML at all.
 const MOST_SYNTAX_ERRORS: usize = 500;
@@ -118,11 +121,16 @@ pub fn parse(sources: &[Source], formats: Formats) -> (Option<Topology>, Diagnos
             broken = true;
             continue;
         }
+        let number = u32::try_from(file).unwrap_or(u32::MAX);
+        if let Some(tree) = Tree::read(&source.text) {
+            documents.push((number, tree));
+            continue;
+        }
         let (document, mut errors) = DeTable::parse_recoverable(&source.text);
         errors.sort_by_key(|error| error.span().map_or(0, |span| span.start));
         errors.truncate(MOST_SYNTAX_ERRORS);
         if errors.is_empty() {
-            documents.push((u32::try_from(file).unwrap_or(u32::MAX), document));
+            documents.push((number, Tree::recovered(document.into_inner())));
             continue;
         }
         let lines = LineIndex::new(&source.text);
@@ -146,18 +154,13 @@ pub fn parse(sources: &[Source], formats: Formats) -> (Option<Topology>, Diagnos
             }
         }
         indexes.insert(file, lines);
-        documents.push((u32::try_from(file).unwrap_or(u32::MAX), document));
+        documents.push((number, Tree::recovered(document.into_inner())));
     }
     let topology = documents.split_first().and_then(|((file, first), rest)| {
-        let mut root = TableReader::new(
-            &report,
-            Subject::Document,
-            Span { file: *file, ..Span::default() },
-            *file,
-            first.get_ref(),
-        );
+        let start = Span { file: *file, ..Span::default() };
+        let mut root = TableReader::new(&report, Subject::Document, start, *file, first.root());
         for (file, document) in rest {
-            root.extend(*file, document.get_ref());
+            root.extend(*file, document.root());
         }
         let draft = document::read(root, formats, broken);
         check::check(&draft, formats, &report, broken)

@@ -3,10 +3,9 @@
 use std::fmt;
 use std::ops::RangeInclusive;
 
-use toml::Spanned;
-use toml::de::{DeTable, DeValue};
-
 use super::diagnostics::{Diagnostic, Reporter, Span};
+use super::suggest::did_you_mean;
+use super::tree::{Item, Pair, TableView, Tree, Value};
 
 /// The subject of a table in messages: ``node `node-0` `` or `` `[ssh]` ``.
 #[derive(Clone, Copy, Debug)]
@@ -59,29 +58,33 @@ pub struct Entry<'a> {
     pub key_span: Span,
     /// The position of the value; for a table with a header, of the header.
     pub span: Span,
-    value: &'a DeValue<'a>,
+    tree: &'a Tree<'a>,
+    value: &'a Value<'a>,
 }
 
 impl<'a> Entry<'a> {
-    fn new(file: u32, key: &'a Spanned<std::borrow::Cow<'a, str>>, value: &'a Spanned<DeValue<'a>>) -> Self {
-        let place = |range| Span { file, ..Span::new(0, range) };
-        Self { key: key.get_ref(), key_span: place(key.span()), span: place(value.span()), value: value.get_ref() }
+    fn new(file: u32, tree: &'a Tree<'a>, pair: &'a Pair<'a>) -> Self {
+        let item = pair.item();
+        Self { key: pair.key(), key_span: pair.key_span(file), span: item.span(file), tree, value: item.value() }
     }
 
     /// The text of a string.
     pub fn as_str(&self) -> Option<&'a str> {
-        self.value.as_str()
+        match self.value {
+            Value::String(text) => Some(text),
+            _ => None,
+        }
     }
 
     /// Whether it is a table.
     pub fn is_table(&self) -> bool {
-        self.value.is_table()
+        matches!(self.value, Value::Table(_))
     }
 
     /// The value as a table, or an error about the value.
     pub fn table(&self, report: &'a Reporter, subject: Subject<'a>) -> Option<TableReader<'a>> {
-        if let DeValue::Table(table) = self.value {
-            Some(TableReader::new(report, subject, self.key_span, self.span.file, table))
+        if let Value::Table(part) = self.value {
+            Some(TableReader::new(report, subject, self.key_span, self.span.file, self.tree.table(*part)))
         } else {
             let mut diagnostic = wrong_type(subject, self.key, self.value, self.span, "a table");
             if !matches!(subject, Subject::SshOf(..)) {
@@ -100,9 +103,9 @@ pub struct TableReader<'a> {
     pub subject: Subject<'a>,
     /// The position of its name.
     pub span: Span,
-    first: (u32, &'a DeTable<'a>),
+    first: (u32, TableView<'a>),
     // A table at the document's root can continue in other files.
-    rest: Vec<(u32, &'a DeTable<'a>)>,
+    rest: Vec<(u32, TableView<'a>)>,
     known: Vec<&'static str>,
     // Number of entries with known keys.
     found: usize,
@@ -110,12 +113,12 @@ pub struct TableReader<'a> {
 
 impl<'a> TableReader<'a> {
     /// A reader for a table of a file, named at `span`.
-    pub fn new(report: &'a Reporter, subject: Subject<'a>, span: Span, file: u32, table: &'a DeTable<'a>) -> Self {
+    pub(super) fn new(report: &'a Reporter, subject: Subject<'a>, span: Span, file: u32, table: TableView<'a>) -> Self {
         Self { report, subject, span, first: (file, table), rest: Vec::new(), known: Vec::with_capacity(4), found: 0 }
     }
 
     /// Adds the document's root of another file.
-    pub(super) fn extend(&mut self, file: u32, table: &'a DeTable<'a>) {
+    pub(super) fn extend(&mut self, file: u32, table: TableView<'a>) {
         self.rest.push((file, table));
     }
 
@@ -124,9 +127,9 @@ impl<'a> TableReader<'a> {
         let mut found: Option<TableReader<'a>> = None;
         let mut count = 0;
         for (file, table) in self.parts() {
-            let Some((key_found, value)) = table.get_key_value(key) else { continue };
+            let Some(pair) = table.get(key) else { continue };
             count += 1;
-            let Some(part) = Entry::new(file, key_found, value).table(self.report, Subject::Table(key)) else {
+            let Some(part) = Entry::new(file, table.tree(), pair).table(self.report, Subject::Table(key)) else {
                 continue;
             };
             match &mut found {
@@ -140,12 +143,12 @@ impl<'a> TableReader<'a> {
 
     /// Whether there is a key that is probably a misspelling of this one.
     pub(super) fn has_near(&self, key: &str) -> bool {
-        self.parts().flat_map(|(_, table)| table.keys()).any(|given| did_you_mean(given.get_ref(), &[key]).is_some())
+        self.pairs().any(|(_, _, pair)| did_you_mean(pair.key(), &[key]).is_some())
     }
 
     /// Whether there is such a key.
     pub fn has(&self, key: &str) -> bool {
-        self.parts().any(|(_, table)| table.contains_key(key))
+        self.parts().any(|(_, table)| table.get(key).is_some())
     }
 
     /// Adds a finding.
@@ -158,16 +161,23 @@ impl<'a> TableReader<'a> {
         self.report
     }
 
-    fn parts(&self) -> impl Iterator<Item = (u32, &'a DeTable<'a>)> + use<'_, 'a> {
+    fn parts(&self) -> impl Iterator<Item = (u32, TableView<'a>)> + use<'_, 'a> {
         std::iter::once(self.first).chain(self.rest.iter().copied())
+    }
+
+    fn pairs(&self) -> impl Iterator<Item = (u32, &'a Tree<'a>, &'a Pair<'a>)> + use<'_, 'a> {
+        self.parts().flat_map(|(file, table)| table.pairs().iter().map(move |pair| (file, table.tree(), pair)))
+    }
+
+    /// The number of pairs.
+    fn count(&self) -> usize {
+        self.parts().map(|(_, table)| table.pairs().len()).sum()
     }
 
     /// All keys, sorted. If two files have the same key, reports it and uses the first one.
     pub fn entries(&mut self) -> Vec<Entry<'a>> {
-        let mut entries: Vec<Entry<'a>> = Vec::with_capacity(self.parts().map(|(_, table)| table.len()).sum());
-        for (file, table) in self.parts() {
-            entries.extend(table.iter().map(|(key, value)| Entry::new(file, key, value)));
-        }
+        let mut entries: Vec<Entry<'a>> = Vec::with_capacity(self.count());
+        entries.extend(self.pairs().map(|(file, tree, pair)| Entry::new(file, tree, pair)));
         if !self.rest.is_empty() || !entries.is_sorted_by_key(|entry| entry.key) {
             entries.sort_by(|left, right| left.key.cmp(right.key));
             entries.dedup_by(|again, first| {
@@ -202,8 +212,8 @@ impl<'a> TableReader<'a> {
         let mut found: Option<Entry<'a>> = None;
         let mut count = 0;
         for (file, table) in self.parts() {
-            if let Some((key, value)) = table.get_key_value(key) {
-                let entry = Entry::new(file, key, value);
+            if let Some(pair) = table.get(key) {
+                let entry = Entry::new(file, table.tree(), pair);
                 count += 1;
                 match &found {
                     None => found = Some(entry),
@@ -244,21 +254,21 @@ impl<'a> TableReader<'a> {
     /// `true` or `false`.
     pub fn boolean(&mut self, key: &'static str) -> Option<Located<bool>> {
         let entry = self.entry(key)?;
-        let value = entry.value.as_bool();
-        if value.is_none() {
-            self.report(wrong_type(self.subject, key, entry.value, entry.span, "`true` or `false`"));
+        if let Value::Boolean(value) = entry.value {
+            return Some(Located { value: *value, span: entry.span });
         }
-        value.map(|value| Located { value, span: entry.span })
+        self.report(wrong_type(self.subject, key, entry.value, entry.span, "`true` or `false`"));
+        None
     }
 
     /// A whole number within bounds.
     pub fn integer<T: TryFrom<i64>>(&mut self, key: &'static str, bounds: RangeInclusive<i64>) -> Option<Located<T>> {
         let entry = self.entry(key)?;
-        let DeValue::Integer(integer) = entry.value else {
+        let Value::Integer(integer) = entry.value else {
             self.report(wrong_type(self.subject, key, entry.value, entry.span, "a whole number"));
             return None;
         };
-        let value = i64::from_str_radix(integer.as_str(), integer.radix()).ok().filter(|value| bounds.contains(value));
+        let value = integer.filter(|value| bounds.contains(value));
         let Some(value) = value.and_then(|value| T::try_from(value).ok()) else {
             let message = format!("`{key}` of {} is out of range.", self.subject);
             let hint = format!("Use a whole number from {} to {}.", bounds.start(), bounds.end());
@@ -272,8 +282,8 @@ impl<'a> TableReader<'a> {
     pub fn strings(&mut self, key: &'static str) -> Option<Strings<'a>> {
         let entry = self.entry(key)?;
         let (single, list) = match entry.value {
-            DeValue::String(text) => (Some(Located { value: &**text, span: entry.span }), [].iter()),
-            DeValue::Array(array) => (None, array.iter()),
+            Value::String(text) => (Some(Located { value: &**text, span: entry.span }), [].iter()),
+            Value::Array(part) => (None, entry.tree.array(*part).iter()),
             other => {
                 self.report(wrong_type(self.subject, key, other, entry.span, "a string, or a list of strings"));
                 (None, [].iter())
@@ -285,7 +295,7 @@ impl<'a> TableReader<'a> {
             report: self.report,
             key_span: entry.key_span,
             span: entry.span,
-            is_list: entry.value.is_array(),
+            is_list: matches!(entry.value, Value::Array(_)),
             single,
             list,
         })
@@ -299,12 +309,10 @@ impl<'a> TableReader<'a> {
 
     /// Whether the table has keys that nobody asked for.
     pub fn unknown(&self) -> Vec<Entry<'a>> {
-        let all: usize = self.parts().map(|(_, table)| table.len()).sum();
-        if self.found == all {
+        if self.found == self.count() {
             return Vec::new();
         }
-        let all =
-            self.parts().flat_map(|(file, table)| table.iter().map(move |(key, value)| Entry::new(file, key, value)));
+        let all = self.pairs().map(|(file, tree, pair)| Entry::new(file, tree, pair));
         all.filter(|entry| !self.known.contains(&entry.key)).collect()
     }
 
@@ -347,7 +355,7 @@ pub struct Strings<'a> {
     pub span: Span,
     is_list: bool,
     single: Option<Located<&'a str>>,
-    list: std::slice::Iter<'a, Spanned<DeValue<'a>>>,
+    list: std::slice::Iter<'a, Item<'a>>,
 }
 
 impl Strings<'_> {
@@ -366,24 +374,24 @@ impl<'a> Iterator for Strings<'a> {
         }
         loop {
             let element = self.list.next()?;
-            let span = Span { file: self.span.file, ..Span::new(0, element.span()) };
-            match element.get_ref() {
-                DeValue::String(text) => return Some(Located { value: text, span }),
+            let span = element.span(self.span.file);
+            match element.value() {
+                Value::String(text) => return Some(Located { value: text, span }),
                 other => self.report.report(wrong_type(self.subject, self.key, other, span, "a list of strings")),
             }
         }
     }
 }
 
-fn wrong_type(subject: Subject<'_>, key: &str, value: &DeValue<'_>, span: Span, wanted: &str) -> Diagnostic {
+fn wrong_type(subject: Subject<'_>, key: &str, value: &Value<'_>, span: Span, wanted: &str) -> Diagnostic {
     let found = match value {
-        DeValue::String(_) => "a string",
-        DeValue::Integer(_) => "a whole number",
-        DeValue::Float(_) => "a number with a fraction",
-        DeValue::Boolean(_) => "`true` or `false`",
-        DeValue::Datetime(_) => "a date or time",
-        DeValue::Array(_) => "a list",
-        DeValue::Table(_) => "a table",
+        Value::String(_) => "a string",
+        Value::Integer(_) => "a whole number",
+        Value::Float => "a number with a fraction",
+        Value::Boolean(_) => "`true` or `false`",
+        Value::Datetime => "a date or time",
+        Value::Array(_) => "a list",
+        Value::Table(_) => "a table",
     };
     Diagnostic::error(span, format!("`{key}` of {subject} must be {wanted}.")).label(format!("this is {found}"))
 }
@@ -396,62 +404,4 @@ pub(super) fn unknown_key(entry: &Entry<'_>, subject: Subject<'_>, known: &[&str
         format!("Known keys: {}.", list.join(", "))
     });
     Diagnostic::error(entry.key_span, format!("There is no key `{key}` in {subject}.")).label("unknown key").hint(hint)
-}
-
-/// ``Did you mean `x`?`` if one of the known words is similar.
-pub(super) fn did_you_mean(word: &str, known: &[&str]) -> Option<String> {
-    if word.len() > 64 {
-        return None;
-    }
-    let lower = word.to_lowercase();
-    let (distance, best) = known.iter().map(|known| (edit_distance(&lower, known), known)).min()?;
-    let close =
-        distance <= 1 + best.len() / 4 || (lower.len() >= 3 && (best.starts_with(&lower) || lower.starts_with(best)));
-    close.then(|| format!("Did you mean `{best}`?"))
-}
-
-/// How many changes turn one word into the other. A change adds, drops or replaces a character, or swaps two
-/// neighbours.
-fn edit_distance(left: &str, right: &str) -> usize {
-    let right: Vec<char> = right.chars().collect();
-    let mut before_last: Vec<usize> = Vec::new();
-    let mut last: Vec<usize> = (0..=right.len()).collect();
-    let mut previous = None;
-    for (row, from) in left.chars().enumerate() {
-        let mut line = vec![row + 1];
-        for (column, to) in right.iter().enumerate() {
-            let replaced = last[column] + usize::from(from != *to);
-            let mut best = replaced.min(last[column + 1] + 1).min(line[column] + 1);
-            if column > 0 && previous == Some(*to) && right[column - 1] == from {
-                best = best.min(before_last[column - 1] + 1);
-            }
-            line.push(best);
-        }
-        before_last = std::mem::replace(&mut last, line);
-        previous = Some(from);
-    }
-    last[right.len()]
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn close_words_are_suggested_and_others_are_not() {
-        let known = ["address", "pods", "ssh"];
-        for (word, meant) in [
-            ("adress", "address"),
-            ("adrress", "address"),
-            ("pod", "pods"),
-            ("pdos", "pods"),
-            ("SSH", "ssh"),
-            ("addresses", "address"),
-        ] {
-            assert_eq!(did_you_mean(word, &known), Some(format!("Did you mean `{meant}`?")), "{word}");
-        }
-        for word in ["", "color", "x", "ä", "gateway"] {
-            assert_eq!(did_you_mean(word, &known), None, "{word}");
-        }
-    }
 }
