@@ -7,7 +7,7 @@ pub mod ssh_static;
 mod table_and_metric;
 
 use crate::exchange::node::{Work, Written};
-use crate::network::Memo;
+use crate::network::{Memo, address_text};
 use crate::plan::{Desired, Operation, TablePlan};
 use crate::resource::words::{RouteWords, Words};
 use crate::resource::{Kind, Known, NODE, Name, Place, Record, Shape, Token};
@@ -89,7 +89,7 @@ pub fn of_kind(kind: &str) -> Option<&'static dyn Backend> {
 /// Everything that a topology wants.
 pub fn desire(topology: &Topology) -> Desired {
     let places = topology.nodes.iter().map(|(name, node)| {
-        let host = node.ssh.host.clone().or_else(|| node.addresses.first().map(ToString::to_string));
+        let host = node.ssh.host.clone().or_else(|| node.addresses.first().copied().map(address_text));
         let endpoint = host.map(|host| crate::resource::Endpoint {
             host,
             port: node.ssh.port,

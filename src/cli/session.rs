@@ -234,6 +234,9 @@ impl Inputs<'_> {
             return Err(CommandError::new(format!("--forget {name}: there is no such node."))
                 .hint("`topo state list` lists what is recorded."));
         }
+        if [&self.options.targets, &self.options.excludes, &self.options.take_over].iter().all(|list| list.is_empty()) {
+            return Ok(());
+        }
         let resources: Vec<(&str, &str)> = self
             .desired
             .places

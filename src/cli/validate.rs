@@ -84,6 +84,10 @@ pub(super) fn load_sources(path: &Path) -> Result<Vec<Source>, CommandError> {
 
 /// Writes findings: to standard error as text, or as events in JSON mode.
 pub(super) fn report(findings: &Diagnostics, sources: &[Source], printer: Printer) {
+    // To find positions costs a walk through all files.
+    if findings.is_empty() {
+        return;
+    }
     for event in diagnostics::events(findings, sources) {
         printer.event(&event);
     }

@@ -13,7 +13,7 @@ pub use prefix::{Prefix, PrefixError};
 pub use protocol::{BOOT, KERNEL, STATIC};
 pub use route_set::{ListDelta, Memo, Route, RouteChange, RouteSet};
 pub use rows::{Row, Rows};
-pub use text::parse_address;
+pub use text::{address_text, parse_address};
 pub use view::{MAIN_TABLE, View};
 
 use std::net::IpAddr;

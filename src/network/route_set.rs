@@ -186,6 +186,8 @@ impl ListDelta {
 #[derive(Default)]
 pub struct Memo {
     deltas: HashMap<(usize, usize), Arc<ListDelta>>,
+    /// The last request, because most places of a topology have the same lists.
+    last: Option<((usize, usize), Arc<ListDelta>)>,
     // Keeps the compared lists alive: an identity is an address, which must not be used again.
     alive: Vec<Rows>,
 }
@@ -193,7 +195,12 @@ pub struct Memo {
 impl Memo {
     /// The difference between two lists.
     pub fn delta(&mut self, from: &Rows, to: &Rows) -> Arc<ListDelta> {
-        if let Some(delta) = self.deltas.get(&(from.identity(), to.identity())) {
+        let lists = (from.identity(), to.identity());
+        if let Some((_, delta)) = self.last.as_ref().filter(|(last, _)| *last == lists) {
+            return Arc::clone(delta);
+        }
+        if let Some(delta) = self.deltas.get(&lists) {
+            self.last = Some((lists, Arc::clone(delta)));
             return Arc::clone(delta);
         }
         let pairs = if from.is_same_list(to) {
@@ -206,7 +213,8 @@ impl Memo {
         };
         let delta = Arc::new(ListDelta { pairs });
         self.alive.extend([from.clone(), to.clone()]);
-        self.deltas.insert((from.identity(), to.identity()), Arc::clone(&delta));
+        self.deltas.insert(lists, Arc::clone(&delta));
+        self.last = Some((lists, Arc::clone(&delta)));
         delta
     }
 }

@@ -13,6 +13,21 @@ pub fn parse_address(text: &str) -> Result<IpAddr, AddrParseError> {
     }
 }
 
+/// Writes an address. The result is that of `address.to_string()`, which is slower.
+pub fn address_text(address: IpAddr) -> String {
+    let IpAddr::V4(address) = address else { return address.to_string() };
+    let mut text = String::with_capacity(15);
+    for (at, octet) in address.octets().into_iter().enumerate() {
+        if at > 0 {
+            text.push('.');
+        }
+        let digits = [octet / 100, octet / 10 % 10, octet % 10].map(|digit| char::from(b'0' + digit));
+        let leading = if octet < 10 { 2 } else { usize::from(octet < 100) };
+        text.extend(&digits[leading..]);
+    }
+    text
+}
+
 /// Reads an address with a prefix length. The result is that of `text.parse()`, which is slower.
 pub(super) fn parse_net(text: &str) -> Result<IpNet, ipnet::AddrParseError> {
     match common_net(text.as_bytes()) {
@@ -31,8 +46,10 @@ fn common_net(text: &[u8]) -> Option<IpNet> {
 
 fn common_address(text: &[u8]) -> Option<IpAddr> {
     // An IPv4 address begins with one to three digits and a dot.
-    let is_v4 = text.iter().take(4).any(|byte| *byte == b'.');
-    if is_v4 { common_v4(text).map(IpAddr::V4) } else { common_v6(text).map(IpAddr::V6) }
+    match text {
+        [_, b'.', ..] | [_, _, b'.', ..] | [_, _, _, b'.', ..] => common_v4(text).map(IpAddr::V4),
+        _ => common_v6(text).map(IpAddr::V6),
+    }
 }
 
 /// Reads one to three digits without a leading zero, up to 255.
@@ -49,88 +66,97 @@ fn decimal(digits: &[u8]) -> Option<u8> {
 }
 
 fn common_v4(text: &[u8]) -> Option<Ipv4Addr> {
-    let mut octets = [0; 4];
-    let mut at = 0;
-    for (number, octet) in octets.iter_mut().enumerate() {
-        let mut value = 0_u16;
-        let start = at;
-        while let Some(byte @ b'0'..=b'9') = text.get(at) {
-            value = value * 10 + u16::from(byte - b'0');
-            at += 1;
-            // A number with a leading zero could be octal.
-            if at - start > 3 || (at - start > 1 && text[start] == b'0') {
-                return None;
+    let (mut number, mut dots) = (0_u32, 0);
+    let (mut octet, mut digits) = (0_u32, 0);
+    for byte in text {
+        match byte {
+            b'0'..=b'9' => {
+                // A number with a leading zero could be octal.
+                if digits > 0 && octet == 0 {
+                    return None;
+                }
+                octet = octet * 10 + u32::from(byte - b'0');
+                digits += 1;
+                if octet > 255 {
+                    return None;
+                }
             }
-        }
-        if at == start {
-            return None;
-        }
-        *octet = u8::try_from(value).ok()?;
-        if number < 3 {
-            if text.get(at) != Some(&b'.') {
-                return None;
+            b'.' if digits > 0 => {
+                number = number << 8 | octet;
+                dots += 1;
+                (octet, digits) = (0, 0);
             }
-            at += 1;
+            _ => return None,
         }
     }
-    (at == text.len()).then(|| Ipv4Addr::from(octets))
+    (dots == 3 && digits > 0).then(|| Ipv4Addr::from(number << 8 | octet))
 }
 
 /// Reads groups of hexadecimal digits with at most one `::`, without an IPv4 address at the end.
 fn common_v6(text: &[u8]) -> Option<Ipv6Addr> {
-    let mut groups = [0_u16; 8];
-    let mut count = 0;
-    // The number of groups before `::`.
-    let mut gap = None;
-    let mut at = 0;
-    if text.starts_with(b"::") {
-        gap = Some(0);
-        at = 2;
-    }
-    while at < text.len() {
-        let start = at;
-        let mut value = 0_u16;
-        while let Some(digit) = text.get(at).and_then(|byte| hexadecimal(*byte)) {
-            if at - start == 4 {
+    let (mut number, mut count) = (0_u128, 0);
+    // The groups before `::`, and their number.
+    let mut before: Option<(u128, u32)> = None;
+    let (mut group, mut digits) = (0_u128, 0);
+    let mut after_colon = false;
+    let rest = match text {
+        [b':', b':', rest @ ..] => {
+            before = Some((0, 0));
+            rest
+        }
+        _ => text,
+    };
+    for byte in rest {
+        let digit = HEXADECIMAL[usize::from(*byte)];
+        if digit < 16 {
+            group = group << 4 | u128::from(digit);
+            digits += 1;
+            after_colon = false;
+            if digits > 4 {
                 return None;
             }
-            value = value << 4 | digit;
-            at += 1;
-        }
-        if at == start || count == 8 {
+        } else if *byte != b':' {
+            return None;
+        } else if digits > 0 {
+            number = number << 16 | group;
+            count += 1;
+            (group, digits, after_colon) = (0, 0, true);
+        } else if after_colon && before.is_none() {
+            before = Some((number, count));
+            (number, count, after_colon) = (0, 0, false);
+        } else {
             return None;
         }
-        groups[count] = value;
-        count += 1;
-        match &text[at..] {
-            [] => break,
-            [b':', b':', ..] if gap.is_none() => {
-                gap = Some(count);
-                at += 2;
-            }
-            [b':', _, ..] => at += 1,
-            _ => return None,
-        }
     }
-    match gap {
+    if digits > 0 {
+        number = number << 16 | group;
+        count += 1;
+    } else if after_colon {
+        return None;
+    }
+    match before {
         // `::` replaces at least one group.
-        Some(before) if count < 8 => {
-            groups[before..].rotate_right(8 - count);
-            Some(Ipv6Addr::from(groups))
+        Some((first, groups)) if groups + count < 8 => {
+            // Without groups before it, there is nothing to shift.
+            let first = first.checked_shl(16 * (8 - groups)).unwrap_or(0);
+            Some(Ipv6Addr::from(first | number))
         }
-        None if count == 8 => Some(Ipv6Addr::from(groups)),
+        None if count == 8 => Some(Ipv6Addr::from(number)),
         _ => None,
     }
 }
 
-fn hexadecimal(byte: u8) -> Option<u16> {
-    match byte {
-        b'0'..=b'9' => Some(u16::from(byte - b'0')),
-        b'a'..=b'f' => Some(u16::from(byte - b'a') + 10),
-        b'A'..=b'F' => Some(u16::from(byte - b'A') + 10),
-        _ => None,
+/// The value of each byte as a hexadecimal digit; 16 if it is none.
+const HEXADECIMAL: [u8; 256] = {
+    let mut values = [16; 256];
+    let mut digit = 0;
+    while digit < 16 {
+        values[b"0123456789abcdef"[digit as usize] as usize] = digit;
+        values[b"0123456789ABCDEF"[digit as usize] as usize] = digit;
+        digit += 1;
     }
-}
+    values
+};
 
 #[cfg(test)]
 mod tests {
@@ -165,6 +191,16 @@ mod tests {
             prop_assert_eq!(parse_address(&text).ok(), text.parse::<IpAddr>().ok(), "{}", text);
             prop_assert_eq!(parse_net(&text).ok(), text.parse::<IpNet>().ok(), "{}", text);
         }
+    }
+
+    #[test]
+    fn an_address_is_written_as_the_library_writes_it() {
+        for number in 0..=255_u8 {
+            let address = IpAddr::from([number, 255 - number, number / 2, 10]);
+            assert_eq!(address_text(address), address.to_string());
+        }
+        let address: IpAddr = "fd00::1".parse().expect("address");
+        assert_eq!(address_text(address), "fd00::1");
     }
 
     #[test]
