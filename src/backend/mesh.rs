@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use crate::network::{Family, Prefix, RouteSet, Row, Rows, View};
+use crate::network::{Family, Prefix, RouteSet, Rows, View};
 use crate::plan::{Desired, DesiredPlace};
 use crate::resource::Name;
 use crate::topology::{BackendTable, Node, Subnet, Topology};
@@ -55,9 +55,8 @@ impl<'a> Mesh<'a> {
             .flat_map(|(position, subnet)| subnet.cidr.iter().map(move |prefix| (*prefix, position)))
             .collect();
         prefixes.sort_unstable();
-        let rows = topology.nodes.values().flat_map(rows_of).collect();
         let subnets = topology.subnets.values().collect();
-        Self { subnets, rows, prefixes, views: RefCell::default(), nothing: Arc::default() }
+        Self { subnets, rows: topology.rows.clone(), prefixes, views: RefCell::default(), nothing: Arc::default() }
     }
 
     /// The routes of a node to every other node's pod subnets of its address families; none if there are none.
@@ -140,14 +139,6 @@ pub fn served<'t, 'd>(
         while places.next_if(|(place, _)| place.node().is_some_and(|other| other < name.as_str())).is_some() {}
         let (_, place) = places.next_if(|(place, _)| place.node() == Some(name.as_str()))?;
         Some((name, node, place))
-    })
-}
-
-/// The rows of a node: each pod subnet, owned by the node's address of its family.
-fn rows_of(node: &Node) -> impl Iterator<Item = Row> + '_ {
-    node.pods.iter().filter_map(|pods| {
-        let owner = node.addresses.iter().find(|address| Family::of(**address) == pods.family())?;
-        Some(Row { destination: *pods, owner: *owner })
     })
 }
 

@@ -4,13 +4,13 @@ use std::collections::{BTreeSet, HashSet};
 use std::fmt::Write;
 use std::net::IpAddr;
 
-use crate::network::{Family, Prefix};
+use crate::network::{Family, Prefix, Row, Rows};
 
 use super::diagnostics::{Diagnostic, Reporter, Span};
 use super::document::{Draft, NodeDraft, SshDraft};
 use super::format::Formats;
 use super::glob::for_each_match;
-use super::prefix_index::{PrefixIndex, number};
+use super::prefix_index::{Entry, PrefixIndex, number};
 use super::reader::Located;
 use super::{BackendTable, Node, NodeSsh, Subnet, Topology, backends, links};
 use crate::resource::Name;
@@ -18,8 +18,9 @@ use crate::resource::Name;
 /// Checks the draft and builds the topology. With `broken`, a part of the document was not TOML, so that a missing
 /// value proves nothing.
 pub(super) fn check(draft: &Draft<'_>, formats: Formats, report: &Reporter, broken: bool) -> Option<Topology> {
-    check_addresses(draft, report);
-    check_pods(draft, report);
+    let order = file_order(draft);
+    check_addresses(draft, &order, report);
+    let rows = check_pods(draft, &order, report);
     check_decommissioned(draft, report);
     let merged = merge_groups(draft, report, broken);
     // An invalid name was reported, so there will be no topology. This name only keeps the order.
@@ -40,7 +41,15 @@ pub(super) fn check(draft: &Draft<'_>, formats: Formats, report: &Reporter, brok
                 .hint(format!("Add a line [backends.{first}].")),
         );
     }
-    build(draft, names, merged, served, &homes)
+    build(draft, names, merged, served, &homes, rows)
+}
+
+/// The nodes in the order of the file. Most files list addresses and pod subnets in their order, so that they need little
+/// sorting then.
+pub(super) fn file_order(draft: &Draft<'_>) -> Vec<usize> {
+    let mut order: Vec<(Span, usize)> = draft.nodes.iter().map(|node| node.name.span).zip(0..).collect();
+    order.sort_unstable();
+    order.into_iter().map(|(_, index)| index).collect()
 }
 
 fn build(
@@ -49,6 +58,7 @@ fn build(
     merged: Vec<Merged>,
     served: Vec<BTreeSet<Name>>,
     homes: &[Option<u32>],
+    rows: Vec<Row>,
 ) -> Option<Topology> {
     let name = |text: Located<&str>| Name::new(text.value).ok();
     let subnet_names: Vec<Name> = draft.subnets.iter().map(|subnet| name(subnet.name)).collect::<Option<_>>()?;
@@ -77,6 +87,7 @@ fn build(
         subnets: subnets.collect(),
         nodes: nodes.into_iter().collect(),
         backends: tables.collect::<Option<_>>()?,
+        rows: Rows::from_sorted(&rows),
     })
 }
 
@@ -84,9 +95,16 @@ fn node_name<'a>(draft: &Draft<'a>, node: u32) -> &'a str {
     draft.nodes[node as usize].name.value
 }
 
-pub(super) fn check_addresses(draft: &Draft<'_>, report: &Reporter) {
-    let keys = draft.addresses.iter().enumerate();
-    let mut sorted: Vec<(u128, usize)> = keys.map(|(index, address)| (number(address.value), index)).collect();
+pub(super) fn check_addresses(draft: &Draft<'_>, order: &[usize], report: &Reporter) {
+    let mut sorted: Vec<(u128, usize)> = Vec::with_capacity(draft.addresses.len());
+    for family in [Family::V4, Family::V6] {
+        for index in order.iter().flat_map(|node| draft.nodes[*node].addresses.clone()) {
+            let address = draft.addresses[index].value;
+            if Family::of(address) == family {
+                sorted.push((number(address), index));
+            }
+        }
+    }
     sorted.sort_unstable();
     for pair in sorted.windows(2).filter(|pair| pair[0].0 == pair[1].0) {
         let (first, again) = (&draft.addresses[pair[0].1], &draft.addresses[pair[1].1]);
@@ -105,7 +123,8 @@ pub(super) fn check_addresses(draft: &Draft<'_>, report: &Reporter) {
     }
 }
 
-pub(super) fn check_pods(draft: &Draft<'_>, report: &Reporter) {
+/// Checks the pod subnets. Returns them as rows, sorted by destination.
+pub(super) fn check_pods(draft: &Draft<'_>, order: &[usize], report: &Reporter) -> Vec<Row> {
     for (pod, node) in draft.pods.iter().map(|pod| (pod, &draft.nodes[pod.node as usize])) {
         let (family, name) = (pod.value.family(), node.name.value);
         if pod.value.is_default() {
@@ -130,8 +149,9 @@ pub(super) fn check_pods(draft: &Draft<'_>, report: &Reporter) {
             );
         }
     }
-    let real = draft.pods.iter().zip(0..).filter(|(pod, _)| !pod.value.is_default());
-    let index = PrefixIndex::new(real.map(|(pod, key)| (pod.value, key)));
+    let keys = order.iter().flat_map(|node| draft.nodes[*node].pods.clone());
+    let pods = keys.map(|index| (draft.pods[index].value, u32::try_from(index).unwrap_or(u32::MAX)));
+    let index = PrefixIndex::new(pods.filter(|(pod, _)| !pod.is_default()));
     for (inner, outer) in index.nested() {
         let (inner, outer) = (&draft.pods[inner.key as usize], &draft.pods[outer.key as usize]);
         let (one, other) = (node_name(draft, outer.node), node_name(draft, inner.node));
@@ -154,6 +174,17 @@ pub(super) fn check_pods(draft: &Draft<'_>, report: &Reporter) {
         );
     }
     check_covered(draft, &index, report);
+    let row = |entry: &Entry| {
+        let node = &draft.nodes[draft.pods[entry.key as usize].node as usize];
+        let mut owners = draft.addresses[node.addresses.clone()].iter().map(|address| address.value);
+        let owner = owners.find(|owner| Family::of(*owner) == entry.prefix.family())?;
+        Some(Row { destination: entry.prefix, owner })
+    };
+    let mut rows: Vec<Row> = Vec::with_capacity(draft.pods.len());
+    rows.extend(index.entries().filter_map(row));
+    // A destination that occurs twice is an error, which was reported.
+    rows.dedup_by_key(|row| row.destination);
+    rows
 }
 
 /// Pod subnets that would cut a network, a gateway or a node off from its link. One finding per pod subnet.

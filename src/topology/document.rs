@@ -98,6 +98,10 @@ pub(super) fn read(mut root: TableReader<'_>, formats: Formats, broken: bool) ->
     read_named(&mut root, "subnets", "subnet", |entry, reader| {
         draft.subnets.extend(reader.map(|reader| read_subnet(entry, reader, broken)));
     });
+    let nodes = root.size_of("nodes");
+    draft.nodes.reserve(nodes);
+    draft.addresses.reserve(2 * nodes);
+    draft.pods.reserve(2 * nodes);
     read_named(&mut root, "nodes", "node", |entry, reader| read_node(&mut draft, entry, reader, broken));
     read_named(&mut root, "groups", "group", |entry, reader| {
         draft.groups.extend(reader.map(|reader| read_group(entry, reader, broken)));

@@ -61,8 +61,9 @@ pub fn parse(source: &Source) -> (Vec<Machine>, Diagnostics) {
             );
         }
     }
-    check::check_addresses(&draft, &report);
-    check::check_pods(&draft, &report);
+    let in_order = check::file_order(&draft);
+    check::check_addresses(&draft, &in_order, &report);
+    check::check_pods(&draft, &in_order, &report);
     let diagnostics = report.finish();
     let mut machines = Vec::new();
     if !diagnostics.has_errors() {

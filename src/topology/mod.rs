@@ -27,7 +27,7 @@ use std::sync::Arc;
 
 use toml::de::DeTable;
 
-use crate::network::Prefix;
+use crate::network::{Prefix, Rows};
 use crate::resource::Name;
 
 use reader::{Subject, TableReader};
@@ -52,6 +52,8 @@ pub struct Topology {
     pub nodes: BTreeMap<Name, Node>,
     /// The active backends, by the names of their tables: a backend's own name, or any name with `type = …`.
     pub backends: BTreeMap<Name, BackendTable>,
+    /// The pod subnets of all nodes, each with the address of its family that its node has.
+    pub rows: Rows,
 }
 
 /// A network of node addresses: one link, or one subnet of a virtual network.

@@ -44,6 +44,11 @@ impl PrefixIndex {
         index
     }
 
+    /// All entries: IPv4 first, by address and length.
+    pub(super) fn entries(&self) -> impl Iterator<Item = &Entry> {
+        self.v4.entries.iter().chain(&self.v6.entries)
+    }
+
     /// Each entry that lies in another one, with the closest one.
     pub(super) fn nested(&self) -> impl Iterator<Item = (&Entry, &Entry)> {
         let both = [&self.v4, &self.v6].into_iter();

@@ -146,6 +146,16 @@ impl<'a> TableReader<'a> {
         self.pairs().any(|(_, _, pair)| did_you_mean(pair.key(), &[key]).is_some())
     }
 
+    /// The number of keys in a table inside this one; 0 if it is not a table.
+    pub(super) fn size_of(&self, key: &str) -> usize {
+        let values = self.parts().filter_map(|(_, table)| Some((table.tree(), table.get(key)?.item().value())));
+        let sizes = values.map(|(tree, value)| match value {
+            Value::Table(part) => tree.table(*part).pairs().len(),
+            _ => 0,
+        });
+        sizes.sum()
+    }
+
     /// Whether there is such a key.
     pub fn has(&self, key: &str) -> bool {
         self.parts().any(|(_, table)| table.get(key).is_some())

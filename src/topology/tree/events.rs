@@ -70,9 +70,15 @@ struct Open<'a> {
 
 impl<'a> Builder<'a> {
     fn new(source: Source<'a>) -> Self {
+        let length = source.input().len();
         Self {
             source,
-            tree: Tree::default(),
+            // A node takes a line of about a hundred bytes, with three pairs and four elements.
+            tree: Tree {
+                pairs: Vec::with_capacity(length / 32),
+                elements: Vec::with_capacity(length / 24),
+                ..Tree::default()
+            },
             gave_up: false,
             sections: vec![Section::default()],
             inside: HashMap::new(),
@@ -80,7 +86,7 @@ impl<'a> Builder<'a> {
             header: None,
             open: Vec::new(),
             key: None,
-            pairs: Vec::new(),
+            pairs: Vec::with_capacity(length / 96),
             elements: Vec::new(),
         }
     }
@@ -106,7 +112,7 @@ impl<'a> Builder<'a> {
     /// Gives the current section its pairs.
     fn end_section(&mut self) {
         self.gave_up |= !self.open.is_empty() || self.key.is_some() || self.header.is_some();
-        if let Some(section) = self.sections.get_mut(self.current) {
+        if let Some(section) = self.sections.get_mut(self.current).filter(|_| !self.pairs.is_empty()) {
             section.pairs.append(&mut self.pairs);
         }
     }
