@@ -145,7 +145,7 @@ fn settled(desired: Desired) -> State {
     state.serial = 1;
     for (number, (place, wanted)) in desired.places.into_iter().enumerate() {
         let settle = |(id, is): (ResourceId, Shape)| {
-            let is = if is.attributes.is_null() { is } else { Shape { attributes: found(), ..is } };
+            let is = if is.attributes.is_null() { is } else { Shape { attributes: found().into(), ..is } };
             (id, Record::Settled { is, token: Some(token(number)) })
         };
         let record = PlaceRecord {
@@ -190,7 +190,7 @@ pub fn largest_state(world: World) -> State {
             routes.rows = versions[(number % 50).saturating_sub(30)].clone();
             second = Some(routes.clone());
         }
-        let shape = Shape { routes: second, attributes: found() };
+        let shape = Shape { routes: second, attributes: found().into() };
         record.resources.insert(file.clone(), Record::Settled { is: shape, token: Some(token(number)) });
     }
     state

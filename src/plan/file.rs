@@ -345,7 +345,7 @@ impl FilePlan {
 
     /// The shape that is recorded when it is done; none where it goes.
     pub fn shape(&self, routes: RouteSet) -> Shape {
-        Shape { routes: Some(routes), attributes: self.attributes.to_value() }
+        Shape { routes: Some(routes), attributes: self.attributes.to_value().into() }
     }
 }
 

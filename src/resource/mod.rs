@@ -13,6 +13,7 @@ mod order;
 mod place;
 mod record;
 mod resources;
+mod shared_json;
 mod token;
 pub mod words;
 
@@ -28,4 +29,5 @@ pub use order::natural_order;
 pub use place::{NODE, Place, PlaceKind};
 pub use record::{Record, Shape};
 pub use resources::{ResourceIter, Resources};
+pub use shared_json::SharedJson;
 pub use token::Token;

@@ -1,9 +1,8 @@
 //! What is recorded of resources.
 
-use serde_json::Value;
 use serde_json::value::RawValue;
 
-use super::Token;
+use super::{SharedJson, Token};
 use crate::network::RouteSet;
 
 /// What is recorded of one resource.
@@ -36,7 +35,7 @@ pub struct Shape {
     /// Its routes; none for what has none.
     pub routes: Option<RouteSet>,
     /// What the backend keeps besides; null for nothing.
-    pub attributes: Value,
+    pub attributes: SharedJson,
 }
 
 impl Record {
@@ -82,6 +81,6 @@ impl PartialEq for Record {
 impl Shape {
     /// A shape of routes alone.
     pub fn of_routes(routes: RouteSet) -> Self {
-        Self { routes: Some(routes), attributes: Value::Null }
+        Self { routes: Some(routes), attributes: SharedJson::default() }
     }
 }

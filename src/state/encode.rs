@@ -7,12 +7,11 @@ use std::io::Write as _;
 use std::sync::Arc;
 
 use serde::Serialize;
-use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use super::wire::{
-    Address, Addresses, ListWire, Nullable, RecordWire, References, ShapeReferences, ShapeWire, StrictEndpoint,
-    VERSION, ViewWire,
+    Address, Addresses, AttributesWire, ListWire, Nullable, RecordWire, References, ShapeReferences, ShapeWire,
+    StrictEndpoint, VERSION, ViewWire,
 };
 use super::{PlaceRecord, State};
 use crate::network::{Memo, RouteSet, Rows, View};
@@ -237,7 +236,7 @@ impl<'s> Tables<'s> {
     }
 
     fn shape<'a>(&self, shape: &'a Shape) -> ShapeWire<'a> {
-        let attributes = (shape.attributes != Value::Null).then_some(Cow::Borrowed(&shape.attributes));
+        let attributes = (!shape.attributes.is_null()).then(|| AttributesWire::Value(&shape.attributes));
         let Some(routes) = &shape.routes else {
             return ShapeWire { rows: None, view: None, own: None, lacks: None, attributes };
         };

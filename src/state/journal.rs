@@ -188,7 +188,7 @@ fn settle(recorded: &mut PlaceRecord, resource: &ResourceId, outcome: &Outcome) 
         Outcome::Done { lacks, token, attributes } => to.take().map(|mut is| {
             is.leave_out(lacks.iter().copied());
             if let Some(attributes) = attributes {
-                is.attributes.clone_from(attributes);
+                is.attributes = attributes.clone().into();
             }
             Record::Settled { is, token: token.clone() }
         }),

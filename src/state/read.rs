@@ -14,9 +14,12 @@ use super::wire::{StrictEndpoint, Text, VERSION};
 use super::{Kept, PlaceRecord, State};
 use crate::resource::{Known, Place, Record, Resources};
 
+/// About how many bytes a place takes in a document, with one record.
+const BYTES_OF_PLACE: usize = 250;
+
 /// Reads a document. Places and records of kinds that are not in `known` stay unchanged.
 pub(super) fn read(text: &str, known: &Known) -> Result<State, DocumentError> {
-    let mut reader = Reader::new(known);
+    let mut reader = Reader::new(known, text.len());
     let mut json = serde_json::Deserializer::from_str(text);
     let state = ReadDocument(&mut reader).deserialize(&mut json).and_then(|state| json.end().map(|()| state));
     state.map_err(|error| match reader.refusal {
@@ -176,7 +179,7 @@ impl<'de> Visitor<'de> for ReadPlaces<'_, '_> {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
         let reader = self.0;
-        let mut places: Vec<(Place, PlaceRecord)> = Vec::new();
+        let mut places: Vec<(Place, PlaceRecord)> = Vec::with_capacity(reader.length / BYTES_OF_PLACE);
         let mut unknown = BTreeMap::new();
         let twice = |place: &str| damaged(format!("the place {place} occurs twice"));
         while let Some(Text(key)) = map.next_key()? {

@@ -7,9 +7,9 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::decode::{DocumentError, damaged};
-use super::wire::{Address, ListWire, Nullable, RecordWire, ShapeWire, ViewWire};
+use super::wire::{Address, AttributesWire, ListWire, Nullable, RecordWire, ShapeWire, ViewWire};
 use crate::network::{Family, Prefix, RouteSet, Row, Rows, View};
-use crate::resource::{Known, Place, Record, ResourceId, Shape};
+use crate::resource::{Known, Place, Record, ResourceId, Shape, SharedJson};
 
 /// The largest number of rows in all lists together. No real state has so many; the limit bounds the memory for a
 /// document of many small deltas.
@@ -18,12 +18,19 @@ const MOST_ROWS: usize = 32_000_000;
 /// What the records share.
 pub(super) struct Reader<'k> {
     pub(super) known: &'k Known,
+    /// The length of the document in bytes.
+    pub(super) length: usize,
     pub(super) lists: BTreeMap<u32, Rows>,
     pub(super) views: BTreeMap<u32, Arc<View>>,
-    /// Most places have the same few resources.
     resources: HashMap<Box<str>, ResourceId>,
+    /// The resources of the last few records. Most places have the same ones.
+    recent: [Option<(Box<str>, ResourceId)>; 2],
+    /// Where the next one of these goes.
+    next: usize,
     /// Neighbouring records mostly have the same ids.
     own: Arc<[IpAddr]>,
+    /// The attributes of the last record that has some, and their text.
+    last_attributes: Option<(Box<str>, SharedJson)>,
     lacks: Arc<BTreeSet<Prefix>>,
     nothing: Arc<BTreeSet<Prefix>>,
     /// Buffer to put lists together, one after the other.
@@ -35,13 +42,17 @@ pub(super) struct Reader<'k> {
 }
 
 impl<'k> Reader<'k> {
-    pub(super) fn new(known: &'k Known) -> Self {
+    pub(super) fn new(known: &'k Known, length: usize) -> Self {
         Self {
             known,
+            length,
             lists: BTreeMap::new(),
             views: BTreeMap::new(),
             resources: HashMap::new(),
+            recent: [None, None],
+            next: 0,
             own: Arc::from([]),
+            last_attributes: None,
             lacks: Arc::default(),
             nothing: Arc::default(),
             scratch: Vec::new(),
@@ -110,11 +121,20 @@ impl<'k> Reader<'k> {
 
     /// The resource with this text form.
     pub(super) fn resource(&mut self, place: &Place, key: &str) -> Result<ResourceId, DocumentError> {
-        if let Some(resource) = self.resources.get(key) {
+        if let Some((_, resource)) = self.recent.iter().flatten().find(|(recent, _)| **recent == *key) {
             return Ok(resource.clone());
         }
-        let resource: ResourceId = key.parse().map_err(|error| damaged(format!("in the place {place}, {error}")))?;
-        self.resources.insert(key.into(), resource.clone());
+        let resource = match self.resources.get(key) {
+            Some(resource) => resource.clone(),
+            None => {
+                let resource: ResourceId =
+                    key.parse().map_err(|error| damaged(format!("in the place {place}, {error}")))?;
+                self.resources.insert(key.into(), resource.clone());
+                resource
+            }
+        };
+        self.recent[self.next] = Some((key.into(), resource.clone()));
+        self.next = (self.next + 1) % self.recent.len();
         Ok(resource)
     }
 
@@ -136,8 +156,22 @@ impl<'k> Reader<'k> {
         }
     }
 
+    fn attributes(&mut self, text: &str) -> Result<SharedJson, String> {
+        if let Some((_, shared)) = self.last_attributes.as_ref().filter(|(last, _)| **last == *text) {
+            return Ok(shared.clone());
+        }
+        let value: Value = serde_json::from_str(text).map_err(|error| error.to_string())?;
+        let shared = SharedJson::from(value);
+        self.last_attributes = Some((text.into(), shared.clone()));
+        Ok(shared)
+    }
+
     fn shape(&mut self, wire: ShapeWire<'_>) -> Result<Shape, String> {
-        let attributes = wire.attributes.map_or(Value::Null, std::borrow::Cow::into_owned);
+        let attributes = match wire.attributes {
+            None => SharedJson::default(),
+            Some(AttributesWire::Text(text)) => self.attributes(text.get())?,
+            Some(AttributesWire::Value(value)) => value.clone().into(),
+        };
         let (Some(rows), Some(view)) = (wire.rows, wire.view) else {
             if wire.rows.is_some() || wire.view.is_some() || wire.own.is_some() || wire.lacks.is_some() {
                 return Err("a route set is incomplete: it needs both rows and view".to_owned());

@@ -9,8 +9,9 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use serde::de::{self, SeqAccess, Visitor};
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
+use serde_json::value::RawValue;
 
 use crate::network::{Prefix, View, parse_address};
 use crate::resource::{Endpoint, Token};
@@ -138,11 +139,11 @@ pub(super) struct StrictEndpoint(#[serde(with = "EndpointWire")] pub Endpoint);
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RecordWire<'a> {
-    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    #[serde(borrow, default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     pub is: Option<Nullable<ShapeWire<'a>>>,
-    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    #[serde(borrow, default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     pub to: Option<Nullable<ShapeWire<'a>>>,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(borrow, default, skip_serializing_if = "Vec::is_empty")]
     pub also: Vec<ShapeWire<'a>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub token: Option<Cow<'a, Token>>,
@@ -164,8 +165,29 @@ pub(super) struct ShapeWire<'a> {
     pub own: Option<Addresses>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lacks: Option<Arc<BTreeSet<Prefix>>>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub attributes: Option<Cow<'a, Value>>,
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    pub attributes: Option<AttributesWire<'a>>,
+}
+
+/// The attributes of a shape: text when read, because most records have the same text.
+pub(super) enum AttributesWire<'a> {
+    Text(&'a RawValue),
+    Value(&'a Value),
+}
+
+impl Serialize for AttributesWire<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Text(text) => text.serialize(serializer),
+            Self::Value(value) => value.serialize(serializer),
+        }
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for AttributesWire<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        <&RawValue>::deserialize(deserializer).map(Self::Text)
+    }
 }
 
 /// The ids that a record refers to, whatever else it contains.

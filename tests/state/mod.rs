@@ -109,7 +109,8 @@ fn any_shape() -> impl Strategy<Value = Shape> {
             own: own.into_iter().map(address).collect(),
             lacks: Arc::new(lacks.into_iter().map(pods).collect::<BTreeSet<_>>()),
         });
-    (proptest::option::weighted(0.9, routes), attributes).prop_map(|(routes, attributes)| Shape { routes, attributes })
+    (proptest::option::weighted(0.9, routes), attributes)
+        .prop_map(|(routes, attributes)| Shape { routes, attributes: attributes.into() })
 }
 
 fn any_record() -> impl Strategy<Value = Record> {

@@ -167,7 +167,7 @@ impl TableClaims {
 
 /// Each readable shape of a record, and whether topo has once seen it live. Those that it has seen come first.
 fn shapes<T: for<'de> Deserialize<'de>>(entry: &Record) -> Vec<(T, bool)> {
-    let read = |shape: &Shape| T::deserialize(&shape.attributes).ok();
+    let read = |shape: &Shape| T::deserialize(&*shape.attributes).ok();
     let confirmed = entry.confirmed().filter_map(read).map(|shape| (shape, true));
     let meant = match entry {
         Record::InDoubt { to: Some(to), .. } => read(to),
@@ -178,7 +178,7 @@ fn shapes<T: for<'de> Deserialize<'de>>(entry: &Record) -> Vec<(T, bool)> {
 
 /// The form in the state.
 pub fn shape_of<T: Serialize>(record: &T) -> Shape {
-    Shape { routes: None, attributes: serde_json::to_value(record).unwrap_or_else(|_| json!({})) }
+    Shape { routes: None, attributes: serde_json::to_value(record).unwrap_or_else(|_| json!({})).into() }
 }
 
 /// The number of routes in a shape of [`AZURE_ROUTE`], and their names by destination.

@@ -63,7 +63,7 @@ fn is_unset(flag: &bool) -> bool {
 impl Attributes {
     /// The attributes of a shape, with defaults for missing ones.
     pub fn of(shape: &Shape) -> Self {
-        Self::deserialize(&shape.attributes).unwrap_or_default()
+        Self::deserialize(&*shape.attributes).unwrap_or_default()
     }
 
     /// Whether the routes of a shape belong to the file. Does not read the other attributes.
@@ -145,7 +145,7 @@ mod tests {
     fn the_usual_is_not_written_and_comes_back() {
         let attributes = Attributes { links: vec![link("eth0", &[])], ..Attributes::default() };
         assert_eq!(attributes.to_value(), json!({"links": [{"device": "eth0", "id": "eth0"}]}));
-        let shape = Shape { routes: None, attributes: attributes.to_value() };
+        let shape = Shape { routes: None, attributes: attributes.to_value().into() };
         assert_eq!(Attributes::of(&shape), attributes);
     }
 

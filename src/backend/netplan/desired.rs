@@ -6,7 +6,7 @@ use crate::backend::netplan::settings::Activate;
 use crate::backend::ssh_static;
 use crate::network::{MAIN_TABLE, STATIC};
 use crate::plan::Desired;
-use crate::resource::{Name, ResourceId, Shape};
+use crate::resource::{Name, ResourceId, Shape, SharedJson};
 use crate::topology::{BackendTable, Topology};
 
 /// The file of a node keeps the routes that `ssh-static` puts into the kernel there. If `ssh-static` does not serve the
@@ -20,6 +20,8 @@ pub(super) fn desire(topology: &Topology, mesh: &Mesh<'_>, name: &Name, table: &
         .map(|other| (other, serde_json::from_value(other.settings.clone()).unwrap_or_default()))
         .collect();
     let id = ResourceId { backend: name.clone(), kind: NETPLAN_FILE.id.into(), name: settings.file.as_str().into() };
+    // Most nodes have the same attributes.
+    let mut last: Option<(Attributes, SharedJson)> = None;
     let networkd = settings.persist == Persist::Networkd;
     for (node_name, node, place) in served(topology, table, desired) {
         let served = kernel
@@ -42,7 +44,12 @@ pub(super) fn desire(topology: &Topology, mesh: &Mesh<'_>, name: &Name, table: &
             waiting: false,
             links: Vec::new(),
         };
-        let shape = Shape { routes: Some(set), attributes: attributes.to_value() };
+        let shared = match &last {
+            Some((same, shared)) if *same == attributes => shared.clone(),
+            _ => SharedJson::from(attributes.to_value()),
+        };
+        last = Some((attributes, shared.clone()));
+        let shape = Shape { routes: Some(set), attributes: shared };
         place.resources.insert(id.clone(), shape);
     }
 }

@@ -117,7 +117,7 @@ enum InAzure {
 impl InAzure {
     /// Reads a shape. None if it is of another kind or unreadable.
     fn of(resource: &ResourceId, shape: &Shape) -> Option<Self> {
-        let attributes = &shape.attributes;
+        let attributes = &*shape.attributes;
         match &*resource.kind {
             kind if *kind == AZURE_ROUTE_TABLE => TableRecord::deserialize(attributes).ok().map(Self::Table),
             kind if *kind == AZURE_ROUTE => RoutesRecord::deserialize(attributes).ok().map(Self::Routes),

@@ -3,8 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use serde_json::Value;
-
 use crate::backend::azure_udr::{AZURE_ROUTE, RoutesRecord, routes_in};
 use crate::network::{Prefix, Route, RouteSet};
 use crate::resource::{AddressPattern, Place, Record, ResourceId, Shape};
@@ -113,7 +111,8 @@ fn leave_out_of(shape: &mut Shape, rows: &BTreeSet<Row>) {
         Row::Name(_) => None,
     }));
     let is_named = |name: &str| rows.iter().any(|row| matches!(row, Row::Name(own) if own.eq_ignore_ascii_case(name)));
-    if let Some(routes) = shape.attributes.get_mut("routes").and_then(Value::as_object_mut) {
+    let attributes = shape.attributes.make_mut();
+    if let Some(routes) = attributes.and_then(|attributes| attributes.get_mut("routes")?.as_object_mut()) {
         routes.retain(|_, route| !route["name"].as_str().is_some_and(is_named));
     }
 }
@@ -145,6 +144,7 @@ mod tests {
     use super::super::describe::{describe, describe_row};
     use super::*;
     use crate::backend::KNOWN;
+    use crate::resource::SharedJson;
     use crate::state::PlaceRecord;
 
     const TABLE: &str =
@@ -158,8 +158,8 @@ mod tests {
         text.parse().expect("resource")
     }
 
-    fn shape(attributes: Value) -> Shape {
-        Shape { routes: None, attributes }
+    fn shape(attributes: impl Into<SharedJson>) -> Shape {
+        Shape { routes: None, attributes: attributes.into() }
     }
 
     fn routes(numbers: &[u8]) -> Shape {
@@ -169,7 +169,7 @@ mod tests {
             });
             (format!("10.200.{number}.0/24"), route)
         };
-        let routes: serde_json::Map<String, Value> = numbers.iter().map(route).collect();
+        let routes: serde_json::Map<String, serde_json::Value> = numbers.iter().map(route).collect();
         shape(json!({ "space": ["10.240.0.0/16"], "routes": routes }))
     }
 
@@ -210,7 +210,7 @@ mod tests {
     #[test]
     fn what_is_recorded_of_azure_is_shown_in_words() {
         let (recorded, table) = (PlaceRecord::default(), place(TABLE));
-        let shown = |text: &str, is: Value| {
+        let shown = |text: &str, is: serde_json::Value| {
             let fields = describe(&table, &recorded, &resource(text), &settled(shape(is)));
             fields[..fields.len() - 2].iter().map(|(name, value)| format!("{name}: {value}")).collect::<Vec<_>>()
         };
@@ -226,7 +226,7 @@ mod tests {
             ["recorded: created by somebody else; topo never deletes it", "tags: none", "bgp routes: not propagated"]
         );
         assert_eq!(
-            shown("azure-udr/azure_route", routes(&[2, 9]).attributes),
+            shown("azure-udr/azure_route", (*routes(&[2, 9]).attributes).clone()),
             ["recorded: 2 routes", "network: 10.240.0.0/16"]
         );
         assert_eq!(

@@ -345,7 +345,7 @@ impl Step<'_> {
 /// The outcomes of records that are as they should become.
 fn settled(records: &[AzureRecord]) -> Vec<(ResourceId, Outcome)> {
     let outcome = |record: &AzureRecord| match &record.to {
-        Some(to) => Outcome::Done { lacks: Vec::new(), token: None, attributes: Some(to.attributes.clone()) },
+        Some(to) => Outcome::Done { lacks: Vec::new(), token: None, attributes: Some((*to.attributes).clone()) },
         None => Outcome::Removed,
     };
     records.iter().map(|record| (record.id.clone(), outcome(record))).collect()

@@ -100,7 +100,7 @@ impl Executor<'_> {
     fn attributes_since(&self, place: &Place, file: &FilePlan) -> Option<serde_json::Value> {
         let now = file.attributes.to_value();
         match self.run.state.record(place, &file.id) {
-            Some(Record::InDoubt { to: Some(to), .. }) if to.attributes == now => None,
+            Some(Record::InDoubt { to: Some(to), .. }) if *to.attributes == now => None,
             _ => Some(now),
         }
     }
