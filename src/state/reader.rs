@@ -124,14 +124,13 @@ impl<'k> Reader<'k> {
         if let Some((_, resource)) = self.recent.iter().flatten().find(|(recent, _)| **recent == *key) {
             return Ok(resource.clone());
         }
-        let resource = match self.resources.get(key) {
-            Some(resource) => resource.clone(),
-            None => {
-                let resource: ResourceId =
-                    key.parse().map_err(|error| damaged(format!("in the place {place}, {error}")))?;
-                self.resources.insert(key.into(), resource.clone());
-                resource
-            }
+        let resource = if let Some(resource) = self.resources.get(key) {
+            resource.clone()
+        } else {
+            let resource: ResourceId =
+                key.parse().map_err(|error| damaged(format!("in the place {place}, {error}")))?;
+            self.resources.insert(key.into(), resource.clone());
+            resource
         };
         self.recent[self.next] = Some((key.into(), resource.clone()));
         self.next = (self.next + 1) % self.recent.len();

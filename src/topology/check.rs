@@ -41,7 +41,7 @@ pub(super) fn check(draft: &Draft<'_>, formats: Formats, report: &Reporter, brok
                 .hint(format!("Add a line [backends.{first}].")),
         );
     }
-    build(draft, names, merged, served, &homes, rows)
+    build(draft, names, merged, served, &homes, &rows)
 }
 
 /// The nodes in the order of the file. Most files list addresses and pod subnets in their order, so that they need little
@@ -58,7 +58,7 @@ fn build(
     merged: Vec<Merged>,
     served: Vec<BTreeSet<Name>>,
     homes: &[Option<u32>],
-    rows: Vec<Row>,
+    rows: &[Row],
 ) -> Option<Topology> {
     let name = |text: Located<&str>| Name::new(text.value).ok();
     let subnet_names: Vec<Name> = draft.subnets.iter().map(|subnet| name(subnet.name)).collect::<Option<_>>()?;
@@ -87,7 +87,7 @@ fn build(
         subnets: subnets.collect(),
         nodes: nodes.into_iter().collect(),
         backends: tables.collect::<Option<_>>()?,
-        rows: Rows::from_sorted(&rows),
+        rows: Rows::from_sorted(rows),
     })
 }
 
