@@ -4,9 +4,9 @@ use std::fmt::Write;
 use std::net::Ipv6Addr;
 use std::path::Path;
 
+use topo::backend::Desired;
 use topo::backend::{self, FORMATS};
 use topo::network::Rows;
-use topo::plan::Desired;
 use topo::resource::{Name, Record, ResourceId, Shape, Token};
 use topo::state::{PlaceRecord, State};
 use topo::topology::{LARGEST_FILE, Source, Topology, parse};

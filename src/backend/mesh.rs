@@ -5,8 +5,9 @@ use std::collections::{BTreeSet, HashMap};
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use crate::backend::Desired;
 use crate::network::{Family, Prefix, RouteSet, Rows, View};
-use crate::plan::{Desired, DesiredPlace};
+use crate::plan::DesiredPlace;
 use crate::resource::Name;
 use crate::topology::{BackendTable, Node, Subnet, Topology};
 

@@ -1,17 +1,20 @@
 //! Backends: what each of them keeps, and how. Pure: text in, text out.
 
 pub mod azure_udr;
+mod desired;
 pub mod mesh;
 pub mod netplan;
+pub mod node;
 pub mod ssh_static;
 mod table_and_metric;
 
 use crate::exchange::node::{Work, Written};
 use crate::network::{Memo, address_text};
-use crate::plan::{Desired, Operation, TablePlan};
+use crate::plan::{Operation, TablePlan};
 use crate::resource::words::{RouteWords, Words};
 use crate::resource::{Kind, Known, NODE, Name, Place, Record, Shape, Token};
 use crate::topology::{BackendTable, Formats, Topology};
+pub use desired::{Covered, Desired};
 use mesh::Mesh;
 
 /// A way to put routes in place. A backend says what it wants, and turns operations into work and replies into

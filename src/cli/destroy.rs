@@ -6,8 +6,8 @@ use super::apply::Job;
 use super::session::{self, Selection};
 use super::{CommandError, GlobalArguments};
 use crate::backend;
+use crate::backend::Desired;
 use crate::exit::Exit;
-use crate::plan::Desired;
 use crate::ui::Printer;
 
 /// Remove everything that topo owns, and nothing else.

@@ -8,11 +8,11 @@ use clap::Args;
 use tokio::sync::mpsc;
 
 use super::{CommandError, GlobalArguments, validate};
-use crate::backend::{FORMATS, KNOWN, azure_udr};
+use crate::backend::{Desired, FORMATS, KNOWN, azure_udr, node};
 use crate::drive::{Event, observe, observe_azure};
 use crate::exit::Exit;
 use crate::network::Memo;
-use crate::plan::{Desired, Options, Plan};
+use crate::plan::{Options, Plan};
 use crate::resource::{AddressPattern, Name, Place, Record};
 use crate::state::{LocalStore, Revision, State, Store};
 use crate::topology::{self, Topology};
@@ -301,7 +301,8 @@ pub(super) async fn make_plan(
     if let Some(seen) = &seen {
         desired.covered = azure_udr::covers(&desired.azure, &recorded, Some(seen), &options);
     }
-    let mut plan = Plan::new(name, &desired, state, &observed, &options, &mut memo);
+    let inputs = node::Inputs { topology: name, desired: &desired, recorded: state, options: &options };
+    let mut plan = node::plan(&inputs, &observed, &mut memo);
     if concerns_azure {
         let findings = azure_udr::compare(&desired.azure, &recorded, seen.as_ref(), &options);
         plan.take_azure(state, findings, &options);

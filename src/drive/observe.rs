@@ -8,9 +8,11 @@ use tokio::task::{Id, JoinSet};
 
 use super::{Event, tell};
 use crate::backend;
+use crate::backend::Desired;
+use crate::backend::node::{Observation, Seen};
 use crate::exchange::node::{Reply, Work};
 use crate::network::{Memo, STATIC, View};
-use crate::plan::{Desired, DesiredPlace, Observation, Seen};
+use crate::plan::DesiredPlace;
 use crate::resource::{Name, Place, Record, Shape};
 use crate::state::{PlaceRecord, State};
 use crate::transport::{Target, Transport, TransportError};

@@ -1,8 +1,9 @@
 //! The state writes of a run. Before the first write anywhere, they mark as in doubt everything that the run will
 //! touch.
 
+use crate::backend::netplan::FilePlan;
 use crate::plan::azure::AzureRecord;
-use crate::plan::{FilePlan, PlacePlan, Plan, TablePlan};
+use crate::plan::{PlacePlan, Plan, TablePlan};
 use crate::resource::{Record, ResourceId, Shape};
 use crate::state::{PlaceRecord, Revision, RunId, State, Store, StoreError};
 

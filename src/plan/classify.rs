@@ -2,12 +2,30 @@
 
 use std::net::IpAddr;
 
-use super::ForeignKey;
 use super::judge::{self, Claim, Form, Judgement, Owner};
 use super::operation::Live;
 use crate::exchange::node::LiveRoute;
 use crate::network::{BOOT, KERNEL, Route, STATIC};
 use crate::resource::{Action, Evidence, Reason};
+
+/// A key that somebody else has.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ForeignKey {
+    /// What is there.
+    pub found: String,
+    /// Its route protocol number.
+    pub protocol: u8,
+    /// Whether topo can take it over, and put it back as it was.
+    pub can_be_taken: bool,
+}
+
+impl ForeignKey {
+    /// Somebody else's row. Behind one of the kernel's own is a link, and what is not plain could not be put back.
+    pub fn of(row: &LiveRoute) -> Self {
+        let can_be_taken = row.plain && row.next_hop.is_some() && row.protocol != KERNEL;
+        Self { found: row.describe(), protocol: row.protocol, can_be_taken }
+    }
+}
 
 /// What is known about one route key of one node.
 #[derive(Clone, Copy, Debug)]

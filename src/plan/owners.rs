@@ -1,13 +1,12 @@
 //! To whom node addresses belong, and why their rows come and go.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
-use super::Desired;
+use super::DesiredPlace;
 use super::table::Reasons;
-use super::together::together;
 use crate::network::{Family, RouteSet};
-use crate::resource::{Name, Place, Reason, Record};
+use crate::resource::{Name, Place, Reason, Record, together};
 use crate::state::State;
 
 /// To whom node addresses belong, in the topology and in the record.
@@ -103,11 +102,11 @@ impl Reasons for PlaceReasons<'_> {
 
 impl Owners {
     /// Collects them.
-    pub(super) fn new(desired: &Desired, recorded: &State, destroy: bool) -> Self {
+    pub fn new(wanted: &BTreeMap<Place, DesiredPlace>, recorded: &State, destroy: bool) -> Self {
         let mut owners = Self { destroy, ..Self::default() };
-        owners.wanted.0.reserve(2 * desired.places.len());
+        owners.wanted.0.reserve(2 * wanted.len());
         owners.recorded.0.reserve(2 * recorded.places.len());
-        for (place, wanted, record) in together(&desired.places, &recorded.places) {
+        for (place, wanted, record) in together(wanted, &recorded.places) {
             let Some(name) = place.node_name() else { continue };
             if let Some(wanted) = wanted {
                 owners.wanted.push(&name, wanted.resources.values().filter_map(|shape| shape.routes.as_ref()));
@@ -137,7 +136,7 @@ impl Owners {
     }
 
     /// Another machine answers under a known name: it starts from nothing.
-    pub(super) fn begins_anew(&mut self, place: &Place) {
+    pub fn begins_anew(&mut self, place: &Place) {
         self.new.extend(place.node_name());
     }
 

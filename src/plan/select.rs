@@ -1,19 +1,16 @@
-//! A part of a plan: what the user selected, or one place anew.
+//! The part of a plan that the user selected.
 
 use std::collections::BTreeSet;
-use std::net::IpAddr;
 
-use super::Desired;
-use super::build::{Inputs, Options, Plan, acts, align};
-use super::findings::{Finding, REPLACED, Scope, Severity, UNSEEN};
-use super::observed::{Observation, Seen};
+use super::findings::{Finding, Scope};
 use super::operation::Operation;
+use super::{Options, Plan, acts, align};
 use crate::network::{Memo, Prefix};
 use crate::resource::{AddressPattern, Phase, Place, ResourceId};
 
 impl Plan {
     /// Keeps what the user selected, and the Prepare changes of the receivers of what is selected.
-    pub(super) fn select(&mut self, options: &Options, memo: &mut Memo) {
+    pub fn select(&mut self, options: &Options, memo: &mut Memo) {
         let chosen = |place: &Place, kind: &str, row: &str| {
             let matches = |patterns: &[AddressPattern]| {
                 patterns.iter().any(|pattern| pattern.matches(kind, place.name(), Some(row)))
@@ -65,46 +62,5 @@ impl Plan {
         };
         self.findings.retain(is_kept);
         self.places = places;
-    }
-
-    /// Plans one place anew that could not be looked at before and has answered since. An error says why what was planned
-    /// from the record does not hold there.
-    pub fn replan(&mut self, place: &Place, inputs: &Inputs<'_>, seen: Seen, memo: &mut Memo) -> Result<(), String> {
-        let summary = |plan: &Self, memo: &mut Memo| -> BTreeSet<(ResourceId, Prefix, IpAddr, Phase)> {
-            let operations = plan.operations(place, memo).into_iter();
-            operations.map(|(id, one)| (id, one.route.destination, one.route.next_hop, one.phase)).collect()
-        };
-        let before = summary(self, memo);
-        let mut desired = Desired { covered: inputs.desired.covered.clone(), ..Desired::default() };
-        desired.places.extend(inputs.desired.places.get(place).map(|wanted| (place.clone(), wanted.clone())));
-        let mut state = inputs.recorded.clone();
-        state.places.retain(|name, _| name == place);
-        let observed = [(place.clone(), Observation::Seen(Box::new(seen)))].into();
-        let mut fresh = Self::new(inputs.topology, &desired, &state, &observed, inputs.options, memo);
-        fresh.people = self.people.clone();
-        if let Some(conflict) = fresh.findings.iter().find(|finding| finding.severity == Severity::Conflict) {
-            let key = conflict.address.key.as_deref().unwrap_or_default();
-            return Err(format!("somebody else has {key} there: {}", conflict.found.as_deref().unwrap_or_default()));
-        }
-        if let Some(unseen) = fresh.findings.iter().find(|finding| finding.code == UNSEEN) {
-            return Err(format!("topo could not look at all of it: {}", unseen.found.as_deref().unwrap_or_default()));
-        }
-        if fresh.is_stopped() {
-            return Err("the checks before writing do not pass there".to_owned());
-        }
-        if fresh.findings.iter().any(|finding| finding.code == REPLACED) {
-            return Err("another machine answers there than the one on record".to_owned());
-        }
-        if !summary(&fresh, memo).is_subset(&before) {
-            return Err("it is not as it was recorded".to_owned());
-        }
-        if let Some(planned) = fresh.places.remove(place) {
-            self.places.insert(place.clone(), planned);
-        } else if let Some(planned) = self.places.get_mut(place) {
-            planned.tables.clear();
-            planned.files.clear();
-            planned.unseen = None;
-        }
-        Ok(())
     }
 }

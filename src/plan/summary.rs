@@ -15,8 +15,8 @@ pub use self::change::{Before, Change, Line, Part, SettingLine, What};
 use self::files::{file_changes, tells_routes};
 use self::group::{Group, restricted};
 use self::listed::listed_changes;
-use super::build::{PlacePlan, Plan};
 use super::operation::Live;
+use super::{PlacePlan, Plan};
 use crate::network::{Memo, Route, RouteSet, View};
 use crate::resource::{Action, Place, Reason, ResourceId, natural_order};
 
@@ -284,7 +284,5 @@ impl Views {
     }
 }
 
-#[cfg(test)]
-pub(crate) mod fixture;
 #[cfg(test)]
 mod tests;

@@ -2,10 +2,12 @@ use super::style::Look;
 use super::text::{self, Outcome};
 use super::{json, sentence};
 use crate::backend;
+use crate::backend::Desired;
+use crate::backend::node::Observation;
+use crate::backend::node::fixture::{World, live, place, plan_of, prefix, seen};
 use crate::network::Memo;
 use crate::plan::findings::{Address, FORGOTTEN, Finding, Remedy, Text};
-use crate::plan::summary::fixture::{World, live, place, plan_of, prefix, seen};
-use crate::plan::{Desired, Observation, Options, Plan, Summary};
+use crate::plan::{Options, Plan, Summary};
 use crate::resource::{Name, Place};
 use crate::state::State;
 

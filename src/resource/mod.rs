@@ -14,6 +14,7 @@ mod place;
 mod record;
 mod resources;
 mod shared_json;
+mod together;
 mod token;
 pub mod words;
 
@@ -30,4 +31,5 @@ pub use place::{NODE, Place, PlaceKind};
 pub use record::{Record, Shape};
 pub use resources::{ResourceIter, Resources};
 pub use shared_json::SharedJson;
+pub use together::together;
 pub use token::Token;

@@ -3,8 +3,9 @@
 use std::fmt::Write as _;
 use std::sync::Arc;
 
+use topo::backend::Desired;
 use topo::backend::{self, FORMATS};
-use topo::plan::{Desired, Options};
+use topo::plan::Options;
 use topo::resource::Name;
 use topo::topology::{self, Source};
 

@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
+use topo::backend::Desired;
 use topo::backend::{self, FORMATS};
 use topo::network::Prefix;
 use topo::plan::findings::{Finding, Scope};
-use topo::plan::{Desired, Options, Plan};
+use topo::plan::{Options, Plan};
 use topo::resource::Name;
 use topo::topology::{self, Source};
 
@@ -81,7 +82,7 @@ fn nothing_is_written_in_azure_until_a_route_table_covers_it_and_destroy_goes_th
         let pods = |text: &str| text.parse::<Prefix>().expect("prefix");
         desired.covered = [pods("10.200.0.0/24"), pods("10.200.1.0/24")].into_iter().collect();
         assert!(matches!(run(&desired, &options), Ran::Nothing));
-        desired.covered = topo::plan::Covered::default();
+        desired.covered = topo::backend::Covered::default();
         desired.places.values_mut().for_each(|place| place.resources.clear());
         let destroy = Options { destroy: true, ..Options::default() };
         assert!(matches!(run(&desired, &destroy), Ran::Done(outcome) if outcome.is_complete()));

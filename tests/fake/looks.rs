@@ -1,9 +1,10 @@
 //! How a world looks at Azure, where it has one.
 
+use topo::backend::Desired;
 use topo::backend::azure_udr::{Recorded, compare, covers};
 use topo::drive::observe_azure;
+use topo::plan::Options;
 use topo::plan::azure::AzureFindings;
-use topo::plan::{Desired, Options};
 use topo::state::State;
 
 use super::world::World;

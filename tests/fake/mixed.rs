@@ -6,9 +6,10 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 use topo::backend;
+use topo::backend::Desired;
 use topo::drive::RunOutcome;
 use topo::network::MAIN_TABLE;
-use topo::plan::{Desired, Options};
+use topo::plan::Options;
 use topo::resource::Name;
 use topo::topology::{self, Source};
 use topo::transport::BoxFuture;

@@ -6,8 +6,9 @@ mod in_azure;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use topo::backend::Desired;
 use topo::backend::{self, FORMATS};
-use topo::plan::{Desired, Options};
+use topo::plan::Options;
 use topo::resource::{Name, Place};
 use topo::topology::{self, Source};
 

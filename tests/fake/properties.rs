@@ -8,11 +8,12 @@ use std::sync::Arc;
 use proptest::prelude::*;
 use proptest::test_runner::Config;
 use proptest::test_runner::RngSeed;
+use topo::backend::Desired;
 use topo::backend::netplan::NETPLAN_FILE;
 use topo::backend::{self, FORMATS};
 use topo::exchange::node::FileForm;
 use topo::network::{Family, Prefix};
-use topo::plan::{Desired, Options};
+use topo::plan::Options;
 use topo::resource::Name;
 use topo::topology::{self, Source, Topology};
 

@@ -6,11 +6,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use tokio::sync::{Notify, mpsc, watch};
+use topo::backend::Desired;
 use topo::backend::netplan::{Attributes, NETPLAN_FILE};
+use topo::backend::node::{self, Inputs};
 use topo::drive::{Run, RunOutcome, end_earlier_run, observe};
 use topo::exchange::node::{Reply, Work};
 use topo::network::{Memo, Route, RouteSet, STATIC};
-use topo::plan::{Desired, Options, Plan};
+use topo::plan::{Options, Plan};
 use topo::resource::{Action, Name, Reason, Record, ResourceId, Shape};
 use topo::state::{Revision, State, fold};
 use topo::transport::azure::Azure;
@@ -168,7 +170,8 @@ impl World {
             let observed = observe(desired, &state, &options.forget, &transport, 4, &events, &mut memo).await;
             (observed, self.look_in_azure(desired, &state, options).await)
         });
-        let mut plan = Plan::new(name, &desired, &state, &observed, options, &mut memo);
+        let inputs = Inputs { topology: name, desired: &desired, recorded: &state, options };
+        let mut plan = node::plan(&inputs, &observed, &mut memo);
         if let Some(findings) = in_azure {
             plan.take_azure(&state, findings, options);
         }

@@ -4,10 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use tokio::sync::mpsc;
-use topo::backend::{self, azure_udr};
+use topo::backend::node::{self, Inputs};
+use topo::backend::{self, Desired, azure_udr};
 use topo::drive::{observe, observe_azure};
 use topo::network::Memo;
-use topo::plan::{Desired, Options, Plan, Summary};
+use topo::plan::{Options, Plan, Summary};
 use topo::render::{json, style::Look, text};
 use topo::resource::{AddressPattern, Name};
 use topo::state::State;
@@ -90,7 +91,8 @@ async fn make(
     if let Some(seen) = &seen {
         desired.covered = azure_udr::covers(&desired.azure, &recorded, Some(seen), options);
     }
-    let mut plan = Plan::new(&topology.name, &desired, state, &observed, options, &mut memo);
+    let inputs = Inputs { topology: &topology.name, desired: &desired, recorded: state, options };
+    let mut plan = node::plan(&inputs, &observed, &mut memo);
     if concerns_azure {
         let findings = azure_udr::compare(&desired.azure, &recorded, seen.as_ref(), options);
         plan.take_azure(state, findings, options);

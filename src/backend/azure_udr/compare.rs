@@ -9,11 +9,12 @@ use super::table::Wish;
 use super::{
     AZURE_ROUTE, Hop, LiveInterface, LiveTable, Recorded, Route, Seen, SubnetTask, TableVerdict, Wanted, routes_in,
 };
+use crate::backend::Covered;
 use crate::exchange::arm::Document;
 use crate::network::Prefix;
 use crate::plan::azure::{AzureFindings, AzurePlace, AzureTask, AzureWhat, EffectiveCheck};
 use crate::plan::findings::Finding;
-use crate::plan::{Covered, Options, Severity};
+use crate::plan::{Options, Severity};
 use crate::resource::{Action, Evidence, Phase, Place};
 
 /// How many network interfaces of a subnet are asked for their effective routes, until one answers.

@@ -1,7 +1,7 @@
 //! The destinations that Azure itself routes.
 
 use super::{BACKEND, Settings};
-use crate::plan::Covered;
+use crate::backend::Covered;
 use crate::topology::{BackendTable, Topology};
 
 /// The pods of the nodes that a route table serves. A table without subnets routes nothing.

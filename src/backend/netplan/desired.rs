@@ -1,11 +1,11 @@
 //! The file that each node should have.
 
 use super::{Attributes, NETPLAN_FILE, Persist, Settings};
+use crate::backend::Desired;
 use crate::backend::mesh::{Mesh, Writing, served};
 use crate::backend::netplan::settings::Activate;
 use crate::backend::ssh_static;
 use crate::network::{MAIN_TABLE, STATIC};
-use crate::plan::Desired;
 use crate::resource::{Name, ResourceId, Shape, SharedJson};
 use crate::topology::{BackendTable, Topology};
 

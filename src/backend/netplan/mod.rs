@@ -4,6 +4,7 @@
 mod attributes;
 mod content;
 mod desired;
+mod file;
 mod format;
 mod inquiry;
 mod links;
@@ -13,6 +14,8 @@ mod work;
 
 pub use attributes::{Attributes, Link};
 pub use content::{Header, render, routes_in};
+pub use file::{FileChange, FilePlan};
+pub(crate) use file::{FileInput, routes_found};
 pub(crate) use inquiry::{join_tokens, split_tokens};
 pub use links::{LinkError, find_links};
 pub use settings::{Activate, BACKEND, Persist, Settings};
@@ -20,11 +23,12 @@ pub use words::FileWords;
 pub use work::file_write;
 pub(crate) use work::marks;
 
+use crate::backend::Desired;
 use crate::backend::mesh::Mesh;
 use crate::backend::{Backend, Settled};
 use crate::exchange::node::{Work, Written};
 use crate::network::Memo;
-use crate::plan::{Desired, Operation, TablePlan};
+use crate::plan::{Operation, TablePlan};
 use crate::resource::{Kind, Name, Record, Shape, Token};
 use crate::topology::{BackendTable, Topology};
 

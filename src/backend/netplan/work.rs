@@ -3,10 +3,11 @@
 use super::content::{Header, render};
 use super::{Attributes, NETPLAN_FILE};
 use crate::backend::Settled;
+use crate::backend::netplan::FilePlan;
 use crate::backend::ssh_static;
 use crate::exchange::node::{Activation, FileWrite, Listing, Work, Written};
 use crate::network::{Route, RouteSet};
-use crate::plan::{FilePlan, Operation, TablePlan};
+use crate::plan::{Operation, TablePlan};
 use crate::resource::{Action, Token};
 
 /// systemd-networkd adds the rows of a file that it loads beside existing rows with the same key. This removes the

@@ -1,8 +1,8 @@
 //! The routes that each node should have.
 
 use super::{KERNEL_ROUTE, Settings};
+use crate::backend::Desired;
 use crate::backend::mesh::{Mesh, Writing, served};
-use crate::plan::Desired;
 use crate::resource::{Name, ResourceId, Shape};
 use crate::topology::{BackendTable, Topology};
 

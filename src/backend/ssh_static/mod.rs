@@ -11,11 +11,12 @@ pub(super) use inquiry::inquire;
 pub use settings::{BACKEND, Settings};
 pub(super) use work::{settle, work};
 
+use crate::backend::Desired;
 use crate::backend::mesh::Mesh;
 use crate::backend::{Backend, Settled};
 use crate::exchange::node::{Work, Written};
 use crate::network::Memo;
-use crate::plan::{Desired, Operation, TablePlan};
+use crate::plan::{Operation, TablePlan};
 use crate::resource::words::RouteWords;
 use crate::resource::{Kind, Name, Record, Shape, Token};
 use crate::topology::{BackendTable, Topology};

@@ -21,12 +21,14 @@ use self::settle::{describe, settle_batch};
 
 use super::record::begin;
 use super::{Event, observe, tell};
+use crate::backend::Desired;
 use crate::backend::azure_udr::Hop;
 use crate::backend::netplan::NETPLAN_FILE;
+use crate::backend::node::{self, Inputs, Observation};
 use crate::exchange::node::{Activation, Filed, Reply, Work, Written};
 use crate::network::{Memo, Prefix, View};
 use crate::plan::azure::AzureTask;
-use crate::plan::{Desired, Inputs, Observation, Operation, Options, Plan, Steps, Vertex, steps};
+use crate::plan::{Operation, Options, Plan, Steps, Vertex, steps};
 use crate::resource::{Action, Name, Phase, Place, Record, ResourceId, Token};
 use crate::state::{Entry, JournalWriter, Outcome, Revision, RunId, State, Store, StoreError, fold};
 use crate::transport::azure::Azure;
@@ -554,7 +556,7 @@ impl Executor<'_> {
             recorded: &self.before,
             options: self.run.options,
         };
-        let replanned = self.run.plan.replan(place, &inputs, seen, &mut self.memo);
+        let replanned = node::replan(&mut self.run.plan, place, &inputs, seen, &mut self.memo);
         if let Err(why) = replanned {
             let message = format!("{} answers again, but {why}. Run topo plan to see the details.", place.name());
             self.fail(place, phase, message).await?;

@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 
 use super::{Batch, Executor};
+use crate::backend::netplan::FilePlan;
 use crate::backend::{self, Settled};
 use crate::exchange::node::{Activation, Filed, Written};
 use crate::network::Prefix;
-use crate::plan::{FilePlan, Operation, TablePlan};
+use crate::plan::{Operation, TablePlan};
 use crate::resource::{Phase, Place, Record, ResourceId};
 use crate::state::{Entry, Outcome, StoreError};
 

@@ -5,11 +5,12 @@ use std::sync::Arc;
 
 use super::{Batch, Executor, Progress};
 use crate::backend;
+use crate::backend::netplan::FilePlan;
 use crate::backend::netplan::{self, Header};
 use crate::drive::{Event, tell};
 use crate::exchange::node::{Activation, FileWrite, Listing, Marker, RouteVerb, RouteWrite, Work};
 use crate::network::{MAIN_TABLE, Prefix, STATIC};
-use crate::plan::{FilePlan, Operation, PlacePlan, TablePlan};
+use crate::plan::{Operation, PlacePlan, TablePlan};
 use crate::resource::{Action, Phase, Place, ResourceId};
 
 impl Executor<'_> {

@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use super::change::{Change, What};
 use super::split_reason;
-use crate::plan::{FileChange, FilePlan, PlacePlan};
+use crate::backend::netplan::{FileChange, FilePlan};
+use crate::plan::PlacePlan;
 use crate::resource::{Action, Place, Reason, ResourceId};
 
 /// What tells files apart.

@@ -4,11 +4,11 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use super::super::azure::{AzureChange, AzureWhat};
-use super::super::build::PlacePlan;
 use super::change::{Before, Change, Line, Lines, Part, SettingLine, What};
 use super::split_reason;
 use crate::backend::azure_udr::Hop;
 use crate::network::NextHop;
+use crate::plan::PlacePlan;
 use crate::resource::words::Setting;
 use crate::resource::{Action, Kind, Place, Reason, natural_order};
 

@@ -1,10 +1,11 @@
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 
-use super::fixture::{World, live, plan_of, prefix, seen};
 use super::*;
+use crate::backend::Desired;
+use crate::backend::node::fixture::{World, live, plan_of, prefix, seen};
 use crate::network::{NextHop, Prefix};
-use crate::plan::{Desired, Options};
+use crate::plan::Options;
 use crate::resource::Name;
 use crate::state::State;
 
@@ -131,7 +132,7 @@ fn what_was_left_to_others_and_is_not_theirs_any_more_comes_on_that_node_alone()
     let world = World::mesh(10, 10);
     let mut state = world.state();
     let left = prefix("172.16.9.0/24");
-    let record = state.places.get_mut(&super::fixture::place("node-4")).expect("record");
+    let record = state.places.get_mut(&crate::backend::node::fixture::place("node-4")).expect("record");
     for record in record.resources.values_mut() {
         let crate::resource::Record::Settled { is, .. } = record else { continue };
         is.routes.as_mut().expect("routes").lacks = Arc::new([left].into());

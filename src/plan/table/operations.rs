@@ -49,7 +49,7 @@ impl TablePlan {
     }
 
     /// Routes that go from here and stay in another table of ours are left alone.
-    pub(in crate::plan) fn leave_to(&mut self, other: &RouteSet) {
+    pub fn leave_to(&mut self, other: &RouteSet) {
         let keys: Vec<Prefix> = self
             .from
             .iter()
@@ -65,7 +65,7 @@ impl TablePlan {
     }
 
     /// Whether rows go when all others have come, and nothing else is done; none where nothing is done at all.
-    pub(in crate::plan) fn only_loses(&self, memo: &mut Memo) -> Option<bool> {
+    pub fn only_loses(&self, memo: &mut Memo) -> Option<bool> {
         struct Unnamed;
         impl Reasons for Unnamed {
             fn added(&self, _: Option<IpAddr>) -> Reason {

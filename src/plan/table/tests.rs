@@ -1,10 +1,11 @@
 //! What is found in tables of whole nodes, and what is done there.
 
+use crate::backend::Desired;
+use crate::backend::node::fixture::{World, kernel_route, live, place, plan_of, seen};
 use crate::exchange::node::LiveRoute;
 use crate::network::Memo;
 use crate::network::{BOOT, KERNEL};
-use crate::plan::summary::fixture::{World, kernel_route, live, place, plan_of, seen};
-use crate::plan::{Desired, Finding, Operation, Options, Plan, Severity};
+use crate::plan::{Finding, Operation, Options, Plan, Severity};
 use crate::resource::{Action, Phase, Record};
 use crate::state::State;
 

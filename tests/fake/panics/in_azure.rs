@@ -6,10 +6,11 @@ use std::sync::{Arc, Mutex};
 use serde_json::Value;
 use tokio::sync::{mpsc, watch};
 use topo::backend::azure_udr::{Recorded, Seen, compare};
+use topo::backend::node::{self, Inputs};
 use topo::drive::{Run, RunOutcome, observe_azure};
 use topo::exchange::arm::{AzureRequests, Document};
 use topo::network::Memo;
-use topo::plan::{Options, Plan};
+use topo::plan::Options;
 use topo::resource::{Evidence, Name};
 use topo::transport::BoxFuture;
 use topo::transport::arm::{Arm, ArmSettings, Token, TokenSource};
@@ -151,7 +152,8 @@ impl Scene {
         runtime.block_on(async {
             let seen = observe_azure(&desired.azure, &recorded, &options, &azure, 4).await;
             let findings = compare(&desired.azure, &recorded, Some(&seen), &options);
-            let mut plan = Plan::new(&self.name, &desired, &state, &[].into(), &options, &mut memo);
+            let inputs = Inputs { topology: &self.name, desired: &desired, recorded: &state, options: &options };
+            let mut plan = node::plan(&inputs, &[].into(), &mut memo);
             plan.take_azure(&state, findings, &options);
             assert!(!plan.is_stopped(), "{plan:?}");
             if plan.places.is_empty() {

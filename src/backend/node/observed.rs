@@ -2,11 +2,10 @@
 
 use std::net::IpAddr;
 
-use super::DesiredPlace;
-use super::build::Plan;
 use crate::backend::netplan::{Attributes, NETPLAN_FILE, split_tokens};
 use crate::exchange::node::{Identity, Inspected, Listed, Part};
-use crate::resource::{Place, Record, ResourceId, Shape, Token};
+use crate::plan::DesiredPlace;
+use crate::resource::{Record, ResourceId, Shape, Token};
 use crate::state::PlaceRecord;
 
 /// What was seen of one place. A place that was not asked or could not be reached is unknown: nothing is there, and nothing
@@ -36,25 +35,20 @@ pub struct Seen {
 }
 
 impl Observation {
+    /// Why the place could not be reached, where it could not.
+    pub fn unreachable(&self) -> Option<&str> {
+        match self {
+            Self::Unreachable(reason) => Some(reason),
+            Self::NotAsked | Self::Seen(_) => None,
+        }
+    }
+
     /// The answers, where there are some.
     pub fn seen(&self) -> Option<&Seen> {
         match self {
             Self::Seen(seen) => Some(seen),
             _ => None,
         }
-    }
-}
-
-impl Plan {
-    /// Whether something could not be looked at that the run does not come back to. It looks again at a place where it was to
-    /// do something, and says there what became of it.
-    /// `concerns` says which places were selected.
-    pub fn leaves_unseen(&self, concerns: impl Fn(&Place) -> bool) -> bool {
-        let is_tried = |place: &Place| {
-            let planned = self.places.get(place);
-            planned.is_some_and(|planned| planned.acts && planned.unseen.is_some())
-        };
-        self.unseen().into_iter().any(|place| concerns(place) && !is_tried(place))
     }
 }
 
@@ -125,11 +119,12 @@ impl Seen {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::backend::Desired;
+    use crate::backend::node::fixture::{World, kernel_route, place, plan_of, seen};
+    use crate::backend::node::{Inputs, replan};
     use crate::network::Memo;
-    use crate::plan::build::Inputs;
-    use crate::plan::summary::fixture::{World, kernel_route, place, plan_of, seen};
-    use crate::plan::{Desired, Options, Severity};
-    use crate::resource::Name;
+    use crate::plan::{Options, Plan, Severity};
+    use crate::resource::{Name, Place};
     use crate::state::State;
 
     /// What node-0 answers, changed by a function.
@@ -198,7 +193,7 @@ mod tests {
             };
             let Some((at, Observation::Seen(seen))) = answer(&state, edit).pop() else { panic!() };
             let mut plan = plan_of(&desired, &state, vec![away.clone()], &options);
-            let result = plan.replan(&at, &inputs, *seen, &mut Memo::default());
+            let result = replan(&mut plan, &at, &inputs, *seen, &mut Memo::default());
             assert_eq!(result.is_ok(), is_whole, "{result:?}");
         }
     }

@@ -3,33 +3,13 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use super::file::FileInput;
-use super::findings::{Address, Finding, REPLACED, Remedy, Scope, Severity, Text};
-use super::table::TableFindings;
-use crate::backend::netplan::LinkError;
+use crate::backend::netplan::{FileInput, LinkError};
 use crate::backend::ssh_static::KERNEL_ROUTE;
 use crate::exchange::node::LiveRoute;
-use crate::network::{KERNEL, Prefix};
+use crate::network::Prefix;
+use crate::plan::findings::{Address, Finding, REPLACED, Remedy, Scope, Severity, Text};
+use crate::plan::{ForeignKey, TableFindings};
 use crate::resource::{Name, Place, ResourceId};
-
-/// A key that somebody else has.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ForeignKey {
-    /// What is there.
-    pub found: String,
-    /// Its route protocol number.
-    pub protocol: u8,
-    /// Whether topo can take it over, and put it back as it was.
-    pub can_be_taken: bool,
-}
-
-impl ForeignKey {
-    /// Somebody else's row. Behind one of the kernel's own is a link, and what is not plain could not be put back.
-    pub fn of(row: &LiveRoute) -> Self {
-        let can_be_taken = row.plain && row.next_hop.is_some() && row.protocol != KERNEL;
-        Self { found: row.describe(), protocol: row.protocol, can_be_taken }
-    }
-}
 
 impl TableFindings {
     /// All of them, as findings about a place.
@@ -241,7 +221,7 @@ fn some_prefixes(all: &[Prefix]) -> String {
 }
 
 /// Somebody else has a file of this name; `found` says which file and whose.
-pub(super) fn file_conflict(input: &FileInput<'_>, found: String) -> Finding {
+pub(in crate::backend) fn file_conflict(input: &FileInput<'_>, found: String) -> Finding {
     let text = Text::around("On ", format!(", {found}."));
     Finding::conflict(Address::of_key(input.place, &input.id.kind, &*input.id.name), text, found)
         .edit("Give topo's file another name with `file` in the backend's table.")
@@ -250,12 +230,12 @@ pub(super) fn file_conflict(input: &FileInput<'_>, found: String) -> Finding {
 }
 
 /// No definition can take the routes.
-pub(super) fn no_link(input: &FileInput<'_>, problem: &LinkError) -> Finding {
+pub(in crate::backend) fn no_link(input: &FileInput<'_>, problem: &LinkError) -> Finding {
     let text = Text::around("On ", format!(", {problem}."));
     Finding::error("file", input.place, text).at(&input.id.kind, &*input.id.name).edit(problem.remedy())
 }
 
-pub(super) fn not_loaded(place: &Place, is_alone: bool) -> Finding {
+pub(in crate::backend) fn not_loaded(place: &Place, is_alone: bool) -> Finding {
     let text = if is_alone {
         " are not in the kernel yet: systemd-networkd loads their file at the next boot or at its next start (activate = \"defer\")."
     } else {
@@ -266,7 +246,7 @@ pub(super) fn not_loaded(place: &Place, is_alone: bool) -> Finding {
         .edit("To have the file loaded at once, leave `activate` out.")
 }
 
-pub(super) fn stays_loaded(place: &Place) -> Finding {
+pub(in crate::backend) fn stays_loaded(place: &Place) -> Finding {
     let text = " may still remember the routes of a file that is removed without being loaded. Until its next start, or until \
                 `netplan apply` runs there, a loss of carrier can bring these routes back.";
     Finding::warning("stays_loaded", place, Text::around("systemd-networkd on ", text))
@@ -275,8 +255,8 @@ pub(super) fn stays_loaded(place: &Place) -> Finding {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::backend::node::fixture::{live, place, prefix};
     use crate::plan::Plan;
-    use crate::plan::summary::fixture::{live, place, prefix};
     use crate::render::sentence::{Sentence, all};
 
     #[test]

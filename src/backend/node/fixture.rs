@@ -4,9 +4,11 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
+use crate::backend::Desired;
+use crate::backend::node::{Inputs, Observation, Seen, plan};
 use crate::exchange::node::{Listed, LiveRoute, Part};
 use crate::network::{MAIN_TABLE, Memo, Prefix, RouteSet, Row, Rows, View};
-use crate::plan::{Desired, DesiredPlace, Observation, Options, Plan, Seen};
+use crate::plan::{DesiredPlace, Options, Plan};
 use crate::resource::{Name, Place, Record, ResourceId, Shape, Token};
 use crate::state::{PlaceRecord, State};
 
@@ -133,5 +135,6 @@ pub(crate) fn live(destination: &str, next_hop: &str, protocol: u8) -> LiveRoute
 pub(crate) fn plan_of(desired: &Desired, state: &State, seen: Vec<(Place, Observation)>, options: &Options) -> Plan {
     let observed = seen.into_iter().collect();
     let name = Name::new("mesh").expect("name");
-    Plan::new(&name, desired, state, &observed, options, &mut Memo::default())
+    let inputs = Inputs { topology: &name, desired, recorded: state, options };
+    plan(&inputs, &observed, &mut Memo::default())
 }

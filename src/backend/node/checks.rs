@@ -4,12 +4,12 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use super::build::{Inputs, Plan};
-use super::node_findings::{captures, in_azure, lineage_lost, not_on_link, other_lineage, protocol_taken};
+use super::findings::{captures, in_azure, lineage_lost, not_on_link, other_lineage, protocol_taken};
 use super::observed::{Observation, Seen};
-use super::table::TablePlan;
-use super::{Covered, DesiredPlace};
+use super::plan::Inputs;
+use crate::backend::Covered;
 use crate::network::{Prefix, Rows};
+use crate::plan::{DesiredPlace, Plan, TablePlan};
 use crate::resource::{Name, Place, ResourceId};
 
 /// The destinations that no route table of Azure leads to, found once for each list of rows and the tables that a machine goes by.
@@ -127,10 +127,12 @@ impl Plan {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::backend::Desired;
+    use crate::backend::node::fixture::{World, place, plan_of, prefix, seen};
+    use crate::backend::node::replan;
     use crate::network::Memo;
+    use crate::plan::Options;
     use crate::plan::findings::{Finding, Scope};
-    use crate::plan::summary::fixture::{World, place, plan_of, prefix, seen};
-    use crate::plan::{Desired, Options};
     use crate::state::State;
 
     const ALL: [&str; 3] = ["node-0", "node-1", "node-2"];
@@ -264,7 +266,7 @@ mod tests {
             let mut plan = plan_of(&desired, &state, vec![unseen], &options);
             let inputs = Inputs { topology: &name, desired: &desired, recorded: &state, options: &options };
             let Some((at, Observation::Seen(seen))) = in_azure(&state, &["node-0"]).pop() else { panic!() };
-            let result = plan.replan(&at, &inputs, *seen, &mut Memo::default());
+            let result = replan(&mut plan, &at, &inputs, *seen, &mut Memo::default());
             assert_eq!(result.is_ok(), is_covered, "{result:?}");
         }
     }

@@ -1,11 +1,8 @@
 //! What is wanted and what is recorded, gone through together.
 
-use std::cmp::Ordering;
-use std::collections::BTreeMap;
-
-use super::DesiredPlace;
 use crate::backend;
 use crate::network::Memo;
+use crate::plan::DesiredPlace;
 use crate::resource::{Place, Record, ResourceId, Shape};
 use crate::state::PlaceRecord;
 
@@ -39,26 +36,6 @@ impl Both<'_> {
                 .zip(&record.resources)
                 .all(|((id, shape), (other, record))| id == other && same(id, shape, record))
     }
-}
-
-/// Every key of two sorted maps in their order, with what each of them has.
-pub(super) fn together<'a, A, B>(
-    one: &'a BTreeMap<Place, A>,
-    other: &'a BTreeMap<Place, B>,
-) -> impl Iterator<Item = (&'a Place, Option<&'a A>, Option<&'a B>)> {
-    let (mut left, mut right) = (one.iter().peekable(), other.iter().peekable());
-    std::iter::from_fn(move || {
-        let order = match (left.peek(), right.peek()) {
-            (None, None) => return None,
-            (Some(_), None) => Ordering::Less,
-            (None, Some(_)) => Ordering::Greater,
-            (Some((place, _)), Some((other, _))) => place.cmp(other),
-        };
-        let first = if order.is_le() { left.next() } else { None };
-        let second = if order.is_ge() { right.next() } else { None };
-        let place = first.map(|(place, _)| place).or(second.map(|(place, _)| place))?;
-        Some((place, first.map(|(_, value)| value), second.map(|(_, value)| value)))
-    })
 }
 
 /// The resources of one place, sorted, each as it is wanted and as it is recorded.

@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use super::Desired;
-use super::build::{Options, Plan};
-use super::node_findings::{name_taken, renamed, replaced, same_machine};
+use super::findings::{name_taken, renamed, replaced, same_machine};
 use super::observed::Observation;
+use crate::backend::Desired;
+use crate::plan::{DesiredPlace, Options, Plan};
 use crate::resource::{Endpoint, Place, Record};
 use crate::state::{PlaceRecord, State};
 
@@ -81,7 +81,7 @@ impl Claims {
         let silent = |place: &Place| machine(place).is_none();
         claims.sources.retain(|place, source| place != source || !silent(place) || !claims.moved.contains(place));
         // It has the record of a machine that was reached where it is to be reached now, and whose name another has.
-        let same_host = |wanted: &super::DesiredPlace, record: &PlaceRecord| {
+        let same_host = |wanted: &DesiredPlace, record: &PlaceRecord| {
             let host = |endpoint: &Option<Endpoint>| endpoint.as_ref().map(|one| (one.host.clone(), one.port));
             wanted.endpoint.is_some() && host(&wanted.endpoint) == host(&record.endpoint)
         };

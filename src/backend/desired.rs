@@ -3,9 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
-use crate::backend::azure_udr;
+use super::azure_udr;
 use crate::network::Prefix;
-use crate::resource::{Endpoint, Place, Resources, Shape};
+use crate::plan::DesiredPlace;
+use crate::resource::Place;
 
 /// What the topology asks for.
 #[derive(Clone, Debug, Default)]
@@ -38,13 +39,4 @@ impl FromIterator<Prefix> for Covered {
     fn from_iter<I: IntoIterator<Item = Prefix>>(destinations: I) -> Self {
         Self(vec![(Vec::new(), destinations.into_iter().collect())])
     }
-}
-
-/// What is wanted in one place.
-#[derive(Clone, Debug, Default)]
-pub struct DesiredPlace {
-    /// How it is reached; none where it is not a machine.
-    pub endpoint: Option<Endpoint>,
-    /// The resources that are wanted there.
-    pub resources: Resources<Shape>,
 }

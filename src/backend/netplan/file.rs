@@ -6,14 +6,13 @@ use std::net::IpAddr;
 
 use similar::TextDiff;
 
-use super::build::Options;
-use super::findings::{Finding, Severity};
-use super::judge::{self, Claim, Form, Live, Owner, Verdict};
-use super::node_findings::{file_conflict, no_link, not_loaded, stays_loaded};
-use super::table::TablePlan;
-use crate::backend::netplan::{self, Attributes, Header, find_links, render, routes_in};
+use super::{Attributes, Header, find_links, join_tokens, render, routes_in};
+use crate::backend::node::findings::{file_conflict, no_link, not_loaded, stays_loaded};
 use crate::exchange::node::{FileForm, FoundFile, Inspected, NetworkConfiguration};
 use crate::network::{Memo, Prefix, RouteSet};
+use crate::plan::findings::{Finding, Severity};
+use crate::plan::judge::{self, Claim, Form, Live, Owner, Verdict};
+use crate::plan::{Options, TablePlan};
 use crate::resource::{Action, Evidence, Phase, Place, Reason, Record, ResourceId, Shape, Token};
 
 /// Permission bits of our files: netplan warns of others where keys could stand, and networkd, which is not root, has to read its own.
@@ -52,18 +51,18 @@ pub struct FileChange {
 }
 
 /// What a file is judged by.
-pub(super) struct FileInput<'a> {
-    pub(super) place: &'a Place,
-    pub(super) id: &'a ResourceId,
-    pub(super) header: &'a Header,
-    pub(super) wanted: Option<&'a Shape>,
-    pub(super) record: Option<&'a Record>,
-    pub(super) inspected: Option<&'a Inspected>,
-    pub(super) options: &'a Options,
+pub(crate) struct FileInput<'a> {
+    pub(crate) place: &'a Place,
+    pub(crate) id: &'a ResourceId,
+    pub(crate) header: &'a Header,
+    pub(crate) wanted: Option<&'a Shape>,
+    pub(crate) record: Option<&'a Record>,
+    pub(crate) inspected: Option<&'a Inspected>,
+    pub(crate) options: &'a Options,
 }
 
 /// The routes of a file of this topology as it is on a node: they are ours though networkd installs them as static.
-pub(super) fn routes_found(
+pub(crate) fn routes_found(
     inspected: Option<&Inspected>,
     header: &Header,
     options: &Options,
@@ -95,7 +94,7 @@ fn whose(text: &str, header: &Header, options: &Options) -> Whose {
 
 impl FilePlan {
     /// Judges a file that is wanted or recorded. `tables` are the plans of its routes, with what others have left out.
-    pub(super) fn new(input: &FileInput<'_>, tables: &[&TablePlan], memo: &mut Memo) -> Option<(Self, Vec<Finding>)> {
+    pub(crate) fn new(input: &FileInput<'_>, tables: &[&TablePlan], memo: &mut Memo) -> Option<(Self, Vec<Finding>)> {
         let recorded = input.record.and_then(|record| record.shapes().next());
         let mut attributes = Attributes::of(input.wanted.or(recorded)?);
         let recorded_attributes = recorded.map(Attributes::of);
@@ -299,7 +298,7 @@ impl FilePlan {
     }
 
     /// Whether a summary tells the same of both.
-    pub(super) fn is_told_as(&self, other: &Self) -> bool {
+    pub(crate) fn is_told_as(&self, other: &Self) -> bool {
         self.id == other.id
             && self.change == other.change
             && self.attributes == other.attributes
@@ -333,7 +332,7 @@ impl FilePlan {
         // Routes that are not loaded yet are not live, so that the table says nothing about them.
         match (self.attributes.alone && !self.attributes.deferred, table) {
             (false, _) => Some(file.clone()),
-            (true, Some(table)) => Some(netplan::join_tokens(Some(table), file)),
+            (true, Some(table)) => Some(join_tokens(Some(table), file)),
             (true, None) => None,
         }
     }

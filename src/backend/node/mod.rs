@@ -1,0 +1,16 @@
+//! What belongs to a machine and not to one of its backends: whose machine it is, what its routing tables hold, what would
+//! lock it out, and the plan of all that backends keep there. Pure.
+
+mod checks;
+mod claims;
+pub(super) mod findings;
+#[cfg(test)]
+pub(crate) mod fixture;
+mod observed;
+mod plan;
+mod replan;
+mod together;
+
+pub use observed::{Observation, Seen};
+pub use plan::{Inputs, plan};
+pub use replan::replan;

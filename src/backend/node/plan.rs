@@ -1,0 +1,295 @@
+//! Desired × recorded × observed → the plan of nodes.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::checks::Uncovered;
+use super::claims::Claims;
+use super::observed::{Observation, Seen};
+use super::together::{Both, resources_of};
+use crate::backend::Desired;
+use crate::backend::netplan::{Attributes, FileInput, FilePlan, Header, NETPLAN_FILE, routes_found};
+use crate::network::{Memo, Prefix, RouteSet, STATIC};
+use crate::plan::findings::{FORGOTTEN, Finding, Severity, Text};
+use crate::plan::{
+    DesiredPlace, FiledRoutes, Options, Owners, PlacePlan, Plan, TableFindings, TableInput, TablePlan, acts, align,
+};
+use crate::resource::{Name, Phase, Place, Record, ResourceId, Shape, together};
+use crate::state::{PlaceRecord, State};
+
+/// What a plan is made from, beside what was observed.
+#[derive(Clone, Copy, Debug)]
+pub struct Inputs<'a> {
+    /// The topology's name.
+    pub topology: &'a Name,
+    /// What the topology asks for.
+    pub desired: &'a Desired,
+    /// What is recorded.
+    pub recorded: &'a State,
+    /// What the user chose.
+    pub options: &'a Options,
+}
+
+/// Makes the plan of the nodes.
+pub fn plan(inputs: &Inputs<'_>, observed: &BTreeMap<Place, Observation>, memo: &mut Memo) -> Plan {
+    let Inputs { topology, desired, recorded, options } = *inputs;
+    let answered = observed.values().filter(|observation| observation.seen().is_some()).count();
+    let mut plan = Plan { answered, ..Plan::default() };
+    if plan.answered > 0 {
+        plan.people = Owners::new(&desired.places, recorded, options.destroy);
+    }
+    let claims = Claims::new(desired, recorded, observed, options, &mut plan);
+    let mut uncovered = Uncovered::new(&desired.covered);
+    let header = Header { topology: topology.to_string(), lineage: recorded.lineage.to_string() };
+    let nodes = |(place, ..): &(&Place, _, _)| place.is_node();
+    for (place, wanted, record) in together(&desired.places, &recorded.places).filter(nodes) {
+        if wanted.is_none() && claims.moved.contains(place) {
+            continue;
+        }
+        if place.node().is_some_and(|name| options.forget.contains(name)) {
+            if record.is_some() {
+                plan.forgotten.insert(place.clone());
+                let text =
+                    "; what topo has put there is no longer recorded, and stays for as long as the machine lives.";
+                plan.findings.push(Finding::note(FORGOTTEN, place, Text::around("Nothing is done on ", text)));
+            }
+            continue;
+        }
+        let observation = observed.get(place).unwrap_or(&Observation::NotAsked);
+        let source = claims.source(place);
+        let record = if source == Some(place) { record } else { source.and_then(|at| recorded.places.get(at)) };
+        let both = Both { place, wanted, source, record };
+        let gap = observation.seen().and_then(|seen| seen.gap(wanted, record)).map(Observation::Unreachable);
+        plan.answered -= usize::from(gap.is_some());
+        let observation = gap.as_ref().unwrap_or(observation);
+        if observation.seen().is_none() && both.is_unchanged(memo) {
+            plan.note_unseen(place, observation.unreachable());
+            continue;
+        }
+        plan.check_azure(place, wanted, observation, &mut uncovered);
+        plan.place(inputs, &both, &header, observation, &claims, memo);
+    }
+    // Where nobody looked and nothing is done, nobody asks who has which address.
+    if plan.answered == 0 && !plan.places.is_empty() {
+        plan.people = Owners::new(&desired.places, recorded, options.destroy);
+    }
+    if !options.targets.is_empty() || !options.excludes.is_empty() {
+        plan.select(options, memo);
+    }
+    plan
+}
+
+impl Plan {
+    /// The tables of one place: one for each table and metric that is recorded or wanted.
+    fn place(
+        &mut self,
+        inputs: &Inputs<'_>,
+        both: &Both<'_>,
+        header: &Header,
+        observation: &Observation,
+        claims: &Claims,
+        memo: &mut Memo,
+    ) {
+        let Both { place, wanted, source, record } = *both;
+        let options = inputs.options;
+        let seen = observation.seen();
+        let resources = resources_of(wanted, record);
+        let context = Context::new(wanted, record, seen, header, options);
+        // One table each is the rule, and a list that grows by itself begins with room for four.
+        let mut tables = Vec::with_capacity(resources.len());
+        let mut settles = false;
+        for (id, shape, entry) in &resources {
+            let (shape, entry) = (*shape, *entry);
+            settles |= entry.is_some_and(Record::is_in_doubt) && seen.is_some();
+            for (table, findings) in tables_of(place, id, shape, entry, seen, options, &context) {
+                for finding in findings.into_findings(place, id) {
+                    self.add(finding, options);
+                }
+                tables.push((ResourceId::clone(id), table));
+            }
+        }
+        align(&mut tables);
+        let mut files = Vec::with_capacity(1);
+        let mut others: Vec<ResourceId> = Vec::new();
+        for (id, wanted, record) in resources.into_iter().filter(|(id, ..)| *id.kind == NETPLAN_FILE) {
+            let input = FileInput {
+                place,
+                id,
+                header,
+                wanted,
+                record,
+                inspected: seen.and_then(|seen| seen.file(&id.name)),
+                options,
+            };
+            let of_file: Vec<&TablePlan> =
+                tables.iter().filter(|(table, _)| table == id).map(|(_, table)| table).collect();
+            if let Some((file, findings)) = FilePlan::new(&input, &of_file, memo) {
+                // What is somebody else's is neither written nor recorded.
+                if findings.iter().all(|finding| finding.severity != Severity::Conflict) {
+                    files.push(file);
+                } else {
+                    others.push(id.clone());
+                }
+                for finding in findings {
+                    self.add(finding, options);
+                }
+            }
+        }
+        tables.retain(|(id, _)| !others.contains(id));
+        // What a file drops when it is written, goes from the kernel at once.
+        if files.iter().any(|file| file.change.is_some() && file.phase == Phase::Persist) {
+            // One that takes the place of another goes together with it.
+            for file in &mut files {
+                file.phase = Phase::Persist;
+            }
+            for (_, table) in &mut tables {
+                table.retires = Phase::Persist;
+            }
+        }
+        let has_marker = seen.is_some_and(|seen| self.check_markers(inputs, place, seen, &tables));
+        let ends = wanted.is_none_or(|wanted| wanted.resources.is_empty());
+        let acts = (ends && has_marker) || acts(&tables, &files, memo);
+        let renamed = source.filter(|source| *source != place).cloned();
+        let machine_id = seen.map(|seen| Arc::from(seen.identity.machine_id.as_str()));
+        let drops = record.is_some() && ends;
+        let replaced = claims.replaced.contains(place);
+        if !acts && renamed.is_none() && !settles && !drops && !replaced {
+            self.note_unseen(place, observation.unreachable());
+            return;
+        }
+        if let Some(seen) = seen {
+            self.check_lockout(place, &tables, seen);
+        }
+        self.note_unseen(place, observation.unreachable());
+        let endpoint = wanted
+            .and_then(|wanted| wanted.endpoint.clone())
+            .or_else(|| record.and_then(|record: &PlaceRecord| record.endpoint.clone()));
+        let unseen = match observation {
+            Observation::NotAsked => Some("nobody looked".to_owned()),
+            Observation::Unreachable(reason) => Some(reason.clone()),
+            Observation::Seen(_) => None,
+        };
+        let plan = PlacePlan {
+            endpoint,
+            machine_id,
+            renamed_from: renamed,
+            from_nothing: replaced,
+            unseen,
+            has_marker,
+            tables,
+            files,
+            azure: None,
+            ends,
+            acts,
+        };
+        self.places.insert(place.clone(), plan);
+    }
+}
+
+/// What the resources of one place mean for each other.
+struct Context<'a> {
+    files: FiledRoutes<'a>,
+    /// What is wanted or recorded there.
+    sets: Vec<&'a RouteSet>,
+}
+
+impl<'a> Context<'a> {
+    fn new(
+        wanted: Option<&'a DesiredPlace>,
+        record: Option<&'a PlaceRecord>,
+        seen: Option<&Seen>,
+        header: &Header,
+        options: &Options,
+    ) -> Self {
+        let mut context = Self { files: FiledRoutes::default(), sets: Vec::new() };
+        for (id, shape) in wanted.iter().flat_map(|wanted| &wanted.resources) {
+            let Some(set) = &shape.routes else { continue };
+            context.sets.push(set);
+            context.files.wanted |= *id.kind == NETPLAN_FILE && set.view.protocol == STATIC;
+        }
+        for (id, entry) in record.iter().flat_map(|record| &record.resources) {
+            for set in entry.shapes().filter_map(|shape| shape.routes.as_ref()) {
+                context.sets.push(set);
+                if *id.kind == NETPLAN_FILE && set.view.protocol == STATIC {
+                    context.files.recorded.push(set);
+                }
+            }
+        }
+        for (_, inspected) in seen.iter().flat_map(|seen| &seen.files) {
+            context.files.found.extend(routes_found(Some(inspected), header, options));
+        }
+        context
+    }
+
+    /// Protocols that rows of ours have in a table, whichever backend they are of.
+    fn marks(&self, table: u32) -> Vec<u8> {
+        let views = self.sets.iter().map(|set| &set.view).filter(|view| view.table == table);
+        let mut marks: Vec<u8> = views.map(|view| view.protocol).collect();
+        marks.sort_unstable();
+        marks.dedup();
+        marks
+    }
+}
+
+/// The tables of one resource, each with what was found there.
+fn tables_of(
+    place: &Place,
+    id: &ResourceId,
+    wanted: Option<&Shape>,
+    record: Option<&Record>,
+    seen: Option<&Seen>,
+    options: &Options,
+    context: &Context<'_>,
+) -> Vec<(TablePlan, TableFindings)> {
+    let shape = wanted.or_else(|| record.and_then(|record| record.shapes().next()));
+    let judged = *id.kind != NETPLAN_FILE || shape.is_some_and(Attributes::are_alone);
+    let wanted = wanted.and_then(|shape| shape.routes.as_ref());
+    let recorded: Vec<&RouteSet> =
+        record.iter().flat_map(|record| record.shapes()).filter_map(|shape| shape.routes.as_ref()).collect();
+    let mut keys: Vec<&RouteSet> = Vec::new();
+    for set in wanted.into_iter().chain(recorded.iter().copied()) {
+        if !keys.iter().any(|key| key.view.same_key(&set.view)) {
+            keys.push(set);
+        }
+    }
+    let take_over = |destination: &Prefix| {
+        let row = destination.to_string();
+        options.take_over.iter().any(|pattern| pattern.matches(&id.kind, place.name(), Some(&row)))
+    };
+    let none: fn(&Prefix) -> bool = |_| false;
+    let take_over: &dyn Fn(&Prefix) -> bool = if options.take_over.is_empty() { &none } else { &take_over };
+    let all = &recorded;
+    let mut made = Vec::with_capacity(keys.len());
+    made.extend(keys.iter().filter_map(|key| {
+        let recorded: Vec<&RouteSet> = recorded.iter().copied().filter(|set| set.view.same_key(&key.view)).collect();
+        let mut own_marks: Vec<u8> = Vec::new();
+        for set in wanted.into_iter().chain(all.iter().copied()) {
+            if set.view.table == key.view.table && !own_marks.contains(&set.view.protocol) {
+                own_marks.push(set.view.protocol);
+            }
+        }
+        let (mut plan, findings) = TablePlan::new(&TableInput {
+            marks: context.marks(key.view.table),
+            own_marks,
+            recorded: &recorded,
+            in_doubt: record.is_some_and(Record::is_in_doubt),
+            firm: record
+                .iter()
+                .flat_map(|record| record.confirmed())
+                .filter_map(|shape| shape.routes.as_ref())
+                .filter(|set| set.view.same_key(&key.view))
+                .collect(),
+            wanted: wanted.filter(|set| set.view.same_key(&key.view)),
+            listed: seen.filter(|_| judged).and_then(|seen| seen.table(key.view.table)),
+            take_over,
+            judged,
+            files: &context.files,
+        })?;
+        // What others provide is seen where the routes are put into the kernel.
+        if let (Some(to), Some(wanted)) = (&mut plan.to, wanted.filter(|_| seen.is_some() && !judged)) {
+            to.lacks = Arc::clone(&wanted.lacks);
+        }
+        Some((plan, findings))
+    }));
+    made
+}

@@ -1,0 +1,26 @@
+//! Two maps of places, gone through together.
+
+use std::cmp::Ordering;
+use std::collections::BTreeMap;
+
+use super::Place;
+
+/// Every place of two maps in their order, with what each of them has.
+pub fn together<'a, A, B>(
+    one: &'a BTreeMap<Place, A>,
+    other: &'a BTreeMap<Place, B>,
+) -> impl Iterator<Item = (&'a Place, Option<&'a A>, Option<&'a B>)> {
+    let (mut left, mut right) = (one.iter().peekable(), other.iter().peekable());
+    std::iter::from_fn(move || {
+        let order = match (left.peek(), right.peek()) {
+            (None, None) => return None,
+            (Some(_), None) => Ordering::Less,
+            (None, Some(_)) => Ordering::Greater,
+            (Some((place, _)), Some((other, _))) => place.cmp(other),
+        };
+        let first = if order.is_le() { left.next() } else { None };
+        let second = if order.is_ge() { right.next() } else { None };
+        let place = first.map(|(place, _)| place).or(second.map(|(place, _)| place))?;
+        Some((place, first.map(|(_, value)| value), second.map(|(_, value)| value)))
+    })
+}
