@@ -1,10 +1,9 @@
 //! The state writes of a run. Before the first write anywhere, they mark as in doubt everything that the run will
 //! touch.
 
-use crate::backend::netplan::FilePlan;
 use crate::plan::azure::AzureRecord;
-use crate::plan::{PlacePlan, Plan, TablePlan};
-use crate::resource::{Record, ResourceId, Shape};
+use crate::plan::{PlacePlan, Plan};
+use crate::resource::Record;
 use crate::state::{PlaceRecord, Revision, RunId, State, Store, StoreError};
 
 /// Ends an earlier run that was cut off, for a run that finds nothing to do: writes the state, which has the journal folded in,
@@ -56,7 +55,10 @@ pub(super) fn begin(state: &State, plan: &Plan, run: RunId) -> State {
         if let Some(id) = planned.machine_id.as_ref().filter(|id| !id.is_empty()) {
             record.machine_id = Some(id.clone());
         }
-        mark(record, planned);
+        for (id, resource) in &planned.resources {
+            let before = record.resources.remove(id);
+            record.resources.extend(resource.record_at_start(before, planned).map(|after| (id.clone(), after)));
+        }
         mark_azure(record, planned);
         if record.resources.is_empty() {
             next.places.remove(place);
@@ -79,70 +81,4 @@ fn mark_azure(record: &mut PlaceRecord, planned: &PlacePlan) {
             None => _ = record.resources.remove(id),
         }
     }
-}
-
-fn mark(record: &mut PlaceRecord, planned: &PlacePlan) {
-    let mut ids: Vec<&ResourceId> = planned.tables.iter().map(|(id, _)| id).collect();
-    ids.dedup();
-    for id in ids {
-        let tables = || planned.tables.iter().filter(|(table, _)| table == id).map(|(_, table)| table);
-        let before = record.resources.remove(id);
-        let file = planned.files.iter().find(|file| file.id == *id);
-        let after = after(before, &tables, planned, file);
-        record.resources.extend(after.map(|after| (id.clone(), after)));
-    }
-}
-
-fn after<'a, I: Iterator<Item = &'a TablePlan>>(
-    before: Option<Record>,
-    tables: &dyn Fn() -> I,
-    planned: &PlacePlan,
-    file: Option<&FilePlan>,
-) -> Option<Record> {
-    let to = wanted(tables(), file);
-    let partial = tables().any(TablePlan::is_partial) || file.is_some_and(|file| file.is_left);
-    if !planned.acts && planned.unseen.is_none() && partial {
-        return before;
-    }
-    if !planned.acts && planned.unseen.is_none() {
-        let mut live = tables().filter(|table| table.to.is_some());
-        let token = live.find_map(|table| table.recordable(table.token.clone()?));
-        let token = match file {
-            Some(file) => file.token.as_ref().and_then(|given| file.recordable(given, token.as_ref())),
-            None => token,
-        };
-        return to.map(|is| Record::Settled { is, token });
-    }
-    let (is, also) = match before {
-        Some(Record::Settled { is, .. }) => (Some(is), Vec::new()),
-        // Nobody looked at it: topo keeps all sides of the doubt, and this run does nothing there.
-        Some(doubt @ Record::InDoubt { .. }) if planned.unseen.is_some() => return Some(doubt),
-        // A file is either the old or the new one; the next look tells which.
-        Some(Record::InDoubt { is, to: meant, also }) if file.is_some() => {
-            let mut others: Vec<Shape> = meant.into_iter().chain(also).collect();
-            others.retain(|shape| Some(shape) != is.as_ref() && Some(shape) != to.as_ref());
-            (is, others)
-        }
-        // What the look found of each table.
-        Some(Record::InDoubt { .. }) => {
-            let settled = tables().flat_map(|table| table.settled.iter().cloned());
-            let mut settled = settled.filter(|set| set.routes().next().is_some()).map(Shape::of_routes);
-            (settled.next(), settled.collect())
-        }
-        Some(Record::Opaque(raw)) => return Some(Record::Opaque(raw)),
-        None => (None, Vec::new()),
-    };
-    match (&is, &to) {
-        (None, None) if also.is_empty() => None,
-        _ => Some(Record::InDoubt { is, to, also }),
-    }
-}
-
-/// What the resource should become.
-fn wanted<'a>(mut tables: impl Iterator<Item = &'a TablePlan>, file: Option<&FilePlan>) -> Option<Shape> {
-    let routes = tables.find_map(|table| table.to.clone())?;
-    Some(match file {
-        Some(file) => file.shape(routes),
-        None => Shape::of_routes(routes),
-    })
 }

@@ -8,6 +8,8 @@ mod operation;
 mod options;
 mod owners;
 mod place;
+mod record;
+mod resource;
 mod select;
 mod steps;
 pub(crate) mod summary;
@@ -18,9 +20,8 @@ use std::sync::Arc;
 
 use self::azure::{AzureFindings, AzurePlace, AzureRecord, EffectiveCheck};
 use self::findings::UNSEEN;
-use crate::backend::netplan::{FilePlan, NETPLAN_FILE};
-use crate::network::{Memo, RouteSet};
-use crate::resource::{Endpoint, Phase, Place, Record, ResourceId};
+use crate::network::Memo;
+use crate::resource::{Endpoint, Place, Record, ResourceId, Resources};
 use crate::state::State;
 pub use classify::{ForeignKey, Key, KeyVerdict, Surplus, Verdict, classify};
 pub use findings::{Address, Finding, Remedy, Severity};
@@ -28,6 +29,7 @@ pub use operation::{Live, Operation};
 pub use options::Options;
 pub use owners::{Owners, PlaceReasons};
 pub use place::DesiredPlace;
+pub use resource::{FileChange, FilePlan, ResourcePlan, align};
 pub use steps::{Steps, Vertex, steps};
 pub use summary::{Before, Change, Line, Part, SettingLine, Summary, What};
 pub use table::{FiledRoutes, Reasons, TableFindings, TableInput, TablePlan};
@@ -47,10 +49,8 @@ pub struct PlacePlan {
     pub unseen: Option<String>,
     /// Whether the marker of this topology was there, of this lineage.
     pub has_marker: bool,
-    /// Routing tables that change or whose record is to be settled; also the routes that stand in files.
-    pub tables: Vec<(ResourceId, TablePlan)>,
-    /// Files that keep routes.
-    pub files: Vec<FilePlan>,
+    /// Resources that change, or whose record does.
+    pub resources: Resources<ResourcePlan>,
     /// What is planned there where the place is one in Azure.
     pub azure: Option<Box<AzurePlace>>,
     /// Whether nothing of the topology remains there afterwards.
@@ -60,9 +60,14 @@ pub struct PlacePlan {
 }
 
 impl PlacePlan {
-    /// Files that are written after routes, and checked before them.
-    pub fn checked_files(&self) -> impl Iterator<Item = &FilePlan> {
-        self.files.iter().filter(|file| file.wanted && file.change.is_some() && file.phase == Phase::Persist)
+    /// The plans of all routing tables, each with its resource.
+    pub fn tables(&self) -> impl Iterator<Item = (&ResourceId, &TablePlan)> {
+        self.resources.iter().flat_map(|(id, resource)| resource.tables.iter().map(move |table| (id, table)))
+    }
+
+    /// The plans of all files, each with its resource.
+    pub fn files(&self) -> impl Iterator<Item = (&ResourceId, &FilePlan)> {
+        self.resources.iter().filter_map(|(id, resource)| Some((id, resource.file.as_ref()?)))
     }
 }
 
@@ -137,8 +142,7 @@ impl Plan {
                 from_nothing: false,
                 unseen,
                 has_marker: false,
-                tables: Vec::new(),
-                files: Vec::new(),
+                resources: Resources::default(),
                 azure: Some(Box::new(azure)),
                 ends,
                 acts,
@@ -167,10 +171,11 @@ impl Plan {
     pub fn operations(&self, place: &Place, memo: &mut Memo) -> Vec<(ResourceId, Operation)> {
         let Some(plan) = self.places.get(place) else { return Vec::new() };
         let reasons = self.reasons(place);
-        let of = |(id, table): &(ResourceId, TablePlan), memo: &mut Memo| -> Vec<(ResourceId, Operation)> {
-            table.operations(&reasons, memo).into_iter().map(|operation| (id.clone(), operation)).collect()
-        };
-        plan.tables.iter().flat_map(|table| of(table, memo)).collect()
+        let mut all = Vec::new();
+        for (id, table) in plan.tables() {
+            all.extend(table.operations(&reasons, memo).into_iter().map(|operation| (id.clone(), operation)));
+        }
+        all
     }
 
     /// Whether something is done anywhere.
@@ -186,38 +191,5 @@ impl Plan {
     /// Whether a place of the plan could not be looked at.
     pub fn has_unseen(&self) -> bool {
         !self.unseen().is_empty()
-    }
-}
-
-/// Whether something is done on a place.
-pub fn acts(tables: &[(ResourceId, TablePlan)], files: &[FilePlan], memo: &mut Memo) -> bool {
-    // The routes in a file change with the file.
-    let is_filed = |id: &ResourceId| *id.kind == NETPLAN_FILE;
-    files.iter().any(|file| file.change.is_some())
-        || tables.iter().any(|(id, table)| !is_filed(id) && !table.is_settled(memo))
-}
-
-/// Brings the routes of files and of the kernel on one place together: a file leaves out what others provide, and what goes
-/// from one of the two and stays in the other is not removed.
-pub fn align(tables: &mut [(ResourceId, TablePlan)]) {
-    let is_filed = |id: &ResourceId| *id.kind == NETPLAN_FILE;
-    if !tables.iter().any(|(id, _)| is_filed(id)) {
-        return;
-    }
-    let others: Vec<(ResourceId, RouteSet)> = tables
-        .iter()
-        .filter(|(_, table)| table.judged)
-        .filter_map(|(id, table)| Some((id.clone(), table.to.clone()?)))
-        .collect();
-    for (id, table) in tables.iter_mut() {
-        for (other_id, other) in others.iter().filter(|(other, _)| other != id) {
-            let lacks = table.to.as_mut().filter(|_| is_filed(id) && !is_filed(other_id) && !other.lacks.is_empty());
-            if let Some(to) = lacks {
-                to.lacks = Arc::new(to.lacks.union(&other.lacks).copied().collect());
-            }
-            if table.to.is_none() && table.judged && other.view.same_key(&table.view) {
-                table.leave_to(other);
-            }
-        }
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::findings::{Finding, Scope};
 use super::operation::Operation;
-use super::{Options, Plan, acts, align};
+use super::{Options, Plan, align};
 use crate::network::{Memo, Prefix};
 use crate::resource::{AddressPattern, Phase, Place, ResourceId};
 
@@ -24,7 +24,7 @@ impl Plan {
         };
         let mut received: BTreeSet<Prefix> = BTreeSet::new();
         for (place, plan) in &self.places {
-            for (id, table) in plan.tables.iter().filter(|(_, table)| table.judged) {
+            for (id, table) in plan.tables().filter(|(_, table)| table.judged) {
                 let reasons = self.reasons(place);
                 let selected = table.operations(&reasons, memo);
                 let selected = selected.iter().map(|operation| operation.route.destination);
@@ -34,20 +34,21 @@ impl Plan {
         let mut places = std::mem::take(&mut self.places);
         for (place, plan) in &mut places {
             let reasons = self.reasons(place);
-            for (id, table) in &mut plan.tables {
+            for (id, resource) in plan.resources.iter_mut() {
                 let keep = |operation: &Operation| {
                     let key = &operation.route.destination;
                     chosen_row(place, id, key) || (operation.phase == Phase::Prepare && received.contains(key))
                 };
-                table.select(&keep, &reasons, memo);
-            }
-            align(&mut plan.tables);
-            for file in &mut plan.files {
-                if !chosen(place, &file.id.kind, &file.id.name) {
+                for table in &mut resource.tables {
+                    table.select(&keep, &reasons, memo);
+                }
+                let file = resource.file.as_mut().filter(|_| !chosen(place, &id.kind, &id.name));
+                if let Some(file) = file {
                     file.is_left = file.change.take().is_some();
                 }
             }
-            plan.acts = acts(&plan.tables, &plan.files, memo);
+            align(&mut plan.resources);
+            plan.acts = plan.resources.values().any(|resource| resource.acts(memo));
         }
         places.retain(|_, plan| plan.acts || plan.renamed_from.is_some());
         let is_kept = |finding: &Finding| {

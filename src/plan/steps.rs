@@ -4,7 +4,6 @@ use petgraph::graph::{DiGraph, NodeIndex};
 
 use super::Plan;
 use super::azure::AzureTask;
-use crate::backend::netplan::{self, NETPLAN_FILE};
 use crate::network::Memo;
 use crate::resource::{Phase, Place};
 
@@ -27,19 +26,11 @@ pub fn steps(plan: &Plan, memo: &mut Memo) -> Steps {
     for (place, planned) in plan.places.iter().filter(|(_, planned)| planned.acts) {
         let reasons = plan.reasons(place);
         let mut needed = std::collections::BTreeSet::new();
-        for (id, table) in &planned.tables {
-            if *id.kind != NETPLAN_FILE {
-                needed.extend(table.phases(&reasons, memo));
-            } else if table.judged && planned.files.iter().any(|file| file.id == *id && file.change.is_some()) {
-                let operations = table.operations(&reasons, memo);
-                needed.extend(operations.iter().filter(|one| netplan::marks(one)).map(|one| one.phase));
-            }
-        }
-        for file in planned.files.iter().filter(|file| file.change.is_some()) {
-            needed.insert(file.phase);
+        for resource in planned.resources.values() {
+            needed.extend(resource.phases(&reasons, memo));
         }
         // A file is checked before the first write of its node.
-        if needed.contains(&Phase::Install) && planned.checked_files().next().is_some() {
+        if needed.contains(&Phase::Install) && planned.files().any(|(_, file)| file.is_checked()) {
             needed.insert(Phase::Prepare);
         }
         if let Some(azure) = &planned.azure {

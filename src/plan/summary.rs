@@ -86,7 +86,8 @@ impl Summary {
                 continue;
             }
             let reasons = plan.reasons(place);
-            for (id, table) in place_plan.tables.iter().filter(|(id, _)| tells_routes(place_plan, id)) {
+            let told = place_plan.resources.iter().filter(|(_, resource)| tells_routes(resource));
+            for (id, table) in told.flat_map(|(id, resource)| resource.tables.iter().map(move |table| (id, table))) {
                 let mut side =
                     |set: &Option<RouteSet>| set.as_ref().map(|set| (set.rows.identity(), views.identity(&set.view)));
                 let key = GroupKey { id, from: side(&table.from), to: side(&table.to), reasons: reasons.distinction() };

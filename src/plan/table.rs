@@ -42,6 +42,8 @@ pub struct TablePlan {
     /// Whether the live rows of this table are looked at for it. Not where its routes stand in a file and somebody else of ours
     /// puts them into the kernel.
     pub judged: bool,
+    /// Whether the routes stand in a file of the same resource, and come and go with it.
+    pub in_file: bool,
     /// Whether a file of ours has or had the routes, so that live rows may be static.
     pub filed: bool,
     /// Whether a file of ours is to have the routes.
@@ -93,6 +95,8 @@ pub struct TableInput<'a> {
     pub take_over: &'a dyn Fn(&Prefix) -> bool,
     /// Whether the live rows are looked at for it.
     pub judged: bool,
+    /// Whether the routes stand in a file of the same resource.
+    pub in_file: bool,
     /// What files of ours keep there.
     pub files: &'a FiledRoutes<'a>,
 }
@@ -138,6 +142,7 @@ impl TablePlan {
             has_winners: false,
             guard_foreign: false,
             judged: input.judged,
+            in_file: input.in_file,
             filed: !input.files.recorded.is_empty() || !input.files.found.is_empty(),
             stays_static: input.files.wanted,
             retires: Phase::Retire,

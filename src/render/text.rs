@@ -75,7 +75,7 @@ fn not_kept(plan: &Plan, summary: &Summary) -> Option<String> {
     // Only what is live on a machine can be lost there.
     let all: BTreeSet<u32> = places.filter(|number| summary.place(*number).is_node()).collect();
     let kept = |number: &u32| {
-        plan.places.get(summary.place(*number)).is_some_and(|place| place.files.iter().any(|file| file.wanted))
+        plan.places.get(summary.place(*number)).is_some_and(|place| place.files().any(|(_, file)| file.wanted))
     };
     let lost: Vec<u32> = all.iter().copied().filter(|number| !kept(number)).collect();
     let end = "will not survive a reboot, a restart of systemd-networkd or a loss of carrier.";

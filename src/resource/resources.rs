@@ -27,11 +27,17 @@ impl<T> Resources<T> {
         self.position(id).is_ok()
     }
 
+    /// None yet, with room for so many.
+    pub fn with_capacity(count: usize) -> Self {
+        Self(Vec::with_capacity(count))
+    }
+
     /// Puts something in; gives back what was there for the resource.
     pub fn insert(&mut self, id: ResourceId, value: T) -> Option<T> {
         match self.position(&id) {
             Ok(at) => Some(std::mem::replace(&mut self.0[at].1, value)),
             Err(at) => {
+                // A list that grows by itself begins with room for four.
                 self.0.reserve_exact(1);
                 self.0.insert(at, (id, value));
                 None
@@ -67,6 +73,11 @@ impl<T> Resources<T> {
     /// All, sorted by resource.
     pub fn iter(&self) -> ResourceIter<'_, T> {
         self.0.iter().map(as_pair)
+    }
+
+    /// The same, to be changed.
+    pub fn iter_mut(&mut self) -> impl Iterator<Item = (&ResourceId, &mut T)> {
+        self.0.iter_mut().map(|(id, value)| (&*id, value))
     }
 
     /// All resources, sorted.

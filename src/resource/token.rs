@@ -24,6 +24,19 @@ impl Token {
         Self::new(format!("{ours}.{foreign}"))
     }
 
+    /// The token of a file that its routes belong to: over the routing table and the file.
+    pub fn joined(table: &Self, file: &Self) -> Self {
+        Self::new(format!("{}.{}", table.as_str(), file.as_str()))
+    }
+
+    /// The tokens that [`Token::joined`] put together: of the routing table, if there is one, and of the file.
+    pub fn split(&self) -> (Option<Self>, Self) {
+        match self.as_str().rsplit_once('.') {
+            Some((table, file)) => (Some(Self::new(table)), Self::new(file)),
+            None => (None, self.clone()),
+        }
+    }
+
     /// The hash over our rows.
     pub fn ours(&self) -> &str {
         self.as_str().split('.').next().unwrap_or_default()

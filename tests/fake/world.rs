@@ -260,7 +260,7 @@ impl World {
             for (_, operation) in plan.operations(place, memo) {
                 let adopted = operation.action == Action::Import || matches!(operation.reason, Reason::TakenOver(_));
                 let Some(before) = operation.before.filter(|_| adopted) else { continue };
-                for (_, table) in &planned.tables {
+                for (_, table) in planned.tables() {
                     let fits = |row: &&mut TableRow| {
                         row.table == table.view.table
                             && row.destination == operation.route.destination

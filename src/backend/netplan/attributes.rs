@@ -63,7 +63,12 @@ fn is_unset(flag: &bool) -> bool {
 impl Attributes {
     /// The attributes of a shape, with defaults for missing ones.
     pub fn of(shape: &Shape) -> Self {
-        Self::deserialize(&*shape.attributes).unwrap_or_default()
+        Self::read(&shape.attributes)
+    }
+
+    /// The attributes of a record, with defaults for missing ones.
+    pub fn read(attributes: &Value) -> Self {
+        Self::deserialize(attributes).unwrap_or_default()
     }
 
     /// Whether the routes of a shape belong to the file. Does not read the other attributes.

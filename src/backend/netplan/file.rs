@@ -6,48 +6,18 @@ use std::net::IpAddr;
 
 use similar::TextDiff;
 
-use super::{Attributes, Header, find_links, join_tokens, render, routes_in};
+use super::{Attributes, Header, find_links, render, routes_in};
 use crate::backend::node::findings::{file_conflict, no_link, not_loaded, stays_loaded};
 use crate::exchange::node::{FileForm, FoundFile, Inspected, NetworkConfiguration};
 use crate::network::{Memo, Prefix, RouteSet};
 use crate::plan::findings::{Finding, Severity};
 use crate::plan::judge::{self, Claim, Form, Live, Owner, Verdict};
-use crate::plan::{Options, TablePlan};
-use crate::resource::{Action, Evidence, Phase, Place, Reason, Record, ResourceId, Shape, Token};
+use crate::plan::{FileChange, FilePlan, Options, TablePlan};
+use crate::resource::{Action, Evidence, Phase, Place, Reason, Record, ResourceId, Shape};
 
 /// Permission bits of our files: netplan warns of others where keys could stand, and networkd, which is not root, has to read its own.
 fn usual_mode(path: &str) -> u32 {
     if path.starts_with("/etc/netplan/") { 0o600 } else { 0o644 }
-}
-
-/// The change of one file. Its routes are in the table plans of the same resource.
-#[derive(Clone, Debug)]
-pub struct FilePlan {
-    /// Which resource.
-    pub id: ResourceId,
-    /// What it is to be, or for a removal was.
-    pub attributes: Attributes,
-    /// Whether it is to be there.
-    pub wanted: bool,
-    /// Version of netplan there, where somebody looked.
-    pub netplan: Option<String>,
-    /// What happens to it; none: it stays as it is.
-    pub change: Option<FileChange>,
-    /// Whether a change was left for another run.
-    pub is_left: bool,
-    /// When.
-    pub phase: Phase,
-    /// What the place gave for it.
-    pub token: Option<Token>,
-}
-
-/// What happens to a file, and why.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct FileChange {
-    /// What.
-    pub action: Action,
-    /// Why. Where somebody has changed it by hand, the field is a unified difference, from what is there to what it is to be.
-    pub reason: Reason,
 }
 
 /// What a file is judged by.
@@ -92,85 +62,105 @@ fn whose(text: &str, header: &Header, options: &Options) -> Whose {
     }
 }
 
-impl FilePlan {
-    /// Judges a file that is wanted or recorded. `tables` are the plans of its routes, with what others have left out.
-    pub(crate) fn new(input: &FileInput<'_>, tables: &[&TablePlan], memo: &mut Memo) -> Option<(Self, Vec<Finding>)> {
-        let recorded = input.record.and_then(|record| record.shapes().next());
-        let mut attributes = Attributes::of(input.wanted.or(recorded)?);
-        let recorded_attributes = recorded.map(Attributes::of);
-        let found = input.inspected.and_then(|inspected| inspected.found.sent());
-        let routes = tables.iter().find_map(|table| table.to.as_ref());
-        let mut findings: Vec<Finding> = Vec::new();
-        let mut problem = None;
-        match (found, routes) {
-            (Some(found), Some(routes)) if input.wanted.is_some() => {
-                match find_links(&attributes, recorded_attributes.as_ref(), routes, found) {
-                    Ok(links) => attributes.links = links,
-                    Err(error) => problem = Some(error),
-                }
-            }
-            _ => {
-                if let Some(recorded) = &recorded_attributes {
-                    attributes.links.clone_from(&recorded.links);
-                }
+/// Plans a file that is wanted or recorded. `tables` are the plans of its routes, with what others have left out.
+pub(crate) fn plan_file(
+    input: &FileInput<'_>,
+    tables: &[TablePlan],
+    memo: &mut Memo,
+) -> Option<(FilePlan, Vec<Finding>)> {
+    let recorded = input.record.and_then(|record| record.shapes().next());
+    let shape = input.wanted.or(recorded)?;
+    let mut attributes = Attributes::of(shape);
+    let recorded_attributes = recorded.map(Attributes::of);
+    let found = input.inspected.and_then(|inspected| inspected.found.sent());
+    let routes = tables.iter().find_map(|table| table.to.as_ref());
+    let mut findings: Vec<Finding> = Vec::new();
+    let mut problem = None;
+    match (found, routes) {
+        (Some(found), Some(routes)) if input.wanted.is_some() => {
+            match find_links(&attributes, recorded_attributes.as_ref(), routes, found) {
+                Ok(links) => attributes.links = links,
+                Err(error) => problem = Some(error),
             }
         }
-        let mut plan = Self {
-            id: input.id.clone(),
-            attributes,
-            wanted: input.wanted.is_some(),
-            netplan: found.and_then(|found| found.netplan.clone()),
-            change: None,
-            is_left: false,
-            phase: Phase::Persist,
-            token: input.inspected.map(|inspected| inspected.token.clone()),
-        };
-        plan.change = match found {
-            Some(found) => plan.judge(input, found, routes, tables, memo, &mut findings),
-            None => plan.by_record(input, recorded_attributes.as_ref(), tables, memo),
-        };
-        // What belongs to the file alone and is not live is brought back by loading it again, where it is loaded at once; and it
-        // goes with the file, also where that has gone already.
-        let unsettled = |memo: &mut Memo| tables.iter().any(|table| table.judged && !table.is_settled(memo));
-        if plan.change.is_none() && findings.iter().all(|one| one.severity != Severity::Conflict) && unsettled(memo) {
-            plan.change = match (plan.wanted, plan.attributes.deferred) {
-                (true, false) => Some(FileChange { action: Action::Change, reason: Reason::Missing }),
-                (true, true) => None,
-                (false, _) => Some(FileChange { action: Action::Remove, reason: removal_reason(input) }),
-            };
+        _ => {
+            if let Some(recorded) = &recorded_attributes {
+                attributes.links.clone_from(&recorded.links);
+            }
         }
-        if let (Some(problem), Some(_), true) = (problem, &plan.change, plan.wanted) {
-            findings.push(no_link(input, &problem));
-            plan.change = None;
-        }
-        // Where nobody has looked, or all is as it was, a file waits as it did.
-        let waited = recorded_attributes.as_ref().is_some_and(|recorded| recorded.waiting);
-        let pending = found.map_or(waited, |found| found.pending);
-        let writes = plan.change.as_ref().is_some_and(|change| change.action != Action::Import);
-        plan.attributes.waiting = plan.wanted && plan.attributes.deferred && (writes || pending);
-        if plan.attributes.waiting {
-            findings.push(not_loaded(input.place, plan.attributes.alone));
-        }
-        plan.phase = plan.phase_of(tables, memo);
-        Some((plan, findings))
     }
+    let wanted = input.wanted.is_some();
+    let draft = Draft { input, attributes: &attributes, tables };
+    let mut change = match found {
+        Some(found) => draft.judge(found, routes, memo, &mut findings),
+        None => draft.by_record(recorded_attributes.as_ref(), memo),
+    };
+    // What belongs to the file alone and is not live is brought back by loading it again, where it is loaded at once; and it
+    // goes with the file, also where that has gone already.
+    let unsettled = |memo: &mut Memo| tables.iter().any(|table| table.judged && !table.is_settled(memo));
+    if change.is_none() && findings.iter().all(|one| one.severity != Severity::Conflict) && unsettled(memo) {
+        change = match (wanted, attributes.deferred) {
+            (true, false) => Some((Action::Change, Reason::Missing)),
+            (true, true) => None,
+            (false, _) => Some((Action::Remove, removal_reason(input))),
+        };
+    }
+    if let (Some(problem), Some(_), true) = (problem, &change, wanted) {
+        findings.push(no_link(input, &problem));
+        change = None;
+    }
+    let phase = draft.phase_of(change.as_ref(), memo);
+    // Where nobody has looked, or all is as it was, a file waits as it did.
+    let has_waited = recorded_attributes.as_ref().is_some_and(|recorded| recorded.waiting);
+    let pending = found.map_or(has_waited, |found| found.pending);
+    let writes = change.as_ref().is_some_and(|(action, _)| *action != Action::Import);
+    attributes.waiting = wanted && attributes.deferred && (writes || pending);
+    if attributes.waiting {
+        findings.push(not_loaded(input.place, attributes.alone));
+    }
+    let version = found.and_then(|found| found.netplan.as_deref());
+    let change = change.map(|(action, reason)| FileChange {
+        action,
+        reason,
+        path: path(&attributes, &input.id.name).into(),
+        definition: definition(&attributes, version).into(),
+    });
+    // Nodes share what is equal.
+    let known = recorded.filter(|_| recorded_attributes.as_ref() == Some(&attributes));
+    let shared = known.map_or_else(|| attributes.to_value().into(), |known| known.attributes.clone());
+    let plan = FilePlan {
+        wanted,
+        change,
+        is_left: false,
+        phase,
+        token: input.inspected.map(|inspected| inspected.token.clone()),
+        is_loaded: !attributes.deferred,
+        // Routes that are not loaded yet are not live, so that the table says nothing about them.
+        has_table: attributes.alone && !attributes.deferred,
+        attributes: shared,
+    };
+    Some((plan, findings))
+}
 
+/// A file whose change is being found.
+struct Draft<'a> {
+    input: &'a FileInput<'a>,
+    attributes: &'a Attributes,
+    tables: &'a [TablePlan],
+}
+
+impl Draft<'_> {
     /// The change where nobody looked, or where all is as it was recorded.
-    fn by_record(
-        &self,
-        input: &FileInput<'_>,
-        recorded: Option<&Attributes>,
-        tables: &[&TablePlan],
-        memo: &mut Memo,
-    ) -> Option<FileChange> {
-        let change = |action, reason| Some(FileChange { action, reason });
+    fn by_record(&self, recorded: Option<&Attributes>, memo: &mut Memo) -> Option<(Action, Reason)> {
+        let Self { input, tables, .. } = self;
+        let change = |action, reason| Some((action, reason));
         match (input.wanted, input.record) {
             (None, None) => None,
             (None, Some(_)) => change(Action::Remove, removal_reason(input)),
             (Some(_), None) => change(Action::Add, Reason::NewNode),
             (Some(_), Some(Record::InDoubt { .. } | Record::Opaque(_))) => change(Action::Change, Reason::InDoubt),
             (Some(_), Some(Record::Settled { .. })) => {
-                let fits = recorded.is_some_and(|recorded| recorded.says_as(&self.attributes));
+                let fits = recorded.is_some_and(|recorded| recorded.says_as(self.attributes));
                 let edited = !fits || tables.iter().any(|table| !table.judged && !table.is_settled(memo));
                 if edited { change(Action::Change, Reason::Edited) } else { None }
             }
@@ -180,14 +170,13 @@ impl FilePlan {
     /// The change where somebody looked.
     fn judge(
         &self,
-        input: &FileInput<'_>,
         found: &NetworkConfiguration,
         routes: Option<&RouteSet>,
-        tables: &[&TablePlan],
         memo: &mut Memo,
         findings: &mut Vec<Finding>,
-    ) -> Option<FileChange> {
-        let change = |action, reason| Some(FileChange { action, reason });
+    ) -> Option<(Action, Reason)> {
+        let Self { input, tables, .. } = self;
+        let change = |action, reason| Some((action, reason));
         let name = &*input.id.name;
         let settled = match input.record {
             Some(Record::Settled { is, .. }) => Some(is),
@@ -212,7 +201,7 @@ impl FilePlan {
         }
         let patterns = &input.options.take_over;
         let take_over = patterns.iter().any(|pattern| pattern.matches(&input.id.kind, input.place.name(), Some(name)));
-        let expected = input.wanted.and(routes).map(|routes| render(input.header, name, routes, &self.attributes));
+        let expected = input.wanted.and(routes).map(|routes| render(input.header, name, routes, self.attributes));
         let before = settled.and_then(|is| {
             let recorded = Attributes::of(is);
             Some(render(input.header, name, is.routes.as_ref()?, &recorded))
@@ -252,7 +241,7 @@ impl FilePlan {
                 return change(Action::Change, Reason::NotLoaded);
             }
             // A table that is judged says itself what is adopted.
-            let said = settled.is_none_or(|is| Attributes::of(is).says_as(&self.attributes));
+            let said = settled.is_none_or(|is| Attributes::of(is).says_as(self.attributes));
             return match input.record {
                 None => change(Action::Import, Reason::Adopted(String::new())),
                 // Only when it is loaded has changed in the topology.
@@ -276,7 +265,7 @@ impl FilePlan {
             (Verdict::Stray, _) => change(Action::Change, Reason::Stale(difference(expected, &found.files))),
             (Verdict::Edited, Some(_)) => {
                 let rows = tables.iter().any(|table| !table.is_settled(memo));
-                let fits = settled.is_some_and(|is| Attributes::of(is).says_as(&self.attributes));
+                let fits = settled.is_some_and(|is| Attributes::of(is).says_as(self.attributes));
                 change(Action::Change, if rows || !fits { Reason::Edited } else { Reason::Redefined })
             }
             (_, Some(before)) => change(Action::Change, Reason::Altered(difference(&before, &found.files))),
@@ -285,67 +274,37 @@ impl FilePlan {
     }
 
     /// A file that only loses routes is written when removals are made, every other one before.
-    fn phase_of(&self, tables: &[&TablePlan], memo: &mut Memo) -> Phase {
-        let Some(change) = &self.change else { return Phase::Persist };
-        let only_loses = match change.reason {
+    fn phase_of(&self, change: Option<&(Action, Reason)>, memo: &mut Memo) -> Phase {
+        let Some((action, reason)) = change else { return Phase::Persist };
+        let only_loses = match reason {
             Reason::Edited => {
-                let mut tables = tables.iter().filter_map(|table| table.only_loses(memo)).peekable();
+                let mut tables = self.tables.iter().filter_map(|table| table.only_loses(memo)).peekable();
                 tables.peek().is_some() && tables.all(|only_loses| only_loses)
             }
             _ => false,
         };
-        if change.action == Action::Remove || only_loses { Phase::Retire } else { Phase::Persist }
+        if *action == Action::Remove || only_loses { Phase::Retire } else { Phase::Persist }
     }
+}
 
-    /// Whether a summary tells the same of both.
-    pub(crate) fn is_told_as(&self, other: &Self) -> bool {
-        self.id == other.id
-            && self.change == other.change
-            && self.attributes == other.attributes
-            && self.netplan == other.netplan
+/// Path of the file, or of the drop-ins with a `*` for the name of the network file.
+fn path(attributes: &Attributes, name: &str) -> String {
+    match (attributes.form(), attributes.links.as_slice()) {
+        (FileForm::Netplan, _) => format!("/etc/netplan/{name}"),
+        (FileForm::Networkd, [only]) => format!("/etc/systemd/network/{}.d/{name}", only.id),
+        (FileForm::Networkd, _) => format!("/etc/systemd/network/*.d/{name}"),
     }
+}
 
-    /// Path of the file, or of the drop-ins with a `*` for the name of the network file.
-    pub fn path(&self) -> String {
-        match (self.attributes.form(), self.attributes.links.as_slice()) {
-            (FileForm::Netplan, _) => format!("/etc/netplan/{}", self.id.name),
-            (FileForm::Networkd, [only]) => format!("/etc/systemd/network/{}.d/{}", only.id, self.id.name),
-            (FileForm::Networkd, _) => format!("/etc/systemd/network/*.d/{}", self.id.name),
-        }
-    }
-
-    /// What the routes are added to, as people say it: `netplan 0.106-2, ethernets.eth0`; empty where nobody has looked.
-    pub fn definition(&self) -> String {
-        let links: Vec<String> = self
-            .attributes
-            .links
-            .iter()
-            .map(|link| if link.kind.is_empty() { link.id.to_string() } else { format!("{}.{}", link.kind, link.id) })
-            .collect();
-        let version = self.netplan.as_ref().filter(|_| self.attributes.form() == FileForm::Netplan);
-        let version = version.map(|version| format!("netplan {version}"));
-        version.into_iter().chain(links).collect::<Vec<_>>().join(", ")
-    }
-
-    /// What may be recorded of the tokens that the place gave, of the routing table and of the file, when all was as wanted.
-    pub fn recordable(&self, file: &Token, table: Option<&Token>) -> Option<Token> {
-        // Routes that are not loaded yet are not live, so that the table says nothing about them.
-        match (self.attributes.alone && !self.attributes.deferred, table) {
-            (false, _) => Some(file.clone()),
-            (true, Some(table)) => Some(join_tokens(Some(table), file)),
-            (true, None) => None,
-        }
-    }
-
-    /// Whether it is written, or taken away, in a phase.
-    pub fn writes_in(&self, phase: Phase) -> bool {
-        self.change.is_some() && self.phase == phase
-    }
-
-    /// The shape that is recorded when it is done; none where it goes.
-    pub fn shape(&self, routes: RouteSet) -> Shape {
-        Shape { routes: Some(routes), attributes: self.attributes.to_value().into() }
-    }
+/// What the routes are added to, in words for people: `netplan 0.106-2, ethernets.eth0`; empty if nobody has looked.
+fn definition(attributes: &Attributes, version: Option<&str>) -> String {
+    let version = version.filter(|_| attributes.form() == FileForm::Netplan);
+    let version = version.map(|version| format!("netplan {version}"));
+    let links = attributes.links.iter().map(|link| match &*link.kind {
+        "" => link.id.to_string(),
+        kind => format!("{kind}.{}", link.id),
+    });
+    version.into_iter().chain(links).collect::<Vec<_>>().join(", ")
 }
 
 fn removal_reason(input: &FileInput<'_>) -> Reason {

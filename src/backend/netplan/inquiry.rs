@@ -7,7 +7,7 @@ use super::Attributes;
 use crate::backend::ssh_static;
 use crate::exchange::node::{FileInquiry, Work};
 use crate::network::Memo;
-use crate::resource::{Record, Shape, Token};
+use crate::resource::{Record, Shape};
 
 /// The file and what it depends on, with the recorded token, so that an unchanged node gives a short answer. If routes
 /// belong only to the file, also the routing table.
@@ -24,7 +24,7 @@ pub(super) fn inquire(name: &str, wanted: Option<&Shape>, record: Option<&Record
         let equal = matches!(routes, (Some(from), Some(to)) if from.is_same(to, &mut *memo));
         equal && wanted.is_some_and(|wanted| Attributes::fits(&wanted.attributes, &is.attributes))
     };
-    let file_token = settled.map(|(_, token)| split_tokens(token).1);
+    let file_token = settled.map(|(_, token)| token.split().1);
     let unchanged = settled.map(|(is, _)| is).is_some_and(same);
     // Before a write, look at everything again.
     let known = file_token.filter(|_| unchanged);
@@ -58,24 +58,8 @@ fn next_hops(wanted: Option<&Shape>, is: Option<&Shape>) -> Vec<IpAddr> {
 fn with_table_token(record: &Record) -> Record {
     match record {
         Record::Settled { is, token } => {
-            Record::Settled { is: is.clone(), token: token.as_ref().and_then(|token| split_tokens(token).0) }
+            Record::Settled { is: is.clone(), token: token.as_ref().and_then(|token| token.split().0) }
         }
         other => other.clone(),
-    }
-}
-
-/// The token of a file that its routes belong to: over the routing table and the file.
-pub(crate) fn join_tokens(table: Option<&Token>, file: &Token) -> Token {
-    match table {
-        Some(table) => Token::new(format!("{}.{}", table.as_str(), file.as_str())),
-        None => file.clone(),
-    }
-}
-
-/// Takes apart what [`join_tokens`] has put together: the token of the routing table, and that of the file.
-pub(crate) fn split_tokens(token: &Token) -> (Option<Token>, Token) {
-    match token.as_str().rsplit_once('.') {
-        Some((table, file)) => (Some(Token::new(table)), Token::new(file)),
-        None => (None, token.clone()),
     }
 }

@@ -14,14 +14,11 @@ mod work;
 
 pub use attributes::{Attributes, Link};
 pub use content::{Header, render, routes_in};
-pub use file::{FileChange, FilePlan};
-pub(crate) use file::{FileInput, routes_found};
-pub(crate) use inquiry::{join_tokens, split_tokens};
+pub(crate) use file::{FileInput, plan_file, routes_found};
 pub use links::{LinkError, find_links};
 pub use settings::{Activate, BACKEND, Persist, Settings};
 pub use words::FileWords;
 pub use work::file_write;
-pub(crate) use work::marks;
 
 use crate::backend::Desired;
 use crate::backend::mesh::Mesh;

@@ -1,14 +1,13 @@
 //! The work on files, and on rows that belong only to a file.
 
+use super::Attributes;
 use super::content::{Header, render};
-use super::{Attributes, NETPLAN_FILE};
 use crate::backend::Settled;
-use crate::backend::netplan::FilePlan;
 use crate::backend::ssh_static;
 use crate::exchange::node::{Activation, FileWrite, Listing, Work, Written};
 use crate::network::{Route, RouteSet};
-use crate::plan::{Operation, TablePlan};
-use crate::resource::{Action, Token};
+use crate::plan::{FilePlan, Operation, TablePlan};
+use crate::resource::{Action, ResourceId, Token};
 
 /// systemd-networkd adds the rows of a file that it loads beside existing rows with the same key. This removes the
 /// existing rows. A row that lacks only the mark gets the mark before the file is loaded.
@@ -20,16 +19,11 @@ pub(super) fn work(table: &TablePlan, operations: &[Operation], token: Option<&T
     ssh_static::work(table, &rows, token)
 }
 
-/// Whether an operation only adds the mark to a row. networkd would add its own row beside it, or none for IPv6.
-pub(crate) fn marks(operation: &Operation) -> bool {
-    operation.action != Action::Remove
-        && operation.before.is_some_and(|before| before.next_hop == operation.route.next_hop)
-}
-
 /// What to do with the existing row.
 fn on_rows(operation: &Operation) -> Option<Operation> {
     let before = operation.before?;
-    if marks(operation) {
+    // networkd would add its own row beside a row that lacks only the mark, or none for IPv6.
+    if operation.only_marks() {
         return Some(operation.clone());
     }
     let route = Route { next_hop: before.next_hop, ..operation.route };
@@ -49,18 +43,18 @@ pub(super) fn settle(operations: &[Operation], written: &Written) -> Settled {
 
 /// The write of a file: its content afterwards.
 pub fn file_write(
+    id: &ResourceId,
     file: &FilePlan,
     header: &Header,
     routes: Option<&RouteSet>,
     listing: Listing,
     activation: Activation,
 ) -> FileWrite {
-    debug_assert!(*file.id.kind == NETPLAN_FILE);
-    let attributes: &Attributes = &file.attributes;
-    let files = routes.map(|routes| render(header, &file.id.name, routes, attributes)).unwrap_or_default();
+    let attributes = Attributes::read(&file.attributes);
+    let files = routes.map(|routes| render(header, &id.name, routes, &attributes)).unwrap_or_default();
     FileWrite {
         form: attributes.form(),
-        name: file.id.name.to_string(),
+        name: id.name.to_string(),
         known: file.token.clone(),
         files,
         activation,

@@ -9,8 +9,8 @@ use super::observed::{Observation, Seen};
 use super::plan::Inputs;
 use crate::backend::Covered;
 use crate::network::{Prefix, Rows};
-use crate::plan::{DesiredPlace, Plan, TablePlan};
-use crate::resource::{Name, Place, ResourceId};
+use crate::plan::{DesiredPlace, Plan, ResourcePlan, TablePlan};
+use crate::resource::{Name, Place, Resources};
 
 /// The destinations that no route table of Azure leads to, found once for each list of rows and the tables that a machine goes by.
 pub(super) struct Uncovered<'a> {
@@ -45,7 +45,7 @@ impl Plan {
         inputs: &Inputs<'_>,
         place: &Place,
         seen: &Seen,
-        tables: &[(ResourceId, TablePlan)],
+        resources: &Resources<ResourcePlan>,
     ) -> bool {
         let mut ours = false;
         for marker in &seen.identity.markers {
@@ -57,7 +57,7 @@ impl Plan {
                         self.findings.push(lineage_lost(place));
                     }
                 }
-            } else if tables.iter().any(|(_, table)| table.marks.contains(&marker.protocol)) {
+            } else if tables_of(resources).any(|table| table.marks.contains(&marker.protocol)) {
                 self.findings.push(protocol_taken(place, &marker.topology, marker.protocol));
             }
         }
@@ -65,9 +65,9 @@ impl Plan {
     }
 
     /// Lockout: what a route that is about to be written would take away.
-    pub(super) fn check_lockout(&mut self, place: &Place, tables: &[(ResourceId, TablePlan)], seen: &Seen) {
+    pub(super) fn check_lockout(&mut self, place: &Place, resources: &Resources<ResourcePlan>, seen: &Seen) {
         let identity = &seen.identity;
-        let own = tables.iter().filter_map(|(_, table)| table.to.as_ref()).flat_map(|to| to.own.iter().copied());
+        let own = tables_of(resources).filter_map(|table| table.to.as_ref()).flat_map(|to| to.own.iter().copied());
         let needed = identity
             .peer
             .iter()
@@ -78,7 +78,7 @@ impl Plan {
             .chain(identity.resolvers.iter().map(|address| (*address, "a DNS server in use")));
         let mut told = BTreeSet::new();
         for (address, what) in needed {
-            for (_, table) in tables {
+            for table in tables_of(resources) {
                 let Some(to) = &table.to else { continue };
                 let rows = to.rows.as_slice();
                 let at = rows.partition_point(|row| row.destination <= Prefix::host(address));
@@ -122,6 +122,10 @@ impl Plan {
         self.findings
             .extend(found.into_iter().map(|(destinations, backends)| in_azure(place, &backends, destinations)));
     }
+}
+
+fn tables_of(resources: &Resources<ResourcePlan>) -> impl Iterator<Item = &TablePlan> {
+    resources.values().flat_map(|resource| &resource.tables)
 }
 
 #[cfg(test)]

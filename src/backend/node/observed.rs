@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use crate::backend::netplan::{Attributes, NETPLAN_FILE, split_tokens};
+use crate::backend::netplan::{Attributes, NETPLAN_FILE};
 use crate::exchange::node::{Identity, Inspected, Listed, Part};
 use crate::plan::DesiredPlace;
 use crate::resource::{Record, ResourceId, Shape, Token};
@@ -85,7 +85,7 @@ impl Seen {
         };
         let mut table_token: Option<Token> = token.cloned();
         if *id.kind == NETPLAN_FILE {
-            let (of_table, of_file) = token.map(split_tokens).map_or((None, None), |(table, file)| (table, Some(file)));
+            let (of_table, of_file) = token.map(Token::split).map_or((None, None), |(table, file)| (table, Some(file)));
             match self.file(&id.name) {
                 Some(Inspected { found: Part::Sent(_), .. }) => {}
                 Some(Inspected { found: Part::AsKnown, token }) if of_file.as_ref() == Some(token) => {}

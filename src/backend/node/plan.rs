@@ -8,13 +8,14 @@ use super::claims::Claims;
 use super::observed::{Observation, Seen};
 use super::together::{Both, resources_of};
 use crate::backend::Desired;
-use crate::backend::netplan::{Attributes, FileInput, FilePlan, Header, NETPLAN_FILE, routes_found};
+use crate::backend::netplan::{Attributes, FileInput, Header, NETPLAN_FILE, plan_file, routes_found};
 use crate::network::{Memo, Prefix, RouteSet, STATIC};
 use crate::plan::findings::{FORGOTTEN, Finding, Severity, Text};
 use crate::plan::{
-    DesiredPlace, FiledRoutes, Options, Owners, PlacePlan, Plan, TableFindings, TableInput, TablePlan, acts, align,
+    DesiredPlace, FilePlan, FiledRoutes, Options, Owners, PlacePlan, Plan, ResourcePlan, TableFindings, TableInput,
+    TablePlan, align,
 };
-use crate::resource::{Name, Phase, Place, Record, ResourceId, Shape, together};
+use crate::resource::{Name, Phase, Place, Record, ResourceId, Resources, Shape, together};
 use crate::state::{PlaceRecord, State};
 
 /// What a plan is made from, beside what was observed.
@@ -93,62 +94,50 @@ impl Plan {
         let Both { place, wanted, source, record } = *both;
         let options = inputs.options;
         let seen = observation.seen();
-        let resources = resources_of(wanted, record);
+        let all = resources_of(wanted, record);
         let context = Context::new(wanted, record, seen, header, options);
-        // One table each is the rule, and a list that grows by itself begins with room for four.
-        let mut tables = Vec::with_capacity(resources.len());
+        let mut resources = Resources::with_capacity(all.len());
         let mut settles = false;
-        for (id, shape, entry) in &resources {
-            let (shape, entry) = (*shape, *entry);
+        for (id, shape, entry) in &all {
             settles |= entry.is_some_and(Record::is_in_doubt) && seen.is_some();
-            for (table, findings) in tables_of(place, id, shape, entry, seen, options, &context) {
+            let mut tables = Vec::with_capacity(1);
+            for (table, findings) in tables_of(place, id, *shape, *entry, seen, options, &context) {
                 for finding in findings.into_findings(place, id) {
                     self.add(finding, options);
                 }
-                tables.push((ResourceId::clone(id), table));
+                tables.push(table);
+            }
+            if !tables.is_empty() {
+                resources.insert(ResourceId::clone(id), ResourcePlan { tables, file: None });
             }
         }
-        align(&mut tables);
-        let mut files = Vec::with_capacity(1);
-        let mut others: Vec<ResourceId> = Vec::new();
-        for (id, wanted, record) in resources.into_iter().filter(|(id, ..)| *id.kind == NETPLAN_FILE) {
-            let input = FileInput {
-                place,
-                id,
-                header,
-                wanted,
-                record,
-                inspected: seen.and_then(|seen| seen.file(&id.name)),
-                options,
-            };
-            let of_file: Vec<&TablePlan> =
-                tables.iter().filter(|(table, _)| table == id).map(|(_, table)| table).collect();
-            if let Some((file, findings)) = FilePlan::new(&input, &of_file, memo) {
-                // What is somebody else's is neither written nor recorded.
-                if findings.iter().all(|finding| finding.severity != Severity::Conflict) {
-                    files.push(file);
-                } else {
-                    others.push(id.clone());
-                }
-                for finding in findings {
-                    self.add(finding, options);
-                }
+        align(&mut resources);
+        for (id, wanted, record) in all.into_iter().filter(|(id, ..)| *id.kind == NETPLAN_FILE) {
+            let Some(resource) = resources.get_mut(id) else { continue };
+            let inspected = seen.and_then(|seen| seen.file(&id.name));
+            let input = FileInput { place, id, header, wanted, record, inspected, options };
+            let Some((file, findings)) = plan_file(&input, &resource.tables, memo) else { continue };
+            resource.file = Some(file);
+            // topo neither writes nor records what is somebody else's.
+            if findings.iter().any(|finding| finding.severity == Severity::Conflict) {
+                resources.remove(id);
+            }
+            for finding in findings {
+                self.add(finding, options);
             }
         }
-        tables.retain(|(id, _)| !others.contains(id));
-        // What a file drops when it is written, goes from the kernel at once.
-        if files.iter().any(|file| file.change.is_some() && file.phase == Phase::Persist) {
-            // One that takes the place of another goes together with it.
-            for file in &mut files {
-                file.phase = Phase::Persist;
-            }
-            for (_, table) in &mut tables {
-                table.retires = Phase::Persist;
+        // What a file drops when it is written goes from the kernel at once. A file that replaces another is written together
+        // with its removal.
+        let is_written = |file: &FilePlan| file.writes_in(Phase::Persist);
+        if resources.values().any(|resource| resource.file.as_ref().is_some_and(is_written)) {
+            for resource in resources.values_mut() {
+                resource.file.iter_mut().for_each(|file| file.phase = Phase::Persist);
+                resource.tables.iter_mut().for_each(|table| table.retires = Phase::Persist);
             }
         }
-        let has_marker = seen.is_some_and(|seen| self.check_markers(inputs, place, seen, &tables));
+        let has_marker = seen.is_some_and(|seen| self.check_markers(inputs, place, seen, &resources));
         let ends = wanted.is_none_or(|wanted| wanted.resources.is_empty());
-        let acts = (ends && has_marker) || acts(&tables, &files, memo);
+        let acts = (ends && has_marker) || resources.values().any(|resource| resource.acts(memo));
         let renamed = source.filter(|source| *source != place).cloned();
         let machine_id = seen.map(|seen| Arc::from(seen.identity.machine_id.as_str()));
         let drops = record.is_some() && ends;
@@ -158,7 +147,7 @@ impl Plan {
             return;
         }
         if let Some(seen) = seen {
-            self.check_lockout(place, &tables, seen);
+            self.check_lockout(place, &resources, seen);
         }
         self.note_unseen(place, observation.unreachable());
         let endpoint = wanted
@@ -176,8 +165,7 @@ impl Plan {
             from_nothing: replaced,
             unseen,
             has_marker,
-            tables,
-            files,
+            resources,
             azure: None,
             ends,
             acts,
@@ -283,6 +271,7 @@ fn tables_of(
             listed: seen.filter(|_| judged).and_then(|seen| seen.table(key.view.table)),
             take_over,
             judged,
+            in_file: *id.kind == NETPLAN_FILE,
             files: &context.files,
         })?;
         // What others provide is seen where the routes are put into the kernel.

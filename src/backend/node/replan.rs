@@ -46,8 +46,7 @@ pub fn replan(plan: &mut Plan, place: &Place, inputs: &Inputs<'_>, seen: Seen, m
     if let Some(planned) = fresh.places.remove(place) {
         plan.places.insert(place.clone(), planned);
     } else if let Some(planned) = plan.places.get_mut(place) {
-        planned.tables.clear();
-        planned.files.clear();
+        planned.resources.clear();
         planned.unseen = None;
     }
     Ok(())

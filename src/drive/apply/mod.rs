@@ -28,7 +28,7 @@ use crate::backend::node::{self, Inputs, Observation};
 use crate::exchange::node::{Activation, Filed, Reply, Work, Written};
 use crate::network::{Memo, Prefix, View};
 use crate::plan::azure::AzureTask;
-use crate::plan::{Operation, Options, Plan, Steps, Vertex, steps};
+use crate::plan::{Operation, Options, PlacePlan, Plan, Steps, Vertex, steps};
 use crate::resource::{Action, Name, Phase, Place, Record, ResourceId, Token};
 use crate::state::{Entry, JournalWriter, Outcome, Revision, RunId, State, Store, StoreError, fold};
 use crate::transport::azure::Azure;
@@ -295,7 +295,7 @@ impl Executor<'_> {
         self.touch(place);
         let planned = self.run.plan.places.get(place);
         if place.is_node() {
-            let files = planned.into_iter().flat_map(|planned| &planned.files).map(|file| file.id.clone());
+            let files: Vec<_> = planned.into_iter().flat_map(PlacePlan::files).map(|(id, _)| id.clone()).collect();
             if let Some(progress) = self.progress.get_mut(place) {
                 progress.touched_files.extend(files);
             }
@@ -338,9 +338,9 @@ impl Executor<'_> {
     /// Places with live routes that a file should keep across reboots, but does not keep yet.
     fn tell_what_does_not_last(&mut self) {
         for (place, progress) in self.progress.iter().filter(|(_, progress)| progress.wrote) {
-            let files = self.run.plan.places.get(place).into_iter().flat_map(|planned| &planned.files);
-            let mut left = files.filter(|file| file.wanted && file.change.is_some());
-            if left.any(|file| !progress.filed.contains_key(&file.id)) {
+            let files = self.run.plan.places.get(place).into_iter().flat_map(PlacePlan::files);
+            let mut left = files.filter(|(_, file)| file.wanted && file.change.is_some());
+            if left.any(|(id, _)| !progress.filed.contains_key(id)) {
                 self.outcome.not_persistent.push(place.clone());
             }
         }
@@ -356,7 +356,7 @@ impl Executor<'_> {
         }
         for (place, progress) in &mut self.progress {
             let Some(planned) = self.run.plan.places.get(place) else { continue };
-            for (_, table) in &planned.tables {
+            for (_, table) in planned.tables() {
                 progress.tokens.extend(table.token.clone().map(|token| (table.view.table, token)));
             }
         }
@@ -563,7 +563,7 @@ impl Executor<'_> {
             return Ok(true);
         }
         if let (Some(planned), Some(progress)) = (self.run.plan.places.get(place), self.progress.get_mut(place)) {
-            for (_, table) in &planned.tables {
+            for (_, table) in planned.tables() {
                 progress.tokens.extend(table.token.clone().map(|token| (table.view.table, token)));
             }
         }

@@ -5,11 +5,10 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 
 use super::{Batch, Executor};
-use crate::backend::netplan::FilePlan;
 use crate::backend::{self, Settled};
 use crate::exchange::node::{Activation, Filed, Written};
 use crate::network::Prefix;
-use crate::plan::{Operation, TablePlan};
+use crate::plan::{FilePlan, Operation, PlacePlan, TablePlan};
 use crate::resource::{Phase, Place, Record, ResourceId};
 use crate::state::{Entry, Outcome, StoreError};
 
@@ -25,10 +24,10 @@ impl Executor<'_> {
         let mut replies = replies.into_iter();
         for (id, activation) in files {
             let planned = self.run.plan.places.get(place);
-            let file = planned.and_then(|planned| planned.files.iter().find(|file| file.id == *id));
+            let resource = planned.and_then(|planned| planned.resources.get(id));
+            let file = resource.and_then(|resource| resource.file.as_ref());
             let action = file.and_then(|file| file.change.as_ref()).map(|change| change.action);
-            let tables = planned.into_iter().flat_map(|planned| &planned.tables);
-            let table = tables.filter(|(other, _)| other == id).map(|(_, table)| table.view.table).next();
+            let table = resource.and_then(|resource| resource.tables.first()).map(|table| table.view.table);
             match replies.next() {
                 Some(Filed::Done { .. }) if *activation == Activation::Check => {}
                 Some(Filed::Done { token, table: rows, restored }) => {
@@ -98,17 +97,16 @@ impl Executor<'_> {
     }
 
     /// Sets the attributes of a file, as found after the state of this run was written.
-    fn attributes_since(&self, place: &Place, file: &FilePlan) -> Option<serde_json::Value> {
-        let now = file.attributes.to_value();
-        match self.run.state.record(place, &file.id) {
-            Some(Record::InDoubt { to: Some(to), .. }) if *to.attributes == now => None,
-            _ => Some(now),
+    fn attributes_since(&self, place: &Place, id: &ResourceId, file: &FilePlan) -> Option<serde_json::Value> {
+        match self.run.state.record(place, id) {
+            Some(Record::InDoubt { to: Some(to), .. }) if to.attributes == file.attributes => None,
+            _ => Some((*file.attributes).clone()),
         }
     }
 
     /// Journals the outcome of a place when its last step has ended, or when no step will follow.
     pub(super) async fn settle_place(&mut self, place: &Place, phase: Phase, failed: bool) -> Result<(), StoreError> {
-        let tables = self.run.plan.places.get(place).into_iter().flat_map(|planned| &planned.tables);
+        let tables = self.run.plan.places.get(place).into_iter().flat_map(PlacePlan::tables);
         let mut since: BTreeMap<ResourceId, Vec<Prefix>> =
             tables.map(|(id, table)| (id.clone(), self.lacks_since(place, id, table))).collect();
         let Some(progress) = self.progress.get_mut(place) else { return Ok(()) };
@@ -121,32 +119,26 @@ impl Executor<'_> {
         let Some(planned) = self.run.plan.places.get(place) else { return Ok(()) };
         let Some(progress) = self.progress.get(place) else { return Ok(()) };
         let mut outcomes = Vec::new();
-        let mut ids: Vec<&ResourceId> = planned.tables.iter().map(|(id, _)| id).collect();
-        ids.dedup();
-        for id in ids {
-            let tables = || planned.tables.iter().filter(|(table, _)| table == id).map(|(_, table)| table);
-            let is_left = planned.files.iter().any(|file| file.id == *id && file.is_left);
-            let outcome = if progress.failed || progress.held || is_left || tables().any(TablePlan::is_partial) {
+        for (id, resource) in &planned.resources {
+            let outcome = if progress.failed || progress.held || resource.is_partial() {
                 // A refused change leaves the resource as it was, whatever else was written there.
-                let is_file = planned.files.iter().any(|file| file.id == *id);
-                let wrote = progress.wrote && (!is_file || progress.touched_files.contains(id));
+                let wrote = progress.wrote && (resource.file.is_none() || progress.touched_files.contains(id));
                 if wrote || (in_doubt && planned.unseen.is_some()) { Outcome::StillInDoubt } else { Outcome::Untouched }
-            } else if let Some(table) = tables().find(|table| table.to.is_some()) {
-                let token = progress.tokens.get(&table.view.table).cloned();
+            } else if resource.to().is_some() {
                 let mut lacks = progress.lacks.get(id).cloned().unwrap_or_default();
-                let mut token = token.and_then(|token| table.recordable(token));
                 let mut attributes = None;
-                if let Some(file) = planned.files.iter().find(|file| file.id == *id) {
+                let mut given = None;
+                if let Some(file) = &resource.file {
                     // A written file leaves out the same routes as the kernel.
                     if file.change.is_some() {
                         lacks = progress.lacks.values().flatten().copied().collect();
                         lacks.sort_unstable();
                         lacks.dedup();
                     }
-                    let given = progress.filed.get(id).or(file.token.as_ref());
-                    token = given.and_then(|given| file.recordable(given, token.as_ref()));
-                    attributes = self.attributes_since(place, file);
+                    given = progress.filed.get(id).or(file.token.as_ref());
+                    attributes = self.attributes_since(place, id, file);
                 }
+                let token = resource.token(|table| progress.tokens.get(&table.view.table).cloned(), given);
                 let token = token.filter(|_| lacks.is_empty());
                 lacks.extend(since.remove(id).unwrap_or_default());
                 Outcome::Done { lacks, token, attributes }

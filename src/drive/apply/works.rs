@@ -5,12 +5,11 @@ use std::sync::Arc;
 
 use super::{Batch, Executor, Progress};
 use crate::backend;
-use crate::backend::netplan::FilePlan;
 use crate::backend::netplan::{self, Header};
 use crate::drive::{Event, tell};
 use crate::exchange::node::{Activation, FileWrite, Listing, Marker, RouteVerb, RouteWrite, Work};
 use crate::network::{MAIN_TABLE, Prefix, STATIC};
-use crate::plan::{Operation, PlacePlan, TablePlan};
+use crate::plan::{FilePlan, Operation, PlacePlan, ResourcePlan, TablePlan};
 use crate::resource::{Action, Phase, Place, ResourceId};
 
 impl Executor<'_> {
@@ -28,11 +27,11 @@ impl Executor<'_> {
         let mut skipped: BTreeMap<Place, usize> = BTreeMap::new();
         let mut lacks: Vec<(ResourceId, Prefix)> = Vec::new();
         let mut held = false;
-        for (id, table) in &planned.tables {
-            let file = planned.files.iter().find(|file| file.id == *id);
+        for (id, table) in planned.tables() {
+            let file = planned.resources.get(id).and_then(|resource| resource.file.as_ref());
             let now = |operation: &Operation| match file {
                 // Rows of a file alone come and go with the file. Rows that lack only the mark get it before.
-                Some(file) if netplan::marks(operation) => {
+                Some(file) if operation.only_marks() => {
                     table.judged && file.change.is_some() && operation.phase == phase
                 }
                 Some(file) => table.judged && file.writes_in(phase),
@@ -82,12 +81,12 @@ impl Executor<'_> {
         let writes_files = !progress.is_some_and(|progress| progress.held);
         let (mut works, mut files) = (Vec::new(), Vec::new());
         // Removals come first, so that nobody reads an old file when its successor is installed.
-        let mut several: Vec<&FilePlan> = planned.files.iter().filter(|_| writes_files).collect();
-        several.sort_by_key(|file| file.wanted);
-        for (file, activation) in several.into_iter().filter_map(|file| Some((file, activation(planned, file, phase)?)))
-        {
-            works.push(Work::File(self.file_write(planned, file, progress, activation)));
-            files.push((file.id.clone(), activation));
+        let mut several: Vec<(&ResourceId, &FilePlan)> = planned.files().filter(|_| writes_files).collect();
+        several.sort_by_key(|(_, file)| file.wanted);
+        for (id, file) in several {
+            let Some(activation) = activation(planned, file, phase) else { continue };
+            works.push(Work::File(self.file_write(planned, id, file, progress, activation)));
+            files.push((id.clone(), activation));
         }
         works.extend(writes.into_iter().map(Work::Write));
         let wrote = progress.is_some_and(|progress| progress.wrote);
@@ -97,8 +96,7 @@ impl Executor<'_> {
             works.insert(0, Work::WriteMarker(self.marker(place)));
         }
         let last = progress.is_some_and(|progress| progress.left.iter().all(|left| *left <= phase));
-        let partial =
-            planned.tables.iter().any(|(_, table)| table.is_partial()) || planned.files.iter().any(|file| file.is_left);
+        let partial = planned.resources.values().any(ResourcePlan::is_partial);
         if planned.ends && last && !partial {
             works.push(Work::RemoveMarker(self.run.topology.to_string()));
         }
@@ -113,14 +111,15 @@ impl Executor<'_> {
     fn file_write(
         &self,
         planned: &PlacePlan,
+        id: &ResourceId,
         file: &FilePlan,
         progress: Option<&Progress>,
         activation: Activation,
     ) -> FileWrite {
         let header = Header { topology: self.run.topology.to_string(), lineage: self.run.state.lineage.to_string() };
-        let mut tables = planned.tables.iter().filter(|(id, _)| *id == file.id).map(|(_, table)| table);
-        let first = tables.clone().next();
-        let mut routes = tables.find_map(|table| table.to.clone()).filter(|_| file.wanted);
+        let tables = planned.resources.get(id).map(|resource| resource.tables.as_slice()).unwrap_or_default();
+        let first = tables.first();
+        let mut routes = tables.iter().find_map(|table| table.to.clone()).filter(|_| file.wanted);
         if let Some(routes) = routes.as_mut() {
             let left = progress.iter().flat_map(|progress| progress.lacks.values()).flatten();
             let lacks: BTreeSet<Prefix> = routes.lacks.iter().chain(left).copied().collect();
@@ -129,14 +128,14 @@ impl Executor<'_> {
         let (table, protocols) =
             first.map_or((MAIN_TABLE, Vec::new()), |first| (first.view.table, first.marks.clone()));
         let listing = Listing { table, protocols, known: None };
-        netplan::file_write(file, &header, routes.as_ref(), listing, activation)
+        netplan::file_write(id, file, &header, routes.as_ref(), listing, activation)
     }
 
     fn marker(&self, place: &Place) -> Marker {
         let planned = self.run.plan.places.get(place);
         // Anybody may have static rows, so a file alone has no protocol number of its own.
-        let is_mark = |(_, table): &&(ResourceId, TablePlan)| table.to.is_some() && table.view.protocol != STATIC;
-        let protocol = planned.and_then(|planned| planned.tables.iter().find(is_mark));
+        let is_mark = |(_, table): &(&ResourceId, &TablePlan)| table.to.is_some() && table.view.protocol != STATIC;
+        let protocol = planned.and_then(|planned| planned.tables().find(is_mark));
         Marker {
             topology: self.run.topology.to_string(),
             lineage: self.run.state.lineage.to_string(),
@@ -148,12 +147,10 @@ impl Executor<'_> {
 /// How far a file goes in a phase; none if the phase does nothing with it.
 fn activation(planned: &PlacePlan, file: &FilePlan, phase: Phase) -> Option<Activation> {
     if file.writes_in(phase) {
-        let is_replaced = !file.wanted && planned.files.iter().any(|other| other.wanted && other.writes_in(phase));
-        Some(if file.attributes.deferred || is_replaced { Activation::Defer } else { Activation::Load })
-    } else if phase == Phase::Prepare && planned.checked_files().any(|other| other.id == file.id) {
-        Some(Activation::Check)
+        let is_replaced = !file.wanted && planned.files().any(|(_, other)| other.wanted && other.writes_in(phase));
+        Some(if !file.is_loaded || is_replaced { Activation::Defer } else { Activation::Load })
     } else {
-        None
+        (phase == Phase::Prepare && file.is_checked()).then_some(Activation::Check)
     }
 }
 

@@ -50,9 +50,9 @@ pub enum What {
     /// A file as a whole.
     File {
         /// Where it is.
-        path: String,
+        path: Arc<str>,
         /// What it adds to, as people say it; empty where nobody has looked.
-        definition: String,
+        definition: Arc<str>,
         /// A unified difference, where somebody changed it by hand.
         difference: Option<Arc<str>>,
     },

@@ -5,8 +5,7 @@ use std::sync::Arc;
 
 use super::change::{Change, What};
 use super::split_reason;
-use crate::backend::netplan::{FileChange, FilePlan};
-use crate::plan::PlacePlan;
+use crate::plan::{FileChange, PlacePlan, ResourcePlan};
 use crate::resource::{Action, Place, Reason, ResourceId};
 
 /// What tells files apart.
@@ -15,8 +14,8 @@ struct Key {
     action: Action,
     reason: Reason,
     name: Arc<str>,
-    path: String,
-    definition: String,
+    path: Arc<str>,
+    definition: Arc<str>,
     difference: Option<Arc<str>>,
 }
 
@@ -25,23 +24,22 @@ pub(super) fn file_changes(planned: &[(&Place, &PlacePlan)]) -> Vec<Change> {
     let mut groups: Vec<(Arc<str>, Vec<u32>)> = Vec::new();
     let mut known: BTreeMap<Key, usize> = BTreeMap::new();
     // Neighbours mostly are alike, and comparing them costs less than making keys.
-    let mut before: Option<(&FilePlan, usize)> = None;
+    let mut before: Option<(&ResourceId, &FileChange, usize)> = None;
     for (index, (_, place_plan)) in (0_u32..).zip(planned) {
-        for file in &place_plan.files {
-            let Some(FileChange { action, reason }) = &file.change else { continue };
-            let at = before.filter(|(before, _)| before.is_told_as(file)).map(|(_, at)| at);
+        for (id, file) in place_plan.files() {
+            let Some(change) = &file.change else { continue };
+            let at = before.filter(|(other, before, _)| *other == id && *before == change).map(|(.., at)| at);
             let at = at.unwrap_or_else(|| {
-                let (reason, difference) = split_reason(reason.clone());
-                let (path, definition) = (file.path(), file.definition());
-                let key =
-                    Key { action: *action, reason, name: Arc::clone(&file.id.name), path, definition, difference };
+                let FileChange { action, reason, path, definition } = change.clone();
+                let (reason, difference) = split_reason(reason);
+                let key = Key { action, reason, name: Arc::clone(&id.name), path, definition, difference };
                 *known.entry(key).or_insert_with(|| {
-                    groups.push((Arc::clone(&file.id.kind), Vec::new()));
+                    groups.push((Arc::clone(&id.kind), Vec::new()));
                     groups.len() - 1
                 })
             });
             groups[at].1.push(index);
-            before = Some((file, at));
+            before = Some((id, change, at));
         }
     }
     let change = |(Key { action, reason, name, path, definition, difference }, at): (Key, usize)| {
@@ -63,8 +61,8 @@ pub(super) fn file_changes(planned: &[(&Place, &PlacePlan)]) -> Vec<Change> {
 
 /// Whether the routes of a resource are told: those of a file that is written anew and was not recorded are told by the
 /// difference, or are there already.
-pub(super) fn tells_routes(plan: &PlacePlan, id: &ResourceId) -> bool {
-    let Some(file) = plan.files.iter().find(|file| file.id == *id) else { return true };
+pub(super) fn tells_routes(resource: &ResourcePlan) -> bool {
+    let Some(file) = &resource.file else { return true };
     match &file.change {
         Some(change) => {
             change.action != Action::Import && !matches!(change.reason, Reason::Stale(_) | Reason::TakenOver(_))

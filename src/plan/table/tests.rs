@@ -156,7 +156,7 @@ fn a_doubt_whose_two_rows_are_both_there_keeps_both_sides() {
         rows.push(live("172.16.1.0/24", "10.128.0.12", 201));
         rows.dedup();
     });
-    let (_, table) = &plan.places[&place("node-0")].tables[0];
+    let (_, table) = plan.places[&place("node-0")].tables().next().expect("a table");
     let key = "172.16.1.0/24".parse().expect("prefix");
     let hops: Vec<String> =
         table.settled.iter().filter_map(|set| set.find(&key)).map(|route| route.next_hop.to_string()).collect();

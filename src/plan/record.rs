@@ -1,0 +1,52 @@
+//! The record rule: what the state says about a resource while a run is under way. One rule for resources of every kind.
+
+use super::{PlacePlan, ResourcePlan};
+use crate::resource::{Record, Shape};
+
+impl ResourcePlan {
+    /// The record when the run begins, given the record before it.
+    ///
+    /// What the run touches is in doubt until its outcome is known: between what it is and what it becomes. Where only the
+    /// record changes, it gets its new value at once.
+    pub fn record_at_start(&self, before: Option<Record>, place: &PlacePlan) -> Option<Record> {
+        let looked = place.unseen.is_none();
+        let to = self.to();
+        if looked && !place.acts {
+            if self.is_partial() {
+                return before;
+            }
+            let file = self.file.as_ref().and_then(|file| file.token.as_ref());
+            return to.map(|is| Record::Settled { is, token: self.token(|table| table.token.clone(), file) });
+        }
+        let (is, also) = match before {
+            None => (None, Vec::new()),
+            Some(Record::Settled { is, .. }) => (Some(is), Vec::new()),
+            // Nobody knows what is there: all sides of the doubt stay, and this run does nothing to the resource.
+            Some(doubt @ Record::InDoubt { .. }) if !looked => return Some(doubt),
+            Some(Record::Opaque(raw)) => return Some(Record::Opaque(raw)),
+            Some(Record::InDoubt { is, to: meant, also }) => self.sides(is, meant.into_iter().chain(also), to.as_ref()),
+        };
+        match (&is, &to) {
+            (None, None) if also.is_empty() => None,
+            _ => Some(Record::InDoubt { is, to, also }),
+        }
+    }
+
+    /// What a record in doubt turned out to be: what it is, and what else may be there.
+    fn sides(
+        &self,
+        is: Option<Shape>,
+        others: impl Iterator<Item = Shape>,
+        to: Option<&Shape>,
+    ) -> (Option<Shape>, Vec<Shape>) {
+        if self.file.is_some() {
+            // A file is either the old or the new one. The next look tells which.
+            let others = others.filter(|shape| Some(shape) != is.as_ref() && Some(shape) != to).collect();
+            return (is, others);
+        }
+        // The look found the rows of each side.
+        let found = self.tables.iter().flat_map(|table| table.settled.iter().cloned());
+        let mut found = found.filter(|set| set.routes().next().is_some()).map(Shape::of_routes);
+        (found.next(), found.collect())
+    }
+}
