@@ -30,25 +30,25 @@ impl ForeignKey {
 /// What is known about one route key of one node.
 #[derive(Clone, Copy, Debug)]
 pub struct Key<'a> {
-    /// Next hops that the record has for it: one, or several where it is in doubt.
+    /// The recorded next hops: one, or several if the record is in doubt.
     pub owned: &'a [IpAddr],
     /// Whether the record is in doubt.
     pub in_doubt: bool,
-    /// Whether it was confirmed once that the key is ours.
+    /// Whether topo once saw that the key is its own.
     pub firm: bool,
     /// The route that is wanted.
     pub wanted: Option<Route>,
     /// The protocol that wanted rows carry.
     pub protocol: u8,
-    /// Protocols that are our mark. Of static rows only those of our file are ours.
+    /// Route protocols that are topo's mark. A static row is topo's only if it comes from topo's file.
     pub marks: &'a [u8],
-    /// Whether a file of ours has or had the route, so that a static row of it is ours.
+    /// Whether a file of topo's has or had the route. A static row of it is then topo's.
     pub filed: bool,
-    /// Whether a file of ours is to have the route, so that a static row of it stays static.
+    /// Whether the topology wants the route in a file. A static row of it then stays static.
     pub stays_static: bool,
     /// Whether the user takes it over from others.
     pub take_over: bool,
-    /// Whether it leads to pods of the node itself: then no route may lead them away.
+    /// Whether the destination is a pod subnet of the node itself. No route may lead these pods elsewhere.
     pub is_own: bool,
 }
 

@@ -1,4 +1,4 @@
-//! What happens to one routing table of one node: two route sets, and the keys whose live rows are not as recorded.
+//! The plan of one routing table of one node: what is recorded, what is wanted, and the keys whose live rows differ from the record.
 
 mod live;
 mod operations;
@@ -19,113 +19,113 @@ pub use operations::Reasons;
 pub struct TablePlan {
     /// How the routes are written: table, metric, protocol.
     pub view: Arc<View>,
-    /// Protocols that are our mark there: the one that is written, and the recorded one where it differs.
+    /// Route protocols that are topo's mark there: the one that topo writes, and the recorded one if it differs.
     pub marks: Vec<u8>,
-    /// What is recorded and, but for `special`, live.
+    /// The recorded routes. They are live, except the keys in `special`.
     pub from: Option<RouteSet>,
-    /// What else is recorded, where the record is in doubt.
+    /// The other recorded routes, if the record is in doubt.
     pub doubts: Vec<RouteSet>,
     /// What is wanted.
     pub to: Option<RouteSet>,
-    /// Keys whose live rows are not as recorded, with what follows for each.
+    /// Keys whose live rows differ from the record, each with its verdict.
     pub special: BTreeMap<Prefix, KeyVerdict>,
-    /// What a record in doubt turned out to be, where the place was looked at; several where the marks differ.
+    /// What a look found a record in doubt to be; several sets if the marks differ.
     pub settled: Vec<RouteSet>,
-    /// What the place gave for the table when it was looked at.
+    /// The token that the place gave for the table.
     pub token: Option<Token>,
-    /// Whether rows with our mark are there that are neither wanted nor recorded: the token cannot stand for the record then.
+    /// Whether there are rows with topo's mark that are neither wanted nor recorded. The token then does not stand for the record.
     pub has_strays: bool,
-    /// Whether others' rows win over wanted ones: they are to be listed again each time, for the warning.
+    /// Whether rows of others win over wanted ones. topo then lists them at each look, because it warns about them.
     pub has_winners: bool,
-    /// Whether a row without our mark is changed, so that the guard has to include the others' rows.
+    /// Whether topo changes a row without its mark. The guard then includes the rows of others.
     pub guard_foreign: bool,
-    /// Whether the live rows of this table are looked at for it. Not where its routes stand in a file and somebody else of ours
-    /// puts them into the kernel.
+    /// Whether topo compares this resource with the live rows. It does not if the routes stand in a file and another backend puts
+    /// them into the kernel.
     pub judged: bool,
     /// Whether the routes stand in a file of the same resource, and come and go with it.
     pub in_file: bool,
-    /// Whether a file of ours has or had the routes, so that live rows may be static.
+    /// Whether a file of topo's has or had the routes. Live rows may then have the protocol static.
     pub filed: bool,
-    /// Whether a file of ours is to have the routes.
+    /// Whether the topology wants the routes in a file.
     pub stays_static: bool,
-    /// When rows are removed: with the file, where a file of ours is written before.
+    /// When topo removes rows: together with the file, if it writes a file first.
     pub retires: Phase,
 }
 
-/// What is said about a table beside its changes.
+/// What topo found in a table, besides the changes.
 #[derive(Debug, Default)]
 pub struct TableFindings {
-    /// Keys that somebody else has, and what is there.
+    /// Keys that belong to somebody else, with what is there.
     pub conflicts: Vec<(Prefix, ForeignKey)>,
     /// Routes that somebody else provides.
     pub provided: Vec<(Prefix, String)>,
-    /// Records of rows that somebody else has now and that are not wanted any more.
+    /// Recorded keys that are no longer wanted and belong to somebody else now.
     pub lost: Vec<(Prefix, String)>,
-    /// Rows with our mark that are neither wanted nor recorded.
+    /// Rows with topo's mark that are neither wanted nor recorded.
     pub stray: Vec<LiveRoute>,
-    /// Other rows that win over a wanted route for some or all of its addresses: wanted destination, description.
+    /// Rows that win over a wanted route for some or all of its addresses: the wanted destination, and a description of the row.
     pub wins: Vec<(Prefix, String)>,
-    /// Keys of ours that cannot be changed because somebody else has put a row beside ours.
+    /// Keys of topo's that it cannot change, because somebody else has a row with the same key.
     pub held: Vec<(Prefix, String)>,
-    /// Rows that lead pods of the node itself away, each with whether `--take-over` can remove it.
+    /// Rows that lead the node's own pods elsewhere, each with whether `--take-over` can remove the row.
     pub led_away: Vec<(LiveRoute, bool)>,
-    /// Rows that lead a part of the node's own pods away: the pod subnet, the row.
+    /// Rows that lead a part of the node's own pods elsewhere: the pod subnet, and the row.
     pub partly_led_away: Vec<(Prefix, LiveRoute)>,
-    /// Keys of subnets that were the node's own and whose bridge still has them.
+    /// Keys of subnets that were the node's own. A bridge still has them.
     pub deferred: Vec<(Prefix, String)>,
 }
 
-/// What a table is judged by.
+/// What topo judges a table by.
 pub struct TableInput<'a> {
-    /// Protocols that are our mark in this table, recorded or wanted.
+    /// Route protocols that are topo's mark in this table, recorded or wanted.
     pub marks: Vec<u8>,
-    /// Those of this resource alone.
+    /// The marks of this resource alone.
     pub own_marks: Vec<u8>,
-    /// What is recorded: one shape, or two where it is in doubt.
+    /// The recorded routes: one set, or several if the record is in doubt.
     pub recorded: &'a [&'a RouteSet],
     /// Whether the record is in doubt.
     pub in_doubt: bool,
-    /// What is recorded and was confirmed once; the rest of a record in doubt may never have been written.
+    /// The recorded routes that topo once saw live. The rest of a record in doubt may never have been written.
     pub firm: Vec<&'a RouteSet>,
-    /// What is wanted.
+    /// The wanted routes.
     pub wanted: Option<&'a RouteSet>,
-    /// What was listed.
+    /// The live rows, if somebody looked.
     pub listed: Option<&'a Listed>,
-    /// Whether a destination is taken over from others.
+    /// Whether the user takes a destination over from others.
     pub take_over: &'a dyn Fn(&Prefix) -> bool,
-    /// Whether the live rows are looked at for it.
+    /// Whether topo compares this resource with the live rows.
     pub judged: bool,
     /// Whether the routes stand in a file of the same resource.
     pub in_file: bool,
-    /// What files of ours keep there.
+    /// The routes that files of topo's keep there.
     pub files: &'a FiledRoutes<'a>,
 }
 
-/// The routes that files of ours keep on a node: systemd-networkd installs them as protocol static.
+/// The routes that files of topo's keep on a node. Whoever reads the file installs them with the protocol static.
 #[derive(Debug, Default)]
 pub struct FiledRoutes<'a> {
-    /// As recorded.
+    /// The recorded routes.
     pub recorded: Vec<&'a RouteSet>,
-    /// As they stand in files of this topology that are there, recorded or not.
+    /// The routes in files of this topology on the node, recorded or not.
     pub found: BTreeMap<Prefix, IpAddr>,
-    /// Whether such a file is to be there.
+    /// Whether the topology wants such a file.
     pub wanted: bool,
 }
 
 impl FiledRoutes<'_> {
-    /// Whether a static row with this destination comes from a file of ours.
+    /// Whether a static row with this destination comes from a file of topo's.
     pub fn has(&self, destination: &Prefix) -> bool {
         self.found.contains_key(destination) || self.recorded.iter().any(|set| set.find(destination).is_some())
     }
 
-    /// Whether static rows may be ours.
+    /// Whether static rows may be topo's.
     pub fn any(&self) -> bool {
         self.wanted || !self.recorded.is_empty() || !self.found.is_empty()
     }
 }
 
 impl TablePlan {
-    /// Judges one table by its two route sets (at least one of which is there) and its live rows.
+    /// Judges one table by its recorded and wanted routes and its live rows. There is at least one set of routes.
     pub fn new(input: &TableInput<'_>) -> Option<(Self, TableFindings)> {
         let view = input.wanted.or(input.recorded.first().copied()).map(|set| Arc::clone(&set.view))?;
         let from = input.recorded.first().map(|set| (*set).clone());
@@ -150,7 +150,7 @@ impl TablePlan {
         let mut findings = TableFindings::default();
         match input.listed {
             Some(listed) => plan.judge(input, listed, &mut findings),
-            // Nobody looked: what somebody else was seen to provide is taken to be there still.
+            // Nobody looked. Routes that somebody else provided at the last look count as still provided.
             None => {
                 if let (Some(from), Some(to)) = (&plan.from, &mut plan.to) {
                     to.lacks = Arc::clone(&from.lacks);
