@@ -10,7 +10,7 @@ use super::{CommandError, GlobalArguments};
 use crate::backend;
 use crate::backend::Desired;
 use crate::drive::{Event, Run, RunOutcome, end_earlier_run};
-use crate::exchange::arm::AzureRequests;
+use crate::exchange::Requests;
 use crate::exit::Exit;
 use crate::plan::Options;
 use crate::plan::findings::LeftOut;
@@ -118,7 +118,7 @@ impl Job<'_> {
         let ways = session::Ways::new(global, &self.desired, &recorded.state)?;
         let result = self.carry_out(recorded, &ways, global, stop, printer).await;
         ways.nodes.close().await;
-        review::requests(requests_of(&ways), printer);
+        review::requests(requests_of(&ways).as_slice(), printer);
         result
     }
 
@@ -157,7 +157,7 @@ impl Job<'_> {
                 recorded.store.location()
             ));
         }
-        review::show(&plan, &mut memo, !options.destroy, requests_of(ways), printer);
+        review::show(&plan, &mut memo, !options.destroy, requests_of(ways).as_slice(), printer);
         if plan.is_stopped() {
             return Err(CommandError::new("Nothing was changed: the plan has errors or conflicts."));
         }
@@ -210,13 +210,13 @@ impl Job<'_> {
                 .exit(Exit::Partial)
                 .hint("The journal has the outcomes, and the next run looks for the rest.")
         })?;
-        review::outcome(options.destroy, &outcome, &told, left_out, requests_of(ways), printer);
+        review::outcome(options.destroy, &outcome, &told, left_out, requests_of(ways).as_slice(), printer);
         Ok(exit_of(&outcome, incomplete))
     }
 }
 
 /// How many requests topo has sent to Azure so far, if it has a connection to Azure.
-fn requests_of(ways: &Ways) -> Option<AzureRequests> {
+fn requests_of(ways: &Ways) -> Option<Requests> {
     ways.azure.as_ref().map(|azure| azure.requests())
 }
 

@@ -4,18 +4,16 @@
 //! part of another one add up to the summary. Readers skip types and keys that they do not know.
 
 mod changes;
-mod effective;
 
 use std::borrow::Cow;
 
 use serde::Serialize;
 
 pub use self::changes::ChangeEvent;
-pub use self::effective::{EffectiveEvent, Requests, effective};
 use super::sentence;
 use super::text::Outcome;
-use crate::drive;
-use crate::exchange::arm::AzureRequests;
+use crate::drive::{self, Confirmation};
+use crate::exchange::Requests;
 use crate::plan::findings::{Finding, Remedy, Severity};
 use crate::plan::{Plan, Summary};
 use crate::resource::Place;
@@ -52,9 +50,9 @@ pub enum Event<'a> {
         destroy: usize,
         /// Places that could not be looked at.
         unseen: usize,
-        /// Requests to Azure so far, where there is a way to it.
-        #[serde(skip_serializing_if = "Option::is_none")]
-        azure_requests: Option<Requests>,
+        /// How many requests topo has sent so far, by service.
+        #[serde(skip_serializing_if = "<[Requests]>::is_empty")]
+        requests: &'a [Requests],
     },
     /// Looking at places begins.
     ObserveStarted {
@@ -112,8 +110,8 @@ pub enum Event<'a> {
     },
     /// The user asked to stop.
     Stopping,
-    /// What a network interface in Azure says, after a run, of the routes of its subnet.
-    Effective(EffectiveEvent<'a>),
+    /// Whether the routes of a place are in force after a run.
+    Confirmation(&'a Confirmation),
     /// What has come of a run.
     Result {
         /// Whether all is done.
@@ -130,9 +128,9 @@ pub enum Event<'a> {
         not_persistent: Vec<&'a str>,
         /// What is left to do.
         left: Vec<Left<'a>>,
-        /// Requests to Azure, those for the plan included, where there is a way to it.
-        #[serde(skip_serializing_if = "Option::is_none")]
-        azure_requests: Option<Requests>,
+        /// How many requests topo has sent, including those for the plan, by service.
+        #[serde(skip_serializing_if = "<[Requests]>::is_empty")]
+        requests: &'a [Requests],
     },
 }
 
@@ -185,14 +183,8 @@ pub fn version() -> Event<'static> {
     Event::Version { topo: env!("CARGO_PKG_VERSION"), format_version: "2.0-draft" }
 }
 
-/// Gives the events of a plan one by one; each is to be written at once, for its routes are computed while it is. `requests` are
-/// those to Azure so far, where there is a way to it.
-pub fn plan<'a>(
-    plan: &'a Plan,
-    summary: &'a Summary,
-    requests: Option<AzureRequests>,
-    take: &mut dyn FnMut(Event<'_>),
-) {
+/// Gives the events of a plan one by one. Write each event at once: its routes are computed while it is written.
+pub fn plan(plan: &Plan, summary: &Summary, requests: &[Requests], take: &mut dyn FnMut(Event<'_>)) {
     for number in 0..summary.changes.len() {
         take(Event::Change(ChangeEvent { plan, summary, number }));
     }
@@ -215,7 +207,7 @@ pub fn plan<'a>(
     }
     let unseen = plan.unseen().len();
     let Summary { import, add, change, destroy, .. } = *summary;
-    take(Event::Summary { import, add, change, destroy, unseen, azure_requests: requests.map(Requests::from) });
+    take(Event::Summary { import, add, change, destroy, unseen, requests });
 }
 
 /// A finding of a command that makes no plan, about nodes or machines by name.
@@ -269,6 +261,6 @@ pub fn result(outcome: &Outcome) -> Event<'_> {
             .iter()
             .map(|(place, routes, message)| Left { node: place.name(), routes: *routes, message })
             .collect(),
-        azure_requests: outcome.azure.map(Requests::from),
+        requests: &outcome.requests,
     }
 }

@@ -58,6 +58,11 @@ pub trait Words: Sync {
         routes_heading(told)
     }
 
+    /// What can happen to routes of this kind that no file keeps, as the end of a sentence about them; none if they last.
+    fn transience(&self) -> Option<&'static str> {
+        None
+    }
+
     /// A setting in words.
     fn setting(&self, action: Action, setting: &Setting) -> String {
         setting.text(action)

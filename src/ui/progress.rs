@@ -20,8 +20,8 @@ pub struct Progress {
     told: Told,
 }
 
-/// Why topo could not look at places in Azure, as the plan reported it. Many places may have the same reason, and one
-/// line is enough.
+/// Why topo could not look at places that are not nodes, as the plan reported it. Many places may have the same reason,
+/// and one line is enough.
 #[derive(Clone, Debug, Default)]
 pub struct Told(BTreeMap<Place, String>);
 
@@ -148,8 +148,10 @@ fn paint(line: &str, is_error: bool, color: bool) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::backend::KNOWN;
-    use crate::resource::{Name, Phase};
+    use crate::resource::{Name, Phase, PlaceKind};
+
+    static CLOUD: PlaceKind =
+        PlaceKind { id: "cloud", form: "cloud:ID", noun: "place", order: 1, name: |id| id, is_id: |_| true };
 
     fn place(name: &str) -> Place {
         Place::from(Name::new(name).expect("a name"))
@@ -165,7 +167,7 @@ mod tests {
         assert_eq!(text(failed).as_deref(), Some("node-1: It broke \u{fffd}[2J. !"));
         let skipped = Event::Skipped { place: node(), receiver: place("node-2"), routes: 3 };
         assert_eq!(text(skipped).as_deref(), Some("node-1: Skipped 3 routes to node-2: node-2 failed."));
-        let table = KNOWN.place("arm:/x/routeTables/kubernetes-routes").expect("place");
+        let table = Place::new(&CLOUD, "kubernetes-routes");
         let skipped = Event::Skipped { place: table, receiver: place("node-2"), routes: 1 };
         assert_eq!(
             text(skipped).as_deref(),

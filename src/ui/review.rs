@@ -10,7 +10,7 @@ pub use super::progress::Told;
 use super::prompt::{self, Question};
 use crate::backend;
 use crate::drive::{Event, RunOutcome};
-use crate::exchange::arm::AzureRequests;
+use crate::exchange::Requests;
 use crate::exit::Exit;
 use crate::network::Memo;
 use crate::plan::findings::LeftOut;
@@ -96,9 +96,8 @@ async fn caught(signals: &mut Option<Signal>) {
     }
 }
 
-/// Writes a plan; tells whether it has changes. `volatile` says whether to name the routes that nothing keeps; `requests` are
-/// those to Azure so far, where there is a way to it.
-pub fn show(plan: &Plan, memo: &mut Memo, volatile: bool, requests: Option<AzureRequests>, printer: Printer) -> bool {
+/// Writes a plan, and returns whether it has changes. `volatile` says whether to name the new routes that do not last.
+pub fn show(plan: &Plan, memo: &mut Memo, volatile: bool, requests: &[Requests], printer: Printer) -> bool {
     let summary = Summary::new(plan, memo);
     if printer.is_json() {
         json::plan(plan, &summary, requests, &mut |event| printer.event(&event));
@@ -108,20 +107,20 @@ pub fn show(plan: &Plan, memo: &mut Memo, volatile: bool, requests: Option<Azure
     plan.has_changes()
 }
 
-/// Writes how many requests went to Azure, where there is a way to it.
-pub fn requests(requests: Option<AzureRequests>, printer: Printer) {
-    if let Some(requests) = requests {
+/// Writes how many requests topo has sent to each service.
+pub fn requests(requests: &[Requests], printer: Printer) {
+    for requests in requests {
         printer.note(&text::requests(requests));
     }
 }
 
-/// Writes what a run did, after so much was told. `requests` are those to Azure, where there is a way to it.
+/// Writes the outcome of a run. `told` is what the user has seen already.
 pub fn outcome(
     destroy: bool,
     outcome: &RunOutcome,
     told: &Told,
     left_out: Vec<(Place, LeftOut)>,
-    requests: Option<AzureRequests>,
+    requests: &[Requests],
     printer: Printer,
 ) {
     let done = |action| outcome.done.get(&action).copied().unwrap_or(0);
@@ -158,12 +157,12 @@ pub fn outcome(
         destroyed: done(Action::Remove),
         left,
         not_persistent: outcome.not_persistent.clone(),
-        effective: outcome.effective.clone(),
-        azure: requests,
+        confirmations: outcome.confirmations.clone(),
+        requests: requests.to_vec(),
     };
     if printer.is_json() {
-        for one in &outcome.effective {
-            printer.event(&json::effective(one));
+        for one in &outcome.confirmations {
+            printer.event(&json::Event::Confirmation(one));
         }
         printer.event(&json::result(&outcome));
     } else {

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::super::style::{BOLD, DIM, LISTED, Look, style};
 use super::super::words::{clean, counted, named, names, noun, wrapped};
 use super::places::Places;
-use super::{Forms, is_told_of_the_kernel};
+use super::{Forms, is_shown_live};
 use crate::network::{MAIN_TABLE, NextHop, Prefix};
 use crate::plan::{Before, Change, Line, Part, Plan, SettingLine, Summary, What};
 use crate::resource::words::{Told, Words};
@@ -162,7 +162,7 @@ impl Writer<'_> {
 
     /// What changes inside of a file: no line has a sign, for it counts with the file.
     fn routes_in_file(&self, out: &mut String, file: usize) {
-        let is_part = |change: &&Change| change.part_of == Some(file) && !is_told_of_the_kernel(change, self.summary);
+        let is_part = |change: &&Change| change.part_of == Some(file) && !is_shown_live(change, self.summary);
         for change in self.summary.changes.iter().filter(is_part) {
             let What::Routes { lines, .. } = &change.what else { continue };
             let verb = match change.action {
