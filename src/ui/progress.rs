@@ -1,6 +1,6 @@
 //! Progress of a run on standard error, and its events on standard output in JSON mode.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::io::{self, IsTerminal};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -23,7 +23,7 @@ pub struct Progress {
 /// Why topo could not look at places that are not nodes, as the plan reported it. Many places may have the same reason,
 /// and one line is enough.
 #[derive(Clone, Debug, Default)]
-pub struct Told(BTreeMap<Place, String>);
+pub struct Told(BTreeSet<(Place, String)>);
 
 impl Told {
     /// The part of a plan that progress need not repeat.
@@ -35,7 +35,7 @@ impl Told {
 
     /// Whether the plan has reported the place.
     pub fn has(&self, place: &Place, reason: &str) -> bool {
-        self.0.get(place).is_some_and(|told| told == reason)
+        self.0.contains(&(place.clone(), reason.to_owned()))
     }
 }
 
@@ -110,23 +110,24 @@ fn counted(number: usize, noun: &str) -> String {
     if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
 }
 
+/// Says which routes of a place topo skipped, and why.
+pub(super) fn skipped(place: &Place, receiver: &Place, routes: usize) -> String {
+    let receiver = receiver.name();
+    let what = if routes == 1 { "the route".to_owned() } else { format!("{routes} routes") };
+    if place.is_node() {
+        format!("Skipped {what} to {receiver}: {receiver} failed.")
+    } else {
+        format!("Skipped {what} to {receiver}: its network interface does not forward.")
+    }
+}
+
 /// The line for an event, if it needs one, and whether the line reports an error. The plan's notes report nodes that
 /// topo could not look at, too, but only after all other nodes have answered.
 fn line(event: &Event) -> Option<(String, bool)> {
     let (place, text, is_error): (Option<&Place>, String, bool) = match event {
         Event::StepFailed { place, message, .. } => (Some(place), message.clone(), true),
         Event::Warning { place, message } => (Some(place), message.clone(), false),
-        Event::Skipped { place, receiver, routes } => {
-            let receiver = receiver.name();
-            let why = if place.is_node() {
-                format!("{receiver} failed")
-            } else {
-                "its network interface does not forward".to_owned()
-            };
-            let what = if *routes == 1 { "the route".to_owned() } else { format!("{routes} routes") };
-            let text = format!("Skipped {what} to {receiver}: {why}.");
-            (Some(place), text, false)
-        }
+        Event::Skipped { place, receiver, routes } => (Some(place), skipped(place, receiver, *routes), false),
         Event::Stopping => {
             (None, "Stopping: topo finishes the steps in progress, and starts no others.".to_owned(), false)
         }

@@ -5,8 +5,8 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
 use super::Printer;
-use super::progress::Progress;
 pub use super::progress::Told;
+use super::progress::{self, Progress};
 use super::prompt::{self, Question};
 use crate::backend;
 use crate::drive::{Event, RunOutcome};
@@ -119,36 +119,28 @@ pub fn outcome(
     destroy: bool,
     outcome: &RunOutcome,
     told: &Told,
-    left_out: Vec<(Place, LeftOut)>,
+    left_out: &[(Place, LeftOut)],
     requests: &[Requests],
     printer: Printer,
 ) {
     let done = |action| outcome.done.get(&action).copied().unwrap_or(0);
-    let why = |place: &Place, message: &String| {
-        // Each event of JSON stands for itself.
-        let again = !printer.is_json() && told.has(place, message);
-        if again { "could not be looked at, for the reason given above.".to_owned() } else { message.clone() }
+    let why = |place: &Place, message: &str| {
+        // Each JSON event stands for itself.
+        let is_above = !printer.is_json() && told.has(place, message);
+        if is_above { "topo could not look there. The warning above says why." } else { message }.to_owned()
     };
     let mut left: Vec<(Place, usize, String)> = outcome
         .failures
         .iter()
         .map(|failure| (failure.place.clone(), 0, why(&failure.place, &failure.message)))
         .collect();
-    left.extend(outcome.skipped.iter().map(|(place, receiver, routes)| {
-        let why = if place.is_node() {
-            format!("left out, because {} has failed.", receiver.name())
-        } else {
-            format!("left out, because the network interface of {} does not forward.", receiver.name())
-        };
-        (place.clone(), *routes, why)
-    }));
+    let skipped = outcome.skipped.iter();
     left.extend(
-        outcome
-            .left
-            .iter()
-            .map(|(place, _)| (place.clone(), 0, "not begun, because the run was interrupted.".to_owned())),
+        skipped.map(|(place, receiver, routes)| (place.clone(), *routes, progress::skipped(place, receiver, *routes))),
     );
-    left.extend(left_out.into_iter().map(|(place, LeftOut { routes, text })| (place, routes, text)));
+    let not_begun = || "topo did not begin here, because you interrupted the run.".to_owned();
+    left.extend(outcome.left.iter().map(|(place, _)| (place.clone(), 0, not_begun())));
+    left.extend(left_out.iter().map(|(place, LeftOut { routes, text })| (place.clone(), *routes, why(place, text))));
     let outcome = text::Outcome {
         destroy,
         imported: done(Action::Import),
