@@ -9,22 +9,22 @@ use crate::drive::{Confirmation, Verdict};
 use crate::exchange::Requests;
 use crate::resource::{Place, natural_order};
 
-/// What has come of a run.
+/// The outcome of a run.
 #[derive(Clone, Debug, Default)]
 pub struct Outcome {
-    /// Whether all was to be removed.
+    /// Whether the run was to remove everything.
     pub destroy: bool,
-    /// What was recorded as it was.
+    /// Number of things that topo recorded as they were.
     pub imported: usize,
-    /// What was added.
+    /// Number of things that topo added.
     pub added: usize,
-    /// What was changed.
+    /// Number of things that topo changed.
     pub changed: usize,
-    /// What was removed.
+    /// Number of things that topo removed.
     pub destroyed: usize,
-    /// What is left to do: where, number of routes, and why, in a sentence.
+    /// What is left to do: the place, the number of routes, and the reason in a sentence.
     pub left: Vec<(Place, usize, String)>,
-    /// Places whose routes are live and not yet kept by the file that was to keep them.
+    /// Places with live routes that a file should keep, but does not keep yet.
     pub not_persistent: Vec<Place>,
     /// Whether the new routes are in force.
     pub confirmations: Vec<Confirmation>,
@@ -33,7 +33,7 @@ pub struct Outcome {
 }
 
 impl Outcome {
-    /// Whether all is done, and nothing says that it does not work.
+    /// Whether everything is done, and all routes are in force as far as the network says it.
     pub fn is_complete(&self) -> bool {
         self.left.is_empty() && !self.confirmations.iter().any(Confirmation::differs)
     }
@@ -78,7 +78,7 @@ pub fn result(outcome: &Outcome, look: Look) -> String {
         places.dedup();
         let routes = if routes > 0 { format!(" ({})", counted(routes, "route")) } else { String::new() };
         let text = format!("{}{routes}: {why}", place_names(places.iter().copied()));
-        // Behind a sentence there may be lines of a file or a difference.
+        // After the sentence there may be lines of a file or of a difference.
         let mut lines = text.lines();
         out.push_str(&wrapped(lines.next().unwrap_or_default(), look.width, "  ", "    "));
         for line in lines.filter(|line| !line.trim().is_empty()) {
@@ -96,7 +96,7 @@ pub fn result(outcome: &Outcome, look: Look) -> String {
         out.push_str(&wrapped(&text, look.width, "", ""));
     }
     let command = verb.to_lowercase();
-    let _ = write!(out, "\nRun topo {command} again to go on from there.\n");
+    let _ = write!(out, "\nRun topo {command} again to continue.\n");
     out
 }
 
@@ -134,7 +134,7 @@ mod tests {
 Left to do:
   node-1, node-2 (9 routes): The node could not be reached.
 
-Run topo apply again to go on from there.
+Run topo apply again to continue.
 "
         );
         let gone = Outcome { destroy: true, destroyed: 7, ..Outcome::default() };

@@ -27,8 +27,8 @@ fn planned(desired: &Desired, state: &State, answers: Vec<(Place, Observation)>)
     plan_of(desired, state, answers, &Options::default())
 }
 
-/// Thirty nodes: drift on three, a subnet that moves, one that is another now and that others already have on three,
-/// a node that does not answer.
+/// Thirty nodes. Three of them have drifted, and one does not answer. One subnet moves. Another one changes, and three nodes
+/// have routes of others to its new prefix.
 fn eventful() -> Plan {
     let world = World::mesh(30, 30);
     let state = world.state();
@@ -258,7 +258,7 @@ fn dropped_records_are_listed() {
     let plan = Plan { findings: findings.collect(), forgotten: forgotten.into(), ..Plan::default() };
     assert_eq!(
         render(&plan),
-        "  # 2 records are dropped without a login; what topo has put there stays
+        "  # topo drops 2 records without a login; what topo added there stays
   . node-9
   . node-10
 

@@ -15,7 +15,7 @@ use crate::plan::{Change, Plan, Summary};
 use crate::resource::words::Words;
 use crate::resource::{Action, Place};
 
-/// Sentences about the same topic are listed up to here, the rest is counted.
+/// So many sentences with the same code are written. The rest is counted.
 const SAID: usize = 20;
 
 /// The words for each kind of resource.
@@ -28,7 +28,7 @@ pub fn plan(plan: &Plan, summary: &Summary, look: Look, volatile: bool, forms: F
     let mut is_drift = false;
     let mut number = 0;
     while let Some(change) = summary.changes.get(number) {
-        // Routes in a file are told with the file.
+        // The change of the file shows the routes in it.
         if change.part_of.is_some() {
             number += 1;
             continue;
@@ -46,9 +46,8 @@ pub fn plan(plan: &Plan, summary: &Summary, look: Look, volatile: bool, forms: F
     if !plan.forgotten.is_empty() {
         let mut places: Vec<&Place> = plan.forgotten.iter().collect();
         places.sort_by(|one, other| crate::resource::natural_order(one.name(), other.name()));
-        let records =
-            if places.len() == 1 { "1 record is".to_owned() } else { format!("{} records are", places.len()) };
-        let heading = format!("  # {records} dropped without a login; what topo has put there stays");
+        let records = counted(places.len(), "record");
+        let heading = format!("  # topo drops {records} without a login; what topo added there stays");
         out.push_str(&look.paint_lines(BOLD, &heading));
         for place in places {
             let line = format!("  {} {}", Action::Forget.sign(), place.name());
@@ -105,7 +104,7 @@ fn is_shown_live(file: &Change, summary: &Summary) -> bool {
 }
 
 fn totals(plan: &Plan, summary: &Summary) -> String {
-    // What is left to others or for later is not as configured, though nothing is done about it now.
+    // What topo leaves out is not as configured, although no change is planned for it.
     let is_complete = plan.forgotten.is_empty() && !plan.is_stopped() && !plan.leaves_out();
     if summary.is_empty() && is_complete {
         let unseen = plan.unseen();
@@ -113,7 +112,7 @@ fn totals(plan: &Plan, summary: &Summary) -> String {
             0 => "No changes. Your infrastructure matches the configuration.".to_owned(),
             number => {
                 let noun = noun(unseen.into_iter());
-                format!("No changes. But {} could not be looked at.", counted(number, noun))
+                format!("No changes. But topo could not look at {}.", counted(number, noun))
             }
         };
     }
@@ -130,7 +129,7 @@ fn write_sentences(out: &mut String, plan: &Plan, look: Look) {
     let mut told: BTreeMap<&str, usize> = BTreeMap::new();
     for sentence in &sentences {
         let Finding { severity, code, .. } = sentence.first;
-        // Dropped records are listed with the changes.
+        // The changes have a list of dropped records.
         if *code == FORGOTTEN {
             continue;
         }

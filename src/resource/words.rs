@@ -92,7 +92,8 @@ fn routes_heading(told: &Told<'_>) -> String {
         (least, most) if least == most => format!("{least} routes each"),
         _ => format!("{count} routes in all"),
     };
-    let (was, is, it) = if count > 1 { ("were", "are", "them") } else { ("was", "is", "it") };
+    let many = count > 1;
+    let (route, was, is, it) = if many { ("routes", "were", "are", "them") } else { ("route", "was", "is", "it") };
     let (get, lose, have) = if one { ("gets", "loses", "has") } else { ("get", "lose", "have") };
     // `a route to the pods` needs no `each`.
     let toward = || {
@@ -119,15 +120,14 @@ fn routes_heading(told: &Told<'_>) -> String {
                 None => format!("{places} {get} {text} (new node)"),
             }
         }
-        (Action::Add, Reason::Missing) => format!("{places} {get} {routes} again: what was recorded is gone"),
+        (Action::Add, Reason::Missing) => format!("{places} {get} {routes} again: the recorded {route} {is} gone"),
         (Action::Add, Reason::InDoubt) => format!("{places} {get} {routes} again: an earlier run did not finish there"),
         (Action::Add, _) => format!("{places} {get} {routes} {EDITED}"),
         (Action::Change, Reason::Altered(_)) => {
-            format!("{places} {get} {routes} put back: somebody changed what was recorded")
+            format!("{places} {get} {routes} put back: somebody changed {it}")
         }
         (Action::Change, Reason::MarkLost(_)) => {
-            format!("{places} {get} {routes} marked again: the route {is} as recorded, but without topo's mark")
-                .replace("the route are", "the routes are")
+            format!("{places} {get} {routes} marked again: the {route} {is} as recorded, but without topo's mark")
         }
         (Action::Change, Reason::InDoubt) => {
             format!("{places} {get} {routes} put right: an earlier run did not finish there")
@@ -141,7 +141,8 @@ fn routes_heading(told: &Told<'_>) -> String {
         }
         (Action::Remove, Reason::Destroy) => format!("{places} {lose} {routes} (destroy)"),
         (Action::Remove, Reason::BecomesOwn) => {
-            format!("{places} {lose} {routes} to what becomes {} own", if one { "its" } else { "their" })
+            let subnets = if many { "subnets that become" } else { "a subnet that becomes" };
+            format!("{places} {lose} {routes} to {subnets} {} own", if one { "its" } else { "their" })
         }
         (Action::Remove, Reason::Altered(_)) => {
             format!("{places} {lose} {routes}: no longer wanted, and somebody changed {it} since topo recorded {it}")

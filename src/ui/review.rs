@@ -19,10 +19,10 @@ use crate::render::style::Look;
 use crate::render::{json, text};
 use crate::resource::{Action, Place};
 
-/// Writes what happens while it happens.
+/// Writes events while they happen.
 pub struct Listener(JoinHandle<()>);
 
-/// Begins to listen, after so much was told.
+/// Begins to listen. `told` is what the user has seen already.
 pub fn listen(mut events: mpsc::Receiver<Event>, told: Told, printer: Printer) -> Listener {
     Listener(tokio::spawn(async move {
         let mut progress = Progress::new(printer, told);
@@ -34,22 +34,22 @@ pub fn listen(mut events: mpsc::Receiver<Event>, told: Told, printer: Printer) -
 }
 
 impl Listener {
-    /// Waits until all is written; the sender must be gone.
+    /// Waits until all events are written. The sender must be dropped before.
     pub async fn finish(self) {
         let _ = self.0.await;
     }
 }
 
-/// Whether somebody can be asked.
+/// Whether topo can ask somebody.
 pub fn can_ask() -> bool {
     use std::io::IsTerminal;
     std::io::stdin().is_terminal() && std::io::stderr().is_terminal()
 }
 
-/// Asks, and gives up when the user interrupts.
+/// Asks for confirmation. An interrupt is a no.
 pub async fn confirm(destroy: bool, mut stop: watch::Receiver<bool>, printer: Printer) -> bool {
     let question = if destroy { Question::Destroy } else { Question::Apply };
-    // The answer is waited for in a thread of its own, which an interrupt leaves behind.
+    // A thread of its own waits for the answer. After an interrupt, nobody waits for that thread.
     let answer = tokio::task::spawn_blocking(move || prompt::confirm(question));
     tokio::select! {
         answer = answer => match answer {
@@ -64,8 +64,8 @@ pub async fn confirm(destroy: bool, mut stop: watch::Receiver<bool>, printer: Pr
     }
 }
 
-/// A receiver that turns true at the first Ctrl-C or SIGTERM; both are caught from this call on. The second one ends the
-/// process at once with the exit code of an unfinished run: what was done so far is in the journal, the rest is in doubt.
+/// Catches Ctrl-C and SIGTERM from now on. The receiver turns true at the first one. The second one ends the process at once
+/// with the exit code of an unfinished run: the journal has the finished steps, and the rest is in doubt.
 pub fn stop_on_interrupt(printer: Printer) -> watch::Receiver<bool> {
     let (sender, receiver) = watch::channel(false);
     let mut interrupts = signal(SignalKind::interrupt()).ok();
@@ -78,11 +78,11 @@ pub fn stop_on_interrupt(printer: Printer) -> watch::Receiver<bool> {
             }
             if times > 0 {
                 printer.note(
-                    "Stopped. What was under way may have been carried out; the state owns both. Run the command again: it looks first.",
+                    "Stopped at once. Steps in progress may have changed something. Run the command again: it looks at them first.",
                 );
                 std::process::exit(Exit::Partial as i32);
             }
-            printer.note("\nInterrupted: topo waits for what is under way. A second Ctrl-C stops at once.");
+            printer.note("\nInterrupted: topo finishes the steps in progress. A second Ctrl-C stops at once.");
             let _ = sender.send(true);
         }
     });
