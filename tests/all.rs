@@ -15,3 +15,4 @@ mod plan;
 mod ssh;
 mod state;
 mod topology;
+mod words;

@@ -10,10 +10,10 @@ use super::{CommandError, GlobalArguments};
 use crate::backend;
 use crate::backend::Desired;
 use crate::drive::{Event, Run, RunOutcome, end_earlier_run};
-use crate::exchange::arm::AzureRequests;
+use crate::exchange::Requests;
 use crate::exit::Exit;
 use crate::plan::Options;
-use crate::plan::findings::LeftOut;
+use crate::plan::findings::{Finding, LeftOut};
 use crate::resource::Name;
 use crate::resource::Place;
 use crate::state::{LockRequest, Store};
@@ -118,7 +118,7 @@ impl Job<'_> {
         let ways = session::Ways::new(global, &self.desired, &recorded.state)?;
         let result = self.carry_out(recorded, &ways, global, stop, printer).await;
         ways.nodes.close().await;
-        review::requests(requests_of(&ways), printer);
+        review::requests(requests_of(&ways).as_slice(), printer);
         result
     }
 
@@ -157,11 +157,14 @@ impl Job<'_> {
                 recorded.store.location()
             ));
         }
-        review::show(&plan, &mut memo, !options.destroy, requests_of(ways), printer);
+        review::show(&plan, &mut memo, !options.destroy, requests_of(ways).as_slice(), printer);
         if plan.is_stopped() {
             return Err(CommandError::new("Nothing was changed: the plan has errors or conflicts."));
         }
-        let leaves_unseen = plan.leaves_unseen(|place| session::concerns(&options, place));
+        let unseen = plan.left_unseen(|place| session::concerns(&options, place));
+        let text = |one: &Finding| one.found.clone().unwrap_or_default();
+        let mut left: Vec<(Place, LeftOut)> =
+            unseen.map(|one| (one.place().clone(), LeftOut { routes: 0, text: text(one) })).collect();
         let only_record = plan.places.is_empty() && plan.forgotten.is_empty();
         if only_record {
             if end_earlier_run(&*recorded.store, recorded.revision, &recorded.state).await? {
@@ -173,7 +176,7 @@ impl Job<'_> {
             if options.skip_conflicts && plan.leaves_out() {
                 return Ok(Exit::Partial);
             }
-            return Ok(match (plan.reached_nothing(), leaves_unseen) {
+            return Ok(match (plan.reached_nothing(), !left.is_empty()) {
                 (true, _) => Exit::NothingChanged,
                 (false, true) => Exit::Partial,
                 (false, false) => Exit::Done,
@@ -183,9 +186,8 @@ impl Job<'_> {
             let how = if *stop.borrow() { "interrupted" } else { "declined" };
             return Err(CommandError::new(format!("topo {} was {how}. Nothing was changed.", self.what)));
         }
-        let left_out = plan.findings.iter().filter_map(|one| Some((one.place().clone(), one.left_out.clone()?)));
-        let left_out: Vec<(Place, LeftOut)> = left_out.collect();
-        let incomplete = !left_out.is_empty() || leaves_unseen;
+        left.extend(plan.findings.iter().filter_map(|one| Some((one.place().clone(), one.left_out.clone()?))));
+        let incomplete = !left.is_empty();
         let (events, listener): (mpsc::Sender<Event>, _) = session::events();
         let told = Told::by(&plan);
         let progress = review::listen(listener, told.clone(), printer);
@@ -210,13 +212,13 @@ impl Job<'_> {
                 .exit(Exit::Partial)
                 .hint("The journal has the outcomes, and the next run looks for the rest.")
         })?;
-        review::outcome(options.destroy, &outcome, &told, left_out, requests_of(ways), printer);
+        review::outcome(options.destroy, &outcome, &told, &left, requests_of(ways).as_slice(), printer);
         Ok(exit_of(&outcome, incomplete))
     }
 }
 
 /// How many requests topo has sent to Azure so far, if it has a connection to Azure.
-fn requests_of(ways: &Ways) -> Option<AzureRequests> {
+fn requests_of(ways: &Ways) -> Option<Requests> {
     ways.azure.as_ref().map(|azure| azure.requests())
 }
 

@@ -62,8 +62,8 @@ pub(super) fn run(arguments: &Arguments, global: &GlobalArguments, printer: Prin
         }
         let Some(mut planned) = planned else { return Err(CommandError::new("topo plan was interrupted.")) };
         let requests = ways.as_ref().and_then(|ways| ways.azure.as_ref()).map(|azure| azure.requests());
-        let has_changes = review::show(&planned.plan, &mut planned.memo, true, requests, printer);
-        review::requests(requests, printer);
+        let has_changes = review::show(&planned.plan, &mut planned.memo, true, requests.as_slice(), printer);
+        review::requests(requests.as_slice(), printer);
         let exit = session::exit_of(&planned.plan, has_changes, arguments.detailed_exitcode);
         // The process ends here. It would only take time to free many thousands of small pieces one by one.
         std::mem::forget((planned, recorded.state, topology));

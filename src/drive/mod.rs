@@ -6,7 +6,7 @@ mod event;
 mod observe;
 mod record;
 
-pub use apply::{Effective, EffectiveOutcome, Failure, Run, RunOutcome};
+pub use apply::{Confirmation, Failure, Run, RunOutcome, Verdict};
 pub use azure::observe_azure;
 pub use event::Event;
 pub use observe::observe;

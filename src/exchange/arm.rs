@@ -35,12 +35,3 @@ pub struct AzureError {
     /// The sentences.
     pub text: String,
 }
-
-/// How many requests topo has sent.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct AzureRequests {
-    /// Requests that change nothing: GET, and questions with POST.
-    pub reads: u64,
-    /// PUT, PATCH and DELETE.
-    pub writes: u64,
-}

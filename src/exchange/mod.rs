@@ -3,3 +3,16 @@
 
 pub mod arm;
 pub mod node;
+
+use serde::Serialize;
+
+/// How many requests topo has sent to a service.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Requests {
+    /// The name of the service, as people know it.
+    pub service: &'static str,
+    /// Requests that change nothing.
+    pub reads: u64,
+    /// Requests that may change something.
+    pub writes: u64,
+}

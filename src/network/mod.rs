@@ -1,4 +1,4 @@
-//! Addresses, prefixes, rows, views and route sets: which routes exist, without ever listing them for each node.
+//! Addresses, prefixes, rows, views and route sets. They say which routes exist without a list for each node.
 
 mod next_hop;
 mod prefix;

@@ -6,12 +6,12 @@ use std::sync::Arc;
 
 use serde::{Serialize, Serializer};
 
-/// The next hop of a route: an address, or something in the place that routes. Ordered and compared like its text.
+/// The next hop of a route: an address, or something in the place that routes. Its order is that of its text.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum NextHop {
     /// The next hop has this address.
     Address(IpAddr),
-    /// The place itself knows the next hop by these words, for example `VirtualNetworkGateway` or `None`.
+    /// The place has these words for the next hop, for example `VirtualNetworkGateway` or `None`.
     Target(Arc<str>),
 }
 

@@ -22,10 +22,10 @@ pub enum PrefixError {
     /// The text is not of the form ADDRESS/LENGTH.
     #[error("`{0}` is not a prefix; it should look like 10.200.1.0/24 or fd00:1::/64")]
     Syntax(String),
-    /// The address has bits set beyond the prefix length; the field is the prefix that was probably meant.
+    /// The address has bits set beyond the prefix length.
     #[error("`{given}` has host bits set; the prefix is `{meant}`")]
     HostBits {
-        /// What was written.
+        /// The text.
         given: String,
         /// The prefix with its host bits cleared.
         meant: Prefix,
@@ -33,7 +33,7 @@ pub enum PrefixError {
 }
 
 impl Prefix {
-    /// A prefix from its network address and length in bits; host bits are an error.
+    /// A prefix from its network address and its length in bits. Host bits are an error.
     pub fn new(address: IpAddr, length: u8) -> Result<Self, PrefixError> {
         let text = || format!("{address}/{length}");
         let net = IpNet::new(address, length).map_err(|_| PrefixError::Syntax(text()))?;
@@ -81,7 +81,7 @@ impl Prefix {
         self.covers(&Self::host(address))
     }
 
-    /// Whether the other prefix lies in this one, or is the same.
+    /// Whether the other prefix lies in this one or is equal to it.
     pub fn covers(&self, other: &Self) -> bool {
         match (self.0, other.0) {
             (IpNet::V4(outer), IpNet::V4(inner)) => {
@@ -96,7 +96,7 @@ impl Prefix {
         }
     }
 
-    /// Whether the two share an address.
+    /// Whether an address lies in both.
     pub fn overlaps(&self, other: &Self) -> bool {
         self.covers(other) || other.covers(self)
     }
@@ -114,10 +114,10 @@ impl FromStr for Prefix {
     }
 }
 
-/// By family, address and length; of two where one covers the other, the wider first.
+/// By family, address and length. A prefix comes before the prefixes in it.
 impl Ord for Prefix {
     fn cmp(&self, other: &Self) -> Ordering {
-        // Numbers, because whole topologies are sorted by this.
+        // Numbers are fast to compare, and this sorts whole topologies.
         let key = |prefix: &Self| match prefix.0 {
             IpNet::V4(net) => (Family::V4, u128::from(u32::from(net.addr())), net.prefix_len()),
             IpNet::V6(net) => (Family::V6, u128::from(net.addr()), net.prefix_len()),
@@ -134,7 +134,7 @@ impl PartialOrd for Prefix {
 
 /// Whether bits are set beyond the prefix length.
 fn has_host_bits(net: IpNet) -> bool {
-    // None for a host prefix: nothing is left beyond it.
+    // None for a host prefix: no bits are beyond it.
     match net {
         IpNet::V4(net) => u32::from(net.addr()).checked_shl(net.prefix_len().into()).is_some_and(|rest| rest != 0),
         IpNet::V6(net) => u128::from(net.addr()).checked_shl(net.prefix_len().into()).is_some_and(|rest| rest != 0),

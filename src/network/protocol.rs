@@ -1,6 +1,6 @@
-//! Route protocols of the kernel (`rtnetlink(7)`): who has put a row there.
+//! Route protocols of the kernel (`rtnetlink(7)`). They say who added a row.
 
-/// Route protocol of rows typed by hand without one (`RTPROT_BOOT`).
+/// Route protocol of rows that somebody typed without a protocol (`RTPROT_BOOT`).
 pub const BOOT: u8 = 3;
 /// Route protocol of administrators' static rows (`RTPROT_STATIC`).
 pub const STATIC: u8 = 4;

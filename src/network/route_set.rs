@@ -1,4 +1,4 @@
-//! Route sets: rows seen through a view, and the difference between two of them, computed without listing either.
+//! Route sets: rows seen through a view. Two sets can be compared without a list of their routes.
 
 use std::collections::BTreeSet;
 use std::collections::HashMap;
@@ -8,28 +8,28 @@ use std::sync::Arc;
 
 use super::{Prefix, Row, Rows, View};
 
-/// The routes of one sender: the rows of the topology seen through its view, without those that it owns itself and
-/// without those that it lacks.
+/// The routes of one sender: the rows of the topology seen through its view, without the rows that it owns and without
+/// those that it lacks.
 #[derive(Clone, Debug)]
 pub struct RouteSet {
     /// The rows of the whole topology.
     pub rows: Rows,
     /// How the sender reaches their owners.
     pub view: Arc<View>,
-    /// The sender's own addresses: rows that they own are never routed, for a route of a node to its own pods would
-    /// cut them off.
+    /// The sender's own addresses. The rows that they own get no route: with a route to its own pods, a node would cut
+    /// them off.
     pub own: Arc<[IpAddr]>,
-    /// Destinations that are wanted or recorded for others and not for this sender: provided by somebody else,
-    /// skipped, or dropped from the record.
+    /// Destinations that other senders have and this one does not: somebody else provides the route, the user skipped
+    /// it, or topo dropped its record.
     pub lacks: Arc<BTreeSet<Prefix>>,
 }
 
-/// One route: computed from a row and a view, never stored.
+/// One route. It is computed from a row and a view, and never stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Route {
     /// Where to.
     pub destination: Prefix,
-    /// Through which address, always of the destination's family.
+    /// The address that it leads through, of the destination's family.
     pub next_hop: IpAddr,
 }
 
@@ -50,7 +50,7 @@ pub enum RouteChange {
 }
 
 impl RouteChange {
-    /// The destination that it is about.
+    /// The destination of the route.
     pub fn destination(&self) -> Prefix {
         match self {
             Self::Add(route) | Self::Remove(route) | Self::Change { to: route, .. } => route.destination,
@@ -67,7 +67,7 @@ impl PartialEq for RouteSet {
 impl Eq for RouteSet {}
 
 impl RouteSet {
-    /// The route for a row, or none where the sender owns the row, lacks it, or has no way to its owner.
+    /// The route for a row. None if the sender owns the row, lacks it, or has no way to its owner.
     pub fn route(&self, row: &Row) -> Option<Route> {
         if self.own.contains(&row.owner) || (!self.lacks.is_empty() && self.lacks.contains(&row.destination)) {
             return None;
@@ -86,12 +86,12 @@ impl RouteSet {
         self.rows.as_slice().iter().filter_map(|row| self.route(row))
     }
 
-    /// Whether both are of one list, view and exceptions, which costs nothing to tell for equal sets.
+    /// Whether both have the same rows, view and exceptions. For sets that share these, the answer costs nothing.
     pub fn is_same(&self, other: &Self, memo: &mut Memo) -> bool {
         (Arc::ptr_eq(&self.lacks, &other.lacks) || self.lacks == other.lacks) && self.is_same_mesh(other, memo)
     }
 
-    /// Whether both are of one list and view, whatever they lack.
+    /// Whether both have the same rows and view. They may lack different rows.
     pub fn is_same_mesh(&self, other: &Self, memo: &mut Memo) -> bool {
         self.has_same_eyes(other) && memo.delta(&self.rows, &other.rows).is_empty()
     }
@@ -101,8 +101,8 @@ impl RouteSet {
         self.own == other.own && (Arc::ptr_eq(&self.view, &other.view) || self.view == other.view)
     }
 
-    /// What leads from this set to the other, where both have the same route keys (see [`View::same_key`]). A route that gets
-    /// another protocol changes, too. The list comparison behind it is made once for all senders.
+    /// The changes that lead from this set to the other. Both must have the same route keys (see [`View::same_key`]). A route
+    /// that gets another protocol changes, too. The row lists are compared once for all senders.
     pub fn changes_to(&self, other: &Self, memo: &mut Memo) -> Vec<RouteChange> {
         let mut changes = Vec::new();
         let _ = self.for_each_change(other, memo, |change| {
@@ -113,14 +113,14 @@ impl RouteSet {
         changes
     }
 
-    /// Goes through [`RouteSet::changes_to`] in no particular order, until it is told to stop.
+    /// Gives the changes of [`RouteSet::changes_to`] one by one, in no particular order, until `take` breaks.
     pub fn for_each_change(
         &self,
         other: &Self,
         memo: &mut Memo,
         mut take: impl FnMut(RouteChange) -> ControlFlow<()>,
     ) -> ControlFlow<()> {
-        // The same next hop with another mark or device is another route.
+        // With another mark or device, a route changes although its next hop is the same.
         let rewrites = self.view.protocol != other.view.protocol || self.view.device != other.view.device;
         let mut push = |before: Option<Route>, after: Option<Route>| match (before, after) {
             (None, Some(to)) => take(RouteChange::Add(to)),
@@ -138,7 +138,7 @@ impl RouteSet {
             if Arc::ptr_eq(&self.lacks, &other.lacks) {
                 return ControlFlow::Continue(());
             }
-            // A destination that is in both lists and in one of the two `lacks` only.
+            // Destinations that both lists have, and that only one of the sets lacks.
             for destination in self.lacks.symmetric_difference(&other.lacks) {
                 if !delta.has(destination) {
                     push(self.find(destination), other.find(destination))?;
@@ -160,7 +160,7 @@ pub struct ListDelta {
 }
 
 impl ListDelta {
-    /// Rows before and after, sorted by destination; at least one of the two is there, and they are not equal.
+    /// Rows before and after, sorted by destination. At least one row of a pair exists, and the two are not equal.
     pub fn pairs(&self) -> impl Iterator<Item = (Option<&Row>, Option<&Row>)> {
         self.pairs.iter().map(|(before, after)| (before.as_ref(), after.as_ref()))
     }
@@ -188,7 +188,7 @@ pub struct Memo {
     deltas: HashMap<(usize, usize), Arc<ListDelta>>,
     /// The last request, because most places of a topology have the same lists.
     last: Option<((usize, usize), Arc<ListDelta>)>,
-    // Keeps the compared lists alive: an identity is an address, which must not be used again.
+    // Keeps the compared lists in memory: a list's identity is its address, and no other list may get that address.
     alive: Vec<Rows>,
 }
 

@@ -5,13 +5,13 @@ use std::sync::Arc;
 
 use super::Prefix;
 
-/// A destination and the address of the node that it belongs to. A row names its owner and not a next hop, so that
-/// one list serves every group of senders.
+/// A destination and the address of its node. A row names its owner instead of a next hop, so all senders can use the
+/// same list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Row {
     /// The pod subnet.
     pub destination: Prefix,
-    /// The address, of the same family, of the node that has the subnet.
+    /// An address of the node that has the subnet, of the same family.
     pub owner: IpAddr,
 }
 
@@ -48,7 +48,7 @@ impl Rows {
         Arc::ptr_eq(&self.0, &other.0)
     }
 
-    /// Where the list lies in memory; equal for clones of one list.
+    /// The address of the list in memory. Clones of one list have the same.
     pub(crate) fn identity(&self) -> usize {
         self.0.as_ptr() as usize
     }

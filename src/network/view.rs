@@ -9,21 +9,21 @@ use super::{Family, Prefix};
 /// The number of the kernel's main routing table (`RT_TABLE_MAIN`, linux/rtnetlink.h).
 pub const MAIN_TABLE: u32 = 254;
 
-/// How a group of senders reaches an owner: directly where the owner's address is on-link, else through the sender's
-/// gateway; and with which attributes the kernel route is written. Shared by all nodes of one link.
+/// How a group of senders reaches an owner, and the attributes of the routes. If the owner's address is on-link, the
+/// next hop is the owner, else it is the sender's gateway. All nodes of one link share a view.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct View {
     /// Number of the routing table.
     pub table: u32,
-    /// Metric of the routes; none is the kernel's default (0 for IPv4, 1024 for IPv6).
+    /// Metric of the routes. None means the kernel's default: 0 for IPv4, 1024 for IPv6.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub metric: Option<u32>,
     /// Route protocol number: topo's mark.
     pub protocol: u8,
-    /// Device that the routes are bound to; none lets the kernel choose by the next hop.
+    /// Device of the routes. None lets the kernel choose the device by the next hop.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub device: Option<Box<str>>,
-    /// Prefixes whose addresses are reached without a gateway.
+    /// Prefixes whose addresses need no gateway.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub on_link: Vec<Prefix>,
     /// The gateways, at most one of each family.
@@ -32,7 +32,7 @@ pub struct View {
 }
 
 impl View {
-    /// The next hop towards an owner, or none where neither the link nor a gateway leads to its family.
+    /// The next hop towards an owner. None if the owner is not on-link and no gateway has its address family.
     pub fn next_hop(&self, owner: IpAddr) -> Option<IpAddr> {
         if self.on_link.iter().any(|prefix| prefix.contains(owner)) {
             return Some(owner);
@@ -40,7 +40,7 @@ impl View {
         self.via.iter().copied().find(|gateway| Family::of(*gateway) == Family::of(owner))
     }
 
-    /// The metric as the kernel lists it: 0 for IPv4 and 1024 for IPv6 (`IP6_RT_PRIO_USER`) where none is given.
+    /// The metric as the kernel lists it. Its defaults are 0 for IPv4 and 1024 for IPv6 (`IP6_RT_PRIO_USER`).
     pub fn kernel_metric(&self, family: Family) -> u32 {
         match (self.metric, family) {
             (Some(0) | None, Family::V6) => 1024,
@@ -49,7 +49,7 @@ impl View {
         }
     }
 
-    /// Whether routes of both views have the same kernel key for the same destination: table and metric.
+    /// Whether routes of both views to one destination have the same key in the kernel: table and metric.
     pub fn same_key(&self, other: &Self) -> bool {
         self.table == other.table
             && [Family::V4, Family::V6].iter().all(|family| self.kernel_metric(*family) == other.kernel_metric(*family))

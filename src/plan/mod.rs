@@ -151,15 +151,15 @@ impl Plan {
         }
     }
 
-    /// Whether something could not be looked at that the run does not come back to. It looks again at a place where it was to
-    /// do something, and says there what became of it.
-    /// `concerns` says which places were selected.
-    pub fn leaves_unseen(&self, concerns: impl Fn(&Place) -> bool) -> bool {
-        let is_tried = |place: &Place| {
+    /// The findings about selected places that topo could not look at, and that the run does not come back to. It comes back
+    /// to places where it was to do something. `concerns` says which places are selected.
+    pub fn left_unseen(&self, concerns: impl Fn(&Place) -> bool) -> impl Iterator<Item = &Finding> {
+        let is_tried = move |place: &Place| {
             let planned = self.places.get(place);
             planned.is_some_and(|planned| planned.acts && planned.unseen.is_some())
         };
-        self.unseen().into_iter().any(|place| concerns(place) && !is_tried(place))
+        let is_left = move |one: &&Finding| one.code == UNSEEN && concerns(one.place()) && !is_tried(one.place());
+        self.findings.iter().filter(is_left)
     }
 
     /// Why the rows of a place come and go.

@@ -1,21 +1,19 @@
-//! Plans and runs as JSON events: one object a line, streamed.
+//! Plans and runs as a stream of JSON events, one object on each line.
 //!
-//! `version` comes first. A plan is `change` events, then `finding` events, then `summary`. The counts of changes that are not a
-//! part of another one add up to the summary. Readers skip types and keys that they do not know.
+//! `version` comes first. A plan is `change` events, then `finding` events, then `summary`. The counts of the changes without
+//! `part_of` add up to the summary. Readers skip types and keys that they do not know.
 
 mod changes;
-mod effective;
 
 use std::borrow::Cow;
 
 use serde::Serialize;
 
 pub use self::changes::ChangeEvent;
-pub use self::effective::{EffectiveEvent, Requests, effective};
 use super::sentence;
 use super::text::Outcome;
-use crate::drive;
-use crate::exchange::arm::AzureRequests;
+use crate::drive::{self, Confirmation};
+use crate::exchange::Requests;
 use crate::plan::findings::{Finding, Remedy, Severity};
 use crate::plan::{Plan, Summary};
 use crate::resource::Place;
@@ -24,52 +22,52 @@ use crate::resource::Place;
 #[derive(Serialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum Event<'a> {
-    /// Which topo speaks, in which format.
+    /// The versions of topo and of the format.
     Version {
         /// Version of topo.
         topo: &'static str,
-        /// Version of this format: the first number changes where readers of the old one would be wrong.
+        /// Version of this format. The first number changes when readers of the old format would be wrong.
         format_version: &'static str,
     },
-    /// What comes, goes or changes for one reason, wherever it does.
+    /// What topo adds, changes or removes for one reason, in all places.
     Change(ChangeEvent<'a>),
-    /// Something that was found besides the changes.
+    /// Something that topo found besides the changes.
     Finding(FindingEvent<'a>),
-    /// The record of a place is dropped.
+    /// topo drops the record of a place.
     Forget {
         /// The place.
         node: &'a str,
     },
     /// Totals of a plan.
     Summary {
-        /// What is recorded as it is.
+        /// Number of things that topo records as they are.
         import: usize,
-        /// What is added.
+        /// Number of things that topo adds.
         add: usize,
-        /// What is changed.
+        /// Number of things that topo changes.
         change: usize,
-        /// What is removed.
+        /// Number of things that topo removes.
         destroy: usize,
-        /// Places that could not be looked at.
+        /// Number of places that topo could not look at.
         unseen: usize,
-        /// Requests to Azure so far, where there is a way to it.
-        #[serde(skip_serializing_if = "Option::is_none")]
-        azure_requests: Option<Requests>,
+        /// How many requests topo has sent so far, by service.
+        #[serde(skip_serializing_if = "<[Requests]>::is_empty")]
+        requests: &'a [Requests],
     },
-    /// Looking at places begins.
+    /// topo starts to look at places.
     ObserveStarted {
         /// Number of places.
         places: usize,
     },
-    /// A place has answered or not.
+    /// A place has answered, or not.
     Observed {
         /// The place.
         node: &'a str,
-        /// Why it could not be looked at.
+        /// Why topo could not look at it.
         #[serde(skip_serializing_if = "Option::is_none")]
         error: Option<&'a str>,
     },
-    /// Carrying out begins.
+    /// topo starts to make the changes.
     ApplyStarted {
         /// Number of exchanges.
         steps: usize,
@@ -82,7 +80,7 @@ pub enum Event<'a> {
         node: &'a str,
         /// The phase.
         phase: &'static str,
-        /// Number of operations that were carried out.
+        /// Number of finished operations.
         operations: usize,
     },
     /// An exchange has failed.
@@ -94,73 +92,73 @@ pub enum Event<'a> {
         /// What happened.
         message: &'a str,
     },
-    /// Routes were left out because the node that they lead to has failed.
+    /// topo skipped routes because the node that they lead to failed.
     Skipped {
         /// The place.
         node: &'a str,
-        /// The node that has failed.
+        /// The node that failed.
         receiver: &'a str,
         /// Number of routes.
         routes: usize,
     },
-    /// Something that stops nothing.
+    /// Something that the user should know, but that stops nothing.
     Warning {
         /// The place.
         node: &'a str,
-        /// What.
+        /// The text.
         message: &'a str,
     },
     /// The user asked to stop.
     Stopping,
-    /// What a network interface in Azure says, after a run, of the routes of its subnet.
-    Effective(EffectiveEvent<'a>),
-    /// What has come of a run.
+    /// Whether the routes of a place are in force after a run.
+    Confirmation(&'a Confirmation),
+    /// The outcome of a run.
     Result {
-        /// Whether all is done.
+        /// Whether everything is done.
         complete: bool,
-        /// What was recorded as it was.
+        /// Number of things that topo recorded as they were.
         imported: usize,
-        /// What was added.
+        /// Number of things that topo added.
         added: usize,
-        /// What was changed.
+        /// Number of things that topo changed.
         changed: usize,
-        /// What was removed.
+        /// Number of things that topo removed.
         destroyed: usize,
-        /// Places whose routes are live and not yet kept by the file that was to keep them.
+        /// Places with live routes that a file should keep, but does not keep yet.
         not_persistent: Vec<&'a str>,
         /// What is left to do.
         left: Vec<Left<'a>>,
-        /// Requests to Azure, those for the plan included, where there is a way to it.
-        #[serde(skip_serializing_if = "Option::is_none")]
-        azure_requests: Option<Requests>,
+        /// How many requests topo has sent, including those for the plan, by service.
+        #[serde(skip_serializing_if = "<[Requests]>::is_empty")]
+        requests: &'a [Requests],
     },
 }
 
-/// Something that was found in one or more places.
+/// Something that topo found in one or more places.
 #[derive(Serialize)]
 pub struct FindingEvent<'a> {
-    /// How much it matters: `note`, `warning`, `conflict` or `error`; nothing is written because of the last two.
+    /// How much it matters: `note`, `warning`, `conflict` or `error`. Because of the last two, topo writes nothing.
     pub severity: &'static str,
     /// A stable name of the cause.
     pub code: &'static str,
-    /// What it is about, as options take it; `*` stands for several places.
+    /// The address of what it is about, for options of the command. `*` stands for several places.
     pub address: String,
     /// The places.
     pub places: Vec<&'a str>,
     /// What is live there.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub found: Option<&'a str>,
-    /// What can be done about it.
+    /// What the user can do about it.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub remedies: Vec<RemedyEvent<'a>>,
-    /// All of it as people read it.
+    /// The whole text for people.
     pub text: String,
 }
 
-/// What can be done about a finding.
+/// What the user can do about a finding.
 #[derive(Serialize)]
 pub struct RemedyEvent<'a> {
-    /// `option` (of the command), `edit` (of the topology) or `act` (elsewhere).
+    /// `option` of the command, `edit` of the topology, or `act` elsewhere.
     pub kind: &'static str,
     /// The option, with its value.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -169,7 +167,7 @@ pub struct RemedyEvent<'a> {
     pub text: Cow<'a, str>,
 }
 
-/// What is left to do in one place.
+/// The work that is left in one place.
 #[derive(Serialize)]
 pub struct Left<'a> {
     /// The place.
@@ -185,14 +183,8 @@ pub fn version() -> Event<'static> {
     Event::Version { topo: env!("CARGO_PKG_VERSION"), format_version: "2.0-draft" }
 }
 
-/// Gives the events of a plan one by one; each is to be written at once, for its routes are computed while it is. `requests` are
-/// those to Azure so far, where there is a way to it.
-pub fn plan<'a>(
-    plan: &'a Plan,
-    summary: &'a Summary,
-    requests: Option<AzureRequests>,
-    take: &mut dyn FnMut(Event<'_>),
-) {
+/// Gives the events of a plan one by one. Write each event at once: its routes are computed while it is written.
+pub fn plan(plan: &Plan, summary: &Summary, requests: &[Requests], take: &mut dyn FnMut(Event<'_>)) {
     for number in 0..summary.changes.len() {
         take(Event::Change(ChangeEvent { plan, summary, number }));
     }
@@ -215,10 +207,10 @@ pub fn plan<'a>(
     }
     let unseen = plan.unseen().len();
     let Summary { import, add, change, destroy, .. } = *summary;
-    take(Event::Summary { import, add, change, destroy, unseen, azure_requests: requests.map(Requests::from) });
+    take(Event::Summary { import, add, change, destroy, unseen, requests });
 }
 
-/// A finding of a command that makes no plan, about nodes or machines by name.
+/// A finding of a command that makes no plan, about nodes or machines with these names.
 pub fn found<'a>(severity: Severity, code: &'static str, places: Vec<&'a str>, text: &str) -> Event<'a> {
     let address = if let [only] = places[..] { only } else { "*" }.to_owned();
     let (severity, text) = (severity.name(), text.to_owned());
@@ -255,7 +247,7 @@ pub fn run(event: &drive::Event) -> Event<'_> {
     }
 }
 
-/// What has come of a run.
+/// The outcome of a run.
 pub fn result(outcome: &Outcome) -> Event<'_> {
     Event::Result {
         complete: outcome.is_complete(),
@@ -269,6 +261,6 @@ pub fn result(outcome: &Outcome) -> Event<'_> {
             .iter()
             .map(|(place, routes, message)| Left { node: place.name(), routes: *routes, message })
             .collect(),
-        azure_requests: outcome.azure.map(Requests::from),
+        requests: &outcome.requests,
     }
 }

@@ -1,4 +1,4 @@
-//! Plans and states in text and JSON: pure functions.
+//! Plans and runs as text and as JSON: pure functions.
 
 pub mod json;
 mod names;

@@ -1,9 +1,9 @@
-//! Names that differ in a number, folded: `node-[0-4,7]`, as cluster tools write sets of hosts.
+//! Short forms for names that differ in a number: `node-[0-4,7]`, as cluster tools write sets of hosts.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
-/// Folds names. Numbers with leading zeros stay as they are; words come in the order in which they came first.
+/// Folds names. Names whose number has leading zeros stay as they are. The order is that of the first names.
 pub(super) fn folded<'a>(names: impl Iterator<Item = &'a str>) -> Vec<String> {
     let mut order: Vec<&str> = Vec::new();
     let mut numbers: BTreeMap<&str, Vec<u64>> = BTreeMap::new();

@@ -5,42 +5,37 @@ use std::fmt::Write;
 
 use super::style::Look;
 use super::words::{counted, place_names, wrapped};
-use crate::drive::{Effective, EffectiveOutcome};
-use crate::exchange::arm::AzureRequests;
-use crate::network::Prefix;
+use crate::drive::{Confirmation, Verdict};
+use crate::exchange::Requests;
 use crate::resource::{Place, natural_order};
 
-/// So many routes that are not in force are named.
-const NAMED: usize = 5;
-
-/// What has come of a run.
+/// The outcome of a run.
 #[derive(Clone, Debug, Default)]
 pub struct Outcome {
-    /// Whether all was to be removed.
+    /// Whether the run was to remove everything.
     pub destroy: bool,
-    /// What was recorded as it was.
+    /// Number of things that topo recorded as they were.
     pub imported: usize,
-    /// What was added.
+    /// Number of things that topo added.
     pub added: usize,
-    /// What was changed.
+    /// Number of things that topo changed.
     pub changed: usize,
-    /// What was removed.
+    /// Number of things that topo removed.
     pub destroyed: usize,
-    /// What is left to do: where, number of routes, and why, in a sentence.
+    /// What is left to do: the place, the number of routes, and the reason in a sentence.
     pub left: Vec<(Place, usize, String)>,
-    /// Places whose routes are live and not yet kept by the file that was to keep them.
+    /// Places with live routes that a file should keep, but does not keep yet.
     pub not_persistent: Vec<Place>,
-    /// What network interfaces in Azure say of the new routes.
-    pub effective: Vec<Effective>,
-    /// Requests to Azure, where there is a way to it.
-    pub azure: Option<AzureRequests>,
+    /// Whether the new routes are in force.
+    pub confirmations: Vec<Confirmation>,
+    /// How many requests topo has sent, by service.
+    pub requests: Vec<Requests>,
 }
 
 impl Outcome {
-    /// Whether all is done, and nothing says that it does not work.
+    /// Whether everything is done, and all routes are in force as far as the network says it.
     pub fn is_complete(&self) -> bool {
-        let differs = |one: &Effective| matches!(one.outcome, EffectiveOutcome::Differs(..));
-        self.left.is_empty() && !self.effective.iter().any(differs)
+        self.left.is_empty() && !self.confirmations.iter().any(Confirmation::differs)
     }
 }
 
@@ -54,9 +49,10 @@ pub fn result(outcome: &Outcome, look: Look) -> String {
         format!("{import}{} added, {} changed, {} destroyed", outcome.added, outcome.changed, outcome.destroyed)
     };
     let mut out = String::new();
-    for one in &outcome.effective {
-        let text = wrapped(&effective(one), look.width, "", "  ");
-        let style = if matches!(one.outcome, EffectiveOutcome::InForce(..)) { "" } else { "33" };
+    for Confirmation { verdict, text, .. } in &outcome.confirmations {
+        let warning = if *verdict == Verdict::Differs { "Warning: " } else { "" };
+        let text = wrapped(&format!("{warning}{text}"), look.width, "", "  ");
+        let style = if *verdict == Verdict::InForce { "" } else { "33" };
         out.push_str(&look.paint_lines(style, &text));
     }
     if !out.is_empty() {
@@ -66,7 +62,7 @@ pub fn result(outcome: &Outcome, look: Look) -> String {
         return out + &look.paint_lines("1;32", &format!("{verb} complete! Resources: {resources}."));
     }
     out.push_str(&look.paint_lines("1;33", &format!("{verb} incomplete. Resources: {resources}.")));
-    // What network interfaces say is above, and another run does not change it.
+    // The text above says which routes are not in force. Another run does not change that.
     if outcome.left.is_empty() {
         return out;
     }
@@ -82,7 +78,7 @@ pub fn result(outcome: &Outcome, look: Look) -> String {
         places.dedup();
         let routes = if routes > 0 { format!(" ({})", counted(routes, "route")) } else { String::new() };
         let text = format!("{}{routes}: {why}", place_names(places.iter().copied()));
-        // Behind a sentence there may be lines of a file or a difference.
+        // After the sentence there may be lines of a file or of a difference.
         let mut lines = text.lines();
         out.push_str(&wrapped(lines.next().unwrap_or_default(), look.width, "  ", "    "));
         for line in lines.filter(|line| !line.trim().is_empty()) {
@@ -93,47 +89,108 @@ pub fn result(outcome: &Outcome, look: Look) -> String {
         let mut places: Vec<&Place> = outcome.not_persistent.iter().collect();
         places.sort_by(|one, other| natural_order(one.name(), other.name()));
         let text = format!(
-            "Not persistent yet: {}. Their routes would not survive a reboot, a restart of systemd-networkd or a loss of \
-             carrier.",
+            "Not persistent yet: {}. No file keeps these routes yet, so they would not survive a reboot.",
             place_names(places.into_iter())
         );
         out.push('\n');
         out.push_str(&wrapped(&text, look.width, "", ""));
     }
     let command = verb.to_lowercase();
-    let _ = write!(out, "\nRun topo {command} again to go on from there.\n");
+    let _ = write!(out, "\nRun topo {command} again to continue.\n");
     out
 }
 
-/// What a network interface says of the routes of its subnet.
-fn effective(one: &Effective) -> String {
-    let subnet = &one.subnet;
-    match &one.outcome {
-        EffectiveOutcome::InForce(interface, number) => {
-            let are = if *number == 1 { "is" } else { "are" };
-            format!("{subnet}: {} {are} in force (effective routes of {interface}).", counted(*number, "route"))
-        }
-        EffectiveOutcome::Differs(interface, missing) => {
-            let more = missing.len().saturating_sub(NAMED);
-            let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-            let named: Vec<String> = missing.iter().take(NAMED).map(Prefix::to_string).collect();
-            let are = if missing.len() == 1 { "is" } else { "are" };
-            format!(
-                "Warning: {subnet}: {} of {} {are} not in force (effective routes of {interface}): {}{more}. Azure may need \
-                 some minutes more; `az network nic show-effective-route-table --name {interface}` shows what goes there.",
-                counted(missing.len(), "route"),
-                one.table.name(),
-                named.join(", ")
-            )
-        }
-        EffectiveOutcome::CannotBeVerified(why) => {
-            format!("{subnet}: cannot be verified: {}.", why.trim_end().trim_end_matches('.'))
-        }
-    }
+/// How many requests topo has sent to a service.
+pub fn requests(requests: &Requests) -> String {
+    let counted = |number: u64, noun: &str| format!("{number} {noun}{}", if number == 1 { "" } else { "s" });
+    let Requests { service, reads, writes } = *requests;
+    format!("{service}: {}, {}.", counted(reads, "read"), counted(writes, "write"))
 }
 
-/// How many requests went to Azure.
-pub fn requests(requests: AzureRequests) -> String {
-    let counted = |number: u64, noun: &str| format!("{number} {noun}{}", if number == 1 { "" } else { "s" });
-    format!("Azure: {}, {}.", counted(requests.reads, "read"), counted(requests.writes, "write"))
+#[cfg(test)]
+mod tests {
+    use super::super::json;
+    use super::*;
+    use crate::resource::Name;
+
+    const LOOK: Look = Look { color: false, width: 80 };
+
+    fn place(name: &str) -> Place {
+        Place::from(Name::new(name).expect("a name"))
+    }
+
+    #[test]
+    fn the_end_of_a_run_says_what_is_left() {
+        let mut outcome = Outcome { added: 12, ..Outcome::default() };
+        let end = |outcome: &Outcome| result(outcome, LOOK);
+        assert_eq!(end(&outcome), "Apply complete! Resources: 12 added, 0 changed, 0 destroyed.\n");
+        outcome.imported = 3;
+        let why = || "The node could not be reached.".to_owned();
+        outcome.left = vec![(place("node-2"), 4, why()), (place("node-1"), 5, why())];
+        assert_eq!(
+            end(&outcome),
+            "Apply incomplete. Resources: 3 imported, 12 added, 0 changed, 0 destroyed.
+
+Left to do:
+  node-1, node-2 (9 routes): The node could not be reached.
+
+Run topo apply again to continue.
+"
+        );
+        let gone = Outcome { destroy: true, destroyed: 7, ..Outcome::default() };
+        assert_eq!(end(&gone), "Destroy complete! Resources: 7 destroyed.\n");
+    }
+
+    #[test]
+    fn routes_that_are_not_in_force_make_a_run_incomplete() {
+        let one = |verdict, missing: &[&str], text: &str| Confirmation {
+            place: "routes".to_owned(),
+            subnet: "workers".to_owned(),
+            verdict,
+            interface: None,
+            routes: None,
+            missing: missing.iter().map(|text| text.parse().expect("prefix")).collect(),
+            text: text.to_owned(),
+        };
+        let good = one(Verdict::InForce, &[], "workers: 2 routes are in force.");
+        let unknown = one(Verdict::CannotBeVerified, &[], "workers: cannot be verified.");
+        let bad = one(Verdict::Differs, &["10.200.0.0/24"], "workers: 1 route is not in force.");
+        let outcome = |confirmations: &[&Confirmation]| Outcome {
+            confirmations: confirmations.iter().copied().cloned().collect(),
+            ..Outcome::default()
+        };
+        assert_eq!(
+            result(&outcome(&[&good, &unknown]), LOOK),
+            "workers: 2 routes are in force.
+workers: cannot be verified.
+
+Apply complete! Resources: 0 added, 0 changed, 0 destroyed.
+"
+        );
+        assert_eq!(
+            result(&outcome(&[&bad]), LOOK),
+            "Warning: workers: 1 route is not in force.
+
+Apply incomplete. Resources: 0 added, 0 changed, 0 destroyed.
+"
+        );
+        let json = |event: &json::Event<'_>| serde_json::to_string(event).expect("JSON");
+        assert_eq!(
+            json(&json::Event::Confirmation(&bad)),
+            r#"{"type":"confirmation","place":"routes","subnet":"workers","verdict":"differs","missing":["10.200.0.0/24"],"text":"workers: 1 route is not in force."}"#
+        );
+        let end = |one: &Confirmation| json(&json::result(&outcome(&[one])));
+        assert!(end(&unknown).contains(r#""complete":true"#) && end(&bad).contains(r#""complete":false"#));
+    }
+
+    #[test]
+    fn requests_are_counted_by_service() {
+        let requests = Requests { service: "Cloud", reads: 1, writes: 2 };
+        assert_eq!(super::requests(&requests), "Cloud: 1 read, 2 writes.");
+        let event = serde_json::to_value(json::result(&Outcome { requests: vec![requests], ..Outcome::default() }));
+        assert_eq!(
+            event.expect("JSON")["requests"],
+            serde_json::json!([{ "service": "Cloud", "reads": 1, "writes": 2 }])
+        );
+    }
 }

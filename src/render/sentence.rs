@@ -1,4 +1,4 @@
-//! Findings in full sentences: what holds for many places is said once.
+//! Findings in full sentences. A sentence about many places is written once.
 
 use std::collections::HashMap;
 
@@ -7,27 +7,27 @@ use crate::plan::Plan;
 use crate::plan::findings::{Address, Finding, Remedy, Severity, Text};
 use crate::resource::{Place, natural_order};
 
-/// What was found in one or more places.
+/// Something that topo found in one or more places.
 #[derive(Clone, Debug)]
 pub struct Sentence<'a> {
     /// The places, in natural order.
     pub places: Vec<&'a Place>,
-    /// The first of the findings: the others differ in the place alone.
+    /// The first of the findings. The others differ only in the place.
     pub first: &'a Finding,
 }
 
-/// What findings of several places have in common.
+/// What findings have in common that are one sentence.
 #[derive(PartialEq, Eq, Hash)]
 struct Key<'a> {
     severity: Severity,
     code: &'static str,
     text: &'a Text,
     remedies: &'a [Remedy],
-    /// Kind and key of what remedies name.
+    /// Kind and key, which remedies name.
     what: (Option<&'a str>, Option<&'a str>),
 }
 
-/// All that a plan found, the most serious last.
+/// Everything that a plan found, the most serious last.
 pub fn all(plan: &Plan) -> Vec<Sentence<'_>> {
     let mut sentences: Vec<Sentence<'_>> = Vec::new();
     let mut known: HashMap<Key<'_>, usize> = HashMap::new();
@@ -55,13 +55,13 @@ pub fn all(plan: &Plan) -> Vec<Sentence<'_>> {
 }
 
 impl Sentence<'_> {
-    /// What it is about, as options take it.
+    /// The address of what it is about, for options of the command.
     pub fn address(&self) -> String {
         let name = if let [only] = self.places[..] { only.name() } else { "*" };
         self.first.address.with_place_name(name)
     }
 
-    /// The whole text: what was found, and what can be done.
+    /// The whole text: what topo found, and what the user can do.
     pub fn text(&self) -> String {
         let mut text = self.first.text.about(&place_names(self.places.iter().copied()));
         let address = self.address();

@@ -1,16 +1,16 @@
-//! How text looks: colours and widths.
+//! The look of text: colours and widths.
 
 use crate::resource::Action;
 
-/// Text lists the adds and imports of one change up to this number, and counts the rest.
+/// Text lists so many adds or imports of one change, and counts the rest.
 pub(super) const LISTED: usize = 20;
 
-/// How text looks.
+/// The look of text.
 #[derive(Clone, Copy, Debug)]
 pub struct Look {
     /// Whether to colour with ANSI sequences.
     pub color: bool,
-    /// Number of columns that prose is broken at.
+    /// Number of columns for sentences.
     pub width: usize,
 }
 
@@ -21,12 +21,12 @@ impl Default for Look {
 }
 
 impl Look {
-    /// Paints a text in a style: a parameter of ANSI's SGR sequence.
+    /// Paints a text. The style is a parameter of ANSI's SGR sequence.
     pub(super) fn paint(self, style: &str, text: &str) -> String {
         if self.color && !style.is_empty() { format!("\u{1b}[{style}m{text}\u{1b}[0m") } else { text.to_owned() }
     }
 
-    /// Paints each line by itself, so that a pager that shows part of the text shows it right.
+    /// Paints each line by itself: a pager may show only a part of the text.
     pub(super) fn paint_lines(self, style: &str, text: &str) -> String {
         text.lines().map(|line| self.paint(style, line) + "\n").collect()
     }
@@ -34,7 +34,7 @@ impl Look {
 
 /// Headings.
 pub(super) const BOLD: &str = "1";
-/// What is of minor interest.
+/// Details.
 pub(super) const DIM: &str = "2";
 
 /// The style of a line of the plan.

@@ -11,24 +11,24 @@ use super::sentence;
 use super::style::{BOLD, Look, style};
 use super::words::{counted, names, noun, wrapped};
 use crate::plan::findings::{FORGOTTEN, Finding, Severity};
-use crate::plan::{Change, Plan, Summary, What};
+use crate::plan::{Change, Plan, Summary};
 use crate::resource::words::Words;
 use crate::resource::{Action, Place};
 
-/// Sentences about the same topic are listed up to here, the rest is counted.
+/// So many sentences with the same code are written. The rest is counted.
 const SAID: usize = 20;
 
 /// The words for each kind of resource.
 pub type Forms = fn(&str) -> &'static dyn Words;
 
-/// A plan for review. `volatile` says whether to name the routes that nothing keeps across reboots.
+/// A plan for review. `volatile` says whether to name the new routes that do not last.
 pub fn plan(plan: &Plan, summary: &Summary, look: Look, volatile: bool, forms: Forms) -> String {
     let mut out = String::new();
     let writer = Writer { plan, summary, look, forms };
     let mut is_drift = false;
     let mut number = 0;
     while let Some(change) = summary.changes.get(number) {
-        // Routes in a file are told with the file.
+        // The change of the file shows the routes in it.
         if change.part_of.is_some() {
             number += 1;
             continue;
@@ -46,9 +46,8 @@ pub fn plan(plan: &Plan, summary: &Summary, look: Look, volatile: bool, forms: F
     if !plan.forgotten.is_empty() {
         let mut places: Vec<&Place> = plan.forgotten.iter().collect();
         places.sort_by(|one, other| crate::resource::natural_order(one.name(), other.name()));
-        let records =
-            if places.len() == 1 { "1 record is".to_owned() } else { format!("{} records are", places.len()) };
-        let heading = format!("  # {records} dropped without a login; what topo has put there stays");
+        let records = counted(places.len(), "record");
+        let heading = format!("  # topo drops {records} without a login; what topo added there stays");
         out.push_str(&look.paint_lines(BOLD, &heading));
         for place in places {
             let line = format!("  {} {}", Action::Forget.sign(), place.name());
@@ -58,27 +57,27 @@ pub fn plan(plan: &Plan, summary: &Summary, look: Look, volatile: bool, forms: F
     }
     write_sentences(&mut out, plan, look);
     out.push_str(&look.paint_lines(BOLD, &totals(plan, summary)));
-    if let Some(text) = volatile.then(|| not_kept(plan, summary)).flatten() {
+    if let Some(text) = volatile.then(|| not_kept(plan, summary, forms)).flatten() {
         out.push('\n');
         out.push_str(&wrapped(&text, look.width, "", ""));
     }
     out
 }
 
-/// Says which routes nothing keeps.
-fn not_kept(plan: &Plan, summary: &Summary) -> Option<String> {
-    let comes = |change: &&Change| {
-        let is_live = matches!(change.what, What::Routes { .. }) && change.name.is_empty() && change.part_of.is_none();
-        is_live && matches!(change.action, Action::Add | Action::Change)
-    };
-    let places = summary.changes.iter().filter(comes).flat_map(|change| change.members.iter().copied());
-    // Only what is live on a machine can be lost there.
-    let all: BTreeSet<u32> = places.filter(|number| summary.place(*number).is_node()).collect();
+/// Says which new routes do not last: no file keeps them.
+fn not_kept(plan: &Plan, summary: &Summary, forms: Forms) -> Option<String> {
+    let (mut end, mut all) = ("", BTreeSet::new());
+    for change in &summary.changes {
+        let comes = matches!(change.action, Action::Add | Action::Change);
+        if let Some(text) = forms(&change.kind).transience().filter(|_| comes) {
+            end = text;
+            all.extend(change.members.iter().copied());
+        }
+    }
     let kept = |number: &u32| {
         plan.places.get(summary.place(*number)).is_some_and(|place| place.files().any(|(_, file)| file.wanted))
     };
     let lost: Vec<u32> = all.iter().copied().filter(|number| !kept(number)).collect();
-    let end = "will not survive a reboot, a restart of systemd-networkd or a loss of carrier.";
     if lost.is_empty() {
         None
     } else if lost.len() == all.len() {
@@ -90,8 +89,8 @@ fn not_kept(plan: &Plan, summary: &Summary) -> Option<String> {
     }
 }
 
-/// Whether routes in a file are told of the kernel already: same routes, same nodes, same reason.
-fn is_told_of_the_kernel(file: &Change, summary: &Summary) -> bool {
+/// Whether a change of live routes has the same routes, nodes and reason as this one of routes in a file.
+fn is_shown_live(file: &Change, summary: &Summary) -> bool {
     let lines = |change: &Change| change.parts().iter().map(|part| part.len).sum::<usize>();
     summary.changes.iter().any(|live| {
         live.part_of.is_none()
@@ -105,7 +104,7 @@ fn is_told_of_the_kernel(file: &Change, summary: &Summary) -> bool {
 }
 
 fn totals(plan: &Plan, summary: &Summary) -> String {
-    // What is left to others or for later is not as configured, though nothing is done about it now.
+    // What topo leaves out is not as configured, although no change is planned for it.
     let is_complete = plan.forgotten.is_empty() && !plan.is_stopped() && !plan.leaves_out();
     if summary.is_empty() && is_complete {
         let unseen = plan.unseen();
@@ -113,7 +112,7 @@ fn totals(plan: &Plan, summary: &Summary) -> String {
             0 => "No changes. Your infrastructure matches the configuration.".to_owned(),
             number => {
                 let noun = noun(unseen.into_iter());
-                format!("No changes. But {} could not be looked at.", counted(number, noun))
+                format!("No changes. But topo could not look at {}.", counted(number, noun))
             }
         };
     }
@@ -130,7 +129,7 @@ fn write_sentences(out: &mut String, plan: &Plan, look: Look) {
     let mut told: BTreeMap<&str, usize> = BTreeMap::new();
     for sentence in &sentences {
         let Finding { severity, code, .. } = sentence.first;
-        // Dropped records are listed with the changes.
+        // The changes have a list of dropped records.
         if *code == FORGOTTEN {
             continue;
         }

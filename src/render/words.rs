@@ -1,4 +1,4 @@
-//! Names, numbers and line breaks of user texts.
+//! Names, numbers and line breaks in texts for users.
 
 use crate::resource::Place;
 
@@ -7,27 +7,27 @@ pub(super) fn counted(number: usize, noun: &str) -> String {
     if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
 }
 
-/// So many names are listed.
+/// Lists of up to so many names are written in full.
 const LISTED: usize = 6;
-/// Of more names that do not follow each other, so many are named.
+/// So many names of a longer list are written if they do not follow each other.
 const NAMED: usize = 3;
 
-/// A few names of nodes are listed; of more, the ends of the range, or the first ones and the number of the others.
+/// A few names of nodes in full. For more names: the ends of the range, or the first names and the number of the others.
 pub(super) fn names<'a>(names: impl Iterator<Item = &'a str> + Clone) -> String {
     named(names, "node")
 }
 
-/// The same of places.
+/// The same for places.
 pub(super) fn place_names<'a>(places: impl Iterator<Item = &'a Place> + Clone) -> String {
     named(places.clone().map(Place::name), noun(places))
 }
 
-/// What places are called: not all of them are nodes.
+/// The word for places, of which not all are nodes.
 pub(super) fn noun<'a>(mut places: impl Iterator<Item = &'a Place>) -> &'static str {
     if places.all(Place::is_node) { "node" } else { "place" }
 }
 
-/// The same of what is called otherwise.
+/// The same with another word for what has the names.
 pub(super) fn named<'a>(mut names: impl Iterator<Item = &'a str> + Clone, noun: &str) -> String {
     let number = names.clone().count();
     if number <= LISTED {
@@ -57,13 +57,13 @@ pub(super) fn is_run<'a>(names: impl Iterator<Item = &'a str>) -> bool {
     true
 }
 
-/// Text that came from elsewhere, without what would steer the terminal.
+/// A text from elsewhere without the characters that control a terminal.
 pub(super) fn clean(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
 }
 
-/// Breaks a text into lines of at most `width` characters where it has spaces. The first line starts with `first`, each
-/// other with `next`. What is quoted with `'` is not broken: it is there to be copied.
+/// Breaks a text at spaces into lines of at most `width` characters. The first line starts with `first`, all others with
+/// `next`. A text in `'` stays in one line, because users copy it.
 pub(super) fn wrapped(text: &str, width: usize, first: &str, next: &str) -> String {
     let text = clean(text);
     let mut lines: Vec<String> = Vec::new();
@@ -89,7 +89,7 @@ pub(super) fn wrapped(text: &str, width: usize, first: &str, next: &str) -> Stri
     lines.join("\n") + "\n"
 }
 
-/// Words between spaces; a word that starts with `'` reaches to the one that ends it.
+/// Words between spaces. A text in `'` is one word.
 fn words(text: &str) -> impl Iterator<Item = &str> {
     let mut rest = text.trim();
     std::iter::from_fn(move || {

@@ -2,21 +2,21 @@
 
 use super::Name;
 
-/// When something happens in a run. Between two phases stands a gate; a gate orders, it never fails.
+/// When something happens in a run. A phase begins when the phase before it has ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Phase {
-    /// Checks, and removal of routes to what becomes the node's own.
+    /// Checks, and the removal of routes to subnets that become the node's own.
     Prepare,
     /// Adds, then changes.
     Install,
-    /// What makes them last.
+    /// Writes that keep the routes across reboots.
     Persist,
     /// Removals.
     Retire,
 }
 
 impl Phase {
-    /// All phases in their order.
+    /// All phases in order.
     pub const ALL: [Self; 4] = [Self::Prepare, Self::Install, Self::Persist, Self::Retire];
 
     /// Its name in text, JSON and the journal.
@@ -33,15 +33,15 @@ impl Phase {
 /// What is done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Action {
-    /// A live row that is as wanted is recorded, and takes our mark where it has another.
+    /// topo records a live row that is as wanted, and gives it topo's mark if it has another.
     Import,
-    /// A row is added.
+    /// topo adds a row.
     Add,
-    /// A row gets another next hop, or our mark back.
+    /// topo gives a row another next hop, or its mark back.
     Change,
-    /// A row is removed.
+    /// topo removes a row.
     Remove,
-    /// A record is dropped; nothing is done on the node.
+    /// topo drops a record, and does nothing on the node.
     Forget,
 }
 
@@ -72,7 +72,7 @@ impl Action {
 /// Why something is done.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Reason {
-    /// It is wanted and was not there before.
+    /// It is wanted, and was not before.
     New,
     /// The node has no routes of this topology yet.
     NewNode,
@@ -80,31 +80,31 @@ pub enum Reason {
     NodeAdded(Name),
     /// The destination belonged to a node that is no longer in the topology.
     NodeRemoved(Name),
-    /// The node itself is no longer in the topology, or no longer served by the backend.
+    /// The node itself is no longer in the topology, or the backend no longer serves it.
     NotWanted,
-    /// All is to be removed.
+    /// The user asked topo to remove everything.
     Destroy,
-    /// The topology says otherwise than it did.
+    /// The topology has changed.
     Edited,
-    /// The destination becomes the node's own; a route to it would win over its bridge.
+    /// The destination becomes the node's own. A route to it would take precedence over the node's bridge.
     BecomesOwn,
-    /// Recorded and not live any more.
+    /// It is recorded, but no longer live.
     Missing,
-    /// Recorded, and changed by somebody; the field says what is live.
+    /// It is recorded, and somebody changed it. The field says what is live.
     Altered(String),
-    /// As recorded but without our mark; the field says what is live.
+    /// It is as recorded, but without topo's mark. The field says what is live.
     MarkLost(String),
-    /// A run before did not come to its end there.
+    /// An earlier run did not finish there.
     InDoubt,
-    /// Live as wanted, not recorded yet; the field says what is live.
+    /// It is live as wanted, but not recorded yet. The field says what is live.
     Adopted(String),
-    /// Somebody else's, taken over as asked; the field says what is live.
+    /// It is somebody else's, and the user asked topo to take it over. The field says what is live.
     TakenOver(String),
-    /// A file is there as wanted, and systemd-networkd has not read it yet.
+    /// A file is as wanted, but the node has not loaded it yet.
     NotLoaded,
-    /// The definition that a file adds routes to is another one by now.
+    /// The file must add its routes to another definition than before.
     Redefined,
-    /// A file of this topology is there that is not recorded and not as wanted; the field is the difference.
+    /// The place has a file of this topology that is neither recorded nor as wanted. The field is the difference.
     Stale(String),
 }
 
@@ -132,7 +132,7 @@ impl Reason {
         }
     }
 
-    /// Whether it is a difference between what was recorded and what is live, and not one of the topology.
+    /// Whether what is live differs from the record, although the topology has not changed.
     pub fn is_drift(&self) -> bool {
         matches!(self, Self::Missing | Self::Altered(_) | Self::MarkLost(_) | Self::NotLoaded | Self::Redefined)
     }

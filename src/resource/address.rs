@@ -3,8 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
-/// Selects resources or rows. A pattern is an address with a row, an address without one (the resource and all its
-/// rows), or a bare place name (all that is there); `*` stands for any characters and `?` for one.
+/// Selects resources or rows. A pattern is an address with a row, an address without a row (the resource and all its
+/// rows), or the name of a place (everything in it). `*` stands for any characters, and `?` for one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AddressPattern {
     text: Box<str>,
@@ -19,7 +19,7 @@ pub struct AddressPattern {
 pub struct PatternError(pub String);
 
 impl AddressPattern {
-    /// Whether it selects the resource of this kind in this place: as a whole without `row`, else that row of it.
+    /// Whether it selects the whole resource of this kind in this place, or only one row of it if `row` is given.
     pub fn matches(&self, kind: &str, place: &str, row: Option<&str>) -> bool {
         let head = &self.text[..self.row_at.unwrap_or(self.text.len())];
         let resource = || format!("{kind}.{place}");
@@ -32,7 +32,7 @@ impl AddressPattern {
         }
     }
 
-    /// Whether it could select a single row of this resource, so that asking for each of its rows is worth it.
+    /// Whether it may select single rows of this resource. Then the caller must ask about each row.
     pub fn may_match_rows(&self, kind: &str, place: &str) -> bool {
         match self.row_at {
             None => self.text.contains('*') && may_start(&self.text, &format!("{kind}.{place}[\"")),
@@ -52,7 +52,7 @@ impl FromStr for AddressPattern {
         let Some((head, rest)) = text.split_once('[') else {
             return if text.contains(['"', ']']) { Err(wrong()) } else { Ok(Self { text: text.into(), row_at: None }) };
         };
-        // A shell takes the quotes away from an address that is not itself quoted.
+        // A shell removes the quotes if the user does not quote the whole address.
         let row = rest.strip_suffix(']').ok_or_else(wrong)?;
         let row = row.strip_prefix('"').and_then(|row| row.strip_suffix('"')).unwrap_or(row);
         if head.is_empty() || row.is_empty() || row.contains(['"', '[', ']']) {
@@ -68,7 +68,8 @@ impl fmt::Display for AddressPattern {
     }
 }
 
-/// Whether the whole text matches a pattern of `*` and `?`. Linear but for repeated `*`, which go back to the last one.
+/// Whether the whole text matches a pattern of `*` and `?`. After a mismatch, only the last `*` is tried again, so many
+/// `*` do not take exponential time.
 fn glob(pattern: &str, text: &str) -> bool {
     let (mut pattern, mut text) = (pattern.chars(), text.chars());
     let mut back: Option<(std::str::Chars<'_>, std::str::Chars<'_>)> = None;

@@ -1,16 +1,16 @@
-//! Where nodes are reached.
+//! How topo reaches nodes.
 
 use serde::{Deserialize, Serialize};
 
-/// Where a node is reached. Kept in the state, so that topo can destroy there without the topology.
+/// How topo reaches a node. The state keeps it, so that `destroy` works without the topology.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Endpoint {
     /// Host name or address.
     pub host: String,
-    /// TCP port; none leaves it to ssh's own configuration.
+    /// TCP port. None: ssh's own configuration decides.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub port: Option<u16>,
-    /// Login name; none leaves it to ssh's own configuration.
+    /// Login name. None: ssh's own configuration decides.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub user: Option<String>,
     /// Whether commands run through `sudo -n`.

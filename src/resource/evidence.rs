@@ -1,16 +1,16 @@
-//! What an answer says about one thing: it is there, it is not there, or nobody knows.
+//! What an answer says about one thing: it exists, it does not exist, or nobody knows.
 
 use std::fmt;
 
-/// What topo knows about one live thing. Only the decoders of replies make it. [`Evidence::Unknown`] is neither
-/// presence nor absence: it never leads to a removal, to a creation, or to the words "no changes".
+/// What topo knows about one live thing. Only decoders of replies make it. [`Evidence::Unknown`] is neither presence nor
+/// absence: it never leads to a removal, to a creation, or to the words "no changes".
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Evidence<T> {
-    /// It was asked for, and this is the answer.
+    /// The answer has it.
     Seen(T),
-    /// It was asked for, and the answer says that it is not there.
+    /// The answer says that it does not exist.
     Absent,
-    /// There is no answer that says either.
+    /// No answer says whether it exists.
     Unknown(Why),
 }
 
@@ -19,7 +19,7 @@ pub enum Evidence<T> {
 pub enum Why {
     /// Nobody asked.
     NotAsked,
-    /// The question failed, or the answer cannot be read: full sentences that say what to do next.
+    /// The question failed, or topo cannot read the answer. Full sentences say what to do next.
     Failed(String),
 }
 
@@ -33,7 +33,7 @@ impl<T> Evidence<T> {
         }
     }
 
-    /// The same about something that follows from the value.
+    /// The same about what `of` makes of the value.
     pub fn map<U>(self, of: impl FnOnce(T) -> U) -> Evidence<U> {
         match self {
             Self::Seen(value) => Evidence::Seen(of(value)),
@@ -42,7 +42,7 @@ impl<T> Evidence<T> {
         }
     }
 
-    /// What was answered: the value, or none where it is not there.
+    /// The value, or none if it does not exist.
     ///
     /// # Errors
     ///

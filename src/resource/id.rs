@@ -1,4 +1,4 @@
-//! What the resources of a place are called.
+//! The ids of resources in a place.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -9,14 +9,14 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::Name;
 
-/// What a backend keeps in a place. Text form `BACKEND/KIND`, or `BACKEND/KIND/NAME` where there is a name.
+/// The id of something that a backend keeps in a place. Text form `BACKEND/KIND`, or `BACKEND/KIND/NAME` with a name.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ResourceId {
     /// The backend's table in the topology, for example `ssh-static`.
     pub backend: Name,
-    /// What it is: `kernel_route`, `netplan_file`, …
+    /// Its kind: `kernel_route`, `netplan_file`, …
     pub kind: Arc<str>,
-    /// Which one of its kind in the place: empty for `kernel_route`, a file name, …
+    /// Its name among those of its kind in the place, such as a file name. Empty for `kernel_route`.
     pub name: Arc<str>,
 }
 

@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::words::Words;
 
-/// A kind of resource. The backend that keeps resources of a kind describes it, once, as a static.
+/// A kind of resource. Its backend describes it once, as a static.
 pub struct Kind {
     /// Its name in addresses and in the state: `kernel_route`.
     pub id: &'static str,

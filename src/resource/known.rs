@@ -1,8 +1,8 @@
-//! What a binary knows of, for those who read what another one may have written.
+//! What a binary can read. Another binary, with other backends, may have written the state.
 
 use super::{Kind, Place, PlaceKind};
 
-/// The kinds of places and of resources that a binary can read. Whoever reads keeps others as they are.
+/// The kinds of places and of resources that a binary can read. It keeps those of other kinds as they are.
 #[derive(Debug)]
 pub struct Known {
     /// Kinds of places.
@@ -27,7 +27,7 @@ impl Known {
         self.kinds.iter().any(|known| known.id == kind)
     }
 
-    /// Whether a text has the form of a place of some kind that the binary can read, whether or not it is one.
+    /// Whether a text begins like a place of a kind that the binary can read. The rest may be wrong.
     pub fn has_place_kind_of(&self, text: &str) -> bool {
         self.split(text).is_some()
     }

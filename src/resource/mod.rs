@@ -1,5 +1,5 @@
-//! What is kept where, and what is said of it: names, places, resources, their records, actions and reasons. Shared by
-//! all folders above; it depends on [`crate::network`] alone.
+//! Names, places, resources, their records, actions and reasons. Most of topo uses this folder, and the folder uses
+//! [`crate::network`] alone.
 
 mod action;
 mod address;

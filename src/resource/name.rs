@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// A letter or digit, then letters, digits, `-`, `_`, `.`, no `..`, at most 63 characters; ASCII. Safe as a file
-/// name and in a shell word. Cheap to clone.
+/// A letter or digit, then letters, digits, `-`, `_` and `.`, without `..`. It has at most 63 characters, all of them
+/// ASCII. Safe as a file name and in a shell word. Cheap to clone.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Name(Arc<str>);
 
@@ -43,7 +43,7 @@ impl Name {
             })
     }
 
-    /// The name that a shared text is; none where it is not one.
+    /// A name that shares the text. None if the text is not a name.
     pub(super) fn shared(text: &Arc<str>) -> Option<Self> {
         Self::is_valid(text).then(|| Self(Arc::clone(text)))
     }

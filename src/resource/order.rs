@@ -5,7 +5,7 @@ use std::cmp::Ordering;
 /// Compares names with runs of digits as numbers: `node-2` before `node-10`.
 pub fn natural_order(one: &str, other: &str) -> Ordering {
     let (mut left, mut right) = (one.as_bytes(), other.as_bytes());
-    // What both begin with is passed over, up to the number that it may end in.
+    // Skips the common beginning, but not a number at its end: that may go on.
     let common = left.iter().zip(right).take_while(|(a, b)| a == b).count();
     let number = left[..common].iter().rev().take_while(|byte| byte.is_ascii_digit()).count();
     (left, right) = (&left[common - number..], &right[common - number..]);

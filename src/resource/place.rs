@@ -1,4 +1,4 @@
-//! Places, and the kinds of places that there are.
+//! Places and their kinds.
 
 use std::cmp::Ordering;
 use std::fmt;
@@ -9,16 +9,16 @@ use serde::{Serialize, Serializer};
 
 use super::Name;
 
-/// A kind of place. Whoever puts resources in places of a kind describes it once, as a static; nobody else tells kinds
-/// apart.
+/// A kind of place. The code that keeps resources in such places describes it once, as a static. No other code depends on
+/// the kind.
 pub struct PlaceKind {
-    /// What stands before the colon in the text form of a place.
+    /// The part before the colon in the text form of a place.
     pub id: &'static str,
     /// The text form of its places, for messages: `node:NAME`.
     pub form: &'static str,
-    /// What one of its places is called in a sentence.
+    /// The word for one of its places in a sentence.
     pub noun: &'static str,
-    /// Its rank among all kinds: places are sorted by it first, in the state too. No two kinds have the same.
+    /// Its rank among all kinds. It sorts places, in the state too. No two kinds have the same rank.
     pub order: u8,
     /// The name that addresses use for a place of this id.
     pub name: fn(&str) -> &str,
@@ -30,7 +30,7 @@ pub struct PlaceKind {
 pub static NODE: PlaceKind =
     PlaceKind { id: "node", form: "node:NAME", noun: "node", order: 0, name: |id| id, is_id: Name::is_valid };
 
-/// Where resources live; writes to one place are serial. Text form `KIND:ID`.
+/// Where resources are. topo writes to one place one step after the other. Text form `KIND:ID`.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Place {
     kind: &'static PlaceKind,
@@ -63,18 +63,18 @@ impl Place {
         *self.kind == NODE
     }
 
-    /// The node's name as text, where it is a node.
+    /// The node's name as text. None if it is not a node.
     pub fn node(&self) -> Option<&str> {
         self.is_node().then_some(&*self.id)
     }
 
-    /// The node's name, where it is a node.
+    /// The node's name. None if it is not a node.
     pub fn node_name(&self) -> Option<Name> {
         if self.is_node() { Name::shared(&self.id) } else { None }
     }
 }
 
-/// The machine of a name.
+/// The node with this name.
 impl From<Name> for Place {
     fn from(name: Name) -> Self {
         Self { kind: &NODE, id: name.into() }

@@ -1,28 +1,28 @@
-//! What is recorded of resources.
+//! What the state records of resources.
 
 use serde_json::value::RawValue;
 
 use super::{SharedJson, Token};
 use crate::network::RouteSet;
 
-/// What is recorded of one resource.
+/// What the state records of one resource.
 #[derive(Clone, Debug)]
 pub enum Record {
-    /// It was confirmed to be so.
+    /// topo has confirmed that it is so.
     Settled {
         /// What it is.
         is: Shape,
-        /// What the place gave when a listing was last proved equal to the record.
+        /// The token of the place from the last listing that was equal to the record.
         token: Option<Token>,
     },
-    /// A run set out to lead it from one to the other, and its outcome is not known; none: not there. What is in
-    /// doubt is owned by the union of both.
+    /// A run began to change it, and the outcome is not known. topo owns both what it was and what it was to become. None
+    /// means that it does not exist.
     InDoubt {
         /// What it was before.
         is: Option<Shape>,
         /// What it was to become.
         to: Option<Shape>,
-        /// What runs before that one may have left: in other tables, with other metrics or marks.
+        /// What earlier runs may have left: in other tables, with other metrics or marks.
         also: Vec<Shape>,
     },
     /// A record of a backend that this binary does not have, kept byte for byte.
@@ -32,14 +32,14 @@ pub enum Record {
 /// What a resource is: a route set in a container, and the container's attributes.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Shape {
-    /// Its routes; none for what has none.
+    /// Its routes. None for a kind without routes.
     pub routes: Option<RouteSet>,
-    /// What the backend keeps besides; null for nothing.
+    /// What else the backend keeps. Null for nothing.
     pub attributes: SharedJson,
 }
 
 impl Record {
-    /// All that may be there: one shape of a settled record, those of one in doubt.
+    /// All shapes that may be live.
     pub fn shapes(&self) -> impl Iterator<Item = &Shape> {
         let (first, second, more) = match self {
             Self::Settled { is, .. } => (Some(is), None, &[][..]),
@@ -49,7 +49,7 @@ impl Record {
         first.into_iter().chain(second).chain(more)
     }
 
-    /// What was once seen to be there.
+    /// The shapes that topo has once confirmed.
     pub fn confirmed(&self) -> impl Iterator<Item = &Shape> {
         let (is, also) = match self {
             Self::Settled { is, .. } => (Some(is), &[][..]),
@@ -59,7 +59,7 @@ impl Record {
         is.into_iter().chain(also)
     }
 
-    /// Whether its outcome is not known.
+    /// Whether the outcome of its last run is not known.
     pub fn is_in_doubt(&self) -> bool {
         matches!(self, Self::InDoubt { .. })
     }

@@ -1,11 +1,11 @@
-//! Two maps of places, gone through together.
+//! A walk through two maps of places at once.
 
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
 use super::Place;
 
-/// Every place of two maps in their order, with what each of them has.
+/// Every place of two maps in order, with its value in each of them.
 pub fn together<'a, A, B>(
     one: &'a BTreeMap<Place, A>,
     other: &'a BTreeMap<Place, B>,

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// A proof that a place made over what it has; only ever compared with a token that the same place gave.
+/// A proof that a place makes over what it has. It is compared only with tokens of the same place.
 #[derive(Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Token(Box<str>);
 
@@ -42,12 +42,13 @@ impl Token {
         self.as_str().split('.').next().unwrap_or_default()
     }
 
-    /// The hash over the others' rows; empty where it was not kept.
+    /// The hash over the others' rows. Empty if it was not kept.
     pub fn foreign(&self) -> &str {
         self.as_str().split('.').nth(1).unwrap_or_default()
     }
 
-    /// The token without the hash over the others' rows, so that these are always sent: there is a warning about them.
+    /// The token without the hash over the others' rows. With it, the place always sends these rows, which a warning is
+    /// about.
     #[must_use]
     pub fn without_foreign(&self) -> Self {
         Self::new(format!("{}.", self.ours()))

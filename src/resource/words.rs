@@ -1,9 +1,9 @@
-//! How changes of a kind of resource are told. A backend brings the words for its kinds; whoever writes a form of the
-//! plan brings none.
+//! The words for changes of a kind of resource. Each backend has the words for its kinds. The code that writes a plan has
+//! none.
 
 use super::{Action, Reason};
 
-/// What a heading tells: one change, and the places that it applies to.
+/// What a heading says: one change, and its places.
 #[derive(Clone, Copy, Debug)]
 pub struct Told<'a> {
     /// What is done.
@@ -18,22 +18,22 @@ pub struct Told<'a> {
     pub count: usize,
     /// The least and the most that a place of it has.
     pub each: (usize, usize),
-    /// The name of the resource in its place; empty where the place has one of the kind.
+    /// The name of the resource in its place. Empty if a place has only one of the kind.
     pub name: &'a str,
-    /// The nodes whose coming or going is the reason, and their number; empty for other reasons.
+    /// The nodes that come or go, if that is the reason, and their number. Empty for other reasons.
     pub reason_nodes: (&'a str, usize),
-    /// What is set, as far as the kind keeps settings.
+    /// The settings that change, if the kind has settings.
     pub settings: &'a [Setting],
 }
 
-/// One thing that is set, before and after; none: not set.
+/// One setting, before and after. None: it is not set.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Setting {
-    /// What is set, as people call it.
+    /// Its name, as people know it.
     pub name: std::borrow::Cow<'static, str>,
-    /// What is live, or recorded where nobody looked.
+    /// The live value, or the recorded one if topo did not look.
     pub before: Option<String>,
-    /// What it becomes.
+    /// The value that topo sets.
     pub after: Option<String>,
 }
 
@@ -53,9 +53,14 @@ impl Setting {
 
 /// The words for changes of one kind of resource.
 pub trait Words: Sync {
-    /// What a change is, in one sentence without a full stop. Sentences count routes.
+    /// One sentence about a change, without a full stop.
     fn heading(&self, told: &Told<'_>) -> String {
         routes_heading(told)
+    }
+
+    /// The end of a sentence about routes of this kind that no file keeps: what they do not survive. None if they last.
+    fn transience(&self) -> Option<&'static str> {
+        None
     }
 
     /// A setting in words.
@@ -70,12 +75,12 @@ pub struct RouteWords;
 
 impl Words for RouteWords {}
 
-/// Why something goes, in brackets.
+/// Why topo removes something, in brackets.
 pub fn removed(reason: &Reason) -> &'static str {
     if *reason == Reason::Destroy { "(destroy)" } else { "(no longer wanted)" }
 }
 
-/// What the topology says otherwise than before, in brackets.
+/// That the topology has changed, in brackets.
 const EDITED: &str = "(changed in the topology)";
 
 fn routes_heading(told: &Told<'_>) -> String {
@@ -87,7 +92,8 @@ fn routes_heading(told: &Told<'_>) -> String {
         (least, most) if least == most => format!("{least} routes each"),
         _ => format!("{count} routes in all"),
     };
-    let (was, is, it) = if count > 1 { ("were", "are", "them") } else { ("was", "is", "it") };
+    let many = count > 1;
+    let (route, was, is, it) = if many { ("routes", "were", "are", "them") } else { ("route", "was", "is", "it") };
     let (get, lose, have) = if one { ("gets", "loses", "has") } else { ("get", "lose", "have") };
     // `a route to the pods` needs no `each`.
     let toward = || {
@@ -107,22 +113,21 @@ fn routes_heading(told: &Told<'_>) -> String {
         }
         (Action::Add, Reason::NodeAdded(_)) => {
             let text = toward();
-            // The number of many nodes stands in brackets already.
+            // If there are many nodes, their number is in brackets already.
             match text.strip_suffix(" nodes)") {
                 Some(text) => format!("{places} {get} {text} new nodes)"),
                 None if reason_nodes.1 > 1 => format!("{places} {get} {text} (new nodes)"),
                 None => format!("{places} {get} {text} (new node)"),
             }
         }
-        (Action::Add, Reason::Missing) => format!("{places} {get} {routes} again: what was recorded is gone"),
+        (Action::Add, Reason::Missing) => format!("{places} {get} {routes} again: the recorded {route} {is} gone"),
         (Action::Add, Reason::InDoubt) => format!("{places} {get} {routes} again: an earlier run did not finish there"),
         (Action::Add, _) => format!("{places} {get} {routes} {EDITED}"),
         (Action::Change, Reason::Altered(_)) => {
-            format!("{places} {get} {routes} put back: somebody changed what was recorded")
+            format!("{places} {get} {routes} put back: somebody changed {it}")
         }
         (Action::Change, Reason::MarkLost(_)) => {
-            format!("{places} {get} {routes} marked again: the route {is} as recorded, but without topo's mark")
-                .replace("the route are", "the routes are")
+            format!("{places} {get} {routes} marked again: the {route} {is} as recorded, but without topo's mark")
         }
         (Action::Change, Reason::InDoubt) => {
             format!("{places} {get} {routes} put right: an earlier run did not finish there")
@@ -136,7 +141,8 @@ fn routes_heading(told: &Told<'_>) -> String {
         }
         (Action::Remove, Reason::Destroy) => format!("{places} {lose} {routes} (destroy)"),
         (Action::Remove, Reason::BecomesOwn) => {
-            format!("{places} {lose} {routes} to what becomes {} own", if one { "its" } else { "their" })
+            let subnets = if many { "subnets that become" } else { "a subnet that becomes" };
+            format!("{places} {lose} {routes} to {subnets} {} own", if one { "its" } else { "their" })
         }
         (Action::Remove, Reason::Altered(_)) => {
             format!("{places} {lose} {routes}: no longer wanted, and somebody changed {it} since topo recorded {it}")

@@ -3,7 +3,8 @@
 use serde_json::Value;
 
 use super::BoxFuture;
-use crate::exchange::arm::{AzureError, AzureRequests, Document};
+use crate::exchange::Requests;
+use crate::exchange::arm::{AzureError, Document};
 
 /// The outcome of a question or a write.
 pub type Answered<'a, T> = BoxFuture<'a, Result<T, AzureError>>;
@@ -47,5 +48,5 @@ pub trait Azure: Send + Sync {
     fn effective_routes<'a>(&'a self, interface: &'a str) -> Answered<'a, Vec<Value>>;
 
     /// How many requests topo has sent so far.
-    fn requests(&self) -> AzureRequests;
+    fn requests(&self) -> Requests;
 }

@@ -1,6 +1,6 @@
 //! Progress of a run on standard error, and its events on standard output in JSON mode.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::io::{self, IsTerminal};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -20,10 +20,10 @@ pub struct Progress {
     told: Told,
 }
 
-/// Why topo could not look at places in Azure, as the plan reported it. Many places may have the same reason, and one
-/// line is enough.
+/// Why topo could not look at places that are not nodes, as the plan reported it. Many places may have the same reason,
+/// and one line is enough.
 #[derive(Clone, Debug, Default)]
-pub struct Told(BTreeMap<Place, String>);
+pub struct Told(BTreeSet<(Place, String)>);
 
 impl Told {
     /// The part of a plan that progress need not repeat.
@@ -35,7 +35,7 @@ impl Told {
 
     /// Whether the plan has reported the place.
     pub fn has(&self, place: &Place, reason: &str) -> bool {
-        self.0.get(place).is_some_and(|told| told == reason)
+        self.0.contains(&(place.clone(), reason.to_owned()))
     }
 }
 
@@ -110,23 +110,24 @@ fn counted(number: usize, noun: &str) -> String {
     if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
 }
 
+/// Says which routes of a place topo skipped, and why.
+pub(super) fn skipped(place: &Place, receiver: &Place, routes: usize) -> String {
+    let receiver = receiver.name();
+    let what = if routes == 1 { "the route".to_owned() } else { format!("{routes} routes") };
+    if place.is_node() {
+        format!("Skipped {what} to {receiver}: {receiver} failed.")
+    } else {
+        format!("Skipped {what} to {receiver}: its network interface does not forward.")
+    }
+}
+
 /// The line for an event, if it needs one, and whether the line reports an error. The plan's notes report nodes that
 /// topo could not look at, too, but only after all other nodes have answered.
 fn line(event: &Event) -> Option<(String, bool)> {
     let (place, text, is_error): (Option<&Place>, String, bool) = match event {
         Event::StepFailed { place, message, .. } => (Some(place), message.clone(), true),
         Event::Warning { place, message } => (Some(place), message.clone(), false),
-        Event::Skipped { place, receiver, routes } => {
-            let receiver = receiver.name();
-            let why = if place.is_node() {
-                format!("{receiver} failed")
-            } else {
-                "its network interface does not forward".to_owned()
-            };
-            let what = if *routes == 1 { "the route".to_owned() } else { format!("{routes} routes") };
-            let text = format!("Skipped {what} to {receiver}: {why}.");
-            (Some(place), text, false)
-        }
+        Event::Skipped { place, receiver, routes } => (Some(place), skipped(place, receiver, *routes), false),
         Event::Stopping => {
             (None, "Stopping: topo finishes the steps in progress, and starts no others.".to_owned(), false)
         }
@@ -148,8 +149,10 @@ fn paint(line: &str, is_error: bool, color: bool) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::backend::KNOWN;
-    use crate::resource::{Name, Phase};
+    use crate::resource::{Name, Phase, PlaceKind};
+
+    static CLOUD: PlaceKind =
+        PlaceKind { id: "cloud", form: "cloud:ID", noun: "place", order: 1, name: |id| id, is_id: |_| true };
 
     fn place(name: &str) -> Place {
         Place::from(Name::new(name).expect("a name"))
@@ -165,7 +168,7 @@ mod tests {
         assert_eq!(text(failed).as_deref(), Some("node-1: It broke \u{fffd}[2J. !"));
         let skipped = Event::Skipped { place: node(), receiver: place("node-2"), routes: 3 };
         assert_eq!(text(skipped).as_deref(), Some("node-1: Skipped 3 routes to node-2: node-2 failed."));
-        let table = KNOWN.place("arm:/x/routeTables/kubernetes-routes").expect("place");
+        let table = Place::new(&CLOUD, "kubernetes-routes");
         let skipped = Event::Skipped { place: table, receiver: place("node-2"), routes: 1 };
         assert_eq!(
             text(skipped).as_deref(),

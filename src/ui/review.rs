@@ -5,12 +5,12 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
 use super::Printer;
-use super::progress::Progress;
 pub use super::progress::Told;
+use super::progress::{self, Progress};
 use super::prompt::{self, Question};
 use crate::backend;
 use crate::drive::{Event, RunOutcome};
-use crate::exchange::arm::AzureRequests;
+use crate::exchange::Requests;
 use crate::exit::Exit;
 use crate::network::Memo;
 use crate::plan::findings::LeftOut;
@@ -19,10 +19,10 @@ use crate::render::style::Look;
 use crate::render::{json, text};
 use crate::resource::{Action, Place};
 
-/// Writes what happens while it happens.
+/// Writes events while they happen.
 pub struct Listener(JoinHandle<()>);
 
-/// Begins to listen, after so much was told.
+/// Begins to listen. `told` is what the user has seen already.
 pub fn listen(mut events: mpsc::Receiver<Event>, told: Told, printer: Printer) -> Listener {
     Listener(tokio::spawn(async move {
         let mut progress = Progress::new(printer, told);
@@ -34,22 +34,22 @@ pub fn listen(mut events: mpsc::Receiver<Event>, told: Told, printer: Printer) -
 }
 
 impl Listener {
-    /// Waits until all is written; the sender must be gone.
+    /// Waits until all events are written. The sender must be dropped before.
     pub async fn finish(self) {
         let _ = self.0.await;
     }
 }
 
-/// Whether somebody can be asked.
+/// Whether topo can ask somebody.
 pub fn can_ask() -> bool {
     use std::io::IsTerminal;
     std::io::stdin().is_terminal() && std::io::stderr().is_terminal()
 }
 
-/// Asks, and gives up when the user interrupts.
+/// Asks for confirmation. An interrupt is a no.
 pub async fn confirm(destroy: bool, mut stop: watch::Receiver<bool>, printer: Printer) -> bool {
     let question = if destroy { Question::Destroy } else { Question::Apply };
-    // The answer is waited for in a thread of its own, which an interrupt leaves behind.
+    // A thread of its own waits for the answer. After an interrupt, nobody waits for that thread.
     let answer = tokio::task::spawn_blocking(move || prompt::confirm(question));
     tokio::select! {
         answer = answer => match answer {
@@ -64,8 +64,8 @@ pub async fn confirm(destroy: bool, mut stop: watch::Receiver<bool>, printer: Pr
     }
 }
 
-/// A receiver that turns true at the first Ctrl-C or SIGTERM; both are caught from this call on. The second one ends the
-/// process at once with the exit code of an unfinished run: what was done so far is in the journal, the rest is in doubt.
+/// Catches Ctrl-C and SIGTERM from now on. The receiver turns true at the first one. The second one ends the process at once
+/// with the exit code of an unfinished run: the journal has the finished steps, and the rest is in doubt.
 pub fn stop_on_interrupt(printer: Printer) -> watch::Receiver<bool> {
     let (sender, receiver) = watch::channel(false);
     let mut interrupts = signal(SignalKind::interrupt()).ok();
@@ -78,11 +78,11 @@ pub fn stop_on_interrupt(printer: Printer) -> watch::Receiver<bool> {
             }
             if times > 0 {
                 printer.note(
-                    "Stopped. What was under way may have been carried out; the state owns both. Run the command again: it looks first.",
+                    "Stopped at once. Steps in progress may have changed something. Run the command again: it looks at them first.",
                 );
                 std::process::exit(Exit::Partial as i32);
             }
-            printer.note("\nInterrupted: topo waits for what is under way. A second Ctrl-C stops at once.");
+            printer.note("\nInterrupted: topo finishes the steps in progress. A second Ctrl-C stops at once.");
             let _ = sender.send(true);
         }
     });
@@ -96,9 +96,8 @@ async fn caught(signals: &mut Option<Signal>) {
     }
 }
 
-/// Writes a plan; tells whether it has changes. `volatile` says whether to name the routes that nothing keeps; `requests` are
-/// those to Azure so far, where there is a way to it.
-pub fn show(plan: &Plan, memo: &mut Memo, volatile: bool, requests: Option<AzureRequests>, printer: Printer) -> bool {
+/// Writes a plan, and returns whether it has changes. `volatile` says whether to name the new routes that do not last.
+pub fn show(plan: &Plan, memo: &mut Memo, volatile: bool, requests: &[Requests], printer: Printer) -> bool {
     let summary = Summary::new(plan, memo);
     if printer.is_json() {
         json::plan(plan, &summary, requests, &mut |event| printer.event(&event));
@@ -108,48 +107,40 @@ pub fn show(plan: &Plan, memo: &mut Memo, volatile: bool, requests: Option<Azure
     plan.has_changes()
 }
 
-/// Writes how many requests went to Azure, where there is a way to it.
-pub fn requests(requests: Option<AzureRequests>, printer: Printer) {
-    if let Some(requests) = requests {
+/// Writes how many requests topo has sent to each service.
+pub fn requests(requests: &[Requests], printer: Printer) {
+    for requests in requests {
         printer.note(&text::requests(requests));
     }
 }
 
-/// Writes what a run did, after so much was told. `requests` are those to Azure, where there is a way to it.
+/// Writes the outcome of a run. `told` is what the user has seen already.
 pub fn outcome(
     destroy: bool,
     outcome: &RunOutcome,
     told: &Told,
-    left_out: Vec<(Place, LeftOut)>,
-    requests: Option<AzureRequests>,
+    left_out: &[(Place, LeftOut)],
+    requests: &[Requests],
     printer: Printer,
 ) {
     let done = |action| outcome.done.get(&action).copied().unwrap_or(0);
-    let why = |place: &Place, message: &String| {
-        // Each event of JSON stands for itself.
-        let again = !printer.is_json() && told.has(place, message);
-        if again { "could not be looked at, for the reason given above.".to_owned() } else { message.clone() }
+    let why = |place: &Place, message: &str| {
+        // Each JSON event stands for itself.
+        let is_above = !printer.is_json() && told.has(place, message);
+        if is_above { "topo could not look there. The warning above says why." } else { message }.to_owned()
     };
     let mut left: Vec<(Place, usize, String)> = outcome
         .failures
         .iter()
         .map(|failure| (failure.place.clone(), 0, why(&failure.place, &failure.message)))
         .collect();
-    left.extend(outcome.skipped.iter().map(|(place, receiver, routes)| {
-        let why = if place.is_node() {
-            format!("left out, because {} has failed.", receiver.name())
-        } else {
-            format!("left out, because the network interface of {} does not forward.", receiver.name())
-        };
-        (place.clone(), *routes, why)
-    }));
+    let skipped = outcome.skipped.iter();
     left.extend(
-        outcome
-            .left
-            .iter()
-            .map(|(place, _)| (place.clone(), 0, "not begun, because the run was interrupted.".to_owned())),
+        skipped.map(|(place, receiver, routes)| (place.clone(), *routes, progress::skipped(place, receiver, *routes))),
     );
-    left.extend(left_out.into_iter().map(|(place, LeftOut { routes, text })| (place, routes, text)));
+    let not_begun = || "topo did not begin here, because you interrupted the run.".to_owned();
+    left.extend(outcome.left.iter().map(|(place, _)| (place.clone(), 0, not_begun())));
+    left.extend(left_out.iter().map(|(place, LeftOut { routes, text })| (place.clone(), *routes, why(place, text))));
     let outcome = text::Outcome {
         destroy,
         imported: done(Action::Import),
@@ -158,12 +149,12 @@ pub fn outcome(
         destroyed: done(Action::Remove),
         left,
         not_persistent: outcome.not_persistent.clone(),
-        effective: outcome.effective.clone(),
-        azure: requests,
+        confirmations: outcome.confirmations.clone(),
+        requests: requests.to_vec(),
     };
     if printer.is_json() {
-        for one in &outcome.effective {
-            printer.event(&json::effective(one));
+        for one in &outcome.confirmations {
+            printer.event(&json::Event::Confirmation(one));
         }
         printer.event(&json::result(&outcome));
     } else {

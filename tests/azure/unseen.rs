@@ -19,7 +19,9 @@ fn a_subnet_that_could_not_be_read_gets_no_table() {
     let association = || cloud.server.look(&other).unwrap()["properties"]["routeTable"]["id"].clone();
     // Only the plan's own look at it fails.
     cloud.server.command(Effect::Forbid.next("GET", &other));
-    cloud.topo(&["apply", "-y"]).exits(3).says("virtualNetworks/subnets/read");
+    let said = cloud.topo(&["apply", "-y"]).exits(3).says("virtualNetworks/subnets/read");
+    said.not("Apply complete")
+        .says("Left to do:\n  kubernetes-vnet: topo could not look there. The warning above says why.");
     assert_eq!((cloud.association(), association()), (Some(table()), Value::Null));
     assert!(!cloud.state().to_string().contains("other"), "{}", cloud.state());
     cloud.apply();

@@ -50,7 +50,7 @@ pub(super) fn plan(case: &Arc<Case>, records: bool) -> Planned {
         let requests = azure.map(|azure| azure.requests());
         let summary = Summary::new(&plan, &mut memo);
         let mut json = String::new();
-        json::plan(&plan, &summary, requests, &mut |event| {
+        json::plan(&plan, &summary, requests.as_slice(), &mut |event| {
             json += &serde_json::to_string(&event).expect("JSON");
             json.push('\n');
         });

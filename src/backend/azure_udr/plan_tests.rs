@@ -9,13 +9,13 @@ use crate::backend::azure_udr::{
     ARM, LiveInterface, LiveInterfaces, LiveNetwork, LiveSubnet, LiveTable, Recorded, Seen, Settings, Wanted, compare,
     key,
 };
-use crate::drive::{Effective, EffectiveOutcome};
-use crate::exchange::arm::{AzureRequests, Document};
+use crate::exchange::Requests;
+use crate::exchange::arm::Document;
 use crate::network::{Memo, Prefix};
 use crate::plan::{Finding, Options, Plan, Summary};
 use crate::render::json as events;
 use crate::render::style::Look;
-use crate::render::text::{self, Outcome};
+use crate::render::text;
 use crate::resource::{Evidence, Name, Place, Record};
 use crate::state::State;
 
@@ -148,8 +148,8 @@ fn render(plan: &Plan) -> String {
 
 fn json_lines(plan: &Plan) -> Vec<Value> {
     let mut lines = Vec::new();
-    let requests = Some(AzureRequests { reads: 4, writes: 2 });
-    events::plan(plan, &Summary::new(plan, &mut Memo::default()), requests, &mut |event| {
+    let requests = [Requests { service: "Azure", reads: 4, writes: 2 }];
+    events::plan(plan, &Summary::new(plan, &mut Memo::default()), &requests, &mut |event| {
         lines.push(serde_json::to_value(&event).expect("JSON"));
     });
     lines
@@ -401,66 +401,7 @@ fn every_change_has_its_address_in_json() {
         lines[4],
         json!({
             "type": "summary", "import": 0, "add": 4, "change": 2, "destroy": 0, "unseen": 0,
-            "azure_requests": { "reads": 4, "writes": 2 },
+            "requests": [{ "service": "Azure", "reads": 4, "writes": 2 }],
         })
     );
-}
-
-#[test]
-fn after_a_run_the_routes_in_force_are_told_and_a_difference_is_not_complete() {
-    let one = |outcome: EffectiveOutcome| Effective {
-        table: arm("routeTables/kubernetes-routes"),
-        subnet: "kubernetes-subnet".to_owned(),
-        outcome,
-    };
-    let outcome = |effective: Vec<Effective>| Outcome { added: 4, effective, ..Outcome::default() };
-    let nic = || "worker-0-nic".to_owned();
-    let good = outcome(vec![
-        one(EffectiveOutcome::InForce(nic(), 2)),
-        one(EffectiveOutcome::CannotBeVerified("VM stopped (worker-0-nic)".to_owned())),
-    ]);
-    assert_eq!(
-        text::result(&good, look()),
-        "kubernetes-subnet: 2 routes are in force (effective routes of worker-0-nic).
-kubernetes-subnet: cannot be verified: VM stopped (worker-0-nic).
-
-Apply complete! Resources: 4 added, 0 changed, 0 destroyed.
-"
-    );
-    let missing: Vec<Prefix> = (0..7).map(|number| prefix(&format!("10.200.{number}.0/24"))).collect();
-    let bad = outcome(vec![one(EffectiveOutcome::Differs(nic(), missing))]);
-    assert_eq!(
-        text::result(&bad, look()),
-        "Warning: kubernetes-subnet: 7 routes of kubernetes-routes are not in force
-  (effective routes of worker-0-nic): 10.200.0.0/24, 10.200.1.0/24,
-  10.200.2.0/24, 10.200.3.0/24, 10.200.4.0/24 and 2 more. Azure may need some
-  minutes more; `az network nic show-effective-route-table --name worker-0-nic`
-  shows what goes there.
-
-Apply incomplete. Resources: 4 added, 0 changed, 0 destroyed.
-"
-    );
-    let json = |one: &Effective| serde_json::to_string(&events::effective(one)).expect("JSON");
-    assert_eq!(
-        json(&good.effective[0]),
-        r#"{"type":"effective","table":"kubernetes-routes","subnet":"kubernetes-subnet","outcome":"in_force","interface":"worker-0-nic","routes":2}"#
-    );
-    assert_eq!(
-        json(&good.effective[1]),
-        r#"{"type":"effective","table":"kubernetes-routes","subnet":"kubernetes-subnet","outcome":"cannot_be_verified","message":"VM stopped (worker-0-nic)"}"#
-    );
-    assert!(
-        json(&bad.effective[0])
-            .contains(r#""outcome":"differs","interface":"worker-0-nic","missing":["10.200.0.0/24","#)
-    );
-    let result = |outcome: &Outcome| serde_json::to_value(events::result(outcome)).expect("JSON");
-    assert_eq!((&result(&good)["complete"], &result(&bad)["complete"]), (&json!(true), &json!(false)));
-}
-
-#[test]
-fn requests_are_counted() {
-    assert_eq!(text::requests(AzureRequests { reads: 1, writes: 2 }), "Azure: 1 read, 2 writes.");
-    let outcome = Outcome { azure: Some(AzureRequests { reads: 9, writes: 3 }), ..Outcome::default() };
-    let event = serde_json::to_value(events::result(&outcome)).expect("JSON");
-    assert_eq!(event["azure_requests"], json!({ "reads": 9, "writes": 3 }));
 }

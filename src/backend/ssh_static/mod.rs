@@ -17,12 +17,21 @@ use crate::backend::{Backend, Settled};
 use crate::exchange::node::{Work, Written};
 use crate::network::Memo;
 use crate::plan::{Operation, TablePlan};
-use crate::resource::words::RouteWords;
+use crate::resource::words::Words;
 use crate::resource::{Kind, Name, Record, Shape, Token};
 use crate::topology::{BackendTable, Topology};
 
 /// The kind of its resources: the routes of one node.
-pub static KERNEL_ROUTE: Kind = Kind { id: "kernel_route", noun: "route", order: 0, words: &RouteWords };
+pub static KERNEL_ROUTE: Kind = Kind { id: "kernel_route", noun: "route", order: 0, words: &KernelWords };
+
+/// The words for its resources.
+struct KernelWords;
+
+impl Words for KernelWords {
+    fn transience(&self) -> Option<&'static str> {
+        Some("will not survive a reboot, a restart of systemd-networkd or a loss of carrier.")
+    }
+}
 
 /// The backend.
 #[derive(Clone, Copy, Debug)]

@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde::Serialize;
 use serde_json::Value;
 
 use super::{Failure, Run, RunOutcome};
@@ -20,26 +21,82 @@ const PAUSE: Duration = Duration::from_secs(3);
 /// The time limit for one question about effective routes.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-/// What a network interface says after a run about the routes of its subnet.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Effective {
-    /// The table.
-    pub table: Place,
-    /// The name of the subnet.
+/// So many routes that are not in force are named.
+const NAMED: usize = 5;
+
+/// Whether the routes of a place are in force, according to the network after a run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Confirmation {
+    /// The name of the place.
+    pub place: String,
+    /// The name of the subnet where the routes apply.
     pub subnet: String,
-    /// The outcome.
-    pub outcome: EffectiveOutcome,
+    /// What the network says.
+    pub verdict: Verdict,
+    /// The network interface that says it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub interface: Option<String>,
+    /// Number of routes that are in force.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub routes: Option<usize>,
+    /// Routes that are not in force.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub missing: Vec<Prefix>,
+    /// The same in full sentences.
+    pub text: String,
 }
 
 /// Whether routes are in force.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum EffectiveOutcome {
-    /// All of them: the network interface that was asked, and the number of routes.
-    InForce(String, usize),
-    /// Not all of them: the network interface, and the missing routes.
-    Differs(String, Vec<Prefix>),
-    /// Nobody can tell; the reason.
-    CannotBeVerified(String),
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    /// All of them are.
+    InForce,
+    /// Some are not.
+    Differs,
+    /// Nobody can tell.
+    CannotBeVerified,
+}
+
+impl Confirmation {
+    /// Whether some routes are not in force.
+    pub fn differs(&self) -> bool {
+        self.verdict == Verdict::Differs
+    }
+
+    fn of(check: &EffectiveCheck, verdict: Verdict, text: &str) -> Self {
+        let (place, subnet) = (check.table.name().to_owned(), name_of(&check.subnet).to_owned());
+        let text = format!("{subnet}: {text}");
+        Self { place, subnet, verdict, interface: None, routes: None, missing: Vec::new(), text }
+    }
+
+    fn in_force(check: &EffectiveCheck, interface: String, routes: usize) -> Self {
+        let are = if routes == 1 { "route is" } else { "routes are" };
+        let text = format!("{routes} {are} in force (effective routes of {interface}).");
+        Self { interface: Some(interface), routes: Some(routes), ..Self::of(check, Verdict::InForce, &text) }
+    }
+
+    fn not_in_force(check: &EffectiveCheck, interface: String, missing: Vec<Prefix>) -> Self {
+        let named: Vec<String> = missing.iter().take(NAMED).map(Prefix::to_string).collect();
+        let more = match missing.len().saturating_sub(NAMED) {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        let (routes, are) = if missing.len() == 1 { ("route", "is") } else { ("routes", "are") };
+        let text = format!(
+            "{} {routes} of {} {are} not in force (effective routes of {interface}): {}{more}. Azure may need some minutes \
+             more; `az network nic show-effective-route-table --name {interface}` shows what goes there.",
+            missing.len(),
+            check.table.name(),
+            named.join(", ")
+        );
+        Self { interface: Some(interface), missing, ..Self::of(check, Verdict::Differs, &text) }
+    }
+
+    fn unverified(check: &EffectiveCheck, why: &str) -> Self {
+        let text = format!("cannot be verified: {}.", why.trim_end().trim_end_matches('.'));
+        Self::of(check, Verdict::CannotBeVerified, &text)
+    }
 }
 
 /// Checks after a run whether the routes of tables are in force on network interfaces.
@@ -63,14 +120,13 @@ pub(super) async fn look(run: &Run<'_>, outcome: &mut RunOutcome) {
         };
         let found = tokio::select! {
             found = watch(&azure, check, &outcome.skipped) => found,
-            () = interrupted => EffectiveOutcome::CannotBeVerified("interrupted".to_owned()),
+            () = interrupted => Confirmation::unverified(check, "interrupted"),
         };
-        let subnet = name_of(&check.subnet).to_owned();
-        outcome.effective.push(Effective { table: check.table.clone(), subnet, outcome: found });
+        outcome.confirmations.push(found);
     }
 }
 
-async fn watch(azure: &Arc<dyn Azure>, check: &EffectiveCheck, skipped: &[(Place, Place, usize)]) -> EffectiveOutcome {
+async fn watch(azure: &Arc<dyn Azure>, check: &EffectiveCheck, skipped: &[(Place, Place, usize)]) -> Confirmation {
     let mut why = match (check.interfaces.is_empty(), check.more) {
         (true, _) => "no network interface of a machine is in the subnet".to_owned(),
         (false, _) => String::new(),
@@ -97,15 +153,15 @@ async fn watch(azure: &Arc<dyn Azure>, check: &EffectiveCheck, skipped: &[(Place
                 check.routes.iter().filter(|(key, hop)| !is_in_force(&routes, key, hop)).map(|(key, _)| *key).collect();
             let left = skipped.iter().filter(|(place, ..)| *place == check.table).map(|(.., number)| number).sum();
             if missing.len() <= left {
-                return EffectiveOutcome::InForce(name, check.routes.len() - missing.len());
+                return Confirmation::in_force(check, name, check.routes.len() - missing.len());
             }
             if look == LOOKS {
-                return EffectiveOutcome::Differs(name, missing);
+                return Confirmation::not_in_force(check, name, missing);
             }
             tokio::time::sleep(PAUSE).await;
         }
     }
-    EffectiveOutcome::CannotBeVerified(why)
+    Confirmation::unverified(check, &why)
 }
 
 /// Whether an effective route leads to a destination by the next hop of a table.
@@ -124,4 +180,42 @@ fn is_in_force(routes: &[Value], destination: &Prefix, hop: &Hop) -> bool {
             && route["nextHopType"].as_str().is_some_and(|kind| kind.eq_ignore_ascii_case(&hop.kind))
             && (hop.address.is_none() || has(&route["nextHopIpAddress"], &by))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::backend::azure_udr::ARM;
+
+    fn check() -> EffectiveCheck {
+        EffectiveCheck {
+            table: Place::new(&ARM, "/x/routeTables/kubernetes-routes"),
+            subnet: "/x/virtualNetworks/kubernetes-vnet/subnets/kubernetes-subnet".to_owned(),
+            interfaces: Vec::new(),
+            more: 0,
+            routes: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn sentences_name_the_subnet_the_interface_and_the_missing_routes() {
+        let nic = || "worker-0-nic".to_owned();
+        assert_eq!(
+            Confirmation::in_force(&check(), nic(), 2).text,
+            "kubernetes-subnet: 2 routes are in force (effective routes of worker-0-nic)."
+        );
+        assert_eq!(
+            Confirmation::unverified(&check(), "VM stopped (worker-0-nic). ").text,
+            "kubernetes-subnet: cannot be verified: VM stopped (worker-0-nic)."
+        );
+        let missing = (0..7).map(|number| format!("10.200.{number}.0/24").parse().expect("prefix")).collect();
+        let differs = Confirmation::not_in_force(&check(), nic(), missing);
+        assert_eq!(
+            differs.text,
+            "kubernetes-subnet: 7 routes of kubernetes-routes are not in force (effective routes of worker-0-nic): \
+             10.200.0.0/24, 10.200.1.0/24, 10.200.2.0/24, 10.200.3.0/24, 10.200.4.0/24 and 2 more. Azure may need some \
+             minutes more; `az network nic show-effective-route-table --name worker-0-nic` shows what goes there."
+        );
+        assert!(differs.differs());
+    }
 }

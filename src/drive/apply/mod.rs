@@ -15,7 +15,7 @@ use petgraph::graph::NodeIndex;
 use tokio::sync::{mpsc, watch};
 
 use self::azure::AzureEnd;
-pub use self::effective::{Effective, EffectiveOutcome};
+pub use self::effective::{Confirmation, Verdict};
 use self::running::{Begun, Running};
 use self::settle::{describe, settle_batch};
 
@@ -88,8 +88,8 @@ pub struct RunOutcome {
     pub warnings: Vec<(Place, String)>,
     /// Places with live routes that should survive reboots, but do not yet.
     pub not_persistent: Vec<Place>,
-    /// What Azure's network interfaces say about the new routes.
-    pub effective: Vec<Effective>,
+    /// Whether the new routes are in force, where the network says it.
+    pub confirmations: Vec<Confirmation>,
     /// Whether the run may have written anything in any place.
     pub touched: bool,
     /// Whether the user asked to stop.
@@ -99,11 +99,10 @@ pub struct RunOutcome {
 impl RunOutcome {
     /// Whether everything in the plan is done.
     pub fn is_complete(&self) -> bool {
-        let differs = |one: &Effective| matches!(one.outcome, EffectiveOutcome::Differs(..));
         self.failures.is_empty()
             && self.skipped.is_empty()
             && self.left.is_empty()
-            && !self.effective.iter().any(differs)
+            && !self.confirmations.iter().any(Confirmation::differs)
     }
 }
 

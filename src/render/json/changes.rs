@@ -1,4 +1,4 @@
-//! Changes as JSON events: one a change, whatever it is of. Routes are computed while they are written, and a mesh is never
+//! Changes as JSON events, one event for each change of any kind. Routes are computed while they are written. A mesh is never
 //! listed node by node.
 
 use std::ops::ControlFlow;
@@ -11,7 +11,7 @@ use crate::network::{NextHop, Prefix, RouteSet};
 use crate::plan::{Change, Line, Part, Plan, SettingLine, Summary, What};
 use crate::resource::Place;
 
-/// More places than this are given as folded names: `node-[0-997]`.
+/// The names of more places than this are folded: `node-[0-997]`.
 const NAMED: usize = 20;
 
 /// One change of a plan, with its number.
@@ -53,7 +53,7 @@ impl Serialize for ChangeEvent<'_> {
         }
         match &change.what {
             What::Routes { parts, .. } => {
-                // What a whole list leads to is given once; each view says how its places reach an owner.
+                // The rows of a whole list are written once. Each view says how its places reach the owners.
                 let whole = parts.iter().filter(|part| parts.len() > 1 && part.whole_list().is_some());
                 if let Some(set) = whole.clone().next().and_then(Part::whole_list) {
                     event.serialize_entry("rows", &ListedRows(set))?;
@@ -73,7 +73,7 @@ impl Serialize for ChangeEvent<'_> {
     }
 }
 
-/// The names of places; many are folded.
+/// The names of places, folded if there are many.
 fn names(summary: &Summary, members: &[u32]) -> Vec<String> {
     let names = members.iter().map(|number| summary.place(*number).name());
     if members.len() > NAMED { folded(names) } else { names.map(str::to_owned).collect() }
@@ -94,7 +94,7 @@ impl Serialize for ListedRows<'_> {
     }
 }
 
-/// All routes of a change, those of one part one after the other.
+/// All routes of a change, part by part.
 struct Parts<'a, 'b>(&'b ChangeEvent<'a>, &'b [Part]);
 
 impl Serialize for Parts<'_, '_> {
@@ -118,7 +118,7 @@ impl Serialize for Parts<'_, '_> {
     }
 }
 
-/// Places that get or lose the routes to all rows but their own.
+/// Places that get or lose routes to all rows except their own.
 struct WholeList<'a, 'b> {
     event: &'b ChangeEvent<'a>,
     part: &'b Part,
@@ -132,7 +132,7 @@ impl Serialize for WholeList<'_, '_> {
         route.serialize_entry("all_rows", &true)?;
         route.serialize_entry("places", &names(event.summary, &part.members))?;
         route.serialize_entry("count", &part.count)?;
-        // An owner inside of these prefixes is the next hop itself; all others are reached by a gateway of their family.
+        // An owner in these prefixes is itself the next hop. A gateway of their family leads to all others.
         route.serialize_entry("on_link", &set.view.on_link)?;
         route.serialize_entry("gateways", &set.view.via)?;
         writing(&mut route, part)?;
@@ -185,7 +185,7 @@ impl Serialize for Route<'_, '_> {
     }
 }
 
-/// How routes are written, where that is not the usual.
+/// Table and metric of routes, where they have one.
 fn writing<M: SerializeMap>(route: &mut M, part: &Part) -> Result<(), M::Error> {
     if let Some(table) = part.table {
         route.serialize_entry("table", &table)?;
@@ -196,7 +196,7 @@ fn writing<M: SerializeMap>(route: &mut M, part: &Part) -> Result<(), M::Error> 
     }
 }
 
-/// What is set, a line a thing.
+/// The settings of things, one after the other.
 struct Settings<'a>(&'a Summary, &'a Change, &'a [SettingLine]);
 
 impl Serialize for Settings<'_> {

@@ -8,18 +8,18 @@ use std::sync::Arc;
 use super::super::style::{BOLD, DIM, LISTED, Look, style};
 use super::super::words::{clean, counted, named, names, noun, wrapped};
 use super::places::Places;
-use super::{Forms, is_told_of_the_kernel};
+use super::{Forms, is_shown_live};
 use crate::network::{MAIN_TABLE, NextHop, Prefix};
 use crate::plan::{Before, Change, Line, Part, Plan, SettingLine, Summary, What};
 use crate::resource::words::{Told, Words};
 use crate::resource::{Action, Place, Reason, natural_order};
 
-/// Up to here lines of several parts are compared, so that equal ones become one.
+/// Equal lines of several parts become one line, if a change has at most so many lines.
 const COMPARED: usize = 2000;
-/// With more lines than this, removals over different next hops are listed by destination.
+/// If removals have more lines than this, the list has each destination once, whatever its next hops.
 const REMOVALS: usize = 200;
 
-/// What changes are written with.
+/// Writes changes.
 pub(super) struct Writer<'a> {
     pub(super) plan: &'a Plan,
     pub(super) summary: &'a Summary,
@@ -28,13 +28,13 @@ pub(super) struct Writer<'a> {
 }
 
 impl Writer<'_> {
-    /// Writes the change with this number and those behind it that are told together with it; gives back how many.
+    /// Writes the change with this number, and those after it that have the same heading. Returns their number.
     pub(super) fn write(&self, out: &mut String, number: usize) -> usize {
         let all = &self.summary.changes[number..];
-        let together = all.iter().take_while(|other| are_told_together(&all[0], other)).count().max(1);
+        let together = all.iter().take_while(|other| have_one_heading(&all[0], other)).count().max(1);
         let changes = &all[..together];
         let change = &changes[0];
-        // Routes in a file are told with the file.
+        // The change of the file shows the routes in it.
         if change.part_of.is_some() {
             return together;
         }
@@ -118,7 +118,7 @@ impl Writer<'_> {
     }
 
     fn settings(&self, out: &mut String, change: &Change, lines: &[SettingLine], words: &dyn Words) {
-        // Changes and removals are never out of sight.
+        // Changes and removals are always listed in full.
         let foldable = matches!(change.action, Action::Add | Action::Import);
         let shown = if foldable { LISTED } else { lines.len() };
         let row = |line: &SettingLine| {
@@ -132,7 +132,7 @@ impl Writer<'_> {
         for ((name, what), line) in rows.iter().zip(lines) {
             let text = format!("  {} {name:width$}   {what}", change.action.sign());
             out.push_str(&self.look.paint_lines(style(change.action), text.trim_end()));
-            // What the line itself says is not said again.
+            // Not again what the line above says.
             let is_said = |found: &str| found.split(", ").all(|part| what.contains(&*clean(part)));
             if let Some(found) = line.found.as_ref().filter(|found| !is_said(found)) {
                 out.push_str(&self.look.paint_lines(DIM, &format!("      live now: {}", clean(found))));
@@ -160,9 +160,9 @@ impl Writer<'_> {
         }
     }
 
-    /// What changes inside of a file: no line has a sign, for it counts with the file.
+    /// The changes in a file. Their lines have no sign, because they count as a part of the file.
     fn routes_in_file(&self, out: &mut String, file: usize) {
-        let is_part = |change: &&Change| change.part_of == Some(file) && !is_told_of_the_kernel(change, self.summary);
+        let is_part = |change: &&Change| change.part_of == Some(file) && !is_shown_live(change, self.summary);
         for change in self.summary.changes.iter().filter(is_part) {
             let What::Routes { lines, .. } = &change.what else { continue };
             let verb = match change.action {
@@ -181,7 +181,7 @@ impl Writer<'_> {
         }
     }
 
-    /// One row for each different line; of what is folded, only as much as is shown.
+    /// One row for each different line. If the list is shortened, only the rows that it shows.
     fn by_line(&self, change: &Change, lines: usize, foldable: bool) -> Vec<Row> {
         let mut places = Places::new(self.summary);
         if lines > COMPARED || change.parts().len() == 1 {
@@ -218,7 +218,7 @@ impl Writer<'_> {
         all.into_iter().map(row).collect()
     }
 
-    /// Each destination once, where the same ones come or go over many different next hops.
+    /// One row for each destination, for routes with many different next hops.
     fn by_destination(&self, change: &Change) -> Vec<Row> {
         let mut destinations: BTreeMap<Prefix, (Option<NextHop>, usize)> = BTreeMap::new();
         change.for_each(self.plan, |part, line| {
@@ -239,7 +239,7 @@ impl Writer<'_> {
     }
 }
 
-/// A line of text to be.
+/// The parts of a line of text.
 struct Row {
     destination: Prefix,
     route: String,
@@ -248,11 +248,11 @@ struct Row {
     found: Option<Arc<str>>,
 }
 
-/// What tells lines apart: destination, text, what is live.
+/// What makes lines different: the destination, the text, and what is live.
 type RowKey = (Prefix, String, Option<Arc<str>>);
 
-/// Whether two changes are told under one heading: the same places get or lose routes because nodes come or go.
-fn are_told_together(one: &Change, other: &Change) -> bool {
+/// Whether two changes have one heading: the same places get or lose routes because nodes come or go.
+fn have_one_heading(one: &Change, other: &Change) -> bool {
     let is_for_node = |change: &Change| change.reason_node().is_some() && change.part_of.is_none();
     is_for_node(one)
         && is_for_node(other)
@@ -261,7 +261,7 @@ fn are_told_together(one: &Change, other: &Change) -> bool {
         && one.members == other.members
 }
 
-/// What somebody did to a route that topo puts back, at the end of its line.
+/// The end of a line about a route that topo puts back: what happened to it.
 fn happened(change: &Change) -> &'static str {
     match change.reason {
         Reason::Missing => "  (gone)",
@@ -271,7 +271,7 @@ fn happened(change: &Change) -> &'static str {
     }
 }
 
-/// What is live, where it says more than the line itself.
+/// What is live, if the line itself does not say it.
 fn shown(change: &Change, found: Option<Arc<str>>) -> Option<Arc<str>> {
     found.filter(|found| !matches!(change.reason, Reason::Adopted(_)) && !found.is_empty())
 }

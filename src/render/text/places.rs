@@ -1,11 +1,11 @@
-//! The places of a line, in a few words.
+//! The places of a line in a few words.
 
 use std::collections::HashMap;
 
 use super::super::words::{is_run, names};
 use crate::plan::{Change, Summary};
 
-/// Writes lists of places. Whether the names of a list follow each other without a gap is found out once for each list.
+/// Writes lists of places. It remembers for each list whether its names follow each other without a gap.
 pub(super) struct Places<'a> {
     summary: &'a Summary,
     runs: HashMap<*const u32, bool>,
@@ -20,7 +20,7 @@ impl<'a> Places<'a> {
         self.summary.place(number).name()
     }
 
-    /// All places of a list but a few.
+    /// All places of a list except a few.
     pub(super) fn all_but(&mut self, members: &[u32], without: &[u32]) -> String {
         let count = members.len() - without.len();
         let rest =

@@ -32,12 +32,12 @@ use self::pipeline::{Pipeline, Trouble};
 use self::resource_id::{ResourceId, Type};
 use self::sign_in::Operator;
 use self::wire::{Extra, NoAnswer, Wire};
+use crate::exchange::Requests;
 use crate::exchange::arm::Document;
 
 pub use self::error::{ArmError, ArmErrorKind};
 pub use self::settings::{ArmSettings, Cloud};
 pub use self::sign_in::{Token, TokenSource};
-pub use self::wire::RequestCounts;
 
 /// How often topo sends a conditional write whose answers are lost.
 const GUARDED_TRIES: u32 = 3;
@@ -104,8 +104,8 @@ impl Arm {
     }
 
     /// How many requests topo has sent so far.
-    pub fn requests(&self) -> RequestCounts {
-        self.pipeline.wire.counts()
+    pub fn requests(&self) -> Requests {
+        self.pipeline.wire.requests()
     }
 
     /// A route table; none if it does not exist.

@@ -3,7 +3,8 @@
 use serde_json::Value;
 
 use super::{Arm, ArmError, ArmErrorKind, Scope};
-use crate::exchange::arm::{AzureError, AzureFailure, AzureRequests, Document};
+use crate::exchange::Requests;
+use crate::exchange::arm::{AzureError, AzureFailure, Document};
 use crate::transport::azure::{Answered, Azure};
 
 impl From<ArmError> for AzureError {
@@ -79,8 +80,7 @@ impl Azure for Arm {
         ask!(Arm::effective_routes(self, interface))
     }
 
-    fn requests(&self) -> AzureRequests {
-        let counts = Arm::requests(self);
-        AzureRequests { reads: counts.reads, writes: counts.writes }
+    fn requests(&self) -> Requests {
+        Arm::requests(self)
     }
 }

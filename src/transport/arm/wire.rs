@@ -16,18 +16,10 @@ use super::answer::Answer;
 use super::error::ArmError;
 use super::settings::ArmSettings;
 use super::sign_in::TokenSource;
+use crate::exchange::Requests;
 
 /// The largest answer that topo accepts, in bytes: much more than a page of any list.
 const ANSWER_LIMIT: usize = 64 << 20;
-
-/// How many requests topo has sent, including retries and polls.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct RequestCounts {
-    /// Requests that change nothing: GET, and questions with POST.
-    pub reads: u64,
-    /// PUT, PATCH and DELETE.
-    pub writes: u64,
-}
 
 /// What topo adds to a request of the crate.
 #[derive(Clone, Debug, Default)]
@@ -129,8 +121,11 @@ impl Wire {
         self.endpoint.origin().ascii_serialization()
     }
 
-    pub(super) fn counts(&self) -> RequestCounts {
-        RequestCounts { reads: self.reads.load(Ordering::Relaxed), writes: self.writes.load(Ordering::Relaxed) }
+    /// How many requests topo has sent, including retries and polls. GET and questions with POST are reads; PUT, PATCH
+    /// and DELETE are writes.
+    pub(super) fn requests(&self) -> Requests {
+        let [reads, writes] = [&self.reads, &self.writes].map(|count| count.load(Ordering::Relaxed));
+        Requests { service: "Azure", reads, writes }
     }
 
     /// Azure no longer accepts the token.

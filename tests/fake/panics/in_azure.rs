@@ -8,7 +8,8 @@ use tokio::sync::{mpsc, watch};
 use topo::backend::azure_udr::{Recorded, Seen, compare};
 use topo::backend::node::{self, Inputs};
 use topo::drive::{Run, RunOutcome, observe_azure};
-use topo::exchange::arm::{AzureRequests, Document};
+use topo::exchange::Requests;
+use topo::exchange::arm::Document;
 use topo::network::Memo;
 use topo::plan::Options;
 use topo::resource::{Evidence, Name};
@@ -108,7 +109,7 @@ impl Azure for Cracked {
         through!(self, effective_routes(interface))
     }
 
-    fn requests(&self) -> AzureRequests {
+    fn requests(&self) -> Requests {
         Azure::requests(&self.arm)
     }
 }
