@@ -6,7 +6,8 @@ use jiff::Timestamp;
 use petgraph::graph::NodeIndex;
 
 use super::azure_step::Step;
-use super::{Ended, Executor, Failure, Running};
+use super::running::Running;
+use super::{Ended, Executor, Failure};
 use crate::backend::azure_udr::{ARM, Hop, SubnetTask, arm};
 use crate::drive::{Event, tell};
 use crate::plan::azure::{AzureRecord, AzureTask};

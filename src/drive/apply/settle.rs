@@ -164,7 +164,7 @@ impl Executor<'_> {
 }
 
 pub(super) fn settle_batch(batch: &Batch, written: &[Written]) -> Settled {
-    let Batch { id, view, operations, write } = batch;
+    let Batch { id, view, operations, write, .. } = batch;
     let Some(backend) = backend::of_kind(&id.kind) else { return Settled::default() };
     // Rows that topo imports unchanged need no write.
     let Some(write) = write else { return Settled { done: operations.len(), ..Settled::default() } };

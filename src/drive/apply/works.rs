@@ -67,7 +67,8 @@ impl Executor<'_> {
                 _ => None,
             };
             if !operations.is_empty() {
-                batches.push(Batch { id: id.clone(), view: Arc::clone(&table.view), operations, write });
+                let (id, view) = (id.clone(), Arc::clone(&table.view));
+                batches.push(Batch { id, view, in_file: table.in_file, operations, write });
             }
         }
         if let Some(progress) = self.progress.get_mut(place) {
