@@ -2,8 +2,7 @@
 //! touch.
 
 use crate::backend::netplan::FilePlan;
-use crate::plan::azure::AzureRecord;
-use crate::plan::{PlacePlan, Plan, TablePlan};
+use crate::plan::{ListedPlan, PlacePlan, Plan, TablePlan};
 use crate::resource::{Record, ResourceId, Shape};
 use crate::state::{PlaceRecord, Revision, RunId, State, Store, StoreError};
 
@@ -57,7 +56,7 @@ pub(super) fn begin(state: &State, plan: &Plan, run: RunId) -> State {
             record.machine_id = Some(id.clone());
         }
         mark(record, planned);
-        mark_azure(record, planned);
+        mark_listed(record, planned);
         if record.resources.is_empty() {
             next.places.remove(place);
         }
@@ -65,10 +64,10 @@ pub(super) fn begin(state: &State, plan: &Plan, run: RunId) -> State {
     next
 }
 
-fn mark_azure(record: &mut PlaceRecord, planned: &PlacePlan) {
-    // Nobody looked at it: its records stay, and this run does nothing there.
-    let Some(azure) = planned.azure.as_ref().filter(|_| planned.unseen.is_none()) else { return };
-    for AzureRecord { id, is, to, touched } in &azure.records {
+fn mark_listed(record: &mut PlaceRecord, planned: &PlacePlan) {
+    // Nobody looked at the place: this run does nothing there, and its records stay.
+    let looked = planned.listed.iter().filter(|_| planned.unseen.is_none());
+    for ListedPlan { id, is, to, touched, .. } in looked {
         let after = match (is, to) {
             (None, None) => None,
             (is, to) if *touched => Some(Record::InDoubt { is: is.clone(), to: to.clone(), also: Vec::new() }),

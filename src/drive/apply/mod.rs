@@ -22,12 +22,11 @@ use self::settle::{describe, settle_batch};
 use super::record::begin;
 use super::{Event, observe, tell};
 use crate::backend::Desired;
-use crate::backend::azure_udr::Hop;
+use crate::backend::azure_udr::{AzureTask, Hop, Work as AzureWork};
 use crate::backend::netplan::NETPLAN_FILE;
 use crate::backend::node::{self, Inputs, Observation};
 use crate::exchange::node::{Activation, Filed, Reply, Work, Written};
 use crate::network::{Memo, Prefix, View};
-use crate::plan::azure::AzureTask;
 use crate::plan::{Operation, Options, Plan, Steps, Vertex, steps};
 use crate::resource::{Action, Name, Phase, Place, Record, ResourceId, Token};
 use crate::state::{Entry, JournalWriter, Outcome, Revision, RunId, State, Store, StoreError, fold};
@@ -50,6 +49,8 @@ pub struct Run<'a> {
     pub transport: Arc<dyn Transport>,
     /// The connection to Azure, if anything is there.
     pub azure: Option<Arc<dyn Azure>>,
+    /// What to do in Azure, beside the plan.
+    pub azure_work: AzureWork,
     /// Concurrent exchanges.
     pub parallelism: usize,
     /// The topology's name.
@@ -301,11 +302,10 @@ impl Executor<'_> {
             }
             return self.fail(place, *phase, message).await;
         }
-        let planned = planned.and_then(|planned| planned.azure.as_deref());
-        let records = planned.into_iter().flat_map(|azure| &azure.records);
-        let outcomes = records.map(|record| (record.id.clone(), Outcome::StillInDoubt)).collect();
+        let resources = planned.into_iter().flat_map(|planned| &planned.listed);
+        let outcomes = resources.map(|resource| (resource.id.clone(), Outcome::StillInDoubt)).collect();
         // Leave out routes to a next hop that may not forward.
-        let failed_hops = match planned.and_then(|azure| azure.task(*phase)) {
+        let failed_hops = match self.run.azure_work.task(place, *phase) {
             Some(AzureTask::Interface(task)) if *phase == Phase::Prepare => {
                 task.addresses.iter().map(|address| (Hop::appliance(*address), message.clone())).collect()
             }
