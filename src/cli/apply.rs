@@ -149,7 +149,7 @@ impl Job<'_> {
         let Some(planned) = planned else {
             return Err(interrupted_early(what));
         };
-        let session::Planned { plan, desired, options, mut memo } = planned;
+        let session::Planned { plan, azure_work, desired, options, mut memo } = planned;
         if options.destroy && recorded.state.is_empty() {
             printer.note(&format!(
                 "Note: the state {} has no records, so topo has nothing to remove. If you lost the state, `topo plan` \
@@ -199,6 +199,7 @@ impl Job<'_> {
             store: recorded.store,
             transport: Arc::clone(&ways.nodes),
             azure: ways.azure.clone(),
+            azure_work,
             parallelism,
             topology: self.name.clone(),
             options: &options,

@@ -203,6 +203,8 @@ pub(super) fn events() -> (mpsc::Sender<Event>, mpsc::Receiver<Event>) {
 pub(super) struct Planned {
     /// The plan.
     pub(super) plan: Plan,
+    /// What the plan does in Azure.
+    pub(super) azure_work: azure_udr::Work,
     /// What is desired.
     pub(super) desired: Desired,
     /// What the user chose.
@@ -303,11 +305,12 @@ pub(super) async fn make_plan(
     }
     let inputs = node::Inputs { topology: name, desired: &desired, recorded: state, options: &options };
     let mut plan = node::plan(&inputs, &observed, &mut memo);
-    if concerns_azure {
-        let findings = azure_udr::compare(&desired.azure, &recorded, seen.as_ref(), &options);
-        plan.take_azure(state, findings, &options);
-    }
-    Planned { plan, desired, options, memo }
+    let azure_work = if concerns_azure {
+        azure_udr::plan(&desired, state, seen.as_ref(), &options, &mut plan)
+    } else {
+        azure_udr::Work::default()
+    };
+    Planned { plan, azure_work, desired, options, memo }
 }
 
 /// Whether anything in Azure is selected, and wanted or recorded. If not, nobody needs to be signed in.

@@ -1,8 +1,7 @@
 //! The state writes of a run. Before the first write anywhere, they mark as in doubt everything that the run will
 //! touch.
 
-use crate::plan::azure::AzureRecord;
-use crate::plan::{PlacePlan, Plan};
+use crate::plan::{ListedPlan, PlacePlan, Plan};
 use crate::resource::Record;
 use crate::state::{PlaceRecord, Revision, RunId, State, Store, StoreError};
 
@@ -59,7 +58,7 @@ pub(super) fn begin(state: &State, plan: &Plan, run: RunId) -> State {
             let before = record.resources.remove(id);
             record.resources.extend(resource.record_at_start(before, planned).map(|after| (id.clone(), after)));
         }
-        mark_azure(record, planned);
+        mark_listed(record, planned);
         if record.resources.is_empty() {
             next.places.remove(place);
         }
@@ -67,10 +66,10 @@ pub(super) fn begin(state: &State, plan: &Plan, run: RunId) -> State {
     next
 }
 
-fn mark_azure(record: &mut PlaceRecord, planned: &PlacePlan) {
-    // Nobody looked at it: its records stay, and this run does nothing there.
-    let Some(azure) = planned.azure.as_ref().filter(|_| planned.unseen.is_none()) else { return };
-    for AzureRecord { id, is, to, touched } in &azure.records {
+fn mark_listed(record: &mut PlaceRecord, planned: &PlacePlan) {
+    // Nobody looked at the place: this run does nothing there, and its records stay.
+    let looked = planned.listed.iter().filter(|_| planned.unseen.is_none());
+    for ListedPlan { id, is, to, touched, .. } in looked {
         let after = match (is, to) {
             (None, None) => None,
             (is, to) if *touched => Some(Record::InDoubt { is: is.clone(), to: to.clone(), also: Vec::new() }),

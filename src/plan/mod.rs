@@ -1,9 +1,9 @@
 //! A plan: what is to be done in each place, and what was found. Pure; it knows no backend.
 
-pub mod azure;
 mod classify;
 pub mod findings;
 pub mod judge;
+mod listed;
 mod operation;
 mod options;
 mod owners;
@@ -18,13 +18,12 @@ mod table;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use self::azure::{AzureFindings, AzurePlace, AzureRecord, EffectiveCheck};
 use self::findings::UNSEEN;
 use crate::network::Memo;
-use crate::resource::{Endpoint, Place, Record, ResourceId, Resources};
-use crate::state::State;
+use crate::resource::{Endpoint, Place, ResourceId, Resources};
 pub use classify::{ForeignKey, Key, KeyVerdict, Surplus, Verdict, classify};
 pub use findings::{Address, Finding, Remedy, Severity};
+pub use listed::{Listed, ListedChange, ListedPlace, ListedPlan, ListedWhat};
 pub use operation::{Live, Operation};
 pub use options::Options;
 pub use owners::{Owners, PlaceReasons};
@@ -35,7 +34,7 @@ pub use summary::{Before, Change, Line, Part, SettingLine, Summary, What};
 pub use table::{FiledRoutes, Reasons, TableFindings, TableInput, TablePlan};
 
 /// What is planned for one place.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct PlacePlan {
     /// How it is reached.
     pub endpoint: Option<Endpoint>,
@@ -51,8 +50,8 @@ pub struct PlacePlan {
     pub has_marker: bool,
     /// Resources that change, or whose record does.
     pub resources: Resources<ResourcePlan>,
-    /// What is planned there where the place is one in Azure.
-    pub azure: Option<Box<AzurePlace>>,
+    /// Resources whose rows and settings are listed.
+    pub listed: Vec<ListedPlan>,
     /// Whether nothing of the topology remains there afterwards.
     pub ends: bool,
     /// Whether something is done on the place; else only the record changes.
@@ -83,9 +82,7 @@ pub struct Plan {
     /// Number of places that answered.
     pub answered: usize,
     /// To whom addresses belong, and why rows come and go.
-    pub people: Owners,
-    /// Where it shows after a run whether the routes of Azure's tables are in force.
-    pub checks: Vec<EffectiveCheck>,
+    pub owners: Arc<Owners>,
 }
 
 impl Plan {
@@ -115,42 +112,6 @@ impl Plan {
         self.findings.iter().filter(|finding| finding.code == UNSEEN).map(Finding::place).collect()
     }
 
-    /// Takes in what is planned in Azure.
-    pub fn take_azure(&mut self, recorded: &State, findings: AzureFindings, options: &Options) {
-        self.answered += findings.answered;
-        self.checks = findings.checks;
-        for finding in findings.findings {
-            self.add(finding, options);
-        }
-        for (place, azure, unseen) in findings.places {
-            let is_kept = |record: &AzureRecord| match (recorded.record(&place, &record.id), &record.to) {
-                (None, None) => true,
-                (Some(Record::Settled { is, .. }), Some(to)) => is == to,
-                _ => false,
-            };
-            let acts = !azure.tasks.is_empty();
-            // Where nobody looked, nothing but what is wanted can be known.
-            let settles = unseen.is_none() && !azure.records.iter().all(is_kept);
-            if !acts && !settles {
-                continue;
-            }
-            let ends = azure.records.iter().all(|record| record.to.is_none());
-            let planned = PlacePlan {
-                endpoint: None,
-                machine_id: None,
-                renamed_from: None,
-                from_nothing: false,
-                unseen,
-                has_marker: false,
-                resources: Resources::default(),
-                azure: Some(Box::new(azure)),
-                ends,
-                acts,
-            };
-            self.places.insert(place, planned);
-        }
-    }
-
     /// The findings about selected places that topo could not look at, and that the run does not come back to. It comes back
     /// to places where it was to do something. `concerns` says which places are selected.
     pub fn left_unseen(&self, concerns: impl Fn(&Place) -> bool) -> impl Iterator<Item = &Finding> {
@@ -164,7 +125,7 @@ impl Plan {
 
     /// Why the rows of a place come and go.
     pub fn reasons(&self, place: &Place) -> PlaceReasons<'_> {
-        self.people.reasons(place)
+        self.owners.reasons(place)
     }
 
     /// All operations of one place.

@@ -1,9 +1,10 @@
 //! The order of a run: steps, and gates between the phases.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use petgraph::graph::{DiGraph, NodeIndex};
 
-use super::Plan;
-use super::azure::AzureTask;
+use super::{PlacePlan, Plan};
 use crate::network::Memo;
 use crate::resource::{Phase, Place};
 
@@ -12,20 +13,20 @@ use crate::resource::{Phase, Place};
 pub enum Vertex {
     /// One exchange with one place in one phase.
     Step(Place, Phase),
-    /// The end of a phase: it orders, it never fails.
+    /// The end of a phase, or of a turn within the phase Retire. A gate orders, it never fails.
     Gate(Phase),
 }
 
-/// The steps of a run. At most two edges a step: from the gate before its phase, and to the gate behind it.
+/// The steps of a run. A step has at most two edges: one from the gate before it, and one to the gate behind it.
 pub type Steps = DiGraph<Vertex, ()>;
 
-/// Builds the graph. A place that could not be looked at gets a step in Prepare, so that it is known whether it answers
+/// Builds the graph. A place that topo could not look at gets a step in Prepare, so that topo knows whether the place answers
 /// before others get routes that lead to it.
 pub fn steps(plan: &Plan, memo: &mut Memo) -> Steps {
-    let mut phases: Vec<(Phase, Vec<&Place>)> = Phase::ALL.iter().map(|phase| (*phase, Vec::new())).collect();
+    let mut rounds: BTreeMap<(Phase, u8), Vec<&Place>> = BTreeMap::new();
     for (place, planned) in plan.places.iter().filter(|(_, planned)| planned.acts) {
         let reasons = plan.reasons(place);
-        let mut needed = std::collections::BTreeSet::new();
+        let mut needed = BTreeSet::new();
         for resource in planned.resources.values() {
             needed.extend(resource.phases(&reasons, memo));
         }
@@ -33,26 +34,23 @@ pub fn steps(plan: &Plan, memo: &mut Memo) -> Steps {
         if needed.contains(&Phase::Install) && planned.files().any(|(_, file)| file.is_checked()) {
             needed.insert(Phase::Prepare);
         }
-        if let Some(azure) = &planned.azure {
-            // What nobody could look at is not touched: its step says so.
-            let tasks = azure.tasks.iter().map(|(phase, _)| *phase);
-            needed.extend(tasks.filter(|_| planned.unseen.is_none()));
-        }
-        if planned.unseen.is_some() {
+        if planned.unseen.is_none() {
+            needed.extend(planned.listed.iter().flat_map(|resource| &resource.phases));
+        } else {
+            // The step asks the place again, and does nothing there if it still does not answer.
             needed.insert(Phase::Prepare);
         }
         if planned.ends && planned.has_marker {
             needed.insert(Phase::Retire);
         }
-        for (phase, places) in &mut phases {
-            if needed.contains(phase) {
-                places.push(place);
-            }
+        for phase in needed {
+            let turn = if phase == Phase::Retire { turn_of(planned) } else { 0 };
+            rounds.entry((phase, turn)).or_default().push(place);
         }
     }
     let mut graph = Steps::new();
     let mut before: Option<NodeIndex> = None;
-    for (phase, places) in phases.into_iter().filter(|(_, places)| !places.is_empty()) {
+    for ((phase, _), places) in rounds {
         let gate = graph.add_node(Vertex::Gate(phase));
         for place in places {
             let step = graph.add_node(Vertex::Step(place.clone(), phase));
@@ -63,31 +61,65 @@ pub fn steps(plan: &Plan, memo: &mut Memo) -> Steps {
         }
         before = Some(gate);
     }
-    order_removals(plan, &mut graph);
     graph
 }
 
-/// A route table goes, or loses its routes, after its subnets have left it; a machine forwards as long as routes lead to it.
-fn order_removals(plan: &Plan, graph: &mut Steps) {
-    let (mut subnets, mut tables, mut interfaces) = (Vec::new(), Vec::new(), Vec::new());
-    for index in graph.node_indices() {
-        let Vertex::Step(place, Phase::Retire) = &graph[index] else { continue };
-        let azure = plan.places.get(place).and_then(|planned| planned.azure.as_ref());
-        match azure.and_then(|azure| azure.task(Phase::Retire)) {
-            Some(AzureTask::Subnets(_)) => subnets.push(index),
-            Some(AzureTask::Table(_)) => tables.push(index),
-            Some(AzureTask::Interface(_)) => interfaces.push(index),
-            None => {}
-        }
+/// The turn of a place in the phase Retire: that of the last kind that changes there.
+fn turn_of(planned: &PlacePlan) -> u8 {
+    let changes = planned.listed.iter().flat_map(|resource| &resource.changes);
+    changes.map(|change| change.kind.retires).max().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use petgraph::algo::has_path_connecting;
+
+    use super::*;
+    use crate::plan::{ListedChange, ListedPlan, ListedWhat};
+    use crate::resource::words::RouteWords;
+    use crate::resource::{Action, Kind, Name, PlaceKind, Reason, ResourceId};
+
+    static CLOUD: PlaceKind =
+        PlaceKind { id: "cloud", form: "cloud:ID", noun: "place", order: 9, name: |id| id, is_id: |_| true };
+    static SUBNET: Kind = Kind { id: "subnet", noun: "subnet", order: 90, retires: 0, words: &RouteWords };
+    static TABLE: Kind = Kind { id: "table", noun: "table", order: 91, retires: 1, words: &RouteWords };
+    static INTERFACE: Kind = Kind { id: "interface", noun: "interface", order: 92, retires: 2, words: &RouteWords };
+
+    /// A place of which everything goes.
+    fn retiring(kind: &'static Kind, number: usize) -> (Place, PlacePlan) {
+        let (action, reason, what) = (Action::Remove, Reason::NotWanted, ListedWhat::Settings(Vec::new()));
+        let change = ListedChange { kind, key: "".into(), action, reason, what };
+        let backend = Name::new("cloud").expect("name");
+        let resource = ListedPlan {
+            id: ResourceId { backend, kind: kind.id.into(), name: "".into() },
+            changes: vec![change],
+            is: None,
+            to: None,
+            touched: true,
+            phases: vec![Phase::Retire],
+        };
+        let planned = PlacePlan { listed: vec![resource], acts: true, ..PlacePlan::default() };
+        (Place::new(&CLOUD, format!("{kind}-{number}")), planned)
     }
-    for subnet in subnets {
-        for table in &tables {
-            graph.add_edge(subnet, *table, ());
+
+    #[test]
+    fn removals_take_turns_and_each_step_has_at_most_two_edges() {
+        let mut plan = Plan::default();
+        for (kind, number) in [(&SUBNET, 20), (&TABLE, 10), (&INTERFACE, 5_000)] {
+            plan.places.extend((0..number).map(|number| retiring(kind, number)));
         }
-    }
-    for table in tables {
-        for interface in &interfaces {
-            graph.add_edge(table, *interface, ());
+        let graph = steps(&plan, &mut Memo::default());
+        assert_eq!(graph.node_count(), 20 + 10 + 5_000 + 3);
+        assert!(graph.edge_count() <= 2 * (20 + 10 + 5_000), "{}", graph.edge_count());
+        let find = |kind: &Kind, number: usize| {
+            let place = Place::new(&CLOUD, format!("{kind}-{number}"));
+            let is_it = |at: &NodeIndex| graph[*at] == Vertex::Step(place.clone(), Phase::Retire);
+            graph.node_indices().find(is_it).expect("a step")
+        };
+        for (before, after) in [((&SUBNET, 19), (&TABLE, 0)), ((&TABLE, 9), (&INTERFACE, 4_999))] {
+            let (before, after) = (find(before.0, before.1), find(after.0, after.1));
+            assert!(has_path_connecting(&graph, before, after, None));
+            assert!(!has_path_connecting(&graph, after, before, None));
         }
     }
 }

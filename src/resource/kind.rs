@@ -12,6 +12,8 @@ pub struct Kind {
     pub noun: &'static str,
     /// Its rank among all kinds, which sorts changes. No two kinds have the same rank.
     pub order: u8,
+    /// Its turn in [`super::Phase::Retire`]: topo first removes what has a lower turn.
+    pub retires: u8,
     /// The words for its changes.
     pub words: &'static dyn Words,
 }

@@ -56,7 +56,7 @@ fn a_route_of_ours_that_somebody_changes_meanwhile_is_not_overwritten_unseen() {
         } else {
             cloud.meanwhile(&["apply", "-y"], somebody)
         };
-        said.exits(1).says("changed since the plan").says("10.200.1.0/24 now leads to VirtualAppliance 10.240.0.20");
+        said.exits(1).says("changed since the plan").says("10.200.1.0/24 now leads to 10.240.0.20");
         assert_eq!(cloud.routes().len(), 3, "nothing was written");
         assert!(cloud.routes()[1].ends_with(" 10.240.0.20"));
         // What is not known to be there is not in the record.

@@ -6,9 +6,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use tokio::sync::{Notify, mpsc, watch};
-use topo::backend::Desired;
 use topo::backend::netplan::{Attributes, NETPLAN_FILE};
 use topo::backend::node::{self, Inputs};
+use topo::backend::{Desired, azure_udr};
 use topo::drive::{Run, RunOutcome, end_earlier_run, observe};
 use topo::exchange::node::{Reply, Work};
 use topo::network::{Memo, Route, RouteSet, STATIC};
@@ -161,21 +161,19 @@ impl World {
         name: &Name,
         desired: &Desired,
         options: &Options,
-    ) -> (Plan, State, Revision, Memo, Desired) {
+    ) -> (Plan, State, Revision, Memo, Desired, azure_udr::Work) {
         let (state, revision) = self.state(name);
         let mut memo = Memo::default();
         let transport: Arc<dyn Transport> = Arc::new(Wires(Arc::clone(self)));
         let (events, _listener) = mpsc::channel(1);
-        let (observed, (desired, in_azure)) = runtime().block_on(async {
+        let (observed, (desired, seen)) = runtime().block_on(async {
             let observed = observe(desired, &state, &options.forget, &transport, 4, &events, &mut memo).await;
             (observed, self.look_in_azure(desired, &state, options).await)
         });
         let inputs = Inputs { topology: name, desired: &desired, recorded: &state, options };
         let mut plan = node::plan(&inputs, &observed, &mut memo);
-        if let Some(findings) = in_azure {
-            plan.take_azure(&state, findings, options);
-        }
-        (plan, state, revision, memo, desired)
+        let in_azure = seen.map(|seen| azure_udr::plan(&desired, &state, Some(&seen), options, &mut plan));
+        (plan, state, revision, memo, desired, in_azure.unwrap_or_default())
     }
 
     /// Plans and carries out, as apply and destroy do. Dies at operation `at` of the run, where that is not 0.
@@ -187,7 +185,7 @@ impl World {
         at: usize,
         how: usize,
     ) -> Ran {
-        let (plan, state, revision, mut memo, desired) = self.plan(name, desired, options);
+        let (plan, state, revision, mut memo, desired, azure_work) = self.plan(name, desired, options);
         if plan.is_stopped() {
             return Ran::Refused(plan);
         }
@@ -217,6 +215,7 @@ impl World {
         let (_stop, stop) = watch::channel(false);
         let run = Run {
             azure: self.azure.clone(),
+            azure_work,
             plan,
             desired: &desired,
             state,

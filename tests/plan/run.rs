@@ -94,8 +94,7 @@ async fn make(
     let inputs = Inputs { topology: &topology.name, desired: &desired, recorded: state, options };
     let mut plan = node::plan(&inputs, &observed, &mut memo);
     if concerns_azure {
-        let findings = azure_udr::compare(&desired.azure, &recorded, seen.as_ref(), options);
-        plan.take_azure(state, findings, options);
+        azure_udr::plan(&desired, state, seen.as_ref(), options, &mut plan);
     }
     (plan, memo, azure)
 }

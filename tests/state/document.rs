@@ -11,7 +11,7 @@ use topo::state::{DocumentError, State};
 use super::{any_state, kernel_route, mesh, name, node, rows, view};
 
 static SYSCTL_FILE: Kind =
-    Kind { id: "sysctl_file", noun: "file", order: 100, words: &topo::resource::words::RouteWords };
+    Kind { id: "sysctl_file", noun: "file", order: 100, retires: 0, words: &topo::resource::words::RouteWords };
 
 /// What another topo can read.
 static OTHER: Known = Known { places: KNOWN.places, kinds: &[&KERNEL_ROUTE, &SYSCTL_FILE] };

@@ -5,9 +5,9 @@ use std::net::IpAddr;
 
 use super::drafts::TableDraft;
 use super::findings::{refusal, table_text};
+use super::work::Findings;
 use super::{Outside, Seen, TableVerdict, Wanted, name_of};
 use crate::network::Prefix;
-use crate::plan::azure::AzureFindings;
 use crate::plan::findings::Finding;
 use crate::resource::{Evidence, Name, Place, Why};
 
@@ -22,7 +22,7 @@ pub(super) fn check_table(
     wanted: &Wanted,
     verdict: &TableVerdict,
     seen: &Seen,
-    findings: &mut AzureFindings,
+    findings: &mut Findings,
 ) {
     let place = &draft.task.place;
     let settings = &wanted.settings;
@@ -46,9 +46,7 @@ pub(super) fn check_table(
                 settings.route_table, verdict.count
             );
             let finding = refusal("too_many_routes", place, text);
-            findings
-                .findings
-                .push(finding.edit("Divide the nodes between several tables, or ask Azure for a higher limit."));
+            findings.add([finding.edit("Divide the nodes between several tables, or ask Azure for a higher limit.")]);
         }
     }
     for id in wanted.networks() {
@@ -63,7 +61,7 @@ pub(super) fn check_table(
                 settings.route_table,
                 settings.location
             );
-            findings.findings.push(refusal("region", place, text).edit("Correct `location`."));
+            findings.add([refusal("region", place, text).edit("Correct `location`.")]);
         }
     }
 }

@@ -86,6 +86,7 @@ impl<'a> Drafts<'a> {
                 wish: Some(wish),
                 claims,
                 options: Arc::clone(&options),
+                owners: Arc::default(),
                 left_out: BTreeMap::new(),
                 left_to_others: BTreeSet::new(),
             };
@@ -103,6 +104,7 @@ impl<'a> Drafts<'a> {
                 options: Arc::clone(&options),
                 leaving: leaving(id),
                 is_held: is_held(id),
+                owners: Arc::default(),
                 left_out: BTreeMap::new(),
                 left_to_others: BTreeSet::new(),
             };

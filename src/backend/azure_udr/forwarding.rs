@@ -8,12 +8,13 @@ use super::checks::some_of;
 use super::drafts::{Drafts, TableDraft, arm, place_of};
 use super::findings::{refusal, table_text};
 use super::interface::InterfaceVerdict;
+use super::work::Findings;
 use super::{
-    Claimed, ForwardingRecord, InterfaceTask, IpForwarding, LiveInterface, Recorded, Seen, Wanted, key, live, name_of,
+    AzureTask, Claimed, ForwardingRecord, InterfaceTask, IpForwarding, LiveInterface, Recorded, Seen, Wanted, key,
+    live, name_of,
 };
-use crate::plan::Options;
-use crate::plan::azure::{AzureFindings, AzurePlace, AzureTask, AzureWhat};
-use crate::plan::findings::Finding;
+use crate::network::NextHop;
+use crate::plan::{Finding, ListedWhat, Options};
 use crate::resource::{Evidence, Name, Place, Why};
 
 impl Drafts<'_> {
@@ -23,7 +24,7 @@ impl Drafts<'_> {
         recorded: &Recorded,
         seen: Option<&Seen>,
         options: &Options,
-        findings: &mut AzureFindings,
+        findings: &mut Findings,
     ) {
         let options = Arc::new(options.clone());
         let mut kept: BTreeMap<&Place, (&Name, IpAddr)> = BTreeMap::new();
@@ -66,24 +67,24 @@ impl Drafts<'_> {
                     place,
                 };
                 let verdict = task.compare(&Evidence::Seen(false));
-                if verdict.change.is_none() {
+                if verdict.change().is_none() {
                     let interface = name_of(&found.id);
                     let text = format!(
                         "IP forwarding is off at the network interface {interface} of {}, and turning it on is not selected.",
                         backend.node_at(*address)
                     );
                     let finding = refusal("forwarding_not_selected", &draft.task.place, text);
-                    findings.findings.push(finding.act(format!("Select azure_nic_forwarding.{interface}, too.")));
+                    findings.add([finding.act(format!("Select azure_nic_forwarding.{interface}, too."))]);
                     continue;
                 }
                 findings.take_interface(task, verdict, None);
             }
-            findings.findings.extend(refuse_forwarding(backend, &draft.task.place, &off));
+            findings.add(refuse_forwarding(backend, &draft.task.place, &off));
             findings.tell_unknown(draft, &unknown, &unread, enables);
         }
         let leads_to = |address: &IpAddr| self.tables.iter().any(|draft| draft.next_hops.contains(address));
         for (place, claim) in &recorded.forwardings {
-            let known = findings.places.iter().any(|(other, ..)| other == place);
+            let known = findings.listed.places.contains_key(place);
             let wanted = kept.get(place).map(|(backend, address)| (Name::clone(backend), *address));
             let is_same = |(backend, address): &(Name, IpAddr)| {
                 let recorded = claim.shapes.iter().any(|(record, _)| record.address.parse() == Ok(*address));
@@ -100,7 +101,9 @@ impl Drafts<'_> {
                 Evidence::Unknown(Why::Failed(reason)) => (true, Some(reason.clone())),
                 Evidence::Unknown(Why::NotAsked) => (false, None),
             };
-            findings.note_unseen(place, seen.filter(|_| was_asked), unseen.as_ref());
+            if seen.is_some() && was_asked {
+                findings.note_answer(place, unseen.as_deref());
+            }
             let task = InterfaceTask {
                 place: place.clone(),
                 id: id.to_owned(),
@@ -116,7 +119,7 @@ impl Drafts<'_> {
     }
 }
 
-impl AzureFindings {
+impl Findings {
     /// Says which next hops were not found among the network interfaces, and what could not be read of those.
     fn tell_unknown(&mut self, draft: &TableDraft<'_>, unknown: &[String], unread: &[&str], enables: bool) {
         let place = &draft.task.place;
@@ -130,7 +133,7 @@ impl AzureFindings {
                  \"enable\"`: {}",
                 unread.join(" ")
             );
-            self.findings.push(refusal("forwarding_unknown", place, text));
+            self.add([refusal("forwarding_unknown", place, text)]);
             return;
         }
         let why = if unread.is_empty() {
@@ -142,21 +145,15 @@ impl AzureFindings {
             "holds routes to next hops whose IP forwarding topo cannot verify, {unknown}: {why} Azure drops packets that are to be \
              forwarded by a network interface without it."
         );
-        self.findings.push(Finding::warning("unverified", place, table_text(place, &text)));
+        self.add([Finding::warning("unverified", place, table_text(place, &text))]);
     }
 
     fn take_interface(&mut self, task: InterfaceTask, verdict: InterfaceVerdict, unseen: Option<String>) {
-        self.findings.extend(verdict.finding);
+        self.add(verdict.finding);
         let place = task.place.clone();
-        if self.places.iter().any(|(other, ..)| *other == place) {
-            return;
+        if !self.listed.places.contains_key(&place) {
+            self.plan(&place, verdict.resources, unseen, AzureTask::Interface(task));
         }
-        let mut planned = AzurePlace { records: verdict.records, ..AzurePlace::default() };
-        if let Some((phase, change)) = verdict.change {
-            planned.changes.push(change);
-            planned.tasks.push((phase, AzureTask::Interface(task)));
-        }
-        self.places.push((place, planned, unseen));
     }
 }
 
@@ -166,9 +163,9 @@ impl TableDraft<'_> {
         if options.targets.is_empty() && options.excludes.is_empty() {
             return self.next_hops.clone();
         }
-        let changes = self.verdict(seen).changes.into_iter();
-        let after = changes.filter_map(|change| match change.what {
-            AzureWhat::Route { after, .. } => after?.address,
+        let verdict = self.verdict(seen);
+        let after = verdict.changes().filter_map(|change| match change.what {
+            ListedWhat::Route { after: Some(NextHop::Address(address)), .. } => Some(address),
             _ => None,
         });
         after.filter(|address| self.next_hops.contains(address)).collect()

@@ -7,11 +7,11 @@ use serde_json::Value;
 
 use super::AZURE_NIC_FORWARDING;
 use super::record::{Claimed, ForwardingRecord, shape_of};
+use super::table::{on_off, setting};
 use crate::exchange::arm::Document;
-use crate::plan::Options;
-use crate::plan::azure::{AzureChange, AzureRecord, AzureWhat};
 use crate::plan::findings::{Finding, Remedy, Text};
 use crate::plan::judge::{Claim, Form, Live, Owner, Verdict, judge};
+use crate::plan::{ListedChange, ListedPlan, ListedWhat, Options};
 use crate::resource::{Action, Evidence, Name, Phase, Place, Reason, ResourceId, Why};
 
 /// A network interface whose forwarding is wanted, or recorded.
@@ -34,12 +34,17 @@ pub struct InterfaceTask {
 /// What is to be done to a network interface.
 #[derive(Clone, Debug, Default)]
 pub struct InterfaceVerdict {
-    /// The change, and when it is made.
-    pub change: Option<(Phase, AzureChange)>,
     /// What was found besides.
     pub finding: Option<Finding>,
-    /// What is to be recorded.
-    pub records: Vec<AzureRecord>,
+    /// What is planned and recorded.
+    pub resources: Vec<ListedPlan>,
+}
+
+impl InterfaceVerdict {
+    /// The change, if there is one.
+    pub fn change(&self) -> Option<&ListedChange> {
+        self.resources.iter().flat_map(|resource| &resource.changes).next()
+    }
 }
 
 impl InterfaceTask {
@@ -52,13 +57,13 @@ impl InterfaceTask {
         let Options { targets, excludes, revert_forwarding, destroy, .. } = &*self.options;
         let chosen = (targets.is_empty() || self.is_needed || matches(targets)) && !matches(excludes);
         let known = self.claimed.as_ref().and_then(|claim| claim.shapes.first()).map(|(record, _)| record.clone());
-        let change = |action: Action, reason: Reason, on: bool| AzureChange {
-            kind: &AZURE_NIC_FORWARDING,
-            key: "".into(),
-            action,
-            reason,
-            what: AzureWhat::Forwarding(on),
+        // It is there and gets another setting: a change, not an addition.
+        let turn = |phase: Phase, reason: Reason, on: bool| {
+            let (kind, key, action) = (&AZURE_NIC_FORWARDING, "".into(), Action::Change);
+            let what = ListedWhat::Settings(vec![setting("IP forwarding", Some(on_off(!on)), Some(on_off(on)))]);
+            (phase, ListedChange { kind, key, action, reason, what })
         };
+        let mut change = None;
         let mut to = known.clone();
         let judged = self.judge(forwards);
         match &self.wanted {
@@ -71,10 +76,9 @@ impl InterfaceTask {
                     Verdict::Missing => Some(Reason::Altered("off".to_owned())),
                     _ => None,
                 };
-                // It is there and gets another setting: a change, not an addition.
-                verdict.change = reason.map(|reason| (Phase::Prepare, change(Action::Change, reason, true)));
+                change = reason.map(|reason| turn(Phase::Prepare, reason, true));
                 // Where somebody else turned it on, that is not recorded.
-                let is_ours = verdict.change.is_some() || known.is_some();
+                let is_ours = change.is_some() || known.is_some();
                 to = is_ours.then_some(ForwardingRecord { address });
             }
             None => {
@@ -82,7 +86,7 @@ impl InterfaceTask {
                 let reason = if *destroy { Reason::Destroy } else { Reason::NotWanted };
                 let reverts = *revert_forwarding && !self.is_needed;
                 if reverts && *forwards == Evidence::Seen(true) {
-                    verdict.change = Some((Phase::Retire, change(Action::Change, reason, false)));
+                    change = Some(turn(Phase::Retire, reason, false));
                 } else if known.is_some() && !reverts {
                     let text = Text::around(
                         "IP forwarding stays on at ",
@@ -106,16 +110,18 @@ impl InterfaceTask {
         };
         if let Some(old) = claimed.filter(|old| id.as_ref().is_some_and(|id| id != *old)) {
             // The backend has another name now.
-            verdict.records.push(AzureRecord { id: old.clone(), is: None, to: None, touched: false });
+            verdict.resources.push(ListedPlan::renamed(old));
         }
-        let touched = verdict.change.is_some();
         let shapes = self.claimed.iter().flat_map(|claim| &claim.shapes);
         let confirmed = shapes.filter(|(_, confirmed)| *confirmed).map(|(record, _)| record).next();
-        verdict.records.extend(id.map(|id| AzureRecord {
+        let (phases, changes): (Vec<Phase>, Vec<ListedChange>) = change.into_iter().unzip();
+        verdict.resources.extend(id.map(|id| ListedPlan {
             id,
             is: confirmed.map(shape_of),
             to: to.as_ref().map(shape_of),
-            touched,
+            touched: !changes.is_empty(),
+            changes,
+            phases,
         }));
         verdict
     }

@@ -1,7 +1,7 @@
 //! `azure-udr`: route tables of Azure, their routes, and the subnets that use them. Pure: documents in, bodies out.
 //!
 //! - [`Wanted`] is what the topology wants, [`Recorded`] what the state has, [`Seen`] what Azure answered.
-//! - [`compare`] makes the plan from these three. When its step starts, a [`TableTask`], [`SubnetTask`] or
+//! - [`plan`] makes the plan from these three. When its step starts, a [`TableTask`], [`SubnetTask`] or
 //!   [`InterfaceTask`] compares with the live resource again, and gives the body of the one write.
 
 mod answers;
@@ -28,12 +28,13 @@ mod subnet;
 mod table;
 mod wanted;
 pub mod words;
+mod work;
 
 use crate::resource::words::RouteWords;
 use crate::resource::{Kind, PlaceKind};
 
 pub use answers::{interface_seen, limit_seen, network_seen, subnet_seen, table_seen};
-pub use compare::{compare, covers};
+pub use compare::covers;
 pub(super) use covered::covered;
 pub use drafts::arm;
 pub use interface::InterfaceTask;
@@ -50,6 +51,7 @@ pub use settings::{BACKEND, Given, IpForwarding, Outside, Settings, SubnetName};
 pub use subnet::SubnetTask;
 pub use table::{TableTask, TableVerdict};
 pub use wanted::{Wanted, WantedRoutes};
+pub use work::{AzureTask, EffectiveCheck, Work, plan};
 
 /// Resources of Azure Resource Manager, by their ids. Addresses use the last part of the id.
 pub static ARM: PlaceKind = PlaceKind {
@@ -67,15 +69,15 @@ pub struct AzureUdr;
 
 /// A route table.
 pub static AZURE_ROUTE_TABLE: Kind =
-    Kind { id: "azure_route_table", noun: "route table", order: 2, words: &words::TableWords };
+    Kind { id: "azure_route_table", noun: "route table", order: 2, retires: 1, words: &words::TableWords };
 /// The routes of a table.
-pub static AZURE_ROUTE: Kind = Kind { id: "azure_route", noun: "route", order: 3, words: &RouteWords };
-/// The association of a subnet with a table.
+pub static AZURE_ROUTE: Kind = Kind { id: "azure_route", noun: "route", order: 3, retires: 1, words: &RouteWords };
+/// The association of a subnet with a table. A subnet leaves a table before the table goes.
 pub static AZURE_SUBNET_ASSOCIATION: Kind =
-    Kind { id: "azure_subnet_association", noun: "subnet", order: 4, words: &words::AssociationWords };
-/// IP forwarding of a network interface.
+    Kind { id: "azure_subnet_association", noun: "subnet", order: 4, retires: 0, words: &words::AssociationWords };
+/// IP forwarding of a network interface. It stays on for as long as routes lead there.
 pub static AZURE_NIC_FORWARDING: Kind =
-    Kind { id: "azure_nic_forwarding", noun: "network interface", order: 5, words: &words::InterfaceWords };
+    Kind { id: "azure_nic_forwarding", noun: "network interface", order: 5, retires: 2, words: &words::InterfaceWords };
 
 /// The tag of tables that topo created, and its value.
 pub const MANAGED_BY: (&str, &str) = ("managed-by", "topo");

@@ -4,11 +4,10 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use crate::backend;
 use crate::backend::azure_udr::{
-    ARM, LiveInterface, LiveInterfaces, LiveNetwork, LiveSubnet, LiveTable, Recorded, Seen, Settings, Wanted, compare,
-    key,
+    ARM, LiveInterface, LiveInterfaces, LiveNetwork, LiveSubnet, LiveTable, Seen, Settings, Wanted, key,
 };
+use crate::backend::{self, Desired};
 use crate::exchange::Requests;
 use crate::exchange::arm::Document;
 use crate::network::{Memo, Prefix};
@@ -117,9 +116,9 @@ fn nothing() -> State {
 }
 
 fn planned(wanted: &[Wanted], state: &State, seen: Option<&Seen>, options: &Options) -> Plan {
-    let findings = compare(wanted, &Recorded::of(state), seen, options);
+    let desired = Desired { azure: wanted.to_vec(), ..Desired::default() };
     let mut plan = Plan::default();
-    plan.take_azure(state, findings, options);
+    super::plan(&desired, state, seen, options, &mut plan);
     plan
 }
 
@@ -127,11 +126,10 @@ fn planned(wanted: &[Wanted], state: &State, seen: Option<&Seen>, options: &Opti
 fn after(plan: &Plan) -> State {
     let mut state = nothing();
     for (place, planned) in &plan.places {
-        for record in planned.azure.iter().flat_map(|azure| &azure.records) {
-            let entry = state.places.entry(place.clone()).or_default();
-            if let Some(to) = &record.to {
-                entry.resources.insert(record.id.clone(), Record::Settled { is: to.clone(), token: None });
-            }
+        let entry = state.places.entry(place.clone()).or_default();
+        for resource in &planned.listed {
+            let record = resource.to.clone().map(|is| (resource.id.clone(), Record::Settled { is, token: None }));
+            entry.resources.extend(record);
         }
     }
     state

@@ -66,11 +66,10 @@ pub fn questions(wanted: &[Wanted], recorded: &Recorded, options: &Options, seen
         let verdict = draft.verdict(Some(seen));
         let associates = drafts.subnets.iter().any(|(task, _)| {
             let own = task.table().is_some_and(|table| table.eq_ignore_ascii_case(&draft.task.id));
-            let change = task.verdict(Some(seen)).change;
-            own && change.is_some_and(|(_, change)| grows(change.action))
+            own && task.verdict(Some(seen)).change().is_some_and(|change| grows(change.action))
         });
         // A prefix that was outside when topo made the routes may be inside now.
-        if !associates && !draft.strays && !verdict.changes.iter().any(|change| grows(change.action)) {
+        if !associates && !draft.strays && !verdict.changes().any(|change| grows(change.action)) {
             continue;
         }
         let missing = distinct(networks.iter().cloned(), |id| seen.networks.contains_key(id));

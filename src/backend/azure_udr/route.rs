@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::network::Prefix;
+use crate::network::{NextHop, Prefix};
 
 /// Where a route leads: the type of its next hop in Azure's words (`VirtualAppliance`, `VirtualNetworkGateway`, `VnetLocal`,
 /// `Internet`, `None`), and its address where the type has one.
@@ -52,6 +52,16 @@ impl Hop {
     /// Whether both lead to the same; Azure compares its words without case.
     pub fn is(&self, other: &Self) -> bool {
         self.kind.eq_ignore_ascii_case(&other.kind) && self.address == other.address
+    }
+}
+
+impl From<&Hop> for NextHop {
+    fn from(hop: &Hop) -> Self {
+        match hop.address {
+            Some(address) if hop.kind.eq_ignore_ascii_case("VirtualAppliance") => Self::Address(address),
+            Some(_) => Self::Target(hop.to_string().into()),
+            None => Self::Target(hop.kind.as_ref().into()),
+        }
     }
 }
 

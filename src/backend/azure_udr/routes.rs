@@ -7,9 +7,9 @@ use serde_json::{Value, json};
 use super::findings;
 use super::record::RoutesRecord;
 use super::{AZURE_ROUTE, Hop, LiveRoute, LiveTable, Route, TableTask, TableVerdict, live};
-use crate::network::Prefix;
-use crate::plan::azure::{AzureChange, AzureWhat};
+use crate::network::{NextHop, Prefix};
 use crate::plan::judge::{Claim, Form, Live, Owner, Verdict, judge};
+use crate::plan::{ListedChange, ListedWhat};
 use crate::resource::{Action, Evidence, Reason};
 
 impl TableTask {
@@ -19,7 +19,7 @@ impl TableTask {
         live: Option<&LiveTable>,
         body: &mut Option<Value>,
         verdict: &mut TableVerdict,
-    ) -> (Option<RoutesRecord>, Option<RoutesRecord>) {
+    ) -> (Option<RoutesRecord>, Option<RoutesRecord>, Vec<ListedChange>) {
         let whole = live;
         let empty = BTreeMap::new();
         let there = live.map_or(&empty, |live| &live.routes);
@@ -153,9 +153,9 @@ impl TableTask {
                 Verdict::Adopt | Verdict::TakenOver if is_as_wanted && ours.is_none() => {
                     (Action::Import, Reason::Adopted(String::new()))
                 }
-                Verdict::TakenOver => (Action::Change, Reason::TakenOver(live.route.hop.to_string())),
+                Verdict::TakenOver => (Action::Change, Reason::TakenOver(text_of(&live.route.hop))),
                 // A route of ours that somebody has given this destination bears our name.
-                Verdict::Altered | Verdict::Stray => (Action::Change, Reason::Altered(live.route.hop.to_string())),
+                Verdict::Altered | Verdict::Stray => (Action::Change, Reason::Altered(text_of(&live.route.hop))),
                 Verdict::Edited => (Action::Change, Reason::Edited),
                 _ => {
                     to.insert(*key, becomes);
@@ -180,19 +180,18 @@ impl TableTask {
         if let Some(body) = body {
             edits.write(body);
         }
-        verdict.changes.append(&mut edits.changes);
         let space = self.wish.as_ref().and_then(|wish| wish.space.clone()).or_else(|| self.claims.space.clone());
         let space = space.unwrap_or_default();
         let known = self.claims.id(AZURE_ROUTE.id).is_some();
         let is = (known && live.is_some())
             .then(|| RoutesRecord { space: self.claims.space.clone().unwrap_or_default(), routes: is });
         let keeps = self.wish.is_some() || !to.is_empty();
-        (is, keeps.then_some(RoutesRecord { space, routes: to }))
+        (is, keeps.then_some(RoutesRecord { space, routes: to }), edits.changes)
     }
 
     fn removal(&self, altered: bool, live: &Route) -> Reason {
         match (altered, self.options.destroy) {
-            (true, _) => Reason::Altered(live.hop.to_string()),
+            (true, _) => Reason::Altered(text_of(&live.hop)),
             (false, true) => Reason::Destroy,
             (false, false) => Reason::NotWanted,
         }
@@ -201,6 +200,11 @@ impl TableTask {
     fn takes_over(&self, name: &str) -> bool {
         self.options.take_over.iter().any(|pattern| pattern.matches(AZURE_ROUTE.id, self.name(), Some(name)))
     }
+}
+
+/// A next hop that is live, as changes tell it.
+fn text_of(hop: &Hop) -> String {
+    NextHop::from(hop).to_string()
 }
 
 /// Where a route leads, compared as Azure does.
@@ -232,7 +236,7 @@ fn live_of<'a>(found: Option<&'a LiveRoute>, has_own_name: bool, other_topology:
 /// What is done to the list of routes.
 #[derive(Default)]
 struct Edits {
-    changes: Vec<AzureChange>,
+    changes: Vec<ListedChange>,
     /// Routes as they become, by destination.
     written: BTreeMap<Prefix, Route>,
     /// Names of routes that go, in small letters.
@@ -259,8 +263,8 @@ impl Edits {
         before: Option<&Hop>,
         after: Option<&Hop>,
     ) {
-        let what = AzureWhat::Route { destination, before: before.cloned(), after: after.cloned() };
-        self.changes.push(AzureChange { kind: &AZURE_ROUTE, key: name.into(), action, reason, what });
+        let what = ListedWhat::Route { destination, before: before.map(Into::into), after: after.map(Into::into) };
+        self.changes.push(ListedChange { kind: &AZURE_ROUTE, key: name.into(), action, reason, what });
     }
 
     /// Changes the routes of a body; those of others stay as and where they are.

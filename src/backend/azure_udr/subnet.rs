@@ -6,11 +6,11 @@ use serde_json::{Value, json};
 
 use super::findings::{association_conflict, association_stays, lost_association, refusal};
 use super::record::{AssociationRecord, Claimed, shape_of};
+use super::table::setting;
 use super::{AZURE_SUBNET_ASSOCIATION, LiveSubnet, Seen, name_of};
-use crate::plan::Options;
-use crate::plan::azure::{AzureChange, AzureRecord, AzureWhat};
-use crate::plan::findings::Finding;
 use crate::plan::judge::{Claim, Form, Live, Owner, Verdict, judge};
+use crate::plan::{Finding, ListedChange, ListedPlan, ListedWhat, Options};
+use crate::resource::words::Setting;
 use crate::resource::{Action, Evidence, Name, Phase, Place, Reason, ResourceId};
 
 /// A subnet whose association is wanted or recorded.
@@ -29,14 +29,27 @@ pub struct SubnetTask {
 /// What is to be done to a subnet as it is live.
 #[derive(Clone, Debug, Default)]
 pub struct SubnetVerdict {
-    /// The change, and when it is made.
-    pub change: Option<(Phase, AzureChange)>,
     /// What was found besides.
     pub finding: Option<Finding>,
     /// What is to be written; none: nothing.
     pub body: Option<Value>,
-    /// What is to be recorded.
-    pub records: Vec<AzureRecord>,
+    /// What is planned and recorded.
+    pub resources: Vec<ListedPlan>,
+}
+
+impl SubnetVerdict {
+    /// The change, if there is one.
+    pub fn change(&self) -> Option<&ListedChange> {
+        self.resources.iter().flat_map(|resource| &resource.changes).next()
+    }
+
+    /// The ids of the tables before and after the change, if there is one.
+    pub(super) fn association(&self) -> Option<&Setting> {
+        match &self.change()?.what {
+            ListedWhat::Settings(settings) => settings.first(),
+            ListedWhat::Route { .. } => None,
+        }
+    }
 }
 
 impl SubnetTask {
@@ -48,6 +61,11 @@ impl SubnetTask {
     /// The name of the subnet.
     pub fn name(&self) -> &str {
         name_of(&self.id)
+    }
+
+    /// Whether a resource of its virtual network is its association.
+    pub fn is_of(&self, id: &ResourceId) -> bool {
+        self.name().eq_ignore_ascii_case(&id.name)
     }
 
     fn confirmed(&self) -> Option<&str> {
@@ -92,7 +110,7 @@ impl SubnetTask {
                 let finding = refusal("subnet_missing", &self.place, text);
                 verdict.finding = Some(finding.edit("Make the subnet first, or correct `subnets`."));
             } else {
-                self.record(&mut verdict, None, None);
+                self.record(&mut verdict, None, None, None);
             }
             return verdict;
         };
@@ -104,19 +122,16 @@ impl SubnetTask {
                 .table()
                 .is_some_and(|table| live.table.as_ref().is_some_and(|live| live.eq_ignore_ascii_case(table)));
         if again && self.is_chosen() {
-            let what = AzureWhat::Association { before: live.table.clone(), after: live.table.clone() };
-            let (kind, key, reason) = (&AZURE_SUBNET_ASSOCIATION, self.name().into(), Reason::InDoubt);
-            let change = AzureChange { kind, key, action: Action::Change, reason, what };
-            verdict.change = Some((Phase::Persist, change));
-            verdict.records.iter_mut().for_each(|record| record.touched = true);
+            let table = live.table.as_deref();
+            let (phase, change) = self.change(Phase::Persist, Action::Change, Reason::InDoubt, table, table);
+            if let Some(resource) = verdict.resources.last_mut() {
+                (resource.changes, resource.phases, resource.touched) = (vec![change], vec![phase], true);
+            }
         }
-        if let Some((_, change)) = &verdict.change
-            && let AzureWhat::Association { before, after } = &change.what
-            && (before != after || again)
-        {
+        if let Some(change) = verdict.association().filter(|one| again || one.before != one.after) {
             let mut body = live.document.body.clone();
             let properties = &mut body["properties"];
-            match after {
+            match &change.after {
                 Some(table) => properties["routeTable"] = json!({ "id": table }),
                 None => _ = properties.as_object_mut().and_then(|fields| fields.remove("routeTable")),
             }
@@ -135,13 +150,12 @@ impl SubnetTask {
         let record = |table: &str, made: bool| AssociationRecord { route_table: table.to_owned(), made };
         let recorded = live.filter(|_| claimed).or(confirmed).map(|table| record(table, made));
         if !self.is_chosen() {
-            self.record(&mut verdict, recorded.as_ref(), recorded.as_ref());
+            self.record(&mut verdict, recorded.as_ref(), recorded.as_ref(), None);
             return verdict;
         }
+        let mut planned = None;
         let mut change = |phase: Phase, action: Action, reason: Reason, after: Option<&str>| {
-            let what = AzureWhat::Association { before: live.map(str::to_owned), after: after.map(str::to_owned) };
-            let key = self.name().into();
-            verdict.change = Some((phase, AzureChange { kind: &AZURE_SUBNET_ASSOCIATION, key, action, reason, what }));
+            planned = Some(self.change(phase, action, reason, live, after));
         };
         let mut to = self.table().map(|table| record(table, true));
         let judged = self.judge(live);
@@ -181,7 +195,7 @@ impl SubnetTask {
             _ => {}
         }
         let recorded = recorded.filter(|_| live.is_some() || confirmed.is_some());
-        self.record(&mut verdict, recorded.as_ref(), to.as_ref());
+        self.record(&mut verdict, recorded.as_ref(), to.as_ref(), planned);
         verdict
     }
 
@@ -219,17 +233,33 @@ impl SubnetTask {
         of_live.next().is_some_and(|(record, _)| record.made)
     }
 
-    fn record(&self, verdict: &mut SubnetVerdict, is: Option<&AssociationRecord>, to: Option<&AssociationRecord>) {
-        let touched = verdict.change.is_some();
+    fn change(
+        &self,
+        phase: Phase,
+        action: Action,
+        reason: Reason,
+        before: Option<&str>,
+        after: Option<&str>,
+    ) -> (Phase, ListedChange) {
+        let what = ListedWhat::Settings(vec![setting("route table", before, after)]);
+        (phase, ListedChange { kind: &AZURE_SUBNET_ASSOCIATION, key: self.name().into(), action, reason, what })
+    }
+
+    fn record(
+        &self,
+        verdict: &mut SubnetVerdict,
+        is: Option<&AssociationRecord>,
+        to: Option<&AssociationRecord>,
+        change: Option<(Phase, ListedChange)>,
+    ) {
         let known = self.claimed.as_ref().map(|claim| &claim.id);
         let backend = self.wanted.as_ref().map(|(backend, _)| backend).or(known.map(|id| &id.backend));
         let Some(backend) = backend.filter(|_| known.is_some() || to.is_some()) else { return };
         let name = known.map_or_else(|| self.name().into(), |id| id.name.clone());
         let id = ResourceId { backend: backend.clone(), kind: AZURE_SUBNET_ASSOCIATION.id.into(), name };
-        if let Some(old) = known.filter(|old| **old != id) {
-            verdict.records.push(AzureRecord { id: old.clone(), is: None, to: None, touched: false });
-        }
-        let (is, to) = (is.map(shape_of), to.map(shape_of));
-        verdict.records.push(AzureRecord { id, is, to, touched });
+        verdict.resources.extend(known.filter(|old| **old != id).map(ListedPlan::renamed));
+        let (phases, changes): (Vec<Phase>, Vec<ListedChange>) = change.into_iter().unzip();
+        let (is, to, touched) = (is.map(shape_of), to.map(shape_of), !changes.is_empty());
+        verdict.resources.push(ListedPlan { id, changes, is, to, touched, phases });
     }
 }

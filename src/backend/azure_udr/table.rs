@@ -13,11 +13,9 @@ use super::record::{TableClaims, TableRecord, shape_of};
 use super::{AZURE_ROUTE, AZURE_ROUTE_TABLE, Hop, LiveTable, MADE_FOR, MANAGED_BY, Route, Settings, key, name_of};
 use crate::exchange::arm::Document;
 use crate::network::Prefix;
-use crate::plan::azure::{AzureChange, AzureRecord, AzureWhat};
-use crate::plan::findings::Finding;
 use crate::plan::judge::{Claim, Form, Live, Owner, Verdict, judge};
-use crate::plan::{Options, Severity};
-use crate::resource::{Action, Evidence, Name, Place, Reason, ResourceId};
+use crate::plan::{Finding, ListedChange, ListedPlan, ListedWhat, Options, Owners, Severity};
+use crate::resource::{Action, Evidence, Kind, Name, Phase, Place, Reason, ResourceId, Shape};
 
 /// What is wanted of the table.
 #[derive(Clone, Debug)]
@@ -49,21 +47,21 @@ pub struct TableTask {
     pub left_out: BTreeMap<Hop, String>,
     /// Names of routes that the plan left to others, as asked.
     pub left_to_others: BTreeSet<Box<str>>,
+    /// To whom next hops belong.
+    pub(super) owners: Arc<Owners>,
 }
 
 /// What is to be done to a table as it is live.
 #[derive(Clone, Debug, Default)]
 pub struct TableVerdict {
-    /// The changes.
-    pub changes: Vec<AzureChange>,
     /// What was found besides.
     pub findings: Vec<Finding>,
     /// What is to be written; none: nothing.
     pub body: Option<Value>,
     /// Whether the table is to be deleted instead.
     pub deletes: bool,
-    /// What is to be recorded.
-    pub records: Vec<AzureRecord>,
+    /// What is planned and recorded.
+    pub resources: Vec<ListedPlan>,
     /// Routes that were left out, by the next hop that failed.
     pub skipped: Vec<(Prefix, Hop)>,
     /// How many routes it has afterwards, those of others included.
@@ -157,39 +155,40 @@ impl TableTask {
             _ => {}
         }
         let mut body = live.map(|live| live.document.body.clone());
-        let table = self.table(live, &mut body, &mut verdict);
-        let routes = self.routes(live, &mut body, &mut verdict);
+        let mut of_table = Vec::new();
+        let mut table = self.table(live, &mut body, &mut of_table);
+        let (routes_is, routes_to, of_routes) = self.routes(live, &mut body, &mut verdict);
         let list = body.as_ref().and_then(|body| body["properties"]["routes"].as_array());
         verdict.count = list.map_or(0, Vec::len);
-        let writes = |change: &AzureChange| matches!(change.action, Action::Add | Action::Change | Action::Remove);
-        let mut table = table;
         if self.wish.is_none() && live.is_some() {
             // Of what is ours nothing goes that was not selected; the table is still needed for that.
-            let is_needed = self.is_held || routes.1.is_some();
-            table = self.end(live, is_needed, table, &mut verdict);
+            let is_needed = self.is_held || routes_to.is_some();
+            table = self.end(live, is_needed, table, &mut verdict, &mut of_table);
         }
-        if !verdict.deletes && verdict.changes.iter().any(writes) {
+        let changes = || of_table.iter().chain(&of_routes);
+        if !verdict.deletes && changes().any(ListedChange::writes) {
             verdict.body = body;
         }
-        let touched = !verdict.changes.is_empty();
-        let mut record = |kind: &str, is: Option<crate::resource::Shape>, to: Option<crate::resource::Shape>| {
-            let known = self.claims.id(kind);
+        let only_removes = changes().all(|change| change.action == Action::Remove);
+        let phase = if only_removes { Phase::Retire } else { Phase::Install };
+        let phases: Vec<Phase> = changes().next().map(|_| phase).into_iter().collect();
+        let mut plan = |kind: &Kind, is: Option<Shape>, to: Option<Shape>, changes: Vec<ListedChange>| {
+            let known = self.claims.id(kind.id);
             if known.is_none() && to.is_none() {
                 return;
             }
-            let wanted = self.wish.as_ref().map(|wish| wish.backend.clone());
-            let Some(backend) = wanted.or_else(|| known.map(|id| id.backend.clone())) else { return };
-            let id = ResourceId { backend, kind: kind.into(), name: "".into() };
-            if let Some(old) = known.filter(|old| **old != id) {
-                // The backend has another name now.
-                verdict.records.push(AzureRecord { id: old.clone(), is: None, to: None, touched: false });
-            }
-            verdict.records.push(AzureRecord { id, is, to, touched });
+            let wanted = self.wish.as_ref().map(|wish| &wish.backend);
+            let Some(backend) = wanted.or_else(|| known.map(|id| &id.backend)) else { return };
+            let id = ResourceId { backend: backend.clone(), kind: kind.id.into(), name: "".into() };
+            // The backend may have another name now.
+            verdict.resources.extend(known.filter(|old| **old != id).map(ListedPlan::renamed));
+            // Table and routes are one write.
+            let (touched, phases) = (!phases.is_empty(), phases.clone());
+            verdict.resources.push(ListedPlan { id, changes, is, to, touched, phases });
         };
         let (table_is, table_to) = table;
-        record(AZURE_ROUTE_TABLE.id, table_is.as_ref().map(shape_of), table_to.as_ref().map(shape_of));
-        let (routes_is, routes_to) = routes;
-        record(AZURE_ROUTE.id, routes_is.as_ref().map(shape_of), routes_to.as_ref().map(shape_of));
+        plan(&AZURE_ROUTE_TABLE, table_is.as_ref().map(shape_of), table_to.as_ref().map(shape_of), of_table);
+        plan(&AZURE_ROUTE, routes_is.as_ref().map(shape_of), routes_to.as_ref().map(shape_of), of_routes);
         verdict
     }
 
@@ -198,7 +197,7 @@ impl TableTask {
         &self,
         live: Option<&LiveTable>,
         body: &mut Option<Value>,
-        verdict: &mut TableVerdict,
+        changes: &mut Vec<ListedChange>,
     ) -> (Option<TableRecord>, Option<TableRecord>) {
         let recorded = self.claims.table.iter().find(|(_, confirmed)| *confirmed).map(|(table, _)| table.clone());
         let meant = self.claims.table.first().map(|(table, _)| table.clone());
@@ -216,9 +215,7 @@ impl TableTask {
         };
         let settings = &wish.settings;
         let mut say = |action: Action, reason: Reason, words: Vec<Setting>| {
-            let change =
-                AzureChange { kind: &AZURE_ROUTE_TABLE, key: "".into(), action, reason, what: AzureWhat::Table(words) };
-            verdict.changes.push(change);
+            changes.push(change_of_table(action, reason, words));
         };
         let Some(live) = live else {
             let chosen_route = |(route, _): &(Route, Name)| self.is_chosen(AZURE_ROUTE.id, Some(&route.name));
@@ -234,7 +231,7 @@ impl TableTask {
             ];
             if let Some(bgp) = settings.bgp_route_propagation {
                 new["properties"]["disableBgpRoutePropagation"] = (!bgp).into();
-                words.push(setting("BGP route propagation", None, Some(on(bgp))));
+                words.push(setting("BGP route propagation", None, Some(on_off(bgp))));
             }
             *body = Some(new);
             let reason = match self.judge(recorded.is_some() || self.claims.in_doubt, recorded.is_some(), false) {
@@ -261,11 +258,11 @@ impl TableTask {
         if let Some(bgp) = &settings.bgp_route_propagation {
             let judged = judge_own(bgp, before.bgp_route_propagation.as_ref(), Some(&live.bgp_route_propagation));
             if !matches!(judged, Verdict::Same | Verdict::Adopt) {
-                words.push(setting("BGP route propagation", Some(on(!bgp)), Some(on(*bgp))));
+                words.push(setting("BGP route propagation", Some(on_off(!bgp)), Some(on_off(*bgp))));
                 edited = judged != Verdict::Altered;
             }
             if judged == Verdict::Altered {
-                drift.push(format!("BGP route propagation: {}", on(!bgp)));
+                drift.push(format!("BGP route propagation: {}", on_off(!bgp)));
             }
         }
         if live.failed {
@@ -329,6 +326,7 @@ impl TableTask {
         is_needed: bool,
         (is, _): (Option<TableRecord>, Option<TableRecord>),
         verdict: &mut TableVerdict,
+        changes: &mut Vec<ListedChange>,
     ) -> (Option<TableRecord>, Option<TableRecord>) {
         let (Some(live), Some(table)) = (live, &is) else { return (is, None) };
         if is_needed || !self.is_chosen(AZURE_ROUTE_TABLE.id, None) {
@@ -344,14 +342,7 @@ impl TableTask {
             (true, 0, []) => {
                 verdict.deletes = true;
                 let reason = if self.options.destroy { Reason::Destroy } else { Reason::NotWanted };
-                let change = AzureChange {
-                    kind: &AZURE_ROUTE_TABLE,
-                    key: "".into(),
-                    action: Action::Remove,
-                    reason,
-                    what: AzureWhat::Table(vec![self.resource_group()]),
-                };
-                verdict.changes.push(change);
+                changes.push(change_of_table(Action::Remove, reason, vec![self.resource_group()]));
                 return (is, None);
             }
             (false, 0, []) if live.tag(MANAGED_BY.0) == Some(MANAGED_BY.1) => format!(
@@ -370,6 +361,11 @@ impl TableTask {
 }
 
 impl TableVerdict {
+    /// The changes.
+    pub fn changes(&self) -> impl Iterator<Item = &ListedChange> {
+        self.resources.iter().flat_map(|resource| &resource.changes)
+    }
+
     /// Routes that others have.
     pub fn conflicts(&self) -> impl Iterator<Item = &Finding> {
         self.findings.iter().filter(|finding| finding.severity == Severity::Conflict)
@@ -398,10 +394,14 @@ fn marks(topology: &Name) -> BTreeMap<String, String> {
     marks.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
 }
 
-fn setting(name: impl Into<Cow<'static, str>>, before: Option<&str>, after: Option<&str>) -> Setting {
+fn change_of_table(action: Action, reason: Reason, words: Vec<Setting>) -> ListedChange {
+    ListedChange { kind: &AZURE_ROUTE_TABLE, key: "".into(), action, reason, what: ListedWhat::Settings(words) }
+}
+
+pub(super) fn setting(name: impl Into<Cow<'static, str>>, before: Option<&str>, after: Option<&str>) -> Setting {
     Setting { name: name.into(), before: before.map(str::to_owned), after: after.map(str::to_owned) }
 }
 
-fn on(on: bool) -> &'static str {
+pub(super) fn on_off(on: bool) -> &'static str {
     if on { "on" } else { "off" }
 }

@@ -1,6 +1,7 @@
 //! Which record belongs to which place: machines are known by their id, not by their name.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
 
 use super::findings::{name_taken, renamed, replaced, same_machine};
 use super::observed::Observation;
@@ -69,7 +70,7 @@ impl Claims {
                 (None, Some(record), Some(_)) if record.machine_id.as_deref().is_some_and(|id| !id.is_empty()) => {
                     plan.findings.push(replaced(place));
                     claims.replaced.insert(place.clone());
-                    plan.people.begins_anew(place);
+                    Arc::make_mut(&mut plan.owners).begins_anew(place);
                 }
                 (None, Some(_), _) => {
                     claims.sources.insert(place.clone(), place.clone());

@@ -37,7 +37,7 @@ pub fn plan(inputs: &Inputs<'_>, observed: &BTreeMap<Place, Observation>, memo: 
     let answered = observed.values().filter(|observation| observation.seen().is_some()).count();
     let mut plan = Plan { answered, ..Plan::default() };
     if plan.answered > 0 {
-        plan.people = Owners::new(&desired.places, recorded, options.destroy);
+        plan.owners = Owners::new(&desired.places, recorded, options.destroy).into();
     }
     let claims = Claims::new(desired, recorded, observed, options, &mut plan);
     let mut uncovered = Uncovered::new(&desired.covered);
@@ -72,7 +72,7 @@ pub fn plan(inputs: &Inputs<'_>, observed: &BTreeMap<Place, Observation>, memo: 
     }
     // Where nobody looked and nothing is done, nobody asks who has which address.
     if plan.answered == 0 && !plan.places.is_empty() {
-        plan.people = Owners::new(&desired.places, recorded, options.destroy);
+        plan.owners = Owners::new(&desired.places, recorded, options.destroy).into();
     }
     if !options.targets.is_empty() || !options.excludes.is_empty() {
         plan.select(options, memo);
@@ -166,7 +166,7 @@ impl Plan {
             unseen,
             has_marker,
             resources,
-            azure: None,
+            listed: Vec::new(),
             ends,
             acts,
         };

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use super::observed::{Observation, Seen};
 use super::plan::{Inputs, plan as make};
@@ -26,7 +27,7 @@ pub fn replan(plan: &mut Plan, place: &Place, inputs: &Inputs<'_>, seen: Seen, m
     let observed = [(place.clone(), Observation::Seen(Box::new(seen)))].into();
     let inputs = Inputs { desired: &desired, recorded: &state, ..*inputs };
     let mut fresh = make(&inputs, &observed, memo);
-    fresh.people = plan.people.clone();
+    fresh.owners = Arc::clone(&plan.owners);
     if let Some(conflict) = fresh.findings.iter().find(|finding| finding.severity == Severity::Conflict) {
         let key = conflict.address.key.as_deref().unwrap_or_default();
         return Err(format!("somebody else has {key} there: {}", conflict.found.as_deref().unwrap_or_default()));

@@ -22,7 +22,7 @@ use crate::resource::{Kind, Name, Record, Shape, Token};
 use crate::topology::{BackendTable, Topology};
 
 /// The kind of its resources: the routes of one node.
-pub static KERNEL_ROUTE: Kind = Kind { id: "kernel_route", noun: "route", order: 0, words: &KernelWords };
+pub static KERNEL_ROUTE: Kind = Kind { id: "kernel_route", noun: "route", order: 0, retires: 0, words: &KernelWords };
 
 /// The words for its resources.
 struct KernelWords;

@@ -8,9 +8,9 @@ use petgraph::graph::NodeIndex;
 use super::azure_step::Step;
 use super::running::Running;
 use super::{Ended, Executor, Failure};
-use crate::backend::azure_udr::{ARM, Hop, SubnetTask, arm};
+use crate::backend::azure_udr::{ARM, AzureTask, Hop, SubnetTask, arm};
 use crate::drive::{Event, tell};
-use crate::plan::azure::{AzureRecord, AzureTask};
+use crate::plan::ListedPlan;
 use crate::resource::{Action, Phase, Place, ResourceId};
 use crate::state::{Entry, Outcome, StoreError};
 
@@ -32,17 +32,14 @@ pub(super) struct AzureEnd {
 
 impl AzureEnd {
     /// Adds the outcome of another part of the step.
-    pub(super) fn join(&mut self, other: Option<Self>) {
-        let Some(other) = other else { return };
+    pub(super) fn join(&mut self, other: Self) {
         for (action, number) in other.done {
             *self.done.entry(action).or_default() += number;
         }
         self.outcomes.extend(other.outcomes);
         self.touched |= other.touched;
-        if let Some(message) = other.failure {
-            let before = self.failure.take().map(|before| format!("{before} ")).unwrap_or_default();
-            self.failure = Some(format!("{before}{message}"));
-        }
+        let failures: Vec<String> = self.failure.take().into_iter().chain(other.failure).collect();
+        self.failure = (!failures.is_empty()).then(|| failures.join(" "));
     }
 
     pub(super) fn touching(self, touched: bool) -> Self {
@@ -60,10 +57,9 @@ impl Executor<'_> {
         running: &mut Running,
     ) -> Result<bool, StoreError> {
         let Some(planned) = self.run.plan.places.get(place) else { return Ok(false) };
-        let Some(azure_place) = planned.azure.as_deref() else { return Ok(false) };
-        let failed = |message: &str, touched: Vec<(ResourceId, Outcome)>| AzureEnd {
+        let failed = |message: &str, outcomes: Vec<(ResourceId, Outcome)>| AzureEnd {
             failure: Some(message.to_owned()),
-            outcomes: touched,
+            outcomes,
             ..AzureEnd::default()
         };
         if let Some(reason) = &planned.unseen {
@@ -71,8 +67,9 @@ impl Executor<'_> {
             self.finish_azure(place, phase, end).await?;
             return Ok(false);
         }
-        let Some(mut task) = azure_place.task(phase).cloned() else { return Ok(false) };
-        let untouched = of_task(&task, &azure_place.records);
+        let Some(mut task) = self.run.azure_work.task(place, phase).cloned() else { return Ok(false) };
+        let planned = planned.listed.clone();
+        let untouched = of_task(&task, &planned);
         let (mut left_out, mut subnets_failed) = (None, false);
         if *self.run.stop.borrow() {
             if !self.outcome.stopped {
@@ -89,8 +86,6 @@ impl Executor<'_> {
             self.finish_azure(place, phase, end).await?;
             return Ok(false);
         };
-        let reviewed = azure_place.changes.clone();
-        let records = azure_place.records.clone();
         match &mut task {
             AzureTask::Table(table) => {
                 table.left_out.clone_from(&self.failed_hops);
@@ -114,7 +109,7 @@ impl Executor<'_> {
                         names.join(", ")
                     );
                     let nothing = subnets.is_empty();
-                    let end = failed(&message, of_task(&AzureTask::Subnets(left), &azure_place.records));
+                    let end = failed(&message, of_task(&AzureTask::Subnets(left), &planned));
                     if nothing {
                         self.finish_azure(place, phase, end).await?;
                         return Ok(false);
@@ -133,13 +128,13 @@ impl Executor<'_> {
         }
         let place = place.clone();
         running.spawn(async move {
-            let work = Step { azure: &*azure, reviewed: &reviewed, records: &records, subnets_failed };
+            let work = Step { azure: &*azure, planned: &planned, subnets_failed };
             let mut end = match &task {
                 AzureTask::Table(table) => work.table(table).await,
                 AzureTask::Subnets(subnets) => work.subnets(subnets).await,
                 AzureTask::Interface(interface) => work.interface(interface, phase).await,
             };
-            end.join(left_out);
+            end.join(left_out.unwrap_or_default());
             Ended::Azure(index, place, phase, end)
         });
         Ok(true)
@@ -155,7 +150,7 @@ impl Executor<'_> {
         }
         for (hop, number) in skipped {
             let address = hop.address.map(|address| address.to_string()).unwrap_or_default();
-            let receiver = hop.address.and_then(|address| self.run.plan.people.name(address).cloned());
+            let receiver = hop.address.and_then(|address| self.run.plan.owners.name(address).cloned());
             let receiver = receiver.map_or_else(|| Place::new(&ARM, address), Place::from);
             tell(&self.run.events, Event::Skipped { place: place.clone(), receiver: receiver.clone(), routes: number });
             self.outcome.skipped.push((place.clone(), receiver, number));
@@ -194,11 +189,11 @@ impl Executor<'_> {
     }
 }
 
-/// The records of a task, as if nothing was done to them.
-fn of_task(task: &AzureTask, records: &[AzureRecord]) -> Vec<(ResourceId, Outcome)> {
-    let is_of = |record: &&AzureRecord| match task {
-        AzureTask::Subnets(subnets) => subnets.iter().any(|subnet| subnet.name().eq_ignore_ascii_case(&record.id.name)),
+/// The outcomes of a task that did not start.
+fn of_task(task: &AzureTask, planned: &[ListedPlan]) -> Vec<(ResourceId, Outcome)> {
+    let is_of = |resource: &&ListedPlan| match task {
+        AzureTask::Subnets(subnets) => subnets.iter().any(|subnet| subnet.is_of(&resource.id)),
         AzureTask::Table(_) | AzureTask::Interface(_) => true,
     };
-    records.iter().filter(is_of).map(|record| (record.id.clone(), Outcome::Untouched)).collect()
+    planned.iter().filter(is_of).map(|resource| (resource.id.clone(), Outcome::Untouched)).collect()
 }

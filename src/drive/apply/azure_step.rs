@@ -8,9 +8,9 @@ use crate::backend::azure_udr::{
     Hop, InterfaceTask, LiveTable, SubnetTask, TableTask, TableVerdict, interface_seen, subnet_seen, table_seen,
 };
 use crate::exchange::arm::{AzureError, AzureFailure};
-use crate::plan::azure::{AzureChange, AzureRecord, AzureWhat};
-use crate::plan::{Finding, Severity};
-use crate::resource::{Action, Evidence, Phase, Reason, ResourceId, Why};
+use crate::plan::{Finding, ListedChange, ListedPlan, ListedWhat, Severity};
+use crate::resource::words::Setting;
+use crate::resource::{Action, Evidence, Phase, Reason, ResourceId};
 use crate::state::Outcome;
 use crate::transport::azure::Azure;
 
@@ -22,88 +22,52 @@ const PAUSE: Duration = Duration::from_secs(1);
 /// One step in progress.
 pub(super) struct Step<'a> {
     pub(super) azure: &'a dyn Azure,
-    /// The changes that the user has seen.
-    pub(super) reviewed: &'a [AzureChange],
-    pub(super) records: &'a [AzureRecord],
+    /// What the user has reviewed, and the records.
+    pub(super) planned: &'a [ListedPlan],
     /// Whether some associations could not be changed as planned.
     pub(super) subnets_failed: bool,
 }
 
 impl Step<'_> {
     /// A change that nobody has reviewed, in words.
-    fn surprise(&self, changes: &[AzureChange]) -> Option<String> {
-        let reviewed = |change: &AzureChange| {
-            self.reviewed.iter().any(|known| {
-                let same = known.kind == change.kind && known.key.eq_ignore_ascii_case(&change.key);
-                let target = match (&known.what, &change.what) {
-                    (
-                        AzureWhat::Route { destination, before, after },
-                        AzureWhat::Route { destination: key, before: was, after: other },
-                    ) => {
-                        // The live resource is the reviewed one, or gone; or somebody has already made the same change.
-                        let hand = |one: &AzureChange| matches!(one.reason, Reason::Altered(_) | Reason::TakenOver(_));
-                        let same = before == was && (known.reason == change.reason || !(hand(known) || hand(change)));
-                        destination == key && after == other && (was.is_none() || same)
-                    }
-                    (
-                        AzureWhat::Association { before, after },
-                        AzureWhat::Association { before: was, after: other },
-                    ) => after == other && (was.is_none() || before == was),
-                    (known_what, what) => known_what == what && known.action == change.action,
-                };
-                same && target && (!writes(change) || writes(known))
-            })
-        };
-        let other = changes.iter().find(|change| !reviewed(change))?;
+    fn surprise<'c>(&self, mut changes: impl Iterator<Item = &'c ListedChange>) -> Option<String> {
+        let known = || self.planned.iter().flat_map(|resource| &resource.changes);
+        let other = changes.find(|change| !known().any(|known| is_reviewed(known, change)))?;
         Some(match &other.what {
-            AzureWhat::Route { destination, before: Some(before), .. } => {
+            ListedWhat::Route { destination, before: Some(before), .. } => {
                 format!("{destination} now leads to {before}")
             }
-            AzureWhat::Route { destination, before: None, .. } => {
+            ListedWhat::Route { destination, before: None, .. } => {
                 format!("the route to {destination} no longer exists")
             }
-            AzureWhat::Table(_) => "the table itself has changed".to_owned(),
-            AzureWhat::Association { .. } => "its association has changed".to_owned(),
-            AzureWhat::Forwarding(_) => "its IP forwarding has changed".to_owned(),
+            ListedWhat::Settings(_) if other.key.is_empty() => "the table itself has changed".to_owned(),
+            ListedWhat::Settings(_) => "its association has changed".to_owned(),
         })
     }
 
     fn stop(&self, why: &str, touched: bool) -> AzureEnd {
-        let outcome = |record: &AzureRecord| {
-            (record.id.clone(), if touched { Outcome::StillInDoubt } else { Outcome::Untouched })
-        };
-        AzureEnd {
-            failure: Some(format!(
-                "It has changed since the plan: {why}. topo did not overwrite it. Run topo again to see the change."
-            )),
-            outcomes: self.records.iter().map(outcome).collect(),
-            touched,
-            ..AzureEnd::default()
-        }
+        let text = format!(
+            "It has changed since the plan: {why}. topo did not overwrite it. Run topo again to see the change."
+        );
+        self.end(text, touched)
+    }
+
+    /// Not all was done. `unsure` says whether a write may have changed something.
+    fn end(&self, failure: String, unsure: bool) -> AzureEnd {
+        let outcome = if unsure { Outcome::StillInDoubt } else { Outcome::Untouched };
+        let outcomes = self.planned.iter().map(|resource| (resource.id.clone(), outcome.clone())).collect();
+        AzureEnd { failure: Some(failure), outcomes, touched: unsure, ..AzureEnd::default() }
     }
 
     /// An error of a write. `touched` says whether an earlier write may have changed something.
     fn failed(&self, error: &AzureError, touched: bool) -> AzureEnd {
         let unsure = touched || matches!(error.failure, AzureFailure::Unsure | AzureFailure::Overtaken);
-        let outcome =
-            |record: &AzureRecord| (record.id.clone(), if unsure { Outcome::StillInDoubt } else { Outcome::Untouched });
-        AzureEnd {
-            failure: Some(error.text.clone()),
-            outcomes: self.records.iter().map(outcome).collect(),
-            touched: unsure,
-            ..AzureEnd::default()
-        }
+        self.end(error.text.clone(), unsure)
     }
 
-    /// It could not be looked at, and nothing was written since; `touched` says whether something may have been before.
+    /// It could not be read after the last write, or before the first one; `touched` says which.
     fn unread(&self, why: &dyn fmt::Display, touched: bool) -> AzureEnd {
-        let failure = if touched { AzureFailure::Unsure } else { AzureFailure::Refused };
-        self.failed(&AzureError { failure, text: why.to_string() }, touched)
-    }
-
-    /// It was written, and what was read back says nothing.
-    fn unread_after(&self, why: &Why) -> AzureEnd {
-        self.failed(&AzureError { failure: AzureFailure::Unsure, text: why.to_string() }, true)
+        self.end(why.to_string(), touched)
     }
 
     pub(super) async fn table(&self, task: &TableTask) -> AzureEnd {
@@ -137,7 +101,7 @@ impl Step<'_> {
             if live.as_ref().is_some_and(|live| live.document.etag.is_none()) {
                 return self.stop("Azure does not tell its version", touched);
             }
-            if let Some(why) = surprise.or_else(|| self.surprise(&verdict.changes)) {
+            if let Some(why) = surprise.or_else(|| self.surprise(verdict.changes())) {
                 return self.stop(&why, touched);
             }
             if verdict.findings.iter().any(|finding| finding.severity == Severity::Error) {
@@ -149,14 +113,14 @@ impl Step<'_> {
                 Some(body) => match self.azure.put_table(&task.id, body, etag).await {
                     Ok(document) => match table_seen(&task.id, Ok(Some(document))).known() {
                         Ok(seen) => Ok(seen),
-                        Err(why) => return self.unread_after(&why),
+                        Err(why) => return self.unread(&why, true),
                     },
                     Err(error) => Err(error),
                 },
                 None => Ok(live.clone()),
             };
             match written {
-                Ok(seen) => return Self::table_end(task, verdict, seen.as_ref()).touching(touched),
+                Ok(seen) => return Self::table_end(task, &verdict, seen.as_ref()).touching(touched),
                 Err(moved) if is_moved(&moved, &mut touched) => error = Some(moved),
                 Err(error) => return self.failed(&error, touched),
             }
@@ -165,38 +129,33 @@ impl Step<'_> {
     }
 
     /// Reads back what was written.
-    fn table_end(task: &TableTask, verdict: TableVerdict, seen: Option<&LiveTable>) -> AzureEnd {
-        let TableVerdict { changes, skipped, records, deletes, body, .. } = verdict;
-        let mut end = AzureEnd { touched: deletes || body.is_some(), ..AzureEnd::default() };
+    fn table_end(task: &TableTask, verdict: &TableVerdict, seen: Option<&LiveTable>) -> AzureEnd {
+        let mut end = AzureEnd { touched: verdict.deletes || verdict.body.is_some(), ..AzureEnd::default() };
         let mut left: Vec<String> = Vec::new();
-        if let Some(seen) = seen {
-            let after = task.compare(Some(seen));
-            let still =
-                |change: &AzureChange| after.changes.iter().any(|other| other.key == change.key && writes(other));
-            for change in &changes {
-                let state = match &change.what {
-                    AzureWhat::Route { destination, after: Some(_), .. } => seen.routes.get(destination),
-                    _ => None,
-                };
-                let state = state.map(|live| live.state.as_str()).filter(|state| !matches!(*state, "Succeeded" | ""));
-                if still(change) {
-                    left.push(format!("{} is not as topo wrote it", change.key));
-                } else if let Some(state) = state {
-                    left.push(format!("{} is {state}", change.key));
-                } else {
-                    *end.done.entry(change.action).or_default() += 1;
+        let after = seen.map(|seen| task.compare(Some(seen)));
+        let still = |change: &ListedChange| {
+            let mut after = after.iter().flat_map(TableVerdict::changes);
+            after.any(|other| other.key == change.key && other.writes())
+        };
+        for change in verdict.changes() {
+            let live = match &change.what {
+                ListedWhat::Route { destination, after: Some(_), .. } => {
+                    seen.and_then(|seen| seen.routes.get(destination))
                 }
-            }
-        } else {
-            for change in &changes {
-                *end.done.entry(change.action).or_default() += 1;
+                _ => None,
+            };
+            let state = live.map(|live| live.state.as_str()).filter(|state| !matches!(*state, "Succeeded" | ""));
+            match state {
+                _ if still(change) => left.push(format!("{} is not as topo wrote it", change.key)),
+                Some(state) => left.push(format!("{} is {state}", change.key)),
+                None => *end.done.entry(change.action).or_default() += 1,
             }
         }
-        for (_, hop) in skipped {
-            *end.skipped.entry(hop).or_default() += 1;
+        for (_, hop) in &verdict.skipped {
+            *end.skipped.entry(hop.clone()).or_default() += 1;
         }
         // Ids that have another name now are settled already.
-        end.outcomes = if left.is_empty() { settled(&records) } else { in_doubt(&records) };
+        end.outcomes = if left.is_empty() { settled(&verdict.resources) } else { in_doubt(&verdict.resources) };
         if !left.is_empty() {
             let more = left.len().saturating_sub(5);
             let more = if more > 0 { format!(", and {more} more") } else { String::new() };
@@ -212,9 +171,9 @@ impl Step<'_> {
     pub(super) async fn subnets(&self, tasks: &[SubnetTask]) -> AzureEnd {
         let mut all = AzureEnd::default();
         for task in tasks {
-            let is_own = |record: &&AzureRecord| task.name().eq_ignore_ascii_case(&record.id.name);
-            let own: Vec<AzureRecord> = self.records.iter().filter(is_own).cloned().collect();
-            all.join(Some(Step { records: &own, ..*self }.subnet(task).await));
+            let is_own = |resource: &&ListedPlan| task.is_of(&resource.id);
+            let own: Vec<ListedPlan> = self.planned.iter().filter(is_own).cloned().collect();
+            all.join(Step { planned: &own, ..*self }.subnet(task).await);
         }
         all
     }
@@ -227,14 +186,13 @@ impl Step<'_> {
                 Err(why) => return self.unread(&why, touched),
             };
             let verdict = task.compare(live.as_ref());
-            let change: Vec<AzureChange> = verdict.change.iter().map(|(_, change)| change.clone()).collect();
             let surprise = match verdict.finding.as_ref().filter(|finding| finding.stops()) {
                 Some(Finding { severity: Severity::Conflict, found, .. }) => {
                     let table = found.as_deref().unwrap_or_default();
                     Some(format!("the subnet {} uses the route table {table}", task.name()))
                 }
                 Some(_) => Some(format!("the subnet {} no longer exists", task.name())),
-                None => self.surprise(&change),
+                None => self.surprise(verdict.change().into_iter()),
             };
             let unversioned = live.as_ref().is_some_and(|live| live.document.etag.is_none());
             let surprise =
@@ -247,7 +205,7 @@ impl Step<'_> {
                 Some(body) => match self.azure.put_subnet(&task.id, body, etag).await {
                     Ok(document) => match subnet_seen(&task.id, Ok(Some(document))).known() {
                         Ok(seen) => Ok(seen),
-                        Err(why) => return self.unread_after(&why),
+                        Err(why) => return self.unread(&why, true),
                     },
                     Err(error) => Err(error),
                 },
@@ -266,12 +224,10 @@ impl Step<'_> {
                     };
                     let state = seen.as_ref().map_or("", |seen| seen.state.as_str());
                     if right && matches!(state, "Succeeded" | "") {
-                        for change in &change {
-                            *end.done.entry(change.action).or_default() += 1;
-                        }
-                        end.outcomes = settled(&verdict.records);
+                        end.done = verdict.change().map(|change| (change.action, 1)).into_iter().collect();
+                        end.outcomes = settled(&verdict.resources);
                     } else {
-                        end.outcomes = in_doubt(&verdict.records);
+                        end.outcomes = in_doubt(&verdict.resources);
                         end.failure = Some(format!(
                             "Azure accepted the association of the subnet {}, but it is not as topo wrote it (state \
                              {state}). Run topo again: it looks first.",
@@ -307,7 +263,7 @@ impl Step<'_> {
             };
             let mut end = AzureEnd { done: [(Action::Change, 1)].into(), touched, ..AzureEnd::default() };
             if live.forwards == on {
-                end.outcomes = settled(self.records);
+                end.outcomes = settled(self.planned);
                 return end;
             }
             if document.etag.is_none() {
@@ -316,23 +272,16 @@ impl Step<'_> {
             let body = task.body(&document, on);
             let written = self.azure.put_interface(&task.id, &body, document.etag.as_deref()).await;
             match written.map(|document| interface_seen(&task.id, Ok(Some(document))).known()) {
-                Ok(Err(why)) => return self.unread_after(&why),
+                Ok(Err(why)) => return self.unread(&why, true),
                 Ok(Ok(Some((seen, _)))) if seen.forwards == on => {
                     end.touched = true;
-                    end.outcomes = settled(self.records);
+                    end.outcomes = settled(self.planned);
                     return end;
                 }
                 Ok(Ok(_)) => {
-                    return AzureEnd {
-                        failure: Some(
-                            "Azure accepted the IP forwarding setting, but it reads back as before. Run topo again: it looks \
-                             first."
-                                .to_owned(),
-                        ),
-                        outcomes: in_doubt(self.records),
-                        touched: true,
-                        ..AzureEnd::default()
-                    };
+                    let text = "Azure accepted the IP forwarding setting, but it reads back as before. Run topo again: it looks \
+                                first.";
+                    return self.end(text.to_owned(), true);
                 }
                 Err(moved) if is_moved(&moved, &mut touched) => error = Some(moved),
                 Err(error) => return self.failed(&error, touched),
@@ -342,21 +291,43 @@ impl Step<'_> {
     }
 }
 
-/// The outcomes of records that are as they should become.
-fn settled(records: &[AzureRecord]) -> Vec<(ResourceId, Outcome)> {
-    let outcome = |record: &AzureRecord| match &record.to {
+/// Whether a change is one that the user has reviewed: the live resource is as reviewed or gone, or somebody has already made
+/// the same change.
+fn is_reviewed(known: &ListedChange, change: &ListedChange) -> bool {
+    let by_hand = |one: &ListedChange| matches!(one.reason, Reason::Altered(_) | Reason::TakenOver(_));
+    let is_same = match (&known.what, &change.what) {
+        (
+            ListedWhat::Route { destination, before, after },
+            ListedWhat::Route { destination: key, before: was, after: other },
+        ) => {
+            let same = before == was && (known.reason == change.reason || !(by_hand(known) || by_hand(change)));
+            destination == key && after == other && (was.is_none() || same)
+        }
+        (ListedWhat::Settings(settings), ListedWhat::Settings(others)) => {
+            let same = |(one, other): (&Setting, &Setting)| {
+                one.name == other.name
+                    && one.after == other.after
+                    && (other.before.is_none() || one.before == other.before)
+            };
+            settings.len() == others.len() && settings.iter().zip(others).all(same)
+        }
+        _ => false,
+    };
+    let is_same_key = known.kind == change.kind && known.key.eq_ignore_ascii_case(&change.key);
+    is_same_key && is_same && (!change.writes() || known.writes())
+}
+
+/// The outcomes of resources that are as they should become.
+fn settled(resources: &[ListedPlan]) -> Vec<(ResourceId, Outcome)> {
+    let outcome = |resource: &ListedPlan| match &resource.to {
         Some(to) => Outcome::Done { lacks: Vec::new(), token: None, attributes: Some((*to.attributes).clone()) },
         None => Outcome::Removed,
     };
-    records.iter().map(|record| (record.id.clone(), outcome(record))).collect()
+    resources.iter().map(|resource| (resource.id.clone(), outcome(resource))).collect()
 }
 
-fn in_doubt(records: &[AzureRecord]) -> Vec<(ResourceId, Outcome)> {
-    records.iter().map(|record| (record.id.clone(), Outcome::StillInDoubt)).collect()
-}
-
-fn writes(change: &AzureChange) -> bool {
-    matches!(change.action, Action::Add | Action::Change | Action::Remove)
+fn in_doubt(resources: &[ListedPlan]) -> Vec<(ResourceId, Outcome)> {
+    resources.iter().map(|resource| (resource.id.clone(), Outcome::StillInDoubt)).collect()
 }
 
 /// Whether somebody changed it, so that topo looks again. Notes whether something may have been written.

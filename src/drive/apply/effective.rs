@@ -8,10 +8,9 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::{Failure, Run, RunOutcome};
-use crate::backend::azure_udr::{Hop, arm, name_of};
+use crate::backend::azure_udr::{EffectiveCheck, Hop, arm, name_of};
 use crate::exchange::arm::AzureFailure;
 use crate::network::Prefix;
-use crate::plan::azure::EffectiveCheck;
 use crate::resource::Place;
 use crate::transport::azure::Azure;
 
@@ -102,7 +101,7 @@ impl Confirmation {
 /// Checks after a run whether the routes of tables are in force on network interfaces.
 pub(super) async fn look(run: &Run<'_>, outcome: &mut RunOutcome) {
     let Some(azure) = run.azure.clone().filter(|_| !outcome.stopped) else { return };
-    for check in &run.plan.checks {
+    for check in &run.azure_work.checks {
         let planned = run.plan.places.get(&check.table).is_some_and(|planned| planned.acts);
         let network = check.subnet.rsplit_once("/subnets/").map_or("", |(network, _)| network);
         let is_network = |place: &Place| arm(place).is_some_and(|id| id.eq_ignore_ascii_case(network));

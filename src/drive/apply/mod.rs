@@ -21,7 +21,7 @@ pub use self::effective::{Confirmation, Verdict};
 use super::Event;
 use super::record::begin;
 use crate::backend::Desired;
-use crate::backend::azure_udr::Hop;
+use crate::backend::azure_udr::{Hop, Work as AzureWork};
 use crate::exchange::node::{Activation, Reply};
 use crate::network::{Memo, Prefix, View};
 use crate::plan::{Operation, Options, Plan};
@@ -46,6 +46,8 @@ pub struct Run<'a> {
     pub transport: Arc<dyn Transport>,
     /// The connection to Azure, if anything is there.
     pub azure: Option<Arc<dyn Azure>>,
+    /// What to do in Azure, beside the plan.
+    pub azure_work: AzureWork,
     /// Concurrent exchanges.
     pub parallelism: usize,
     /// The topology's name.

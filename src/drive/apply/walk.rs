@@ -8,9 +8,8 @@ use petgraph::graph::NodeIndex;
 use super::azure::AzureEnd;
 use super::running::{Begun, Running};
 use super::{Ended, Executor};
-use crate::backend::azure_udr::Hop;
+use crate::backend::azure_udr::{AzureTask, Hop};
 use crate::drive::{Event, tell};
-use crate::plan::azure::AzureTask;
 use crate::plan::{PlacePlan, Steps, Vertex, steps};
 use crate::resource::Phase;
 use crate::state::{Outcome, StoreError};
@@ -90,11 +89,10 @@ impl Executor<'_> {
             }
             return self.fail(place, *phase, message).await;
         }
-        let planned = planned.and_then(|planned| planned.azure.as_deref());
-        let records = planned.into_iter().flat_map(|azure| &azure.records);
-        let outcomes = records.map(|record| (record.id.clone(), Outcome::StillInDoubt)).collect();
+        let resources = planned.into_iter().flat_map(|planned| &planned.listed);
+        let outcomes = resources.map(|resource| (resource.id.clone(), Outcome::StillInDoubt)).collect();
         // Leave out routes to a next hop that may not forward.
-        let failed_hops = match planned.and_then(|azure| azure.task(*phase)) {
+        let failed_hops = match self.run.azure_work.task(place, *phase) {
             Some(AzureTask::Interface(task)) if *phase == Phase::Prepare => {
                 task.addresses.iter().map(|address| (Hop::appliance(*address), message.clone())).collect()
             }

@@ -41,7 +41,7 @@ impl Executor<'_> {
             operations.retain(|operation| {
                 let is_now = now(operation) || file.is_some_and(|file| file.writes_in(phase));
                 let receiver = operation.receiver.filter(|_| is_now);
-                let Some(receiver) = receiver.and_then(|address| self.run.plan.people.name(address)) else {
+                let Some(receiver) = receiver.and_then(|address| self.run.plan.owners.name(address)) else {
                     return now(operation);
                 };
                 let receiver = Place::from(receiver.clone());

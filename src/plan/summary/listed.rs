@@ -3,13 +3,9 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use super::super::azure::{AzureChange, AzureWhat};
 use super::change::{Before, Change, Line, Lines, Part, SettingLine, What};
 use super::split_reason;
-use crate::backend::azure_udr::Hop;
-use crate::network::NextHop;
-use crate::plan::PlacePlan;
-use crate::resource::words::Setting;
+use crate::plan::{ListedChange, ListedWhat, PlacePlan};
 use crate::resource::{Action, Kind, Place, Reason, natural_order};
 
 /// The changes of all places where something is done, by kind, place, action and reason. What stands for a whole place is
@@ -19,7 +15,7 @@ pub(super) fn listed_changes(planned: &[(&Place, &PlacePlan)]) -> Vec<Change> {
     let mut groups: BTreeMap<Key, (&'static Kind, Vec<Item<'_>>)> = BTreeMap::new();
     let acting = (0_u32..).zip(planned).filter(|(_, (_, plan))| plan.acts);
     let changes = acting.flat_map(|(number, (_, plan))| {
-        plan.azure.iter().flat_map(move |azure| azure.changes.iter().map(move |change| (number, change)))
+        plan.listed.iter().flat_map(move |resource| resource.changes.iter().map(move |change| (number, change)))
     });
     for (place, change) in changes {
         let (reason, found) = split_reason(change.reason.clone());
@@ -33,7 +29,7 @@ pub(super) fn listed_changes(planned: &[(&Place, &PlacePlan)]) -> Vec<Change> {
 
 struct Item<'a> {
     place: u32,
-    change: &'a AzureChange,
+    change: &'a ListedChange,
     found: Option<Arc<str>>,
 }
 
@@ -83,41 +79,24 @@ fn change_of(kind: &'static Kind, action: Action, reason: Reason, items: &[Item<
 }
 
 fn route_line(item: &Item<'_>) -> Option<Line> {
-    let AzureWhat::Route { destination, before, after } = &item.change.what else { return None };
-    // What the line itself says is not said again.
+    let ListedWhat::Route { destination, before, after } = &item.change.what else { return None };
+    // The line shows the next hop already.
     let is_said = |found: &Arc<str>| before.as_ref().is_some_and(|before| before.to_string() == **found);
-    let found = item.found.clone().filter(|found| !is_said(found));
-    let before = before.as_ref().map(next_hop);
+    let is_import = item.change.action == Action::Import;
     Some(Line {
         destination: *destination,
-        next_hop: after.as_ref().map(next_hop).or_else(|| before.clone())?,
+        next_hop: after.clone().or_else(|| before.clone())?,
         name: Some(Arc::clone(&item.change.key)),
-        before: before
-            .filter(|_| item.change.action != Action::Import)
-            .map(|next_hop| Before { next_hop, protocol: None }),
-        found,
+        before: before.clone().filter(|_| !is_import).map(|next_hop| Before { next_hop, protocol: None }),
+        found: item.found.clone().filter(|found| !is_said(found)),
         without: Vec::new(),
     })
 }
 
 fn setting_line(item: &Item<'_>) -> SettingLine {
-    let setting = |name: &'static str, before: Option<String>, after: Option<String>| {
-        vec![Setting { name: name.into(), before, after }]
-    };
-    let on = |on: bool| Some(if on { "on" } else { "off" }.to_owned());
     let settings = match &item.change.what {
-        AzureWhat::Association { before, after } => setting("route table", before.clone(), after.clone()),
-        AzureWhat::Forwarding(forwards) => setting("IP forwarding", on(!forwards), on(*forwards)),
-        AzureWhat::Table(settings) => settings.clone(),
-        AzureWhat::Route { .. } => Vec::new(),
+        ListedWhat::Settings(settings) => settings.clone(),
+        ListedWhat::Route { .. } => Vec::new(),
     };
     SettingLine { place: item.place, key: Arc::clone(&item.change.key), settings, found: item.found.clone() }
-}
-
-fn next_hop(hop: &Hop) -> NextHop {
-    match hop.address {
-        Some(address) if hop.kind.eq_ignore_ascii_case("VirtualAppliance") => NextHop::Address(address),
-        Some(address) => NextHop::Target(format!("{} {address}", hop.kind).into()),
-        None => NextHop::Target(hop.kind.as_ref().into()),
-    }
 }

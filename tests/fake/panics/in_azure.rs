@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use serde_json::Value;
 use tokio::sync::{mpsc, watch};
-use topo::backend::azure_udr::{Recorded, Seen, compare};
+use topo::backend::azure_udr::{self, Recorded, Seen};
 use topo::backend::node::{self, Inputs};
 use topo::drive::{Run, RunOutcome, observe_azure};
 use topo::exchange::Requests;
@@ -152,10 +152,9 @@ impl Scene {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("runtime");
         runtime.block_on(async {
             let seen = observe_azure(&desired.azure, &recorded, &options, &azure, 4).await;
-            let findings = compare(&desired.azure, &recorded, Some(&seen), &options);
             let inputs = Inputs { topology: &self.name, desired: &desired, recorded: &state, options: &options };
             let mut plan = node::plan(&inputs, &[].into(), &mut memo);
-            plan.take_azure(&state, findings, &options);
+            let azure_work = azure_udr::plan(&desired, &state, Some(&seen), &options, &mut plan);
             assert!(!plan.is_stopped(), "{plan:?}");
             if plan.places.is_empty() {
                 return (seen, None);
@@ -164,6 +163,7 @@ impl Scene {
             let (_stop, stop) = watch::channel(false);
             let run = Run {
                 azure: Some(azure),
+                azure_work,
                 plan,
                 desired: &desired,
                 state,

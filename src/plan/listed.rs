@@ -1,0 +1,120 @@
+//! What is planned for resources whose rows and settings are listed one by one.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::{Finding, Options, PlacePlan, Plan};
+use crate::network::{NextHop, Prefix};
+use crate::resource::words::Setting;
+use crate::resource::{Action, Kind, Phase, Place, Reason, Record, ResourceId, Shape};
+use crate::state::State;
+
+/// One change of something that is listed one by one: of a resource, or of one row in it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListedChange {
+    /// The kind of resource.
+    pub kind: &'static Kind,
+    /// The name of the row or of the resource in its place; empty if the place has one resource of the kind.
+    pub key: Arc<str>,
+    /// What is done.
+    pub action: Action,
+    /// Why.
+    pub reason: Reason,
+    /// What changes.
+    pub what: ListedWhat,
+}
+
+/// What changes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ListedWhat {
+    /// A route.
+    Route {
+        /// The destination.
+        destination: Prefix,
+        /// The next hop that is live, or recorded if nobody looked. None: there is no route.
+        before: Option<NextHop>,
+        /// The next hop that the route gets. None: the route goes.
+        after: Option<NextHop>,
+    },
+    /// Settings of the resource.
+    Settings(Vec<Setting>),
+}
+
+/// What is planned for one resource whose rows and settings are listed.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ListedPlan {
+    /// The resource.
+    pub id: ResourceId,
+    /// Its changes, routes by destination.
+    pub changes: Vec<ListedChange>,
+    /// The part of it that is topo's, as it is now. None: there is nothing.
+    pub is: Option<Shape>,
+    /// The shape that it gets. None: it goes.
+    pub to: Option<Shape>,
+    /// Whether the run may write the resource. If not, only its record changes.
+    pub touched: bool,
+    /// When it changes.
+    pub phases: Vec<Phase>,
+}
+
+/// What is planned in one place whose resources are listed.
+#[derive(Clone, Debug, Default)]
+pub struct ListedPlace {
+    /// The resources.
+    pub resources: Vec<ListedPlan>,
+    /// Why topo could not look at the place. None: it could.
+    pub unseen: Option<String>,
+}
+
+/// What is planned in all places whose resources are listed, and what was found there.
+#[derive(Clone, Debug, Default)]
+pub struct Listed {
+    /// The places.
+    pub places: BTreeMap<Place, ListedPlace>,
+    /// What was found.
+    pub findings: Vec<Finding>,
+    /// Number of answers.
+    pub answered: usize,
+}
+
+impl ListedChange {
+    /// Whether it writes something. To import only makes a record.
+    pub fn writes(&self) -> bool {
+        matches!(self.action, Action::Add | Action::Change | Action::Remove)
+    }
+}
+
+impl ListedPlan {
+    /// The end of a record whose resource has another id now.
+    pub fn renamed(old: &ResourceId) -> Self {
+        Self { id: old.clone(), changes: Vec::new(), is: None, to: None, touched: false, phases: Vec::new() }
+    }
+
+    fn is_recorded(&self, record: Option<&Record>) -> bool {
+        match (record, &self.to) {
+            (None, None) => true,
+            (Some(Record::Settled { is, .. }), Some(to)) => is == to,
+            _ => false,
+        }
+    }
+}
+
+impl Plan {
+    /// Adds places whose resources are listed.
+    pub fn add_listed(&mut self, listed: Listed, recorded: &State, options: &Options) {
+        self.answered += listed.answered;
+        for finding in listed.findings {
+            self.add(finding, options);
+        }
+        for (place, ListedPlace { resources, unseen }) in listed.places {
+            let acts = resources.iter().any(|resource| !resource.phases.is_empty());
+            let is_recorded = |resource: &ListedPlan| resource.is_recorded(recorded.record(&place, &resource.id));
+            // Nothing new can be recorded of a place that nobody looked at.
+            let settles = unseen.is_none() && !resources.iter().all(is_recorded);
+            if acts || settles {
+                let ends = resources.iter().all(|resource| resource.to.is_none());
+                self.places.insert(place, PlacePlan { listed: resources, unseen, acts, ends, ..PlacePlan::default() });
+            }
+        }
+    }
+}
