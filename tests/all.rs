@@ -10,6 +10,7 @@ mod azure_example;
 #[cfg(feature = "azure")]
 mod azure_init;
 mod fake;
+mod order;
 #[cfg(feature = "azure")]
 mod plan;
 mod ssh;
