@@ -116,12 +116,11 @@ fn drift_comes_first_and_what_is_to_be_known_comes_last() {
         render(&eventful()),
         r#"Drift: topo will put these back
 
-  # kernel_route: node-1, node-2 get a route each again: what was recorded is
+  # kernel_route: node-1, node-2 get a route each again: the recorded routes are
   #   gone
   + 172.16.20.0/24 via 10.128.0.30           on node-1, node-2  (gone)
 
-  # kernel_route: node-3 gets a route put back: somebody changed what was
-  #   recorded
+  # kernel_route: node-3 gets a route put back: somebody changed it
   ~ 172.16.21.0/24 via 10.128.0.99 → 10.128.0.31  on node-3  (changed by somebody)
       live now: via 10.128.0.99 dev eth0, protocol 3, boot, typed by hand
 
@@ -137,7 +136,7 @@ Asked for by the topology:
   # kernel_route: 29 nodes lose a route each (changed in the topology)
   - 172.16.5.0/24 via 10.128.0.15            on node-0, node-1, node-2 and 26 more (29 nodes)
 
-  # kernel_route: node-9 loses a route to what becomes its own
+  # kernel_route: node-9 loses a route to a subnet that becomes its own
   - 172.16.8.0/24 via 10.128.0.18            on node-9
 
 Note: On node-4, somebody else already provides the route to 192.168.5.0/24 (via
