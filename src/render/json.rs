@@ -16,7 +16,7 @@ use crate::drive::{self, Confirmation};
 use crate::exchange::Requests;
 use crate::plan::findings::{Finding, Remedy, Severity};
 use crate::plan::{Plan, Summary};
-use crate::resource::Place;
+use crate::resource::{Action, Place};
 
 /// One JSON event.
 #[derive(Serialize)]
@@ -248,19 +248,20 @@ pub fn run(event: &drive::Event) -> Event<'_> {
 }
 
 /// The outcome of a run.
-pub fn result(outcome: &Outcome) -> Event<'_> {
+pub fn result<'a>(outcome: &'a Outcome<'_>) -> Event<'a> {
+    let run = outcome.run;
     Event::Result {
         complete: outcome.is_complete(),
-        imported: outcome.imported,
-        added: outcome.added,
-        changed: outcome.changed,
-        destroyed: outcome.destroyed,
-        not_persistent: outcome.not_persistent.iter().map(Place::name).collect(),
+        imported: run.done(Action::Import),
+        added: run.done(Action::Add),
+        changed: run.done(Action::Change),
+        destroyed: run.done(Action::Remove),
+        not_persistent: run.not_persistent.iter().map(Place::name).collect(),
         left: outcome
             .left
             .iter()
             .map(|(place, routes, message)| Left { node: place.name(), routes: *routes, message })
             .collect(),
-        requests: &outcome.requests,
+        requests: outcome.requests,
     }
 }

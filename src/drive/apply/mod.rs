@@ -93,6 +93,11 @@ pub struct RunOutcome {
 }
 
 impl RunOutcome {
+    /// Number of finished operations of an action.
+    pub fn done(&self, action: Action) -> usize {
+        self.done.get(&action).copied().unwrap_or(0)
+    }
+
     /// Whether everything in the plan is done.
     pub fn is_complete(&self) -> bool {
         self.failures.is_empty()
