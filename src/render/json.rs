@@ -12,7 +12,7 @@ use serde::Serialize;
 pub use self::changes::ChangeEvent;
 use super::sentence;
 use super::text::Outcome;
-use crate::drive::{self, Confirmation};
+use crate::drive::{self, Confirmation, Skipped};
 use crate::exchange::Requests;
 use crate::plan::findings::{Finding, Remedy, Severity};
 use crate::plan::{Plan, Summary};
@@ -92,14 +92,16 @@ pub enum Event<'a> {
         /// What happened.
         message: &'a str,
     },
-    /// topo skipped routes because the node that they lead to failed.
+    /// topo skipped routes, because something failed where they lead to.
     Skipped {
         /// The place.
         node: &'a str,
-        /// The node that failed.
+        /// The node that they lead to.
         receiver: &'a str,
         /// Number of routes.
         routes: usize,
+        /// What failed.
+        message: &'a str,
     },
     /// Something that the user should know, but that stops nothing.
     Warning {
@@ -239,8 +241,8 @@ pub fn run(event: &drive::Event) -> Event<'_> {
         drive::Event::StepFailed { place, phase, message } => {
             Event::StepFailed { node: name(place), phase: phase.label(), message }
         }
-        drive::Event::Skipped { place, receiver, routes } => {
-            Event::Skipped { node: name(place), receiver: name(receiver), routes: *routes }
+        drive::Event::Skipped(Skipped { place, receiver, routes, why }) => {
+            Event::Skipped { node: name(place), receiver, routes: *routes, message: why }
         }
         drive::Event::Warning { place, message } => Event::Warning { node: name(place), message },
         drive::Event::Stopping => Event::Stopping,

@@ -197,7 +197,7 @@ Plan: 0 to add, 1 to change, 0 to destroy.
 
 #[test]
 fn events_of_a_run_as_json() {
-    use crate::drive::Event;
+    use crate::drive::{Event, Skipped};
     use crate::resource::Phase;
     let node = || place("node-1");
     let lines: Vec<String> = [
@@ -207,7 +207,12 @@ fn events_of_a_run_as_json() {
         Event::ApplyStarted { steps: 3, places: 2 },
         Event::StepDone { place: node(), phase: Phase::Install, operations: 4 },
         Event::StepFailed { place: node(), phase: Phase::Retire, message: "Broken.".to_owned() },
-        Event::Skipped { place: node(), receiver: place("node-2"), routes: 5 },
+        Event::Skipped(Skipped {
+            place: node(),
+            receiver: "node-2".to_owned(),
+            routes: 5,
+            why: "node-2 failed".to_owned(),
+        }),
         Event::Warning { place: node(), message: "Odd.".to_owned() },
         Event::Stopping,
     ]
@@ -224,7 +229,7 @@ fn events_of_a_run_as_json() {
             r#"{"type":"apply_started","steps":3,"places":2}"#,
             r#"{"type":"step_done","node":"node-1","phase":"install","operations":4}"#,
             r#"{"type":"step_failed","node":"node-1","phase":"retire","message":"Broken."}"#,
-            r#"{"type":"skipped","node":"node-1","receiver":"node-2","routes":5}"#,
+            r#"{"type":"skipped","node":"node-1","receiver":"node-2","routes":5,"message":"node-2 failed"}"#,
             r#"{"type":"warning","node":"node-1","message":"Odd."}"#,
             r#"{"type":"stopping"}"#,
             concat!(r#"{"type":"version","topo":""#, env!("CARGO_PKG_VERSION"), r#"","format_version":"2.0-draft"}"#),

@@ -132,9 +132,7 @@ pub fn outcome(
     let mut left: Vec<(Place, usize, String)> =
         failures.map(|failure| (failure.place.clone(), 0, why(&failure.place, &failure.message))).collect();
     let skipped = run.skipped.iter();
-    left.extend(
-        skipped.map(|(place, receiver, routes)| (place.clone(), *routes, progress::skipped(place, receiver, *routes))),
-    );
+    left.extend(skipped.map(|one| (one.place.clone(), one.routes, progress::skipped(one))));
     let not_begun = || "topo did not begin here, because you interrupted the run.".to_owned();
     left.extend(run.left.iter().map(|(place, _)| (place.clone(), 0, not_begun())));
     left.extend(left_out.iter().map(|(place, LeftOut { routes, text })| (place.clone(), *routes, why(place, text))));

@@ -18,8 +18,8 @@ use tokio::sync::{mpsc, watch};
 use self::azure::AzureEnd;
 pub use self::effective::{Confirmation, Verdict};
 
-use super::Event;
 use super::record::begin;
+use super::{Event, Skipped};
 use crate::backend::Desired;
 use crate::backend::azure_udr::Hop;
 use crate::exchange::node::{Activation, Reply};
@@ -76,8 +76,8 @@ pub struct RunOutcome {
     pub done: BTreeMap<Action, usize>,
     /// Places where not everything was done.
     pub failures: Vec<Failure>,
-    /// Routes that were skipped because the node that they lead to failed: place, that node, number.
-    pub skipped: Vec<(Place, Place, usize)>,
+    /// Routes that topo skipped.
+    pub skipped: Vec<Skipped>,
     /// Steps that did not start because the user asked to stop.
     pub left: Vec<(Place, Phase)>,
     /// What else the user should know.

@@ -9,7 +9,7 @@ use super::azure::AzureEnd;
 use super::running::{Begun, Running};
 use super::{Ended, Executor};
 use crate::backend::azure_udr::Hop;
-use crate::drive::{Event, tell};
+use crate::drive::{Event, Skipped, tell};
 use crate::plan::azure::AzureTask;
 use crate::plan::{PlacePlan, Steps, Vertex, steps};
 use crate::resource::Phase;
@@ -122,6 +122,12 @@ impl Executor<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Reports routes that are skipped.
+    pub(super) fn skip(&mut self, skipped: Skipped) {
+        tell(&self.run.events, Event::Skipped(skipped.clone()));
+        self.outcome.skipped.push(skipped);
     }
 
     /// Places with live routes that a file should keep across reboots, but does not keep yet.
