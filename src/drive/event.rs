@@ -42,15 +42,8 @@ pub enum Event {
         /// What happened.
         message: String,
     },
-    /// topo skipped routes because the node that they lead to failed.
-    Skipped {
-        /// The place.
-        place: Place,
-        /// The node that failed.
-        receiver: Place,
-        /// Number of routes.
-        routes: usize,
-    },
+    /// topo skipped routes.
+    Skipped(Skipped),
     /// Something that the user should know, but that stops nothing.
     Warning {
         /// The place.
@@ -60,4 +53,17 @@ pub enum Event {
     },
     /// The user asked to stop: topo finishes the exchanges in progress, and starts no others.
     Stopping,
+}
+
+/// Routes of a place that topo skipped, because something failed where they lead to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Skipped {
+    /// The place.
+    pub place: Place,
+    /// The name of the node that they lead to, or its address.
+    pub receiver: String,
+    /// Number of routes.
+    pub routes: usize,
+    /// What failed, without a full stop.
+    pub why: String,
 }

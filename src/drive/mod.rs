@@ -8,7 +8,7 @@ mod record;
 
 pub use apply::{Confirmation, Failure, Run, RunOutcome, Verdict};
 pub use azure::observe_azure;
-pub use event::Event;
+pub use event::{Event, Skipped};
 pub use observe::observe;
 pub use record::end_earlier_run;
 

@@ -12,11 +12,11 @@ use serde::Serialize;
 pub use self::changes::ChangeEvent;
 use super::sentence;
 use super::text::Outcome;
-use crate::drive::{self, Confirmation};
+use crate::drive::{self, Confirmation, Skipped};
 use crate::exchange::Requests;
 use crate::plan::findings::{Finding, Remedy, Severity};
 use crate::plan::{Plan, Summary};
-use crate::resource::Place;
+use crate::resource::{Action, Place};
 
 /// One JSON event.
 #[derive(Serialize)]
@@ -92,14 +92,16 @@ pub enum Event<'a> {
         /// What happened.
         message: &'a str,
     },
-    /// topo skipped routes because the node that they lead to failed.
+    /// topo skipped routes, because something failed where they lead to.
     Skipped {
         /// The place.
         node: &'a str,
-        /// The node that failed.
+        /// The node that they lead to.
         receiver: &'a str,
         /// Number of routes.
         routes: usize,
+        /// What failed.
+        message: &'a str,
     },
     /// Something that the user should know, but that stops nothing.
     Warning {
@@ -239,8 +241,8 @@ pub fn run(event: &drive::Event) -> Event<'_> {
         drive::Event::StepFailed { place, phase, message } => {
             Event::StepFailed { node: name(place), phase: phase.label(), message }
         }
-        drive::Event::Skipped { place, receiver, routes } => {
-            Event::Skipped { node: name(place), receiver: name(receiver), routes: *routes }
+        drive::Event::Skipped(Skipped { place, receiver, routes, why }) => {
+            Event::Skipped { node: name(place), receiver, routes: *routes, message: why }
         }
         drive::Event::Warning { place, message } => Event::Warning { node: name(place), message },
         drive::Event::Stopping => Event::Stopping,
@@ -248,19 +250,20 @@ pub fn run(event: &drive::Event) -> Event<'_> {
 }
 
 /// The outcome of a run.
-pub fn result(outcome: &Outcome) -> Event<'_> {
+pub fn result<'a>(outcome: &'a Outcome<'_>) -> Event<'a> {
+    let run = outcome.run;
     Event::Result {
         complete: outcome.is_complete(),
-        imported: outcome.imported,
-        added: outcome.added,
-        changed: outcome.changed,
-        destroyed: outcome.destroyed,
-        not_persistent: outcome.not_persistent.iter().map(Place::name).collect(),
+        imported: run.done(Action::Import),
+        added: run.done(Action::Add),
+        changed: run.done(Action::Change),
+        destroyed: run.done(Action::Remove),
+        not_persistent: run.not_persistent.iter().map(Place::name).collect(),
         left: outcome
             .left
             .iter()
             .map(|(place, routes, message)| Left { node: place.name(), routes: *routes, message })
             .collect(),
-        requests: &outcome.requests,
+        requests: outcome.requests,
     }
 }

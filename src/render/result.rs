@@ -5,51 +5,44 @@ use std::fmt::Write;
 
 use super::style::Look;
 use super::words::{counted, place_names, wrapped};
-use crate::drive::{Confirmation, Verdict};
+use crate::drive::{Confirmation, RunOutcome, Verdict};
 use crate::exchange::Requests;
-use crate::resource::{Place, natural_order};
+use crate::resource::{Action, Place, natural_order};
 
-/// The outcome of a run.
-#[derive(Clone, Debug, Default)]
-pub struct Outcome {
+/// The end of a run.
+#[derive(Clone, Debug)]
+pub struct Outcome<'a> {
     /// Whether the run was to remove everything.
     pub destroy: bool,
-    /// Number of things that topo recorded as they were.
-    pub imported: usize,
-    /// Number of things that topo added.
-    pub added: usize,
-    /// Number of things that topo changed.
-    pub changed: usize,
-    /// Number of things that topo removed.
-    pub destroyed: usize,
+    /// What the run did.
+    pub run: &'a RunOutcome,
     /// What is left to do: the place, the number of routes, and the reason in a sentence.
     pub left: Vec<(Place, usize, String)>,
-    /// Places with live routes that a file should keep, but does not keep yet.
-    pub not_persistent: Vec<Place>,
-    /// Whether the new routes are in force.
-    pub confirmations: Vec<Confirmation>,
     /// How many requests topo has sent, by service.
-    pub requests: Vec<Requests>,
+    pub requests: &'a [Requests],
 }
 
-impl Outcome {
+impl Outcome<'_> {
     /// Whether everything is done, and all routes are in force as far as the network says it.
     pub fn is_complete(&self) -> bool {
-        self.left.is_empty() && !self.confirmations.iter().any(Confirmation::differs)
+        self.left.is_empty() && self.run.is_complete()
     }
 }
 
 /// The end of `apply` or `destroy`.
-pub fn result(outcome: &Outcome, look: Look) -> String {
-    let verb = if outcome.destroy { "Destroy" } else { "Apply" };
-    let import = if outcome.imported > 0 { format!("{} imported, ", outcome.imported) } else { String::new() };
-    let resources = if outcome.destroy && outcome.added + outcome.changed + outcome.imported == 0 {
-        format!("{} destroyed", outcome.destroyed)
+pub fn result(outcome: &Outcome<'_>, look: Look) -> String {
+    let Outcome { destroy, run, left, .. } = outcome;
+    let verb = if *destroy { "Destroy" } else { "Apply" };
+    let [imported, added, changed, destroyed] =
+        [Action::Import, Action::Add, Action::Change, Action::Remove].map(|action| run.done(action));
+    let import = if imported > 0 { format!("{imported} imported, ") } else { String::new() };
+    let resources = if *destroy && added + changed + imported == 0 {
+        format!("{destroyed} destroyed")
     } else {
-        format!("{import}{} added, {} changed, {} destroyed", outcome.added, outcome.changed, outcome.destroyed)
+        format!("{import}{added} added, {changed} changed, {destroyed} destroyed")
     };
     let mut out = String::new();
-    for Confirmation { verdict, text, .. } in &outcome.confirmations {
+    for Confirmation { verdict, text, .. } in &run.confirmations {
         let warning = if *verdict == Verdict::Differs { "Warning: " } else { "" };
         let text = wrapped(&format!("{warning}{text}"), look.width, "", "  ");
         let style = if *verdict == Verdict::InForce { "" } else { "33" };
@@ -63,11 +56,11 @@ pub fn result(outcome: &Outcome, look: Look) -> String {
     }
     out.push_str(&look.paint_lines("1;33", &format!("{verb} incomplete. Resources: {resources}.")));
     // The text above says which routes are not in force. Another run does not change that.
-    if outcome.left.is_empty() {
+    if left.is_empty() {
         return out;
     }
     let mut reasons: BTreeMap<&str, (Vec<&Place>, usize)> = BTreeMap::new();
-    for (place, routes, why) in &outcome.left {
+    for (place, routes, why) in left {
         let entry = reasons.entry(why).or_default();
         entry.0.push(place);
         entry.1 += routes;
@@ -85,8 +78,8 @@ pub fn result(outcome: &Outcome, look: Look) -> String {
             out.push_str(&wrapped(line, look.width, "      ", "      "));
         }
     }
-    if !outcome.not_persistent.is_empty() {
-        let mut places: Vec<&Place> = outcome.not_persistent.iter().collect();
+    if !run.not_persistent.is_empty() {
+        let mut places: Vec<&Place> = run.not_persistent.iter().collect();
         places.sort_by(|one, other| natural_order(one.name(), other.name()));
         let text = format!(
             "Not persistent yet: {}. No file keeps these routes yet, so they would not survive a reboot.",
@@ -119,16 +112,22 @@ mod tests {
         Place::from(Name::new(name).expect("a name"))
     }
 
+    fn of(run: &RunOutcome) -> Outcome<'_> {
+        Outcome { destroy: false, run, left: Vec::new(), requests: &[] }
+    }
+
     #[test]
     fn the_end_of_a_run_says_what_is_left() {
-        let mut outcome = Outcome { added: 12, ..Outcome::default() };
-        let end = |outcome: &Outcome| result(outcome, LOOK);
-        assert_eq!(end(&outcome), "Apply complete! Resources: 12 added, 0 changed, 0 destroyed.\n");
-        outcome.imported = 3;
+        let run =
+            |done: &[(Action, usize)]| RunOutcome { done: done.iter().copied().collect(), ..RunOutcome::default() };
+        let end = |destroy, run: &RunOutcome, left| result(&Outcome { destroy, run, left, requests: &[] }, LOOK);
+        let mut done = run(&[(Action::Add, 12)]);
+        assert_eq!(end(false, &done, Vec::new()), "Apply complete! Resources: 12 added, 0 changed, 0 destroyed.\n");
+        done.done.insert(Action::Import, 3);
         let why = || "The node could not be reached.".to_owned();
-        outcome.left = vec![(place("node-2"), 4, why()), (place("node-1"), 5, why())];
+        let left = vec![(place("node-2"), 4, why()), (place("node-1"), 5, why())];
         assert_eq!(
-            end(&outcome),
+            end(false, &done, left),
             "Apply incomplete. Resources: 3 imported, 12 added, 0 changed, 0 destroyed.
 
 Left to do:
@@ -137,8 +136,8 @@ Left to do:
 Run topo apply again to continue.
 "
         );
-        let gone = Outcome { destroy: true, destroyed: 7, ..Outcome::default() };
-        assert_eq!(end(&gone), "Destroy complete! Resources: 7 destroyed.\n");
+        let gone = run(&[(Action::Remove, 7)]);
+        assert_eq!(end(true, &gone, Vec::new()), "Destroy complete! Resources: 7 destroyed.\n");
     }
 
     #[test]
@@ -155,12 +154,12 @@ Run topo apply again to continue.
         let good = one(Verdict::InForce, &[], "workers: 2 routes are in force.");
         let unknown = one(Verdict::CannotBeVerified, &[], "workers: cannot be verified.");
         let bad = one(Verdict::Differs, &["10.200.0.0/24"], "workers: 1 route is not in force.");
-        let outcome = |confirmations: &[&Confirmation]| Outcome {
+        let run = |confirmations: &[&Confirmation]| RunOutcome {
             confirmations: confirmations.iter().copied().cloned().collect(),
-            ..Outcome::default()
+            ..RunOutcome::default()
         };
         assert_eq!(
-            result(&outcome(&[&good, &unknown]), LOOK),
+            result(&of(&run(&[&good, &unknown])), LOOK),
             "workers: 2 routes are in force.
 workers: cannot be verified.
 
@@ -168,7 +167,7 @@ Apply complete! Resources: 0 added, 0 changed, 0 destroyed.
 "
         );
         assert_eq!(
-            result(&outcome(&[&bad]), LOOK),
+            result(&of(&run(&[&bad])), LOOK),
             "Warning: workers: 1 route is not in force.
 
 Apply incomplete. Resources: 0 added, 0 changed, 0 destroyed.
@@ -179,7 +178,7 @@ Apply incomplete. Resources: 0 added, 0 changed, 0 destroyed.
             json(&json::Event::Confirmation(&bad)),
             r#"{"type":"confirmation","place":"routes","subnet":"workers","verdict":"differs","missing":["10.200.0.0/24"],"text":"workers: 1 route is not in force."}"#
         );
-        let end = |one: &Confirmation| json(&json::result(&outcome(&[one])));
+        let end = |one: &Confirmation| json(&json::result(&of(&run(&[one]))));
         assert!(end(&unknown).contains(r#""complete":true"#) && end(&bad).contains(r#""complete":false"#));
     }
 
@@ -187,7 +186,8 @@ Apply incomplete. Resources: 0 added, 0 changed, 0 destroyed.
     fn requests_are_counted_by_service() {
         let requests = Requests { service: "Cloud", reads: 1, writes: 2 };
         assert_eq!(super::requests(&requests), "Cloud: 1 read, 2 writes.");
-        let event = serde_json::to_value(json::result(&Outcome { requests: vec![requests], ..Outcome::default() }));
+        let run = RunOutcome::default();
+        let event = serde_json::to_value(json::result(&Outcome { requests: &[requests], ..of(&run) }));
         assert_eq!(
             event.expect("JSON")["requests"],
             serde_json::json!([{ "service": "Cloud", "reads": 1, "writes": 2 }])

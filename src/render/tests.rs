@@ -116,12 +116,11 @@ fn drift_comes_first_and_what_is_to_be_known_comes_last() {
         render(&eventful()),
         r#"Drift: topo will put these back
 
-  # kernel_route: node-1, node-2 get a route each again: what was recorded is
+  # kernel_route: node-1, node-2 get a route each again: the recorded routes are
   #   gone
   + 172.16.20.0/24 via 10.128.0.30           on node-1, node-2  (gone)
 
-  # kernel_route: node-3 gets a route put back: somebody changed what was
-  #   recorded
+  # kernel_route: node-3 gets a route put back: somebody changed it
   ~ 172.16.21.0/24 via 10.128.0.99 → 10.128.0.31  on node-3  (changed by somebody)
       live now: via 10.128.0.99 dev eth0, protocol 3, boot, typed by hand
 
@@ -137,7 +136,7 @@ Asked for by the topology:
   # kernel_route: 29 nodes lose a route each (changed in the topology)
   - 172.16.5.0/24 via 10.128.0.15            on node-0, node-1, node-2 and 26 more (29 nodes)
 
-  # kernel_route: node-9 loses a route to what becomes its own
+  # kernel_route: node-9 loses a route to a subnet that becomes its own
   - 172.16.8.0/24 via 10.128.0.18            on node-9
 
 Note: On node-4, somebody else already provides the route to 192.168.5.0/24 (via
@@ -198,7 +197,7 @@ Plan: 0 to add, 1 to change, 0 to destroy.
 
 #[test]
 fn events_of_a_run_as_json() {
-    use crate::drive::Event;
+    use crate::drive::{Event, Skipped};
     use crate::resource::Phase;
     let node = || place("node-1");
     let lines: Vec<String> = [
@@ -208,7 +207,12 @@ fn events_of_a_run_as_json() {
         Event::ApplyStarted { steps: 3, places: 2 },
         Event::StepDone { place: node(), phase: Phase::Install, operations: 4 },
         Event::StepFailed { place: node(), phase: Phase::Retire, message: "Broken.".to_owned() },
-        Event::Skipped { place: node(), receiver: place("node-2"), routes: 5 },
+        Event::Skipped(Skipped {
+            place: node(),
+            receiver: "node-2".to_owned(),
+            routes: 5,
+            why: "node-2 failed".to_owned(),
+        }),
         Event::Warning { place: node(), message: "Odd.".to_owned() },
         Event::Stopping,
     ]
@@ -225,7 +229,7 @@ fn events_of_a_run_as_json() {
             r#"{"type":"apply_started","steps":3,"places":2}"#,
             r#"{"type":"step_done","node":"node-1","phase":"install","operations":4}"#,
             r#"{"type":"step_failed","node":"node-1","phase":"retire","message":"Broken."}"#,
-            r#"{"type":"skipped","node":"node-1","receiver":"node-2","routes":5}"#,
+            r#"{"type":"skipped","node":"node-1","receiver":"node-2","routes":5,"message":"node-2 failed"}"#,
             r#"{"type":"warning","node":"node-1","message":"Odd."}"#,
             r#"{"type":"stopping"}"#,
             concat!(r#"{"type":"version","topo":""#, env!("CARGO_PKG_VERSION"), r#"","format_version":"2.0-draft"}"#),

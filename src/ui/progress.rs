@@ -6,7 +6,7 @@ use std::io::{self, IsTerminal};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::Printer;
-use crate::drive::Event;
+use crate::drive::{Event, Skipped};
 use crate::plan::findings::UNSEEN;
 use crate::plan::{Finding, Plan};
 use crate::render::json;
@@ -65,7 +65,7 @@ impl Progress {
                     bar.set_message("Stopping");
                 }
             }
-            Event::Skipped { .. } | Event::Warning { .. } => {}
+            Event::Skipped(_) | Event::Warning { .. } => {}
         }
         if matches!(event, Event::StepFailed { place, message, .. } if self.told.has(place, message)) {
             return;
@@ -110,15 +110,10 @@ fn counted(number: usize, noun: &str) -> String {
     if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
 }
 
-/// Says which routes of a place topo skipped, and why.
-pub(super) fn skipped(place: &Place, receiver: &Place, routes: usize) -> String {
-    let receiver = receiver.name();
-    let what = if routes == 1 { "the route".to_owned() } else { format!("{routes} routes") };
-    if place.is_node() {
-        format!("Skipped {what} to {receiver}: {receiver} failed.")
-    } else {
-        format!("Skipped {what} to {receiver}: its network interface does not forward.")
-    }
+/// Says which routes topo skipped, and why.
+pub(super) fn skipped(Skipped { receiver, routes, why, .. }: &Skipped) -> String {
+    let what = if *routes == 1 { "the route".to_owned() } else { format!("{routes} routes") };
+    format!("Skipped {what} to {receiver}: {why}.")
 }
 
 /// The line for an event, if it needs one, and whether the line reports an error. The plan's notes report nodes that
@@ -127,7 +122,7 @@ fn line(event: &Event) -> Option<(String, bool)> {
     let (place, text, is_error): (Option<&Place>, String, bool) = match event {
         Event::StepFailed { place, message, .. } => (Some(place), message.clone(), true),
         Event::Warning { place, message } => (Some(place), message.clone(), false),
-        Event::Skipped { place, receiver, routes } => (Some(place), skipped(place, receiver, *routes), false),
+        Event::Skipped(one) => (Some(&one.place), skipped(one), false),
         Event::Stopping => {
             (None, "Stopping: topo finishes the steps in progress, and starts no others.".to_owned(), false)
         }
@@ -149,10 +144,7 @@ fn paint(line: &str, is_error: bool, color: bool) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::resource::{Name, Phase, PlaceKind};
-
-    static CLOUD: PlaceKind =
-        PlaceKind { id: "cloud", form: "cloud:ID", noun: "place", order: 1, name: |id| id, is_id: |_| true };
+    use crate::resource::{Name, Phase};
 
     fn place(name: &str) -> Place {
         Place::from(Name::new(name).expect("a name"))
@@ -166,14 +158,11 @@ mod tests {
         let failed =
             Event::StepFailed { place: node(), phase: Phase::Install, message: "It broke \u{1b}[2J.".to_owned() };
         assert_eq!(text(failed).as_deref(), Some("node-1: It broke \u{fffd}[2J. !"));
-        let skipped = Event::Skipped { place: node(), receiver: place("node-2"), routes: 3 };
-        assert_eq!(text(skipped).as_deref(), Some("node-1: Skipped 3 routes to node-2: node-2 failed."));
-        let table = Place::new(&CLOUD, "kubernetes-routes");
-        let skipped = Event::Skipped { place: table, receiver: place("node-2"), routes: 1 };
-        assert_eq!(
-            text(skipped).as_deref(),
-            Some("kubernetes-routes: Skipped the route to node-2: its network interface does not forward.")
-        );
+        let why = "node-2 failed".to_owned();
+        let one = |routes| Skipped { place: node(), receiver: "node-2".to_owned(), routes, why: why.clone() };
+        let skipped = |routes| text(Event::Skipped(one(routes)));
+        assert_eq!(skipped(3).as_deref(), Some("node-1: Skipped 3 routes to node-2: node-2 failed."));
+        assert_eq!(skipped(1).as_deref(), Some("node-1: Skipped the route to node-2: node-2 failed."));
         for quiet in [
             Event::ObserveStarted { places: 3 },
             // The plan reports it.

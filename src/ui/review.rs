@@ -17,7 +17,7 @@ use crate::plan::findings::LeftOut;
 use crate::plan::{Plan, Summary};
 use crate::render::style::Look;
 use crate::render::{json, text};
-use crate::resource::{Action, Place};
+use crate::resource::Place;
 
 /// Writes events while they happen.
 pub struct Listener(JoinHandle<()>);
@@ -117,43 +117,28 @@ pub fn requests(requests: &[Requests], printer: Printer) {
 /// Writes the outcome of a run. `told` is what the user has seen already.
 pub fn outcome(
     destroy: bool,
-    outcome: &RunOutcome,
+    run: &RunOutcome,
     told: &Told,
     left_out: &[(Place, LeftOut)],
     requests: &[Requests],
     printer: Printer,
 ) {
-    let done = |action| outcome.done.get(&action).copied().unwrap_or(0);
     let why = |place: &Place, message: &str| {
         // Each JSON event stands for itself.
         let is_above = !printer.is_json() && told.has(place, message);
         if is_above { "topo could not look there. The warning above says why." } else { message }.to_owned()
     };
-    let mut left: Vec<(Place, usize, String)> = outcome
-        .failures
-        .iter()
-        .map(|failure| (failure.place.clone(), 0, why(&failure.place, &failure.message)))
-        .collect();
-    let skipped = outcome.skipped.iter();
-    left.extend(
-        skipped.map(|(place, receiver, routes)| (place.clone(), *routes, progress::skipped(place, receiver, *routes))),
-    );
+    let failures = run.failures.iter();
+    let mut left: Vec<(Place, usize, String)> =
+        failures.map(|failure| (failure.place.clone(), 0, why(&failure.place, &failure.message))).collect();
+    let skipped = run.skipped.iter();
+    left.extend(skipped.map(|one| (one.place.clone(), one.routes, progress::skipped(one))));
     let not_begun = || "topo did not begin here, because you interrupted the run.".to_owned();
-    left.extend(outcome.left.iter().map(|(place, _)| (place.clone(), 0, not_begun())));
+    left.extend(run.left.iter().map(|(place, _)| (place.clone(), 0, not_begun())));
     left.extend(left_out.iter().map(|(place, LeftOut { routes, text })| (place.clone(), *routes, why(place, text))));
-    let outcome = text::Outcome {
-        destroy,
-        imported: done(Action::Import),
-        added: done(Action::Add),
-        changed: done(Action::Change),
-        destroyed: done(Action::Remove),
-        left,
-        not_persistent: outcome.not_persistent.clone(),
-        confirmations: outcome.confirmations.clone(),
-        requests: requests.to_vec(),
-    };
+    let outcome = text::Outcome { destroy, run, left, requests };
     if printer.is_json() {
-        for one in &outcome.confirmations {
+        for one in &run.confirmations {
             printer.event(&json::Event::Confirmation(one));
         }
         printer.event(&json::result(&outcome));

@@ -5,6 +5,7 @@
 mod checks;
 mod drift;
 mod failures;
+mod forwarding;
 mod golden;
 mod hands;
 mod interrupted;

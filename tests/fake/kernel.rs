@@ -1,17 +1,11 @@
 //! A pure model of one node: its routing tables as the kernel keeps them, its markers and its addresses. The differential
-//! test holds it against the kernel.
+//! test compares it with the kernel.
 
 use std::collections::BTreeMap;
-use std::collections::hash_map::DefaultHasher;
-use std::hash::{Hash, Hasher};
 use std::net::IpAddr;
 
-use topo::exchange::node::{
-    Filed, Identity, Listed, Listing, LiveRoute, Marker, Part, Reply, RouteCommand, RouteVerb, RouteWrite, Work,
-    Written,
-};
-use topo::network::{BOOT, Family, KERNEL, MAIN_TABLE, Prefix, Route};
-use topo::resource::Token;
+use topo::exchange::node::Marker;
+use topo::network::{BOOT, Family, KERNEL, MAIN_TABLE, Prefix};
 
 use super::network_configuration::Configuration;
 
@@ -195,7 +189,7 @@ impl Node {
         }
     }
 
-    fn at_key(&self, row: &TableRow) -> Vec<usize> {
+    pub(super) fn at_key(&self, row: &TableRow) -> Vec<usize> {
         let same = |other: &TableRow| {
             other.table == row.table && other.destination == row.destination && other.metric == row.metric
         };
@@ -336,7 +330,7 @@ impl Node {
     }
 
     /// The rows that win for an address: one, or the siblings of an IPv6 route.
-    fn lookup(&self, table: u32, address: IpAddr) -> Vec<&TableRow> {
+    pub(super) fn lookup(&self, table: u32, address: IpAddr) -> Vec<&TableRow> {
         let covering = self.rows.iter().filter(|row| row.table == table && row.destination.contains(address));
         let best = covering.map(|row| (row.destination.length(), std::cmp::Reverse(row.metric))).max();
         let wins = |row: &&TableRow| {
@@ -354,7 +348,7 @@ impl Node {
     }
 
     /// What `ip route get` would say of the way to an address.
-    fn way_to(&self, address: IpAddr) -> String {
+    pub(super) fn way_to(&self, address: IpAddr) -> String {
         if self.is_own(address) {
             return format!("local {address}");
         }
@@ -366,227 +360,6 @@ impl Node {
             None => "Network is unreachable".to_owned(),
         }
     }
-
-    /// The rows of a table as they are listed, each with what tells it from all others.
-    fn listed(&self, table: u32) -> Vec<(LiveRoute, String)> {
-        let mut listed = Vec::new();
-        for (at, row) in self.rows.iter().enumerate().filter(|(_, row)| row.table == table) {
-            let v6 = row.destination.family() == Family::V6;
-            let siblings: Vec<usize> = if v6 && matches!(row.way, Way::Via(_)) {
-                let key = self.at_key(row).into_iter();
-                key.filter(|at| matches!(self.rows[*at].way, Way::Via(_))).collect()
-            } else {
-                vec![at]
-            };
-            if siblings[0] != at {
-                continue;
-            }
-            let several = siblings.len() > 1;
-            let (next_hop, device, plain) = match &row.way {
-                Way::Multi(_) => (None, None, false),
-                Way::Via(_) if several => (None, None, false),
-                Way::Via(hop) => (Some(*hop), Some("eth0"), true),
-                Way::Device => (None, Some("eth0"), true),
-                Way::Blackhole => (None, v6.then_some("lo"), false),
-            };
-            let live = LiveRoute {
-                destination: row.destination,
-                next_hop,
-                device: device.map(str::to_owned),
-                protocol: row.protocol,
-                metric: row.metric,
-                plain,
-                attributes: None,
-            };
-            let ways: Vec<&Way> = siblings.iter().map(|at| &self.rows[*at].way).collect();
-            let text = format!("{live:?} {ways:?}");
-            listed.push((live, text));
-        }
-        listed
-    }
-
-    pub(crate) fn parts(&self, listing: &Listing) -> (Vec<LiveRoute>, Vec<LiveRoute>, Token) {
-        let mut listed = self.listed(listing.table);
-        listed.sort_by(|one, other| one.1.cmp(&other.1));
-        let (ours, foreign): (Vec<_>, Vec<_>) =
-            listed.into_iter().partition(|(row, _)| listing.protocols.contains(&row.protocol));
-        let digest = |rows: &[(LiveRoute, String)]| {
-            let mut hasher = DefaultHasher::new();
-            for (_, text) in rows {
-                text.hash(&mut hasher);
-            }
-            format!("{:016x}", hasher.finish())
-        };
-        let token = Token::of(&digest(&ours), &digest(&foreign));
-        let rows = |part: Vec<(LiveRoute, String)>| part.into_iter().map(|(row, _)| row).collect();
-        (rows(ours), rows(foreign), token)
-    }
-
-    /// Answers all works of an exchange.
-    pub(crate) fn exchange(&mut self, works: &[Work]) -> Vec<Reply> {
-        let mut held = false;
-        // The rows before a file was written.
-        let mut before: Option<(u32, Self)> = None;
-        works
-            .iter()
-            .map(|work| match work {
-                Work::Identify => Reply::Identity(self.identity()),
-                Work::List(listing) => Reply::Listed(self.list(listing)),
-                Work::Reach(hops) => Reply::NotOnLink(self.not_on_link(hops)),
-                Work::Inspect(inquiry) => Reply::Inspected(self.inspect(inquiry)),
-                Work::File(write) => {
-                    before = Some((write.listing.table, self.clone()));
-                    let filed = self.write_file(write);
-                    held |= !matches!(filed, Filed::Done { .. });
-                    Reply::Filed(filed)
-                }
-                Work::WriteMarker(marker) => {
-                    self.markers.insert(marker.topology.clone(), marker.clone());
-                    Reply::Marker(None)
-                }
-                Work::RemoveMarker(topology) => {
-                    if !held {
-                        self.markers.remove(topology);
-                    }
-                    Reply::Marker(None)
-                }
-                Work::Write(write) => {
-                    let behind = before.as_ref().filter(|(table, _)| *table == write.listing.table);
-                    let written = if behind.is_some() && held {
-                        Written::Moved
-                    } else {
-                        self.write(write, behind.map(|(_, before)| before))
-                    };
-                    held |= !matches!(written, Written::Done { .. });
-                    Reply::Written(written)
-                }
-            })
-            .collect()
-    }
-
-    fn identity(&self) -> Identity {
-        let addresses = self.addresses.iter().map(|(address, _)| *address);
-        let default = |row: &&TableRow| row.table == MAIN_TABLE && row.destination.is_default();
-        Identity {
-            machine_id: self.machine_id.clone(),
-            markers: self.markers.values().cloned().collect(),
-            peer: self.peer,
-            addresses: addresses.filter(|own| !self.down || Family::of(*own) == Family::V4).collect(),
-            resolvers: Vec::new(),
-            gateways: self
-                .rows
-                .iter()
-                .filter(default)
-                .filter_map(|row| if let Way::Via(hop) = row.way { Some(hop) } else { None })
-                .collect(),
-            in_azure: self.chassis.as_deref().and_then(|tag| tag.lines().next()).map(str::trim) == Some(AZURE),
-        }
-    }
-
-    fn list(&self, listing: &Listing) -> Listed {
-        let (ours, foreign, token) = self.parts(listing);
-        let known = listing.known.as_ref();
-        Listed {
-            ours: if known.map(Token::ours) == Some(token.ours()) { Part::AsKnown } else { Part::Sent(ours) },
-            foreign: if known == Some(&token) { Part::AsKnown } else { Part::Sent(foreign) },
-            token,
-        }
-    }
-
-    fn not_on_link(&self, hops: &[IpAddr]) -> Vec<(IpAddr, String)> {
-        let said = |hop: &IpAddr| (*hop, self.way_to(*hop));
-        hops.iter().map(said).filter(|(hop, way)| *way != format!("{hop} dev eth0")).collect()
-    }
-
-    /// `before` is what was there before a file was written in the same exchange.
-    fn write(&mut self, write: &RouteWrite, before: Option<&Self>) -> Written {
-        let (_, _, token) = before.unwrap_or(self).parts(&write.listing);
-        if let Some(known) = &write.listing.known {
-            let foreign = write.guard_foreign && known.foreign() != token.foreign();
-            if known.ours() != token.ours() || foreign {
-                return Written::Moved;
-            }
-        }
-        self.writes += 1;
-        let before = before.unwrap_or(self).listed(write.listing.table);
-        let way_before = self.peer.map(|peer| self.way_to(peer)).unwrap_or_default();
-        let mut refused = Vec::new();
-        for (index, command) in write.commands.iter().enumerate() {
-            if let Err(said) = self.ours(write.listing.table, command) {
-                refused.push((index, said));
-            }
-        }
-        let way_after = self.peer.map(|peer| self.way_to(peer)).unwrap_or_default();
-        if way_before != way_after {
-            for command in write.commands.iter().rev() {
-                let _ = self.ours(write.listing.table, &inverse(command));
-            }
-            return Written::PutBack { before: way_before, after: way_after };
-        }
-        let after = self.listed(write.listing.table);
-        let without = |rows: &[(LiveRoute, String)], others: &[(LiveRoute, String)]| -> Vec<LiveRoute> {
-            rows.iter()
-                .filter(|(_, text)| others.iter().all(|(_, other)| other != text))
-                .map(|(row, _)| row.clone())
-                .collect()
-        };
-        Written::Done {
-            token: self.parts(&write.listing).2,
-            appeared: without(&after, &before),
-            vanished: without(&before, &after),
-            refused,
-            loses: self.loses(write),
-        }
-    }
-
-    /// One command of a batch of topo's own.
-    fn ours(&mut self, table: u32, command: &RouteCommand) -> Result<(), String> {
-        let verb = match command.verb {
-            RouteVerb::Add => Verb::Add,
-            RouteVerb::Change { .. } => Verb::Change,
-            RouteVerb::Delete => Verb::Delete,
-        };
-        let displaced = self.route(
-            &Command {
-                verb,
-                table,
-                destination: command.route.destination,
-                metric: command.metric,
-                way: Way::Via(command.route.next_hop),
-                protocol: Some(command.protocol),
-            },
-            Owner::Us,
-        )?;
-        for row in displaced.into_iter().filter(|row| row.owner == Owner::Other) {
-            self.trespasses.push(format!("{command:?} took {row:?}"));
-        }
-        Ok(())
-    }
-
-    fn loses(&self, write: &RouteWrite) -> Vec<String> {
-        let wanted: Vec<Route> = write
-            .commands
-            .iter()
-            .filter(|command| command.verb != RouteVerb::Delete && write.listing.table == MAIN_TABLE)
-            .map(|command| command.route)
-            .collect();
-        let answers: Vec<String> = wanted
-            .iter()
-            .filter_map(|route| match self.lookup(MAIN_TABLE, probe(&route.destination))[..] {
-                [TableRow { way: Way::Via(hop), destination, .. }] => Some(line(destination, *hop)),
-                _ => None,
-            })
-            .collect();
-        let mut lines: Vec<String> = wanted.iter().map(|route| line(&route.destination, route.next_hop)).collect();
-        lines.sort();
-        lines.dedup();
-        lines.retain(|line| !answers.contains(line));
-        lines
-    }
-}
-
-fn line(destination: &Prefix, hop: IpAddr) -> String {
-    format!("{} via {hop}", text(destination))
 }
 
 /// A destination as `ip route` prints it.
@@ -595,27 +368,6 @@ pub(crate) fn text(destination: &Prefix) -> String {
         (0, _) => "default".to_owned(),
         (32, Family::V4) | (128, _) => destination.address().to_string(),
         _ => destination.to_string(),
-    }
-}
-
-fn probe(destination: &Prefix) -> IpAddr {
-    match destination.address() {
-        IpAddr::V4(address) if destination.length() < 31 => IpAddr::V4((u32::from(address) + 2).into()),
-        IpAddr::V6(address) if destination.length() < 127 => IpAddr::V6((u128::from(address) + 2).into()),
-        address => address,
-    }
-}
-
-fn inverse(command: &RouteCommand) -> RouteCommand {
-    match command.verb {
-        RouteVerb::Add => RouteCommand { verb: RouteVerb::Delete, ..*command },
-        RouteVerb::Delete => RouteCommand { verb: RouteVerb::Add, ..*command },
-        RouteVerb::Change { from, protocol } => RouteCommand {
-            verb: RouteVerb::Change { from: command.route.next_hop, protocol: command.protocol },
-            route: Route { next_hop: from, ..command.route },
-            protocol,
-            metric: command.metric,
-        },
     }
 }
 

@@ -210,7 +210,7 @@ fn no_node_gets_a_route_to_a_next_hop_that_cannot_be_made_to_forward() {
         assert!(!scene.forwards(1) && !outcome.is_complete(), "{outcome:?}");
         assert_eq!(scene.routes(), Some(["10.200.0.0/24 by 10.240.0.20".to_owned()].into()));
         assert_eq!(scene.nodes_with(PODS), [""; 0], "{outcome:?}");
-        let mut skipped: Vec<&str> = outcome.skipped.iter().map(|(place, ..)| place.name()).collect();
+        let mut skipped: Vec<&str> = outcome.skipped.iter().map(|one| one.place.name()).collect();
         skipped.sort_unstable();
         assert_eq!(skipped, ["kubernetes-routes", "node-0", "server"]);
 
@@ -231,7 +231,7 @@ fn no_table_gets_a_route_to_a_node_that_is_down() {
         assert!(!outcome.is_complete(), "{outcome:?}");
         assert_eq!(scene.nodes_with(PODS), [""; 0]);
         assert_eq!(scene.routes(), Some(["10.200.0.0/24 by 10.240.0.20".to_owned()].into()), "{outcome:?}");
-        let mut skipped: Vec<&str> = outcome.skipped.iter().map(|(place, ..)| place.name()).collect();
+        let mut skipped: Vec<&str> = outcome.skipped.iter().map(|one| one.place.name()).collect();
         skipped.sort_unstable();
         assert_eq!(skipped, ["kubernetes-routes", "node-0", "server"]);
 

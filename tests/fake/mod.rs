@@ -2,8 +2,10 @@
 
 mod books;
 mod differential;
+mod draft;
 mod golden;
 mod in_azure;
+mod judged;
 mod kernel;
 mod looks;
 #[cfg(feature = "azure")]
@@ -13,6 +15,8 @@ mod network_configuration;
 mod panics;
 mod pinned;
 mod properties;
+mod replies;
+mod scene;
 mod world;
 
 /// How many cases a property is tried with; `TOPO_TEST_CASES` multiplies it.

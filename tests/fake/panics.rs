@@ -83,7 +83,7 @@ fn a_step_that_panics_fails_and_the_next_run_finishes() {
             let (state, _) = world.state(&name);
             let doubted: BTreeSet<&Place> =
                 state.places.iter().filter(|(_, record)| in_doubt(record)).map(|(place, _)| place).collect();
-            let held: BTreeSet<&Place> = outcome.skipped.iter().map(|(place, ..)| place).collect();
+            let held: BTreeSet<&Place> = outcome.skipped.iter().map(|one| &one.place).collect();
             let node = Place::from(Name::new("node-0").expect("name"));
             assert!(doubted.contains(&node), "{state:?}");
             assert!(doubted.iter().all(|place| **place == node || held.contains(place)), "{doubted:?} {held:?}");

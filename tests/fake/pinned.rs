@@ -1,6 +1,7 @@
 //! Sequences that once went wrong.
 
-use super::properties::{DraftBuilder as Draft, Edit, Foreign, How, Persistence, Scene};
+use super::draft::{DraftBuilder as Draft, Edit, Foreign, How, Persistence};
+use super::scene::Scene;
 
 /// Plays edits after a first apply, and then converges and destroys.
 fn play(draft: Draft, foreign: &[Foreign], edits: &[(Edit, How)]) {

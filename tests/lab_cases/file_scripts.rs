@@ -13,7 +13,7 @@ use topo::resource::Token;
 
 use crate::harness::{LabOptions, Machines};
 
-const NETPLAN_FILE: &str = "/etc/netplan/60-topo.yaml";
+pub(super) const NETPLAN_FILE: &str = "/etc/netplan/60-topo.yaml";
 
 /// All shapes that every kernel has.
 const SHAPES: &str = "plain 10.240.0.10,fd00:240::10 10.200.0.0/24\n\
@@ -33,7 +33,7 @@ const DEFINITIONS: [(&str, &str, &str, &str, &str); 5] = [
 ];
 
 /// What is not topo's on a node: Calico's rows, one that leads nowhere, one typed by hand, in either address family.
-fn add_foreign_rows(machines: &Machines, name: &str, device: &str) {
+pub(super) fn add_foreign_rows(machines: &Machines, name: &str, device: &str) {
     machines.node(name).run(&format!(
         "ip route add 10.201.2.0/24 via 10.240.0.1 proto 80 onlink dev {device} && ip route add blackhole 10.201.4.0/24 proto 80 &&
         ip route add 10.201.5.0/24 via 10.240.0.1 metric 7 && ip -6 route add fd01:1::/64 dev {device} proto 80 &&
@@ -76,7 +76,7 @@ fn inspect(machines: &Machines, name: &str, form: FileForm, known: Option<Token>
 }
 
 #[track_caller]
-fn found(machines: &Machines, name: &str, form: FileForm) -> (Token, NetworkConfiguration) {
+pub(super) fn found(machines: &Machines, name: &str, form: FileForm) -> (Token, NetworkConfiguration) {
     let Inspected { token, found } = inspect(machines, name, form, None);
     (token, found.sent().expect("nothing is known").clone())
 }
@@ -85,14 +85,14 @@ fn listing() -> Listing {
     Listing { table: 254, protocols: vec![201], known: None }
 }
 
-fn write(form: FileForm, known: &Token, files: &[(&str, String)], activation: Activation) -> FileWrite {
+pub(super) fn write(form: FileForm, known: &Token, files: &[(&str, String)], activation: Activation) -> FileWrite {
     let files = files.iter().map(|(path, content)| ((*path).to_owned(), content.clone())).collect();
     let FileInquiry { form, name, .. } = inquiry(form, None);
     FileWrite { form, name, known: Some(known.clone()), files, activation, listing: listing() }
 }
 
 #[track_caller]
-fn file(machines: &Machines, name: &str, write: &FileWrite) -> Filed {
+pub(super) fn file(machines: &Machines, name: &str, write: &FileWrite) -> Filed {
     match exchange(machines, name, &[Work::File(write.clone())]).pop() {
         Some(Reply::Filed(filed)) => filed,
         other => panic!("{other:?}"),
@@ -101,7 +101,7 @@ fn file(machines: &Machines, name: &str, write: &FileWrite) -> Filed {
 
 /// The token after a work that is done, and that had nothing to put back.
 #[track_caller]
-fn done(filed: Filed) -> Token {
+pub(super) fn done(filed: Filed) -> Token {
     match filed {
         Filed::Done { token, restored, .. } if restored.is_empty() => token,
         other => panic!("{other:?}"),
@@ -109,7 +109,7 @@ fn done(filed: Filed) -> Token {
 }
 
 #[track_caller]
-fn refused(filed: Filed, words: &[&str]) {
+pub(super) fn refused(filed: Filed, words: &[&str]) {
     let Filed::Refused(reason) = filed else { panic!("{filed:?}") };
     let reason = reason.split_whitespace().collect::<Vec<_>>().join(" ");
     for word in words {
@@ -118,7 +118,7 @@ fn refused(filed: Filed, words: &[&str]) {
 }
 
 /// Routes to `10.202.N.0/24`, and to `fd02:N::/64` where the node has IPv6.
-fn routes(destinations: &[u8], host: u8, has_v6: bool) -> Vec<(String, String)> {
+pub(super) fn routes(destinations: &[u8], host: u8, has_v6: bool) -> Vec<(String, String)> {
     let v4 = destinations.iter().map(|number| (format!("10.202.{number}.0/24"), format!("10.240.0.{host}")));
     let v6 = destinations
         .iter()
@@ -127,13 +127,13 @@ fn routes(destinations: &[u8], host: u8, has_v6: bool) -> Vec<(String, String)> 
     v4.chain(v6).collect()
 }
 
-fn yaml(kind: &str, id: &str, routes: &[(String, String)]) -> String {
+pub(super) fn yaml(kind: &str, id: &str, routes: &[(String, String)]) -> String {
     let route = |(to, via): &(String, String)| format!("        - to: \"{to}\"\n          via: \"{via}\"\n");
     let routes = routes.iter().map(route).collect::<Vec<_>>().concat();
     format!("# by topo\nnetwork:\n  version: 2\n  {kind}:\n    \"{id}\":\n      routes:\n{routes}")
 }
 
-fn drop_in(routes: &[(String, String)]) -> String {
+pub(super) fn drop_in(routes: &[(String, String)]) -> String {
     let route = |(to, via): &(String, String)| format!("\n[Route]\nDestination={to}\nGateway={via}\nProtocol=201\n");
     format!("# by topo\n{}", routes.iter().map(route).collect::<Vec<_>>().concat())
 }
@@ -143,7 +143,7 @@ fn address(text: &str) -> IpAddr {
 }
 
 /// All that is kept about the network in files, byte for byte.
-fn files(machines: &Machines, name: &str) -> String {
+pub(super) fn files(machines: &Machines, name: &str) -> String {
     machines.node(name).run(
         "cd / && find etc/netplan etc/systemd/network run/systemd/network run/topo* ! -name . 2>/dev/null | sort | while read -r file; do
             stat -c '%n %F %a' \"$file\"; [ -d \"$file\" ] || cat \"$file\"; done",
@@ -283,73 +283,8 @@ fn assert_life<'a>(
     assert_eq!(foreign(), 5, "{name}");
 }
 
-fn plain_file(kind: &str, id: &str, destinations: &[u8]) -> Vec<(&'static str, String)> {
+pub(super) fn plain_file(kind: &str, id: &str, destinations: &[u8]) -> Vec<(&'static str, String)> {
     vec![(NETPLAN_FILE, yaml(kind, id, &routes(destinations, 2, true)))]
-}
-
-pub fn files_that_do_harm_are_refused() {
-    let nodes = "plain 10.240.0.10,fd00:240::10\nnetworkd 10.240.0.14,fd00:240::14 --shape networkd-only\n";
-    let machines = Machines::up(LabOptions { nodes: Some(nodes), ..LabOptions::default() });
-    let node = machines.node("plain");
-    let (first, _) = found(&machines, "plain", FileForm::Netplan);
-    let good = plain_file("ethernets", "eth0", &[1, 2]);
-    let assert_refused = |wanted: &[(&str, String)], words: &[&str]| {
-        let before = (files(&machines, "plain"), node.routes());
-        let wanted = write(FileForm::Netplan, &first, wanted, Activation::Load);
-        refused(file(&machines, "plain", &wanted), words);
-        assert_eq!((files(&machines, "plain"), node.routes()), before);
-    };
-
-    // What others have done.
-    let other =
-        |content: &str| node.run(&format!("echo '{content}' >/etc/netplan/70-other.yaml; chmod 600 /etc/netplan/*"));
-    other("network: {ethernets: {eth0: {addresses: [nonsense]}}}");
-    assert_refused(&good, &["cannot read the node's own files", "nonsense"]);
-    other("network: {ethernets: {eth0: {mtu: 1400}}}");
-    assert_refused(&good, &["Somebody has changed", "MTUBytes=1400", "netplan apply"]);
-    other("network: {ethernets: {eth0: {routes: [{to: 10.203.0.0/16, via: 10.240.0.1}]}}}");
-    assert_refused(&good, &["Somebody has changed", "10.203.0.0/16"]);
-    node.run("rm /etc/netplan/70-other.yaml");
-
-    // What does not fit.
-    assert_refused(&plain_file("bridges", "eth0", &[1]), &["netplan does not accept the file 60-topo.yaml", "eth0"]);
-    assert_refused(&plain_file("ethernets", "eth7", &[1]), &["different files", "10-netplan-eth7.network"]);
-    let more = good[0].1.replace("      routes:", "      addresses: [\"10.240.0.99/24\"]\n      routes:");
-    assert_refused(&[(NETPLAN_FILE, more)], &["more than routes", "10.240.0.99/24"]);
-    assert_refused(&[("/etc/netplan/../60-topo.yaml", good[0].1.clone())], &["does not use files with this path"]);
-    assert_refused(
-        &[(NETPLAN_FILE, format!("{}        - to: \"10.202.9.0/24", good[0].1))],
-        &["netplan does not accept"],
-    );
-
-    // Where nothing can be written.
-    node.run(
-        "cp -a /etc/netplan /run/kept && mount -t tmpfs -o size=16k tmpfs /etc/netplan && cp -a /run/kept/. /etc/netplan &&
-        { head -c 16384 /dev/zero >/etc/netplan/full 2>/dev/null || true; }",
-    );
-    assert_refused(&good, &["topo cannot write", "No space left on device"]);
-    node.run("rm /etc/netplan/full && mount -o remount,ro /etc/netplan");
-    assert_refused(&good, &["topo cannot write", "Read-only file system"]);
-    node.run("umount /etc/netplan && rm -r /run/kept");
-
-    // What a run left that was killed is no hindrance, and is removed.
-    let before = files(&machines, "plain");
-    node.run(
-        "mkdir -p /run/topo-file.old /run/systemd/network/10-netplan-eth0.network.d && touch /etc/netplan/.60-topo.yaml.new &&
-        echo x >/run/systemd/network/10-netplan-eth0.network.d/zz-topo-keep.conf",
-    );
-    done(file(&machines, "plain", &write(FileForm::Netplan, &first, &good, Activation::Check)));
-    assert_eq!(files(&machines, "plain"), before);
-
-    let (first, _) = found(&machines, "networkd", FileForm::Networkd);
-    let before = files(&machines, "networkd");
-    let path = "/etc/systemd/network/20-eth7.network.d/60-topo.conf";
-    let wanted = [(path, drop_in(&routes(&[1], 2, true)))];
-    let wanted = write(FileForm::Networkd, &first, &wanted, Activation::Load);
-    refused(file(&machines, "networkd", &wanted), &["No device uses 20-eth7.network"]);
-    machines.node("networkd").run("systemctl stop systemd-networkd.socket systemd-networkd 2>/dev/null");
-    refused(file(&machines, "networkd", &FileWrite { known: None, ..wanted }), &["systemd-networkd does not run"]);
-    assert_eq!(files(&machines, "networkd"), before);
 }
 
 pub fn a_deferred_file_is_pending_until_networkd_restarts() {
@@ -433,57 +368,4 @@ fn what_goes_while_networkd_restarts(machines: &Machines, first: &Token, wanted:
     }
     assert_eq!(found(machines, "plain", FileForm::Netplan).0, token);
     assert_eq!(rows(machines, "plain").lines().count(), 4);
-}
-
-pub fn what_cannot_be_loaded_is_put_back() {
-    let nodes = "plain 10.240.0.10,fd00:240::10\nnetworkd 10.240.0.14,fd00:240::14 --shape networkd-only\n";
-    let machines = Machines::up(LabOptions { nodes: Some(nodes), ..LabOptions::default() });
-    let watch = machines.watch();
-    std::thread::scope(|threads| {
-        // A next hop that is the node itself makes the set-up of the device fail; one on no link is waited for in vain.
-        threads.spawn(|| {
-            assert_is_put_back(
-                &machines,
-                "plain",
-                FileForm::Netplan,
-                ("fd02:4::/64", "fd00:240::10"),
-                "failed to set up a device",
-            );
-        });
-        assert_is_put_back(
-            &machines,
-            "networkd",
-            FileForm::Networkd,
-            ("10.202.4.0/24", "10.99.0.1"),
-            "lacks 1 of the routes in the file, the first is 10.202.4.0/24 via 10.99.0.1",
-        );
-    });
-    watch.assert_lost_nothing();
-}
-
-#[track_caller]
-fn assert_is_put_back(machines: &Machines, name: &str, form: FileForm, bad: (&str, &str), words: &str) {
-    let node = machines.node(name);
-    add_foreign_rows(machines, name, "eth0");
-    let path = "/etc/systemd/network/10-eth0.network.d/60-topo.conf";
-    let content = |routes: &[(String, String)]| match form {
-        FileForm::Netplan => [(NETPLAN_FILE, yaml("ethernets", "eth0", routes))],
-        FileForm::Networkd => [(path, drop_in(routes))],
-    };
-    let (first, _) = found(machines, name, form);
-    let mut wanted = routes(&[1, 2], 2, true);
-    let loaded = done(file(machines, name, &write(form, &first, &content(&wanted), Activation::Load)));
-    let before = (files(machines, name), node.routes());
-
-    // One more that is well, one that is changed, and one whose next hop is none.
-    "10.240.0.3".clone_into(&mut wanted[0].1);
-    "fd00:240::3".clone_into(&mut wanted[2].1);
-    wanted.extend(routes(&[3], 2, true));
-    wanted.push((bad.0.to_owned(), bad.1.to_owned()));
-    match file(machines, name, &write(form, &loaded, &content(&wanted), Activation::Load)) {
-        Filed::PutBack(reason) => assert!(reason.contains(words), "{reason}"),
-        other => panic!("{other:?}"),
-    }
-    assert_eq!((files(machines, name), node.routes()), before, "{name}");
-    assert_eq!(found(machines, name, form).0, loaded);
 }

@@ -3,6 +3,7 @@
 mod commands;
 mod families;
 mod file_scripts;
+mod file_scripts_refusals;
 mod hostile;
 mod interrupted;
 mod machines;
@@ -94,7 +95,7 @@ crate::harness::machine_tests! {
     persistence_shapes::drop_ins_and_netplan_replace_each_other,
     file_scripts::the_configuration_of_every_shape_is_seen,
     file_scripts::files_come_change_and_go_without_a_loss,
-    file_scripts::files_that_do_harm_are_refused,
+    file_scripts_refusals::files_that_do_harm_are_refused,
     file_scripts::a_deferred_file_is_pending_until_networkd_restarts,
-    file_scripts::what_cannot_be_loaded_is_put_back,
+    file_scripts_refusals::what_cannot_be_loaded_is_put_back,
 }

@@ -199,7 +199,7 @@ fn where_nothing_is_done_nothing_is_said() {
     let unseen = |place: &str| Finding::unseen(&arm(place), "Azure did not answer.");
     let findings = ["routeTables/a", "virtualNetworks/b", "virtualNetworks/b"].map(unseen);
     let plan = Plan { findings: findings.into(), ..Plan::default() };
-    assert!(render(&plan).ends_with("\nNo changes. But 2 places could not be looked at.\n"), "{}", render(&plan));
+    assert!(render(&plan).ends_with("\nNo changes. But topo could not look at 2 places.\n"), "{}", render(&plan));
     assert_eq!(json_lines(&plan).last().expect("summary")["unseen"], 2);
 }
 
@@ -272,8 +272,7 @@ fn drift_comes_first_with_what_is_live_and_removals_are_never_folded() {
         render(&plan),
         "Drift: topo will put these back
 
-  # azure_route: kubernetes-routes gets a route put back: somebody changed what
-  #   was recorded
+  # azure_route: kubernetes-routes gets a route put back: somebody changed it
   ~ 10.200.0.0/24 via 10.240.0.99 → 10.240.0.20  kubernetes-route-10-200-0-0-24  (changed by somebody)
 
   # azure_subnet_association: kubernetes-vnet/kubernetes-subnet uses

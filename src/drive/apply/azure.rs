@@ -8,8 +8,8 @@ use petgraph::graph::NodeIndex;
 use super::azure_step::Step;
 use super::running::Running;
 use super::{Ended, Executor, Failure};
-use crate::backend::azure_udr::{ARM, AzureTask, Hop, SubnetTask, arm};
-use crate::drive::{Event, tell};
+use crate::backend::azure_udr::{AzureTask, Hop, SubnetTask, arm};
+use crate::drive::{Event, Skipped, tell};
 use crate::plan::ListedPlan;
 use crate::resource::{Action, Phase, Place, ResourceId};
 use crate::state::{Entry, Outcome, StoreError};
@@ -148,12 +148,12 @@ impl Executor<'_> {
         for (action, number) in done {
             *self.outcome.done.entry(action).or_default() += number;
         }
-        for (hop, number) in skipped {
+        for (hop, routes) in skipped {
             let address = hop.address.map(|address| address.to_string()).unwrap_or_default();
             let receiver = hop.address.and_then(|address| self.run.plan.owners.name(address).cloned());
-            let receiver = receiver.map_or_else(|| Place::new(&ARM, address), Place::from);
-            tell(&self.run.events, Event::Skipped { place: place.clone(), receiver: receiver.clone(), routes: number });
-            self.outcome.skipped.push((place.clone(), receiver, number));
+            let receiver = receiver.map_or(address, |name| name.to_string());
+            let why = "its network interface does not forward".to_owned();
+            self.skip(Skipped { place: place.clone(), receiver, routes, why });
         }
         self.failed_hops.extend(failed_hops);
         match failure {

@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use super::{Failure, Run, RunOutcome};
 use crate::backend::azure_udr::{EffectiveCheck, Hop, arm, name_of};
+use crate::drive::Skipped;
 use crate::exchange::arm::AzureFailure;
 use crate::network::Prefix;
 use crate::resource::Place;
@@ -125,7 +126,7 @@ pub(super) async fn look(run: &Run<'_>, outcome: &mut RunOutcome) {
     }
 }
 
-async fn watch(azure: &Arc<dyn Azure>, check: &EffectiveCheck, skipped: &[(Place, Place, usize)]) -> Confirmation {
+async fn watch(azure: &Arc<dyn Azure>, check: &EffectiveCheck, skipped: &[Skipped]) -> Confirmation {
     let mut why = match (check.interfaces.is_empty(), check.more) {
         (true, _) => "no network interface of a machine is in the subnet".to_owned(),
         (false, _) => String::new(),
@@ -150,7 +151,7 @@ async fn watch(azure: &Arc<dyn Azure>, check: &EffectiveCheck, skipped: &[(Place
             };
             let missing: Vec<Prefix> =
                 check.routes.iter().filter(|(key, hop)| !is_in_force(&routes, key, hop)).map(|(key, _)| *key).collect();
-            let left = skipped.iter().filter(|(place, ..)| *place == check.table).map(|(.., number)| number).sum();
+            let left = skipped.iter().filter(|one| one.place == check.table).map(|one| one.routes).sum();
             if missing.len() <= left {
                 return Confirmation::in_force(check, name, check.routes.len() - missing.len());
             }

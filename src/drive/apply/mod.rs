@@ -18,8 +18,8 @@ use tokio::sync::{mpsc, watch};
 use self::azure::AzureEnd;
 pub use self::effective::{Confirmation, Verdict};
 
-use super::Event;
 use super::record::begin;
+use super::{Event, Skipped};
 use crate::backend::Desired;
 use crate::backend::azure_udr::{Hop, Work as AzureWork};
 use crate::exchange::node::{Activation, Reply};
@@ -78,8 +78,8 @@ pub struct RunOutcome {
     pub done: BTreeMap<Action, usize>,
     /// Places where not everything was done.
     pub failures: Vec<Failure>,
-    /// Routes that were skipped because the node that they lead to failed: place, that node, number.
-    pub skipped: Vec<(Place, Place, usize)>,
+    /// Routes that topo skipped.
+    pub skipped: Vec<Skipped>,
     /// Steps that did not start because the user asked to stop.
     pub left: Vec<(Place, Phase)>,
     /// What else the user should know.
@@ -95,6 +95,11 @@ pub struct RunOutcome {
 }
 
 impl RunOutcome {
+    /// Number of finished operations of an action.
+    pub fn done(&self, action: Action) -> usize {
+        self.done.get(&action).copied().unwrap_or(0)
+    }
+
     /// Whether everything in the plan is done.
     pub fn is_complete(&self) -> bool {
         self.failures.is_empty()

@@ -9,7 +9,7 @@ use super::azure::AzureEnd;
 use super::running::{Begun, Running};
 use super::{Ended, Executor};
 use crate::backend::azure_udr::{AzureTask, Hop};
-use crate::drive::{Event, tell};
+use crate::drive::{Event, Skipped, tell};
 use crate::plan::{PlacePlan, Steps, Vertex, steps};
 use crate::resource::Phase;
 use crate::state::{Outcome, StoreError};
@@ -120,6 +120,12 @@ impl Executor<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Reports routes that are skipped.
+    pub(super) fn skip(&mut self, skipped: Skipped) {
+        tell(&self.run.events, Event::Skipped(skipped.clone()));
+        self.outcome.skipped.push(skipped);
     }
 
     /// Places with live routes that a file should keep across reboots, but does not keep yet.

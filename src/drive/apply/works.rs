@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::{Batch, Executor, Progress};
 use crate::backend;
 use crate::backend::netplan::{self, Header};
-use crate::drive::{Event, tell};
+use crate::drive::Skipped;
 use crate::exchange::node::{Activation, FileWrite, Listing, Marker, RouteVerb, RouteWrite, Work};
 use crate::network::{MAIN_TABLE, Prefix, STATIC};
 use crate::plan::{FilePlan, Operation, PlacePlan, ResourcePlan, TablePlan};
@@ -102,8 +102,9 @@ impl Executor<'_> {
             works.push(Work::RemoveMarker(self.run.topology.to_string()));
         }
         for (receiver, routes) in skipped {
-            tell(&self.run.events, Event::Skipped { place: place.clone(), receiver: receiver.clone(), routes });
-            self.outcome.skipped.push((place.clone(), receiver, routes));
+            let receiver = receiver.name().to_owned();
+            let why = format!("{receiver} failed");
+            self.skip(Skipped { place: place.clone(), receiver, routes, why });
         }
         (works, batches, files)
     }
