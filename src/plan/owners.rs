@@ -1,4 +1,4 @@
-//! To whom node addresses belong, and why their rows come and go.
+//! To whom addresses belong, and why rows come and go.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -9,24 +9,24 @@ use crate::network::{Family, RouteSet};
 use crate::resource::{Name, Place, Reason, Record, together};
 use crate::state::State;
 
-/// To whom node addresses belong, in the topology and in the record.
+/// To whom addresses belong, in the topology and in the record, and which nodes come and go.
 #[derive(Clone, Debug, Default)]
 pub struct Owners {
     wanted: Addresses,
     recorded: Addresses,
-    /// Nodes that are recorded and not in the topology any more.
+    /// Nodes that are recorded, but no longer in the topology.
     gone: BTreeSet<Name>,
     /// Nodes of the topology that are not recorded yet.
     new: BTreeSet<Name>,
-    /// All is to be removed.
+    /// Everything is to be removed.
     destroy: bool,
 }
 
-/// Addresses with their nodes, sorted by address: for thousands of nodes quicker to make than a tree or a table of hashes.
+/// Addresses with their nodes, sorted by address. With thousands of nodes this is built faster than a tree or a hash table.
 #[derive(Clone, Debug, Default)]
 struct Addresses(Vec<(Number, Name)>);
 
-/// An address as a number: quicker to compare.
+/// An address as a number, which is compared faster.
 type Number = (Family, u128);
 
 fn number(address: IpAddr) -> Number {
@@ -38,7 +38,7 @@ fn number(address: IpAddr) -> Number {
 
 impl Addresses {
     fn push<'a>(&mut self, name: &Name, sets: impl Iterator<Item = &'a RouteSet>) {
-        // The resources of a node mostly have the same.
+        // The resources of a node mostly have the same addresses.
         let mut before: Option<&RouteSet> = None;
         for set in sets {
             if before.is_none_or(|before| before.own != set.own) {
@@ -52,7 +52,7 @@ impl Addresses {
         self.0.sort_by_key(|(number, _)| *number);
     }
 
-    /// The node that has an address; the last one by name, where several have it.
+    /// The node that has an address. If several nodes have it: the last one by name.
     fn owner(&self, address: IpAddr) -> Option<&Name> {
         let number = number(address);
         let after = self.0.partition_point(|(other, _)| *other <= number);
@@ -69,7 +69,7 @@ pub struct PlaceReasons<'a> {
 }
 
 impl PlaceReasons<'_> {
-    /// All that tells the reasons of one place from those of another: whether it is new, and whether it is wanted.
+    /// Everything in which the reasons of two places can differ: whether the place is new, and whether it is wanted.
     pub(super) fn distinction(&self) -> (bool, bool) {
         (self.is_new, self.is_wanted)
     }
@@ -80,10 +80,8 @@ impl Reasons for PlaceReasons<'_> {
         if self.is_new {
             return Reason::NewNode;
         }
-        match owner.and_then(|address| self.owners.wanted.owner(address)) {
-            Some(name) if self.owners.new.contains(name) => Reason::NodeAdded(name.clone()),
-            _ => Reason::Edited,
-        }
+        let owner = owner.and_then(|address| self.owners.wanted.owner(address));
+        owner.map_or(Reason::Edited, |name| self.owners.added(name))
     }
 
     fn removed(&self, owner: Option<IpAddr>) -> Reason {
@@ -93,15 +91,12 @@ impl Reasons for PlaceReasons<'_> {
         if !self.is_wanted {
             return Reason::NotWanted;
         }
-        match owner.and_then(|address| self.owners.recorded.owner(address)) {
-            Some(name) if self.owners.gone.contains(name) => Reason::NodeRemoved(name.clone()),
-            _ => Reason::Edited,
-        }
+        owner.and_then(|address| self.owners.removed(address)).unwrap_or(Reason::Edited)
     }
 }
 
 impl Owners {
-    /// Collects them.
+    /// Collects the addresses of nodes.
     pub fn new(wanted: &BTreeMap<Place, DesiredPlace>, recorded: &State, destroy: bool) -> Self {
         let mut owners = Self { destroy, ..Self::default() };
         owners.wanted.0.reserve(2 * wanted.len());
@@ -135,13 +130,71 @@ impl Owners {
         }
     }
 
-    /// Another machine answers under a known name: it starts from nothing.
+    /// Another machine answers under a known name, so the node starts from nothing.
     pub fn begins_anew(&mut self, place: &Place) {
         self.new.extend(place.node_name());
+    }
+
+    /// Adds nodes on which topo keeps nothing, but to which routes lead in other places: the wanted nodes, each with its address,
+    /// and those to which a route on record leads.
+    pub fn add_receivers<'a>(
+        &mut self,
+        wanted: impl Iterator<Item = (IpAddr, &'a Name)>,
+        recorded: impl Iterator<Item = &'a Name>,
+    ) {
+        let unknown = wanted.filter(|(address, _)| self.wanted.owner(*address).is_none());
+        let unknown: Vec<(Number, Name)> = unknown.map(|(address, name)| (number(address), name.clone())).collect();
+        let names: BTreeSet<&Name> = unknown.iter().map(|(_, name)| name).collect();
+        for name in recorded.filter(|name| names.contains(name)) {
+            self.new.remove(name);
+        }
+        self.wanted.0.extend(unknown);
+        self.wanted.sort();
+    }
+
+    /// Whether nothing was collected.
+    pub fn is_empty(&self) -> bool {
+        self.wanted.0.is_empty() && self.recorded.0.is_empty() && self.new.is_empty() && self.gone.is_empty()
+    }
+
+    /// Why a place gets a route to a node.
+    pub fn added(&self, node: &Name) -> Reason {
+        if self.new.contains(node) { Reason::NodeAdded(node.clone()) } else { Reason::Edited }
+    }
+
+    /// Why a place loses a route to an address. None: nobody knows to whom the address belonged.
+    pub fn removed(&self, address: IpAddr) -> Option<Reason> {
+        match self.recorded.owner(address) {
+            Some(name) if self.gone.contains(name) => Some(Reason::NodeRemoved(name.clone())),
+            Some(_) => Some(Reason::Edited),
+            None => self.wanted.owner(address).map(|_| Reason::Edited),
+        }
     }
 
     /// The node that an address belongs to.
     pub fn name(&self, address: IpAddr) -> Option<&Name> {
         self.wanted.owner(address).or_else(|| self.recorded.owner(address))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nodes_on_which_nothing_is_kept_are_known_by_the_routes_that_lead_to_them() {
+        let name = |text: &str| Name::new(text).expect("name");
+        let address = |last: u8| IpAddr::from([10, 240, 0, last]);
+        let nodes = [name("node-0"), name("node-1")];
+        let places = nodes.iter().map(|node| (Place::from(node.clone()), DesiredPlace::default())).collect();
+        let state = State::new(name("kthw")).expect("lineage");
+        let mut owners = Owners::new(&places, &state, false);
+        assert_eq!(owners.added(&nodes[0]), Reason::NodeAdded(nodes[0].clone()));
+        owners.add_receivers([(address(20), &nodes[0]), (address(21), &nodes[1])].into_iter(), nodes[..1].iter());
+        assert_eq!(owners.added(&nodes[0]), Reason::Edited);
+        assert_eq!(owners.added(&nodes[1]), Reason::NodeAdded(nodes[1].clone()));
+        assert_eq!(owners.removed(address(20)), Some(Reason::Edited));
+        assert_eq!(owners.removed(address(22)), None);
+        assert_eq!(owners.name(address(21)), Some(&nodes[1]));
     }
 }

@@ -11,7 +11,7 @@ use crate::backend::{self, Desired};
 use crate::exchange::Requests;
 use crate::exchange::arm::Document;
 use crate::network::{Memo, Prefix};
-use crate::plan::{Finding, Options, Plan, Summary};
+use crate::plan::{DesiredPlace, Finding, Options, Plan, Summary};
 use crate::render::json as events;
 use crate::render::style::Look;
 use crate::render::text;
@@ -116,7 +116,9 @@ fn nothing() -> State {
 }
 
 fn planned(wanted: &[Wanted], state: &State, seen: Option<&Seen>, options: &Options) -> Plan {
-    let desired = Desired { azure: wanted.to_vec(), ..Desired::default() };
+    let mut desired = Desired { azure: wanted.to_vec(), ..Desired::default() };
+    let nodes = wanted.iter().flat_map(|wanted| wanted.rows.values()).map(|(_, name)| Place::from(name.clone()));
+    desired.places.extend(nodes.map(|node| (node, DesiredPlace::default())));
     let mut plan = Plan::default();
     super::plan(&desired, state, seen, options, &mut plan);
     plan

@@ -1,13 +1,14 @@
 //! The records of Azure's resources, and their form in the state.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::{AZURE_NIC_FORWARDING, AZURE_ROUTE, AZURE_ROUTE_TABLE, AZURE_SUBNET_ASSOCIATION, Route};
+use super::{AZURE_NIC_FORWARDING, AZURE_ROUTE, AZURE_ROUTE_TABLE, AZURE_SUBNET_ASSOCIATION, Route, Wanted};
 use crate::network::Prefix;
-use crate::resource::{Place, Record, ResourceId, Shape};
+use crate::resource::{Name, Place, Record, ResourceId, Shape};
 use crate::state::{PlaceRecord, State};
 
 /// The record of a route table.
@@ -106,6 +107,27 @@ impl Recorded {
             recorded.add(place, record);
         }
         recorded
+    }
+
+    /// Nodes to which a recorded route leads: to the address of the node, or to its pods through a gateway.
+    pub(super) fn receivers<'w>(&self, wanted: &'w [Wanted]) -> impl Iterator<Item = &'w Name> {
+        let (mut addresses, mut destinations) = (BTreeSet::new(), BTreeSet::new());
+        for (destination, claim) in self
+            .tables
+            .values()
+            .flat_map(|table| &table.routes)
+            .flat_map(|(key, claims)| claims.iter().map(move |claim| (key, claim)))
+        {
+            match claim.route.hop.address {
+                Some(address) => _ = addresses.insert(address),
+                None => _ = destinations.insert(*destination),
+            }
+        }
+        let rows = wanted.iter().flat_map(|wanted| &wanted.rows);
+        let is_known = move |destination: &Prefix, address: &IpAddr| {
+            addresses.contains(address) || destinations.contains(destination)
+        };
+        rows.filter_map(move |(destination, (address, name))| is_known(destination, address).then_some(name))
     }
 
     fn add(&mut self, place: &Place, record: &PlaceRecord) {

@@ -28,8 +28,6 @@ impl TableTask {
             self.wish.iter().flat_map(|wish| wish.routes.keys()).chain(self.claims.routes.keys()).copied().collect();
         let mut edits = Edits::default();
         let (mut is, mut to) = (BTreeMap::new(), BTreeMap::new());
-        // With which next hops there are routes already: a node without any is new.
-        let known: BTreeSet<&Hop> = self.claims.routes.values().flatten().map(|claim| &claim.route.hop).collect();
         let confirmed = self.claims.routes.values().flatten().filter(|claim| claim.confirmed);
         let own_names: BTreeSet<String> = confirmed.map(|claim| key_of(&claim.route.name)).collect();
         for key in &keys {
@@ -124,8 +122,7 @@ impl TableTask {
                     (None, Verdict::Missing, None) => (own_name, Reason::Missing, None),
                     (None, Verdict::InDoubt, None) => (own_name, Reason::InDoubt, None),
                     (None, _, None) if self.claims.ids.is_empty() => (own_name, Reason::New, None),
-                    (None, _, None) if known.contains(&route.hop) => (own_name, Reason::Edited, None),
-                    (None, _, None) => (own_name, Reason::NodeAdded(node.clone()), None),
+                    (None, _, None) => (own_name, self.owners.added(node), None),
                 };
                 let becomes = Route { name, hop: route.hop.clone() };
                 let action = if before.is_some() { Action::Change } else { Action::Add };
@@ -193,7 +190,12 @@ impl TableTask {
         match (altered, self.options.destroy) {
             (true, _) => Reason::Altered(text_of(&live.hop)),
             (false, true) => Reason::Destroy,
-            (false, false) => Reason::NotWanted,
+            // The record of a route has the address of the node, not its name. The name is known only if the node itself is
+            // recorded: if another backend keeps something there.
+            (false, false) => {
+                let address = self.wish.as_ref().and(live.hop.address);
+                address.and_then(|address| self.owners.removed(address)).unwrap_or(Reason::NotWanted)
+            }
         }
     }
 

@@ -1,11 +1,12 @@
 //! What a run does in Azure, beside the plan.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::{Hop, InterfaceTask, Recorded, Seen, SubnetTask, TableTask, compare::compare};
 use crate::backend::Desired;
 use crate::network::Prefix;
-use crate::plan::{Finding, Listed, ListedPlan, Options, Plan};
+use crate::plan::{Finding, Listed, ListedPlan, Options, Owners, Plan};
 use crate::resource::{Phase, Place};
 use crate::state::State;
 
@@ -54,6 +55,11 @@ impl Work {
 /// Plans Azure. Without `seen` nobody has looked, and topo takes the record for what is live.
 pub fn plan(desired: &Desired, state: &State, seen: Option<&Seen>, options: &Options, plan: &mut Plan) -> Work {
     let recorded = Recorded::of(state);
+    if plan.owners.is_empty() {
+        plan.owners = Owners::new(&desired.places, state, options.destroy).into();
+    }
+    let rows = desired.azure.iter().flat_map(|wanted| wanted.rows.values()).map(|(address, name)| (*address, name));
+    Arc::make_mut(&mut plan.owners).add_receivers(rows, recorded.receivers(&desired.azure));
     let Findings { listed, work } = compare(&desired.azure, &recorded, seen, &plan.owners, options);
     plan.add_listed(listed, state, options);
     work
