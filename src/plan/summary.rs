@@ -18,7 +18,7 @@ use self::listed::listed_changes;
 use super::operation::Live;
 use super::{PlacePlan, Plan};
 use crate::network::{Memo, Route, RouteSet, View};
-use crate::resource::{Action, Place, Reason, ResourceId, natural_order};
+use crate::resource::{Action, NaturalName, Place, Reason, ResourceId};
 
 /// Parts with more lines than this keep none of them; they are computed again when asked for. 500 views of a mesh of
 /// 5,000 nodes would be five million lines.
@@ -73,8 +73,7 @@ struct SingleKey {
 impl Summary {
     /// Groups the operations of a plan.
     pub fn new(plan: &Plan, memo: &mut Memo) -> Self {
-        let mut planned: Vec<(&Place, &PlacePlan)> = plan.places.iter().collect();
-        planned.sort_by(|(one, _), (other, _)| natural_order(one.name(), other.name()).then_with(|| one.cmp(other)));
+        let planned = in_natural_order(plan);
         let mut groups: Vec<Group> = Vec::new();
         let mut known: HashMap<GroupKey<'_>, usize> = HashMap::new();
         // Neighbours are mostly in the same groups, and comparing costs less than a look-up.
@@ -174,6 +173,14 @@ impl Summary {
     pub fn is_empty(&self) -> bool {
         self.changes.is_empty()
     }
+}
+
+/// The places of a plan, `node-2` before `node-10`.
+fn in_natural_order(plan: &Plan) -> Vec<(&Place, &PlacePlan)> {
+    let mut planned: Vec<(NaturalName<'_>, (&Place, &PlacePlan))> = Vec::with_capacity(plan.places.len());
+    planned.extend(plan.places.iter().map(|(place, planned)| (place.name().into(), (place, planned))));
+    planned.sort_unstable_by(|(one, (place, _)), (other, (second, _))| one.cmp(other).then_with(|| place.cmp(second)));
+    planned.into_iter().map(|(_, planned)| planned).collect()
 }
 
 /// The change of routes for one reason.

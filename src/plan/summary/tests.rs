@@ -6,7 +6,7 @@ use crate::backend::Desired;
 use crate::backend::node::fixture::{World, live, plan_of, prefix, seen};
 use crate::network::{NextHop, Prefix};
 use crate::plan::Options;
-use crate::resource::Name;
+use crate::resource::{Name, natural_order};
 use crate::state::State;
 
 fn nothing() -> State {
