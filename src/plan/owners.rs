@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
+use std::sync::OnceLock;
 
 use super::DesiredPlace;
 use super::table::Reasons;
@@ -14,6 +15,8 @@ use crate::state::State;
 pub struct Owners {
     wanted: Addresses,
     recorded: Addresses,
+    /// Of the wanted addresses, those of new nodes.
+    added: Addresses,
     /// Nodes that are recorded and not in the topology any more.
     gone: BTreeSet<Name>,
     /// Nodes of the topology that are not recorded yet.
@@ -22,9 +25,13 @@ pub struct Owners {
     destroy: bool,
 }
 
-/// Addresses with their nodes, sorted by address: for thousands of nodes quicker to make than a tree or a table of hashes.
+/// Addresses with their nodes. Most plans ask for few of them or for none, so that they are sorted at the first question.
 #[derive(Clone, Debug, Default)]
-struct Addresses(Vec<(Number, Name)>);
+struct Addresses {
+    list: Vec<(Number, Name)>,
+    /// The positions in the list, sorted by address.
+    sorted: OnceLock<Vec<(Number, usize)>>,
+}
 
 /// An address as a number: quicker to compare.
 type Number = (Family, u128);
@@ -42,22 +49,29 @@ impl Addresses {
         let mut before: Option<&RouteSet> = None;
         for set in sets {
             if before.is_none_or(|before| before.own != set.own) {
-                self.0.extend(set.own.iter().map(|address| (number(*address), name.clone())));
+                self.list.extend(set.own.iter().map(|address| (number(*address), name.clone())));
             }
             before = Some(set);
         }
     }
 
-    fn sort(&mut self) {
-        self.0.sort_by_key(|(number, _)| *number);
+    /// Adds the addresses of another list from a position on.
+    fn extend(&mut self, other: &Self, from: usize, only: impl Fn(&Name) -> bool) {
+        self.list.extend(other.list[from..].iter().filter(|(_, name)| only(name)).cloned());
+        self.sorted.take();
     }
 
     /// The node that has an address; the last one by name, where several have it.
     fn owner(&self, address: IpAddr) -> Option<&Name> {
         let number = number(address);
-        let after = self.0.partition_point(|(other, _)| *other <= number);
-        let (found, name) = self.0.get(after.checked_sub(1)?)?;
-        (*found == number).then_some(name)
+        let sorted = self.sorted.get_or_init(|| {
+            let mut sorted: Vec<(Number, usize)> = self.list.iter().map(|(number, _)| *number).zip(0..).collect();
+            sorted.sort_unstable();
+            sorted
+        });
+        let after = sorted.partition_point(|(other, _)| *other <= number);
+        let (found, at) = sorted.get(after.checked_sub(1)?)?;
+        (*found == number).then(|| &self.list[*at].1)
     }
 }
 
@@ -80,9 +94,9 @@ impl Reasons for PlaceReasons<'_> {
         if self.is_new {
             return Reason::NewNode;
         }
-        match owner.and_then(|address| self.owners.wanted.owner(address)) {
-            Some(name) if self.owners.new.contains(name) => Reason::NodeAdded(name.clone()),
-            _ => Reason::Edited,
+        match owner.and_then(|address| self.owners.added.owner(address)) {
+            Some(name) => Reason::NodeAdded(name.clone()),
+            None => Reason::Edited,
         }
     }
 
@@ -93,7 +107,8 @@ impl Reasons for PlaceReasons<'_> {
         if !self.is_wanted {
             return Reason::NotWanted;
         }
-        match owner.and_then(|address| self.owners.recorded.owner(address)) {
+        let is_any_gone = !self.owners.gone.is_empty();
+        match owner.filter(|_| is_any_gone).and_then(|address| self.owners.recorded.owner(address)) {
             Some(name) if self.owners.gone.contains(name) => Reason::NodeRemoved(name.clone()),
             _ => Reason::Edited,
         }
@@ -104,10 +119,11 @@ impl Owners {
     /// Collects them.
     pub fn new(wanted: &BTreeMap<Place, DesiredPlace>, recorded: &State, destroy: bool) -> Self {
         let mut owners = Self { destroy, ..Self::default() };
-        owners.wanted.0.reserve(2 * wanted.len());
-        owners.recorded.0.reserve(2 * recorded.places.len());
+        owners.wanted.list.reserve(2 * wanted.len());
+        owners.recorded.list.reserve(2 * recorded.places.len());
         for (place, wanted, record) in together(wanted, &recorded.places) {
             let Some(name) = place.node_name() else { continue };
+            let before = owners.wanted.list.len();
             if let Some(wanted) = wanted {
                 owners.wanted.push(&name, wanted.resources.values().filter_map(|shape| shape.routes.as_ref()));
             } else {
@@ -117,11 +133,10 @@ impl Owners {
                 let shapes = record.resources.values().flat_map(Record::shapes);
                 owners.recorded.push(&name, shapes.filter_map(|shape| shape.routes.as_ref()));
             } else {
-                owners.new.insert(name.clone());
+                owners.added.extend(&owners.wanted, before, |_| true);
+                owners.new.insert(name);
             }
         }
-        owners.wanted.sort();
-        owners.recorded.sort();
         owners
     }
 
@@ -137,7 +152,10 @@ impl Owners {
 
     /// Another machine answers under a known name: it starts from nothing.
     pub fn begins_anew(&mut self, place: &Place) {
-        self.new.extend(place.node_name());
+        let Some(name) = place.node_name() else { return };
+        if self.new.insert(name.clone()) {
+            self.added.extend(&self.wanted, 0, |other| *other == name);
+        }
     }
 
     /// The node that an address belongs to.
