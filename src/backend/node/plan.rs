@@ -43,6 +43,7 @@ pub fn plan(inputs: &Inputs<'_>, observed: &BTreeMap<Place, Observation>, memo: 
     let mut uncovered = Uncovered::new(&desired.covered);
     let header = Header { topology: topology.to_string(), lineage: recorded.lineage.to_string() };
     let nodes = |(place, ..): &(&Place, _, _)| place.is_node();
+    let mut planned: Vec<(Place, PlacePlan)> = Vec::new();
     for (place, wanted, record) in together(&desired.places, &recorded.places).filter(nodes) {
         if wanted.is_none() && claims.moved.contains(place) {
             continue;
@@ -68,8 +69,11 @@ pub fn plan(inputs: &Inputs<'_>, observed: &BTreeMap<Place, Observation>, memo: 
             continue;
         }
         plan.check_azure(place, wanted, observation, &mut uncovered);
-        plan.place(inputs, &both, &header, observation, &claims, memo);
+        if let Some(one) = plan.place(inputs, &both, &header, observation, &claims, memo) {
+            planned.push((place.clone(), one));
+        }
     }
+    plan.places = planned.into_iter().collect();
     // Where nobody looked and nothing is done, nobody asks who has which address.
     if plan.answered == 0 && !plan.places.is_empty() {
         plan.people = Owners::new(&desired.places, recorded, options.destroy);
@@ -81,7 +85,8 @@ pub fn plan(inputs: &Inputs<'_>, observed: &BTreeMap<Place, Observation>, memo: 
 }
 
 impl Plan {
-    /// The tables of one place: one for each table and metric that is recorded or wanted.
+    /// Plans one place: a table for each table and metric that is recorded or wanted, and its files. None: nothing is done or
+    /// recorded there.
     fn place(
         &mut self,
         inputs: &Inputs<'_>,
@@ -90,7 +95,7 @@ impl Plan {
         observation: &Observation,
         claims: &Claims,
         memo: &mut Memo,
-    ) {
+    ) -> Option<PlacePlan> {
         let Both { place, wanted, source, record } = *both;
         let options = inputs.options;
         let seen = observation.seen();
@@ -144,7 +149,7 @@ impl Plan {
         let replaced = claims.replaced.contains(place);
         if !acts && renamed.is_none() && !settles && !drops && !replaced {
             self.note_unseen(place, observation.unreachable());
-            return;
+            return None;
         }
         if let Some(seen) = seen {
             self.check_lockout(place, &resources, seen);
@@ -158,7 +163,7 @@ impl Plan {
             Observation::Unreachable(reason) => Some(reason.clone()),
             Observation::Seen(_) => None,
         };
-        let plan = PlacePlan {
+        Some(PlacePlan {
             endpoint,
             machine_id,
             renamed_from: renamed,
@@ -169,8 +174,7 @@ impl Plan {
             azure: None,
             ends,
             acts,
-        };
-        self.places.insert(place.clone(), plan);
+        })
     }
 }
 
