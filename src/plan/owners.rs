@@ -87,6 +87,16 @@ impl PlaceReasons<'_> {
     pub(super) fn distinction(&self) -> (bool, bool) {
         (self.is_new, self.is_wanted)
     }
+
+    /// Why rows are added, if that is the same whoever owns them.
+    pub(super) fn added_all(&self) -> Option<Reason> {
+        self.is_new.then(|| self.added(None))
+    }
+
+    /// Why rows are removed, if that is the same whoever owned them.
+    pub(super) fn removed_all(&self) -> Option<Reason> {
+        (self.owners.destroy || !self.is_wanted).then(|| self.removed(None))
+    }
 }
 
 impl Reasons for PlaceReasons<'_> {
