@@ -11,6 +11,9 @@ use crate::network::{Memo, Prefix, RouteSet, Row, Rows};
 use crate::plan::{Operation, Plan, TablePlan};
 use crate::resource::{Action, Place, Reason, ResourceId};
 
+/// Groups get room for so many members at first.
+const EXPECTED: usize = 16;
+
 /// Places whose tables differ in nothing but whose own the rows are.
 #[derive(Debug)]
 pub(super) struct Group {
@@ -21,8 +24,9 @@ pub(super) struct Group {
     /// One of the places; the reasons of all are alike.
     first: Place,
     members: Vec<u32>,
-    /// Addresses of the members, sorted once all are in.
-    owners: Vec<(Prefix, u32)>,
+    /// Addresses of the members, IPv4 and IPv6, sorted when all members are in. Most members come in the order of their
+    /// addresses.
+    owners: [Vec<(u128, u32)>; 2],
     except: HashMap<Prefix, Vec<u32>>,
     /// Destinations that move between two owners, by each of the two.
     moved: HashMap<IpAddr, Vec<Prefix>>,
@@ -55,8 +59,8 @@ impl Group {
             name: Arc::clone(&id.name),
             template,
             first: first.clone(),
-            members: Vec::new(),
-            owners: Vec::new(),
+            members: Vec::with_capacity(EXPECTED),
+            owners: [Vec::with_capacity(EXPECTED), Vec::with_capacity(EXPECTED)],
             except: HashMap::new(),
             moved,
         }
@@ -78,7 +82,8 @@ impl Group {
                 exceptions.extend(self.moved.get(address).into_iter().flatten());
             }
             if unchanged || sides().all(|set| set.own.contains(address)) {
-                self.owners.push((Prefix::host(*address), index));
+                let (family, number) = numbered(*address);
+                self.owners[family].push((number, index));
             } else {
                 // An address that the node has on one side only: nothing about its rows is as elsewhere.
                 let rows = sides().flat_map(|set| set.rows.as_slice());
@@ -96,15 +101,18 @@ impl Group {
 
     /// To be called when all places are in.
     pub(super) fn complete(&mut self) {
-        self.owners.sort_unstable();
+        for owners in &mut self.owners {
+            owners.sort_unstable();
+        }
     }
 
     /// The member that has an address; the last one, where several have it.
     fn owner(&self, address: IpAddr) -> Option<u32> {
-        let address = Prefix::host(address);
-        let after = self.owners.partition_point(|(other, _)| *other <= address);
-        let (found, member) = self.owners.get(after.checked_sub(1)?)?;
-        (*found == address).then_some(*member)
+        let (family, number) = numbered(address);
+        let owners = &self.owners[family];
+        let after = owners.partition_point(|(other, _)| *other <= number);
+        let (found, member) = owners.get(after.checked_sub(1)?)?;
+        (*found == number).then_some(*member)
     }
 
     /// The routes, where all of a list comes or goes.
@@ -123,12 +131,12 @@ impl Group {
         memo: &mut Memo,
         mut take: impl FnMut(Operation, Line) -> ControlFlow<()>,
     ) -> ControlFlow<()> {
-        let cursor =
-            |set: &'_ Option<RouteSet>| Cursor(set.as_ref().map_or(Rows::default(), |set| set.rows.clone()), 0);
-        let (mut from, mut to) = (cursor(&self.template.from), cursor(&self.template.to));
+        let mut from = Cursor(self.template.from.as_ref().map_or(Rows::default(), |set| set.rows.clone()), 0);
         self.template.for_each_operation(&plan.reasons(&self.first), memo, |operation| {
-            let rows = if operation.action == Action::Remove { &mut from } else { &mut to };
-            let owner = rows.find(&operation.route.destination).map(|row| row.owner);
+            let owner = match operation.action {
+                Action::Remove => from.find(&operation.route.destination).map(|row| row.owner),
+                _ => operation.receiver,
+            };
             let line = self.line(&operation, owner);
             take(operation, line)
         })
@@ -176,12 +184,14 @@ impl Group {
             None => (Action::Remove, reasons.removed_all()?),
         };
         let mut part = self.empty_part();
-        for (at, (address, member)) in self.owners.iter().enumerate() {
-            // Where several members have an address, it counts for the last one.
-            let is_last = self.owners.get(at + 1).is_none_or(|(next, _)| next != address);
-            let rows = if is_last { set.count_to(address.address()) } else { 0 };
-            if rows > 0 {
-                *part.missing.entry(*member).or_default() += rows;
+        for (family, owners) in self.owners.iter().enumerate() {
+            for (at, (number, member)) in owners.iter().enumerate() {
+                // Where several members have an address, it counts for the last one.
+                let is_last = owners.get(at + 1).is_none_or(|(next, _)| next != number);
+                let rows = if is_last { set.count_to(address_of(family, *number)) } else { 0 };
+                if rows > 0 {
+                    *part.missing.entry(*member).or_default() += rows;
+                }
             }
         }
         part.len = set.count_whole();
@@ -221,6 +231,22 @@ impl Group {
             }
             ControlFlow::Continue(())
         });
+    }
+}
+
+/// An address as its family's place in [`Group::owners`], and a number.
+fn numbered(address: IpAddr) -> (usize, u128) {
+    match address {
+        IpAddr::V4(address) => (0, u32::from(address).into()),
+        IpAddr::V6(address) => (1, address.into()),
+    }
+}
+
+/// The address that [`numbered`] gave a number.
+fn address_of(family: usize, number: u128) -> IpAddr {
+    match (family, u32::try_from(number)) {
+        (0, Ok(number)) => IpAddr::V4(number.into()),
+        _ => IpAddr::V6(number.into()),
     }
 }
 
