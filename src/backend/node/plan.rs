@@ -9,7 +9,7 @@ use super::claims::Claims;
 use super::observed::{Observation, Seen};
 use super::together::{Both, resources_of};
 use crate::backend::Desired;
-use crate::backend::netplan::{Attributes, FileInput, Header, NETPLAN_FILE, plan_file, routes_found};
+use crate::backend::netplan::{Attributes, FileInput, FileMemo, Header, NETPLAN_FILE, plan_file, routes_found};
 use crate::network::{Memo, Prefix, RouteSet, STATIC};
 use crate::plan::findings::{FORGOTTEN, Finding, Severity, Text};
 use crate::plan::{
@@ -42,6 +42,7 @@ pub fn plan(inputs: &Inputs<'_>, observed: &BTreeMap<Place, Observation>, memo: 
     let claims = Claims::new(desired, recorded, observed, options, &mut plan);
     let mut uncovered = Uncovered::new(&desired.covered);
     let header = Header { topology: topology.to_string(), lineage: recorded.lineage.to_string() };
+    let mut files = Files { header, memo: FileMemo::default() };
     let nodes = |(place, ..): &(&Place, _, _)| place.is_node();
     let mut planned: Vec<(Place, PlacePlan)> = Vec::new();
     for (place, wanted, record) in together(&desired.places, &recorded.places).filter(nodes) {
@@ -69,7 +70,7 @@ pub fn plan(inputs: &Inputs<'_>, observed: &BTreeMap<Place, Observation>, memo: 
             continue;
         }
         plan.check_azure(place, wanted, observation, &mut uncovered);
-        if let Some(one) = plan.place(inputs, &both, &header, observation, &claims, memo) {
+        if let Some(one) = plan.place(inputs, &both, &mut files, observation, &claims, memo) {
             planned.push((place.clone(), one));
         }
     }
@@ -91,7 +92,7 @@ impl Plan {
         &mut self,
         inputs: &Inputs<'_>,
         both: &Both<'_>,
-        header: &Header,
+        files: &mut Files,
         observation: &Observation,
         claims: &Claims,
         memo: &mut Memo,
@@ -100,7 +101,7 @@ impl Plan {
         let options = inputs.options;
         let seen = observation.seen();
         let all = resources_of(wanted, record);
-        let context = Context::new(*both, seen, header, options);
+        let context = Context::new(*both, seen, &files.header, options);
         let mut resources = Resources::with_capacity(all.len());
         let mut settles = false;
         for (id, shape, entry) in &all {
@@ -120,8 +121,9 @@ impl Plan {
         for (id, wanted, record) in all.into_iter().filter(|(id, ..)| *id.kind == NETPLAN_FILE) {
             let Some(resource) = resources.get_mut(id) else { continue };
             let inspected = seen.and_then(|seen| seen.file(&id.name));
-            let input = FileInput { place, id, header, wanted, record, inspected, options };
-            let Some((file, findings)) = plan_file(&input, &resource.tables, memo) else { continue };
+            let input = FileInput { place, id, header: &files.header, wanted, record, inspected, options };
+            let planned = plan_file(&input, &resource.tables, memo, &mut files.memo);
+            let Some((file, findings)) = planned else { continue };
             resource.file = Some(file);
             // topo neither writes nor records what is somebody else's.
             if findings.iter().any(|finding| finding.severity == Severity::Conflict) {
@@ -176,6 +178,12 @@ impl Plan {
             acts,
         })
     }
+}
+
+/// What the files of all nodes have in common.
+struct Files {
+    header: Header,
+    memo: FileMemo,
 }
 
 /// What the resources of one place mean for each other.
