@@ -1,7 +1,7 @@
 //! The full mesh that a topology asks for: one list of rows for all nodes, and a view for all nodes of the same subnets.
 
 use std::cell::RefCell;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -24,13 +24,13 @@ pub struct Mesh<'a> {
 /// The views made so far, each once.
 #[derive(Default)]
 struct Views {
-    all: HashMap<ViewKey, Arc<View>>,
+    all: BTreeMap<ViewKey, Arc<View>>,
     /// The view of the last request.
     last: Option<(ViewKey, Arc<View>)>,
 }
 
 /// How topo writes the routes of a node.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Writing {
     /// Number of the routing table.
     pub table: u32,

@@ -12,7 +12,7 @@ use crate::exchange::node::{Work, Written};
 use crate::network::{Memo, address_text};
 use crate::plan::{Operation, TablePlan};
 use crate::resource::words::{RouteWords, Words};
-use crate::resource::{Kind, Known, NODE, Name, Place, Record, Shape, Token};
+use crate::resource::{Kind, Known, NODE, Name, Place, Record, Resources, Shape, Token};
 use crate::topology::{BackendTable, Formats, Topology};
 pub use desired::{Covered, Desired};
 use mesh::Mesh;
@@ -99,7 +99,8 @@ pub fn desire(topology: &Topology) -> Desired {
             user: node.ssh.user.clone(),
             sudo: node.ssh.sudo,
         });
-        let place = crate::plan::DesiredPlace { endpoint, ..Default::default() };
+        let resources = Resources::with_capacity(topology.backends.len());
+        let place = crate::plan::DesiredPlace { endpoint, resources };
         (Place::from(name.clone()), place)
     });
     let covered = azure_udr::covered(topology);

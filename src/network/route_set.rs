@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use super::{Prefix, Row, Rows, View};
+use super::{Family, Prefix, Row, Rows, View};
 
 /// The routes of one sender: the rows of the topology seen through its view, without the rows that it owns and without
 /// those that it lacks.
@@ -84,6 +84,28 @@ impl RouteSet {
     /// All routes, sorted by destination.
     pub fn routes(&self) -> impl Iterator<Item = Route> + '_ {
         self.rows.as_slice().iter().filter_map(|row| self.route(row))
+    }
+
+    /// The number of routes of a sender that owns nothing and lacks nothing. Counts without going through the rows.
+    pub fn count_whole(&self) -> usize {
+        let of_family = |family: Family| {
+            if self.view.via.iter().any(|gateway| Family::of(*gateway) == family) {
+                return self.rows.of_family(family).len();
+            }
+            let on_link = || self.view.on_link.iter().filter(|prefix| prefix.family() == family);
+            // Of prefixes that cover each other, only the widest counts.
+            let widest = on_link().enumerate().filter(|(at, prefix)| {
+                let mut others = on_link().enumerate().filter(|(other, _)| other != at);
+                !others.any(|(at_other, other)| other.covers(prefix) && (other != *prefix || at_other < *at))
+            });
+            widest.map(|(_, prefix)| self.rows.count_owned(prefix.address(), prefix.last_address())).sum()
+        };
+        of_family(Family::V4) + of_family(Family::V6)
+    }
+
+    /// The number of routes to the rows of an owner, for the same sender.
+    pub fn count_to(&self, owner: IpAddr) -> usize {
+        if self.view.next_hop(owner).is_some() { self.rows.count_owned(owner, owner) } else { 0 }
     }
 
     /// Whether both have the same rows, view and exceptions. For sets that share these, the answer costs nothing.
@@ -278,6 +300,33 @@ mod tests {
         assert!(describe("10.240.0.10").starts_with("Change"));
         assert!(describe("10.240.0.20").starts_with("Remove"), "the new owner loses its route to them");
         assert!(describe("10.240.0.21").starts_with("Add"), "the old owner gets one");
+    }
+
+    #[test]
+    fn routes_are_counted_as_they_are_listed() {
+        let rows = [
+            ("10.200.0.0/24", "10.240.0.20"),
+            ("10.200.1.0/24", "10.240.0.20"),
+            ("10.200.2.0/24", "10.240.0.130"),
+            ("10.200.3.0/24", "10.250.0.1"),
+            ("fd00:1::/64", "fd00::1"),
+            ("fd00:2::/64", "fd00::2"),
+        ];
+        let owners = ["10.240.0.20", "10.240.0.130", "10.250.0.1", "10.250.0.2", "fd00::1", "fd00::3"];
+        for on_link in
+            [&["10.240.0.0/24"][..], &["10.240.0.0/24", "10.240.0.128/25", "10.240.0.0/24"], &[], &["fd00::1/128"]]
+        {
+            for via in [&[][..], &["10.240.0.1"], &["fd00::ff"], &["10.240.0.1", "fd00::ff"]] {
+                let mut set = set(&rows, "192.0.2.1", via);
+                let on_link = on_link.iter().map(|text| text.parse().expect("prefix")).collect();
+                set.view = Arc::new(View { on_link, ..(*set.view).clone() });
+                assert_eq!(set.count_whole(), set.routes().count(), "{:?}", set.view);
+                for owner in owners.map(|owner| owner.parse().expect("address")) {
+                    let listed = set.rows.as_slice().iter().filter(|row| row.owner == owner);
+                    assert_eq!(set.count_to(owner), listed.filter(|row| set.route(row).is_some()).count());
+                }
+            }
+        }
     }
 
     #[test]

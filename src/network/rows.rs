@@ -1,9 +1,9 @@
 //! Rows: which destination belongs to which owner.
 
 use std::net::IpAddr;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
-use super::Prefix;
+use super::{Family, Prefix};
 
 /// A destination and the address of its node. A row names its owner instead of a next hop, so all senders can use the
 /// same list.
@@ -17,46 +17,80 @@ pub struct Row {
 
 /// A sorted list of rows in which no destination occurs twice. Cheap to clone.
 #[derive(Clone, Debug)]
-pub struct Rows(Arc<[Row]>);
+pub struct Rows(Arc<List>);
+
+#[derive(Debug)]
+struct List {
+    rows: Box<[Row]>,
+    /// The owners of all rows, sorted: made when somebody counts.
+    owners: OnceLock<Box<[IpAddr]>>,
+}
 
 impl Rows {
-    /// Sorts the rows; of two with one destination the first by owner is kept.
+    /// Sorts the rows. If two have the same destination, it keeps the one with the smaller owner.
     pub fn new(mut rows: Vec<Row>) -> Self {
         rows.sort_unstable();
         rows.dedup_by_key(|row| row.destination);
-        Self(rows.into())
+        Self::of(rows.into())
     }
 
-    /// Rows that are sorted by destination already, none of them twice.
-    pub(crate) fn from_sorted(rows: &[Row]) -> Self {
+    /// Rows that are sorted by destination already, without duplicates.
+    pub(crate) fn from_sorted(rows: impl Into<Box<[Row]>>) -> Self {
+        let rows = rows.into();
         debug_assert!(rows.is_sorted_by(|one, next| one.destination < next.destination), "sorted, each once");
-        Self(rows.into())
+        Self::of(rows)
+    }
+
+    fn of(rows: Box<[Row]>) -> Self {
+        Self(Arc::new(List { rows, owners: OnceLock::new() }))
     }
 
     /// All rows, sorted by destination.
     pub fn as_slice(&self) -> &[Row] {
-        &self.0
+        &self.0.rows
     }
 
     /// The row with this destination.
     pub fn find(&self, destination: &Prefix) -> Option<&Row> {
-        self.0.binary_search_by(|row| row.destination.cmp(destination)).ok().map(|at| &self.0[at])
+        let rows = self.as_slice();
+        rows.binary_search_by(|row| row.destination.cmp(destination)).ok().map(|at| &rows[at])
     }
 
-    /// Whether both are the very same list in memory.
+    /// The rows of a family.
+    pub fn of_family(&self, family: Family) -> &[Row] {
+        let (v4, v6) =
+            self.as_slice().split_at(self.as_slice().partition_point(|row| row.destination.family() == Family::V4));
+        match family {
+            Family::V4 => v4,
+            Family::V6 => v6,
+        }
+    }
+
+    /// The number of rows whose owners are from the first to the last address.
+    pub fn count_owned(&self, first: IpAddr, last: IpAddr) -> usize {
+        let owners = self.0.owners.get_or_init(|| {
+            let mut owners: Vec<IpAddr> = self.as_slice().iter().map(|row| row.owner).collect();
+            owners.sort_unstable();
+            owners.into()
+        });
+        let from = owners.partition_point(|owner| *owner < first);
+        owners[from..].partition_point(|owner| *owner <= last)
+    }
+
+    /// Whether both are the same list in memory.
     pub fn is_same_list(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.0, &other.0)
     }
 
     /// The address of the list in memory. Clones of one list have the same.
     pub(crate) fn identity(&self) -> usize {
-        self.0.as_ptr() as usize
+        Arc::as_ptr(&self.0) as usize
     }
 }
 
 impl PartialEq for Rows {
     fn eq(&self, other: &Self) -> bool {
-        self.is_same_list(other) || self.0 == other.0
+        self.is_same_list(other) || self.as_slice() == other.as_slice()
     }
 }
 
@@ -64,7 +98,7 @@ impl Eq for Rows {}
 
 impl Default for Rows {
     fn default() -> Self {
-        Self(Arc::from([]))
+        Self::of(Box::default())
     }
 }
 

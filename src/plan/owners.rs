@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
+use std::sync::OnceLock;
 
 use super::DesiredPlace;
 use super::table::Reasons;
@@ -14,6 +15,8 @@ use crate::state::State;
 pub struct Owners {
     wanted: Addresses,
     recorded: Addresses,
+    /// Of the wanted addresses, those of new nodes.
+    added: Addresses,
     /// Nodes that are recorded, but no longer in the topology.
     gone: BTreeSet<Name>,
     /// Nodes of the topology that are not recorded yet.
@@ -22,9 +25,13 @@ pub struct Owners {
     destroy: bool,
 }
 
-/// Addresses with their nodes, sorted by address. With thousands of nodes this is built faster than a tree or a hash table.
+/// Addresses with their nodes. Most plans ask for few of them or for none, so topo sorts them at the first question.
 #[derive(Clone, Debug, Default)]
-struct Addresses(Vec<(Number, Name)>);
+struct Addresses {
+    list: Vec<(Number, Name)>,
+    /// The positions in the list, sorted by address.
+    sorted: OnceLock<Vec<(Number, usize)>>,
+}
 
 /// An address as a number, which is compared faster.
 type Number = (Family, u128);
@@ -42,22 +49,29 @@ impl Addresses {
         let mut before: Option<&RouteSet> = None;
         for set in sets {
             if before.is_none_or(|before| before.own != set.own) {
-                self.0.extend(set.own.iter().map(|address| (number(*address), name.clone())));
+                self.list.extend(set.own.iter().map(|address| (number(*address), name.clone())));
             }
             before = Some(set);
         }
     }
 
-    fn sort(&mut self) {
-        self.0.sort_by_key(|(number, _)| *number);
+    /// Adds the addresses of another list from a position on.
+    fn extend(&mut self, other: &Self, from: usize, only: impl Fn(&Name) -> bool) {
+        self.list.extend(other.list[from..].iter().filter(|(_, name)| only(name)).cloned());
+        self.sorted.take();
     }
 
     /// The node that has an address. If several nodes have it: the last one by name.
     fn owner(&self, address: IpAddr) -> Option<&Name> {
         let number = number(address);
-        let after = self.0.partition_point(|(other, _)| *other <= number);
-        let (found, name) = self.0.get(after.checked_sub(1)?)?;
-        (*found == number).then_some(name)
+        let sorted = self.sorted.get_or_init(|| {
+            let mut sorted: Vec<(Number, usize)> = self.list.iter().map(|(number, _)| *number).zip(0..).collect();
+            sorted.sort_unstable();
+            sorted
+        });
+        let after = sorted.partition_point(|(other, _)| *other <= number);
+        let (found, at) = sorted.get(after.checked_sub(1)?)?;
+        (*found == number).then(|| &self.list[*at].1)
     }
 }
 
@@ -73,6 +87,16 @@ impl PlaceReasons<'_> {
     pub(super) fn distinction(&self) -> (bool, bool) {
         (self.is_new, self.is_wanted)
     }
+
+    /// Why rows are added, if that is the same whoever owns them.
+    pub(super) fn added_all(&self) -> Option<Reason> {
+        self.is_new.then(|| self.added(None))
+    }
+
+    /// Why rows are removed, if that is the same whoever owned them.
+    pub(super) fn removed_all(&self) -> Option<Reason> {
+        (self.owners.destroy || !self.is_wanted).then(|| self.removed(None))
+    }
 }
 
 impl Reasons for PlaceReasons<'_> {
@@ -80,8 +104,8 @@ impl Reasons for PlaceReasons<'_> {
         if self.is_new {
             return Reason::NewNode;
         }
-        let owner = owner.and_then(|address| self.owners.wanted.owner(address));
-        owner.map_or(Reason::Edited, |name| self.owners.added(name))
+        let owner = owner.and_then(|address| self.owners.added.owner(address));
+        owner.map_or(Reason::Edited, |name| Reason::NodeAdded(name.clone()))
     }
 
     fn removed(&self, owner: Option<IpAddr>) -> Reason {
@@ -91,6 +115,7 @@ impl Reasons for PlaceReasons<'_> {
         if !self.is_wanted {
             return Reason::NotWanted;
         }
+        let owner = owner.filter(|_| !self.owners.gone.is_empty());
         owner.and_then(|address| self.owners.removed(address)).unwrap_or(Reason::Edited)
     }
 }
@@ -99,10 +124,11 @@ impl Owners {
     /// Collects the addresses of nodes.
     pub fn new(wanted: &BTreeMap<Place, DesiredPlace>, recorded: &State, destroy: bool) -> Self {
         let mut owners = Self { destroy, ..Self::default() };
-        owners.wanted.0.reserve(2 * wanted.len());
-        owners.recorded.0.reserve(2 * recorded.places.len());
+        owners.wanted.list.reserve(2 * wanted.len());
+        owners.recorded.list.reserve(2 * recorded.places.len());
         for (place, wanted, record) in together(wanted, &recorded.places) {
             let Some(name) = place.node_name() else { continue };
+            let before = owners.wanted.list.len();
             if let Some(wanted) = wanted {
                 owners.wanted.push(&name, wanted.resources.values().filter_map(|shape| shape.routes.as_ref()));
             } else {
@@ -112,11 +138,10 @@ impl Owners {
                 let shapes = record.resources.values().flat_map(Record::shapes);
                 owners.recorded.push(&name, shapes.filter_map(|shape| shape.routes.as_ref()));
             } else {
-                owners.new.insert(name.clone());
+                owners.added.extend(&owners.wanted, before, |_| true);
+                owners.new.insert(name);
             }
         }
-        owners.wanted.sort();
-        owners.recorded.sort();
         owners
     }
 
@@ -132,7 +157,10 @@ impl Owners {
 
     /// Another machine answers under a known name, so the node starts from nothing.
     pub fn begins_anew(&mut self, place: &Place) {
-        self.new.extend(place.node_name());
+        let Some(name) = place.node_name() else { return };
+        if self.new.insert(name.clone()) {
+            self.added.extend(&self.wanted, 0, |other| *other == name);
+        }
     }
 
     /// Adds nodes on which topo keeps nothing, but to which routes lead in other places: the wanted nodes, each with its address,
@@ -148,13 +176,13 @@ impl Owners {
         for name in recorded.filter(|name| names.contains(name)) {
             self.new.remove(name);
         }
-        self.wanted.0.extend(unknown);
-        self.wanted.sort();
+        self.wanted.list.extend(unknown);
+        self.wanted.sorted.take();
     }
 
     /// Whether nothing was collected.
     pub fn is_empty(&self) -> bool {
-        self.wanted.0.is_empty() && self.recorded.0.is_empty() && self.new.is_empty() && self.gone.is_empty()
+        self.wanted.list.is_empty() && self.recorded.list.is_empty() && self.new.is_empty() && self.gone.is_empty()
     }
 
     /// Why a place gets a route to a node.

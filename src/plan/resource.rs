@@ -125,7 +125,9 @@ impl Operation {
 /// Brings the routes of files and of the kernel on one place together: a file leaves out what others provide, and a route that
 /// goes from one of the two and stays in the other is not removed.
 pub fn align(resources: &mut Resources<ResourcePlan>) {
-    if !resources.values().any(|resource| resource.tables.iter().any(|table| table.in_file)) {
+    let stays_whole = |table: &TablePlan| table.to.as_ref().is_some_and(|to| to.lacks.is_empty());
+    // Mostly no table goes, and no route is left to others.
+    if resources.values().all(|resource| resource.tables.iter().all(stays_whole)) {
         return;
     }
     let others: Vec<(ResourceId, bool, RouteSet)> = resources

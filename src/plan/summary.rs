@@ -7,7 +7,6 @@ mod group;
 mod listed;
 
 use std::collections::{BTreeMap, HashMap};
-use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use self::change::Lines;
@@ -18,7 +17,7 @@ use self::listed::listed_changes;
 use super::operation::Live;
 use super::{PlacePlan, Plan};
 use crate::network::{Memo, Route, RouteSet, View};
-use crate::resource::{Action, Place, Reason, ResourceId, natural_order};
+use crate::resource::{Action, NaturalName, Place, Reason, ResourceId};
 
 /// Parts with more lines than this keep none of them; they are computed again when asked for. 500 views of a mesh of
 /// 5,000 nodes would be five million lines.
@@ -41,20 +40,13 @@ pub struct Summary {
     places: Vec<Place>,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct GroupKey<'a> {
-    id: &'a ResourceId,
     /// Row list and view of either side, by identity.
     from: Option<(usize, usize)>,
     to: Option<(usize, usize)>,
     reasons: (bool, bool),
-}
-
-impl Hash for GroupKey<'_> {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        // A plan has a few resources and thousands of places.
-        (self.from, self.to, self.reasons).hash(state);
-    }
+    id: &'a ResourceId,
 }
 
 /// What tells changes apart: action, reason, kind and name of the resource.
@@ -73,11 +65,10 @@ struct SingleKey {
 impl Summary {
     /// Groups the operations of a plan.
     pub fn new(plan: &Plan, memo: &mut Memo) -> Self {
-        let mut planned: Vec<(&Place, &PlacePlan)> = plan.places.iter().collect();
-        planned.sort_by(|(one, _), (other, _)| natural_order(one.name(), other.name()).then_with(|| one.cmp(other)));
+        let planned = in_natural_order(plan);
         let mut groups: Vec<Group> = Vec::new();
-        let mut known: HashMap<GroupKey<'_>, usize> = HashMap::new();
-        // Neighbours are mostly in the same groups, and comparing costs less than a look-up.
+        let mut known: BTreeMap<GroupKey<'_>, usize> = BTreeMap::new();
+        // Neighbours are mostly in the same groups, and share lists and views in memory.
         let mut before: Vec<(GroupKey<'_>, usize)> = Vec::new();
         let mut views = Views::default();
         let mut singles: BTreeMap<ChangeKey, HashMap<SingleKey, Vec<u32>>> = BTreeMap::new();
@@ -88,17 +79,19 @@ impl Summary {
             let reasons = plan.reasons(place);
             let told = place_plan.resources.iter().filter(|(_, resource)| tells_routes(resource));
             for (id, table) in told.flat_map(|(id, resource)| resource.tables.iter().map(move |table| (id, table))) {
-                let mut side =
-                    |set: &Option<RouteSet>| set.as_ref().map(|set| (set.rows.identity(), views.identity(&set.view)));
-                let key = GroupKey { id, from: side(&table.from), to: side(&table.to), reasons: reasons.distinction() };
-                let at = before.iter().find(|(other, _)| *other == key).map(|(_, at)| *at);
+                let shared = |set: &RouteSet| (set.rows.identity(), Arc::as_ptr(&set.view) as usize);
+                let (from, to) = (table.from.as_ref(), table.to.as_ref());
+                let near = GroupKey { from: from.map(shared), to: to.map(shared), reasons: reasons.distinction(), id };
+                let at = before.iter().find(|(other, _)| *other == near).map(|(_, at)| *at);
                 let at = at.unwrap_or_else(|| {
+                    let mut equal = |set: &RouteSet| (set.rows.identity(), views.identity(&set.view));
+                    let key = GroupKey { from: from.map(&mut equal), to: to.map(&mut equal), ..near };
                     let at = *known.entry(key).or_insert_with(|| {
                         groups.push(Group::new(id, place, table, memo));
                         groups.len() - 1
                     });
                     before.retain(|(other, _)| other.id != id);
-                    before.push((key, at));
+                    before.push((near, at));
                     at
                 });
                 let exceptions = groups[at].admit(index, table);
@@ -174,6 +167,14 @@ impl Summary {
     pub fn is_empty(&self) -> bool {
         self.changes.is_empty()
     }
+}
+
+/// The places of a plan, `node-2` before `node-10`.
+fn in_natural_order(plan: &Plan) -> Vec<(&Place, &PlacePlan)> {
+    let mut planned: Vec<(NaturalName<'_>, (&Place, &PlacePlan))> = Vec::with_capacity(plan.places.len());
+    planned.extend(plan.places.iter().map(|(place, planned)| (place.name().into(), (place, planned))));
+    planned.sort_unstable_by(|(one, (place, _)), (other, (second, _))| one.cmp(other).then_with(|| place.cmp(second)));
+    planned.into_iter().map(|(_, planned)| planned).collect()
 }
 
 /// The change of routes for one reason.
@@ -271,8 +272,8 @@ fn split_reason(reason: Reason) -> (Reason, Option<Arc<str>>) {
 /// Numbers views by content; by address first, for most places share one in memory.
 #[derive(Default)]
 struct Views {
-    by_address: HashMap<usize, usize>,
-    by_content: HashMap<Arc<View>, usize>,
+    by_address: BTreeMap<usize, usize>,
+    by_content: BTreeMap<Arc<View>, usize>,
 }
 
 impl Views {

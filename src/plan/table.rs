@@ -79,13 +79,14 @@ pub struct TableFindings {
 pub struct TableInput<'a> {
     /// Route protocols that are topo's mark in this table, recorded or wanted.
     pub marks: Vec<u8>,
-    /// The marks of this resource alone.
+    /// The marks of this resource alone, if somebody looked.
     pub own_marks: Vec<u8>,
     /// The recorded routes: one set, or several if the record is in doubt.
     pub recorded: &'a [&'a RouteSet],
     /// Whether the record is in doubt.
     pub in_doubt: bool,
-    /// The recorded routes that topo once saw live. The rest of a record in doubt may never have been written.
+    /// The recorded routes that topo once saw live, if somebody looked. The rest of a record in doubt may never have been
+    /// written.
     pub firm: Vec<&'a RouteSet>,
     /// The wanted routes.
     pub wanted: Option<&'a RouteSet>,
@@ -126,12 +127,12 @@ impl FiledRoutes<'_> {
 
 impl TablePlan {
     /// Judges one table by its recorded and wanted routes and its live rows. There is at least one set of routes.
-    pub fn new(input: &TableInput<'_>) -> Option<(Self, TableFindings)> {
+    pub fn new(mut input: TableInput<'_>) -> Option<(Self, TableFindings)> {
         let view = input.wanted.or(input.recorded.first().copied()).map(|set| Arc::clone(&set.view))?;
         let from = input.recorded.first().map(|set| (*set).clone());
         let mut plan = Self {
             view,
-            marks: input.marks.clone(),
+            marks: std::mem::take(&mut input.marks),
             from,
             doubts: input.recorded.iter().skip(1).map(|set| (*set).clone()).collect(),
             to: input.wanted.cloned(),
@@ -149,7 +150,7 @@ impl TablePlan {
         };
         let mut findings = TableFindings::default();
         match input.listed {
-            Some(listed) => plan.judge(input, listed, &mut findings),
+            Some(listed) => plan.judge(&input, listed, &mut findings),
             // Nobody looked. Routes that somebody else provided at the last look count as still provided.
             None => {
                 if let (Some(from), Some(to)) = (&plan.from, &mut plan.to) {

@@ -26,7 +26,7 @@ pub use id::{ResourceId, ResourceIdError};
 pub use kind::Kind;
 pub use known::{Known, PlaceError};
 pub use name::{Name, NameError};
-pub use order::natural_order;
+pub use order::{NaturalName, natural_order};
 pub use place::{NODE, Place, PlaceKind};
 pub use record::{Record, Shape};
 pub use resources::{ResourceIter, Resources};

@@ -2,6 +2,48 @@
 
 use std::cmp::Ordering;
 
+/// A name in the order of [`natural_order`]. Most names are a stem with a number: to split each one once makes it much cheaper
+/// to sort thousands of them.
+#[derive(Clone, Copy, Debug)]
+pub struct NaturalName<'n> {
+    name: &'n str,
+    stem: &'n str,
+    /// None: no number at the end, or one that is long or starts with 0.
+    number: Option<u64>,
+}
+
+impl<'n> From<&'n str> for NaturalName<'n> {
+    fn from(name: &'n str) -> Self {
+        let digits = name.bytes().rev().take_while(u8::is_ascii_digit).count();
+        let (stem, number) = name.split_at(name.len() - digits);
+        let is_plain = digits <= 18 && (digits == 1 || !number.starts_with('0'));
+        Self { name, stem, number: number.parse().ok().filter(|_| is_plain) }
+    }
+}
+
+impl Ord for NaturalName<'_> {
+    fn cmp(&self, other: &Self) -> Ordering {
+        match (self.number, other.number) {
+            (Some(one), Some(two)) if self.stem == other.stem => one.cmp(&two),
+            _ => natural_order(self.name, other.name),
+        }
+    }
+}
+
+impl PartialOrd for NaturalName<'_> {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for NaturalName<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other) == Ordering::Equal
+    }
+}
+
+impl Eq for NaturalName<'_> {}
+
 /// Compares names with runs of digits as numbers: `node-2` before `node-10`.
 pub fn natural_order(one: &str, other: &str) -> Ordering {
     let (mut left, mut right) = (one.as_bytes(), other.as_bytes());
@@ -25,6 +67,27 @@ pub fn natural_order(one: &str, other: &str) -> Ordering {
         match (left.split_first(), right.split_first()) {
             (Some((a, rest)), Some((b, others))) if a == b => (left, right) = (rest, others),
             (a, b) => return a.map(|(byte, _)| byte).cmp(&b.map(|(byte, _)| byte)).then_with(|| one.cmp(other)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn names_that_are_split_keep_their_order(one in "[ab]{0,2}[-0-9]{0,4}[b0-9]{0,21}", other in "[ab]{0,2}[-0-9]{0,4}[b0-9]{0,21}") {
+            let split = NaturalName::from(&*one).cmp(&NaturalName::from(&*other));
+            prop_assert_eq!(split, natural_order(&one, &other));
+        }
+
+        #[test]
+        fn numbers_behind_one_stem_keep_their_order(one in "n[0-9]{1,20}", other in "n[0-9]{1,20}") {
+            let split = NaturalName::from(&*one).cmp(&NaturalName::from(&*other));
+            prop_assert_eq!(split, natural_order(&one, &other));
         }
     }
 }

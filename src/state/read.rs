@@ -253,7 +253,8 @@ impl<'de> Visitor<'de> for ReadResources<'_, '_> {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
         let Self(reader, place) = self;
-        let mut resources = Resources::default();
+        // Most places have one or two.
+        let mut resources = Resources::with_capacity(2);
         while let Some(Text(key)) = map.next_key()? {
             let resource = match reader.resource(place, &key) {
                 Ok(resource) => resource,

@@ -116,7 +116,7 @@ impl<'k> Reader<'k> {
         }
         self.scratch.clear();
         apply(&mut self.scratch, base.as_slice(), wire.remove.into_iter().collect(), add).map_err(wrong)?;
-        Ok(Rows::from_sorted(&self.scratch))
+        Ok(Rows::from_sorted(self.scratch.as_slice()))
     }
 
     /// The resource with this text form.

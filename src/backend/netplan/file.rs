@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use similar::TextDiff;
 
@@ -13,7 +14,7 @@ use crate::network::{Memo, Prefix, RouteSet};
 use crate::plan::findings::{Finding, Severity};
 use crate::plan::judge::{self, Claim, Form, Live, Owner, Verdict};
 use crate::plan::{FileChange, FilePlan, Options, TablePlan};
-use crate::resource::{Action, Evidence, Phase, Place, Reason, Record, ResourceId, Shape};
+use crate::resource::{Action, Evidence, Phase, Place, Reason, Record, ResourceId, Shape, SharedJson};
 
 /// Permission bits of our files: netplan warns of others where keys could stand, and networkd, which is not root, has to read its own.
 fn usual_mode(path: &str) -> u32 {
@@ -62,38 +63,84 @@ fn whose(text: &str, header: &Header, options: &Options) -> Whose {
     }
 }
 
+/// Remembers what topo made for the last files, because most files of a topology are alike.
+#[derive(Default)]
+pub(crate) struct FileMemo {
+    attributes: [Option<(SharedJson, Arc<Attributes>)>; 2],
+    told: Option<Told>,
+}
+
+/// A file in words.
+#[derive(Clone)]
+struct Told {
+    attributes: Arc<Attributes>,
+    version: Option<String>,
+    name: Arc<str>,
+    path: Arc<str>,
+    definition: Arc<str>,
+}
+
+impl FileMemo {
+    fn attributes(&mut self, shape: &Shape) -> Arc<Attributes> {
+        let known = self.attributes.iter().flatten().find(|(json, _)| *json == shape.attributes);
+        if let Some((_, attributes)) = known {
+            return Arc::clone(attributes);
+        }
+        let attributes = Arc::new(Attributes::of(shape));
+        self.attributes.rotate_right(1);
+        self.attributes[0] = Some((shape.attributes.clone(), Arc::clone(&attributes)));
+        attributes
+    }
+
+    fn told(&mut self, attributes: &Arc<Attributes>, version: Option<&str>, name: &Arc<str>) -> Told {
+        let is_same =
+            |told: &&Told| told.attributes == *attributes && told.version.as_deref() == version && told.name == *name;
+        let told = self.told.as_ref().filter(is_same).cloned().unwrap_or_else(|| Told {
+            attributes: Arc::clone(attributes),
+            version: version.map(str::to_owned),
+            name: Arc::clone(name),
+            path: path(attributes, name).into(),
+            definition: definition(attributes, version).into(),
+        });
+        self.told.insert(told).clone()
+    }
+}
+
 /// Plans a file that is wanted or recorded. `tables` are the plans of its routes, with what others have left out.
 pub(crate) fn plan_file(
     input: &FileInput<'_>,
     tables: &[TablePlan],
     memo: &mut Memo,
+    files: &mut FileMemo,
 ) -> Option<(FilePlan, Vec<Finding>)> {
     let recorded = input.record.and_then(|record| record.shapes().next());
-    let shape = input.wanted.or(recorded)?;
-    let mut attributes = Attributes::of(shape);
-    let recorded_attributes = recorded.map(Attributes::of);
+    let mut attributes = files.attributes(input.wanted.or(recorded)?);
+    let recorded_attributes = recorded.map(|recorded| files.attributes(recorded));
     let found = input.inspected.and_then(|inspected| inspected.found.sent());
     let routes = tables.iter().find_map(|table| table.to.as_ref());
     let mut findings: Vec<Finding> = Vec::new();
     let mut problem = None;
     match (found, routes) {
         (Some(found), Some(routes)) if input.wanted.is_some() => {
-            match find_links(&attributes, recorded_attributes.as_ref(), routes, found) {
-                Ok(links) => attributes.links = links,
+            match find_links(&attributes, recorded_attributes.as_deref(), routes, found) {
+                Ok(links) => Arc::make_mut(&mut attributes).links = links,
                 Err(error) => problem = Some(error),
             }
         }
-        _ => {
-            if let Some(recorded) = &recorded_attributes {
-                attributes.links.clone_from(&recorded.links);
+        _ => match &recorded_attributes {
+            // Mostly nothing but the definitions differs.
+            Some(recorded) if recorded.says_as(&attributes) && recorded.waiting == attributes.waiting => {
+                attributes = Arc::clone(recorded);
             }
-        }
+            Some(recorded) => Arc::make_mut(&mut attributes).links.clone_from(&recorded.links),
+            None => {}
+        },
     }
     let wanted = input.wanted.is_some();
     let draft = Draft { input, attributes: &attributes, tables };
     let mut change = match found {
         Some(found) => draft.judge(found, routes, memo, &mut findings),
-        None => draft.by_record(recorded_attributes.as_ref(), memo),
+        None => draft.by_record(recorded_attributes.as_deref(), memo),
     };
     // What belongs to the file alone and is not live is brought back by loading it again, where it is loaded at once; and it
     // goes with the file, also where that has gone already.
@@ -114,16 +161,17 @@ pub(crate) fn plan_file(
     let has_waited = recorded_attributes.as_ref().is_some_and(|recorded| recorded.waiting);
     let pending = found.map_or(has_waited, |found| found.pending);
     let writes = change.as_ref().is_some_and(|(action, _)| *action != Action::Import);
-    attributes.waiting = wanted && attributes.deferred && (writes || pending);
-    if attributes.waiting {
+    let waiting = wanted && attributes.deferred && (writes || pending);
+    if attributes.waiting != waiting {
+        Arc::make_mut(&mut attributes).waiting = waiting;
+    }
+    if waiting {
         findings.push(not_loaded(input.place, attributes.alone));
     }
     let version = found.and_then(|found| found.netplan.as_deref());
-    let change = change.map(|(action, reason)| FileChange {
-        action,
-        reason,
-        path: path(&attributes, &input.id.name).into(),
-        definition: definition(&attributes, version).into(),
+    let change = change.map(|(action, reason)| {
+        let Told { path, definition, .. } = files.told(&attributes, version, &input.id.name);
+        FileChange { action, reason, path, definition }
     });
     // Nodes share what is equal.
     let known = recorded.filter(|_| recorded_attributes.as_ref() == Some(&attributes));

@@ -1,5 +1,6 @@
 //! Desired × recorded × observed → the plan of nodes.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -8,12 +9,11 @@ use super::claims::Claims;
 use super::observed::{Observation, Seen};
 use super::together::{Both, resources_of};
 use crate::backend::Desired;
-use crate::backend::netplan::{Attributes, FileInput, Header, NETPLAN_FILE, plan_file, routes_found};
+use crate::backend::netplan::{Attributes, FileInput, FileMemo, Header, NETPLAN_FILE, plan_file, routes_found};
 use crate::network::{Memo, Prefix, RouteSet, STATIC};
 use crate::plan::findings::{FORGOTTEN, Finding, Severity, Text};
 use crate::plan::{
-    DesiredPlace, FilePlan, FiledRoutes, Options, Owners, PlacePlan, Plan, ResourcePlan, TableFindings, TableInput,
-    TablePlan, align,
+    FilePlan, FiledRoutes, Options, Owners, PlacePlan, Plan, ResourcePlan, TableFindings, TableInput, TablePlan, align,
 };
 use crate::resource::{Name, Phase, Place, Record, ResourceId, Resources, Shape, together};
 use crate::state::{PlaceRecord, State};
@@ -42,7 +42,9 @@ pub fn plan(inputs: &Inputs<'_>, observed: &BTreeMap<Place, Observation>, memo: 
     let claims = Claims::new(desired, recorded, observed, options, &mut plan);
     let mut uncovered = Uncovered::new(&desired.covered);
     let header = Header { topology: topology.to_string(), lineage: recorded.lineage.to_string() };
+    let mut files = Files { header, memo: FileMemo::default() };
     let nodes = |(place, ..): &(&Place, _, _)| place.is_node();
+    let mut planned: Vec<(Place, PlacePlan)> = Vec::new();
     for (place, wanted, record) in together(&desired.places, &recorded.places).filter(nodes) {
         if wanted.is_none() && claims.moved.contains(place) {
             continue;
@@ -68,8 +70,11 @@ pub fn plan(inputs: &Inputs<'_>, observed: &BTreeMap<Place, Observation>, memo: 
             continue;
         }
         plan.check_azure(place, wanted, observation, &mut uncovered);
-        plan.place(inputs, &both, &header, observation, &claims, memo);
+        if let Some(one) = plan.place(inputs, &both, &mut files, observation, &claims, memo) {
+            planned.push((place.clone(), one));
+        }
     }
+    plan.places = planned.into_iter().collect();
     // Where nobody looked and nothing is done, nobody asks who has which address.
     if plan.answered == 0 && !plan.places.is_empty() {
         plan.owners = Owners::new(&desired.places, recorded, options.destroy).into();
@@ -81,32 +86,33 @@ pub fn plan(inputs: &Inputs<'_>, observed: &BTreeMap<Place, Observation>, memo: 
 }
 
 impl Plan {
-    /// The tables of one place: one for each table and metric that is recorded or wanted.
+    /// Plans one place: a table for each table and metric that is recorded or wanted, and its files. None: nothing is done or
+    /// recorded there.
     fn place(
         &mut self,
         inputs: &Inputs<'_>,
         both: &Both<'_>,
-        header: &Header,
+        files: &mut Files,
         observation: &Observation,
         claims: &Claims,
         memo: &mut Memo,
-    ) {
+    ) -> Option<PlacePlan> {
         let Both { place, wanted, source, record } = *both;
         let options = inputs.options;
         let seen = observation.seen();
         let all = resources_of(wanted, record);
-        let context = Context::new(wanted, record, seen, header, options);
+        let context = Context::new(*both, seen, &files.header, options);
         let mut resources = Resources::with_capacity(all.len());
         let mut settles = false;
         for (id, shape, entry) in &all {
             settles |= entry.is_some_and(Record::is_in_doubt) && seen.is_some();
             let mut tables = Vec::with_capacity(1);
-            for (table, findings) in tables_of(place, id, *shape, *entry, seen, options, &context) {
+            context.each_table(id, *shape, *entry, |table, findings| {
                 for finding in findings.into_findings(place, id) {
                     self.add(finding, options);
                 }
                 tables.push(table);
-            }
+            });
             if !tables.is_empty() {
                 resources.insert(ResourceId::clone(id), ResourcePlan { tables, file: None });
             }
@@ -115,8 +121,9 @@ impl Plan {
         for (id, wanted, record) in all.into_iter().filter(|(id, ..)| *id.kind == NETPLAN_FILE) {
             let Some(resource) = resources.get_mut(id) else { continue };
             let inspected = seen.and_then(|seen| seen.file(&id.name));
-            let input = FileInput { place, id, header, wanted, record, inspected, options };
-            let Some((file, findings)) = plan_file(&input, &resource.tables, memo) else { continue };
+            let input = FileInput { place, id, header: &files.header, wanted, record, inspected, options };
+            let planned = plan_file(&input, &resource.tables, memo, &mut files.memo);
+            let Some((file, findings)) = planned else { continue };
             resource.file = Some(file);
             // topo neither writes nor records what is somebody else's.
             if findings.iter().any(|finding| finding.severity == Severity::Conflict) {
@@ -144,7 +151,7 @@ impl Plan {
         let replaced = claims.replaced.contains(place);
         if !acts && renamed.is_none() && !settles && !drops && !replaced {
             self.note_unseen(place, observation.unreachable());
-            return;
+            return None;
         }
         if let Some(seen) = seen {
             self.check_lockout(place, &resources, seen);
@@ -158,7 +165,7 @@ impl Plan {
             Observation::Unreachable(reason) => Some(reason.clone()),
             Observation::Seen(_) => None,
         };
-        let plan = PlacePlan {
+        Some(PlacePlan {
             endpoint,
             machine_id,
             renamed_from: renamed,
@@ -169,40 +176,31 @@ impl Plan {
             listed: Vec::new(),
             ends,
             acts,
-        };
-        self.places.insert(place.clone(), plan);
+        })
     }
+}
+
+/// What the files of all nodes have in common.
+struct Files {
+    header: Header,
+    memo: FileMemo,
 }
 
 /// What the resources of one place mean for each other.
 struct Context<'a> {
+    both: Both<'a>,
+    seen: Option<&'a Seen>,
+    options: &'a Options,
     files: FiledRoutes<'a>,
-    /// What is wanted or recorded there.
-    sets: Vec<&'a RouteSet>,
 }
 
 impl<'a> Context<'a> {
-    fn new(
-        wanted: Option<&'a DesiredPlace>,
-        record: Option<&'a PlaceRecord>,
-        seen: Option<&Seen>,
-        header: &Header,
-        options: &Options,
-    ) -> Self {
-        let mut context = Self { files: FiledRoutes::default(), sets: Vec::new() };
-        for (id, shape) in wanted.iter().flat_map(|wanted| &wanted.resources) {
-            let Some(set) = &shape.routes else { continue };
-            context.sets.push(set);
-            context.files.wanted |= *id.kind == NETPLAN_FILE && set.view.protocol == STATIC;
-        }
-        for (id, entry) in record.iter().flat_map(|record| &record.resources) {
-            for set in entry.shapes().filter_map(|shape| shape.routes.as_ref()) {
-                context.sets.push(set);
-                if *id.kind == NETPLAN_FILE && set.view.protocol == STATIC {
-                    context.files.recorded.push(set);
-                }
-            }
-        }
+    fn new(both: Both<'a>, seen: Option<&'a Seen>, header: &Header, options: &'a Options) -> Self {
+        let mut context = Self { both, seen, options, files: FiledRoutes::default() };
+        let is_filed = |id: &ResourceId, set: &RouteSet| *id.kind == NETPLAN_FILE && set.view.protocol == STATIC;
+        context.files.wanted = both.wanted_routes().any(|(id, set)| is_filed(id, set));
+        context.files.recorded =
+            both.recorded_routes().filter(|(id, set)| is_filed(id, set)).map(|(_, set)| set).collect();
         for (_, inspected) in seen.iter().flat_map(|seen| &seen.files) {
             context.files.found.extend(routes_found(Some(inspected), header, options));
         }
@@ -211,74 +209,77 @@ impl<'a> Context<'a> {
 
     /// Protocols that rows of ours have in a table, whichever backend they are of.
     fn marks(&self, table: u32) -> Vec<u8> {
-        let views = self.sets.iter().map(|set| &set.view).filter(|view| view.table == table);
-        let mut marks: Vec<u8> = views.map(|view| view.protocol).collect();
-        marks.sort_unstable();
-        marks.dedup();
-        marks
-    }
-}
-
-/// The tables of one resource, each with what was found there.
-fn tables_of(
-    place: &Place,
-    id: &ResourceId,
-    wanted: Option<&Shape>,
-    record: Option<&Record>,
-    seen: Option<&Seen>,
-    options: &Options,
-    context: &Context<'_>,
-) -> Vec<(TablePlan, TableFindings)> {
-    let shape = wanted.or_else(|| record.and_then(|record| record.shapes().next()));
-    let judged = *id.kind != NETPLAN_FILE || shape.is_some_and(Attributes::are_alone);
-    let wanted = wanted.and_then(|shape| shape.routes.as_ref());
-    let recorded: Vec<&RouteSet> =
-        record.iter().flat_map(|record| record.shapes()).filter_map(|shape| shape.routes.as_ref()).collect();
-    let mut keys: Vec<&RouteSet> = Vec::new();
-    for set in wanted.into_iter().chain(recorded.iter().copied()) {
-        if !keys.iter().any(|key| key.view.same_key(&set.view)) {
-            keys.push(set);
-        }
-    }
-    let take_over = |destination: &Prefix| {
-        let row = destination.to_string();
-        options.take_over.iter().any(|pattern| pattern.matches(&id.kind, place.name(), Some(&row)))
-    };
-    let none: fn(&Prefix) -> bool = |_| false;
-    let take_over: &dyn Fn(&Prefix) -> bool = if options.take_over.is_empty() { &none } else { &take_over };
-    let all = &recorded;
-    let mut made = Vec::with_capacity(keys.len());
-    made.extend(keys.iter().filter_map(|key| {
-        let recorded: Vec<&RouteSet> = recorded.iter().copied().filter(|set| set.view.same_key(&key.view)).collect();
-        let mut own_marks: Vec<u8> = Vec::new();
-        for set in wanted.into_iter().chain(all.iter().copied()) {
-            if set.view.table == key.view.table && !own_marks.contains(&set.view.protocol) {
-                own_marks.push(set.view.protocol);
+        let mut marks: Vec<u8> = Vec::with_capacity(2);
+        for (_, RouteSet { view, .. }) in self.both.wanted_routes().chain(self.both.recorded_routes()) {
+            if view.table == table && !marks.contains(&view.protocol) {
+                marks.push(view.protocol);
             }
         }
-        let (mut plan, findings) = TablePlan::new(&TableInput {
-            marks: context.marks(key.view.table),
-            own_marks,
-            recorded: &recorded,
-            in_doubt: record.is_some_and(Record::is_in_doubt),
-            firm: record
-                .iter()
-                .flat_map(|record| record.confirmed())
-                .filter_map(|shape| shape.routes.as_ref())
-                .filter(|set| set.view.same_key(&key.view))
-                .collect(),
-            wanted: wanted.filter(|set| set.view.same_key(&key.view)),
-            listed: seen.filter(|_| judged).and_then(|seen| seen.table(key.view.table)),
-            take_over,
-            judged,
-            in_file: *id.kind == NETPLAN_FILE,
-            files: &context.files,
-        })?;
-        // What others provide is seen where the routes are put into the kernel.
-        if let (Some(to), Some(wanted)) = (&mut plan.to, wanted.filter(|_| seen.is_some() && !judged)) {
-            to.lacks = Arc::clone(&wanted.lacks);
+        marks.sort_unstable();
+        marks
+    }
+
+    /// Goes through the tables of one resource, each with what was found there.
+    fn each_table(
+        &self,
+        id: &ResourceId,
+        wanted: Option<&Shape>,
+        record: Option<&Record>,
+        mut take: impl FnMut(TablePlan, TableFindings),
+    ) {
+        let shape = wanted.or_else(|| record.and_then(|record| record.shapes().next()));
+        let in_file = *id.kind == NETPLAN_FILE;
+        let judged = !in_file || shape.is_some_and(Attributes::are_alone);
+        let wanted = wanted.and_then(|shape| shape.routes.as_ref());
+        let all: Vec<&RouteSet> =
+            record.iter().flat_map(|record| record.shapes()).filter_map(|shape| shape.routes.as_ref()).collect();
+        let take_over = |destination: &Prefix| {
+            let row = destination.to_string();
+            let name = self.both.place.name();
+            self.options.take_over.iter().any(|pattern| pattern.matches(&id.kind, name, Some(&row)))
+        };
+        let none: fn(&Prefix) -> bool = |_| false;
+        let take_over: &dyn Fn(&Prefix) -> bool = if self.options.take_over.is_empty() { &none } else { &take_over };
+        let sets = || wanted.into_iter().chain(all.iter().copied());
+        for (at, RouteSet { view: key, .. }) in sets().enumerate() {
+            if sets().take(at).any(|before| before.view.same_key(key)) {
+                continue;
+            }
+            // All have the same key, as a rule.
+            let mut recorded = Cow::Borrowed(&*all);
+            if !all.iter().all(|set| set.view.same_key(key)) {
+                recorded = all.iter().copied().filter(|set| set.view.same_key(key)).collect();
+            }
+            let listed = self.seen.filter(|_| judged).and_then(|seen| seen.table(key.table));
+            let mut own_marks: Vec<u8> = Vec::new();
+            for set in sets().filter(|set| listed.is_some() && set.view.table == key.table) {
+                if !own_marks.contains(&set.view.protocol) {
+                    own_marks.push(set.view.protocol);
+                }
+            }
+            let confirmed = record.iter().filter(|_| listed.is_some()).flat_map(|record| record.confirmed());
+            let made = TablePlan::new(TableInput {
+                marks: self.marks(key.table),
+                own_marks,
+                recorded: &recorded,
+                in_doubt: record.is_some_and(Record::is_in_doubt),
+                firm: confirmed
+                    .filter_map(|shape| shape.routes.as_ref())
+                    .filter(|set| set.view.same_key(key))
+                    .collect(),
+                wanted: wanted.filter(|set| set.view.same_key(key)),
+                listed,
+                take_over,
+                judged,
+                in_file,
+                files: &self.files,
+            });
+            let Some((mut plan, findings)) = made else { continue };
+            // What others provide is seen where the routes are put into the kernel.
+            if let (Some(to), Some(wanted)) = (&mut plan.to, wanted.filter(|_| self.seen.is_some() && !judged)) {
+                to.lacks = Arc::clone(&wanted.lacks);
+            }
+            take(plan, findings);
         }
-        Some((plan, findings))
-    }));
-    made
+    }
 }

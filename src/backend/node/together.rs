@@ -1,7 +1,7 @@
 //! What is wanted and what is recorded, gone through together.
 
 use crate::backend;
-use crate::network::Memo;
+use crate::network::{Memo, RouteSet};
 use crate::plan::DesiredPlace;
 use crate::resource::{Place, Record, ResourceId, Shape};
 use crate::state::PlaceRecord;
@@ -16,7 +16,19 @@ pub(super) struct Both<'a> {
     pub(super) record: Option<&'a PlaceRecord>,
 }
 
-impl Both<'_> {
+impl<'a> Both<'a> {
+    /// The routes that are wanted, by resource.
+    pub(super) fn wanted_routes(&self) -> impl Iterator<Item = (&'a ResourceId, &'a RouteSet)> + use<'a> {
+        let resources = self.wanted.into_iter().flat_map(|wanted| &wanted.resources);
+        resources.filter_map(|(id, shape)| Some((id, shape.routes.as_ref()?)))
+    }
+
+    /// The routes that are recorded, by resource.
+    pub(super) fn recorded_routes(&self) -> impl Iterator<Item = (&'a ResourceId, &'a RouteSet)> + use<'a> {
+        let resources = self.record.into_iter().flat_map(|record| &record.resources);
+        resources.flat_map(|(id, entry)| entry.shapes().filter_map(move |shape| Some((id, shape.routes.as_ref()?))))
+    }
+
     /// Whether, where nobody has looked, nothing follows for a place: what is wanted is what is recorded under its name, and
     /// nothing of it is in doubt. What was left to others is taken to be theirs still.
     pub(super) fn is_unchanged(&self, memo: &mut Memo) -> bool {

@@ -173,19 +173,14 @@ impl Part {
     ) -> ControlFlow<()> {
         match &self.lines {
             Lines::Listed(lines) => lines.iter().cloned().try_for_each(take),
-            Lines::Computed(group) => {
-                for operation in group.operations(plan, &mut Memo::default()) {
-                    if operation.action != change.action {
-                        continue;
-                    }
-                    let line = group.line(&operation);
-                    let (reason, _) = split_reason(operation.reason);
-                    if reason == change.reason && line.without.len() < self.members.len() {
-                        take(line)?;
-                    }
+            Lines::Computed(group) => group.for_each_line(plan, &mut Memo::default(), |operation, line| {
+                let is_of_this = operation.action == change.action && line.without.len() < self.members.len();
+                if is_of_this && split_reason(operation.reason).0 == change.reason {
+                    take(line)
+                } else {
+                    ControlFlow::Continue(())
                 }
-                ControlFlow::Continue(())
-            }
+            }),
         }
     }
 

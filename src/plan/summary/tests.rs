@@ -6,7 +6,7 @@ use crate::backend::Desired;
 use crate::backend::node::fixture::{World, live, plan_of, prefix, seen};
 use crate::network::{NextHop, Prefix};
 use crate::plan::Options;
-use crate::resource::Name;
+use crate::resource::{Name, natural_order};
 use crate::state::State;
 
 fn nothing() -> State {
@@ -63,13 +63,27 @@ fn unseen(desired: &Desired, state: &State) -> Plan {
 
 #[test]
 fn a_mesh_that_comes_or_goes_is_told_as_the_plan_has_it() {
-    for per_subnet in [100, 30, 7] {
+    for per_subnet in [100, 30, 7, 1] {
         let world = World::mesh(100, per_subnet);
         assert_eq!(same(&unseen(&world.desired(), &nothing())), 9900);
         assert_eq!(same(&unseen(&Desired::default(), &world.state())), 9900);
         let options = Options { destroy: true, ..Options::default() };
         assert_eq!(same(&plan_of(&Desired::default(), &world.state(), Vec::new(), &options)), 9900);
     }
+}
+
+#[test]
+fn a_mesh_without_gateways_is_told_as_the_plan_has_it() {
+    let world = World::mesh(200, 80);
+    let mut desired = world.desired();
+    let sets = desired.places.values_mut().flat_map(|place| place.resources.values_mut());
+    for set in sets.filter_map(|shape| shape.routes.as_mut()) {
+        // One prefix inside of the other, and one twice.
+        let wide = set.view.on_link[0];
+        let inner = Prefix::new(wide.address(), 25).expect("prefix");
+        set.view = Arc::new(View { via: Vec::new(), on_link: vec![inner, wide, wide], ..(*set.view).clone() });
+    }
+    assert_eq!(same(&unseen(&desired, &nothing())), 80 * 79 * 2 + 40 * 39);
 }
 
 #[test]

@@ -48,6 +48,26 @@ impl TablePlan {
         operations
     }
 
+    /// Goes through [`TablePlan::operations`] until it is told to stop. Where a whole list comes or goes, it makes them one by
+    /// one.
+    pub(in crate::plan) fn for_each_operation(
+        &self,
+        reasons: &dyn Reasons,
+        memo: &mut Memo,
+        take: impl FnMut(Operation) -> ControlFlow<()>,
+    ) -> ControlFlow<()> {
+        match (&self.from, &self.to) {
+            (None, Some(to)) if self.special.is_empty() => {
+                let rows = to.rows.as_slice().iter();
+                rows.filter_map(|row| Some(addition(to.route(row)?, Some(row.owner), reasons))).try_for_each(take)
+            }
+            (Some(from), None) if self.special.is_empty() => {
+                from.routes().map(|route| self.operation(RouteChange::Remove(route), reasons)).try_for_each(take)
+            }
+            _ => self.operations(reasons, memo).into_iter().try_for_each(take),
+        }
+    }
+
     /// Routes that go from here and stay in another table of ours are left alone.
     pub fn leave_to(&mut self, other: &RouteSet) {
         let keys: Vec<Prefix> = self
