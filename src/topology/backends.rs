@@ -6,7 +6,7 @@ use super::check::matches_nothing;
 use super::diagnostics::{Diagnostic, Reporter};
 use super::document::{Draft, read_patterns};
 use super::format::{Formats, TableFormat, TableRead, Tables};
-use super::glob::for_each_match;
+use super::glob::matching;
 use super::reader::{Entry, Located, TableReader};
 use super::suggest::did_you_mean;
 use crate::resource::Name;
@@ -34,7 +34,7 @@ pub(super) fn read<'a>(
     if given.is_none() && !Name::is_valid(entry.key) {
         return None;
     }
-    let wanted = given.unwrap_or(Located { value: entry.key, span: entry.key_span });
+    let wanted = given.unwrap_or(entry.name());
     let Some(format) = formats.iter().copied().find(|format| format.id() == wanted.value) else {
         let shown = wanted.value.escape_debug();
         let known: Vec<&str> = formats.iter().map(|format| format.id()).collect();
@@ -56,8 +56,7 @@ pub(super) fn read<'a>(
     let patterns = read_patterns(&mut reader);
     let read = format.read(&mut reader, broken);
     reader.finish_with(|key| format.hint_about(key));
-    let name = Located { value: entry.key, span: entry.key_span };
-    Some(BackendDraft { name, format, patterns, read })
+    Some(BackendDraft { name: entry.name(), format, patterns, read })
 }
 
 /// The nodes that each backend serves. With `broken`, a part of the document was not TOML, so that a missing value
@@ -78,7 +77,7 @@ pub(super) fn check(
         let mut nodes = Vec::new();
         for pattern in patterns {
             let before = nodes.len();
-            for_each_match(pattern.value, &draft.nodes, |index| nodes.push(names[index].clone()));
+            nodes.extend(matching(pattern.value, &draft.nodes).map(|index| names[index].clone()));
             if nodes.len() == before && !broken {
                 report.report(matches_nothing(*pattern, "backend", backend.name.value));
             }

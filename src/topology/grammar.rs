@@ -7,6 +7,7 @@ use crate::network::{Prefix, PrefixError, parse_address};
 
 use super::diagnostics::{Diagnostic, Reporter};
 use super::reader::Located;
+use crate::resource::Name;
 
 /// Longest host name, in bytes (RFC 1035).
 const LONGEST_HOST: usize = 255;
@@ -15,6 +16,56 @@ const LONGEST_USER: usize = 64;
 /// Longest name of a network device, in bytes (`IFNAMSIZ` without its last byte, linux/if.h).
 const LONGEST_DEVICE: usize = 15;
 
+/// What words of a topology can be.
+pub(super) struct Form {
+    pub(super) is_valid: fn(&str) -> bool,
+    /// A few words for the position of another text.
+    label: &'static str,
+    /// The form, a full sentence.
+    pub(super) hint: &'static str,
+}
+
+pub(super) const NAME: Form = Form {
+    is_valid: Name::is_valid,
+    label: "not a name",
+    hint: "A name starts with a letter or digit, then has letters, digits, `-`, `_` and `.` (not `..`), at most 63 \
+           characters.",
+};
+pub(super) const PATTERN: Form = Form {
+    is_valid: is_pattern,
+    label: "not a pattern",
+    hint: "A pattern is a name where `*` matches any characters and `?` matches one. It has at most 64 characters.",
+};
+pub(super) const HOST: Form = Form {
+    is_valid: is_host,
+    label: "not a host",
+    hint: "A host has letters, digits, `.`, `-`, `_`, `:` and `%`, does not start with `-`, and has at most 255 \
+           characters.",
+};
+pub(super) const USER: Form = Form {
+    is_valid: is_user,
+    label: "not a login name",
+    hint: "A login name has letters, digits, `_`, `.` and `-`, does not start with `-`, and has at most 64 characters.",
+};
+pub(super) const DEVICE: Form = Form {
+    is_valid: is_device,
+    label: "not the name of a device",
+    hint: "The name of a device starts with a letter, digit or `_`, then has letters, digits, `.`, `_` and `-`, at most \
+           15 characters. `ip link` shows it before any `@`.",
+};
+
+impl Form {
+    /// Whether a text has this form. Reports another one; `what` says what it is not: `a login name`.
+    pub(super) fn accepts(&self, text: Located<&str>, what: &str, report: &Reporter) -> bool {
+        let valid = (self.is_valid)(text.value);
+        if !valid {
+            let message = format!("`{}` is not {what}.", text.value.escape_debug());
+            report.report(Diagnostic::error(text.span, message).label(self.label).hint(self.hint));
+        }
+        valid
+    }
+}
+
 /// Whether a text can be a host for ssh: letters, digits, `.`, `-`, `_`, `:`, and `%` before an IPv6 scope; not a
 /// leading `-`.
 pub(super) fn is_host(text: &str) -> bool {
@@ -22,19 +73,19 @@ pub(super) fn is_host(text: &str) -> bool {
 }
 
 /// Whether a text can be a login name for ssh: letters, digits, `_`, `.`, `-`; not a leading `-`.
-pub(super) fn is_user(text: &str) -> bool {
+fn is_user(text: &str) -> bool {
     is_word(text, LONGEST_USER, b"_.-")
 }
 
 /// Whether a text can be the name of a network device: letters, digits, `.`, `_`, `-`; not a leading `.` or `-`. The
 /// kernel accepts more, for example quotes and `$`. No real device has such a name, and the name becomes part of files
 /// and commands.
-pub(super) fn is_device(text: &str) -> bool {
+fn is_device(text: &str) -> bool {
     is_word(text, LONGEST_DEVICE, b"._-") && !text.starts_with('.')
 }
 
 /// Whether a text can be a pattern for names.
-pub(super) fn is_pattern(text: &str) -> bool {
+fn is_pattern(text: &str) -> bool {
     is_word(text, LONGEST_USER, b"_.-*?") && !text.starts_with(['.', '_'])
 }
 

@@ -8,7 +8,7 @@ use crate::network::Prefix;
 use super::LARGEST_FILE;
 use super::check;
 use super::diagnostics::{Diagnostic, Diagnostics, Reporter, Source, Span};
-use super::document::{Draft, NodeDraft, OfNode, SshDraft};
+use super::document::{Draft, NodeDraft, OfNode, SettingsDraft};
 use super::format::Formats;
 use super::grammar;
 use super::reader::Located;
@@ -127,16 +127,13 @@ fn read_line<'a>(draft: &mut Draft<'a>, content: &'a str, start: usize, report: 
     let name = Name::new(hostname).ok();
     if name.is_none() {
         let message = format!("`{}` is not a valid name of a node.", hostname.escape_debug());
-        report.report(
-            Diagnostic::error(place(hostname), message).label("the third word").hint(super::document::NAME_HINT),
-        );
+        report.report(Diagnostic::error(place(hostname), message).label("the third word").hint(grammar::NAME.hint));
     }
     draft.nodes.push(NodeDraft {
         name: Located { value: hostname, span: place(hostname) },
         addresses: first_address..draft.addresses.len(),
         pods: first_pod..draft.pods.len(),
-        ssh: SshDraft::default(),
-        interface: None,
+        settings: SettingsDraft::default(),
         damaged,
     });
     // After an invalid name there will be no machines. This name only keeps the order.

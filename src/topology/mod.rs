@@ -19,7 +19,6 @@ pub mod update;
 
 pub use diagnostics::{Diagnostic, Diagnostics, LineIndex, Reporter, Severity, Source, Span};
 pub use format::{Formats, RoutesOf, Table, TableFormat, TableRead, TableSchema, Tables};
-pub use glob::glob_matches;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;

@@ -68,6 +68,11 @@ impl<'a> Entry<'a> {
         Self { key: pair.key(), key_span: pair.key_span(file), span: item.span(file), tree, value: item.value() }
     }
 
+    /// The key with its position.
+    pub(super) fn name(&self) -> Located<&'a str> {
+        Located { value: self.key, span: self.key_span }
+    }
+
     /// The text of a string.
     pub fn as_str(&self) -> Option<&'a str> {
         match self.value {
