@@ -39,18 +39,16 @@ pub(super) fn read<'a>(
         let shown = wanted.value.escape_debug();
         let known: Vec<&str> = formats.iter().map(|format| format.id()).collect();
         let list: Vec<String> = known.iter().map(|known| format!("`{known}`")).collect();
-        reader.report(
-            Diagnostic::error(wanted.span, format!("There is no backend `{shown}`.")).label("unknown backend").hint(
-                did_you_mean(wanted.value, &known).unwrap_or_else(|| {
-                    format!("Known backends: {}. A table with another name needs type = \"…\".", list.join(", "))
-                }),
-            ),
-        );
+        Diagnostic::error(wanted.span, format!("There is no backend `{shown}`."), "unknown backend")
+            .hint(did_you_mean(wanted.value, &known).unwrap_or_else(|| {
+                format!("Known backends: {}. A table with another name needs type = \"…\".", list.join(", "))
+            }))
+            .report_to(reader.report);
         return None;
     };
     if let Some(hint) = format.left_out() {
         let message = format!("This build of topo does not have the backend `{}`.", format.id());
-        reader.report(Diagnostic::error(wanted.span, message).label("not in this build").hint(hint));
+        Diagnostic::error(wanted.span, message, "not in this build").hint(hint).report_to(reader.report);
         return None;
     }
     let patterns = read_patterns(&mut reader);
@@ -79,7 +77,7 @@ pub(super) fn check(
             let before = nodes.len();
             nodes.extend(matching(pattern.value, &draft.nodes).map(|index| names[index].clone()));
             if nodes.len() == before && !broken {
-                report.report(matches_nothing(*pattern, "backend", backend.name.value));
+                matches_nothing(*pattern, "backend", backend.name.value).report_to(report);
             }
         }
         served.push(nodes.into_iter().collect());

@@ -30,16 +30,14 @@ pub(super) fn check(draft: &Draft<'_>, formats: Formats, report: &Reporter, brok
     let served = backends::check(draft, &names, formats, report, broken);
     let homes = links::check(draft, &served, report, broken);
     if !broken && draft.nodes.is_empty() {
-        report.report(
-            Diagnostic::warning(Span::default(), "The topology has no nodes, so there is nothing to do.")
-                .hint("Add for example node-0 = { address = \"10.240.0.20\" } below a line [nodes]."),
-        );
+        Diagnostic::warning(Span::default(), "The topology has no nodes, so there is nothing to do.", "")
+            .hint("Add for example node-0 = { address = \"10.240.0.20\" } below a line [nodes].")
+            .report_to(report);
     } else if !broken && !draft.has_backends {
         let first = formats.first().map_or("…", |format| format.id());
-        report.report(
-            Diagnostic::warning(Span::default(), "No backend is active, so topo will not write any route.")
-                .hint(format!("Add a line [backends.{first}].")),
-        );
+        Diagnostic::warning(Span::default(), "No backend is active, so topo will not write any route.", "")
+            .hint(format!("Add a line [backends.{first}]."))
+            .report_to(report);
     }
     build(draft, names, merged, served, &homes, &rows)
 }
@@ -110,15 +108,11 @@ pub(super) fn check_addresses(draft: &Draft<'_>, order: &[usize], report: &Repor
         let (first, again) = (&draft.addresses[pair[0].1], &draft.addresses[pair[1].1]);
         if first.value == again.value {
             let (one, other) = (node_name(draft, first.node), node_name(draft, again.node));
-            report.report(
-                Diagnostic::error(
-                    again.span,
-                    format!("Nodes `{one}` and `{other}` have the same address {}.", again.value),
-                )
-                .label(format!("of `{other}`"))
+            let message = format!("Nodes `{one}` and `{other}` have the same address {}.", again.value);
+            Diagnostic::error(again.span, message, format!("of `{other}`"))
                 .second(first.span, format!("of `{one}`"))
-                .hint("Give each node its own address."),
-            );
+                .hint("Give each node its own address.")
+                .report_to(report);
         }
     }
 }
@@ -129,11 +123,9 @@ pub(super) fn check_pods(draft: &Draft<'_>, order: &[usize], report: &Reporter) 
         let (family, name) = (pod.value.family(), node.name.value);
         if pod.value.is_default() {
             let message = format!("The pod subnet {} of node `{name}` is the default route.", pod.value);
-            report.report(
-                Diagnostic::error(pod.span, message)
-                    .label("contains all addresses")
-                    .hint("Set the prefix of the node's pods."),
-            );
+            Diagnostic::error(pod.span, message, "contains all addresses")
+                .hint("Set the prefix of the node's pods.")
+                .report_to(report);
         }
         if !node.damaged && !draft.addresses[node.addresses.clone()].iter().any(|own| Family::of(own.value) == family) {
             let message = format!(
@@ -141,12 +133,10 @@ pub(super) fn check_pods(draft: &Draft<'_>, order: &[usize], report: &Reporter) 
                  it.",
                 label = family.label()
             );
-            report.report(
-                Diagnostic::error(pod.span, message)
-                    .label(format!("{} pod subnet", family.label()))
-                    .second(node.name.span, format!("without an {} address", family.label()))
-                    .hint(format!("Add an {} address to the node: `address` takes a list.", family.label())),
-            );
+            Diagnostic::error(pod.span, message, format!("{} pod subnet", family.label()))
+                .second(node.name.span, format!("without an {} address", family.label()))
+                .hint(format!("Add an {} address to the node: `address` takes a list.", family.label()))
+                .report_to(report);
         }
     }
     let keys = order.iter().flat_map(|node| draft.nodes[*node].pods.clone());
@@ -166,12 +156,10 @@ pub(super) fn check_pods(draft: &Draft<'_>, order: &[usize], report: &Reporter) 
                 )
             }
         };
-        report.report(
-            Diagnostic::error(inner.span, message)
-                .label(format!("of `{other}`"))
-                .second(outer.span, format!("of `{one}`"))
-                .hint("Every pod subnet must belong to one node, and must not overlap another one."),
-        );
+        Diagnostic::error(inner.span, message, format!("of `{other}`"))
+            .second(outer.span, format!("of `{one}`"))
+            .hint("Every pod subnet must belong to one node, and must not overlap another one.")
+            .report_to(report);
     }
     check_covered(draft, &index, report);
     let row = |entry: &Entry| {
@@ -195,11 +183,10 @@ fn check_covered(draft: &Draft<'_>, pods: &PrefixIndex, report: &Reporter) {
             let pod = &draft.pods[key as usize];
             let message =
                 format!("The pod subnet {} of node `{}` covers {what}.", pod.value, node_name(draft, pod.node));
-            report.report(
-                Diagnostic::error(pod.span, message).label("pod subnet").second(place, "covered by it").hint(
-                    "A route to it would cut off the nodes themselves: use separate prefixes for pods and nodes.",
-                ),
-            );
+            Diagnostic::error(pod.span, message, "pod subnet")
+                .second(place, "covered by it")
+                .hint("A route to it would cut off the nodes themselves: use separate prefixes for pods and nodes.")
+                .report_to(report);
         }
     };
     for subnet in &draft.subnets {
@@ -232,20 +219,19 @@ fn check_covered(draft: &Draft<'_>, pods: &PrefixIndex, report: &Reporter) {
 fn check_decommissioned(draft: &Draft<'_>, report: &Reporter) {
     for name in &draft.decommissioned {
         if let Ok(index) = draft.nodes.binary_search_by(|node| node.name.value.cmp(name.value)) {
-            report.report(
-                Diagnostic::error(name.span, format!("`{}` is decommissioned, but it is also a node.", name.value))
-                    .label("decommissioned")
-                    .second(draft.nodes[index].name.span, "still a node")
-                    .hint("Remove it from one of the two."),
-            );
+            let message = format!("`{}` is decommissioned, but it is also a node.", name.value);
+            Diagnostic::error(name.span, message, "decommissioned")
+                .second(draft.nodes[index].name.span, "still a node")
+                .hint("Remove it from one of the two.")
+                .report_to(report);
         }
     }
 }
 
 /// A pattern that matches no node.
 pub(super) fn matches_nothing(pattern: Located<&str>, kind: &str, name: &str) -> Diagnostic {
-    Diagnostic::warning(pattern.span, format!("The pattern `{}` of {kind} `{name}` matches no node.", pattern.value))
-        .label("no node")
+    let message = format!("The pattern `{}` of {kind} `{name}` matches no node.", pattern.value);
+    Diagnostic::warning(pattern.span, message, "no node")
         .hint("Remove it, or check the spelling of the names in [nodes].")
 }
 
@@ -288,7 +274,7 @@ fn merge_groups(draft: &Draft<'_>, report: &Reporter, broken: bool) -> Vec<Merge
                 join.setting(at, "interface", own.interface, &mut slot.interface, given.interface);
             }
             if !any && !broken {
-                report.report(matches_nothing(*pattern, "group", group.name.value));
+                matches_nothing(*pattern, "group", group.name.value).report_to(report);
             }
         }
     }
@@ -333,12 +319,10 @@ impl Join<'_> {
             let Draft { nodes, groups, .. } = self.draft;
             let (one, other, node) = (groups[from].name.value, groups[group].name.value, nodes[node].name.value);
             let message = format!("Groups `{one}` and `{other}` set different values of `{key}` for node `{node}`.");
-            self.report.report(
-                Diagnostic::error(given.span, message)
-                    .label(format!("of `{other}`"))
-                    .second(before.span, format!("of `{one}`"))
-                    .hint("Set the value in the node's own entry, or change the patterns of the groups."),
-            );
+            Diagnostic::error(given.span, message, format!("of `{other}`"))
+                .second(before.span, format!("of `{one}`"))
+                .hint("Set the value in the node's own entry, or change the patterns of the groups.")
+                .report_to(self.report);
         }
     }
 }

@@ -88,12 +88,12 @@ pub(super) fn read(mut root: TableReader<'_>, formats: Formats, broken: bool) ->
     match root.section("topology") {
         Some(header) => read_header(header, &mut draft, broken),
         None if broken || root.has("topology") => {}
-        None => root.report(
-            Diagnostic::error(root.span, "The topology has no name.").label("`[topology]` is missing").hint(
+        None => Diagnostic::error(root.span, "The topology has no name.", "`[topology]` is missing")
+            .hint(
                 "Add a line [topology], and below it for example name = \"kthw\". topo uses this name for the \
                  state and for what it creates.",
-            ),
-        ),
+            )
+            .report_to(root.report),
     }
     read_decommissioned(&mut root, &mut draft);
     read_named(&mut root, "subnets", "subnet", |entry, reader| {
@@ -110,11 +110,10 @@ pub(super) fn read(mut root: TableReader<'_>, formats: Formats, broken: bool) ->
     if let Some(mut reader) = root.section("ssh") {
         draft.ssh = read_ssh(&mut reader);
         if let Some(host) = draft.ssh.host.take() {
-            reader.report(
-                Diagnostic::error(host.span, "`host` in `[ssh]` would send the logins of all nodes to one host.")
-                    .label("not for all nodes")
-                    .hint("Set it in a node's entry: ssh = { host = \"…\" }."),
-            );
+            let message = "`host` in `[ssh]` would send the logins of all nodes to one host.";
+            Diagnostic::error(host.span, message, "not for all nodes")
+                .hint("Set it in a node's entry: ssh = { host = \"…\" }.")
+                .report_to(reader.report);
         }
         reader.finish();
     }
@@ -135,17 +134,15 @@ fn read_named<'a>(
     mut take: impl FnMut(&Entry<'a>, Option<TableReader<'a>>),
 ) {
     let Some(mut section) = root.section(key) else { return };
-    let report = section.reporter();
+    let report = section.report;
     for entry in section.entries() {
         grammar::NAME.accepts(entry.name(), &format!("a valid name of a {kind}"), report);
         let reader = match entry.as_str() {
             Some(text) if kind == "node" => {
                 let shown = text.escape_debug();
-                report.report(
-                    Diagnostic::error(entry.span, format!("Node `{}` must be a table.", entry.key))
-                        .label("this is a string")
-                        .hint(format!("Write {} = {{ address = \"{shown}\" }}.", quoted(entry.key))),
-                );
+                Diagnostic::error(entry.span, format!("Node `{}` must be a table.", entry.key), "this is a string")
+                    .hint(format!("Write {} = {{ address = \"{shown}\" }}.", quoted(entry.key)))
+                    .report_to(report);
                 None
             }
             _ => entry.table(report, Subject::Named(kind, entry.key)),
@@ -162,16 +159,18 @@ fn quoted(name: &str) -> String {
 fn read_header<'a>(mut header: TableReader<'a>, draft: &mut Draft<'a>, broken: bool) {
     match header.string("name") {
         Some(name) => {
-            if grammar::NAME.accepts(name, "a valid name of a topology", header.reporter()) {
+            if grammar::NAME.accepts(name, "a valid name of a topology", header.report) {
                 draft.name = Name::new(name.value).ok();
             }
         }
         None if broken || header.has_near("name") => {}
         None => {
-            header.report(Diagnostic::error(header.span, "The topology has no name.").label("`name` is missing").hint(
-                "Add for example name = \"kthw\". topo uses this name for the \
+            Diagnostic::error(header.span, "The topology has no name.", "`name` is missing")
+                .hint(
+                    "Add for example name = \"kthw\". topo uses this name for the \
                  state and for what it creates.",
-            ));
+                )
+                .report_to(header.report);
         }
     }
     read_decommissioned(&mut header, draft);
@@ -180,7 +179,7 @@ fn read_header<'a>(mut header: TableReader<'a>, draft: &mut Draft<'a>, broken: b
 
 fn read_decommissioned<'a>(reader: &mut TableReader<'a>, draft: &mut Draft<'a>) {
     let names = reader.strings("decommissioned").into_iter().flatten();
-    let report = reader.reporter();
+    let report = reader.report;
     draft.decommissioned.extend(names.filter(|name| grammar::NAME.accepts(*name, "a valid name of a node", report)));
 }
 
@@ -188,7 +187,7 @@ fn read_decommissioned<'a>(reader: &mut TableReader<'a>, draft: &mut Draft<'a>) 
 fn read_prefixes(reader: &TableReader<'_>, texts: Strings<'_>, mut found: impl FnMut(Located<Prefix>)) -> bool {
     let mut whole = true;
     for text in texts {
-        match grammar::read_prefix(text, reader.reporter()) {
+        match grammar::read_prefix(text, reader.report) {
             Some(value) => found(Located { value, span: text.span }),
             None => whole = false,
         }
@@ -206,7 +205,7 @@ fn read_addresses(
     let mut seen: [Option<Span>; 2] = [None, None];
     let mut whole = true;
     for text in texts {
-        let Some(value) = grammar::read_address(text, reader.reporter()) else {
+        let Some(value) = grammar::read_address(text, reader.report) else {
             whole = false;
             continue;
         };
@@ -214,12 +213,10 @@ fn read_addresses(
         let slot = &mut seen[usize::from(family == Family::V6)];
         if let Some(first) = slot {
             let message = format!("{} has more than one {} {what}.", reader.subject.at_start(), family.label());
-            reader.report(
-                Diagnostic::error(text.span, message)
-                    .label("one too many")
-                    .hint("Use at most one of each family.")
-                    .second(*first, "the first"),
-            );
+            Diagnostic::error(text.span, message, "one too many")
+                .hint("Use at most one of each family.")
+                .second(*first, "the first")
+                .report_to(reader.report);
         } else {
             *slot = Some(text.span);
             found(Located { value, span: text.span });
@@ -237,13 +234,11 @@ fn read_subnet<'a>(entry: &Entry<'a>, mut reader: TableReader<'a>, broken: bool)
             subnet.damaged |= !read_prefixes(&reader, texts, |prefix| subnet.cidr.push(prefix));
             if let Some(default) = subnet.cidr.iter().find(|prefix| prefix.value.is_default()) {
                 let message = format!("Subnet `{}` contains all addresses.", entry.key);
-                reader.report(Diagnostic::error(default.span, message).label("the default route"));
+                Diagnostic::error(default.span, message, "the default route").report_to(reader.report);
             }
             if empty {
-                reader.report(
-                    Diagnostic::error(span, format!("Subnet `{}` has no prefix.", entry.key))
-                        .label("this list is empty"),
-                );
+                Diagnostic::error(span, format!("Subnet `{}` has no prefix.", entry.key), "this list is empty")
+                    .report_to(reader.report);
             }
             subnet.damaged |= subnet.cidr.is_empty();
         }
@@ -276,7 +271,7 @@ fn read_node<'a>(draft: &mut Draft<'a>, entry: &Entry<'a>, reader: Option<TableR
             });
             if empty {
                 let message = format!("Node `{}` has no address.", entry.key);
-                reader.report(Diagnostic::error(span, message).label("this list is empty"));
+                Diagnostic::error(span, message, "this list is empty").report_to(reader.report);
             }
             damaged |= draft.addresses.len() == first_address;
         }
@@ -294,15 +289,14 @@ fn read_node<'a>(draft: &mut Draft<'a>, entry: &Entry<'a>, reader: Option<TableR
             for inner in nested {
                 let full = format!("{}.{}", entry.key, inner.key);
                 let span = inner.key_span;
-                reader.report(
-                    Diagnostic::error(span, format!("There is no key `{}` in node `{}`.", inner.key, entry.key))
-                        .label("a table inside the node")
-                        .hint(format!("If `{full}` is the name of a node, put it in quotes: [nodes.\"{full}\"].")),
-                );
+                let message = format!("There is no key `{}` in node `{}`.", inner.key, entry.key);
+                Diagnostic::error(span, message, "a table inside the node")
+                    .hint(format!("If `{full}` is the name of a node, put it in quotes: [nodes.\"{full}\"]."))
+                    .report_to(reader.report);
             }
             damaged = true;
             for key in unknown.iter().filter(|key| !key.is_table()) {
-                reader.report(unknown_key(key, reader.subject, &["address", "pods", "ssh", "interface"]));
+                unknown_key(key, reader.subject, &["address", "pods", "ssh", "interface"]).report_to(reader.report);
             }
         } else {
             if absent {
@@ -331,11 +325,10 @@ fn read_group<'a>(entry: &Entry<'a>, mut reader: TableReader<'a>, broken: bool) 
     let settings = read_settings(&mut reader, "group", entry.key);
     for key in KEYS_OF_ONE_NODE {
         if let Some(found) = reader.entry(key) {
-            reader.report(
-                Diagnostic::error(found.key_span, format!("A group cannot have `{key}`: each node needs its own."))
-                    .label("not for a group")
-                    .hint("Move it to the node's own entry."),
-            );
+            let message = format!("A group cannot have `{key}`: each node needs its own.");
+            Diagnostic::error(found.key_span, message, "not for a group")
+                .hint("Move it to the node's own entry.")
+                .report_to(reader.report);
         }
     }
     reader.finish();
@@ -347,11 +340,11 @@ pub(super) fn read_patterns<'a>(reader: &mut TableReader<'a>) -> Option<Vec<Loca
     let texts = reader.strings("nodes")?;
     if texts.is_empty_list() {
         let message = format!("`nodes` of {} is empty.", reader.subject);
-        reader.report(
-            Diagnostic::error(texts.span, message).label("this list is empty").hint("For all nodes, write [\"*\"]."),
-        );
+        Diagnostic::error(texts.span, message, "this list is empty")
+            .hint("For all nodes, write [\"*\"].")
+            .report_to(reader.report);
     }
-    let report = reader.reporter();
+    let report = reader.report;
     Some(texts.filter(|text| grammar::PATTERN.accepts(*text, "a valid pattern for names of nodes", report)).collect())
 }
 
@@ -364,13 +357,13 @@ fn read_settings<'a>(reader: &mut TableReader<'a>, kind: &'static str, name: &'a
     }
     let interface = reader.string("interface");
     settings.interface =
-        interface.filter(|text| grammar::DEVICE.accepts(*text, "the name of a network device", reader.reporter()));
+        interface.filter(|text| grammar::DEVICE.accepts(*text, "the name of a network device", reader.report));
     settings
 }
 
 fn read_ssh<'a>(reader: &mut TableReader<'a>) -> SettingsDraft<'a> {
     let (host, user) = (reader.string("host"), reader.string("user"));
-    let report = reader.reporter();
+    let report = reader.report;
     let host = host.filter(|host| grammar::HOST.accepts(*host, "a host name or address", report));
     let user = user.filter(|user| grammar::USER.accepts(*user, "a login name", report));
     SettingsDraft { host, port: reader.integer("port", 1..=65535), user, sudo: reader.boolean("sudo"), interface: None }

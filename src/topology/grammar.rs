@@ -60,7 +60,7 @@ impl Form {
         let valid = (self.is_valid)(text.value);
         if !valid {
             let message = format!("`{}` is not {what}.", text.value.escape_debug());
-            report.report(Diagnostic::error(text.span, message).label(self.label).hint(self.hint));
+            Diagnostic::error(text.span, message, self.label).hint(self.hint).report_to(report);
         }
         valid
     }
@@ -99,7 +99,7 @@ fn is_word(text: &str, longest: usize, others: &[u8]) -> bool {
 /// Reads an address that routes can lead to. Reports an invalid one.
 pub(super) fn read_address(text: Located<&str>, report: &Reporter) -> Option<IpAddr> {
     let refuse = |message: String, label: &str, hint: String| {
-        report.report(Diagnostic::error(text.span, message).label(label).hint(hint));
+        Diagnostic::error(text.span, message, label).hint(hint).report_to(report);
         None
     };
     let Ok(address) = parse_address(text.value) else {
@@ -120,12 +120,12 @@ pub(super) fn read_address(text: Located<&str>, report: &Reporter) -> Option<IpA
 /// Reads a prefix that routes can lead to. Reports an invalid one. Accepts the default route, which is checked
 /// elsewhere.
 pub(super) fn read_prefix(text: Located<&str>, report: &Reporter) -> Option<Prefix> {
-    let error = |message: String, label: &str| Diagnostic::error(text.span, message).label(label);
+    let error = |message: String, label: &str| Diagnostic::error(text.span, message, label);
     let shown = text.value.escape_debug();
     // Search from the end, where the length is.
     let slash = text.value.bytes().rposition(|byte| byte == b'/');
     let leading_zero = slash.is_some_and(|at| matches!(&text.value.as_bytes()[at + 1..], [b'0', _, ..]));
-    report.report(match text.value.parse::<Prefix>() {
+    match text.value.parse::<Prefix>() {
         // ipnet accepts some of these, but other tools do not.
         Ok(_) | Err(PrefixError::HostBits { .. }) if leading_zero => {
             error(format!("The prefix length of `{shown}` starts with a zero."), "leading zero")
@@ -146,7 +146,8 @@ pub(super) fn read_prefix(text: Located<&str>, report: &Reporter) -> Option<Pref
                 "Write a prefix such as 10.200.1.0/24 or fd00:200:1::/64."
             })
         }
-    });
+    }
+    .report_to(report);
     None
 }
 
