@@ -28,11 +28,10 @@ impl TableAndMetric {
         let metric = reader.integer("metric", 0..=i64::from(u32::MAX));
         let local = table.filter(|table| table.value == LOCAL_TABLE);
         if let Some(Located { span, .. }) = local {
-            reader.report(
-                Diagnostic::error(span, "Table 255 is the kernel's own table of local addresses.")
-                    .label("the kernel's local table")
-                    .hint(format!("Remove `table` to use the main table, {MAIN_TABLE}.")),
-            );
+            let message = "Table 255 is the kernel's own table of local addresses.";
+            Diagnostic::error(span, message, "the kernel's local table")
+                .hint(format!("Remove `table` to use the main table, {MAIN_TABLE}."))
+                .report_to(reader.report);
         }
         let unreadable = |key, read: Option<Located<u32>>| read.is_none() && reader.has(key);
         Self { table, metric, damaged: local.is_some() || unreadable("table", table) || unreadable("metric", metric) }

@@ -70,7 +70,7 @@ impl fmt::Display for AddressPattern {
 
 /// Whether the whole text matches a pattern of `*` and `?`. After a mismatch, only the last `*` is tried again, so many
 /// `*` do not take exponential time.
-fn glob(pattern: &str, text: &str) -> bool {
+pub fn glob(pattern: &str, text: &str) -> bool {
     let (mut pattern, mut text) = (pattern.chars(), text.chars());
     let mut back: Option<(std::str::Chars<'_>, std::str::Chars<'_>)> = None;
     loop {
@@ -156,6 +156,16 @@ mod tests {
     fn what_is_no_address_is_refused() {
         for text in ["", "a b", "a[", "a]", "a[]", "[x]", "a[\"x\"", "a[\"x\"]y", "a\"", "a[b[c]]", "a\n"] {
             assert!(text.parse::<AddressPattern>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn stars_and_question_marks() {
+        for (pattern, text) in [("*", ""), ("*", "a"), ("node-*", "node-"), ("n?de", "node"), ("*-*-b", "a-b-c-b")] {
+            assert!(glob(pattern, text), "{pattern} {text}");
+        }
+        for (pattern, text) in [("", "a"), ("?", ""), ("node", "node-1"), ("*a", "ab"), ("a*b*c", "acb")] {
+            assert!(!glob(pattern, text), "{pattern} {text}");
         }
     }
 

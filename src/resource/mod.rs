@@ -19,7 +19,7 @@ mod token;
 pub mod words;
 
 pub use action::{Action, Phase, Reason};
-pub use address::{AddressPattern, PatternError};
+pub use address::{AddressPattern, glob};
 pub use endpoint::Endpoint;
 pub use evidence::{Evidence, Why};
 pub use id::{ResourceId, ResourceIdError};

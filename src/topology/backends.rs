@@ -6,7 +6,7 @@ use super::check::matches_nothing;
 use super::diagnostics::{Diagnostic, Reporter};
 use super::document::{Draft, read_patterns};
 use super::format::{Formats, TableFormat, TableRead, Tables};
-use super::glob::for_each_match;
+use super::glob::matching;
 use super::reader::{Entry, Located, TableReader};
 use super::suggest::did_you_mean;
 use crate::resource::Name;
@@ -34,30 +34,27 @@ pub(super) fn read<'a>(
     if given.is_none() && !Name::is_valid(entry.key) {
         return None;
     }
-    let wanted = given.unwrap_or(Located { value: entry.key, span: entry.key_span });
+    let wanted = given.unwrap_or(entry.name());
     let Some(format) = formats.iter().copied().find(|format| format.id() == wanted.value) else {
         let shown = wanted.value.escape_debug();
         let known: Vec<&str> = formats.iter().map(|format| format.id()).collect();
         let list: Vec<String> = known.iter().map(|known| format!("`{known}`")).collect();
-        reader.report(
-            Diagnostic::error(wanted.span, format!("There is no backend `{shown}`.")).label("unknown backend").hint(
-                did_you_mean(wanted.value, &known).unwrap_or_else(|| {
-                    format!("Known backends: {}. A table with another name needs type = \"…\".", list.join(", "))
-                }),
-            ),
-        );
+        Diagnostic::error(wanted.span, format!("There is no backend `{shown}`."), "unknown backend")
+            .hint(did_you_mean(wanted.value, &known).unwrap_or_else(|| {
+                format!("Known backends: {}. A table with another name needs type = \"…\".", list.join(", "))
+            }))
+            .report_to(reader.report);
         return None;
     };
     if let Some(hint) = format.left_out() {
         let message = format!("This build of topo does not have the backend `{}`.", format.id());
-        reader.report(Diagnostic::error(wanted.span, message).label("not in this build").hint(hint));
+        Diagnostic::error(wanted.span, message, "not in this build").hint(hint).report_to(reader.report);
         return None;
     }
     let patterns = read_patterns(&mut reader);
     let read = format.read(&mut reader, broken);
     reader.finish_with(|key| format.hint_about(key));
-    let name = Located { value: entry.key, span: entry.key_span };
-    Some(BackendDraft { name, format, patterns, read })
+    Some(BackendDraft { name: entry.name(), format, patterns, read })
 }
 
 /// The nodes that each backend serves. With `broken`, a part of the document was not TOML, so that a missing value
@@ -78,9 +75,9 @@ pub(super) fn check(
         let mut nodes = Vec::new();
         for pattern in patterns {
             let before = nodes.len();
-            for_each_match(pattern.value, &draft.nodes, |index| nodes.push(names[index].clone()));
+            nodes.extend(matching(pattern.value, &draft.nodes).map(|index| names[index].clone()));
             if nodes.len() == before && !broken {
-                report.report(matches_nothing(*pattern, "backend", backend.name.value));
+                matches_nothing(*pattern, "backend", backend.name.value).report_to(report);
             }
         }
         served.push(nodes.into_iter().collect());

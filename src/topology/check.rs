@@ -7,9 +7,9 @@ use std::net::IpAddr;
 use crate::network::{Family, Prefix, Row, Rows};
 
 use super::diagnostics::{Diagnostic, Reporter, Span};
-use super::document::{Draft, NodeDraft, SshDraft};
+use super::document::{Draft, NodeDraft};
 use super::format::Formats;
-use super::glob::for_each_match;
+use super::glob::matching;
 use super::prefix_index::{Entry, PrefixIndex, number};
 use super::reader::Located;
 use super::{BackendTable, Node, NodeSsh, Subnet, Topology, backends, links};
@@ -30,16 +30,14 @@ pub(super) fn check(draft: &Draft<'_>, formats: Formats, report: &Reporter, brok
     let served = backends::check(draft, &names, formats, report, broken);
     let homes = links::check(draft, &served, report, broken);
     if !broken && draft.nodes.is_empty() {
-        report.report(
-            Diagnostic::warning(Span::default(), "The topology has no nodes, so there is nothing to do.")
-                .hint("Add for example node-0 = { address = \"10.240.0.20\" } below a line [nodes]."),
-        );
+        Diagnostic::warning(Span::default(), "The topology has no nodes, so there is nothing to do.", "")
+            .hint("Add for example node-0 = { address = \"10.240.0.20\" } below a line [nodes].")
+            .report_to(report);
     } else if !broken && !draft.has_backends {
         let first = formats.first().map_or("…", |format| format.id());
-        report.report(
-            Diagnostic::warning(Span::default(), "No backend is active, so topo will not write any route.")
-                .hint(format!("Add a line [backends.{first}].")),
-        );
+        Diagnostic::warning(Span::default(), "No backend is active, so topo will not write any route.", "")
+            .hint(format!("Add a line [backends.{first}]."))
+            .report_to(report);
     }
     build(draft, names, merged, served, &homes, &rows)
 }
@@ -110,15 +108,11 @@ pub(super) fn check_addresses(draft: &Draft<'_>, order: &[usize], report: &Repor
         let (first, again) = (&draft.addresses[pair[0].1], &draft.addresses[pair[1].1]);
         if first.value == again.value {
             let (one, other) = (node_name(draft, first.node), node_name(draft, again.node));
-            report.report(
-                Diagnostic::error(
-                    again.span,
-                    format!("Nodes `{one}` and `{other}` have the same address {}.", again.value),
-                )
-                .label(format!("of `{other}`"))
+            let message = format!("Nodes `{one}` and `{other}` have the same address {}.", again.value);
+            Diagnostic::error(again.span, message, format!("of `{other}`"))
                 .second(first.span, format!("of `{one}`"))
-                .hint("Give each node its own address."),
-            );
+                .hint("Give each node its own address.")
+                .report_to(report);
         }
     }
 }
@@ -129,11 +123,9 @@ pub(super) fn check_pods(draft: &Draft<'_>, order: &[usize], report: &Reporter) 
         let (family, name) = (pod.value.family(), node.name.value);
         if pod.value.is_default() {
             let message = format!("The pod subnet {} of node `{name}` is the default route.", pod.value);
-            report.report(
-                Diagnostic::error(pod.span, message)
-                    .label("contains all addresses")
-                    .hint("Set the prefix of the node's pods."),
-            );
+            Diagnostic::error(pod.span, message, "contains all addresses")
+                .hint("Set the prefix of the node's pods.")
+                .report_to(report);
         }
         if !node.damaged && !draft.addresses[node.addresses.clone()].iter().any(|own| Family::of(own.value) == family) {
             let message = format!(
@@ -141,12 +133,10 @@ pub(super) fn check_pods(draft: &Draft<'_>, order: &[usize], report: &Reporter) 
                  it.",
                 label = family.label()
             );
-            report.report(
-                Diagnostic::error(pod.span, message)
-                    .label(format!("{} pod subnet", family.label()))
-                    .second(node.name.span, format!("without an {} address", family.label()))
-                    .hint(format!("Add an {} address to the node: `address` takes a list.", family.label())),
-            );
+            Diagnostic::error(pod.span, message, format!("{} pod subnet", family.label()))
+                .second(node.name.span, format!("without an {} address", family.label()))
+                .hint(format!("Add an {} address to the node: `address` takes a list.", family.label()))
+                .report_to(report);
         }
     }
     let keys = order.iter().flat_map(|node| draft.nodes[*node].pods.clone());
@@ -166,12 +156,10 @@ pub(super) fn check_pods(draft: &Draft<'_>, order: &[usize], report: &Reporter) 
                 )
             }
         };
-        report.report(
-            Diagnostic::error(inner.span, message)
-                .label(format!("of `{other}`"))
-                .second(outer.span, format!("of `{one}`"))
-                .hint("Every pod subnet must belong to one node, and must not overlap another one."),
-        );
+        Diagnostic::error(inner.span, message, format!("of `{other}`"))
+            .second(outer.span, format!("of `{one}`"))
+            .hint("Every pod subnet must belong to one node, and must not overlap another one.")
+            .report_to(report);
     }
     check_covered(draft, &index, report);
     let row = |entry: &Entry| {
@@ -195,11 +183,10 @@ fn check_covered(draft: &Draft<'_>, pods: &PrefixIndex, report: &Reporter) {
             let pod = &draft.pods[key as usize];
             let message =
                 format!("The pod subnet {} of node `{}` covers {what}.", pod.value, node_name(draft, pod.node));
-            report.report(
-                Diagnostic::error(pod.span, message).label("pod subnet").second(place, "covered by it").hint(
-                    "A route to it would cut off the nodes themselves: use separate prefixes for pods and nodes.",
-                ),
-            );
+            Diagnostic::error(pod.span, message, "pod subnet")
+                .second(place, "covered by it")
+                .hint("A route to it would cut off the nodes themselves: use separate prefixes for pods and nodes.")
+                .report_to(report);
         }
     };
     for subnet in &draft.subnets {
@@ -232,20 +219,19 @@ fn check_covered(draft: &Draft<'_>, pods: &PrefixIndex, report: &Reporter) {
 fn check_decommissioned(draft: &Draft<'_>, report: &Reporter) {
     for name in &draft.decommissioned {
         if let Ok(index) = draft.nodes.binary_search_by(|node| node.name.value.cmp(name.value)) {
-            report.report(
-                Diagnostic::error(name.span, format!("`{}` is decommissioned, but it is also a node.", name.value))
-                    .label("decommissioned")
-                    .second(draft.nodes[index].name.span, "still a node")
-                    .hint("Remove it from one of the two."),
-            );
+            let message = format!("`{}` is decommissioned, but it is also a node.", name.value);
+            Diagnostic::error(name.span, message, "decommissioned")
+                .second(draft.nodes[index].name.span, "still a node")
+                .hint("Remove it from one of the two.")
+                .report_to(report);
         }
     }
 }
 
 /// A pattern that matches no node.
 pub(super) fn matches_nothing(pattern: Located<&str>, kind: &str, name: &str) -> Diagnostic {
-    Diagnostic::warning(pattern.span, format!("The pattern `{}` of {kind} `{name}` matches no node.", pattern.value))
-        .label("no node")
+    let message = format!("The pattern `{}` of {kind} `{name}` matches no node.", pattern.value);
+    Diagnostic::warning(pattern.span, message, "no node")
         .hint("Remove it, or check the spelling of the names in [nodes].")
 }
 
@@ -255,96 +241,89 @@ struct Merged {
     interface: Option<Box<str>>,
 }
 
+/// A value, and the number of the group that it comes from.
+type From<T> = Option<(Located<T>, usize)>;
+
+#[derive(Clone, Copy, Default)]
+struct FromGroups<'a> {
+    host: From<&'a str>,
+    port: From<u16>,
+    user: From<&'a str>,
+    sudo: From<bool>,
+    interface: From<&'a str>,
+}
+
 /// The settings of each node: its own, else those of its groups, else those for all nodes.
 fn merge_groups(draft: &Draft<'_>, report: &Reporter, broken: bool) -> Vec<Merged> {
-    /// A value, and the group that it comes from.
-    type From<T> = Option<(Located<T>, usize)>;
-    #[derive(Clone, Copy, Default)]
-    struct FromGroups<'a> {
-        host: From<&'a str>,
-        port: From<u16>,
-        user: From<&'a str>,
-        sudo: From<bool>,
-        interface: From<&'a str>,
-    }
     let mut merged: Vec<FromGroups<'_>> = Vec::new();
     if !draft.groups.is_empty() {
         merged.resize_with(draft.nodes.len(), FromGroups::default);
     }
-    let mut said = HashSet::new();
+    let mut join = Join { draft, report, said: HashSet::new() };
     for (number, group) in draft.groups.iter().enumerate() {
         for pattern in &group.patterns {
             let mut any = false;
-            for_each_match(pattern.value, &draft.nodes, |index| {
+            for index in matching(pattern.value, &draft.nodes) {
                 any = true;
-                let node = &draft.nodes[index];
-                let mut differ = |key: &'static str, before: (Span, usize), now: Span| {
-                    if said.insert((key, before.1, number)) {
-                        let (one, other) = (draft.groups[before.1].name.value, group.name.value);
-                        let message = format!(
-                            "Groups `{one}` and `{other}` set different values of `{key}` for node `{}`.",
-                            node.name.value
-                        );
-                        report.report(
-                            Diagnostic::error(now, message)
-                                .label(format!("of `{other}`"))
-                                .second(before.0, format!("of `{one}`"))
-                                .hint("Set the value in the node's own entry, or change the patterns of the groups."),
-                        );
-                    }
-                };
-                let (own, slot) = (&node.ssh, &mut merged[index]);
-                join(own.host.is_some(), &mut slot.host, group.ssh.host, number, |before, now| {
-                    differ("ssh.host", before, now);
-                });
-                join(own.port.is_some(), &mut slot.port, group.ssh.port, number, |before, now| {
-                    differ("ssh.port", before, now);
-                });
-                join(own.user.is_some(), &mut slot.user, group.ssh.user, number, |before, now| {
-                    differ("ssh.user", before, now);
-                });
-                join(own.sudo.is_some(), &mut slot.sudo, group.ssh.sudo, number, |before, now| {
-                    differ("ssh.sudo", before, now);
-                });
-                join(node.interface.is_some(), &mut slot.interface, group.interface, number, |before, now| {
-                    differ("interface", before, now);
-                });
-            });
+                let (own, slot, given) = (&draft.nodes[index].settings, &mut merged[index], &group.settings);
+                let at = (index, number);
+                join.setting(at, "ssh.host", own.host, &mut slot.host, given.host);
+                join.setting(at, "ssh.port", own.port, &mut slot.port, given.port);
+                join.setting(at, "ssh.user", own.user, &mut slot.user, given.user);
+                join.setting(at, "ssh.sudo", own.sudo, &mut slot.sudo, given.sudo);
+                join.setting(at, "interface", own.interface, &mut slot.interface, given.interface);
+            }
             if !any && !broken {
-                report.report(matches_nothing(*pattern, "group", group.name.value));
+                matches_nothing(*pattern, "group", group.name.value).report_to(report);
             }
         }
     }
-    let all = &draft.ssh;
-    let none = FromGroups::default();
+    fn first<T>(own: Option<Located<T>>, group: From<T>, all: Option<Located<T>>) -> Option<T> {
+        own.or(group.map(|(value, _)| value)).or(all).map(|located| located.value)
+    }
+    let (all, none) = (&draft.ssh, FromGroups::default());
     let nodes = draft.nodes.iter().enumerate().map(|(index, node)| {
-        let SshDraft { host, port, user, sudo } = node.ssh;
-        let group = merged.get(index).unwrap_or(&none);
-        let text = |located: Located<&str>| located.value.to_owned();
+        let (own, group) = (&node.settings, merged.get(index).unwrap_or(&none));
         let ssh = NodeSsh {
-            host: host.or(group.host.map(|(host, _)| host)).map(text),
-            port: port.or(group.port.map(|(port, _)| port)).or(all.port).map(|port| port.value),
-            user: user.or(group.user.map(|(user, _)| user)).or(all.user).map(text),
-            sudo: sudo.or(group.sudo.map(|(sudo, _)| sudo)).or(all.sudo).is_some_and(|sudo| sudo.value),
+            host: first(own.host, group.host, None).map(str::to_owned),
+            port: first(own.port, group.port, all.port),
+            user: first(own.user, group.user, all.user).map(str::to_owned),
+            sudo: first(own.sudo, group.sudo, all.sudo).unwrap_or(false),
         };
-        let interface = node.interface.or(group.interface.map(|(interface, _)| interface));
-        Merged { ssh, interface: interface.map(|interface| interface.value.into()) }
+        Merged { ssh, interface: first(own.interface, group.interface, None).map(Box::from) }
     });
     nodes.collect()
 }
 
-fn join<T: Copy + PartialEq>(
-    own: bool,
-    slot: &mut Option<(Located<T>, usize)>,
-    value: Option<Located<T>>,
-    group: usize,
-    differ: impl FnOnce((Span, usize), Span),
-) {
-    let Some(value) = value.filter(|_| !own) else { return };
-    match slot {
-        None => *slot = Some((value, group)),
-        Some((before, from)) if before.value != value.value => differ((before.span, *from), value.span),
-        Some(_) => {}
+/// Joins the settings of groups, and reports where groups differ.
+struct Join<'a> {
+    draft: &'a Draft<'a>,
+    report: &'a Reporter,
+    /// Each pair of groups is reported once for a setting.
+    said: HashSet<(&'static str, usize, usize)>,
+}
+
+impl Join<'_> {
+    /// Gives a node the value of a group, unless it has its own or that of an earlier group.
+    fn setting<T: Copy + PartialEq>(
+        &mut self,
+        (node, group): (usize, usize),
+        key: &'static str,
+        own: Option<Located<T>>,
+        slot: &mut From<T>,
+        given: Option<Located<T>>,
+    ) {
+        let Some(given) = given.filter(|_| own.is_none()) else { return };
+        let (before, from) = *slot.get_or_insert((given, group));
+        if before.value != given.value && self.said.insert((key, from, group)) {
+            let Draft { nodes, groups, .. } = self.draft;
+            let (one, other, node) = (groups[from].name.value, groups[group].name.value, nodes[node].name.value);
+            let message = format!("Groups `{one}` and `{other}` set different values of `{key}` for node `{node}`.");
+            Diagnostic::error(given.span, message, format!("of `{other}`"))
+                .second(before.span, format!("of `{one}`"))
+                .hint("Set the value in the node's own entry, or change the patterns of the groups.")
+                .report_to(self.report);
+        }
     }
 }
 

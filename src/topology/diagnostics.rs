@@ -68,22 +68,15 @@ pub struct Diagnostic {
 }
 
 impl Diagnostic {
-    /// An error.
-    pub fn error(span: Span, message: impl Into<String>) -> Self {
-        let message = message.into();
-        Self { severity: Severity::Error, message, span, label: String::new(), hint: None, second: None }
+    /// An error. The label has a few words for the underline; it may be empty.
+    pub fn error(span: Span, message: impl Into<String>, label: impl Into<String>) -> Self {
+        let (message, label) = (message.into(), label.into());
+        Self { severity: Severity::Error, message, span, label, hint: None, second: None }
     }
 
     /// A warning.
-    pub fn warning(span: Span, message: impl Into<String>) -> Self {
-        Self { severity: Severity::Warning, ..Self::error(span, message) }
-    }
-
-    /// Adds words for the underline.
-    #[must_use]
-    pub fn label(mut self, label: impl Into<String>) -> Self {
-        self.label = label.into();
-        self
+    pub fn warning(span: Span, message: impl Into<String>, label: impl Into<String>) -> Self {
+        Self { severity: Severity::Warning, ..Self::error(span, message, label) }
     }
 
     /// Adds what to do.
@@ -98,6 +91,11 @@ impl Diagnostic {
     pub fn second(mut self, span: Span, label: impl Into<String>) -> Self {
         self.second = Some((span, label.into()));
         self
+    }
+
+    /// Adds it to the findings.
+    pub fn report_to(self, report: &Reporter) {
+        report.0.borrow_mut().push(self);
     }
 }
 
@@ -147,11 +145,6 @@ impl<'a> IntoIterator for &'a Diagnostics {
 pub struct Reporter(RefCell<Vec<Diagnostic>>);
 
 impl Reporter {
-    /// Adds a finding.
-    pub fn report(&self, diagnostic: Diagnostic) {
-        self.0.borrow_mut().push(diagnostic);
-    }
-
     /// Whether there are no findings so far.
     pub fn is_empty(&self) -> bool {
         self.0.borrow().is_empty()

@@ -27,7 +27,8 @@ pub(super) struct Draft<'a> {
     pub(super) addresses: Vec<OfNode<IpAddr>>,
     pub(super) pods: Vec<OfNode<Prefix>>,
     pub(super) groups: Vec<GroupDraft<'a>>,
-    pub(super) ssh: SshDraft<'a>,
+    /// The settings for all nodes: how to log in.
+    pub(super) ssh: SettingsDraft<'a>,
     pub(super) backends: Vec<BackendDraft<'a>>,
     /// Whether there is a table of a backend, valid or not.
     pub(super) has_backends: bool,
@@ -54,8 +55,7 @@ pub(super) struct NodeDraft<'a> {
     pub(super) name: Located<&'a str>,
     pub(super) addresses: Range<usize>,
     pub(super) pods: Range<usize>,
-    pub(super) ssh: SshDraft<'a>,
-    pub(super) interface: Option<Located<&'a str>>,
+    pub(super) settings: SettingsDraft<'a>,
     /// Whether some of its addresses were unreadable, so that a missing address proves nothing.
     pub(super) damaged: bool,
 }
@@ -69,16 +69,17 @@ impl AsRef<str> for NodeDraft<'_> {
 pub(super) struct GroupDraft<'a> {
     pub(super) name: Located<&'a str>,
     pub(super) patterns: Vec<Located<&'a str>>,
-    pub(super) ssh: SshDraft<'a>,
-    pub(super) interface: Option<Located<&'a str>>,
+    pub(super) settings: SettingsDraft<'a>,
 }
 
+/// The settings of a node or a group.
 #[derive(Clone, Copy, Default)]
-pub(super) struct SshDraft<'a> {
+pub(super) struct SettingsDraft<'a> {
     pub(super) host: Option<Located<&'a str>>,
     pub(super) port: Option<Located<u16>>,
     pub(super) user: Option<Located<&'a str>>,
     pub(super) sudo: Option<Located<bool>>,
+    pub(super) interface: Option<Located<&'a str>>,
 }
 
 /// Reads the whole document. With `broken`, a part of it was not TOML, so that a missing value proves nothing.
@@ -87,12 +88,12 @@ pub(super) fn read(mut root: TableReader<'_>, formats: Formats, broken: bool) ->
     match root.section("topology") {
         Some(header) => read_header(header, &mut draft, broken),
         None if broken || root.has("topology") => {}
-        None => root.report(
-            Diagnostic::error(root.span, "The topology has no name.").label("`[topology]` is missing").hint(
+        None => Diagnostic::error(root.span, "The topology has no name.", "`[topology]` is missing")
+            .hint(
                 "Add a line [topology], and below it for example name = \"kthw\". topo uses this name for the \
                  state and for what it creates.",
-            ),
-        ),
+            )
+            .report_to(root.report),
     }
     read_decommissioned(&mut root, &mut draft);
     read_named(&mut root, "subnets", "subnet", |entry, reader| {
@@ -109,11 +110,10 @@ pub(super) fn read(mut root: TableReader<'_>, formats: Formats, broken: bool) ->
     if let Some(mut reader) = root.section("ssh") {
         draft.ssh = read_ssh(&mut reader);
         if let Some(host) = draft.ssh.host.take() {
-            reader.report(
-                Diagnostic::error(host.span, "`host` in `[ssh]` would send the logins of all nodes to one host.")
-                    .label("not for all nodes")
-                    .hint("Set it in a node's entry: ssh = { host = \"…\" }."),
-            );
+            let message = "`host` in `[ssh]` would send the logins of all nodes to one host.";
+            Diagnostic::error(host.span, message, "not for all nodes")
+                .hint("Set it in a node's entry: ssh = { host = \"…\" }.")
+                .report_to(reader.report);
         }
         reader.finish();
     }
@@ -134,24 +134,15 @@ fn read_named<'a>(
     mut take: impl FnMut(&Entry<'a>, Option<TableReader<'a>>),
 ) {
     let Some(mut section) = root.section(key) else { return };
-    let report = section.reporter();
+    let report = section.report;
     for entry in section.entries() {
-        if !Name::is_valid(entry.key) {
-            let shown = entry.key.escape_debug();
-            report.report(
-                Diagnostic::error(entry.key_span, format!("`{shown}` is not a valid name of a {kind}."))
-                    .label("not a name")
-                    .hint(NAME_HINT),
-            );
-        }
+        grammar::NAME.accepts(entry.name(), &format!("a valid name of a {kind}"), report);
         let reader = match entry.as_str() {
             Some(text) if kind == "node" => {
                 let shown = text.escape_debug();
-                report.report(
-                    Diagnostic::error(entry.span, format!("Node `{}` must be a table.", entry.key))
-                        .label("this is a string")
-                        .hint(format!("Write {} = {{ address = \"{shown}\" }}.", quoted(entry.key))),
-                );
+                Diagnostic::error(entry.span, format!("Node `{}` must be a table.", entry.key), "this is a string")
+                    .hint(format!("Write {} = {{ address = \"{shown}\" }}.", quoted(entry.key)))
+                    .report_to(report);
                 None
             }
             _ => entry.table(report, Subject::Named(kind, entry.key)),
@@ -159,9 +150,6 @@ fn read_named<'a>(
         take(&entry, reader);
     }
 }
-
-pub(super) const NAME_HINT: &str = "A name starts with a letter or digit, then has \
-    letters, digits, `-`, `_` and `.` (not `..`), at most 63 characters.";
 
 /// A name as a TOML key.
 fn quoted(name: &str) -> String {
@@ -171,22 +159,18 @@ fn quoted(name: &str) -> String {
 fn read_header<'a>(mut header: TableReader<'a>, draft: &mut Draft<'a>, broken: bool) {
     match header.string("name") {
         Some(name) => {
-            draft.name = Name::new(name.value).ok();
-            if draft.name.is_none() {
-                let shown = name.value.escape_debug();
-                header.report(
-                    Diagnostic::error(name.span, format!("`{shown}` is not a valid name of a topology."))
-                        .label("not a name")
-                        .hint(NAME_HINT),
-                );
+            if grammar::NAME.accepts(name, "a valid name of a topology", header.report) {
+                draft.name = Name::new(name.value).ok();
             }
         }
         None if broken || header.has_near("name") => {}
         None => {
-            header.report(Diagnostic::error(header.span, "The topology has no name.").label("`name` is missing").hint(
-                "Add for example name = \"kthw\". topo uses this name for the \
+            Diagnostic::error(header.span, "The topology has no name.", "`name` is missing")
+                .hint(
+                    "Add for example name = \"kthw\". topo uses this name for the \
                  state and for what it creates.",
-            ));
+                )
+                .report_to(header.report);
         }
     }
     read_decommissioned(&mut header, draft);
@@ -194,25 +178,16 @@ fn read_header<'a>(mut header: TableReader<'a>, draft: &mut Draft<'a>, broken: b
 }
 
 fn read_decommissioned<'a>(reader: &mut TableReader<'a>, draft: &mut Draft<'a>) {
-    for name in reader.strings("decommissioned").into_iter().flatten() {
-        if Name::is_valid(name.value) {
-            draft.decommissioned.push(name);
-        } else {
-            let shown = name.value.escape_debug();
-            reader.report(
-                Diagnostic::error(name.span, format!("`{shown}` is not a valid name of a node."))
-                    .label("not a name")
-                    .hint(NAME_HINT),
-            );
-        }
-    }
+    let names = reader.strings("decommissioned").into_iter().flatten();
+    let report = reader.report;
+    draft.decommissioned.extend(names.filter(|name| grammar::NAME.accepts(*name, "a valid name of a node", report)));
 }
 
 /// Reads prefixes. The second value says whether all were readable.
 fn read_prefixes(reader: &TableReader<'_>, texts: Strings<'_>, mut found: impl FnMut(Located<Prefix>)) -> bool {
     let mut whole = true;
     for text in texts {
-        match grammar::read_prefix(text, reader.reporter()) {
+        match grammar::read_prefix(text, reader.report) {
             Some(value) => found(Located { value, span: text.span }),
             None => whole = false,
         }
@@ -230,7 +205,7 @@ fn read_addresses(
     let mut seen: [Option<Span>; 2] = [None, None];
     let mut whole = true;
     for text in texts {
-        let Some(value) = grammar::read_address(text, reader.reporter()) else {
+        let Some(value) = grammar::read_address(text, reader.report) else {
             whole = false;
             continue;
         };
@@ -238,12 +213,10 @@ fn read_addresses(
         let slot = &mut seen[usize::from(family == Family::V6)];
         if let Some(first) = slot {
             let message = format!("{} has more than one {} {what}.", reader.subject.at_start(), family.label());
-            reader.report(
-                Diagnostic::error(text.span, message)
-                    .label("one too many")
-                    .hint("Use at most one of each family.")
-                    .second(*first, "the first"),
-            );
+            Diagnostic::error(text.span, message, "one too many")
+                .hint("Use at most one of each family.")
+                .second(*first, "the first")
+                .report_to(reader.report);
         } else {
             *slot = Some(text.span);
             found(Located { value, span: text.span });
@@ -253,21 +226,19 @@ fn read_addresses(
 }
 
 fn read_subnet<'a>(entry: &Entry<'a>, mut reader: TableReader<'a>, broken: bool) -> SubnetDraft<'a> {
-    let name = Located { value: entry.key, span: entry.key_span };
-    let mut subnet = SubnetDraft { name, cidr: Vec::new(), gateway: Vec::new(), routed: false, damaged: broken };
+    let mut subnet =
+        SubnetDraft { name: entry.name(), cidr: Vec::new(), gateway: Vec::new(), routed: false, damaged: broken };
     match reader.strings("cidr") {
         Some(texts) => {
             let (empty, span) = (texts.is_empty_list(), texts.span);
             subnet.damaged |= !read_prefixes(&reader, texts, |prefix| subnet.cidr.push(prefix));
             if let Some(default) = subnet.cidr.iter().find(|prefix| prefix.value.is_default()) {
                 let message = format!("Subnet `{}` contains all addresses.", entry.key);
-                reader.report(Diagnostic::error(default.span, message).label("the default route"));
+                Diagnostic::error(default.span, message, "the default route").report_to(reader.report);
             }
             if empty {
-                reader.report(
-                    Diagnostic::error(span, format!("Subnet `{}` has no prefix.", entry.key))
-                        .label("this list is empty"),
-                );
+                Diagnostic::error(span, format!("Subnet `{}` has no prefix.", entry.key), "this list is empty")
+                    .report_to(reader.report);
             }
             subnet.damaged |= subnet.cidr.is_empty();
         }
@@ -289,8 +260,7 @@ fn read_node<'a>(draft: &mut Draft<'a>, entry: &Entry<'a>, reader: Option<TableR
     let index = u32::try_from(draft.nodes.len()).unwrap_or(u32::MAX);
     let (first_address, first_pod) = (draft.addresses.len(), draft.pods.len());
     let mut damaged = broken || reader.is_none();
-    let mut ssh = SshDraft::default();
-    let mut interface = None;
+    let mut settings = SettingsDraft::default();
     if let Some(mut reader) = reader {
         let addresses = reader.strings("address");
         let absent = addresses.is_none();
@@ -301,7 +271,7 @@ fn read_node<'a>(draft: &mut Draft<'a>, entry: &Entry<'a>, reader: Option<TableR
             });
             if empty {
                 let message = format!("Node `{}` has no address.", entry.key);
-                reader.report(Diagnostic::error(span, message).label("this list is empty"));
+                Diagnostic::error(span, message, "this list is empty").report_to(reader.report);
             }
             damaged |= draft.addresses.len() == first_address;
         }
@@ -310,11 +280,7 @@ fn read_node<'a>(draft: &mut Draft<'a>, entry: &Entry<'a>, reader: Option<TableR
                 draft.pods.push(OfNode { value: prefix.value, node: index, span: prefix.span });
             });
         }
-        if let Some(mut ssh_reader) = reader.table("ssh", Subject::SshOf("node", entry.key)) {
-            ssh = read_ssh(&mut ssh_reader);
-            ssh_reader.finish();
-        }
-        interface = read_interface(&mut reader);
+        settings = read_settings(&mut reader, "node", entry.key);
         // A name with a dot and without quotes.
         let unknown = reader.unknown();
         let mut nested =
@@ -323,15 +289,14 @@ fn read_node<'a>(draft: &mut Draft<'a>, entry: &Entry<'a>, reader: Option<TableR
             for inner in nested {
                 let full = format!("{}.{}", entry.key, inner.key);
                 let span = inner.key_span;
-                reader.report(
-                    Diagnostic::error(span, format!("There is no key `{}` in node `{}`.", inner.key, entry.key))
-                        .label("a table inside the node")
-                        .hint(format!("If `{full}` is the name of a node, put it in quotes: [nodes.\"{full}\"].")),
-                );
+                let message = format!("There is no key `{}` in node `{}`.", inner.key, entry.key);
+                Diagnostic::error(span, message, "a table inside the node")
+                    .hint(format!("If `{full}` is the name of a node, put it in quotes: [nodes.\"{full}\"]."))
+                    .report_to(reader.report);
             }
             damaged = true;
             for key in unknown.iter().filter(|key| !key.is_table()) {
-                reader.report(unknown_key(key, reader.subject, &["address", "pods", "ssh", "interface"]));
+                unknown_key(key, reader.subject, &["address", "pods", "ssh", "interface"]).report_to(reader.report);
             }
         } else {
             if absent {
@@ -344,11 +309,10 @@ fn read_node<'a>(draft: &mut Draft<'a>, entry: &Entry<'a>, reader: Option<TableR
         }
     }
     draft.nodes.push(NodeDraft {
-        name: Located { value: entry.key, span: entry.key_span },
+        name: entry.name(),
         addresses: first_address..draft.addresses.len(),
         pods: first_pod..draft.pods.len(),
-        ssh,
-        interface,
+        settings,
         damaged,
     });
 }
@@ -358,24 +322,17 @@ fn read_group<'a>(entry: &Entry<'a>, mut reader: TableReader<'a>, broken: bool) 
     if patterns.is_none() && !broken {
         reader.report_missing("nodes", "[\"node-*\"]");
     }
-    let mut ssh = SshDraft::default();
-    if let Some(mut ssh_reader) = reader.table("ssh", Subject::SshOf("group", entry.key)) {
-        ssh = read_ssh(&mut ssh_reader);
-        ssh_reader.finish();
-    }
-    let interface = read_interface(&mut reader);
+    let settings = read_settings(&mut reader, "group", entry.key);
     for key in KEYS_OF_ONE_NODE {
         if let Some(found) = reader.entry(key) {
-            reader.report(
-                Diagnostic::error(found.key_span, format!("A group cannot have `{key}`: each node needs its own."))
-                    .label("not for a group")
-                    .hint("Move it to the node's own entry."),
-            );
+            let message = format!("A group cannot have `{key}`: each node needs its own.");
+            Diagnostic::error(found.key_span, message, "not for a group")
+                .hint("Move it to the node's own entry.")
+                .report_to(reader.report);
         }
     }
     reader.finish();
-    let name = Located { value: entry.key, span: entry.key_span };
-    GroupDraft { name, patterns: patterns.unwrap_or_default(), ssh, interface }
+    GroupDraft { name: entry.name(), patterns: patterns.unwrap_or_default(), settings }
 }
 
 /// Reads `nodes`, a list of patterns.
@@ -383,63 +340,31 @@ pub(super) fn read_patterns<'a>(reader: &mut TableReader<'a>) -> Option<Vec<Loca
     let texts = reader.strings("nodes")?;
     if texts.is_empty_list() {
         let message = format!("`nodes` of {} is empty.", reader.subject);
-        reader.report(
-            Diagnostic::error(texts.span, message).label("this list is empty").hint("For all nodes, write [\"*\"]."),
-        );
+        Diagnostic::error(texts.span, message, "this list is empty")
+            .hint("For all nodes, write [\"*\"].")
+            .report_to(reader.report);
     }
-    let mut patterns = Vec::new();
-    for text in texts {
-        if grammar::is_pattern(text.value) {
-            patterns.push(text);
-        } else {
-            let shown = text.value.escape_debug();
-            reader.report(
-                Diagnostic::error(text.span, format!("`{shown}` is not a valid pattern for names of nodes."))
-                    .label("not a pattern")
-                    .hint(
-                        "A pattern is a name where `*` matches any characters and `?` matches one. It has at most 64 \
-                         characters.",
-                    ),
-            );
-        }
-    }
-    Some(patterns)
+    let report = reader.report;
+    Some(texts.filter(|text| grammar::PATTERN.accepts(*text, "a valid pattern for names of nodes", report)).collect())
 }
 
-/// Reads `interface`, the name of a network device.
-fn read_interface<'a>(reader: &mut TableReader<'a>) -> Option<Located<&'a str>> {
-    reader.string("interface").filter(|interface| {
-        grammar::is_device(interface.value) || {
-            let message = format!("`interface` of {} cannot be `{}`.", reader.subject, interface.value.escape_debug());
-            reader.report(Diagnostic::error(interface.span, message).label("not the name of a device").hint(
-                "The name of a device starts with a letter, digit or `_`, then has letters, digits, `.`, `_` and `-`, \
-                 at most 15 characters. `ip link` shows it before any `@`.",
-            ));
-            false
-        }
-    })
+/// Reads `ssh` and `interface` of a node or a group.
+fn read_settings<'a>(reader: &mut TableReader<'a>, kind: &'static str, name: &'a str) -> SettingsDraft<'a> {
+    let mut settings = SettingsDraft::default();
+    if let Some(mut ssh) = reader.table("ssh", Subject::SshOf(kind, name)) {
+        settings = read_ssh(&mut ssh);
+        ssh.finish();
+    }
+    let interface = reader.string("interface");
+    settings.interface =
+        interface.filter(|text| grammar::DEVICE.accepts(*text, "the name of a network device", reader.report));
+    settings
 }
 
-fn read_ssh<'a>(reader: &mut TableReader<'a>) -> SshDraft<'a> {
-    let host = reader.string("host").filter(|host| {
-        grammar::is_host(host.value) || {
-            let message = format!("`{}` is not a host name or address.", host.value.escape_debug());
-            reader.report(Diagnostic::error(host.span, message).label("not a host").hint(
-                "A host has letters, digits, `.`, `-`, `_`, `:` and `%`, does not start with `-`, and has at most 255 \
-                 characters.",
-            ));
-            false
-        }
-    });
-    let user = reader.string("user").filter(|user| {
-        grammar::is_user(user.value) || {
-            let message = format!("`{}` is not a login name.", user.value.escape_debug());
-            reader.report(Diagnostic::error(user.span, message).label("not a login name").hint(
-                "A login name has letters, digits, `_`, `.` and `-`, does not start with `-`, and has at most 64 \
-                 characters.",
-            ));
-            false
-        }
-    });
-    SshDraft { host, port: reader.integer("port", 1..=65535), user, sudo: reader.boolean("sudo") }
+fn read_ssh<'a>(reader: &mut TableReader<'a>) -> SettingsDraft<'a> {
+    let (host, user) = (reader.string("host"), reader.string("user"));
+    let report = reader.report;
+    let host = host.filter(|host| grammar::HOST.accepts(*host, "a host name or address", report));
+    let user = user.filter(|user| grammar::USER.accepts(*user, "a login name", report));
+    SettingsDraft { host, port: reader.integer("port", 1..=65535), user, sudo: reader.boolean("sudo"), interface: None }
 }

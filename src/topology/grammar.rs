@@ -7,6 +7,7 @@ use crate::network::{Prefix, PrefixError, parse_address};
 
 use super::diagnostics::{Diagnostic, Reporter};
 use super::reader::Located;
+use crate::resource::Name;
 
 /// Longest host name, in bytes (RFC 1035).
 const LONGEST_HOST: usize = 255;
@@ -15,6 +16,56 @@ const LONGEST_USER: usize = 64;
 /// Longest name of a network device, in bytes (`IFNAMSIZ` without its last byte, linux/if.h).
 const LONGEST_DEVICE: usize = 15;
 
+/// What words of a topology can be.
+pub(super) struct Form {
+    pub(super) is_valid: fn(&str) -> bool,
+    /// A few words for the position of another text.
+    label: &'static str,
+    /// The form, a full sentence.
+    pub(super) hint: &'static str,
+}
+
+pub(super) const NAME: Form = Form {
+    is_valid: Name::is_valid,
+    label: "not a name",
+    hint: "A name starts with a letter or digit, then has letters, digits, `-`, `_` and `.` (not `..`), at most 63 \
+           characters.",
+};
+pub(super) const PATTERN: Form = Form {
+    is_valid: is_pattern,
+    label: "not a pattern",
+    hint: "A pattern is a name where `*` matches any characters and `?` matches one. It has at most 64 characters.",
+};
+pub(super) const HOST: Form = Form {
+    is_valid: is_host,
+    label: "not a host",
+    hint: "A host has letters, digits, `.`, `-`, `_`, `:` and `%`, does not start with `-`, and has at most 255 \
+           characters.",
+};
+pub(super) const USER: Form = Form {
+    is_valid: is_user,
+    label: "not a login name",
+    hint: "A login name has letters, digits, `_`, `.` and `-`, does not start with `-`, and has at most 64 characters.",
+};
+pub(super) const DEVICE: Form = Form {
+    is_valid: is_device,
+    label: "not the name of a device",
+    hint: "The name of a device starts with a letter, digit or `_`, then has letters, digits, `.`, `_` and `-`, at most \
+           15 characters. `ip link` shows it before any `@`.",
+};
+
+impl Form {
+    /// Whether a text has this form. Reports another one; `what` says what it is not: `a login name`.
+    pub(super) fn accepts(&self, text: Located<&str>, what: &str, report: &Reporter) -> bool {
+        let valid = (self.is_valid)(text.value);
+        if !valid {
+            let message = format!("`{}` is not {what}.", text.value.escape_debug());
+            Diagnostic::error(text.span, message, self.label).hint(self.hint).report_to(report);
+        }
+        valid
+    }
+}
+
 /// Whether a text can be a host for ssh: letters, digits, `.`, `-`, `_`, `:`, and `%` before an IPv6 scope; not a
 /// leading `-`.
 pub(super) fn is_host(text: &str) -> bool {
@@ -22,19 +73,19 @@ pub(super) fn is_host(text: &str) -> bool {
 }
 
 /// Whether a text can be a login name for ssh: letters, digits, `_`, `.`, `-`; not a leading `-`.
-pub(super) fn is_user(text: &str) -> bool {
+fn is_user(text: &str) -> bool {
     is_word(text, LONGEST_USER, b"_.-")
 }
 
 /// Whether a text can be the name of a network device: letters, digits, `.`, `_`, `-`; not a leading `.` or `-`. The
 /// kernel accepts more, for example quotes and `$`. No real device has such a name, and the name becomes part of files
 /// and commands.
-pub(super) fn is_device(text: &str) -> bool {
+fn is_device(text: &str) -> bool {
     is_word(text, LONGEST_DEVICE, b"._-") && !text.starts_with('.')
 }
 
 /// Whether a text can be a pattern for names.
-pub(super) fn is_pattern(text: &str) -> bool {
+fn is_pattern(text: &str) -> bool {
     is_word(text, LONGEST_USER, b"_.-*?") && !text.starts_with(['.', '_'])
 }
 
@@ -48,7 +99,7 @@ fn is_word(text: &str, longest: usize, others: &[u8]) -> bool {
 /// Reads an address that routes can lead to. Reports an invalid one.
 pub(super) fn read_address(text: Located<&str>, report: &Reporter) -> Option<IpAddr> {
     let refuse = |message: String, label: &str, hint: String| {
-        report.report(Diagnostic::error(text.span, message).label(label).hint(hint));
+        Diagnostic::error(text.span, message, label).hint(hint).report_to(report);
         None
     };
     let Ok(address) = parse_address(text.value) else {
@@ -69,12 +120,12 @@ pub(super) fn read_address(text: Located<&str>, report: &Reporter) -> Option<IpA
 /// Reads a prefix that routes can lead to. Reports an invalid one. Accepts the default route, which is checked
 /// elsewhere.
 pub(super) fn read_prefix(text: Located<&str>, report: &Reporter) -> Option<Prefix> {
-    let error = |message: String, label: &str| Diagnostic::error(text.span, message).label(label);
+    let error = |message: String, label: &str| Diagnostic::error(text.span, message, label);
     let shown = text.value.escape_debug();
     // Search from the end, where the length is.
     let slash = text.value.bytes().rposition(|byte| byte == b'/');
     let leading_zero = slash.is_some_and(|at| matches!(&text.value.as_bytes()[at + 1..], [b'0', _, ..]));
-    report.report(match text.value.parse::<Prefix>() {
+    match text.value.parse::<Prefix>() {
         // ipnet accepts some of these, but other tools do not.
         Ok(_) | Err(PrefixError::HostBits { .. }) if leading_zero => {
             error(format!("The prefix length of `{shown}` starts with a zero."), "leading zero")
@@ -95,7 +146,8 @@ pub(super) fn read_prefix(text: Located<&str>, report: &Reporter) -> Option<Pref
                 "Write a prefix such as 10.200.1.0/24 or fd00:200:1::/64."
             })
         }
-    });
+    }
+    .report_to(report);
     None
 }
 

@@ -33,11 +33,9 @@ pub(super) fn check(draft: &Draft<'_>, served: &[BTreeSet<Name>], report: &Repor
         let Some((prefix, span, subnet)) = holding.next() else {
             if !damaged {
                 let message = format!("The address {} of node `{node}` is not in any subnet.", address.value);
-                report.report(
-                    Diagnostic::error(address.span, message)
-                        .label("not in any subnet")
-                        .hint("Correct the address, or add its network below [subnets]."),
-                );
+                Diagnostic::error(address.span, message, "not in any subnet")
+                    .hint("Correct the address, or add its network below [subnets].")
+                    .report_to(report);
             }
             continue;
         };
@@ -47,16 +45,14 @@ pub(super) fn check(draft: &Draft<'_>, served: &[BTreeSet<Name>], report: &Repor
             let message =
                 format!("The address {} of node `{node}` is in two subnets, `{one}` and `{two}`.", address.value);
             let wider = if other_span == span { span } else { other_span };
-            report.report(
-                Diagnostic::error(address.span, message)
-                    .label("in two subnets")
-                    .second(wider, format!("`{two}` overlaps `{one}`"))
-                    .hint("An address belongs to one link: use subnets that do not overlap."),
-            );
+            Diagnostic::error(address.span, message, "in two subnets")
+                .second(wider, format!("`{two}` overlaps `{one}`"))
+                .hint("An address belongs to one link: use subnets that do not overlap.")
+                .report_to(report);
         }
         if let Some(edge) = edge_of_link(address.value, prefix) {
             let message = format!("Node `{node}` cannot have {}: it is {edge} of {prefix}.", address.value);
-            report.report(Diagnostic::error(address.span, message).label(edge).second(span, "of this prefix"));
+            Diagnostic::error(address.span, message, edge).second(span, "of this prefix").report_to(report);
         }
     }
     for subnet in &draft.subnets {
@@ -81,12 +77,10 @@ fn check_pods_on_link(draft: &Draft<'_>, index: &PrefixIndex, cidrs: &[(Prefix, 
         let (node, subnet) = (draft.nodes[pod.node as usize].name.value, name(draft, subnet));
         let message =
             format!("The pod subnet {} of node `{node}` lies inside {prefix} of subnet `{subnet}`.", pod.value);
-        report.report(
-            Diagnostic::warning(pod.span, message)
-                .label("part of a link")
-                .second(span, "the link")
-                .hint("Machines on the link can no longer use these addresses: check that no machine has one of them."),
-        );
+        Diagnostic::warning(pod.span, message, "part of a link")
+            .second(span, "the link")
+            .hint("Machines on the link can no longer use these addresses: check that no machine has one of them.")
+            .report_to(report);
     }
 }
 
@@ -100,17 +94,16 @@ fn check_gateways(subnet: &SubnetDraft<'_>, report: &Reporter) {
                     "The gateway of subnet `{shown}` cannot be {}: it is {edge} of {}.",
                     gateway.value, cidr.value
                 );
-                report.report(Diagnostic::error(gateway.span, message).label(edge).second(cidr.span, "of this prefix"));
+                Diagnostic::error(gateway.span, message, edge).second(cidr.span, "of this prefix").report_to(report);
             }
         } else if !subnet.damaged {
             let message = format!("The gateway {} of subnet `{shown}` is not in it.", gateway.value);
-            let mut diagnostic = Diagnostic::error(gateway.span, message)
-                .label("not on this link")
+            let mut diagnostic = Diagnostic::error(gateway.span, message, "not on this link")
                 .hint("Set the router's own address in this subnet.");
             if let Some(cidr) = subnet.cidr.first() {
                 diagnostic = diagnostic.second(cidr.span, "the subnet");
             }
-            report.report(diagnostic);
+            diagnostic.report_to(report);
         }
     }
 }
@@ -213,29 +206,25 @@ fn check_next_hops(draft: &Draft<'_>, served: &[BTreeSet<Name>], homes: &[Option
             let (shown, label) = (subnet.name.value, family.label());
             let second = draft.subnets[others[0]].name;
             match gateway {
-                None => report.report(
-                    Diagnostic::error(
-                        subnet.name.span,
-                        format!(
-                            "Nodes in subnet `{shown}` have no {label} next hop for the pods of nodes in {listed}."
-                        ),
-                    )
-                    .label(format!("without an {label} gateway"))
-                    .second(second.span, "another link")
-                    .hint(format!("Add the router that leads there: gateway = \"{}\".", example(subnet, family))),
-                ),
-                Some(gateway) => report.report(
-                    Diagnostic::warning(
-                        gateway.span,
-                        format!(
-                            "Nodes in subnet `{shown}` reach the pods of nodes in {listed} through {}: that router \
+                None => Diagnostic::error(
+                    subnet.name.span,
+                    format!("Nodes in subnet `{shown}` have no {label} next hop for the pods of nodes in {listed}."),
+                    format!("without an {label} gateway"),
+                )
+                .second(second.span, "another link")
+                .hint(format!("Add the router that leads there: gateway = \"{}\".", example(subnet, family)))
+                .report_to(report),
+                Some(gateway) => Diagnostic::warning(
+                    gateway.span,
+                    format!(
+                        "Nodes in subnet `{shown}` reach the pods of nodes in {listed} through {}: that router \
                              must know the {label} pod subnets there.",
-                            gateway.value
-                        ),
-                    )
-                    .label("must know the pod subnets")
-                    .hint(format!("If it does, set routed = true in [subnets.{}].", key(shown))),
-                ),
+                        gateway.value
+                    ),
+                    "must know the pod subnets",
+                )
+                .hint(format!("If it does, set routed = true in [subnets.{}].", key(shown)))
+                .report_to(report),
             }
         }
     }

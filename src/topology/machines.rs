@@ -8,7 +8,7 @@ use crate::network::Prefix;
 use super::LARGEST_FILE;
 use super::check;
 use super::diagnostics::{Diagnostic, Diagnostics, Reporter, Source, Span};
-use super::document::{Draft, NodeDraft, OfNode, SshDraft};
+use super::document::{Draft, NodeDraft, OfNode, SettingsDraft};
 use super::format::Formats;
 use super::grammar;
 use super::reader::Located;
@@ -30,7 +30,8 @@ pub struct Machine {
 pub fn parse(source: &Source) -> (Vec<Machine>, Diagnostics) {
     let report = Reporter::default();
     if source.text.len() > LARGEST_FILE {
-        report.report(Diagnostic::error(Span::default(), "The file is larger than 4 MiB, so topo did not read it."));
+        Diagnostic::error(Span::default(), "The file is larger than 4 MiB, so topo did not read it.", "")
+            .report_to(&report);
         return (Vec::new(), report.finish());
     }
     let mut draft = Draft::default();
@@ -44,21 +45,18 @@ pub fn parse(source: &Source) -> (Vec<Machine>, Diagnostics) {
         start += line.len();
     }
     if order.is_empty() && report.is_empty() {
-        report.report(
-            Diagnostic::error(Span::default(), "The file has no machines.")
-                .hint("Write one line per machine: IP FQDN HOSTNAME [POD_SUBNET]."),
-        );
+        Diagnostic::error(Span::default(), "The file has no machines.", "")
+            .hint("Write one line per machine: IP FQDN HOSTNAME [POD_SUBNET].")
+            .report_to(&report);
     }
     let mut by_name: Vec<&NodeDraft<'_>> = draft.nodes.iter().collect();
     by_name.sort_by_key(|node| (node.name.value, node.name.span));
     for pair in by_name.windows(2) {
         let (first, again) = (pair[0].name, pair[1].name);
         if first.value == again.value {
-            report.report(
-                Diagnostic::error(again.span, format!("The machine `{}` occurs twice.", again.value))
-                    .label("again")
-                    .second(first.span, "first here"),
-            );
+            Diagnostic::error(again.span, format!("The machine `{}` occurs twice.", again.value), "again")
+                .second(first.span, "first here")
+                .report_to(&report);
         }
     }
     let in_order = check::file_order(&draft);
@@ -84,14 +82,12 @@ fn read_line<'a>(draft: &mut Draft<'a>, content: &'a str, start: usize, report: 
     let mut words = content.split_whitespace();
     let first = words.next()?;
     let (Some(host), Some(hostname)) = (words.next(), words.next()) else {
-        report.report(
-            Diagnostic::error(place(content.trim()), "This line does not describe a machine.")
-                .label("fewer than three words")
-                .hint(
-                    "Write IP FQDN HOSTNAME [POD_SUBNET], for example 10.240.0.20 \
+        Diagnostic::error(place(content.trim()), "This line does not describe a machine.", "fewer than three words")
+            .hint(
+                "Write IP FQDN HOSTNAME [POD_SUBNET], for example 10.240.0.20 \
                          node-0.kubernetes.local node-0 10.200.0.0/24.",
-                ),
-        );
+            )
+            .report_to(report);
         return None;
     };
     let node = u32::try_from(draft.nodes.len()).unwrap_or(u32::MAX);
@@ -107,18 +103,15 @@ fn read_line<'a>(draft: &mut Draft<'a>, content: &'a str, start: usize, report: 
     if let Some(second) = own.iter().enumerate().find_map(|(at, one)| {
         own[..at].iter().any(|before| before.value.is_ipv4() == one.value.is_ipv4()).then_some(one)
     }) {
-        report.report(
-            Diagnostic::error(second.span, "A machine can have only one address of each family.").label("one too many"),
-        );
+        Diagnostic::error(second.span, "A machine can have only one address of each family.", "one too many")
+            .report_to(report);
     }
     damaged |= own.is_empty();
     if !grammar::is_host(host) {
         let message = format!("`{}` is not a fully qualified host name.", host.escape_debug());
-        report.report(
-            Diagnostic::error(place(host), message)
-                .label("the second word")
-                .hint("Write IP FQDN HOSTNAME [POD_SUBNET]."),
-        );
+        Diagnostic::error(place(host), message, "the second word")
+            .hint("Write IP FQDN HOSTNAME [POD_SUBNET].")
+            .report_to(report);
     }
     for word in words.flat_map(|word| word.split(',')).filter(|word| !word.is_empty()) {
         let pod = grammar::read_prefix(Located { value: word, span: place(word) }, report);
@@ -127,16 +120,13 @@ fn read_line<'a>(draft: &mut Draft<'a>, content: &'a str, start: usize, report: 
     let name = Name::new(hostname).ok();
     if name.is_none() {
         let message = format!("`{}` is not a valid name of a node.", hostname.escape_debug());
-        report.report(
-            Diagnostic::error(place(hostname), message).label("the third word").hint(super::document::NAME_HINT),
-        );
+        Diagnostic::error(place(hostname), message, "the third word").hint(grammar::NAME.hint).report_to(report);
     }
     draft.nodes.push(NodeDraft {
         name: Located { value: hostname, span: place(hostname) },
         addresses: first_address..draft.addresses.len(),
         pods: first_pod..draft.pods.len(),
-        ssh: SshDraft::default(),
-        interface: None,
+        settings: SettingsDraft::default(),
         damaged,
     });
     // After an invalid name there will be no machines. This name only keeps the order.

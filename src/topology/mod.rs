@@ -19,7 +19,6 @@ pub mod update;
 
 pub use diagnostics::{Diagnostic, Diagnostics, LineIndex, Reporter, Severity, Source, Span};
 pub use format::{Formats, RoutesOf, Table, TableFormat, TableRead, TableSchema, Tables};
-pub use glob::glob_matches;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -116,10 +115,9 @@ pub fn parse(sources: &[Source], formats: Formats) -> (Option<Topology>, Diagnos
     let mut indexes: BTreeMap<usize, LineIndex> = BTreeMap::new();
     for (file, source) in sources.iter().enumerate() {
         if source.text.len() > LARGEST_FILE {
-            report.report(
-                Diagnostic::error(Span::new(file, 0..0), "The file is larger than 4 MiB, so topo did not read it.")
-                    .hint("Split it: a topology can be a directory of .toml files."),
-            );
+            Diagnostic::error(Span::new(file, 0..0), "The file is larger than 4 MiB, so topo did not read it.", "")
+                .hint("Split it: a topology can be a directory of .toml files.")
+                .report_to(&report);
             broken = true;
             continue;
         }
@@ -140,7 +138,7 @@ pub fn parse(sources: &[Source], formats: Formats) -> (Option<Topology>, Diagnos
         for error in errors {
             let span = Span::new(file, error.span().unwrap_or(0..0));
             if error.message() == "duplicate key" {
-                report.report(duplicate_key(source, document.get_ref(), span));
+                duplicate_key(source, document.get_ref(), span).report_to(&report);
                 continue;
             }
             broken = true;
@@ -152,7 +150,7 @@ pub fn parse(sources: &[Source], formats: Formats) -> (Option<Topology>, Diagnos
             let stumbled = last.is_some_and(|(before, inside)| line == before || inside && line == before + 1);
             last = Some((line, inside || stumbled && last.is_some_and(|(_, inside)| inside)));
             if !stumbled {
-                report.report(syntax_error(source, error.message(), span));
+                syntax_error(source, error.message(), span).report_to(&report);
             }
         }
         indexes.insert(file, lines);
@@ -185,7 +183,7 @@ pub fn parse(sources: &[Source], formats: Formats) -> (Option<Topology>, Diagnos
 const NOT_TOML: &str = "This is not valid TOML";
 
 fn syntax_error(source: &Source, message: &str, span: Span) -> Diagnostic {
-    let diagnostic = Diagnostic::error(span, format!("{NOT_TOML}: {message}.")).label("here");
+    let diagnostic = Diagnostic::error(span, format!("{NOT_TOML}: {message}."), "here");
     let written = source.text.get(span.start as usize..span.end as usize).unwrap_or_default();
     if message.contains("must be quoted") && written.len() <= 64 && !written.contains(['"', '\\', '\n']) {
         return diagnostic.hint(format!("Put it in quotes: \"{written}\"."));
@@ -207,8 +205,7 @@ fn duplicate_key(source: &Source, document: &DeTable<'_>, span: Span) -> Diagnos
     }
     let written = source.text.get(span.start as usize..span.end as usize).unwrap_or_default();
     let key = written.trim_matches(['"', '\'']);
-    let diagnostic = Diagnostic::error(span, format!("The key `{}` occurs twice.", key.escape_debug()))
-        .label("again here")
+    let diagnostic = Diagnostic::error(span, format!("The key `{}` occurs twice.", key.escape_debug()), "again here")
         .hint("Remove one of the two.");
     let mut found = Vec::new();
     collect(document, key, span.start as usize, &mut found);

@@ -68,6 +68,11 @@ impl<'a> Entry<'a> {
         Self { key: pair.key(), key_span: pair.key_span(file), span: item.span(file), tree, value: item.value() }
     }
 
+    /// The key with its position.
+    pub(super) fn name(&self) -> Located<&'a str> {
+        Located { value: self.key, span: self.key_span }
+    }
+
     /// The text of a string.
     pub fn as_str(&self) -> Option<&'a str> {
         match self.value {
@@ -90,7 +95,7 @@ impl<'a> Entry<'a> {
             if !matches!(subject, Subject::SshOf(..)) {
                 diagnostic.message = format!("{} must be a table.", subject.at_start());
             }
-            report.report(diagnostic);
+            diagnostic.report_to(report);
             None
         }
     }
@@ -98,7 +103,8 @@ impl<'a> Entry<'a> {
 
 /// Reads the keys of a table. [`TableReader::finish`] reports the keys that nobody asked for.
 pub struct TableReader<'a> {
-    report: &'a Reporter,
+    /// Receives the findings.
+    pub report: &'a Reporter,
     /// The subject of the table.
     pub subject: Subject<'a>,
     /// The position of its name.
@@ -161,16 +167,6 @@ impl<'a> TableReader<'a> {
         self.parts().any(|(_, table)| table.get(key).is_some())
     }
 
-    /// Adds a finding.
-    pub fn report(&self, diagnostic: Diagnostic) {
-        self.report.report(diagnostic);
-    }
-
-    /// The receiver of findings, for readers of tables inside this one.
-    pub fn reporter(&self) -> &'a Reporter {
-        self.report
-    }
-
     fn parts(&self) -> impl Iterator<Item = (u32, TableView<'a>)> + use<'_, 'a> {
         std::iter::once(self.first).chain(self.rest.iter().copied())
     }
@@ -202,12 +198,11 @@ impl<'a> TableReader<'a> {
     }
 
     fn report_twice(&self, first: &Entry<'a>, again: &Entry<'a>) {
-        self.report(
-            Diagnostic::error(again.key_span, format!("The key `{}` occurs twice in {}.", again.key, self.subject))
-                .label("again here")
-                .hint("All files of a topology together are one document. Remove one of the two keys.")
-                .second(first.key_span, "first here"),
-        );
+        let message = format!("The key `{}` occurs twice in {}.", again.key, self.subject);
+        Diagnostic::error(again.key_span, message, "again here")
+            .hint("All files of a topology together are one document. Remove one of the two keys.")
+            .second(first.key_span, "first here")
+            .report_to(self.report);
     }
 
     fn know(&mut self, key: &'static str, entries: usize) {
@@ -240,7 +235,7 @@ impl<'a> TableReader<'a> {
         let entry = self.entry(key)?;
         let value = entry.as_str();
         if value.is_none() {
-            self.report(wrong_type(self.subject, key, entry.value, entry.span, "a string"));
+            wrong_type(self.subject, key, entry.value, entry.span, "a string").report_to(self.report);
         }
         value.map(|value| Located { value, span: entry.span })
     }
@@ -252,11 +247,9 @@ impl<'a> TableReader<'a> {
         if chosen.is_none() {
             let words: Vec<&str> = choices.iter().map(|(word, _)| *word).collect();
             let message = format!("`{key}` of {} cannot be `{}`.", self.subject, given.value.escape_debug());
-            self.report(
-                Diagnostic::error(given.span, message).label("unknown word").hint(
-                    did_you_mean(given.value, &words).unwrap_or_else(|| format!("Use `{}`.", words.join("` or `"))),
-                ),
-            );
+            Diagnostic::error(given.span, message, "unknown word")
+                .hint(did_you_mean(given.value, &words).unwrap_or_else(|| format!("Use `{}`.", words.join("` or `"))))
+                .report_to(self.report);
         }
         chosen.map(|(_, value)| Located { value: *value, span: given.span })
     }
@@ -267,7 +260,7 @@ impl<'a> TableReader<'a> {
         if let Value::Boolean(value) = entry.value {
             return Some(Located { value: *value, span: entry.span });
         }
-        self.report(wrong_type(self.subject, key, entry.value, entry.span, "`true` or `false`"));
+        wrong_type(self.subject, key, entry.value, entry.span, "`true` or `false`").report_to(self.report);
         None
     }
 
@@ -275,14 +268,14 @@ impl<'a> TableReader<'a> {
     pub fn integer<T: TryFrom<i64>>(&mut self, key: &'static str, bounds: RangeInclusive<i64>) -> Option<Located<T>> {
         let entry = self.entry(key)?;
         let Value::Integer(integer) = entry.value else {
-            self.report(wrong_type(self.subject, key, entry.value, entry.span, "a whole number"));
+            wrong_type(self.subject, key, entry.value, entry.span, "a whole number").report_to(self.report);
             return None;
         };
         let value = integer.filter(|value| bounds.contains(value));
         let Some(value) = value.and_then(|value| T::try_from(value).ok()) else {
             let message = format!("`{key}` of {} is out of range.", self.subject);
             let hint = format!("Use a whole number from {} to {}.", bounds.start(), bounds.end());
-            self.report(Diagnostic::error(entry.span, message).label("out of range").hint(hint));
+            Diagnostic::error(entry.span, message, "out of range").hint(hint).report_to(self.report);
             return None;
         };
         Some(Located { value, span: entry.span })
@@ -295,7 +288,8 @@ impl<'a> TableReader<'a> {
             Value::String(text) => (Some(Located { value: &**text, span: entry.span }), [].iter()),
             Value::Array(part) => (None, entry.tree.array(*part).iter()),
             other => {
-                self.report(wrong_type(self.subject, key, other, entry.span, "a string, or a list of strings"));
+                wrong_type(self.subject, key, other, entry.span, "a string, or a list of strings")
+                    .report_to(self.report);
                 (None, [].iter())
             }
         };
@@ -331,10 +325,10 @@ impl<'a> TableReader<'a> {
         if self.has_near(key) {
             return;
         }
-        let diagnostic = Diagnostic::error(self.span, format!("{} has no `{key}`.", self.subject.at_start()))
-            .label(format!("`{key}` is missing"))
+        let message = format!("{} has no `{key}`.", self.subject.at_start());
+        let diagnostic = Diagnostic::error(self.span, message, format!("`{key}` is missing"))
             .hint(format!("Add for example {key} = {example}."));
-        self.report(diagnostic);
+        diagnostic.report_to(self.report);
     }
 
     /// Reports the keys that nobody asked for.
@@ -346,10 +340,11 @@ impl<'a> TableReader<'a> {
     pub fn finish_with(self, hint_about: impl Fn(&str) -> Option<String>) {
         for entry in self.unknown() {
             let diagnostic = unknown_key(&entry, self.subject, &self.known);
-            self.report(match hint_about(entry.key) {
+            match hint_about(entry.key) {
                 Some(hint) => diagnostic.hint(hint),
                 None => diagnostic,
-            });
+            }
+            .report_to(self.report);
         }
     }
 }
@@ -387,7 +382,7 @@ impl<'a> Iterator for Strings<'a> {
             let span = element.span(self.span.file);
             match element.value() {
                 Value::String(text) => return Some(Located { value: text, span }),
-                other => self.report.report(wrong_type(self.subject, self.key, other, span, "a list of strings")),
+                other => wrong_type(self.subject, self.key, other, span, "a list of strings").report_to(self.report),
             }
         }
     }
@@ -403,7 +398,7 @@ fn wrong_type(subject: Subject<'_>, key: &str, value: &Value<'_>, span: Span, wa
         Value::Array(_) => "a list",
         Value::Table(_) => "a table",
     };
-    Diagnostic::error(span, format!("`{key}` of {subject} must be {wanted}.")).label(format!("this is {found}"))
+    Diagnostic::error(span, format!("`{key}` of {subject} must be {wanted}."), format!("this is {found}"))
 }
 
 /// An error about an unknown key, with a guess of the intended one.
@@ -413,5 +408,5 @@ pub(super) fn unknown_key(entry: &Entry<'_>, subject: Subject<'_>, known: &[&str
         let list: Vec<String> = known.iter().map(|key| format!("`{key}`")).collect();
         format!("Known keys: {}.", list.join(", "))
     });
-    Diagnostic::error(entry.key_span, format!("There is no key `{key}` in {subject}.")).label("unknown key").hint(hint)
+    Diagnostic::error(entry.key_span, format!("There is no key `{key}` in {subject}."), "unknown key").hint(hint)
 }

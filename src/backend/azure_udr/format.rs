@@ -47,7 +47,9 @@ impl TableFormat for AzureUdr {
                 format!("route table `{}` of resource group `{}`", settings.route_table, settings.resource_group);
             if let Some(pair) = Pair::find(&mut route_tables, settings.table_id(), table.name.value, place) {
                 let message = format!("Backends {} manage the same {shown}.", pair.names());
-                report.report(pair.error(message).hint("Combine the two, or set a different `route_table` in each."));
+                pair.error(message)
+                    .hint("Combine the two, or set a different `route_table` in each.")
+                    .report_to(report);
             }
             for (subnet, place) in settings.subnets.iter().zip(&given.subnets) {
                 let id = format!("{}/subnets/{}", settings.network_id(subnet), subnet.subnet);
@@ -61,7 +63,7 @@ impl TableFormat for AzureUdr {
                         "A subnet can have only one route table: list it in only one backend.",
                     )
                 };
-                report.report(pair.error(message).hint(hint));
+                pair.error(message).hint(hint).report_to(report);
             }
         }
     }
@@ -112,7 +114,7 @@ impl<'a> Pair<'a> {
     }
 
     fn error(&self, message: String) -> Diagnostic {
-        Diagnostic::error(self.second.1, message).label("the second").second(self.first.1, "the first")
+        Diagnostic::error(self.second.1, message, "the second").second(self.first.1, "the first")
     }
 }
 
@@ -129,10 +131,8 @@ fn check_route_names(table: &Table<'_>, (settings, given): (&Settings, &Given), 
         settings.route_name_prefix.len() + length,
         table.name.value
     );
-    report.report(
-        Diagnostic::error(place, message)
-            .label("makes the names of routes long")
-            .second(prefix.span, "the prefix that ends the name")
-            .hint(format!("Set a start with at most {} characters: route_name_prefix = \"…\".", longest - length)),
-    );
+    Diagnostic::error(place, message, "makes the names of routes long")
+        .second(prefix.span, "the prefix that ends the name")
+        .hint(format!("Set a start with at most {} characters: route_name_prefix = \"…\".", longest - length))
+        .report_to(report);
 }

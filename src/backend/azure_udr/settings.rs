@@ -134,11 +134,9 @@ impl Settings {
             named_table.map_or_else(|| format!("{own_group}{}", names::TABLE_ENDING), |table| table.value.to_owned());
         if let Some(group) = group.filter(|_| !table_key && !names::is_name(&route_table)) {
             let message = format!("The route table of {} cannot be called `{route_table}`.", reader.subject);
-            reader.report(
-                Diagnostic::error(group.span, message)
-                    .label("the default name of the table comes from it")
-                    .hint(format!("Set a name: route_table = \"…\". {}", names::NAME_HINT)),
-            );
+            Diagnostic::error(group.span, message, "the default name of the table comes from it")
+                .hint(format!("Set a name: route_table = \"…\". {}", names::NAME_HINT))
+                .report_to(reader.report);
         }
         let prefix = read_name(reader, "route_name_prefix", names::is_prefix, |_| {
             let hint = format!(
@@ -158,7 +156,7 @@ impl Settings {
                 subnets.push(name);
                 spans.push(text.span);
             } else {
-                reader.report(not_a_subnet(text));
+                not_a_subnet(text).report_to(reader.report);
             }
         }
         let outside = reader
@@ -172,23 +170,18 @@ impl Settings {
                 "`bgp_route_propagation` of {} would change a table that topo does not manage.",
                 reader.subject
             );
-            reader.report(
-                Diagnostic::error(propagation.span, message)
-                    .label("a property of the table")
-                    .second(managed.span, "somebody else manages the table")
-                    .hint(
-                        "Remove one of the two: whoever manages the table decides whether it accepts routes learned by \
+            Diagnostic::error(propagation.span, message, "a property of the table")
+                .second(managed.span, "somebody else manages the table")
+                .hint(
+                    "Remove one of the two: whoever manages the table decides whether it accepts routes learned by \
                          BGP.",
-                    ),
-            );
+                )
+                .report_to(reader.report);
         }
         if let Some(outside) = outside.filter(|_| !reader.has("subnets")) {
             let message = format!("`outside` of {} has no effect without `subnets`.", reader.subject);
-            reader.report(
-                Diagnostic::warning(outside.span, message)
-                    .label("topo assumes that all nodes are inside")
-                    .hint("topo needs the network of the `subnets` to know which nodes are inside. Set `subnets`, or choose the nodes with `nodes`."),
-            );
+            Diagnostic::warning(outside.span, message, "topo assumes that all nodes are inside")
+                    .hint("topo needs the network of the `subnets` to know which nodes are inside. Set `subnets`, or choose the nodes with `nodes`.").report_to(reader.report);
         }
         let known = subscription.is_some() && group.is_some() && named_table.is_some() == table_key;
         let place_of_table = named_table.map_or(reader.span, |table| table.span);
@@ -296,7 +289,7 @@ fn read_name<'a>(
     }
     let (label, hint) = wrong(given.value);
     let message = format!("`{key}` of {} cannot be `{}`.", reader.subject, given.value.escape_debug());
-    reader.report(Diagnostic::error(given.span, message).label(label).hint(hint));
+    Diagnostic::error(given.span, message, label).hint(hint).report_to(reader.report);
     None
 }
 
@@ -311,7 +304,7 @@ fn not_a_subnet(text: Located<&str>) -> Diagnostic {
             names::NAME_HINT
         ),
     };
-    Diagnostic::error(text.span, message).label("not a subnet").hint(hint)
+    Diagnostic::error(text.span, message, "not a subnet").hint(hint)
 }
 
 #[cfg(test)]

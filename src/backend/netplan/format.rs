@@ -85,12 +85,10 @@ fn report_two_files(table: &Table<'_>, first: &Table<'_>, node: &Name, report: &
         "Backends `{}` and `{}` would both keep the routes of node `{node}` in a file.",
         one.value, other.value
     );
-    report.report(
-        Diagnostic::error(other.span, message)
-            .label("the second")
-            .second(one.span, "the first")
-            .hint("Set different `nodes` for them: a node can have only one such file."),
-    );
+    Diagnostic::error(other.span, message, "the second")
+        .second(one.span, "the first")
+        .hint("Set different `nodes` for them: a node can have only one such file.")
+        .report_to(report);
 }
 
 /// Checks that the file's table and metric are those of the routes of `ssh-static`. A missing value always fits.
@@ -119,12 +117,10 @@ fn report_unfit(
             "Backend `{one}` sets {key} {} for the routes of node `{node}`, but `{two}` sets {has}.",
             given.value
         );
-        report.report(
-            Diagnostic::error(given.span, message)
-                .label(format!("{key} {}", given.value))
-                .second(place.map_or(other.name.span, |place| place.span), has)
-                .hint(format!("Remove `{key}` from `{one}`: its file keeps the routes of `{two}`.")),
-        );
+        Diagnostic::error(given.span, message, format!("{key} {}", given.value))
+            .second(place.map_or(other.name.span, |place| place.span), has)
+            .hint(format!("Remove `{key}` from `{one}`: its file keeps the routes of `{two}`."))
+            .report_to(report);
     };
     if let Some(number) = given.table.filter(|number| number.value != settings.table) {
         unfit("table", number, Some(settings.table), others.table);

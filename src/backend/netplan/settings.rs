@@ -85,7 +85,7 @@ impl Settings {
         let persist = choice.map_or_else(Persist::default, |choice| choice.value);
         if let Some(file) = file {
             if !is_file_name(file.value) {
-                reader.report(not_a_file_name(reader, file));
+                not_a_file_name(reader, file).report_to(reader.report);
             } else if choice.is_some() || !reader.has("persist") {
                 check_ending(reader, file, persist, choice.map(|choice| choice.span));
             }
@@ -163,7 +163,7 @@ fn not_a_file_name(reader: &TableReader<'_>, file: Located<&str>) -> Diagnostic 
              {LONGEST_FILE_NAME} characters."
         ),
     };
-    Diagnostic::error(file.span, message).label("not a file name").hint(hint)
+    Diagnostic::error(file.span, message, "not a file name").hint(hint)
 }
 
 /// Reports a file that its reader would ignore.
@@ -178,13 +178,12 @@ fn check_ending(reader: &TableReader<'_>, file: Located<&str>, persist: Persist,
     };
     let known = [".yaml", ".yml", ".conf"].iter().find_map(|other| file.value.strip_suffix(other));
     let message = format!("`file` of {} does not end with {ending}, so {who} would not read it.", reader.subject);
-    let mut wrong = Diagnostic::error(file.span, message)
-        .label(format!("without {ending}"))
+    let mut wrong = Diagnostic::error(file.span, message, format!("without {ending}"))
         .hint(format!("Write \"{}{ending}\".", known.unwrap_or(file.value)));
     if let Some(chosen) = chosen {
         wrong = wrong.second(chosen, format!("read by {who}"));
     }
-    reader.report(wrong);
+    wrong.report_to(reader.report);
 }
 
 #[cfg(test)]

@@ -28,12 +28,10 @@ impl TableFormat for SshStatic {
                     "Backends `{}` and `{}` would write the same routes on node `{node}`.",
                     one.value, other.value
                 );
-                report.report(
-                    Diagnostic::error(other.span, message)
-                        .label("the second")
-                        .second(one.span, "the first")
-                        .hint("Set different `nodes` for them, or a different `table` or `metric`."),
-                );
+                Diagnostic::error(other.span, message, "the second")
+                    .second(one.span, "the first")
+                    .hint("Set different `nodes` for them, or a different `table` or `metric`.")
+                    .report_to(report);
             }
         }
     }

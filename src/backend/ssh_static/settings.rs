@@ -42,11 +42,9 @@ impl Settings {
             protocol.and_then(|protocol| Some((protocol, protocol_owner(protocol.value)?)))
         {
             let message = format!("Route protocol {value} belongs to {owner}, so topo cannot use it as its mark.");
-            reader.report(
-                Diagnostic::error(span, message)
-                    .label(format!("taken by {owner}"))
-                    .hint("Use a number from 199 to 254, or remove `protocol` to use 201."),
-            );
+            Diagnostic::error(span, message, format!("taken by {owner}"))
+                .hint("Use a number from 199 to 254, or remove `protocol` to use 201.")
+                .report_to(reader.report);
         }
         Self {
             table: given.table.map_or(MAIN_TABLE, |table| table.value),
