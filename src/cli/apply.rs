@@ -88,7 +88,7 @@ impl Job<'_> {
         }
         session::block_on(async {
             let stop = review::stop_on_interrupt(printer);
-            let request = LockRequest { what: self.what.to_owned() };
+            let request = LockRequest { what: self.what.to_owned(), manual: false };
             let mut interrupted = stop.clone();
             let locked = tokio::select! {
                 locked = store.lock(&request, global.lock_timeout) => locked?,

@@ -163,7 +163,7 @@ impl Session<'_> {
         what: &str,
         work: impl AsyncFnOnce() -> Result<Exit, CommandError>,
     ) -> Result<Exit, CommandError> {
-        let request = LockRequest { what: what.to_owned() };
+        let request = LockRequest { what: what.to_owned(), manual: false };
         if let Some(note) = self.store.lock(&request, self.global.lock_timeout).await?.note {
             self.printer.note(&format!("Note: {note}"));
         }
@@ -319,8 +319,8 @@ impl Session<'_> {
     }
 
     async fn lock(&self) -> Result<Exit, CommandError> {
-        let request = LockRequest { what: "state lock".to_owned() };
-        let locked = self.store.lock_by_hand(&request, self.global.lock_timeout).await?;
+        let request = LockRequest { what: "state lock".to_owned(), manual: true };
+        let locked = self.store.lock(&request, self.global.lock_timeout).await?;
         if let Some(note) = locked.note {
             self.printer.note(&format!("Note: {note}"));
         }

@@ -13,7 +13,7 @@ use crate::backend::azure_udr::{
 use crate::exchange::arm::{AzureError, Document};
 use crate::plan::Options;
 use crate::resource::{Evidence, Why};
-use crate::transport::azure::Azure;
+use crate::transport::azure::{Azure, ResourceType};
 
 /// More rounds of questions than there are kinds of questions.
 const ROUNDS: u32 = 6;
@@ -70,7 +70,7 @@ async fn ask(questions: Questions, seen: &mut Seen, azure: &Arc<dyn Azure>, para
         let (azure, of) = (Arc::clone(azure), id.clone());
         let lost = move |seen: &mut Seen| _ = seen.tables.insert(key(&of), lost("route table", &of));
         waiting.push(Question::new(lost, async move {
-            let answer = table_seen(&id, azure.table(&id).await);
+            let answer = table_seen(&id, azure.get(ResourceType::Table, &id).await);
             Box::new(move |seen: &mut Seen| _ = seen.tables.insert(key(&id), answer)) as Put
         }));
     }
@@ -78,7 +78,7 @@ async fn ask(questions: Questions, seen: &mut Seen, azure: &Arc<dyn Azure>, para
         let (azure, of) = (Arc::clone(azure), id.clone());
         let lost = move |seen: &mut Seen| _ = seen.subnets.insert(key(&of), lost("subnet", &of));
         waiting.push(Question::new(lost, async move {
-            let answer = subnet_seen(&id, azure.subnet(&id).await);
+            let answer = subnet_seen(&id, azure.get(ResourceType::Subnet, &id).await);
             Box::new(move |seen: &mut Seen| _ = seen.subnets.insert(key(&id), answer)) as Put
         }));
     }
@@ -86,7 +86,7 @@ async fn ask(questions: Questions, seen: &mut Seen, azure: &Arc<dyn Azure>, para
         let (azure, of) = (Arc::clone(azure), id.clone());
         let lost = move |seen: &mut Seen| _ = seen.networks.insert(key(&of), lost("virtual network", &of));
         waiting.push(Question::new(lost, async move {
-            let answer = network_seen(&id, azure.network(&id).await);
+            let answer = network_seen(&id, azure.get(ResourceType::Network, &id).await);
             Box::new(move |seen: &mut Seen| _ = seen.networks.insert(key(&id), answer)) as Put
         }));
     }
@@ -94,7 +94,7 @@ async fn ask(questions: Questions, seen: &mut Seen, azure: &Arc<dyn Azure>, para
         let (azure, of) = (Arc::clone(azure), id.clone());
         let lost = move |seen: &mut Seen| _ = seen.forwardings.insert(key(&of), lost("network interface", &of));
         waiting.push(Question::new(lost, async move {
-            let answer = interface_seen(&id, azure.interface(&id).await).map(|(live, _)| live);
+            let answer = interface_seen(&id, azure.get(ResourceType::Interface, &id).await).map(|(live, _)| live);
             Box::new(move |seen: &mut Seen| _ = seen.forwardings.insert(key(&id), answer)) as Put
         }));
     }

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// How topo reaches a node. The state keeps it, so that `destroy` works without the topology.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Endpoint {
     /// Host name or address.
     pub host: String,

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, timeout_at};
 
 use super::{Entry, Store, StoreError};
 
@@ -79,34 +79,33 @@ async fn write(
     let mut number = 0;
     let mut due: Option<Instant> = None;
     loop {
-        let request = tokio::select! {
-            request = requests.recv() => request,
-            () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => {
-                commit(&*store, &mut bundle, &failed).await;
-                due = None;
-                continue;
-            }
+        let request = match due {
+            Some(due) => timeout_at(due, requests.recv()).await,
+            None => Ok(requests.recv().await),
         };
+        let is_last = matches!(request, Ok(None));
+        let mut flushed = None;
         match request {
-            Some(Request::Append(mut entry)) => {
+            Ok(Some(Request::Append(mut entry))) => {
                 entry.seq = number;
                 number += 1;
                 bundle.push(*entry);
-                due = due.or_else(|| Some(Instant::now() + PATIENCE));
-                if bundle.len() >= BUNDLE {
-                    commit(&*store, &mut bundle, &failed).await;
-                    due = None;
+                if bundle.len() < BUNDLE {
+                    due = due.or_else(|| Some(Instant::now() + PATIENCE));
+                    continue;
                 }
             }
-            Some(Request::Flush(done)) => {
-                commit(&*store, &mut bundle, &failed).await;
-                due = None;
-                let _ = done.send(());
-            }
-            None => {
-                commit(&*store, &mut bundle, &failed).await;
-                return;
-            }
+            Ok(Some(Request::Flush(done))) => flushed = Some(done),
+            // The oldest entry has waited long enough, or no more will come.
+            Err(_) | Ok(None) => {}
+        }
+        commit(&*store, &mut bundle, &failed).await;
+        due = None;
+        if let Some(done) = flushed {
+            let _ = done.send(());
+        }
+        if is_last {
+            return;
         }
     }
 }

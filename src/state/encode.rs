@@ -7,11 +7,10 @@ use std::io::Write as _;
 use std::sync::Arc;
 
 use serde::Serialize;
-use sha2::{Digest, Sha256};
 
 use super::wire::{
     Address, Addresses, AttributesWire, ListWire, Nullable, RecordWire, References, ShapeReferences, ShapeWire,
-    StrictEndpoint, VERSION, ViewWire,
+    VERSION, ViewWire,
 };
 use super::{PlaceRecord, State};
 use crate::network::{Memo, RouteSet, Rows, View};
@@ -22,17 +21,13 @@ impl State {
     pub fn to_json(&self) -> Vec<u8> {
         let tables = Tables::collect(self);
         let mut out = Document(Vec::with_capacity(512 * self.places.len() + 4096));
-        out.text("{\"version\":");
-        out.json(&VERSION);
-        out.text(",\n\"lineage\":");
-        out.json(&self.lineage);
-        out.text(",\n\"serial\":");
-        out.json(&self.serial);
-        out.text(",\n\"topology\":");
-        out.json(&self.topology);
-        out.text(",\n\"run\":");
-        out.json(&self.run);
-        out.text(",\n\"rows\":[");
+        out.text("{");
+        out.field("version", &VERSION, "\n");
+        out.field("lineage", &self.lineage, "\n");
+        out.field("serial", &self.serial, "\n");
+        out.field("topology", &self.topology, "\n");
+        out.field("run", &self.run, "\n");
+        out.text("\"rows\":[");
         tables.write_lists(&mut out);
         out.text("],\n\"views\":[");
         for (at, (id, view)) in tables.views_by_id().into_iter().enumerate() {
@@ -40,28 +35,20 @@ impl State {
             out.json(&ViewWire::new(id, view));
         }
         out.text("],\n\"places\":{");
-        let mut count = 0;
-        for (place, recorded) in &self.places {
-            out.separate(count);
+        for (at, (place, recorded)) in self.places.iter().enumerate() {
+            out.separate(at);
             out.json(place);
             out.text(":");
             tables.write_place(&mut out, recorded);
-            count += 1;
         }
-        for (key, value) in &self.kept.places {
-            out.separate(count);
+        for (at, (key, value)) in self.kept.places.iter().enumerate() {
+            out.separate(self.places.len() + at);
             out.json(key);
             out.text(":");
             out.json(value);
-            count += 1;
         }
         out.text("}}\n");
         out.0
-    }
-
-    /// The SHA-256 of the document, 64 hexadecimal digits. Two states with the same digest are the same.
-    pub fn digest(&self) -> String {
-        Sha256::digest(self.to_json()).iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
     }
 }
 
@@ -74,6 +61,15 @@ impl Document {
 
     fn separate(&mut self, at: usize) {
         self.text(if at == 0 { "\n" } else { ",\n" });
+    }
+
+    /// A field that another one follows after a comma and this space.
+    fn field(&mut self, name: &str, value: &impl Serialize, space: &str) {
+        self.json(&name);
+        self.text(":");
+        self.json(value);
+        self.text(",");
+        self.text(space);
     }
 
     fn json(&mut self, value: &impl Serialize) {
@@ -196,14 +192,10 @@ impl<'s> Tables<'s> {
     fn write_place(&self, out: &mut Document, recorded: &PlaceRecord) {
         out.text("{");
         if let Some(endpoint) = &recorded.endpoint {
-            out.text("\"endpoint\":");
-            out.json(&StrictEndpoint(endpoint.clone()));
-            out.text(",");
+            out.field("endpoint", endpoint, "");
         }
         if let Some(machine_id) = &recorded.machine_id {
-            out.text("\"machine_id\":");
-            out.json(machine_id);
-            out.text(",");
+            out.field("machine_id", machine_id, "");
         }
         out.text("\"resources\":{");
         for (at, (resource, record)) in recorded.resources.iter().enumerate() {

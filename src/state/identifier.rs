@@ -17,16 +17,6 @@ pub type Lineage = Identifier<16>;
 /// One run of a command that writes. 64 bits, 16 digits.
 pub type RunId = Identifier<8>;
 
-/// A text that is not an identifier.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{}` is not an identifier of {digits} hexadecimal digits", .text.escape_debug())]
-pub struct IdentifierError {
-    /// What was given.
-    pub text: String,
-    /// The required number of digits.
-    pub digits: usize,
-}
-
 impl<const N: usize> Identifier<N> {
     /// A new one, from the operating system's random numbers.
     pub fn random() -> io::Result<Self> {
@@ -43,26 +33,18 @@ impl<const N: usize> Identifier<N> {
 }
 
 impl<const N: usize> FromStr for Identifier<N> {
-    type Err = IdentifierError;
+    type Err = String;
 
-    fn from_str(text: &str) -> Result<Self, IdentifierError> {
-        let digit = |byte: u8| match byte {
-            b'0'..=b'9' => Some(byte - b'0'),
-            b'a'..=b'f' => Some(byte - b'a' + 10),
-            _ => None,
-        };
-        let mut bytes = [0; N];
-        let mut valid = text.len() == 2 * N;
-        for (byte, pair) in bytes.iter_mut().zip(text.as_bytes().chunks(2)) {
-            match pair {
-                [high, low] => match (digit(*high), digit(*low)) {
-                    (Some(high), Some(low)) => *byte = high << 4 | low,
-                    _ => valid = false,
-                },
-                _ => valid = false,
-            }
+    fn from_str(text: &str) -> Result<Self, String> {
+        let refused = || format!("`{}` is not an identifier of {} hexadecimal digits", text.escape_debug(), 2 * N);
+        if text.len() != 2 * N || !text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f')) {
+            return Err(refused());
         }
-        if valid { Ok(Self(bytes)) } else { Err(IdentifierError { text: text.to_owned(), digits: 2 * N }) }
+        let mut bytes = [0; N];
+        for (at, byte) in bytes.iter_mut().enumerate() {
+            *byte = u8::from_str_radix(&text[2 * at..2 * at + 2], 16).map_err(|_| refused())?;
+        }
+        Ok(Self(bytes))
     }
 }
 

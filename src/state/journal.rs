@@ -81,16 +81,6 @@ pub enum Outcome {
     StillInDoubt,
 }
 
-/// A damaged line that is not the last one.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("line {line} is damaged: {reason}")]
-pub struct JournalDamage {
-    /// Its number, from 1.
-    pub line: usize,
-    /// What is wrong with it.
-    pub reason: String,
-}
-
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Line<'a> {
@@ -120,8 +110,9 @@ pub fn to_lines(entries: &[Entry]) -> Vec<u8> {
 }
 
 /// Reads a journal, with places of the known kinds. Ignores a last line that is cut off or unreadable: a killed run
-/// leaves such a line, and the resources in it stay in doubt. Any other unreadable line is damage.
-pub fn from_lines(journal: &[u8], known: &Known) -> Result<Vec<Entry>, JournalDamage> {
+/// leaves such a line, and the resources in it stay in doubt. Any other unreadable line is damage: the error says which one
+/// it is, and what is wrong with it.
+pub fn from_lines(journal: &[u8], known: &Known) -> Result<Vec<Entry>, String> {
     // The part after the last line end is empty or cut off.
     let whole = journal.iter().rposition(|byte| *byte == b'\n').map_or(&[][..], |end| &journal[..=end]);
     let mut entries = Vec::new();
@@ -130,7 +121,7 @@ pub fn from_lines(journal: &[u8], known: &Known) -> Result<Vec<Entry>, JournalDa
         match read_line(line, known) {
             Ok(entry) => entries.push(entry),
             Err(_) if lines.peek().is_none() && whole.len() == journal.len() => break,
-            Err(reason) => return Err(JournalDamage { line: at + 1, reason }),
+            Err(reason) => return Err(format!("line {} is damaged: {reason}", at + 1)),
         }
     }
     Ok(entries)

@@ -70,29 +70,6 @@ impl LocalStore {
             })
         })
     }
-
-    async fn take(&self, info: LockInfo, wait: Duration) -> Result<(HeldLock, Locked), LockError> {
-        let path = self.lock_path();
-        self.0.make_folder().map_err(|error| LockError::Unavailable(error.message))?;
-        let start = Instant::now();
-        loop {
-            match lock::try_lock(&path, &info)? {
-                Attempt::Taken(held, left) => {
-                    let note = left.map(|left| {
-                        format!("Took over the lock of {left}: that process has ended without removing it.")
-                    });
-                    return Ok((held, Locked { info, note }));
-                }
-                // A new holder needs a moment to write who it is.
-                Attempt::Held(holder)
-                    if start.elapsed() >= if holder.is_known() { wait } else { wait.max(LOCK_PAUSE * 3) } =>
-                {
-                    return Err(LockError::Held(Box::new(holder)));
-                }
-                Attempt::Held(_) => tokio::time::sleep(LOCK_PAUSE).await,
-            }
-        }
-    }
 }
 
 impl Store for LocalStore {
@@ -118,10 +95,33 @@ impl Store for LocalStore {
 
     fn lock<'a>(&'a self, request: &'a LockRequest, wait: Duration) -> BoxFuture<'a, Result<Locked, LockError>> {
         Box::pin(async move {
-            let info = this_process(&request.what, false)?;
-            let (held, locked) = self.take(info, wait).await?;
-            *self.0.held.lock().unwrap_or_else(PoisonError::into_inner) = Some(held);
-            Ok(locked)
+            let path = self.lock_path();
+            let info = LockInfo::of_this_process(&request.what, request.manual)
+                .map_err(|error| LockError::Unavailable(error.to_string()))?;
+            self.0.make_folder().map_err(|error| LockError::Unavailable(error.message))?;
+            let start = Instant::now();
+            loop {
+                match lock::try_lock(&path, &info).map_err(|error| lock::unavailable(&path, &error))? {
+                    Attempt::Taken(held, left) => {
+                        if request.manual {
+                            held.keep();
+                        } else {
+                            *self.0.held.lock().unwrap_or_else(PoisonError::into_inner) = Some(held);
+                        }
+                        let note = left.map(|left| {
+                            format!("Took over the lock of {left}: that process has ended without removing it.")
+                        });
+                        return Ok(Locked { info, note });
+                    }
+                    // A new holder needs a moment to write who it is.
+                    Attempt::Held(holder)
+                        if start.elapsed() >= if holder.is_known() { wait } else { wait.max(LOCK_PAUSE * 3) } =>
+                    {
+                        return Err(LockError::Held(Box::new(holder)));
+                    }
+                    Attempt::Held(_) => tokio::time::sleep(LOCK_PAUSE).await,
+                }
+            }
         })
     }
 
@@ -131,19 +131,6 @@ impl Store for LocalStore {
         Box::pin(std::future::ready(Ok(())))
     }
 
-    fn lock_by_hand<'a>(
-        &'a self,
-        request: &'a LockRequest,
-        wait: Duration,
-    ) -> BoxFuture<'a, Result<Locked, LockError>> {
-        Box::pin(async move {
-            let info = this_process(&request.what, true)?;
-            let (held, locked) = self.take(info, wait).await?;
-            held.keep();
-            Ok(locked)
-        })
-    }
-
     fn unlock<'a>(&'a self, id: &'a str) -> BoxFuture<'a, Result<Option<LockInfo>, LockError>> {
         Box::pin(std::future::ready(lock::unlock(&self.lock_path(), id)))
     }
@@ -151,10 +138,6 @@ impl Store for LocalStore {
     fn location(&self) -> String {
         self.0.given.display().to_string()
     }
-}
-
-fn this_process(what: &str, manual: bool) -> Result<LockInfo, LockError> {
-    LockInfo::of_this_process(what, manual).map_err(|error| LockError::Unavailable(error.to_string()))
 }
 
 /// The real file behind a path. Follows links, even if the last one leads to a file that does not exist yet.
@@ -206,18 +189,19 @@ impl Files {
 
     /// The content of the file; none if it does not exist.
     fn content(&self, path: &Path) -> Result<Option<Vec<u8>>, StoreError> {
-        let refuse = |error: io::Error| Err(self.trouble("read", &error));
-        match fs::metadata(path) {
-            Ok(there) if there.is_dir() => return refuse(io::Error::other("it is a folder and not a file")),
-            Ok(there) if !there.is_file() => return refuse(io::Error::other("it is not a regular file")),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return refuse(error),
-            Ok(_) => {}
-        }
-        match fs::read(path) {
-            Ok(content) => Ok(Some(content)),
+        let read = || {
+            let there = fs::metadata(path)?;
+            if there.is_dir() {
+                return Err(io::Error::other("it is a folder and not a file"));
+            }
+            if !there.is_file() {
+                return Err(io::Error::other("it is not a regular file"));
+            }
+            fs::read(path).map(Some)
+        };
+        match read() {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(error) => refuse(error),
+            content => content.map_err(|error| self.trouble("read", &error)),
         }
     }
 

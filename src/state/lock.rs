@@ -14,8 +14,8 @@ use super::RunId;
 /// The largest lock file that topo reads, in bytes.
 const MOST_BYTES: u64 = 65536;
 
-/// What a lock file says about the holder.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// What a lock file says about the holder. Without an id, the holder has not identified itself.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LockInfo {
     /// The id for `topo state unlock`.
     pub id: String,
@@ -37,11 +37,13 @@ pub struct LockInfo {
     pub manual: bool,
 }
 
-/// What a lock file should say.
+/// Which lock to take.
 #[derive(Clone, Debug)]
 pub struct LockRequest {
     /// The command that takes the lock, for example `apply`.
     pub what: String,
+    /// Whether the lock stays until somebody removes it, although no process holds it.
+    pub manual: bool,
 }
 
 /// Why topo could not lock or unlock a state.
@@ -80,20 +82,6 @@ impl LockInfo {
             boot: boot(),
             manual,
         })
-    }
-
-    /// Describes a holder that has not identified itself.
-    fn unknown() -> Self {
-        Self {
-            id: String::new(),
-            who: "somebody".to_owned(),
-            what: "unknown".to_owned(),
-            since: Timestamp::UNIX_EPOCH,
-            pid: 0,
-            host: String::new(),
-            boot: String::new(),
-            manual: false,
-        }
     }
 
     /// Whether the holder has identified itself.
@@ -167,17 +155,18 @@ pub(super) enum Attempt {
 }
 
 /// Tries once to take the lock, and writes who holds it.
-pub(super) fn try_lock(path: &Path, info: &LockInfo) -> Result<Attempt, LockError> {
+pub(super) fn try_lock(path: &Path, info: &LockInfo) -> io::Result<Attempt> {
     let Some(mut held) = try_flock(path)? else { return Ok(Attempt::Held(holder(path))) };
-    let left = match held.read()? {
+    match read(&held.file)? {
         Some(info) if info.manual || !info.is_visible_here() => {
             held.keep();
-            return Ok(Attempt::Held(info));
+            Ok(Attempt::Held(info))
         }
-        left => left,
-    };
-    held.write(info)?;
-    Ok(Attempt::Taken(held, left))
+        left => {
+            held.write(info)?;
+            Ok(Attempt::Taken(held, left))
+        }
+    }
 }
 
 /// Removes a lock that no process holds. None if there is no lock.
@@ -185,8 +174,9 @@ pub(super) fn unlock(path: &Path, id: &str) -> Result<Option<LockInfo>, LockErro
     if !path.exists() {
         return Ok(None);
     }
-    let Some(mut held) = try_flock(path)? else { return Err(LockError::Running(Box::new(holder(path)))) };
-    match held.read()? {
+    let failed = |error| unavailable(path, &error);
+    let Some(held) = try_flock(path).map_err(failed)? else { return Err(LockError::Running(Box::new(holder(path)))) };
+    match read(&held.file).map_err(failed)? {
         Some(found) if found.id != id => {
             held.keep();
             Err(LockError::OtherId { found: Box::new(found), given: id.chars().filter(|c| !c.is_control()).collect() })
@@ -196,22 +186,17 @@ pub(super) fn unlock(path: &Path, id: &str) -> Result<Option<LockInfo>, LockErro
 }
 
 /// Takes only the flock; none if another process has it.
-fn try_flock(path: &Path) -> Result<Option<HeldLock>, LockError> {
+fn try_flock(path: &Path) -> io::Result<Option<HeldLock>> {
     loop {
-        let file = match OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path) {
-            Ok(file) => file,
-            Err(error) => return Err(unavailable(path, &error)),
-        };
+        let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path)?;
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => return Ok(None),
-            Err(TryLockError::Error(error)) => return Err(unavailable(path, &error)),
+            Err(TryLockError::Error(error)) => return Err(error),
         }
         // A holder removes the file at its end. Whoever opened it before that holds a lock on a removed file.
-        match is_at(&file, path) {
-            Ok(true) => return Ok(Some(HeldLock { file, path: path.to_owned() })),
-            Ok(false) => {}
-            Err(error) => return Err(unavailable(path, &error)),
+        if is_at(&file, path)? {
+            return Ok(Some(HeldLock { file, path: path.to_owned() }));
         }
     }
 }
@@ -227,23 +212,13 @@ fn is_at(file: &File, path: &Path) -> io::Result<bool> {
 }
 
 impl HeldLock {
-    /// The content of the file; none if it is unreadable, for example after a kill during the write.
-    fn read(&mut self) -> Result<Option<LockInfo>, LockError> {
-        let mut text = Vec::new();
-        (&self.file).take(MOST_BYTES).read_to_end(&mut text).map_err(|error| unavailable(&self.path, &error))?;
-        Ok(serde_json::from_slice(&text).ok())
-    }
-
-    fn write(&mut self, info: &LockInfo) -> Result<(), LockError> {
-        let mut text = serde_json::to_vec(info).map_err(|error| unavailable(&self.path, &error.into()))?;
+    fn write(&mut self, info: &LockInfo) -> io::Result<()> {
+        let mut text = serde_json::to_vec(info)?;
         text.push(b'\n');
-        let write = |file: &mut File| {
-            file.set_len(0)?;
-            file.rewind()?;
-            file.write_all(&text)?;
-            file.sync_all()
-        };
-        write(&mut self.file).map_err(|error| unavailable(&self.path, &error))
+        self.file.set_len(0)?;
+        self.file.rewind()?;
+        self.file.write_all(&text)?;
+        self.file.sync_all()
     }
 
     /// Releases the flock, and leaves the file with its content.
@@ -262,17 +237,19 @@ impl Drop for HeldLock {
     }
 }
 
-/// The holder of the flock, as far as the file tells.
-fn holder(path: &Path) -> LockInfo {
+/// What a lock file says; none if it is unreadable, for example after a kill during the write.
+fn read(file: &File) -> io::Result<Option<LockInfo>> {
     let mut text = Vec::new();
-    File::open(path)
-        .and_then(|file| file.take(MOST_BYTES).read_to_end(&mut text))
-        .ok()
-        .and_then(|_| serde_json::from_slice(&text).ok())
-        .unwrap_or_else(LockInfo::unknown)
+    file.take(MOST_BYTES).read_to_end(&mut text)?;
+    Ok(serde_json::from_slice(&text).ok())
 }
 
-fn unavailable(path: &Path, error: &io::Error) -> LockError {
+/// The holder of the flock, as far as the file tells.
+fn holder(path: &Path) -> LockInfo {
+    File::open(path).and_then(|file| read(&file)).ok().flatten().unwrap_or_default()
+}
+
+pub(super) fn unavailable(path: &Path, error: &io::Error) -> LockError {
     LockError::Unavailable(format!("topo cannot lock the state with {}: {error}.", path.display()))
 }
 

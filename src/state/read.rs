@@ -10,9 +10,9 @@ use serde_json::value::RawValue;
 
 use super::decode::{DocumentError, damaged};
 use super::reader::Reader;
-use super::wire::{StrictEndpoint, Text, VERSION};
+use super::wire::{Text, VERSION};
 use super::{Kept, PlaceRecord, State};
-use crate::resource::{Known, Place, Record, Resources};
+use crate::resource::{Endpoint, Known, Place, Record, Resources};
 
 /// About how many bytes a place takes in a document, with one record.
 const BYTES_OF_PLACE: usize = 250;
@@ -226,7 +226,7 @@ impl<'de> Visitor<'de> for ReadPlace<'_, '_> {
         let (mut endpoint, mut machine_id, mut resources) = (None, None, None);
         while let Some(field) = map.next_key()? {
             match field {
-                PlaceField::Endpoint => fill::<_, Option<StrictEndpoint>>(&mut endpoint, "endpoint", &mut map)?,
+                PlaceField::Endpoint => fill::<_, Option<Endpoint>>(&mut endpoint, "endpoint", &mut map)?,
                 PlaceField::MachineId => fill::<_, Option<Text<'_>>>(&mut machine_id, "machine_id", &mut map)?,
                 PlaceField::Resources => {
                     only(resources.replace(map.next_value_seed(ReadResources(reader, place))?).is_some(), "resources")?;
@@ -234,7 +234,7 @@ impl<'de> Visitor<'de> for ReadPlace<'_, '_> {
             }
         }
         Ok(PlaceRecord {
-            endpoint: endpoint.flatten().map(|strict| strict.0),
+            endpoint: endpoint.flatten(),
             machine_id: machine_id.flatten().map(|text| Arc::from(&*text.0)),
             resources: resources.ok_or_else(|| de::Error::missing_field("resources"))?,
         })

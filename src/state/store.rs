@@ -73,15 +73,12 @@ pub trait Store: Send + Sync {
     /// Removes the journal.
     fn clear_journal(&self) -> BoxFuture<'_, Result<(), StoreError>>;
 
-    /// Takes the lock, and waits for it up to the given time. A note reports a dead holder whose lock it took over.
+    /// Takes the lock, and waits for it up to the given time. A note reports a dead holder whose lock it took over. No
+    /// process holds a manual lock.
     fn lock<'a>(&'a self, request: &'a LockRequest, wait: Duration) -> BoxFuture<'a, Result<Locked, LockError>>;
 
     /// Releases the lock that [`Store::lock`] took; does nothing if there is none.
     fn release(&self) -> BoxFuture<'_, Result<(), LockError>>;
-
-    /// Leaves a lock that no process holds, until somebody removes it.
-    fn lock_by_hand<'a>(&'a self, request: &'a LockRequest, wait: Duration)
-    -> BoxFuture<'a, Result<Locked, LockError>>;
 
     /// Removes a lock that no living process holds; none if nothing is locked.
     fn unlock<'a>(&'a self, id: &'a str) -> BoxFuture<'a, Result<Option<LockInfo>, LockError>>;

@@ -14,7 +14,7 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use crate::network::{Prefix, View, parse_address};
-use crate::resource::{Endpoint, Token};
+use crate::resource::Token;
 
 /// The version of documents that this binary reads and writes.
 pub(super) const VERSION: u64 = 1;
@@ -69,19 +69,8 @@ pub(super) struct Address(pub IpAddr);
 
 impl<'de> Deserialize<'de> for Address {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Read;
-        impl Visitor<'_> for Read {
-            type Value = Address;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("IP address")
-            }
-
-            fn visit_str<E: de::Error>(self, text: &str) -> Result<Address, E> {
-                parse_address(text).map(Address).map_err(E::custom)
-            }
-        }
-        deserializer.deserialize_str(Read)
+        let Text(text) = Text::deserialize(deserializer)?;
+        parse_address(&text).map(Self).map_err(de::Error::custom)
     }
 }
 
@@ -117,23 +106,6 @@ impl<'de> Deserialize<'de> for Addresses {
         deserializer.deserialize_seq(Read)
     }
 }
-
-/// [`Endpoint`], without unknown fields.
-#[derive(Serialize, Deserialize)]
-#[serde(remote = "Endpoint", deny_unknown_fields)]
-struct EndpointWire {
-    host: String,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    port: Option<u16>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    user: Option<String>,
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    sudo: bool,
-}
-
-#[derive(Serialize, Deserialize)]
-#[serde(transparent)]
-pub(super) struct StrictEndpoint(#[serde(with = "EndpointWire")] pub Endpoint);
 
 /// A record. It is settled if it has no `to`.
 #[derive(Serialize, Deserialize)]

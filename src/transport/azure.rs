@@ -9,31 +9,37 @@ use crate::exchange::arm::{AzureError, Document};
 /// The outcome of a question or a write.
 pub type Answered<'a, T> = BoxFuture<'a, Result<T, AzureError>>;
 
+/// A type of resource that topo asks for by id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ResourceType {
+    /// A route table.
+    Table,
+    /// A virtual network. topo only reads it.
+    Network,
+    /// A subnet.
+    Subnet,
+    /// A network interface.
+    Interface,
+    /// A scale set of virtual machines. topo only lists its network interfaces.
+    ScaleSet,
+}
+
 /// The part of Azure Resource Manager that topo needs. Ids name the resources.
 pub trait Azure: Send + Sync {
-    /// A route table; none if it does not exist.
-    fn table<'a>(&'a self, id: &'a str) -> Answered<'a, Option<Document>>;
+    /// A resource; none if it does not exist.
+    fn get<'a>(&'a self, kind: ResourceType, id: &'a str) -> Answered<'a, Option<Document>>;
 
-    /// Writes a whole route table, and reads it at the end of the operation.
-    fn put_table<'a>(&'a self, id: &'a str, body: &'a Value, if_match: Option<&'a str>) -> Answered<'a, Document>;
+    /// Writes a whole resource, and reads it at the end of the operation.
+    fn put<'a>(
+        &'a self,
+        kind: ResourceType,
+        id: &'a str,
+        body: &'a Value,
+        if_match: Option<&'a str>,
+    ) -> Answered<'a, Document>;
 
     /// Deletes a route table. Success if it does not exist.
     fn delete_table<'a>(&'a self, id: &'a str, if_match: Option<&'a str>) -> Answered<'a, ()>;
-
-    /// A virtual network; none if it does not exist.
-    fn network<'a>(&'a self, id: &'a str) -> Answered<'a, Option<Document>>;
-
-    /// A subnet; none if it does not exist.
-    fn subnet<'a>(&'a self, id: &'a str) -> Answered<'a, Option<Document>>;
-
-    /// Writes a whole subnet, and reads it at the end of the operation.
-    fn put_subnet<'a>(&'a self, id: &'a str, body: &'a Value, if_match: Option<&'a str>) -> Answered<'a, Document>;
-
-    /// A network interface; none if it does not exist.
-    fn interface<'a>(&'a self, id: &'a str) -> Answered<'a, Option<Document>>;
-
-    /// Writes a whole network interface, and reads it at the end of the operation.
-    fn put_interface<'a>(&'a self, id: &'a str, body: &'a Value, if_match: Option<&'a str>) -> Answered<'a, Document>;
 
     /// The network interfaces of a resource group, without those of scale sets.
     fn interfaces<'a>(&'a self, subscription: &'a str, resource_group: &'a str) -> Answered<'a, Vec<Document>>;

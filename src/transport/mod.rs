@@ -5,6 +5,8 @@ pub mod arm;
 pub mod azure;
 pub mod ssh;
 
+use std::error::Error;
+use std::fmt::Write as _;
 use std::future::Future;
 use std::pin::Pin;
 
@@ -81,4 +83,47 @@ impl<S: Shell> Transport for ShellTransport<S> {
     fn close(&self) -> BoxFuture<'_, ()> {
         self.0.close()
     }
+}
+
+/// The causes of an error, outermost first.
+fn causes<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
+    std::iter::successors(error.source(), |&cause| cause.source())
+}
+
+/// An error with its causes, without those that it has named already.
+fn chain(error: &(dyn Error + 'static)) -> String {
+    causes(error)
+        .map(ToString::to_string)
+        .fold(error.to_string(), |text, cause| if text.contains(&cause) { text } else { format!("{text}: {cause}") })
+}
+
+/// Makes a text from outside safe for a message: one line, no control of a terminal, at most `limit` characters.
+/// `line_end` stands for the end of a line.
+fn one_line(text: &str, line_end: &str, limit: usize) -> String {
+    let mut line = String::new();
+    for character in text.trim().chars() {
+        if line.chars().count() >= limit {
+            line.push('…');
+            break;
+        }
+        match character {
+            '\r' => {}
+            '\n' => line.push_str(line_end),
+            '\t' => line.push(' '),
+            // Changes the direction of text, or is invisible.
+            '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{61c}' => {
+                let _ = write!(line, "{}", character.escape_unicode());
+            }
+            character if character.is_control() => {
+                let _ = write!(line, "{}", character.escape_default());
+            }
+            character => line.push(character),
+        }
+    }
+    line
+}
+
+/// The text between two others.
+fn between<'a>(text: &'a str, start: &str, end: &str) -> Option<&'a str> {
+    Some(text.split_once(start)?.1.split_once(end)?.0)
 }

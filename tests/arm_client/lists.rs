@@ -24,9 +24,10 @@ fn all_pages_are_read() {
             let tags: Vec<_> = machines.iter().map(|it| it.body["tags"]["pod-cidr"].as_str().unwrap()).collect();
             assert_eq!(tags, ["10.200.0.0/24", "10.200.1.0/24", "10.200.2.0/24", "10.200.3.0/24", "10.200.4.0/24"]);
         }
-        let seen = arm.get_interface(&interface(3)).await.unwrap().unwrap();
-        let machine = seen.body["properties"]["virtualMachine"]["id"].as_str().unwrap();
-        let machine = arm.get_machine(machine).await.unwrap().unwrap();
+        let seen = arm.get(ResourceType::Interface, &interface(3)).await.unwrap().unwrap();
+        let machines = arm.list_machines(&group()).await.unwrap();
+        let machine =
+            machines.iter().find(|it| it.body["id"] == seen.body["properties"]["virtualMachine"]["id"]).unwrap();
         assert_eq!(machine.body["name"], "worker-3");
     });
     assert_eq!(server.count("GET", "/networkInterfaces"), 3 + 3 + 1);
@@ -53,7 +54,7 @@ fn interfaces_of_a_scale_set_are_read() {
     assert_eq!(server.count("GET", "/virtualMachineScaleSets/pool/networkInterfaces"), 3);
 
     // From the network to the address: its subnets name all that is in them, and the identifier says what it belongs to.
-    let seen = block_on(arm.get_network(&network())).unwrap().unwrap();
+    let seen = block_on(arm.get(ResourceType::Network, &network())).unwrap().unwrap();
     let named = seen.body["properties"]["subnets"][0]["properties"]["ipConfigurations"].as_array().unwrap().clone();
     for interface in &interfaces {
         let id = &interface.body["properties"]["ipConfigurations"][0]["id"];
@@ -68,7 +69,7 @@ fn a_scale_set_that_cannot_be_read_is_told() {
     let (server, arm) = start(0);
     let set = compute_path("virtualMachineScaleSets/no such?");
     let error = block_on(arm.list_scale_set_interfaces(&set)).unwrap_err();
-    assert!(error.is_not_found(), "{error}");
+    assert_eq!(error.kind, ArmErrorKind::NotFound, "{error}");
     let told = "The list of network interfaces of the virtual machine scale set no such? (resource group kubernetes) was not read";
     assert!(check_sentence(&error).starts_with(told), "{error}");
     assert!(server.log()[0].path.ends_with("/virtualMachineScaleSets/no%20such%3F/networkInterfaces"));
@@ -102,7 +103,7 @@ fn a_list_of_nothing_there_is_told() {
     let (_server, arm) = start(0);
     let scope = Scope { resource_group: Some("no such".to_owned()), ..group() };
     let error = block_on(arm.list_interfaces(&scope)).unwrap_err();
-    assert!(error.is_not_found(), "{error}");
+    assert_eq!(error.kind, ArmErrorKind::NotFound, "{error}");
     assert!(
         check_sentence(&error).starts_with("The list of network interfaces (resource group no such) was not read"),
         "{error}"

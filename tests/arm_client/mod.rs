@@ -16,6 +16,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use topo::transport::BoxFuture;
 use topo::transport::arm::{Arm, ArmError, ArmErrorKind, ArmSettings, Scope, Token, TokenSource};
+use topo::transport::azure::ResourceType;
 
 use crate::arm::{ArmServer, Command, GROUP, LOCATION, NETWORK, SUBNET, SUBSCRIPTION, TABLE, network_path};
 

@@ -17,7 +17,7 @@ fn child() {
     let arm = Arm::connect(&settings).unwrap();
     let requests: u8 = std::env::var("TOPO_TEST_REQUESTS").map_or(1, |number| number.parse().unwrap());
     let network = network();
-    let outcomes = block_on(futures::future::join_all((0..requests).map(|_| arm.get_network(&network))));
+    let outcomes = block_on(futures::future::join_all((0..requests).map(|_| arm.get(ResourceType::Network, &network))));
     let mut sentences: Vec<String> = outcomes.iter().filter_map(|it| Some(it.as_ref().err()?.to_string())).collect();
     sentences.dedup();
     assert!(sentences.len() < 2, "{sentences:?}");

@@ -40,21 +40,22 @@ fn busy(status: u16, code: &str) -> Effect {
 #[test]
 fn a_busy_table_is_waited_for() {
     let (server, arm) = start(1);
-    let seen = block_on(arm.put_table(&table(), &table_with(&[0]), None)).unwrap();
+    let seen = block_on(arm.put(ResourceType::Table, &table(), &table_with(&[0]), None)).unwrap();
     server.command(busy(429, "RetryableError").next("PUT", "/routeTables/"));
-    block_on(arm.put_table(&table(), &table_with(&[1]), seen.etag.as_deref())).unwrap();
+    block_on(arm.put(ResourceType::Table, &table(), &table_with(&[1]), seen.etag.as_deref())).unwrap();
     assert_eq!(puts(&server, TABLE), [Some(201), Some(429), Some(200)]);
 }
 
 #[test]
 fn what_somebody_writes_meanwhile_is_waited_for_and_not_overwritten() {
     let (server, arm) = start(1);
-    block_on(arm.put_table(&table(), &table_with(&[0]), None)).unwrap();
+    block_on(arm.put(ResourceType::Table, &table(), &table_with(&[0]), None)).unwrap();
     server.command(Command::Pace { polls: 0, milliseconds: 0, abandoned: 60_000 });
     // Somebody else writes a route, and does not wait for it.
     let body = json!({ "properties": table_with(&[7])["properties"]["routes"][0]["properties"] });
     assert_eq!(server.client().put(&route("worker-7"), &body).status, 201);
-    let error = once_refused(&server, 429, arm.put_table(&table(), &table_with(&[0]), None)).unwrap_err();
+    let error =
+        once_refused(&server, 429, arm.put(ResourceType::Table, &table(), &table_with(&[0]), None)).unwrap_err();
     assert_eq!((&error.kind, error.unsure), (&ArmErrorKind::Precondition, false), "{error}");
     check_sentence(&error);
     assert_eq!(puts(&server, TABLE), [Some(201), Some(429)]);
@@ -66,7 +67,7 @@ fn a_table_that_stays_busy_is_no_quota() {
     let (server, arm) = start_with(1, |settings| settings.operation_timeout = Duration::from_secs(2));
     server.command(Command::Pace { polls: 0, milliseconds: 0, abandoned: 60_000 });
     assert_eq!(server.client().put(&table(), &table_with(&[0])).status, 201);
-    let error = block_on(arm.put_table(&table(), &table_with(&[0]), None)).unwrap_err();
+    let error = block_on(arm.put(ResourceType::Table, &table(), &table_with(&[0]), None)).unwrap_err();
     assert_eq!(error.kind, ArmErrorKind::Conflict { code: "RetryableError".to_owned() }, "{error}");
     assert!(check_sentence(&error).contains("another write"), "{error}");
 }
@@ -74,16 +75,16 @@ fn a_table_that_stays_busy_is_no_quota() {
 #[test]
 fn a_busy_network_is_waited_for() {
     let (server, arm) = start(1);
-    let seen = block_on(arm.get_subnet(&subnet())).unwrap().unwrap();
+    let seen = block_on(arm.get(ResourceType::Subnet, &subnet())).unwrap().unwrap();
     server.command(busy(409, "AnotherOperationInProgress").next("PUT", "/subnets/"));
-    block_on(arm.put_subnet(&subnet(), &seen.body, seen.etag.as_deref())).unwrap();
+    block_on(arm.put(ResourceType::Subnet, &subnet(), &seen.body, seen.etag.as_deref())).unwrap();
     assert_eq!(puts(&server, SUBNET), [Some(409), Some(200)]);
 
     // Where what somebody else has written is what was to be written there is nothing to send again.
     server.command(Command::ClearLog);
     server.command(Command::Pace { polls: 0, milliseconds: 0, abandoned: 60_000 });
     assert_eq!(server.client().put(&subnet(), &seen.body).status, 200);
-    let after = once_refused(&server, 409, arm.put_subnet(&subnet(), &seen.body, None)).unwrap();
+    let after = once_refused(&server, 409, arm.put(ResourceType::Subnet, &subnet(), &seen.body, None)).unwrap();
     assert_eq!(after.body["properties"]["provisioningState"], "Succeeded");
     assert_eq!(puts(&server, SUBNET), [Some(200), Some(409)]);
 }
@@ -96,9 +97,9 @@ fn writes_of_one_run_wait_for_each_other() {
         let (table, bodies) = (table(), [table_with(&[0]), table_with(&[1]), table_with(&[0, 1])]);
         let [one, two, three] = &bodies;
         let (one, two, three) = tokio::join!(
-            arm.put_table(&table, one, None),
-            arm.put_table(&table, two, None),
-            arm.put_table(&table, three, None)
+            arm.put(ResourceType::Table, &table, one, None),
+            arm.put(ResourceType::Table, &table, two, None),
+            arm.put(ResourceType::Table, &table, three, None)
         );
         one.and(two).and(three).unwrap();
     });
@@ -110,7 +111,7 @@ fn another_conflict_is_an_answer() {
     let (server, arm) = start(1);
     let mut body = table_with(&[0, 1]);
     body["properties"]["routes"][1]["properties"]["addressPrefix"] = json!("10.200.0.0/24");
-    let error = block_on(arm.put_table(&table(), &body, None)).unwrap_err();
+    let error = block_on(arm.put(ResourceType::Table, &table(), &body, None)).unwrap_err();
     assert!(matches!(&error.kind, ArmErrorKind::Conflict { code } if code == "RouteConflict"), "{error:?}");
     check_sentence(&error);
     assert_eq!(server.writes().len(), 1);
@@ -119,9 +120,9 @@ fn another_conflict_is_an_answer() {
 #[test]
 fn what_somebody_changed_is_never_overwritten() {
     let (server, arm) = start(1);
-    let seen = block_on(arm.put_table(&table(), &table_with(&[0]), None)).unwrap();
+    let seen = block_on(arm.put(ResourceType::Table, &table(), &table_with(&[0]), None)).unwrap();
     server.command(Command::Merge { path: table(), body: json!({ "tags": { "by": "somebody" } }) });
-    let error = block_on(arm.put_table(&table(), &table_with(&[]), seen.etag.as_deref())).unwrap_err();
+    let error = block_on(arm.put(ResourceType::Table, &table(), &table_with(&[]), seen.etag.as_deref())).unwrap_err();
     assert_eq!(error.kind, ArmErrorKind::Precondition);
     assert!(check_sentence(&error).contains("makes a new plan"), "{error}");
     assert_eq!(puts(&server, TABLE), [Some(201), Some(412)]);
@@ -134,14 +135,14 @@ fn a_broken_connection_is_made_anew() {
     // What nobody polls for ends before it is tried again, or that would wait for it.
     server.command(Command::Pace { polls: 1, milliseconds: 0, abandoned: 200 });
     server.command(Effect::DropBefore.next("PUT", "/routeTables/"));
-    block_on(arm.put_table(&table(), &table_with(&[0]), None)).unwrap();
+    block_on(arm.put(ResourceType::Table, &table(), &table_with(&[0]), None)).unwrap();
     server.command(Effect::DropAfter.next("PUT", "/routeTables/"));
-    let seen = block_on(arm.put_table(&table(), &table_with(&[1]), None)).unwrap();
+    let seen = block_on(arm.put(ResourceType::Table, &table(), &table_with(&[1]), None)).unwrap();
     assert_eq!(routes(&server), ["worker-1"]);
     server.command(Effect::DropBefore.next("GET", "/routeTables/"));
-    assert_eq!(block_on(arm.get_table(&table())).unwrap(), Some(seen));
+    assert_eq!(block_on(arm.get(ResourceType::Table, &table())).unwrap(), Some(seen));
     server.command(Effect::DropBefore.next("GET", "/operations/"));
-    block_on(arm.put_table(&table(), &table_with(&[0]), None)).unwrap();
+    block_on(arm.put(ResourceType::Table, &table(), &table_with(&[0]), None)).unwrap();
     server.command(Effect::DropAfter.next("DELETE", "/routeTables/"));
     block_on(arm.delete_table(&table(), None)).unwrap();
     assert!(server.look(&table()).is_none());
@@ -150,17 +151,17 @@ fn a_broken_connection_is_made_anew() {
 #[test]
 fn a_lost_answer_to_a_write_with_a_condition_is_looked_into() {
     let (server, arm) = start(2);
-    let seen = block_on(arm.put_table(&table(), &table_with(&[0]), None)).unwrap();
+    let seen = block_on(arm.put(ResourceType::Table, &table(), &table_with(&[0]), None)).unwrap();
 
     // It never arrived: sent again under the same condition.
     server.command(Effect::DropBefore.next("PUT", "/routeTables/"));
-    let seen = block_on(arm.put_table(&table(), &table_with(&[1]), seen.etag.as_deref())).unwrap();
+    let seen = block_on(arm.put(ResourceType::Table, &table(), &table_with(&[1]), seen.etag.as_deref())).unwrap();
     assert_eq!(puts(&server, TABLE), [Some(201), None, Some(200)]);
 
     // It arrived: not sent again, for its own effect would make it a 412.
     server.command(Command::Pace { polls: 0, milliseconds: 0, abandoned: 200 });
     server.command(Effect::DropAfter.next("PUT", "/routeTables/"));
-    let seen = block_on(arm.put_table(&table(), &table_with(&[0, 1]), seen.etag.as_deref())).unwrap();
+    let seen = block_on(arm.put(ResourceType::Table, &table(), &table_with(&[0, 1]), seen.etag.as_deref())).unwrap();
     assert_eq!(puts(&server, TABLE), [Some(201), None, Some(200), None]);
     assert_eq!(seen.body["properties"]["provisioningState"], "Succeeded");
     assert_eq!(routes(&server), ["worker-0", "worker-1"]);
@@ -168,7 +169,7 @@ fn a_lost_answer_to_a_write_with_a_condition_is_looked_into() {
     // Somebody else was there in between.
     server.command(Effect::DropBefore.next("PUT", "/routeTables/"));
     server.command(Command::Merge { path: table(), body: json!({ "tags": { "by": "somebody" } }) });
-    let error = block_on(arm.put_table(&table(), &table_with(&[]), seen.etag.as_deref())).unwrap_err();
+    let error = block_on(arm.put(ResourceType::Table, &table(), &table_with(&[]), seen.etag.as_deref())).unwrap_err();
     assert_eq!(error.kind, ArmErrorKind::Precondition, "{error}");
     assert_eq!(routes(&server), ["worker-0", "worker-1"]);
 
@@ -189,12 +190,12 @@ fn a_throttled_request_waits_as_long_as_it_is_told() {
     };
     server.command(told(1).next("GET", "/routeTables/"));
     let began = Instant::now();
-    block_on(arm.get_table(&table())).unwrap();
+    block_on(arm.get(ResourceType::Table, &table())).unwrap();
     assert!(began.elapsed() >= Duration::from_secs(1));
 
     server.command(told(3600).next("PUT", "/routeTables/"));
     let began = Instant::now();
-    let error = block_on(arm.put_table(&table(), &table_with(&[]), None)).unwrap_err();
+    let error = block_on(arm.put(ResourceType::Table, &table(), &table_with(&[]), None)).unwrap_err();
     assert_eq!(error.kind, ArmErrorKind::Throttled, "{error}");
     assert!(check_sentence(&error).contains("TooManyRequests"), "{error}");
     assert!(began.elapsed() < Duration::from_secs(50), "it does not wait for nothing");
@@ -206,10 +207,10 @@ fn no_word_on_how_long_to_wait_is_too_long() {
     let told =
         Effect::Answer { status: 429, code: "TooManyRequests".into(), message: None, retry_after: Some(u64::MAX) };
     server.command(told.clone().next("GET", "/routeTables/"));
-    let error = block_on(arm.get_table(&table())).unwrap_err();
+    let error = block_on(arm.get(ResourceType::Table, &table())).unwrap_err();
     assert_eq!(error.kind, ArmErrorKind::Throttled, "{error}");
     server.command(told.next("PUT", "/routeTables/"));
-    let error = block_on(arm.put_table(&table(), &table_with(&[]), None)).unwrap_err();
+    let error = block_on(arm.put(ResourceType::Table, &table(), &table_with(&[]), None)).unwrap_err();
     assert_eq!(error.kind, ArmErrorKind::Throttled, "{error}");
 }
 
@@ -222,7 +223,11 @@ fn what_has_not_the_shape_of_a_resource_is_none() {
         server.command(odd().next("GET", "/subnets/"));
         server.command(odd().next("GET", "/networkInterfaces/"));
         for answer in block_on(async {
-            [arm.get_table(&table()).await, arm.get_subnet(&subnet()).await, arm.get_interface(&interface(0)).await]
+            [
+                arm.get(ResourceType::Table, &table()).await,
+                arm.get(ResourceType::Subnet, &subnet()).await,
+                arm.get(ResourceType::Interface, &interface(0)).await,
+            ]
         }) {
             let error = answer.unwrap_err();
             assert_eq!(error.kind, ArmErrorKind::Unexpected, "{text}: {error}");
@@ -235,7 +240,7 @@ fn what_has_not_the_shape_of_a_resource_is_none() {
 fn a_server_that_stumbles_is_asked_again_but_not_for_ever() {
     let (server, arm) = start(0);
     server.command(Effect::answer(500, "InternalServerError").next("GET", "/routeTables/"));
-    assert_eq!(block_on(arm.get_table(&table())).unwrap(), None);
+    assert_eq!(block_on(arm.get(ResourceType::Table, &table())).unwrap(), None);
     for number in 0..4 {
         server.command(Effect::Garbage { status: 502, text: "<html>Bad\u{1b}[31m gateway".into() }.nth(
             "GET",
@@ -243,19 +248,19 @@ fn a_server_that_stumbles_is_asked_again_but_not_for_ever() {
             number,
         ));
     }
-    let error = block_on(arm.get_subnet(&subnet())).unwrap_err();
+    let error = block_on(arm.get(ResourceType::Subnet, &subnet())).unwrap_err();
     assert_eq!(error.kind, ArmErrorKind::Unexpected);
     let text = check_sentence(&error);
     assert!(text.contains("HTTP 502") && text.contains("\\u{1b}"), "{text}");
     server.command(Effect::Garbage { status: 200, text: "<html>Sign in".into() }.next("GET", "/subnets/"));
-    assert_eq!(block_on(arm.get_subnet(&subnet())).unwrap_err().kind, ArmErrorKind::Unexpected);
+    assert_eq!(block_on(arm.get(ResourceType::Subnet, &subnet())).unwrap_err().kind, ArmErrorKind::Unexpected);
 }
 
 #[test]
 fn a_missing_role_is_named() {
     let (server, arm) = start(0);
     server.command(Effect::Forbid.next("PUT", "/routeTables/"));
-    let error = block_on(arm.put_table(&table(), &table_with(&[]), None)).unwrap_err();
+    let error = block_on(arm.put(ResourceType::Table, &table(), &table_with(&[]), None)).unwrap_err();
     let action = "Microsoft.Network/routeTables/write".to_owned();
     assert_eq!(error.kind, ArmErrorKind::Denied { action, role: "Network Contributor" });
     let text = check_sentence(&error);
@@ -273,24 +278,24 @@ fn what_a_write_belongs_to_must_be_there() {
     let (_server, arm) = start(0);
     let elsewhere = subnet().replace(NETWORK, "no-vnet");
     let body = json!({ "properties": { "addressPrefix": "10.240.0.0/24" } });
-    let error = block_on(arm.put_subnet(&elsewhere, &body, None)).unwrap_err();
-    assert!(error.is_not_found(), "{error:?}");
+    let error = block_on(arm.put(ResourceType::Subnet, &elsewhere, &body, None)).unwrap_err();
+    assert_eq!(error.kind, ArmErrorKind::NotFound, "{error:?}");
     check_sentence(&error);
 }
 
 #[test]
 fn a_token_that_has_ended_is_renewed_once() {
     let (server, arm) = start(0);
-    block_on(arm.get_table(&table())).unwrap();
+    block_on(arm.get(ResourceType::Table, &table())).unwrap();
     server.command(Command::ExpireTokens);
-    block_on(arm.get_table(&table())).unwrap();
+    block_on(arm.get(ResourceType::Table, &table())).unwrap();
     let statuses: Vec<_> = server.log().iter().map(|it| it.status).collect();
     assert_eq!(statuses, [Some(404), Some(401), Some(404)]);
 
     for number in 0..2 {
         server.command(Effect::answer(401, "InvalidAuthenticationToken").nth("GET", "/routeTables/", number));
     }
-    let error = block_on(arm.get_table(&table())).unwrap_err();
+    let error = block_on(arm.get(ResourceType::Table, &table())).unwrap_err();
     assert_eq!(error.kind, ArmErrorKind::SignIn);
     assert!(check_sentence(&error).contains("az login"), "{error}");
 }
@@ -299,7 +304,7 @@ fn a_token_that_has_ended_is_renewed_once() {
 fn nobody_there_is_told() {
     let (server, arm) = start(0);
     server.command(Command::Stop);
-    let error = block_on(arm.get_table(&table())).unwrap_err();
+    let error = block_on(arm.get(ResourceType::Table, &table())).unwrap_err();
     assert_eq!(error.kind, ArmErrorKind::Unreachable);
     assert!(check_sentence(&error).contains(&server.endpoint()), "{error}");
 }
@@ -322,7 +327,7 @@ fn what_is_missing_on_something_else_is_named_and_not_what_is_there() {
     };
     server.command(answer.next("PUT", "/subnets/"));
     let body = json!({ "properties": { "addressPrefix": "10.240.0.0/24" } });
-    let error = block_on(arm.put_subnet(&subnet(), &body, None)).unwrap_err();
+    let error = block_on(arm.put(ResourceType::Subnet, &subnet(), &body, None)).unwrap_err();
     let action = "Microsoft.Network/routeTables/join/action".to_owned();
     assert_eq!(error.kind, ArmErrorKind::Denied { action, role: "Network Contributor" });
     let text = error.to_string();
@@ -334,7 +339,7 @@ fn what_is_missing_on_something_else_is_named_and_not_what_is_there() {
 fn a_refused_poll_leaves_the_write_in_doubt() {
     let (server, arm) = start(0);
     server.command(Effect::Forbid.next("GET", "/operations/"));
-    let error = block_on(arm.put_table(&table(), &table_with(&[0]), None)).unwrap_err();
+    let error = block_on(arm.put(ResourceType::Table, &table(), &table_with(&[0]), None)).unwrap_err();
     assert!(error.unsure && matches!(error.kind, ArmErrorKind::Denied { .. }), "{error:?}");
     let text = check_sentence(&error);
     assert!(text.contains("may have been written") && text.contains("--scope SCOPE"), "{text}");

@@ -10,14 +10,14 @@ fn a_table_is_made_changed_and_deleted() {
     let (server, arm) = start(2);
     server.command(Command::Pace { polls: 2, milliseconds: 0, abandoned: 60_000 });
     block_on(async {
-        assert_eq!(arm.get_table(&table()).await.unwrap(), None);
-        let made = arm.put_table(&table(), &table_with(&[0, 1]), None).await.unwrap();
+        assert_eq!(arm.get(ResourceType::Table, &table()).await.unwrap(), None);
+        let made = arm.put(ResourceType::Table, &table(), &table_with(&[0, 1]), None).await.unwrap();
         assert_eq!(made.body["properties"]["provisioningState"], "Succeeded");
         assert_eq!(made.etag.as_deref(), server.look(&table()).unwrap()["etag"].as_str());
-        assert_eq!(arm.get_table(&table()).await.unwrap(), Some(made.clone()));
+        assert_eq!(arm.get(ResourceType::Table, &table()).await.unwrap(), Some(made.clone()));
 
         // The version is the one after the operation: with that of the answer this would be 412.
-        let changed = arm.put_table(&table(), &table_with(&[]), made.etag.as_deref()).await.unwrap();
+        let changed = arm.put(ResourceType::Table, &table(), &table_with(&[]), made.etag.as_deref()).await.unwrap();
         assert_ne!(changed.etag, made.etag);
         assert_eq!(routes(&server), Vec::<String>::new());
         let put = server.writes().pop().unwrap();
@@ -47,16 +47,16 @@ fn a_subnet_keeps_what_topo_does_not_know() {
     server.command(Command::Merge { path: subnet(), body: news });
     let before = server.look(&subnet()).unwrap();
     block_on(async {
-        arm.put_table(&table(), &table_with(&[0]), None).await.unwrap();
-        let mut seen = arm.get_subnet(&subnet()).await.unwrap().unwrap();
+        arm.put(ResourceType::Table, &table(), &table_with(&[0]), None).await.unwrap();
+        let mut seen = arm.get(ResourceType::Subnet, &subnet()).await.unwrap().unwrap();
         seen.body["properties"]["routeTable"] = json!({ "id": table() });
-        let written = arm.put_subnet(&subnet(), &seen.body, seen.etag.as_deref()).await.unwrap();
+        let written = arm.put(ResourceType::Subnet, &subnet(), &seen.body, seen.etag.as_deref()).await.unwrap();
         assert_eq!(written.body["properties"]["routeTable"]["id"], table());
         let mut after = server.look(&subnet()).unwrap();
         after["properties"].as_object_mut().unwrap().remove("routeTable");
         after["etag"] = before["etag"].clone();
         assert_eq!(after, before);
-        let network = arm.get_network(&network()).await.unwrap().unwrap();
+        let network = arm.get(ResourceType::Network, &network()).await.unwrap().unwrap();
         assert_eq!(network.body["location"], LOCATION);
         assert_eq!(network.body["properties"]["addressSpace"]["addressPrefixes"], json!(["10.240.0.0/16"]));
     });
@@ -68,9 +68,9 @@ fn an_interface_keeps_what_topo_does_not_know() {
     let news = json!({ "kind": "Regular", "properties": { "allowPort25Out": true, "auxiliaryMode": "None" } });
     server.command(Command::Merge { path: interface(0), body: news });
     block_on(async {
-        let mut seen = arm.get_interface(&interface(0)).await.unwrap().unwrap();
+        let mut seen = arm.get(ResourceType::Interface, &interface(0)).await.unwrap().unwrap();
         seen.body["properties"]["enableIPForwarding"] = json!(true);
-        let written = arm.put_interface(&interface(0), &seen.body, seen.etag.as_deref()).await.unwrap();
+        let written = arm.put(ResourceType::Interface, &interface(0), &seen.body, seen.etag.as_deref()).await.unwrap();
         assert_eq!(written.body["properties"]["enableIPForwarding"], true);
     });
     let put = server.writes().pop().unwrap().request_body.unwrap();
@@ -85,7 +85,7 @@ fn a_failed_operation_keeps_code_and_message() {
         Effect::FailOperation { code: "InternalServerError".into(), message: message.clone() }
             .next("PUT", "/routeTables/"),
     );
-    let error = block_on(arm.put_table(&table(), &table_with(&[0]), None)).unwrap_err();
+    let error = block_on(arm.put(ResourceType::Table, &table(), &table_with(&[0]), None)).unwrap_err();
     let ArmErrorKind::Failed { code, message: told, operation } = &error.kind else { panic!("{error:?}") };
     assert_eq!((code.as_str(), told), ("InternalServerError", &message));
     let text = check_sentence(&error);
@@ -104,7 +104,7 @@ fn as_much_time_passes_as_azure_asks_for() {
     let (server, arm) = start(1);
     server.command(Command::RetryAfter { percent: Some(10) });
     server.command(Command::Pace { polls: 2, milliseconds: 0, abandoned: 60_000 });
-    block_on(arm.put_table(&table(), &table_with(&[0]), None)).unwrap();
+    block_on(arm.put(ResourceType::Table, &table(), &table_with(&[0]), None)).unwrap();
     let log = server.log();
     let asked =
         |it: &crate::arm::Exchange| it.response_headers.get("retry-after").and_then(Value::as_str).map(str::to_owned);
@@ -121,10 +121,10 @@ fn a_question_is_answered_at_its_location() {
     let (server, arm) = start(1);
     server.command(Command::Pace { polls: 2, milliseconds: 0, abandoned: 60_000 });
     block_on(async {
-        arm.put_table(&table(), &table_with(&[0]), None).await.unwrap();
-        let mut seen = arm.get_subnet(&subnet()).await.unwrap().unwrap();
+        arm.put(ResourceType::Table, &table(), &table_with(&[0]), None).await.unwrap();
+        let mut seen = arm.get(ResourceType::Subnet, &subnet()).await.unwrap().unwrap();
         seen.body["properties"]["routeTable"] = json!({ "id": table() });
-        arm.put_subnet(&subnet(), &seen.body, seen.etag.as_deref()).await.unwrap();
+        arm.put(ResourceType::Subnet, &subnet(), &seen.body, seen.etag.as_deref()).await.unwrap();
         let rows = arm.effective_routes(&interface(0)).await.unwrap();
         assert!(rows.iter().any(|row| row["source"] == "User" && row["nextHopIpAddress"] == json!(["10.240.0.20"])));
     });
@@ -144,7 +144,7 @@ fn a_machine_that_does_not_run_is_a_refusal() {
 fn an_operation_that_does_not_end_is_given_up() {
     let (server, arm) = start_with(1, |settings| settings.operation_timeout = Duration::from_secs(1));
     server.command(Command::Pace { polls: 1_000_000, milliseconds: 60_000, abandoned: 60_000 });
-    let error = block_on(arm.put_table(&table(), &table_with(&[0]), None)).unwrap_err();
+    let error = block_on(arm.put(ResourceType::Table, &table(), &table_with(&[0]), None)).unwrap_err();
     assert_eq!(error.kind, ArmErrorKind::TimedOut, "{error}");
     let text = check_sentence(&error);
     assert!(text.contains("is still being written after 1 s") && text.contains("has not ended yet"), "{text}");
@@ -154,7 +154,7 @@ fn an_operation_that_does_not_end_is_given_up() {
 fn a_write_that_was_accepted_is_not_called_undone() {
     let (server, arm) = start(1);
     server.command(Effect::Forbid.nth("GET", "/routeTables/", 0));
-    let error = block_on(arm.put_table(&table(), &table_with(&[0]), None)).unwrap_err();
+    let error = block_on(arm.put(ResourceType::Table, &table(), &table_with(&[0]), None)).unwrap_err();
     assert!(matches!(error.kind, ArmErrorKind::Denied { role: "Reader", .. }), "{error:?}");
     assert!(check_sentence(&error).contains("may have been written (Azure accepted the request"), "{error}");
 }
@@ -164,8 +164,8 @@ fn a_write_that_was_accepted_is_not_called_undone() {
 fn requests_move_between_threads() {
     fn moves<T: Send>(_: T) {}
     let (_server, arm) = start(0);
-    moves(arm.get_table(""));
-    moves(arm.put_table("", &Value::Null, None));
+    moves(arm.get(ResourceType::Table, ""));
+    moves(arm.put(ResourceType::Table, "", &Value::Null, None));
     moves(arm.delete_table("", None));
     moves(arm.list_interfaces(&group()));
     moves(arm.list_machines(&group()));
@@ -178,7 +178,7 @@ fn requests_move_between_threads() {
 fn a_body_of_the_wrong_type_is_not_sent() {
     let (server, arm) = start(0);
     let body = json!({ "location": LOCATION, "properties": { "routes": "none" } });
-    let error = block_on(arm.put_table(&table(), &body, None)).unwrap_err();
+    let error = block_on(arm.put(ResourceType::Table, &table(), &body, None)).unwrap_err();
     assert_eq!(error.kind, ArmErrorKind::Unexpected);
     assert!(check_sentence(&error).contains("is not a route table"), "{error}");
     assert!(server.log().is_empty());

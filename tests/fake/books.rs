@@ -95,10 +95,6 @@ impl Store for Books {
         unreachable!("no lock is taken")
     }
 
-    fn lock_by_hand<'a>(&'a self, _: &'a LockRequest, _: Duration) -> BoxFuture<'a, Result<Locked, LockError>> {
-        unreachable!("no lock is taken")
-    }
-
     fn unlock<'a>(&'a self, _: &'a str) -> BoxFuture<'a, Result<Option<LockInfo>, LockError>> {
         unreachable!("no lock is taken")
     }

@@ -40,7 +40,7 @@ proptest! {
         let again = read(&document).expect("own document");
         prop_assert_eq!(&again, &state);
         prop_assert_eq!(&read(&again.to_json()).expect("own document"), &state);
-        prop_assert_eq!(again.digest(), read(&again.to_json()).expect("own document").digest());
+        prop_assert_eq!(again.to_json(), read(&again.to_json()).expect("own document").to_json());
     }
 
     #[test]

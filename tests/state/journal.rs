@@ -96,11 +96,13 @@ fn each_changed_byte_before_the_last_line_is_damage() {
         let mut damaged = whole.clone();
         damaged[at] ^= 1;
         let line = if at > ends[0] { 2 } else { 1 };
-        assert_eq!(from_lines(&damaged, &KNOWN).expect_err("damage").line, line, "byte {at}");
+        let damage = from_lines(&damaged, &KNOWN).expect_err("damage");
+        assert!(damage.starts_with(&format!("line {line} is damaged: ")), "byte {at}: {damage}");
     }
     let mut empty_line = whole.clone();
     empty_line.insert(ends[0], b'\n');
-    assert_eq!(from_lines(&empty_line, &KNOWN).expect_err("damage").line, 2);
+    let damage = from_lines(&empty_line, &KNOWN).expect_err("damage");
+    assert!(damage.starts_with("line 2 is damaged: "), "{damage}");
 }
 
 #[test]
@@ -178,9 +180,6 @@ impl Store for Memory {
         unimplemented!()
     }
     fn release(&self) -> BoxFuture<'_, Result<(), LockError>> {
-        unimplemented!()
-    }
-    fn lock_by_hand<'a>(&'a self, _: &'a LockRequest, _: Duration) -> BoxFuture<'a, Result<Locked, LockError>> {
         unimplemented!()
     }
     fn unlock<'a>(&'a self, _: &'a str) -> BoxFuture<'a, Result<Option<LockInfo>, LockError>> {

@@ -13,7 +13,11 @@ use topo::state::{LocalStore, LockError, LockInfo, LockRequest, Store};
 use super::store::wait;
 
 fn request() -> LockRequest {
-    LockRequest { what: "apply".to_owned() }
+    LockRequest { what: "apply".to_owned(), manual: false }
+}
+
+fn by_hand() -> LockRequest {
+    LockRequest { manual: true, ..request() }
 }
 
 fn store() -> (TempDir, LocalStore) {
@@ -121,11 +125,11 @@ fn a_lock_that_cannot_be_judged_from_here_is_held_until_it_is_removed() {
 #[test]
 fn a_lock_by_hand_outlives_its_process() {
     let (_folder, store) = store();
-    let mine = wait(store.lock_by_hand(&request(), Duration::ZERO)).expect("locked").info;
+    let mine = wait(store.lock(&by_hand(), Duration::ZERO)).expect("locked").info;
     drop(store.clone());
     let Err(LockError::Held(found)) = wait(store.lock(&request(), Duration::ZERO)) else { panic!("held") };
     assert!(found.manual && *found == mine);
-    assert!(matches!(wait(store.lock_by_hand(&request(), Duration::ZERO)), Err(LockError::Held(_))));
+    assert!(matches!(wait(store.lock(&by_hand(), Duration::ZERO)), Err(LockError::Held(_))));
 }
 
 #[test]

@@ -202,13 +202,6 @@ impl Store for Dying {
     fn release(&self) -> BoxFuture<'_, Result<(), LockError>> {
         self.store.release()
     }
-    fn lock_by_hand<'a>(
-        &'a self,
-        request: &'a LockRequest,
-        wait: Duration,
-    ) -> BoxFuture<'a, Result<Locked, LockError>> {
-        self.store.lock_by_hand(request, wait)
-    }
     fn unlock<'a>(&'a self, id: &'a str) -> BoxFuture<'a, Result<Option<LockInfo>, LockError>> {
         self.store.unlock(id)
     }

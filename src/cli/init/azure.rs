@@ -10,6 +10,7 @@ use crate::render::json;
 use crate::resource::Name;
 use crate::topology::machines::Machine;
 use crate::transport::arm::{Arm, ArmError, Scope};
+use crate::transport::azure::ResourceType;
 use crate::ui::Printer;
 
 use super::SCHEME;
@@ -80,11 +81,11 @@ async fn ask(arm: &Arm, scope: &Scope) -> Result<[Vec<serde_json::Value>; 3], Ar
     let (machines, interfaces) = tokio::try_join!(arm.list_machines(scope), arm.list_interfaces(scope))?;
     let (machines, mut interfaces) = (bodies(machines), bodies(interfaces));
     for id in inventory::interfaces_elsewhere(&machines, &interfaces) {
-        interfaces.extend(arm.get_interface(&id).await?.map(|it| it.body));
+        interfaces.extend(arm.get(ResourceType::Interface, &id).await?.map(|it| it.body));
     }
     let mut networks = Vec::new();
     for id in inventory::networks_of(&machines, &interfaces) {
-        networks.extend(arm.get_network(&id).await?.map(|it| it.body));
+        networks.extend(arm.get(ResourceType::Network, &id).await?.map(|it| it.body));
     }
     Ok([machines, interfaces, networks])
 }

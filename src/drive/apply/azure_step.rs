@@ -12,7 +12,7 @@ use crate::plan::{Finding, ListedChange, ListedPlan, ListedWhat, Severity};
 use crate::resource::words::Setting;
 use crate::resource::{Action, Evidence, Phase, Reason, ResourceId};
 use crate::state::Outcome;
-use crate::transport::azure::Azure;
+use crate::transport::azure::{Azure, ResourceType};
 
 /// How often topo looks again at a resource that somebody changed in the meantime.
 const TRIES: u32 = 5;
@@ -73,7 +73,7 @@ impl Step<'_> {
     pub(super) async fn table(&self, task: &TableTask) -> AzureEnd {
         let (mut error, mut touched) = (None, false);
         for _ in 0..TRIES {
-            let live = match table_seen(&task.id, self.azure.table(&task.id).await).known() {
+            let live = match table_seen(&task.id, self.azure.get(ResourceType::Table, &task.id).await).known() {
                 Ok(live) => live,
                 Err(why) => return self.unread(&why, touched),
             };
@@ -110,7 +110,7 @@ impl Step<'_> {
             let etag = live.as_ref().and_then(|live| live.document.etag.as_deref());
             let written = match &verdict.body {
                 _ if verdict.deletes => self.azure.delete_table(&task.id, etag).await.map(|()| None),
-                Some(body) => match self.azure.put_table(&task.id, body, etag).await {
+                Some(body) => match self.azure.put(ResourceType::Table, &task.id, body, etag).await {
                     Ok(document) => match table_seen(&task.id, Ok(Some(document))).known() {
                         Ok(seen) => Ok(seen),
                         Err(why) => return self.unread(&why, true),
@@ -181,7 +181,7 @@ impl Step<'_> {
     async fn subnet(&self, task: &SubnetTask) -> AzureEnd {
         let (mut error, mut touched) = (None, false);
         for _ in 0..TRIES {
-            let live = match subnet_seen(&task.id, self.azure.subnet(&task.id).await).known() {
+            let live = match subnet_seen(&task.id, self.azure.get(ResourceType::Subnet, &task.id).await).known() {
                 Ok(live) => live,
                 Err(why) => return self.unread(&why, touched),
             };
@@ -202,7 +202,7 @@ impl Step<'_> {
             }
             let etag = live.as_ref().and_then(|live| live.document.etag.as_deref());
             let written = match &verdict.body {
-                Some(body) => match self.azure.put_subnet(&task.id, body, etag).await {
+                Some(body) => match self.azure.put(ResourceType::Subnet, &task.id, body, etag).await {
                     Ok(document) => match subnet_seen(&task.id, Ok(Some(document))).known() {
                         Ok(seen) => Ok(seen),
                         Err(why) => return self.unread(&why, true),
@@ -256,11 +256,12 @@ impl Step<'_> {
     async fn interface_turned(&self, task: &InterfaceTask, on: bool) -> AzureEnd {
         let (mut error, mut touched) = (None, false);
         for _ in 0..TRIES {
-            let (live, document) = match interface_seen(&task.id, self.azure.interface(&task.id).await) {
-                Evidence::Seen(live) => live,
-                Evidence::Absent => return self.stop("it is gone", touched),
-                Evidence::Unknown(why) => return self.unread(&why, touched),
-            };
+            let (live, document) =
+                match interface_seen(&task.id, self.azure.get(ResourceType::Interface, &task.id).await) {
+                    Evidence::Seen(live) => live,
+                    Evidence::Absent => return self.stop("it is gone", touched),
+                    Evidence::Unknown(why) => return self.unread(&why, touched),
+                };
             let mut end = AzureEnd { done: [(Action::Change, 1)].into(), touched, ..AzureEnd::default() };
             if live.forwards == on {
                 end.outcomes = settled(self.planned);
@@ -270,7 +271,7 @@ impl Step<'_> {
                 return self.stop("Azure does not tell its version", touched);
             }
             let body = task.body(&document, on);
-            let written = self.azure.put_interface(&task.id, &body, document.etag.as_deref()).await;
+            let written = self.azure.put(ResourceType::Interface, &task.id, &body, document.etag.as_deref()).await;
             match written.map(|document| interface_seen(&task.id, Ok(Some(document))).known()) {
                 Ok(Err(why)) => return self.unread(&why, true),
                 Ok(Ok(Some((seen, _)))) if seen.forwards == on => {

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use super::answer::Answer;
+use crate::transport::{between, one_line};
 
 /// Longest excerpt of Azure's or a program's text in a message, in characters.
 const EXCERPT: usize = 600;
@@ -116,6 +117,11 @@ impl About {
         ArmError { kind, request_id: request_id.map(tidy), unsure: self.accepted, text: text.into() }
     }
 
+    /// A failure with the outcome. `why` is the rest of a sentence and what to do.
+    fn failure(&self, kind: ArmErrorKind, request_id: Option<&str>, why: &str) -> ArmError {
+        self.error(kind, request_id, &format!("{}: {why}", self.outcome()))
+    }
+
     /// Whether this is a write that Azure has not accepted yet. Sent twice, its condition would fail because of the
     /// first one, or it would replace what somebody has written in between.
     pub(super) fn is_write(&self) -> bool {
@@ -124,54 +130,43 @@ impl About {
 
     /// A refusal by Azure.
     pub(super) fn refused(&self, answer: &Answer) -> ArmError {
-        let (outcome, id, said) = (self.outcome(), answer.request_id(), said(answer));
+        let (id, said, limit) = (answer.request_id(), said(answer), self.limit.as_secs());
         let code = answer.error_code().unwrap_or_default();
-        match answer.status {
-            401 => self.sign_in(&format!("Azure does not accept the token: {said}"), id),
-            403 if code == "AuthorizationFailed" || code == "LinkedAuthorizationFailed" || answer.names_action() => {
-                self.denied(answer)
+        let conflict = ArmErrorKind::Conflict { code: code.to_owned() };
+        let (kind, why) = match answer.status {
+            401 => return self.sign_in(&format!("Azure does not accept the token: {said}"), id),
+            403 if matches!(code, "AuthorizationFailed" | "LinkedAuthorizationFailed") || answer.names_action() => {
+                return self.denied(answer);
             }
-            403 => self.error(
-                ArmErrorKind::Conflict { code: code.to_owned() },
-                id,
-                &format!(
-                    "{outcome}: Azure refuses it: {said}. A policy, a lock or a disabled subscription may be the \
-                         cause; correct that and run topo again."
-                ),
-            ),
-            404 => self.error(
-                ArmErrorKind::NotFound,
-                id,
-                &format!(
-                    "{outcome}: it, or the resource that it belongs to, does not exist: {said}. Check the \
-                         subscription, the resource group and the name."
-                ),
-            ),
-            412 => self.precondition(id),
-            409 | 429 if answer.is_other_write() => self.error(
-                ArmErrorKind::Conflict { code: code.to_owned() },
-                id,
-                &format!(
-                    "{outcome}: another write to it, or to the resource that it belongs to, did not end within {} s: \
-                     {said}. Wait for that write and run topo again.",
-                    self.limit.as_secs()
-                ),
-            ),
-            429 => self.error(
-                ArmErrorKind::Throttled,
-                id,
-                &format!(
-                    "{outcome}: Azure asked topo to wait for more than {} s: {said}. Run topo again in a few minutes.",
-                    self.limit.as_secs()
-                ),
-            ),
-            400 | 409 | 422 => self.error(
-                ArmErrorKind::Conflict { code: code.to_owned() },
-                id,
-                &format!("{outcome}: Azure refuses it: {said}. Correct what Azure names and run topo again."),
-            ),
-            _ => self.unexpected(answer),
-        }
+            403 => {
+                let next =
+                    "A policy, a lock or a disabled subscription may be the cause; correct that and run topo again.";
+                (conflict, format!("Azure refuses it: {said}. {next}"))
+            }
+            404 => {
+                let next = "Check the subscription, the resource group and the name.";
+                let why = format!("it, or the resource that it belongs to, does not exist: {said}. {next}");
+                (ArmErrorKind::NotFound, why)
+            }
+            412 => return self.precondition(id),
+            409 | 429 if answer.is_other_write() => {
+                let why = format!(
+                    "another write to it, or to the resource that it belongs to, did not end within {limit} s: {said}. \
+                     Wait for that write and run topo again."
+                );
+                (conflict, why)
+            }
+            429 => {
+                let next = "Run topo again in a few minutes.";
+                let why = format!("Azure asked topo to wait for more than {limit} s: {said}. {next}");
+                (ArmErrorKind::Throttled, why)
+            }
+            400 | 409 | 422 => {
+                (conflict, format!("Azure refuses it: {said}. Correct what Azure names and run topo again."))
+            }
+            _ => return self.unexpected(answer),
+        };
+        self.failure(kind, id, &why)
     }
 
     /// Somebody changed the resource in between.
@@ -192,7 +187,7 @@ impl About {
         let whole = answer.error_message().unwrap_or_default();
         // If the permission is missing on a linked resource, Azure first says what the login may do.
         let message = whole.rfind("not have permission to perform action").map_or(whole, |at| &whole[at..]);
-        let named = |word: &str| between(message, &format!("{word} '"), "'").map(|it| tidy(&it));
+        let named = |word: &str| between(message, &format!("{word} '"), "'").map(tidy);
         let verb = match self.doing {
             Doing::Read => "/read",
             Doing::Write => "/write",
@@ -202,7 +197,7 @@ impl About {
         let action = named("action").unwrap_or_else(|| format!("{}{verb}", self.resource_type));
         let read = action.ends_with("/read");
         let role = if read { "Reader" } else { "Network Contributor" };
-        let who = between(whole, "object id '", "'").map_or_else(|| "ID".to_owned(), |id| quote(&tidy(&id)));
+        let who = between(whole, "object id '", "'").map_or_else(|| "ID".to_owned(), |id| quote(&tidy(id)));
         // Several linked scopes are separated by commas.
         let scope = named("scope").or_else(|| named("linked scope(s)"));
         let scope = scope.as_deref().and_then(|scope| scope.split(',').next());
@@ -211,27 +206,24 @@ impl About {
         let scope = scope.filter(|scope| !scope.to_ascii_lowercase().contains("/locations/"));
         let scope = scope.map(|scope| scope.split("/providers/").next().unwrap_or(scope));
         let scope = scope.map_or_else(|| "SCOPE".to_owned(), quote);
-        let text = format!(
-            "{}: the login may not do `{action}` there ({}). Assign a role that allows it, such as {role}: `az role \
+        let why = format!(
+            "the login may not do `{action}` there ({}). Assign a role that allows it, such as {role}: `az role \
              assignment create --assignee {who} --role '{role}' --scope {scope}`. A new role takes effect after a few \
              minutes.",
-            self.outcome(),
             said(answer)
         );
-        self.error(ArmErrorKind::Denied { action, role }, answer.request_id(), &text)
+        self.failure(ArmErrorKind::Denied { action, role }, answer.request_id(), &why)
     }
 
     /// There is no token, or Azure does not accept it.
     pub(super) fn sign_in(&self, reason: &str, id: Option<&str>) -> ArmError {
-        let reason = tidy(reason);
-        let reason = reason.trim_end_matches('.');
-        let text = format!(
-            "{}: nobody is signed in to Azure: {reason}. Run `az login` (and `az account set --subscription ID`), or \
-             set AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET, or run topo on a machine with a workload or \
+        let why = format!(
+            "nobody is signed in to Azure: {}. Run `az login` (and `az account set --subscription ID`), or set \
+             AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET, or run topo on a machine with a workload or \
              managed identity.",
-            self.outcome()
+            clause(reason)
         );
-        self.error(ArmErrorKind::SignIn, id, &text)
+        self.failure(ArmErrorKind::SignIn, id, &why)
     }
 
     /// An operation that failed.
@@ -241,7 +233,7 @@ impl About {
             "was not {}: Azure's operation {operation} failed: {code}: {}{}. Correct what Azure names and run topo \
              again: it looks first.",
             self.done(),
-            message.trim_end_matches('.'),
+            clause(&message),
             in_brackets(id)
         );
         self.error(ArmErrorKind::Failed { code, message, operation }, id, &text)
@@ -259,37 +251,33 @@ impl About {
         self.error(ArmErrorKind::TimedOut, id, &text)
     }
 
-    /// No connection. `lost` if the request had been sent.
+    /// No connection. `lost` if the request was a write and had been sent.
     pub(super) fn unreachable(&self, endpoint: &str, reason: &str, lost: bool) -> ArmError {
-        let reason = tidy(reason);
-        let lost = lost && self.is_write();
         let after = if lost { "Azure may still have carried out the request. " } else { "" };
-        let text = format!(
-            "{}: topo cannot reach {endpoint}, or the connection broke: {}. {after}Check the network, the proxy \
+        let why = format!(
+            "topo cannot reach {endpoint}, or the connection broke: {}. {after}Check the network, the proxy \
              (HTTPS_PROXY) and the endpoint, and run topo again.",
-            self.outcome(),
-            reason.trim_end_matches('.')
+            clause(reason)
         );
-        let error = self.error(ArmErrorKind::Unreachable, None, &text);
+        let error = self.failure(ArmErrorKind::Unreachable, None, &why);
         ArmError { unsure: error.unsure || lost, ..error }
     }
 
     /// An answer that makes no sense.
     pub(super) fn unexpected(&self, answer: &Answer) -> ArmError {
-        let text = format!(
-            "{}: Azure answered with HTTP {}: {}. Run topo again. If it happens again, give the request id to Azure's \
+        let why = format!(
+            "Azure answered with HTTP {}: {}. Run topo again. If it happens again, give the request id to Azure's \
              support.",
-            self.outcome(),
             answer.status,
             said(answer)
         );
-        let error = self.error(ArmErrorKind::Unexpected, answer.request_id(), &text);
+        let error = self.odd(&why, answer.request_id());
         ArmError { unsure: error.unsure || self.is_write(), ..error }
     }
 
     /// Another failure that makes no sense. `why` is the rest of a sentence and what to do.
     pub(super) fn odd(&self, why: &str, id: Option<&str>) -> ArmError {
-        self.error(ArmErrorKind::Unexpected, id, &format!("{}: {why}", self.outcome()))
+        self.failure(ArmErrorKind::Unexpected, id, why)
     }
 
     /// A link to another origin.
@@ -307,11 +295,9 @@ impl About {
 impl ArmError {
     /// An impossible name or identifier.
     pub(super) fn odd_name(what: &str, text: &str) -> Self {
-        let text = format!(
-            "`{}` is not a valid name or id of a {what}. Nothing was sent. Correct it and run topo again.",
-            tidy(text)
-        );
-        Self { kind: ArmErrorKind::Unexpected, request_id: None, unsure: false, text: text.into() }
+        let text = tidy(text);
+        let next = "Nothing was sent. Correct it and run topo again.";
+        Self::settings(format!("`{text}` is not a valid name or id of a {what}. {next}"))
     }
 
     /// Unusable settings. The text is the whole sentence.
@@ -327,22 +313,14 @@ impl ArmError {
     /// The text without its subject, if the reason is the same for everything that topo reads: nobody is signed in,
     /// nothing answers.
     pub fn cause(&self) -> String {
-        let general = matches!(self.kind, ArmErrorKind::SignIn | ArmErrorKind::Unreachable) && !self.unsure;
-        let rest = self.text.split_once(" was not read: ").map(|(_, rest)| rest);
-        match rest.filter(|_| general) {
-            Some(rest) => {
-                let mut letters = rest.chars();
-                let first =
-                    letters.next().filter(|_| !rest.starts_with("topo ")).map(|first| first.to_ascii_uppercase());
-                first.map_or_else(|| rest.to_owned(), |first| first.to_string() + letters.as_str())
+        let is_general = matches!(self.kind, ArmErrorKind::SignIn | ArmErrorKind::Unreachable) && !self.unsure;
+        let (_, rest) = self.text.split_once(" was not read: ").filter(|_| is_general).unwrap_or(("", &self.text));
+        match rest.chars().next() {
+            Some(first) if is_general && !rest.starts_with("topo ") => {
+                first.to_uppercase().chain(rest.chars().skip(1)).collect()
             }
-            None => self.text.to_string(),
+            _ => rest.to_owned(),
         }
-    }
-
-    /// Whether it is not there.
-    pub fn is_not_found(&self) -> bool {
-        self.kind == ArmErrorKind::NotFound
     }
 }
 
@@ -357,17 +335,11 @@ fn said(answer: &Answer) -> String {
     for (code, message) in answer.error_causes() {
         let _ = write!(words, " {code}: {message}");
     }
-    let words = tidy(&words);
-    format!("{}{}", words.trim_end_matches('.'), in_brackets(answer.request_id()))
+    clause(&words) + &in_brackets(answer.request_id())
 }
 
 fn in_brackets(id: Option<&str>) -> String {
     id.map(|id| format!(" (request id {})", tidy(id))).unwrap_or_default()
-}
-
-fn between(text: &str, start: &str, end: &str) -> Option<String> {
-    let (_, rest) = text.split_once(start)?;
-    Some(rest.split_once(end)?.0.to_owned())
 }
 
 /// For a command that somebody may paste into a shell.
@@ -375,36 +347,12 @@ fn quote(text: &str) -> String {
     format!("'{}'", text.replace('\'', ""))
 }
 
-/// Makes a text from outside safe for a message: one line, no control of a terminal, not long.
+/// Makes a text from outside safe for a message.
 pub(super) fn tidy(text: &str) -> String {
-    let mut tidy = String::new();
-    for (count, character) in text.trim().chars().enumerate() {
-        if count >= EXCERPT {
-            tidy.push('…');
-            break;
-        }
-        match character {
-            '\r' => {}
-            '\n' | '\t' => tidy.push(' '),
-            '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{61c}' => {
-                let _ = write!(tidy, "{}", character.escape_unicode());
-            }
-            character if character.is_control() => {
-                let _ = write!(tidy, "{}", character.escape_default());
-            }
-            character => tidy.push(character),
-        }
-    }
-    tidy
+    one_line(text, " ", EXCERPT)
 }
 
-#[cfg(test)]
-mod tests {
-    use super::{EXCERPT, tidy};
-
-    #[test]
-    fn texts_from_outside_are_harmless() {
-        assert_eq!(tidy(" a\r\nb\u{1b}[31m\tc\u{202e}d\n"), "a b\\u{1b}[31m c\\u{202e}d");
-        assert_eq!(tidy(&"x".repeat(1000)).chars().count(), EXCERPT + 1);
-    }
+/// The same, to be followed by the end of a sentence.
+fn clause(text: &str) -> String {
+    tidy(text).trim_end_matches('.').to_owned()
 }

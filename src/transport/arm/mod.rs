@@ -29,9 +29,10 @@ use self::answer::Answer;
 use self::error::{About, Doing};
 use self::network::Network;
 use self::pipeline::{Pipeline, Trouble};
-use self::resource_id::{ResourceId, Type};
+use self::resource_id::ResourceId;
 use self::sign_in::Operator;
 use self::wire::{Extra, NoAnswer, Wire};
+use super::azure::ResourceType;
 use crate::exchange::Requests;
 use crate::exchange::arm::Document;
 
@@ -83,12 +84,6 @@ pub struct Arm {
     network: Network,
 }
 
-impl std::fmt::Debug for Arm {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.debug_struct("Arm").field("pipeline", &self.pipeline).finish_non_exhaustive()
-    }
-}
-
 impl Arm {
     /// With the operator's own sign-in. Sends nothing yet.
     pub fn connect(settings: &ArmSettings) -> Result<Self, ArmError> {
@@ -108,31 +103,78 @@ impl Arm {
         self.pipeline.wire.requests()
     }
 
-    /// A route table; none if it does not exist.
-    pub async fn get_table(&self, id: &str) -> Result<Option<Document>, ArmError> {
-        self.get(id, Type::Table).await
+    /// A resource; none if it does not exist.
+    pub async fn get(&self, kind: ResourceType, id: &str) -> Result<Option<Document>, ArmError> {
+        let id = ResourceId::parse(id, kind)?;
+        self.read(&id, &self.about(&id, Doing::Read), self.deadline()).await
     }
 
-    /// Writes a whole route table and waits for the operation. A body without the list `routes` empties the table. With
-    /// `if_match`, Azure writes only if the table still has that version. Without it there is no guard: no document of
-    /// Azure says that network resources respect `If-None-Match: *`. So whoever creates a table looks right before and
-    /// right after.
-    pub async fn put_table(&self, id: &str, body: &Value, if_match: Option<&str>) -> Result<Document, ArmError> {
-        if let Err(reason) = network::is_table(body) {
-            let about = self.about(&ResourceId::parse(id, Type::Table)?, Doing::Write);
+    /// Writes a whole resource and waits for the operation. Azure removes everything that the body leaves out: send
+    /// what you have read, with your change. A body without the list `routes` empties a table. With `if_match`, Azure
+    /// writes only if the resource still has that version. Without it there is no guard: no document of Azure says that
+    /// network resources respect `If-None-Match: *`. So whoever creates a table looks right before and right after.
+    pub async fn put(
+        &self,
+        kind: ResourceType,
+        id: &str,
+        body: &Value,
+        if_match: Option<&str>,
+    ) -> Result<Document, ArmError> {
+        let id = ResourceId::parse(id, kind)?;
+        let about = self.about(&id, Doing::Write);
+        if kind == ResourceType::Table
+            && let Err(reason) = network::is_table(body)
+        {
             return Err(about.odd(&format!("the body is not a route table: {reason}."), None));
         }
-        self.put(id, Type::Table, body, if_match).await
+        // A subnet with a route table keeps that table busy, too.
+        let table = body["properties"]["routeTable"]["id"].as_str().map(resource_id::lock_key);
+        let _held = self.pipeline.lock(std::iter::once(id.lock()).chain(table).collect()).await;
+        let deadline = self.deadline();
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            let (body_sent, if_match) = (Some(body.to_string().into_bytes()), if_match.map(str::to_owned));
+            let extra = Extra { body: body_sent, if_match, ..Extra::new() };
+            let error = match self.pipeline.ask(&about, &extra, deadline, |extra| self.network.put(&id, extra)).await {
+                Ok(answer) if answer.succeeded() => {
+                    self.pipeline.finish(&about, &answer, deadline).await?;
+                    let about = about.accepted();
+                    let seen = self.read(&id, &about, deadline).await?;
+                    return seen.ok_or_else(|| {
+                        about.odd("the resource has disappeared again. Run topo again: it looks first.", None)
+                    });
+                }
+                Ok(answer) => return Err(about.refused(&answer)),
+                Err(Trouble::Plain(error)) => return Err(error),
+                Err(Trouble::Unsure(error)) => error,
+            };
+            let seen = self.settled(&id, &error, deadline).await?;
+            let is_as_before = match &seen {
+                None => extra.if_match.is_none(),
+                Some(seen) => seen.etag == extra.if_match,
+            };
+            match seen {
+                // The write never arrived, so topo may send it again under the same condition.
+                _ if is_as_before && tries < GUARDED_TRIES => pipeline::pause(tries).await,
+                _ if is_as_before => return Err(error),
+                Some(seen) if seen.is_busy() || seen.state() == "Failed" => return Err(error),
+                Some(seen) if pipeline::holds(&seen.body, body) => return Ok(seen),
+                _ => return Err(about.precondition(None).after(&error)),
+            }
+        }
     }
 
     /// Deletes a route table and waits for the operation. Success if the table does not exist.
     pub async fn delete_table(&self, id: &str, if_match: Option<&str>) -> Result<(), ArmError> {
-        let id = ResourceId::parse(id, Type::Table)?;
+        let id = ResourceId::parse(id, ResourceType::Table)?;
         let about = self.about(&id, Doing::Delete);
         let _held = self.pipeline.lock(vec![id.lock()]).await;
         let deadline = self.deadline();
-        for tries in 1.. {
-            let extra = Extra { if_match: if_match.map(str::to_owned), ..Extra::default().with_id() };
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            let extra = Extra { if_match: if_match.map(str::to_owned), ..Extra::new() };
             match self.pipeline.ask(&about, &extra, deadline, |extra| self.network.delete_table(&id, extra)).await {
                 Ok(answer) if answer.succeeded() => {
                     self.pipeline.finish(&about, &answer, deadline).await?;
@@ -140,44 +182,17 @@ impl Arm {
                 }
                 Ok(answer) if answer.status == 404 => return self.is_gone(&id, &about, deadline).await,
                 Ok(answer) => return Err(about.refused(&answer)),
+                Err(Trouble::Plain(error)) => return Err(error),
                 Err(Trouble::Unsure(error)) => match self.settled(&id, &error, deadline).await? {
                     None => return Ok(()),
-                    Some(seen) if seen.etag.as_deref() == if_match && tries < GUARDED_TRIES => {
-                        tokio::time::sleep(pipeline::backoff(tries) / 2).await;
+                    Some(seen) if seen.etag.as_deref() != if_match => {
+                        return Err(about.precondition(None).after(&error));
                     }
-                    Some(seen) if seen.etag.as_deref() == if_match => return Err(error),
-                    Some(_) => return Err(about.precondition(None).after(&error)),
+                    Some(_) if tries < GUARDED_TRIES => pipeline::pause(tries).await,
+                    Some(_) => return Err(error),
                 },
-                Err(Trouble::Plain(error)) => return Err(error),
             }
         }
-        Ok(())
-    }
-
-    /// A virtual network: its location, its address space, its subnets.
-    pub async fn get_network(&self, id: &str) -> Result<Option<Document>, ArmError> {
-        self.get(id, Type::Network).await
-    }
-
-    /// A subnet; none if it does not exist.
-    pub async fn get_subnet(&self, id: &str) -> Result<Option<Document>, ArmError> {
-        self.get(id, Type::Subnet).await
-    }
-
-    /// Writes a whole subnet and waits for the operation. Azure removes everything that the body leaves out: send what
-    /// you have read, with your change.
-    pub async fn put_subnet(&self, id: &str, body: &Value, if_match: Option<&str>) -> Result<Document, ArmError> {
-        self.put(id, Type::Subnet, body, if_match).await
-    }
-
-    /// A network interface; none if it does not exist.
-    pub async fn get_interface(&self, id: &str) -> Result<Option<Document>, ArmError> {
-        self.get(id, Type::Interface).await
-    }
-
-    /// Writes a whole network interface and waits for the operation, as with [`Arm::put_subnet`].
-    pub async fn put_interface(&self, id: &str, body: &Value, if_match: Option<&str>) -> Result<Document, ArmError> {
-        self.put(id, Type::Interface, body, if_match).await
     }
 
     /// All network interfaces, without those of scale sets (Azure does not list them;
@@ -193,7 +208,7 @@ impl Arm {
     /// The network interfaces of all instances of a scale set, by the scale set's id. [`ArmErrorKind::NotFound`] if the
     /// scale set does not exist.
     pub async fn list_scale_set_interfaces(&self, scale_set_id: &str) -> Result<Vec<Document>, ArmError> {
-        let id = ResourceId::parse(scale_set_id, Type::ScaleSet)?;
+        let id = ResourceId::parse(scale_set_id, ResourceType::ScaleSet)?;
         let mut about = self.about(&id, Doing::Read);
         about.subject = format!("The list of network interfaces of the {}", id.named());
         about.resource_type.push_str("/networkInterfaces");
@@ -201,19 +216,16 @@ impl Arm {
         Ok(documents(values))
     }
 
-    /// All virtual machines, with their tags.
+    /// All virtual machines, with their tags. The crate does not have Microsoft.Compute.
     pub async fn list_machines(&self, scope: &Scope) -> Result<Vec<Document>, ArmError> {
         let (subscription, group) = parts(scope)?;
         let about = self.about_list("virtual machines", scope, "Microsoft.Compute/virtualMachines");
         let group = group.map(|group| format!("/resourceGroups/{group}")).unwrap_or_default();
-        let path = format!("/subscriptions/{subscription}{group}/providers/Microsoft.Compute/virtualMachines");
-        let values = self.pages(&about, |extra| self.compute(path.clone(), extra)).await?;
+        let mut url = self.pipeline.wire.endpoint().clone();
+        url.set_path(&format!("/subscriptions/{subscription}{group}/providers/Microsoft.Compute/virtualMachines"));
+        url.query_pairs_mut().append_pair("api-version", COMPUTE_VERSION);
+        let values = self.pages(&about, |extra| self.pipeline.wire.get(&url, extra)).await?;
         Ok(documents(values))
-    }
-
-    /// A virtual machine with its tags, for example the one of a network interface (`properties.virtualMachine.id`).
-    pub async fn get_machine(&self, id: &str) -> Result<Option<Document>, ArmError> {
-        self.get(id, Type::Machine).await
     }
 
     /// Usages and limits in a location: `name.value`, `currentValue`, `limit`.
@@ -228,10 +240,10 @@ impl Arm {
     /// The effective routes of a network interface. Its machine must run, else Azure refuses
     /// ([`ArmErrorKind::Conflict`]).
     pub async fn effective_routes(&self, id: &str) -> Result<Vec<Value>, ArmError> {
-        let id = ResourceId::parse(id, Type::Interface)?;
+        let id = ResourceId::parse(id, ResourceType::Interface)?;
         let mut about = self.about(&id, Doing::Ask);
         about.resource_type.push_str("/effectiveRouteTable");
-        let (deadline, extra) = (self.deadline(), Extra::default().with_id());
+        let (deadline, extra) = (self.deadline(), Extra::new());
         let answer =
             self.pipeline.ask(&about, &extra, deadline, |extra| self.network.effective_routes(&id, extra)).await?;
         if !answer.succeeded() {
@@ -241,24 +253,8 @@ impl Arm {
         operation::values(&answer).ok_or_else(|| about.unexpected(&answer))
     }
 
-    async fn get(&self, id: &str, kind: Type) -> Result<Option<Document>, ArmError> {
-        let id = ResourceId::parse(id, kind)?;
-        self.read(&id, &self.about(&id, Doing::Read), self.deadline()).await
-    }
-
     async fn read(&self, id: &ResourceId, about: &About, deadline: Instant) -> Result<Option<Document>, ArmError> {
-        let extra = Extra::default().with_id();
-        let answer = match id.kind {
-            Type::Machine => {
-                let part = id.encoded();
-                let (subscription, group, name) = (&part.subscription, &part.group, part.outer());
-                let path = format!(
-                    "/subscriptions/{subscription}/resourceGroups/{group}/providers/Microsoft.Compute/virtualMachines/{name}"
-                );
-                self.pipeline.ask(about, &extra, deadline, |extra| self.compute(path.clone(), extra)).await?
-            }
-            _ => self.pipeline.ask(about, &extra, deadline, |extra| self.network.get(id, extra)).await?,
-        };
+        let answer = self.pipeline.ask(about, &Extra::new(), deadline, |extra| self.network.get(id, extra)).await?;
         match answer.status {
             // An answer from another login's subscription, or from a server in between, says nothing about the content
             // of Azure.
@@ -266,48 +262,6 @@ impl Arm {
             _ if answer.succeeded() => Document::of(&answer).map(Some).ok_or_else(|| about.unexpected(&answer)),
             _ => Err(about.refused(&answer)),
         }
-    }
-
-    async fn put(&self, id: &str, kind: Type, body: &Value, if_match: Option<&str>) -> Result<Document, ArmError> {
-        let id = ResourceId::parse(id, kind)?;
-        let about = self.about(&id, Doing::Write);
-        // A subnet with a route table keeps that table busy, too.
-        let table = body["properties"]["routeTable"]["id"].as_str().map(resource_id::lock_key);
-        let _held = self.pipeline.lock(std::iter::once(id.lock()).chain(table).collect()).await;
-        let deadline = self.deadline();
-        for tries in 1.. {
-            let if_match = if_match.map(str::to_owned);
-            let extra = Extra { body: Some(body.to_string().into_bytes()), if_match, ..Extra::default().with_id() };
-            let error = match self.pipeline.ask(&about, &extra, deadline, |extra| self.network.put(&id, extra)).await {
-                Ok(answer) if answer.succeeded() => {
-                    self.pipeline.finish(&about, &answer, deadline).await?;
-                    let about = about.accepted();
-                    let seen = self.read(&id, &about, deadline).await?;
-                    return seen.ok_or_else(|| {
-                        about.odd("the resource has disappeared again. Run topo again: it looks first.", None)
-                    });
-                }
-                Ok(answer) => return Err(about.refused(&answer)),
-                Err(Trouble::Plain(error)) => return Err(error),
-                Err(Trouble::Unsure(error)) => error,
-            };
-            match self.settled(&id, &error, deadline).await? {
-                // The write never arrived, so topo may send it again under the same condition.
-                None if extra.if_match.is_none() && tries < GUARDED_TRIES => {
-                    tokio::time::sleep(pipeline::backoff(tries) / 2).await;
-                }
-                Some(seen) if seen.etag == extra.if_match && tries < GUARDED_TRIES => {
-                    tokio::time::sleep(pipeline::backoff(tries) / 2).await;
-                }
-                None if extra.if_match.is_none() => return Err(error),
-                Some(seen) if seen.etag == extra.if_match || seen.is_busy() || seen.state() == "Failed" => {
-                    return Err(error);
-                }
-                Some(seen) if pipeline::holds(&seen.body, body) => return Ok(seen),
-                _ => return Err(about.precondition(None).after(&error)),
-            }
-        }
-        Err(about.odd("topo gave up. Run topo again: it looks first.", None))
     }
 
     /// Checks that a deleted resource no longer exists: the answer may come from a server in between.
@@ -327,7 +281,9 @@ impl Arm {
         deadline: Instant,
     ) -> Result<Option<Document>, ArmError> {
         let about = self.about(id, Doing::Read);
-        for looks in 1.. {
+        let mut looks = 0;
+        loop {
+            looks += 1;
             let seen = self.read(id, &about, deadline).await.map_err(|error| error.after(unknown))?;
             let busy = seen.as_ref().is_some_and(Document::is_busy);
             let pause = pipeline::backoff(looks);
@@ -336,7 +292,6 @@ impl Arm {
             }
             tokio::time::sleep(pause).await;
         }
-        Ok(None)
     }
 
     /// All values of a list. Follows next links if they lead to the same origin.
@@ -345,7 +300,7 @@ impl Arm {
         F: Future<Output = Result<Answer, NoAnswer>>,
     {
         let (deadline, wire) = (self.deadline(), &self.pipeline.wire);
-        let mut answer = self.pipeline.ask(about, &Extra::default().with_id(), deadline, first).await?;
+        let mut answer = self.pipeline.ask(about, &Extra::new(), deadline, first).await?;
         let mut all = Vec::new();
         for _ in 0..PAGES {
             if !answer.succeeded() {
@@ -354,21 +309,9 @@ impl Arm {
             all.extend(operation::values(&answer).ok_or_else(|| about.unexpected(&answer))?);
             let Some(link) = answer.json["nextLink"].as_str().filter(|link| !link.is_empty()) else { return Ok(all) };
             let url = wire.link(link).ok_or_else(|| about.elsewhere(link, &wire.origin(), answer.request_id()))?;
-            let send = |extra: Extra| {
-                let url = url.clone();
-                async move { wire.get(&url, &extra).await }
-            };
-            answer = self.pipeline.ask(about, &Extra::default().with_id(), deadline, send).await?;
+            answer = self.pipeline.ask(about, &Extra::new(), deadline, |extra| wire.get(&url, extra)).await?;
         }
         Err(about.odd("the list does not end. Check which server answers at the endpoint.", answer.request_id()))
-    }
-
-    /// GET at Microsoft.Compute, which the crate does not have. The path is percent-encoded.
-    async fn compute(&self, path: String, extra: Extra) -> Result<Answer, NoAnswer> {
-        let mut url = self.pipeline.wire.endpoint().clone();
-        url.set_path(&path);
-        url.query_pairs_mut().append_pair("api-version", COMPUTE_VERSION);
-        self.pipeline.wire.get(&url, &extra).await
     }
 
     fn deadline(&self) -> Instant {
@@ -376,27 +319,19 @@ impl Arm {
     }
 
     fn about(&self, id: &ResourceId, doing: Doing) -> About {
-        About {
-            subject: id.subject(),
-            doing,
-            resource_type: id.kind.resource_type(),
-            limit: self.pipeline.limit,
-            accepted: false,
-        }
+        self.about_subject(format!("The {}", id.named()), doing, id.kind.permission())
     }
 
-    fn about_list(&self, what: &str, scope: &Scope, resource_type: &str) -> About {
+    fn about_list(&self, what: &str, scope: &Scope, permission: &str) -> About {
         let place = match &scope.resource_group {
             Some(group) => format!("resource group {}", error::tidy(group)),
             None => format!("subscription {}", error::tidy(&scope.subscription)),
         };
-        About {
-            subject: format!("The list of {what} ({place})"),
-            doing: Doing::Read,
-            resource_type: resource_type.to_owned(),
-            limit: self.pipeline.limit,
-            accepted: false,
-        }
+        self.about_subject(format!("The list of {what} ({place})"), Doing::Read, permission.to_owned())
+    }
+
+    fn about_subject(&self, subject: String, doing: Doing, resource_type: String) -> About {
+        About { subject, doing, resource_type, limit: self.pipeline.limit, accepted: false }
     }
 }
 

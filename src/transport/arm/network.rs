@@ -10,8 +10,9 @@ use futures::StreamExt as _;
 use serde_json::Value;
 
 use super::answer::Answer;
-use super::resource_id::{ResourceId, Type};
+use super::resource_id::ResourceId;
 use super::wire::{Extra, Gate, NoAnswer, Wire, carry};
+use crate::transport::azure::ResourceType;
 
 type Sent = Result<Answer, NoAnswer>;
 
@@ -47,20 +48,20 @@ impl Network {
         let part = id.encoded();
         let (group, subscription) = (&part.group, &part.subscription);
         match id.kind {
-            Type::Table => {
+            ResourceType::Table => {
                 carry(extra, self.0.route_tables_client().get(group, part.outer(), subscription).send()).await
             }
-            Type::Network => {
+            ResourceType::Network => {
                 carry(extra, self.0.virtual_networks_client().get(group, part.outer(), subscription).send()).await
             }
-            Type::Subnet => {
+            ResourceType::Subnet => {
                 let get = self.0.subnets_client().get(group, part.outer(), part.inner(), subscription);
                 carry(extra, get.send()).await
             }
-            Type::Interface => {
+            ResourceType::Interface => {
                 carry(extra, self.0.network_interfaces_client().get(group, part.outer(), subscription).send()).await
             }
-            Type::Machine | Type::ScaleSet => Err(not_here()),
+            ResourceType::ScaleSet => Err(not_here()),
         }
     }
 
@@ -70,22 +71,22 @@ impl Network {
         let part = id.encoded();
         let (group, subscription) = (&part.group, &part.subscription);
         match id.kind {
-            Type::Table => {
+            ResourceType::Table => {
                 let tables = self.0.route_tables_client();
                 let put = tables.create_or_update(group, part.outer(), models::RouteTable::default(), subscription);
                 carry(extra, put.send()).await
             }
-            Type::Subnet => {
+            ResourceType::Subnet => {
                 let (subnets, model) = (self.0.subnets_client(), models::Subnet::default());
                 let put = subnets.create_or_update(group, part.outer(), part.inner(), model, subscription);
                 carry(extra, put.send()).await
             }
-            Type::Interface => {
+            ResourceType::Interface => {
                 let (interfaces, model) = (self.0.network_interfaces_client(), models::NetworkInterface::default());
                 let put = interfaces.create_or_update(group, part.outer(), model, subscription);
                 carry(extra, put.send()).await
             }
-            Type::Network | Type::Machine | Type::ScaleSet => Err(not_here()),
+            ResourceType::Network | ResourceType::ScaleSet => Err(not_here()),
         }
     }
 

@@ -35,7 +35,9 @@ impl Pipeline {
         let about = &about.accepted();
         let (mut link, mut id) = (link.to_owned(), first.request_id().map(str::to_owned));
         let mut wait = first.retry_after();
-        for polls in 1.. {
+        let mut polls = 0;
+        loop {
+            polls += 1;
             let origin = self.wire.origin();
             let url = self.wire.link(&link).ok_or_else(|| about.elsewhere(&link, &origin, id.as_deref()))?;
             let operation = url.path_segments().and_then(|mut it| it.next_back()).unwrap_or_default().to_owned();
@@ -44,13 +46,7 @@ impl Pipeline {
                 return Err(about.timed_out(&operation, id.as_deref()));
             }
             tokio::time::sleep(wait.unwrap_or_else(|| backoff(polls)).max(LEAST_PAUSE).min(left)).await;
-            let (extra, wire) = (Extra::default().with_id(), &self.wire);
-            let answer = self
-                .ask(about, &extra, deadline, |extra| {
-                    let url = url.clone();
-                    async move { wire.get(&url, &extra).await }
-                })
-                .await?;
+            let answer = self.ask(about, &Extra::new(), deadline, |extra| self.wire.get(&url, extra)).await?;
             let poll = if tells_status { by_status(&answer) } else { by_location(&answer) };
             id = answer.request_id().map(str::to_owned).or(id);
             match poll {
@@ -68,7 +64,6 @@ impl Pipeline {
                 }
             }
         }
-        Err(about.timed_out("", id.as_deref()))
     }
 }
 

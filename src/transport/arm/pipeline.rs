@@ -35,7 +35,6 @@ impl From<Trouble> for ArmError {
 }
 
 /// What all requests share.
-#[derive(Debug)]
 pub(super) struct Pipeline {
     pub(super) wire: Arc<Wire>,
     pub(super) limit: Duration,
@@ -91,14 +90,11 @@ impl Pipeline {
                     waits += 1;
                     (answer.retry_after().unwrap_or_else(|| backoff(waits)), Ok(answer))
                 }
+                Ok(answer) if answer.stumbled() && about.is_write() => {
+                    return Err(Trouble::Unsure(about.unexpected(&answer)));
+                }
                 Ok(answer) if answer.stumbled() => {
-                    if about.is_write() {
-                        return Err(Trouble::Unsure(about.unexpected(&answer)));
-                    }
                     stumbles += 1;
-                    if stumbles >= TRIES {
-                        return Ok(answer);
-                    }
                     (answer.retry_after().unwrap_or_else(|| backoff(stumbles)), Ok(answer))
                 }
                 Ok(answer) => return Ok(answer),
@@ -110,28 +106,16 @@ impl Pipeline {
                     let why = "the answer is longer than 64 MiB. Check which server answers at the endpoint.";
                     return Err(Trouble::Plain(about.odd(why, None)));
                 }
-                Err(NoAnswer::NotSent(reason)) => {
-                    stumbles += 1;
-                    let error = about.unreachable(&self.wire.origin(), &reason, false);
-                    if stumbles >= TRIES {
-                        return Err(Trouble::Plain(error));
-                    }
-                    (backoff(stumbles) / 2, Err(error))
+                Err(NoAnswer::Lost(reason)) if about.is_write() => {
+                    return Err(Trouble::Unsure(about.unreachable(&self.wire.origin(), &reason, true)));
                 }
-                Err(NoAnswer::Lost(reason)) => {
-                    let error = about.unreachable(&self.wire.origin(), &reason, true);
-                    if about.is_write() {
-                        return Err(Trouble::Unsure(error));
-                    }
+                Err(NoAnswer::NotSent(reason) | NoAnswer::Lost(reason)) => {
                     stumbles += 1;
-                    if stumbles >= TRIES {
-                        return Err(Trouble::Plain(error));
-                    }
-                    (backoff(stumbles) / 2, Err(error))
+                    (backoff(stumbles) / 2, Err(about.unreachable(&self.wire.origin(), &reason, false)))
                 }
             };
             let pause = pause.max(LEAST_PAUSE);
-            if pause > deadline.saturating_duration_since(Instant::now()) {
+            if stumbles >= TRIES || pause > deadline.saturating_duration_since(Instant::now()) {
                 return last.map_err(Trouble::Plain);
             }
             tokio::time::sleep(pause).await;
@@ -142,6 +126,11 @@ impl Pipeline {
 /// The wait before another try if Azure does not give one: 1, 2, 4, 8, then 15 seconds.
 pub(super) fn backoff(tries: u32) -> Duration {
     Duration::from_secs([1, 2, 4, 8].get(tries.saturating_sub(1) as usize).copied().unwrap_or(15))
+}
+
+/// Waits before the same write is sent again.
+pub(super) async fn pause(tries: u32) {
+    tokio::time::sleep(backoff(tries) / 2).await;
 }
 
 /// Whether the resource has everything that was sent; Azure may have added more. Ignores versions and states, which

@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::{Arm, ArmError, ArmErrorKind, Scope};
 use crate::exchange::Requests;
 use crate::exchange::arm::{AzureError, AzureFailure, Document};
-use crate::transport::azure::{Answered, Azure};
+use crate::transport::azure::{Answered, Azure, ResourceType};
 
 impl From<ArmError> for AzureError {
     fn from(error: ArmError) -> Self {
@@ -28,36 +28,22 @@ macro_rules! ask {
 }
 
 impl Azure for Arm {
-    fn table<'a>(&'a self, id: &'a str) -> Answered<'a, Option<Document>> {
-        ask!(self.get_table(id))
+    fn get<'a>(&'a self, kind: ResourceType, id: &'a str) -> Answered<'a, Option<Document>> {
+        ask!(Arm::get(self, kind, id))
     }
 
-    fn put_table<'a>(&'a self, id: &'a str, body: &'a Value, if_match: Option<&'a str>) -> Answered<'a, Document> {
-        ask!(Arm::put_table(self, id, body, if_match))
+    fn put<'a>(
+        &'a self,
+        kind: ResourceType,
+        id: &'a str,
+        body: &'a Value,
+        if_match: Option<&'a str>,
+    ) -> Answered<'a, Document> {
+        ask!(Arm::put(self, kind, id, body, if_match))
     }
 
     fn delete_table<'a>(&'a self, id: &'a str, if_match: Option<&'a str>) -> Answered<'a, ()> {
         ask!(Arm::delete_table(self, id, if_match))
-    }
-
-    fn network<'a>(&'a self, id: &'a str) -> Answered<'a, Option<Document>> {
-        ask!(self.get_network(id))
-    }
-
-    fn subnet<'a>(&'a self, id: &'a str) -> Answered<'a, Option<Document>> {
-        ask!(self.get_subnet(id))
-    }
-
-    fn put_subnet<'a>(&'a self, id: &'a str, body: &'a Value, if_match: Option<&'a str>) -> Answered<'a, Document> {
-        ask!(Arm::put_subnet(self, id, body, if_match))
-    }
-
-    fn interface<'a>(&'a self, id: &'a str) -> Answered<'a, Option<Document>> {
-        ask!(self.get_interface(id))
-    }
-
-    fn put_interface<'a>(&'a self, id: &'a str, body: &'a Value, if_match: Option<&'a str>) -> Answered<'a, Document> {
-        ask!(Arm::put_interface(self, id, body, if_match))
     }
 
     fn interfaces<'a>(&'a self, subscription: &'a str, resource_group: &'a str) -> Answered<'a, Vec<Document>> {

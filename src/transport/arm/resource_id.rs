@@ -1,50 +1,32 @@
 //! Identifiers of resources. Takes them apart and puts them together so that no part can change the path.
 
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+
 use super::error::ArmError;
+use crate::transport::azure::ResourceType;
 
 // The provider in an identifier, before the type of the resource.
 const NETWORK: &str = "Microsoft.Network";
 const COMPUTE: &str = "Microsoft.Compute";
+/// Everything except letters, digits and `-._~()`: the name of a resource group may have parentheses.
+const ENCODED: &AsciiSet =
+    &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b'(').remove(b')');
 
-/// A kind of resource that topo asks for by identifier.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Type {
-    Table,
-    Network,
-    Subnet,
-    Interface,
-    Machine,
-    ScaleSet,
-}
-
-impl Type {
-    /// Provider and the names of the collections, outermost first.
-    fn path(self) -> (&'static str, &'static [&'static str]) {
+impl ResourceType {
+    /// Its name in sentences, its provider, and the names of the collections, outermost first.
+    fn words(self) -> (&'static str, &'static str, &'static [&'static str]) {
         match self {
-            Self::Table => (NETWORK, &["routeTables"]),
-            Self::Network => (NETWORK, &["virtualNetworks"]),
-            Self::Subnet => (NETWORK, &["virtualNetworks", "subnets"]),
-            Self::Interface => (NETWORK, &["networkInterfaces"]),
-            Self::Machine => (COMPUTE, &["virtualMachines"]),
-            Self::ScaleSet => (COMPUTE, &["virtualMachineScaleSets"]),
-        }
-    }
-
-    /// Its name in sentences.
-    pub(super) fn word(self) -> &'static str {
-        match self {
-            Self::Table => "route table",
-            Self::Network => "virtual network",
-            Self::Subnet => "subnet",
-            Self::Interface => "network interface",
-            Self::Machine => "virtual machine",
-            Self::ScaleSet => "virtual machine scale set",
+            Self::Table => ("route table", NETWORK, &["routeTables"]),
+            Self::Network => ("virtual network", NETWORK, &["virtualNetworks"]),
+            Self::Subnet => ("subnet", NETWORK, &["virtualNetworks", "subnets"]),
+            Self::Interface => ("network interface", NETWORK, &["networkInterfaces"]),
+            Self::ScaleSet => ("virtual machine scale set", COMPUTE, &["virtualMachineScaleSets"]),
         }
     }
 
     /// The resource type in names of permissions, such as `Microsoft.Network/virtualNetworks/subnets`.
-    pub(super) fn resource_type(self) -> String {
-        let (provider, collections) = self.path();
+    pub(super) fn permission(self) -> String {
+        let (_, provider, collections) = self.words();
         format!("{provider}/{}", collections.join("/"))
     }
 }
@@ -52,7 +34,7 @@ impl Type {
 /// An identifier with checked parts.
 #[derive(Clone, Debug)]
 pub(super) struct ResourceId {
-    pub(super) kind: Type,
+    pub(super) kind: ResourceType,
     pub(super) subscription: String,
     pub(super) group: String,
     /// One for each collection.
@@ -61,8 +43,8 @@ pub(super) struct ResourceId {
 
 impl ResourceId {
     /// Takes an identifier apart. Ignores case in its fixed words, as Azure does.
-    pub(super) fn parse(id: &str, kind: Type) -> Result<Self, ArmError> {
-        let (provider, collections) = kind.path();
+    pub(super) fn parse(id: &str, kind: ResourceType) -> Result<Self, ArmError> {
+        let (word, provider, collections) = kind.words();
         let parts: Vec<&str> = id.split('/').collect();
         let mut expected = vec![Some(""), Some("subscriptions"), None, Some("resourceGroups"), None, Some("providers")];
         expected.push(Some(provider));
@@ -73,52 +55,18 @@ impl ResourceId {
                 None => is_part(part),
             });
         if !fits {
-            return Err(ArmError::odd_name(kind.word(), id));
+            return Err(ArmError::odd_name(word, id));
         }
         let names = parts[8..].iter().step_by(2).map(|name| (*name).to_owned()).collect();
         Ok(Self { kind, subscription: parts[2].to_owned(), group: parts[4].to_owned(), names })
     }
 
     /// The parts as the crate needs them: percent-encoded, because it puts them into the path unchanged.
-    pub(super) fn encoded(&self) -> Encoded {
+    pub(super) fn encoded(&self) -> Self {
         let names = self.names.iter().map(|name| encode(name)).collect();
-        Encoded { subscription: encode(&self.subscription), group: encode(&self.group), names }
+        Self { kind: self.kind, subscription: encode(&self.subscription), group: encode(&self.group), names }
     }
 
-    /// Its name at the start of a sentence.
-    pub(super) fn subject(&self) -> String {
-        format!("The {}", self.named())
-    }
-
-    /// Its name within a sentence, to follow an article.
-    pub(super) fn named(&self) -> String {
-        format!("{} {} (resource group {})", self.kind.word(), self.names.join("/"), self.group)
-    }
-
-    /// The lock key for a write: Azure takes one write at a time for a table and for a virtual network.
-    pub(super) fn lock(&self) -> String {
-        let (provider, collections) = self.kind.path();
-        lock_key(&format!(
-            "/subscriptions/{}/resourceGroups/{}/providers/{provider}/{}/{}",
-            self.subscription, self.group, collections[0], self.names[0]
-        ))
-    }
-}
-
-/// The lock key for an identifier in a body.
-pub(super) fn lock_key(id: &str) -> String {
-    id.to_ascii_lowercase()
-}
-
-/// Percent-encoded parts.
-#[derive(Clone, Debug)]
-pub(super) struct Encoded {
-    pub(super) subscription: String,
-    pub(super) group: String,
-    names: Vec<String>,
-}
-
-impl Encoded {
     /// The name of the outermost resource.
     pub(super) fn outer(&self) -> &str {
         self.names.first().map_or("", String::as_str)
@@ -128,6 +76,28 @@ impl Encoded {
     pub(super) fn inner(&self) -> &str {
         self.names.last().map_or("", String::as_str)
     }
+
+    /// Its name within a sentence, to follow an article.
+    pub(super) fn named(&self) -> String {
+        format!("{} {} (resource group {})", self.kind.words().0, self.names.join("/"), self.group)
+    }
+
+    /// The lock key for a write: Azure takes one write at a time for a table and for a virtual network.
+    pub(super) fn lock(&self) -> String {
+        let (_, provider, collections) = self.kind.words();
+        lock_key(&format!(
+            "/subscriptions/{}/resourceGroups/{}/providers/{provider}/{}/{}",
+            self.subscription,
+            self.group,
+            collections[0],
+            self.outer()
+        ))
+    }
+}
+
+/// The lock key for an identifier in a body.
+pub(super) fn lock_key(id: &str) -> String {
+    id.to_ascii_lowercase()
 }
 
 /// Percent-encodes a part that stands alone, such as a location.
@@ -141,23 +111,14 @@ fn is_part(text: &str) -> bool {
     !moves && text.chars().count() <= 260 && !text.chars().any(|it| it.is_control() || matches!(it, '/' | '\\'))
 }
 
-/// Percent-encodes everything except letters, digits and `-._~()` (the name of a resource group may have parentheses).
+/// Percent-encodes a part.
 fn encode(text: &str) -> String {
-    let mut encoded = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~()".contains(&byte) {
-            encoded.push(char::from(byte));
-        } else {
-            encoded.push('%');
-            encoded.extend([byte >> 4, byte & 15].map(|digit| char::from(b"0123456789ABCDEF"[usize::from(digit)])));
-        }
-    }
-    encoded
+    utf8_percent_encode(text, ENCODED).to_string()
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{ResourceId, Type, encode, part};
+    use super::{ResourceId, ResourceType as Type, encode, part};
 
     #[test]
     fn parts_stay_parts() {

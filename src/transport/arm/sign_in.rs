@@ -7,7 +7,7 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use azure_core::auth::{AccessToken, TokenCredential};
+use azure_core::auth::{AccessToken, Secret, TokenCredential};
 use azure_identity::{AzureCliCredential, ClientSecretCredential, TokenCredentialOptions, WorkloadIdentityCredential};
 use serde_json::Value;
 use tokio::sync::Mutex;
@@ -15,8 +15,8 @@ use tokio::time::Instant;
 
 use super::error::{ArmError, tidy};
 use super::settings::ArmSettings;
-use super::wire::authorities;
-use crate::transport::BoxFuture;
+use super::wire::{built, http_client};
+use crate::transport::{BoxFuture, chain};
 
 /// How long before its end topo renews a token.
 const MARGIN: u64 = 300;
@@ -28,9 +28,9 @@ const REMEMBERED: Duration = Duration::from_secs(30);
 const MACHINE: &str = "http://169.254.169.254/metadata/identity/oauth2/token?api-version=2018-02-01";
 
 /// A token. Its text is never shown.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct Token {
-    secret: String,
+    secret: Secret,
     /// The end of its validity, in seconds since 1970.
     pub expires: u64,
 }
@@ -38,17 +38,11 @@ pub struct Token {
 impl Token {
     /// A token that is valid until `expires`, in seconds since 1970.
     pub fn new(secret: String, expires: u64) -> Self {
-        Self { secret, expires }
+        Self { secret: Secret::new(secret), expires }
     }
 
     pub(super) fn secret(&self) -> &str {
-        &self.secret
-    }
-}
-
-impl std::fmt::Debug for Token {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.debug_struct("Token").field("expires", &self.expires).finish_non_exhaustive()
+        self.secret.secret()
     }
 }
 
@@ -67,14 +61,8 @@ pub(super) struct Operator {
     http: reqwest::Client,
     direct: reqwest::Client,
     authority_host: Option<String>,
-    held: Mutex<Held>,
-}
-
-/// The result of the last sign-in for each scope.
-#[derive(Default)]
-struct Held {
-    token: Option<(String, Token)>,
-    failure: Option<(String, String, Instant)>,
+    /// The result of the last sign-in. All requests have the same scope.
+    held: Mutex<Option<Result<Token, (String, Instant)>>>,
 }
 
 /// Ways to sign in.
@@ -101,16 +89,6 @@ impl Way {
 
 impl Operator {
     pub(super) fn new(settings: &ArmSettings) -> Result<Self, ArmError> {
-        let no_client = |error: reqwest::Error| {
-            ArmError::settings(format!("topo cannot request tokens from this machine: {}.", tidy(&error.to_string())))
-        };
-        let mut http = reqwest::Client::builder()
-            .redirect(reqwest::redirect::Policy::none())
-            .connect_timeout(settings.connect_timeout)
-            .timeout(settings.request_timeout);
-        for certificate in authorities(settings)? {
-            http = http.add_root_certificate(certificate);
-        }
         // Identities are on this machine, so no proxy. If there is no such service, the request fails at once.
         let direct = reqwest::Client::builder()
             .no_proxy()
@@ -118,8 +96,8 @@ impl Operator {
             .connect_timeout(Duration::from_secs(1))
             .timeout(Duration::from_secs(15));
         Ok(Self {
-            http: http.build().map_err(no_client)?,
-            direct: direct.build().map_err(no_client)?,
+            http: built(http_client(settings)?)?,
+            direct: built(direct)?,
             authority_host: settings.authority_host.clone(),
             held: Mutex::default(),
         })
@@ -220,30 +198,20 @@ impl TokenSource for Operator {
             // The second caller waits for the first: one sign-in for all.
             let mut held = self.held.lock().await;
             let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-            if let Some((known, token)) = &held.token
-                && known == scope
-                && token.expires > now + MARGIN
-            {
-                return Ok(token.clone());
+            match &*held {
+                Some(Ok(token)) if token.expires > now + MARGIN => return Ok(token.clone()),
+                Some(Err((reason, since))) if since.elapsed() < REMEMBERED => return Err(reason.clone()),
+                _ => {}
             }
-            if let Some((known, reason, since)) = &held.failure
-                && known == scope
-                && since.elapsed() < REMEMBERED
-            {
-                return Err(reason.clone());
-            }
-            *held = Held::default();
+            *held = None;
             let fetched = self.fetch(scope).await;
-            match &fetched {
-                Ok(token) => held.token = Some((scope.to_owned(), token.clone())),
-                Err(reason) => held.failure = Some((scope.to_owned(), reason.clone(), Instant::now())),
-            }
+            *held = Some(fetched.clone().map_err(|reason| (reason, Instant::now())));
             fetched
         })
     }
 
     fn forget(&self) -> BoxFuture<'_, ()> {
-        Box::pin(async { *self.held.lock().await = Held::default() })
+        Box::pin(async { *self.held.lock().await = None })
     }
 }
 
@@ -292,20 +260,6 @@ fn ways(variable: &dyn Fn(&str) -> Option<String>) -> Result<Vec<Way>, String> {
         return Ok(vec![Way::Service]);
     }
     Ok(allowed.iter().copied().filter(|way| matches!(way, Way::Machine | Way::Cli)).collect())
-}
-
-/// An error with its causes.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut texts = vec![error.to_string()];
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let text = error.to_string();
-        if !texts.iter().any(|known| known.contains(&text)) {
-            texts.push(text);
-        }
-        cause = error.source();
-    }
-    texts.join(": ")
 }
 
 #[cfg(test)]

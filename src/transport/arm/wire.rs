@@ -3,13 +3,12 @@
 //! The crate's clients get a credential without a real token. This file checks the origin and then adds the token, so a
 //! request that the crate could log or send elsewhere never contains it.
 
-use std::error::Error as _;
 use std::io::Read as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use azure_core::{Body, BytesStream, Context, Policy, PolicyResult, Request, Response, StatusCode, Url};
-use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+use reqwest::header::{ACCEPT, CONTENT_TYPE, IF_MATCH};
 use tokio::sync::Semaphore;
 
 use super::answer::Answer;
@@ -17,12 +16,16 @@ use super::error::ArmError;
 use super::settings::ArmSettings;
 use super::sign_in::TokenSource;
 use crate::exchange::Requests;
+use crate::transport::causes;
 
 /// The largest answer that topo accepts, in bytes: much more than a page of any list.
 const ANSWER_LIMIT: usize = 64 << 20;
 
+/// The type of all bodies.
+const JSON: &str = "application/json";
+
 /// What topo adds to a request of the crate.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(super) struct Extra {
     /// Replaces the crate's body.
     pub(super) body: Option<Vec<u8>>,
@@ -32,24 +35,13 @@ pub(super) struct Extra {
 }
 
 impl Extra {
-    /// The same with an id of its own, as a UUID.
-    pub(super) fn with_id(mut self) -> Self {
+    /// Only an id, as a UUID.
+    pub(super) fn new() -> Self {
         let mut bytes = [0_u8; 16];
         // Without random numbers the id means nothing, and does no harm.
         let _ = getrandom::fill(&mut bytes);
-        bytes[6] = bytes[6] & 0x0f | 0x40;
-        bytes[8] = bytes[8] & 0x3f | 0x80;
-        let number = u128::from_be_bytes(bytes);
-        let part = |high: u32, bits: u32| (number >> high) & ((1 << bits) - 1);
-        self.client_request_id = format!(
-            "{:08x}-{:04x}-{:04x}-{:04x}-{:012x}",
-            part(96, 32),
-            part(80, 16),
-            part(64, 16),
-            part(48, 16),
-            part(0, 48)
-        );
-        self
+        let id = uuid::Builder::from_random_bytes(bytes).into_uuid();
+        Self { body: None, if_match: None, client_request_id: id.to_string() }
     }
 }
 
@@ -97,16 +89,11 @@ pub(super) struct Wire {
     writes: AtomicU64,
 }
 
-impl std::fmt::Debug for Wire {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.debug_struct("Wire").field("endpoint", &self.endpoint.as_str()).finish_non_exhaustive()
-    }
-}
-
 impl Wire {
     pub(super) fn new(settings: &ArmSettings, tokens: Arc<dyn TokenSource>) -> Result<Self, ArmError> {
         let endpoint = endpoint(&settings.endpoint)?;
-        let http = http_client(settings)?;
+        let agent = concat!("topo/", env!("CARGO_PKG_VERSION"));
+        let http = built(http_client(settings)?.https_only(true).user_agent(agent))?;
         let scope = format!("{}/.default", settings.audience.trim_end_matches('/'));
         let requests = Semaphore::new(settings.parallelism.clamp(1, 1000));
         Ok(Self { http, endpoint, scope, tokens, requests, reads: AtomicU64::new(0), writes: AtomicU64::new(0) })
@@ -144,8 +131,8 @@ impl Wire {
     }
 
     /// GET of a URL that no client of the crate makes.
-    pub(super) async fn get(&self, url: &Url, extra: &Extra) -> Result<Answer, NoAnswer> {
-        self.send(reqwest::Method::GET, url, extra, None).await
+    pub(super) async fn get(&self, url: &Url, extra: Extra) -> Result<Answer, NoAnswer> {
+        self.send(reqwest::Method::GET, url, &extra, None).await
     }
 
     async fn send(
@@ -161,24 +148,15 @@ impl Wire {
         let _permit =
             self.requests.acquire().await.map_err(|_| NoAnswer::NotSent("topo is about to end".to_owned()))?;
         let token = self.tokens.token(&self.scope).await.map_err(NoAnswer::SignIn)?;
-        let refuse = |error: &dyn std::fmt::Display| NoAnswer::NotSent(error.to_string());
-        let mut bearer = HeaderValue::from_str(&format!("Bearer {}", token.secret()))
-            .map_err(|_| refuse(&"the token has invalid characters"))?;
-        bearer.set_sensitive(true);
-        let mut headers = HeaderMap::new();
-        headers.insert(HeaderName::from_static("authorization"), bearer);
-        headers.insert(HeaderName::from_static("accept"), HeaderValue::from_static("application/json"));
-        let id = HeaderValue::from_str(&extra.client_request_id).map_err(|error| refuse(&error))?;
-        headers.insert(HeaderName::from_static("x-ms-client-request-id"), id);
+        let changes = matches!(method, reqwest::Method::PUT | reqwest::Method::DELETE);
+        let mut request = self.http.request(method.clone(), url.clone()).bearer_auth(token.secret());
+        request = request.header(ACCEPT, JSON).header("x-ms-client-request-id", &extra.client_request_id);
         if let Some(version) = &extra.if_match {
-            let version = HeaderValue::from_str(version).map_err(|_| refuse(&"the version has invalid characters"))?;
-            headers.insert(HeaderName::from_static("if-match"), version);
+            request = request.header(IF_MATCH, version);
         }
-        let changes = matches!(method, reqwest::Method::PUT | reqwest::Method::PATCH | reqwest::Method::DELETE);
         if changes || method == reqwest::Method::POST {
-            headers.insert(HeaderName::from_static("content-type"), HeaderValue::from_static("application/json"));
+            request = request.header(CONTENT_TYPE, JSON);
         }
-        let mut request = self.http.request(method.clone(), url.clone()).headers(headers);
         if let Some(body) = body {
             request = request.body(body);
         }
@@ -224,23 +202,21 @@ async fn receive(request: reqwest::RequestBuilder) -> Result<Answer, NoAnswer> {
 }
 
 /// The innermost cause. The sentence already has the URL.
-fn reason(error: &reqwest::Error) -> String {
-    let mut texts: Vec<String> = Vec::new();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        texts.push(error.to_string());
-        cause = error.source();
-    }
+pub(super) fn reason(error: &reqwest::Error) -> String {
     if error.is_timeout() {
-        texts.push("no answer in time".to_owned());
+        return "no answer in time".to_owned();
     }
-    texts.dedup();
-    texts.pop().unwrap_or_else(|| "the connection failed".to_owned())
+    causes(error).last().map_or_else(|| "the connection failed".to_owned(), ToString::to_string)
 }
 
 /// The transport of the crate's pipeline.
-#[derive(Debug)]
 pub(super) struct Gate(pub(super) Arc<Wire>);
+
+impl std::fmt::Debug for Gate {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("Gate")
+    }
+}
 
 #[async_trait::async_trait]
 impl Policy for Gate {
@@ -290,26 +266,25 @@ fn endpoint(text: &str) -> Result<Url, ArmError> {
     })
 }
 
-fn http_client(settings: &ArmSettings) -> Result<reqwest::Client, ArmError> {
-    let mut builder = reqwest::Client::builder()
-        .https_only(true)
+/// A client for Azure: with the operator's own authorities and time limits, and without redirects.
+pub(super) fn http_client(settings: &ArmSettings) -> Result<reqwest::ClientBuilder, ArmError> {
+    let builder = reqwest::Client::builder()
         .redirect(reqwest::redirect::Policy::none())
         .connect_timeout(settings.connect_timeout)
-        .timeout(settings.request_timeout)
-        .user_agent(concat!("topo/", env!("CARGO_PKG_VERSION")));
-    for certificate in authorities(settings)? {
-        builder = builder.add_root_certificate(certificate);
-    }
+        .timeout(settings.request_timeout);
+    Ok(authorities(settings)?.into_iter().fold(builder, reqwest::ClientBuilder::add_root_certificate))
+}
+
+/// The end of [`http_client`].
+pub(super) fn built(builder: reqwest::ClientBuilder) -> Result<reqwest::Client, ArmError> {
     builder.build().map_err(|error| {
-        ArmError::settings(format!(
-            "topo cannot send requests to Azure from this machine: {}.",
-            super::error::tidy(&reason(&error))
-        ))
+        let reason = super::error::tidy(&reason(&error));
+        ArmError::settings(format!("topo cannot send requests to Azure from this machine: {reason}."))
     })
 }
 
 /// The operator's own certificate authorities.
-pub(super) fn authorities(settings: &ArmSettings) -> Result<Vec<reqwest::Certificate>, ArmError> {
+fn authorities(settings: &ArmSettings) -> Result<Vec<reqwest::Certificate>, ArmError> {
     let Some(path) = &settings.certificate_authorities else { return Ok(Vec::new()) };
     let shown = super::error::tidy(&path.display().to_string());
     let refused = |reason: String| {

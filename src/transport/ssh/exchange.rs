@@ -7,7 +7,7 @@ use tokio::time::timeout;
 use super::SshOptions;
 use super::failure::Sentence;
 use super::master::Master;
-use crate::transport::TransportError;
+use crate::transport::{TransportError, chain};
 
 /// How much of standard error topo keeps, in bytes.
 const STDERR_LIMIT: usize = 64 << 10;
@@ -56,7 +56,7 @@ impl Exchange<'_> {
         // If the connection has died unnoticed, no answer comes here.
         let mut child = match timeout(self.options.connect_timeout, command.spawn()).await {
             Ok(Ok(child)) => child,
-            Ok(Err(error)) => return Err(ExchangeError::NotOpened(error_text(&error))),
+            Ok(Err(error)) => return Err(ExchangeError::NotOpened(chain(&error))),
             Err(_) => return Err(ExchangeError::NotOpened("no answer in time".to_owned())),
         };
         let (Some(stdin), Some(stdout), Some(stderr)) =
@@ -88,7 +88,7 @@ impl Exchange<'_> {
         let status = match ended {
             Ok(status) => status.code(),
             Err(Error::Remote(_)) => Some(127),
-            Err(error) => return Err(ExchangeError::Broken(error_text(&error))),
+            Err(error) => return Err(ExchangeError::Broken(chain(&error))),
         };
         let started = stderr.contains(STARTED);
         // If standard error was lost or cut on the way, the caller decides about the output.
@@ -141,17 +141,6 @@ async fn receive(mut from: impl AsyncRead + Unpin, keep: usize, limit: usize) ->
         let room = keep.saturating_sub(kept.len()).min(read);
         kept.extend_from_slice(&buffer[..room]);
     }
-}
-
-/// The error with its causes, on one line.
-fn error_text(error: &Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = std::error::Error::source(error);
-    while let Some(error) = cause {
-        text = format!("{text}: {error}");
-        cause = error.source();
-    }
-    text
 }
 
 #[cfg(test)]

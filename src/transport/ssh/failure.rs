@@ -1,12 +1,11 @@
 //! Finds out from ssh's output what went wrong, and says it in sentences.
 
-use std::fmt::Write as _;
 use std::time::Duration;
 
 use super::SshOptions;
 use super::configuration::{Resolved, whole_seconds};
 use super::known_hosts;
-use crate::transport::{Target, TransportError};
+use crate::transport::{Target, TransportError, between, one_line};
 
 /// Longest excerpt of a remote's or ssh's text in a message, in characters.
 const EXCERPT: usize = 300;
@@ -21,18 +20,14 @@ pub(super) struct Login {
 }
 
 /// Why a login failed.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum LoginKind {
     NoClient,
     Local,
     Configuration,
-    HostKeyChanged {
-        of: Option<String>,
-    },
+    HostKeyChanged,
     HostKeyRevoked,
-    HostKeyUnknown {
-        of: Option<String>,
-    },
+    HostKeyUnknown,
     Denied,
     HostUnknown,
     Refused,
@@ -43,37 +38,37 @@ pub(super) enum LoginKind {
     Other,
 }
 
+/// What ssh says of each reason. The order matters: the output of one failure can end with the words of another, above
+/// all behind jump hosts.
+const WORDS: [(LoginKind, &[&str]); 11] = [
+    (LoginKind::HostKeyRevoked, &["REVOKED HOST KEY", "marked as revoked"]),
+    (LoginKind::HostKeyChanged, &["HOST IDENTIFICATION HAS CHANGED", "has changed and you have requested strict"]),
+    (LoginKind::HostKeyUnknown, &["host key is known for", "Host key verification failed"]),
+    (LoginKind::Denied, &["Permission denied (", "Too many authentication failures", "Permission denied, please try"]),
+    (LoginKind::Configuration, &["Bad configuration option", "bad configuration option", "Bad owner or permissions"]),
+    (LoginKind::HostUnknown, &["Could not resolve hostname"]),
+    (LoginKind::Refused, &["Connection refused"]),
+    (LoginKind::NoRoute, &["No route to host", "Network is unreachable"]),
+    (LoginKind::TimedOut, &["timed out"]),
+    (LoginKind::Other, &["open failed: ", "stdio forwarding failed"]),
+    (LoginKind::Dropped, &["exchange_identification", "onnection closed by", "onnection reset by", "Broken pipe"]),
+];
+
 impl Login {
-    /// Finds the reason. The order matters: the output of one failure can end with the words of another, above all
-    /// behind jump hosts.
+    /// Finds the reason in the output of ssh.
     pub(super) fn of(said: String) -> Self {
-        let has = |words: &[&str]| words.iter().any(|word| said.contains(word));
-        let kind = if has(&["REVOKED HOST KEY", "marked as revoked"]) {
-            LoginKind::HostKeyRevoked
-        } else if has(&["HOST IDENTIFICATION HAS CHANGED", "has changed and you have requested strict"]) {
-            LoginKind::HostKeyChanged { of: between(&said, "Host key for ", " has changed") }
-        } else if has(&["host key is known for", "Host key verification failed"]) {
-            LoginKind::HostKeyUnknown { of: between(&said, "host key is known for ", " and you have") }
-        } else if has(&["Permission denied (", "Too many authentication failures", "Permission denied, please try"]) {
-            LoginKind::Denied
-        } else if has(&["Bad configuration option", "Bad owner or permissions", "bad configuration options"]) {
-            LoginKind::Configuration
-        } else if has(&["Could not resolve hostname"]) {
-            LoginKind::HostUnknown
-        } else if has(&["Connection refused"]) {
-            LoginKind::Refused
-        } else if has(&["No route to host", "Network is unreachable"]) {
-            LoginKind::NoRoute
-        } else if has(&["timed out"]) {
-            LoginKind::TimedOut
-        } else if has(&["open failed: ", "stdio forwarding failed"]) {
-            LoginKind::Other
-        } else if has(&["exchange_identification", "onnection closed by", "onnection reset by", "Broken pipe"]) {
-            LoginKind::Dropped
-        } else {
-            LoginKind::Other
-        };
+        let fits = |(_, words): &&(LoginKind, &[&str])| words.iter().any(|word| said.contains(word));
+        let kind = WORDS.iter().find(fits).map_or(LoginKind::Other, |(kind, _)| *kind);
         Self { kind, said, tried: 1 }
+    }
+
+    /// The host whose key is unknown or has changed, if ssh names it. It may be a jump host.
+    pub(super) fn key_of(&self) -> Option<String> {
+        let (start, end) = match self.kind {
+            LoginKind::HostKeyChanged => ("Host key for ", " has changed"),
+            _ => ("host key is known for ", " and you have"),
+        };
+        between(&self.said, start, end).map(str::to_ascii_lowercase)
     }
 
     /// There is no `ssh` program.
@@ -93,34 +88,9 @@ impl Login {
     }
 }
 
-fn between(text: &str, start: &str, end: &str) -> Option<String> {
-    let (_, rest) = text.split_once(start)?;
-    Some(rest.split_once(end)?.0.to_ascii_lowercase())
-}
-
-/// Makes a text from outside safe for a message: one line, no control of a terminal, not long.
+/// Makes a text from outside safe for a message.
 pub(super) fn sanitise(text: &str) -> String {
-    let mut clean = String::new();
-    let mut characters = text.trim().chars().peekable();
-    while let Some(character) = characters.next() {
-        if clean.chars().count() >= EXCERPT {
-            clean.push('…');
-            break;
-        }
-        match character {
-            '\r' if characters.peek() == Some(&'\n') => {}
-            '\n' => clean.push_str("; "),
-            // Changes the direction of text, or is invisible.
-            '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{61c}' => {
-                let _ = write!(clean, "{}", character.escape_unicode());
-            }
-            character if character.is_control() => {
-                let _ = write!(clean, "{}", character.escape_default());
-            }
-            character => clean.push(character),
-        }
-    }
-    clean
+    one_line(text, "; ", EXCERPT)
 }
 
 /// The line that says most: the last one that is not only about a consequence.
@@ -155,8 +125,12 @@ impl<'a> Sentence<'a> {
 
     /// The `ssh` command for the same login by hand.
     fn by_hand(&self) -> String {
-        let port = self.at.endpoint.port.map(|port| format!("-p {port} ")).unwrap_or_default();
-        format!("ssh {port}{}", self.login())
+        format!("ssh {}{}", self.port(), self.login())
+    }
+
+    /// The option for the port, if one is given.
+    fn port(&self) -> String {
+        self.at.endpoint.port.map(|port| format!("-p {port} ")).unwrap_or_default()
     }
 
     pub(super) fn closed(&self) -> TransportError {
@@ -185,92 +159,76 @@ impl<'a> Sentence<'a> {
         let address = resolved.map_or_else(|| self.at.endpoint.host.clone(), known_hosts::address);
         let file = options.known_hosts.as_ref();
         let file = file.map_or_else(|| "known_hosts".to_owned(), |file| sanitise(&file.display().to_string()));
-        let jump =
-            |of: &Option<String>| of.as_ref().filter(|of| **of != address && *of != self.at.name.as_str()).cloned();
-        let text = match &failure.kind {
-            LoginKind::NoClient => format!(
-                "topo cannot reach {node}: the OpenSSH client is not installed on this machine (`ssh` is not in PATH). \
-                 Install it (Debian and Ubuntu: `apt install openssh-client`)."
+        let of = failure.key_of();
+        let jump = of.as_ref().filter(|of| **of != address && *of != self.at.name.as_str());
+        let whose = |happened: &str| match jump {
+            Some(jump) => {
+                let jump = sanitise(jump);
+                format!("topo did not log in to {node}: the host key of its jump host {jump} {happened}")
+            }
+            None => format!("The host key of {node} {happened}"),
+        };
+        let cannot = |why: &str| format!("topo cannot reach {node}: {why}");
+        let text = match failure.kind {
+            LoginKind::NoClient => cannot(
+                "the OpenSSH client is not installed on this machine (`ssh` is not in PATH). Install it (Debian and \
+                 Ubuntu: `apt install openssh-client`).",
             ),
-            LoginKind::Local => format!(
-                "topo cannot reach {node}: ssh does not start on this machine ({said}). Check free space, open \
-                 files and permissions here."
-            ),
-            LoginKind::Configuration => format!(
-                "topo cannot reach {node}: ssh does not accept its configuration: {said}. Correct it and run topo \
-                 again."
-            ),
+            LoginKind::Local => cannot(&format!(
+                "ssh does not start on this machine ({said}). Check free space, open files and permissions here."
+            )),
+            LoginKind::Configuration => {
+                cannot(&format!("ssh does not accept its configuration: {said}. Correct it and run topo again."))
+            }
             LoginKind::HostKeyRevoked => format!(
                 "topo did not log in to {node}: {file} marks its host key as revoked. Nothing was sent. Find out why \
                  that machine still uses this key."
             ),
-            LoginKind::HostKeyChanged { of } => {
-                let whose = jump(of).map_or_else(
-                    || format!("The host key of {node} has changed"),
-                    |jump| {
-                        format!(
-                            "topo did not log in to {node}: the host key of its jump host {} has changed",
-                            sanitise(&jump)
-                        )
-                    },
-                );
+            LoginKind::HostKeyChanged => {
                 let entry = sanitise(of.as_deref().unwrap_or(&address));
+                let file_argument = options.known_hosts.as_ref().map(|_| format!(" -f '{file}'")).unwrap_or_default();
                 format!(
-                    "{whose}: it differs from the key in {file}. Nothing was sent. Either somebody reinstalled the \
+                    "{}: it differs from the key in {file}. Nothing was sent. Either somebody reinstalled the \
                      machine, or somebody intercepts the connection. Compare the fingerprint on the machine itself \
                      (`ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub`). Only if it is right, remove the old key \
-                     with `ssh-keygen -R '{entry}'{}` and log in once by hand (`{by_hand}`).",
-                    file_argument(options)
+                     with `ssh-keygen -R '{entry}'{file_argument}` and log in once by hand (`{by_hand}`).",
+                    whose("has changed")
                 )
             }
-            LoginKind::HostKeyUnknown { of } => {
-                let whose = jump(of).map_or_else(
-                    || format!("The host key of {node} is unknown"),
-                    |jump| {
-                        format!(
-                            "topo did not log in to {node}: the host key of its jump host {} is unknown",
-                            sanitise(&jump)
-                        )
-                    },
-                );
-                let port = self.at.endpoint.port.map(|port| format!("-p {port} ")).unwrap_or_default();
-                format!(
-                    "{whose}: {file} has no key of this type for its address or its name. Nothing was sent. Log in \
-                     once by hand (`{by_hand}`) and compare the fingerprint. Or check the output of `ssh-keyscan \
-                     {port}{}`, and add it to {file}.",
-                    self.at.endpoint.host
-                )
-            }
+            LoginKind::HostKeyUnknown => format!(
+                "{}: {file} has no key of this type for its address or its name. Nothing was sent. Log in once by hand \
+                 (`{by_hand}`) and compare the fingerprint. Or check the output of `ssh-keyscan {}{}`, and add it to \
+                 {file}.",
+                whose("is unknown"),
+                self.port(),
+                self.at.endpoint.host
+            ),
             LoginKind::Denied => format!(
                 "{node} refused the login as {login}: {said}. Check the user name. Check that the agent has your key \
                  (`ssh-add -l`), or that IdentityFile names a key without a passphrase. `{by_hand}` must work without \
                  a question."
             ),
-            LoginKind::HostUnknown => format!(
-                "topo cannot reach {node}: this machine cannot resolve its host name ({said}). Check the name, or set \
-                 an address in `ssh.host`."
-            ),
-            LoginKind::Refused => format!(
-                "topo cannot reach {node}: it refused the connection ({said}). Check that sshd runs there, and check \
-                 the port."
-            ),
-            LoginKind::NoRoute => format!(
-                "topo cannot reach {node}: this machine has no route to it ({said}). Check the network, or set a jump \
-                 host in ssh's configuration (ProxyJump)."
-            ),
-            LoginKind::TimedOut => format!(
-                "topo cannot reach {node}: it did not answer within {} s ({said}). Check that the machine runs and \
-                 that no firewall blocks the connection, or raise --connect-timeout.",
-                whole_seconds(options.connect_timeout)
-            ),
-            LoginKind::Dropped => format!(
-                "topo cannot reach {node}: its sshd, or that of its jump host, closed the connection before the login, \
-                 {} times ({said}). Lower --parallelism, or raise MaxStartups in sshd_config there.",
-                failure.tried
-            ),
-            LoginKind::Other => {
-                format!("topo cannot reach {node}: {said}. Check that `{by_hand}` works without a question.")
+            LoginKind::HostUnknown => cannot(&format!(
+                "this machine cannot resolve its host name ({said}). Check the name, or set an address in `ssh.host`."
+            )),
+            LoginKind::Refused => {
+                cannot(&format!("it refused the connection ({said}). Check that sshd runs there, and check the port."))
             }
+            LoginKind::NoRoute => cannot(&format!(
+                "this machine has no route to it ({said}). Check the network, or set a jump host in ssh's \
+                 configuration (ProxyJump)."
+            )),
+            LoginKind::TimedOut => cannot(&format!(
+                "it did not answer within {} s ({said}). Check that the machine runs and that no firewall blocks the \
+                 connection, or raise --connect-timeout.",
+                whole_seconds(options.connect_timeout)
+            )),
+            LoginKind::Dropped => cannot(&format!(
+                "its sshd, or that of its jump host, closed the connection before the login, {} times ({said}). Lower \
+                 --parallelism, or raise MaxStartups in sshd_config there.",
+                failure.tried
+            )),
+            LoginKind::Other => cannot(&format!("{said}. Check that `{by_hand}` works without a question.")),
         };
         TransportError::Unreachable(text)
     }
@@ -344,14 +302,6 @@ impl<'a> Sentence<'a> {
     }
 }
 
-fn file_argument(options: &SshOptions) -> String {
-    options
-        .known_hosts
-        .as_ref()
-        .map(|file| format!(" -f '{}'", sanitise(&file.display().to_string())))
-        .unwrap_or_default()
-}
-
 // Prefer the words of ssh itself, if there are any.
 fn reason_text(reason: &str, said: &str) -> String {
     if said.trim().is_empty() { sanitise(reason) } else { telling_line(said) }
@@ -364,10 +314,12 @@ mod tests {
     #[test]
     fn the_reason_is_told_from_its_consequences() {
         let drop = "kex_exchange_identification: Connection closed by remote host\r\nConnection closed by UNKNOWN port 65535\r\n";
-        let unknown = LoginKind::HostKeyUnknown { of: Some("[10.0.0.1]:2222".to_owned()) };
         for (said, kind) in [
             ("", LoginKind::Dropped),
-            ("No ED25519 host key is known for [10.0.0.1]:2222 and you have requested strict checking.\r\n", unknown),
+            (
+                "No ED25519 host key is known for [10.0.0.1]:2222 and you have requested strict checking.\r\n",
+                LoginKind::HostKeyUnknown,
+            ),
             ("a@b: Permission denied (publickey).\r\n", LoginKind::Denied),
             ("ssh: Could not resolve hostname x: Name or service not known\r\n", LoginKind::HostUnknown),
             ("ssh: connect to host x port 22: Connection refused\r\n", LoginKind::Refused),
@@ -376,7 +328,10 @@ mod tests {
             ("channel 0: open failed: connect failed: open failed\r\nstdio forwarding failed\r\n", LoginKind::Other),
         ] {
             let all = format!("{said}{drop}");
-            assert_eq!(Login::of(all.clone()).kind, kind, "{said}");
+            let login = Login::of(all.clone());
+            assert_eq!(login.kind, kind, "{said}");
+            let key_of = (kind == LoginKind::HostKeyUnknown).then(|| "[10.0.0.1]:2222".to_owned());
+            assert_eq!(login.key_of(), key_of, "{said}");
             assert!(said.is_empty() || said.contains(&telling_line(&all)), "{}", telling_line(&all));
         }
         for said in
@@ -389,7 +344,7 @@ mod tests {
 
     #[test]
     fn texts_from_outside_are_harmless() {
-        assert_eq!(sanitise(" a\r\nb\u{1b}[31m\tc\u{202e}d\u{9b}é\n"), "a; b\\u{1b}[31m\\tc\\u{202e}d\\u{9b}é");
+        assert_eq!(sanitise(" a\r\nb\u{1b}[31m\tc\u{202e}d\u{9b}é\n"), "a; b\\u{1b}[31m c\\u{202e}d\\u{9b}é");
         assert_eq!(sanitise(&"x".repeat(1000)).chars().count(), EXCERPT + 1);
     }
 }

@@ -74,43 +74,28 @@ impl Login<'_> {
     /// Connects. Uses the node's name as `HostKeyAlias` if its host key is known only by the name.
     pub(super) async fn connect(&self, about: &Sentence<'_>) -> Result<Master, TransportError> {
         let mut learned = self.pool.learned(self.at);
-        let first = match self.connect_as(&mut learned).await {
-            Ok(master) => {
-                self.pool.learn(self.at, learned);
-                return Ok(master);
-            }
-            Err(failure) => failure,
-        };
-        let failure = if self.is_known_by_name(&first, &mut learned).await {
-            learned.by_name = true;
-            let second = self.connect_as(&mut learned).await;
-            match second {
+        let failure = loop {
+            match self.connect_as(&mut learned).await {
                 Ok(master) => {
                     self.pool.learn(self.at, learned);
                     return Ok(master);
                 }
-                Err(failure) => failure,
+                Err(failure) if self.is_known_by_name(&failure, &mut learned).await => learned.by_name = true,
+                Err(failure) => break failure,
             }
-        } else {
-            first
         };
         let resolved = self.resolved(&mut learned).await;
-        Err(about.no_login(
-            &failure,
-            resolved.as_deref(),
-            self.options,
-            &self.configuration.in_operators_words(&failure.said),
-        ))
+        let said = self.configuration.in_operators_words(&failure.said);
+        Err(about.no_login(&failure, resolved.as_deref(), self.options, &said))
     }
 
     async fn is_known_by_name(&self, failure: &Failure, learned: &mut Learned) -> bool {
-        let LoginKind::HostKeyUnknown { of } = &failure.kind else { return false };
-        if learned.by_name {
+        if failure.kind != LoginKind::HostKeyUnknown || learned.by_name {
             return false;
         }
         let Some(resolved) = self.resolved(learned).await else { return false };
         // The unknown key may belong to the jump host.
-        if of.as_ref().is_some_and(|of| *of != known_hosts::address(&resolved)) {
+        if failure.key_of().is_some_and(|of| of != known_hosts::address(&resolved)) {
             return false;
         }
         known_hosts::only_by_name(&resolved, self.at.name.as_str()).await

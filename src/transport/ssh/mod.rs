@@ -128,15 +128,14 @@ impl Ssh {
         let slot = self.pool.slot(at);
         let limits = Exchange { options: &self.options, about: &about, sudo: at.endpoint.sudo };
         // Replace a master that died while it was idle, once: nothing was sent over it.
-        let (master, fresh) = self.master(&slot, at, &about).await?;
-        let outcome = match limits.run(&master, script).await {
-            Err(ExchangeError::NotOpened(_)) if !fresh => {
-                self.pool.discard(&slot, &master).await;
-                let (master, _) = self.master(&slot, at, &about).await?;
-                self.settle(&slot, &master, limits.run(&master, script).await, &about).await
-            }
-            outcome => self.settle(&slot, &master, outcome, &about).await,
-        };
+        let (mut master, fresh) = self.master(&slot, at, &about).await?;
+        let mut outcome = limits.run(&master, script).await;
+        if !fresh && matches!(outcome, Err(ExchangeError::NotOpened(_))) {
+            self.pool.discard(&slot, &master).await;
+            (master, _) = self.master(&slot, at, &about).await?;
+            outcome = limits.run(&master, script).await;
+        }
+        let outcome = self.settle(&slot, &master, outcome, &about).await;
         slot.used();
         outcome
     }
@@ -148,20 +147,14 @@ impl Ssh {
         outcome: Result<Vec<u8>, ExchangeError>,
         about: &Sentence<'_>,
     ) -> Result<Vec<u8>, TransportError> {
-        match outcome {
-            Ok(reply) => Ok(reply),
-            Err(ExchangeError::Failed(error)) => Err(error),
-            Err(ExchangeError::NotOpened(reason)) => {
-                let error = about.not_opened(&reason, &master.last_words());
-                self.pool.discard(slot, master).await;
-                Err(error)
-            }
-            Err(ExchangeError::Broken(reason)) => {
-                let error = about.broken(&reason, &master.last_words());
-                self.pool.discard(slot, master).await;
-                Err(error)
-            }
-        }
+        let error = match outcome {
+            Ok(reply) => return Ok(reply),
+            Err(ExchangeError::Failed(error)) => return Err(error),
+            Err(ExchangeError::NotOpened(reason)) => about.not_opened(&reason, &master.last_words()),
+            Err(ExchangeError::Broken(reason)) => about.broken(&reason, &master.last_words()),
+        };
+        self.pool.discard(slot, master).await;
+        Err(error)
     }
 
     /// The slot's master. Connects one if there is none (then `true`). Others for the same node wait.

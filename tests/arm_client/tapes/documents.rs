@@ -7,7 +7,9 @@ use serde_json::Value;
 use topo::backend::azure_udr::{LiveInterface, LiveNetwork, LiveSubnet, LiveTable};
 use topo::exchange::arm::Document;
 
-use super::Resource;
+use topo::transport::azure::ResourceType;
+
+use super::type_of;
 use crate::arm::tape::{self, Recorded};
 
 /// The leaves of a document: place and text, in the order of the document's lists.
@@ -60,8 +62,8 @@ impl Leaves {
 }
 
 /// Everything in a body that has an id of a kind and says more than that.
-fn find<'a>(value: &'a Value, wanted: Resource, found: &mut Vec<&'a Value>) {
-    let is = |id: &str| Resource::of(id) == Some(wanted);
+fn find<'a>(value: &'a Value, wanted: ResourceType, found: &mut Vec<&'a Value>) {
+    let is = |id: &str| type_of(id) == Some(wanted);
     if value["id"].as_str().is_some_and(is) && value["properties"].is_object() {
         found.push(value);
     }
@@ -73,7 +75,7 @@ fn find<'a>(value: &'a Value, wanted: Resource, found: &mut Vec<&'a Value>) {
 }
 
 /// Looks at all documents of a kind on all tapes that are there. Says how many there were, and whether tapes in YAML were among them.
-fn each(wanted: Resource, look: impl Fn(&Document, &Leaves)) -> Option<(usize, bool)> {
+fn each(wanted: ResourceType, look: impl Fn(&Document, &Leaves)) -> Option<(usize, bool)> {
     let tapes = tape::all();
     let mut count = 0;
     for (_, tape) in &tapes {
@@ -104,7 +106,7 @@ fn region(text: Option<&str>) -> String {
 
 #[test]
 fn tables_are_read() {
-    let found = each(Resource::Table, |document, leaves| {
+    let found = each(ResourceType::Table, |document, leaves| {
         let table = LiveTable::of(document.clone());
         assert_eq!(table.location, region(leaves.at("/location")));
         assert_eq!(table.count, leaves.count("/properties/routes"));
@@ -130,7 +132,7 @@ fn tables_are_read() {
 
 #[test]
 fn subnets_are_read() {
-    let found = each(Resource::Subnet, |document, leaves| {
+    let found = each(ResourceType::Subnet, |document, leaves| {
         let subnet = LiveSubnet::of(document.clone());
         assert_eq!(subnet.table.as_deref(), leaves.at("/properties/routeTable/id"));
         assert_eq!(subnet.state, leaves.at("/properties/provisioningState").unwrap_or_default());
@@ -140,7 +142,7 @@ fn subnets_are_read() {
 
 #[test]
 fn networks_are_read() {
-    let found = each(Resource::Network, |document, leaves| {
+    let found = each(ResourceType::Network, |document, leaves| {
         let network = LiveNetwork::of(document);
         assert_eq!(network.location, region(leaves.at("/location")));
         let space: BTreeSet<String> = network.space.iter().map(ToString::to_string).collect();
@@ -164,7 +166,7 @@ fn networks_are_read() {
 
 #[test]
 fn interfaces_are_read() {
-    let found = each(Resource::Interface, |document, leaves| {
+    let found = each(ResourceType::Interface, |document, leaves| {
         let interface = LiveInterface::of(document);
         assert_eq!(Some(interface.id.as_str()), leaves.at("/id"));
         let addresses: Vec<String> = interface.addresses.iter().map(ToString::to_string).collect();
@@ -185,7 +187,7 @@ fn a_cluster_of_aks_is_read_as_it_is() {
     let group = "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/MC_azure-k8stest_k8stest_eastus/providers/\
                  Microsoft.Network";
     let bodies = |tape: &Value| Recorded::all(tape).iter().map(Recorded::json).collect::<Vec<_>>();
-    let named = |all: &[Value], wanted: Resource, id: &str| {
+    let named = |all: &[Value], wanted: ResourceType, id: &str| {
         let mut found = Vec::new();
         for body in all {
             find(body, wanted, &mut found);
@@ -195,21 +197,21 @@ fn a_cluster_of_aks_is_read_as_it_is() {
     };
     let all = bodies(&networks);
     let id = format!("{group}/virtualNetworks/aks-vnet-21324540");
-    let network = LiveNetwork::of(&named(&all, Resource::Network, &id));
+    let network = LiveNetwork::of(&named(&all, ResourceType::Network, &id));
     assert_eq!((network.location.as_str(), network.configurations.len()), ("eastus", 3));
     assert_eq!(network.space.iter().map(ToString::to_string).collect::<Vec<_>>(), ["10.0.0.0/8"]);
     let (groups, sets) = network.interface_places();
     let places: Vec<&str> = groups.iter().map(|(_, group)| group.as_str()).collect();
     assert_eq!((places, sets.len()), (vec!["MC_azure-k8stest_k8stest_eastus"], 0));
 
-    let subnet = LiveSubnet::of(named(&all, Resource::Subnet, &format!("{id}/subnets/aks-subnet")));
+    let subnet = LiveSubnet::of(named(&all, ResourceType::Subnet, &format!("{id}/subnets/aks-subnet")));
     assert_eq!(subnet.table, Some(format!("{group}/routeTables/aks-agentpool-21324540-routetable")));
     assert_eq!(subnet.state, "Succeeded");
 
     let all = bodies(&interfaces);
     for (number, address) in ["10.240.0.6", "10.240.0.5", "10.240.0.4"].into_iter().enumerate() {
         let name = format!("{group}/networkInterfaces/aks-agentpool-21324540-nic-{number}");
-        let interface = LiveInterface::of(&named(&all, Resource::Interface, &name));
+        let interface = LiveInterface::of(&named(&all, ResourceType::Interface, &name));
         assert_eq!(interface.addresses, [address.parse::<std::net::IpAddr>().unwrap()]);
         assert!(interface.forwards && interface.attached && interface.is_in(&id.to_uppercase()), "{interface:?}");
         assert!(network.configurations.iter().any(|it| it.starts_with(&format!("{name}/ipConfigurations/"))));

@@ -3,6 +3,7 @@
 
 use serde_json::json;
 use topo::transport::arm::ArmErrorKind;
+use topo::transport::azure::ResourceType;
 
 use super::super::network_path;
 use super::super::player::{Player, Waits, play};
@@ -88,7 +89,7 @@ fn every_operation_is_followed_to_its_end() {
             let Operation { table, deletes, end, .. } = operation;
             let outcome = match deletes {
                 true => arm.delete_table(table, None).await,
-                false => arm.put_table(table, &json!({ "location": "westus" }), None).await.map(|_| ()),
+                false => arm.put(ResourceType::Table, table, &json!({ "location": "westus" }), None).await.map(|_| ()),
             };
             match (outcome, end) {
                 (Ok(()), End::Well) => {}

@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use topo::transport::arm::ArmErrorKind;
+use topo::transport::azure::ResourceType;
 
 use super::super::player::{LOST, Player, Waits, play, play_within};
 use super::super::{check_sentence, interface, subnet, table, table_with};
-use super::Resource;
+use super::type_of;
 use crate::arm::tape::{self, AZURE, Recorded, file};
 
 /// The fragments, and what Azure answers to a PUT of a table.
@@ -37,7 +38,7 @@ fn a_failed_operation_keeps_azures_code_and_message() {
     let link = put.header("azure-asyncoperation").unwrap().to_owned();
     let failed = answering(&all, "lro_poll_status_Failed_with_error", "GET", &link);
     let error = play(vec![put, failed], Waits::None, async |arm, _| {
-        arm.put_table(&table(), &table_with(&[0]), None).await.unwrap_err()
+        arm.put(ResourceType::Table, &table(), &table_with(&[0]), None).await.unwrap_err()
     });
     let operation = link.rsplit('/').next().unwrap().split('?').next().unwrap().to_owned();
     let message = "There is already another operation in progress for updating the gateway. Please try any update/delete operation \
@@ -64,7 +65,7 @@ fn a_busy_network_is_waited_for_and_then_told() {
     };
     let read = Recorded { method: "GET".to_owned(), status: 200, ..put.clone() };
     play(vec![busy.clone(), put, ended, read], Waits::None, async |arm, player| {
-        arm.put_subnet(&subnet(), &body, Some("W/\"read\"")).await.unwrap();
+        arm.put(ResourceType::Subnet, &subnet(), &body, Some("W/\"read\"")).await.unwrap();
         let asked = player.asked();
         assert_eq!(asked.iter().map(|it| it.status).collect::<Vec<_>>(), [409, 201, 200, 200]);
         assert!(asked[1].at - asked[0].at >= Duration::from_secs(1));
@@ -73,7 +74,7 @@ fn a_busy_network_is_waited_for_and_then_told() {
     // It does not.
     let limit = Duration::from_secs(3);
     let error = play_within(limit, vec![busy.clone(), busy], Waits::None, async |arm, player| {
-        let error = arm.put_subnet(&subnet(), &body, Some("W/\"read\"")).await.unwrap_err();
+        let error = arm.put(ResourceType::Subnet, &subnet(), &body, Some("W/\"read\"")).await.unwrap_err();
         assert_eq!(player.left(), 0);
         error
     });
@@ -90,7 +91,7 @@ fn a_version_that_has_passed_is_told_and_not_tried_again() {
     let [put, delete] = ["PUT", "DELETE"]
         .map(|method| answering(&all, "412_PreconditionFailedEtagMismatch_routeTable", method, &table()));
     play(vec![put, delete], Waits::None, async |arm, player| {
-        let put = arm.put_table(&table(), &table_with(&[0]), Some("invalid")).await.unwrap_err();
+        let put = arm.put(ResourceType::Table, &table(), &table_with(&[0]), Some("invalid")).await.unwrap_err();
         let delete = arm.delete_table(&table(), Some("invalid")).await.unwrap_err();
         for error in [put, delete] {
             assert_eq!(error.kind, ArmErrorKind::Precondition, "{error:?}");
@@ -115,15 +116,15 @@ fn what_is_not_there_is_none() {
         answering(&all, of_subnet, "PUT", &subnet()),
     ];
     let error = play(entries, Waits::None, async |arm, player| {
-        assert_eq!(arm.get_table(&table()).await.unwrap(), None);
+        assert_eq!(arm.get(ResourceType::Table, &table()).await.unwrap(), None);
         arm.delete_table(&table(), None).await.unwrap();
-        assert_eq!(arm.get_interface(&interface(0)).await.unwrap(), None);
-        assert_eq!(arm.get_subnet(&subnet()).await.unwrap(), None);
-        let error = arm.put_subnet(&subnet(), &json!({ "properties": {} }), None).await.unwrap_err();
+        assert_eq!(arm.get(ResourceType::Interface, &interface(0)).await.unwrap(), None);
+        assert_eq!(arm.get(ResourceType::Subnet, &subnet()).await.unwrap(), None);
+        let error = arm.put(ResourceType::Subnet, &subnet(), &json!({ "properties": {} }), None).await.unwrap_err();
         assert_eq!(player.asked().len(), 6);
         error
     });
-    assert!(error.is_not_found() && check_sentence(&error).contains("NotFound"), "{error}");
+    assert!(error.kind == ArmErrorKind::NotFound && check_sentence(&error).contains("NotFound"), "{error}");
 }
 
 #[test]
@@ -166,16 +167,16 @@ fn a_write_whose_answer_was_lost_is_known_by_what_azure_made_of_it() {
     for (name, tape) in tape::all() {
         let entries = Recorded::all(&tape);
         for (place, put) in entries.iter().enumerate().filter(|(_, entry)| entry.method == "PUT") {
-            let Some(resource) = Resource::of(put.path()).filter(|it| *it != Resource::Network) else { continue };
+            let Some(resource) = type_of(put.path()).filter(|it| *it != ResourceType::Network) else { continue };
             let read = entries[place..].iter().find(|it| it.method == "GET" && it.path() == put.path()).unwrap();
             let lost = Recorded { status: LOST, ..put.clone() };
             play(vec![lost.clone(), lost, read.clone(), read.clone()], Waits::None, async |arm, player| {
                 let before = Some("W/\"before\"");
-                let seen = resource.put(arm, put.path(), &put.sent, before).await.unwrap();
+                let seen = arm.put(resource, put.path(), &put.sent, before).await;
                 assert_eq!(seen.unwrap_or_else(|error| panic!("{name}: {error}")).body, read.json());
                 let mut other = put.sent.clone();
                 other["tags"] = json!({ "by": "topo" });
-                let error = resource.put(arm, put.path(), &other, before).await.unwrap().unwrap_err();
+                let error = arm.put(resource, put.path(), &other, before).await.unwrap_err();
                 assert_eq!(error.kind, ArmErrorKind::Precondition, "{error}");
                 assert_eq!(player.left(), 0, "{:?}", Player::told(&player.asked()));
             });

@@ -15,7 +15,7 @@ use topo::plan::Options;
 use topo::resource::{Evidence, Name};
 use topo::transport::BoxFuture;
 use topo::transport::arm::{Arm, ArmSettings, Token, TokenSource};
-use topo::transport::azure::{Answered, Azure};
+use topo::transport::azure::{Answered, Azure, ResourceType};
 
 use super::super::books::Books;
 use super::super::world::{Wires, World};
@@ -41,17 +41,18 @@ struct Cracked {
 }
 
 impl Cracked {
-    fn cracks(&self, what: &'static str) -> bool {
+    fn cracks(&self, what: &str) -> bool {
         self.cracks.lock().expect("no panic before").contains(what)
     }
 }
 
 /// Goes on to the client, and panics before or behind that where there is a crack.
 macro_rules! through {
-    ($self:ident, $name:ident($($argument:expr),*)) => {
+    ($self:ident, $name:ident($($argument:expr),*)) => { through!($self, stringify!($name), $name($($argument),*)) };
+    ($self:ident, $crack:expr, $name:ident($($argument:expr),*)) => {
         Box::pin(async move {
             let answer = Azure::$name(&$self.arm $(, $argument)*).await;
-            if $self.cracks(stringify!($name)) {
+            if $self.cracks($crack) {
                 // A panic that is not printed.
                 std::panic::resume_unwind(Box::new("the client panics"));
             }
@@ -61,36 +62,22 @@ macro_rules! through {
 }
 
 impl Azure for Cracked {
-    fn table<'a>(&'a self, id: &'a str) -> Answered<'a, Option<Document>> {
-        through!(self, table(id))
+    fn get<'a>(&'a self, kind: ResourceType, id: &'a str) -> Answered<'a, Option<Document>> {
+        through!(self, &format!("get {kind:?}"), get(kind, id))
     }
 
-    fn put_table<'a>(&'a self, id: &'a str, body: &'a Value, if_match: Option<&'a str>) -> Answered<'a, Document> {
-        through!(self, put_table(id, body, if_match))
+    fn put<'a>(
+        &'a self,
+        kind: ResourceType,
+        id: &'a str,
+        body: &'a Value,
+        if_match: Option<&'a str>,
+    ) -> Answered<'a, Document> {
+        through!(self, &format!("put {kind:?}"), put(kind, id, body, if_match))
     }
 
     fn delete_table<'a>(&'a self, id: &'a str, if_match: Option<&'a str>) -> Answered<'a, ()> {
         through!(self, delete_table(id, if_match))
-    }
-
-    fn network<'a>(&'a self, id: &'a str) -> Answered<'a, Option<Document>> {
-        through!(self, network(id))
-    }
-
-    fn subnet<'a>(&'a self, id: &'a str) -> Answered<'a, Option<Document>> {
-        through!(self, subnet(id))
-    }
-
-    fn put_subnet<'a>(&'a self, id: &'a str, body: &'a Value, if_match: Option<&'a str>) -> Answered<'a, Document> {
-        through!(self, put_subnet(id, body, if_match))
-    }
-
-    fn interface<'a>(&'a self, id: &'a str) -> Answered<'a, Option<Document>> {
-        through!(self, interface(id))
-    }
-
-    fn put_interface<'a>(&'a self, id: &'a str, body: &'a Value, if_match: Option<&'a str>) -> Answered<'a, Document> {
-        through!(self, put_interface(id, body, if_match))
     }
 
     fn interfaces<'a>(&'a self, subscription: &'a str, resource_group: &'a str) -> Answered<'a, Vec<Document>> {
@@ -190,14 +177,14 @@ impl Scene {
 
 #[test]
 fn a_step_in_azure_that_panics_fails_and_the_next_run_finishes() {
-    for crack in ["table", "put_table", "put_subnet"] {
+    for crack in ["get Table", "put Table", "put Subnet"] {
         let scene = Scene::new();
         let (_, first) = {
             // Questions before the run do not panic here: the crack is in writes, or in what a step reads before.
             scene.crack(&[crack]);
             scene.run()
         };
-        if crack == "table" {
+        if crack == "get Table" {
             // Already the look panics: nothing is known, and nothing is written.
             assert!(scene.server.writes().is_empty());
             assert!(first.is_none_or(|outcome| !outcome.is_complete()));
@@ -218,7 +205,7 @@ fn a_step_in_azure_that_panics_fails_and_the_next_run_finishes() {
 #[test]
 fn a_question_that_panics_was_not_answered() {
     let scene = Scene::new();
-    scene.crack(&["table", "subnet", "network"]);
+    scene.crack(&["get Table", "get Subnet", "get Network"]);
     let (seen, _) = scene.run();
     assert!(seen.tables.values().all(Evidence::is_unknown) && seen.tables.len() == 1, "{seen:?}");
     assert!(seen.subnets.values().all(Evidence::is_unknown) && seen.subnets.len() == 1, "{seen:?}");
