@@ -1,9 +1,8 @@
 //! The state writes of a run. Before the first write anywhere, they mark as in doubt everything that the run will
 //! touch.
 
-use crate::plan::{ListedPlan, PlacePlan, Plan};
-use crate::resource::Record;
-use crate::state::{PlaceRecord, Revision, RunId, State, Store, StoreError};
+use crate::plan::Plan;
+use crate::state::{Revision, RunId, State, Store, StoreError};
 
 /// Ends an earlier run that was cut off, for a run that finds nothing to do: writes the state, which has the journal folded in,
 /// and clears the journal. The state is not written where no run was cut off; true where it was.
@@ -58,26 +57,9 @@ pub(super) fn begin(state: &State, plan: &Plan, run: RunId) -> State {
             let before = record.resources.remove(id);
             record.resources.extend(resource.record_at_start(before, planned).map(|after| (id.clone(), after)));
         }
-        mark_listed(record, planned);
         if record.resources.is_empty() {
             next.places.remove(place);
         }
     }
     next
-}
-
-fn mark_listed(record: &mut PlaceRecord, planned: &PlacePlan) {
-    // Nobody looked at the place: this run does nothing there, and its records stay.
-    let looked = planned.listed.iter().filter(|_| planned.unseen.is_none());
-    for ListedPlan { id, is, to, touched, .. } in looked {
-        let after = match (is, to) {
-            (None, None) => None,
-            (is, to) if *touched => Some(Record::InDoubt { is: is.clone(), to: to.clone(), also: Vec::new() }),
-            (_, to) => to.clone().map(|is| Record::Settled { is, token: None }),
-        };
-        match after {
-            Some(after) => _ = record.resources.insert(id.clone(), after),
-            None => _ = record.resources.remove(id),
-        }
-    }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::{Finding, Options, PlacePlan, Plan};
+use super::{Finding, Options, PlacePlan, Plan, ResourcePlan};
 use crate::network::{NextHop, Prefix};
 use crate::resource::words::Setting;
 use crate::resource::{Action, Kind, Phase, Place, Reason, Record, ResourceId, Shape};
@@ -113,7 +113,10 @@ impl Plan {
             let settles = unseen.is_none() && !resources.iter().all(is_recorded);
             if acts || settles {
                 let ends = resources.iter().all(|resource| resource.to.is_none());
-                self.places.insert(place, PlacePlan { listed: resources, unseen, acts, ends, ..PlacePlan::default() });
+                let planned =
+                    |one: ListedPlan| (one.id.clone(), ResourcePlan { listed: Some(one), ..ResourcePlan::default() });
+                let resources = resources.into_iter().map(planned).collect();
+                self.places.insert(place, PlacePlan { resources, unseen, acts, ends, ..PlacePlan::default() });
             }
         }
     }

@@ -50,8 +50,6 @@ pub struct PlacePlan {
     pub has_marker: bool,
     /// Resources that change, or whose record does.
     pub resources: Resources<ResourcePlan>,
-    /// Resources whose rows and settings are listed.
-    pub listed: Vec<ListedPlan>,
     /// Whether nothing of the topology remains there afterwards.
     pub ends: bool,
     /// Whether something is done on the place; else only the record changes.
@@ -62,6 +60,11 @@ impl PlacePlan {
     /// The plans of all routing tables, each with its resource.
     pub fn tables(&self) -> impl Iterator<Item = (&ResourceId, &TablePlan)> {
         self.resources.iter().flat_map(|(id, resource)| resource.tables.iter().map(move |table| (id, table)))
+    }
+
+    /// The plans of all resources whose rows and settings are listed.
+    pub fn listed(&self) -> impl Iterator<Item = &ListedPlan> {
+        self.resources.values().filter_map(|resource| resource.listed.as_ref())
     }
 
     /// The plans of all files, each with its resource.

@@ -11,7 +11,12 @@ impl ResourcePlan {
     pub fn record_at_start(&self, before: Option<Record>, place: &PlacePlan) -> Option<Record> {
         let looked = place.unseen.is_none();
         let to = self.to();
-        if looked && !place.acts {
+        // A run plans a node anew that answers late. It does nothing in another place that topo could not look at.
+        if self.listed.is_some() && !looked {
+            return before;
+        }
+        let is_touched = self.listed.as_ref().map_or(place.acts || !looked, |listed| listed.touched);
+        if !is_touched {
             if self.is_partial() {
                 return before;
             }
@@ -19,6 +24,7 @@ impl ResourcePlan {
             return to.map(|is| Record::Settled { is, token: self.token(|table| table.token.clone(), file) });
         }
         let (is, also) = match before {
+            _ if self.listed.is_some() => (self.listed.as_ref().and_then(|listed| listed.is.clone()), Vec::new()),
             None => (None, Vec::new()),
             Some(Record::Settled { is, .. }) => (Some(is), Vec::new()),
             // Nobody knows what is there: all sides of the doubt stay, and this run does nothing to the resource.

@@ -3,17 +3,19 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::{Operation, Reasons, TablePlan};
+use super::{ListedPlan, Operation, Reasons, TablePlan};
 use crate::network::{Memo, RouteSet};
 use crate::resource::{Action, Phase, Reason, ResourceId, Resources, Shape, SharedJson, Token};
 
-/// What is planned for one resource: its routes, and the file that keeps them.
+/// What is planned for one resource: its routes, and what keeps them.
 #[derive(Clone, Debug, Default)]
 pub struct ResourcePlan {
     /// The routes, one plan for each table and metric.
     pub tables: Vec<TablePlan>,
     /// The file that keeps the routes, if there is one. Its routes come and go with it.
     pub file: Option<FilePlan>,
+    /// What is planned if the rows and settings of the resource are listed.
+    pub listed: Option<ListedPlan>,
 }
 
 /// What is planned for the file of a resource.
@@ -65,6 +67,9 @@ impl FilePlan {
 impl ResourcePlan {
     /// What the resource becomes; none if it goes.
     pub fn to(&self) -> Option<Shape> {
+        if let Some(listed) = &self.listed {
+            return listed.to.clone();
+        }
         let routes = self.tables.iter().find_map(|table| table.to.clone());
         match &self.file {
             Some(file) if file.wanted => Some(Shape { routes, attributes: file.attributes.clone() }),
@@ -75,9 +80,10 @@ impl ResourcePlan {
 
     /// Whether something is done to the resource.
     pub fn acts(&self, memo: &mut Memo) -> bool {
-        match &self.file {
-            Some(file) => file.change.is_some(),
-            None => self.tables.iter().any(|table| !table.in_file && !table.is_settled(memo)),
+        match (&self.listed, &self.file) {
+            (Some(listed), _) => !listed.phases.is_empty(),
+            (None, Some(file)) => file.change.is_some(),
+            (None, None) => self.tables.iter().any(|table| !table.in_file && !table.is_settled(memo)),
         }
     }
 
@@ -88,6 +94,9 @@ impl ResourcePlan {
 
     /// The phases in which something is done.
     pub fn phases(&self, reasons: &dyn Reasons, memo: &mut Memo) -> BTreeSet<Phase> {
+        if let Some(listed) = &self.listed {
+            return listed.phases.iter().copied().collect();
+        }
         let Some(file) = &self.file else {
             return self.tables.iter().flat_map(|table| table.phases(reasons, memo)).collect();
         };

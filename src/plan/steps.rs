@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use petgraph::graph::{DiGraph, NodeIndex};
 
-use super::{PlacePlan, Plan};
+use super::{PlacePlan, Plan, ResourcePlan};
 use crate::network::Memo;
 use crate::resource::{Phase, Place};
 
@@ -27,16 +27,16 @@ pub fn steps(plan: &Plan, memo: &mut Memo) -> Steps {
     for (place, planned) in plan.places.iter().filter(|(_, planned)| planned.acts) {
         let reasons = plan.reasons(place);
         let mut needed = BTreeSet::new();
-        for resource in planned.resources.values() {
+        // Nothing is done to listed resources that nobody could look at.
+        let looked = |resource: &&ResourcePlan| resource.listed.is_none() || planned.unseen.is_none();
+        for resource in planned.resources.values().filter(looked) {
             needed.extend(resource.phases(&reasons, memo));
         }
         // A file is checked before the first write of its node.
         if needed.contains(&Phase::Install) && planned.files().any(|(_, file)| file.is_checked()) {
             needed.insert(Phase::Prepare);
         }
-        if planned.unseen.is_none() {
-            needed.extend(planned.listed.iter().flat_map(|resource| &resource.phases));
-        } else {
+        if planned.unseen.is_some() {
             // The step asks the place again, and does nothing there if it still does not answer.
             needed.insert(Phase::Prepare);
         }
@@ -66,7 +66,7 @@ pub fn steps(plan: &Plan, memo: &mut Memo) -> Steps {
 
 /// The turn of a place in the phase Retire: that of the last kind that changes there.
 fn turn_of(planned: &PlacePlan) -> u8 {
-    let changes = planned.listed.iter().flat_map(|resource| &resource.changes);
+    let changes = planned.listed().flat_map(|resource| &resource.changes);
     changes.map(|change| change.kind.retires).max().unwrap_or_default()
 }
 
@@ -98,7 +98,9 @@ mod tests {
             touched: true,
             phases: vec![Phase::Retire],
         };
-        let planned = PlacePlan { listed: vec![resource], acts: true, ..PlacePlan::default() };
+        let id = resource.id.clone();
+        let resources = [(id, ResourcePlan { listed: Some(resource), ..ResourcePlan::default() })].into();
+        let planned = PlacePlan { resources, acts: true, ..PlacePlan::default() };
         (Place::new(&CLOUD, format!("{kind}-{number}")), planned)
     }
 

@@ -129,7 +129,7 @@ fn after(plan: &Plan) -> State {
     let mut state = nothing();
     for (place, planned) in &plan.places {
         let entry = state.places.entry(place.clone()).or_default();
-        for resource in &planned.listed {
+        for resource in planned.listed() {
             let record = resource.to.clone().map(|is| (resource.id.clone(), Record::Settled { is, token: None }));
             entry.resources.extend(record);
         }

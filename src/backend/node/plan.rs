@@ -114,7 +114,7 @@ impl Plan {
                 tables.push(table);
             });
             if !tables.is_empty() {
-                resources.insert(ResourceId::clone(id), ResourcePlan { tables, file: None });
+                resources.insert(ResourceId::clone(id), ResourcePlan { tables, ..ResourcePlan::default() });
             }
         }
         align(&mut resources);
@@ -173,7 +173,6 @@ impl Plan {
             unseen,
             has_marker,
             resources,
-            listed: Vec::new(),
             ends,
             acts,
         })

@@ -68,7 +68,7 @@ impl Executor<'_> {
             return Ok(false);
         }
         let Some(mut task) = self.run.azure_work.task(place, phase).cloned() else { return Ok(false) };
-        let planned = planned.listed.clone();
+        let planned: Vec<ListedPlan> = planned.listed().cloned().collect();
         let untouched = of_task(&task, &planned);
         let (mut left_out, mut subnets_failed) = (None, false);
         if *self.run.stop.borrow() {

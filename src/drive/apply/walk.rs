@@ -89,7 +89,7 @@ impl Executor<'_> {
             }
             return self.fail(place, *phase, message).await;
         }
-        let resources = planned.into_iter().flat_map(|planned| &planned.listed);
+        let resources = planned.into_iter().flat_map(PlacePlan::listed);
         let outcomes = resources.map(|resource| (resource.id.clone(), Outcome::StillInDoubt)).collect();
         // Leave out routes to a next hop that may not forward.
         let failed_hops = match self.run.azure_work.task(place, *phase) {

@@ -15,7 +15,7 @@ pub(super) fn listed_changes(planned: &[(&Place, &PlacePlan)]) -> Vec<Change> {
     let mut groups: BTreeMap<Key, (&'static Kind, Vec<Item<'_>>)> = BTreeMap::new();
     let acting = (0_u32..).zip(planned).filter(|(_, (_, plan))| plan.acts);
     let changes = acting.flat_map(|(number, (_, plan))| {
-        plan.listed.iter().flat_map(move |resource| resource.changes.iter().map(move |change| (number, change)))
+        plan.listed().flat_map(move |resource| resource.changes.iter().map(move |change| (number, change)))
     });
     for (place, change) in changes {
         let (reason, found) = split_reason(change.reason.clone());
