@@ -12,8 +12,8 @@ use crate::backend::{Desired, FORMATS, KNOWN, azure_udr, node};
 use crate::drive::{Event, observe, observe_azure};
 use crate::exit::Exit;
 use crate::network::Memo;
-use crate::plan::{Options, Plan};
-use crate::resource::{AddressPattern, Name, Place, Record};
+use crate::plan::{self, Options, Plan};
+use crate::resource::{AddressPattern, Name, Place, Record, ResourceId};
 use crate::state::{LocalStore, Revision, State, Store};
 use crate::topology::{self, Topology};
 use crate::transport::azure::Azure;
@@ -59,8 +59,7 @@ impl Selection {
         let mut forget: BTreeSet<Name> = self.forget.iter().cloned().collect();
         forget.extend(topology.iter().flat_map(|topology| topology.decommissioned.iter().cloned()));
         Options {
-            targets: self.target.clone(),
-            excludes: self.exclude.clone(),
+            selection: plan::Selection { targets: self.target.clone(), excludes: self.exclude.clone() },
             forget,
             take_over: self.take_over.clone(),
             skip_conflicts: self.skip_conflicts,
@@ -236,35 +235,31 @@ impl Inputs<'_> {
             return Err(CommandError::new(format!("--forget {name}: there is no such node."))
                 .hint("`topo state list` lists what is recorded."));
         }
-        if [&self.options.targets, &self.options.excludes, &self.options.take_over].iter().all(|list| list.is_empty()) {
+        let Options { selection, take_over, .. } = &self.options;
+        if selection.is_all() && take_over.is_empty() {
             return Ok(());
         }
-        let resources: Vec<(&str, &str)> = self
-            .desired
-            .places
-            .iter()
-            .flat_map(|(place, wanted)| wanted.resources.keys().map(move |id| (&*id.kind, place.name())))
-            .chain(self.state.records().map(|(place, id, _)| (&*id.kind, place.name())))
+        let addresses: Vec<(&str, &str)> = resources(&self.desired, self.state)
+            .map(|(place, id)| (&*id.kind, place.name()))
             .chain(self.desired.azure.iter().flat_map(azure_udr::Wanted::addresses))
             .collect();
-        let Options { targets, excludes, take_over, .. } = &self.options;
-        let named = targets.iter().map(|pattern| ("--target", pattern));
-        let named = named.chain(excludes.iter().map(|pattern| ("--exclude", pattern)));
+        let named = selection.targets.iter().map(|pattern| ("--target", pattern));
+        let named = named.chain(selection.excludes.iter().map(|pattern| ("--exclude", pattern)));
         let mut named = named.chain(take_over.iter().map(|pattern| ("--take-over", pattern)));
-        // Only Azure knows the network interfaces, and nobody has asked it yet. To exclude one that does not exist does
-        // no harm.
+        // Only Azure knows the network interfaces, and topo has not asked it yet. Excluding one that does not exist does no
+        // harm.
         let of_interface = format!("{}.", azure_udr::AZURE_NIC_FORWARDING);
         let unknown = named.find(|(option, pattern)| {
             let of_interface = *option == "--exclude" && pattern.to_string().starts_with(&of_interface);
-            let mut known = resources.iter();
+            let mut known = addresses.iter();
             !(of_interface && !self.desired.azure.is_empty()
-                || known.any(|(kind, place)| pattern.matches(kind, place, None) || pattern.may_match_rows(kind, place)))
+                || known.any(|(kind, place)| pattern.may_match_in(kind, place)))
         });
         match unknown {
             None => Ok(()),
             Some((option, pattern)) => {
                 let mut like = "node-0, kernel_route.node-0 or kernel_route.node-0[\"10.200.1.0/24\"]".to_owned();
-                if let Some((kind, table)) = resources.iter().find(|(kind, _)| **kind == azure_udr::AZURE_ROUTE) {
+                if let Some((kind, table)) = addresses.iter().find(|(kind, _)| **kind == azure_udr::AZURE_ROUTE) {
                     like = format!("{like}, in Azure {kind}.{table} or {kind}.{table}[\"NAME\"]");
                 }
                 Err(CommandError::new(format!("{option} {pattern}: there is no such address.")).hint(format!(
@@ -313,42 +308,30 @@ pub(super) async fn make_plan(
     Planned { plan, azure_work, desired, options, memo }
 }
 
-/// Whether anything in Azure is selected, and wanted or recorded. If not, nobody needs to be signed in.
+/// Everything that is wanted or recorded, except what is only wanted in Azure.
+fn resources<'a>(desired: &'a Desired, state: &'a State) -> impl Iterator<Item = (&'a Place, &'a ResourceId)> {
+    let wanted = desired.places.iter().flat_map(|(place, wanted)| wanted.resources.keys().map(move |id| (place, id)));
+    wanted.chain(state.records().map(|(place, id, _)| (place, id)))
+}
+
+/// Whether the user may have selected something that is wanted or recorded in Azure. If not, nobody needs to sign in.
 fn concerns_azure(desired: &Desired, state: &State, options: &Options) -> bool {
-    let Options { targets, excludes, .. } = options;
     let wanted = desired.azure.iter().flat_map(azure_udr::Wanted::addresses);
     let recorded = state.records().filter(|(place, ..)| !place.is_node());
-    let mut addresses: Vec<(&str, &str)> = recorded.map(|(place, id, _)| (&*id.kind, place.name())).collect();
-    addresses.extend(wanted);
-    addresses.iter().any(|(kind, place)| {
-        let selects =
-            |pattern: &AddressPattern| pattern.matches(kind, place, None) || pattern.may_match_rows(kind, place);
-        (targets.is_empty() || targets.iter().any(selects))
-            && !excludes.iter().any(|pattern| pattern.matches(kind, place, None))
-    })
+    let mut addresses = recorded.map(|(place, id, _)| (&*id.kind, place.name())).chain(wanted);
+    addresses.any(|(kind, place)| options.selection.may_choose_in(kind, place))
 }
 
-/// Whether something in a place may be selected.
+/// Whether the user may have selected something in a place.
 pub(super) fn concerns(options: &Options, place: &Place) -> bool {
-    let selects = |pattern: &AddressPattern| {
-        let mut kinds = KNOWN.kinds.iter();
-        kinds.any(|kind| pattern.matches(kind.id, place.name(), None) || pattern.may_match_rows(kind.id, place.name()))
-    };
-    options.targets.is_empty() || options.targets.iter().any(selects)
+    KNOWN.kinds.iter().any(|kind| options.selection.may_choose_in(kind.id, place.name()))
 }
 
-/// Nodes that topo need not look at: those to forget, and those that are excluded entirely.
+/// Nodes that topo need not look at: those to forget, and those with a resource that is excluded as a whole.
 fn left_out(desired: &Desired, state: &State, options: &Options) -> BTreeSet<Name> {
-    let mut names = options.forget.clone();
-    let resources = desired
-        .places
-        .iter()
-        .flat_map(|(place, wanted)| wanted.resources.keys().map(move |id| (place, id)))
-        .chain(state.records().map(|(place, id, _)| (place, id)));
-    let excluded = resources
-        .filter(|(place, id)| options.excludes.iter().any(|pattern| pattern.matches(&id.kind, place.name(), None)));
-    names.extend(excluded.filter_map(|(place, _)| place.node_name()));
-    names
+    let excluded = |(place, id): &(&Place, &ResourceId)| options.selection.excludes(&id.kind, place.name(), None);
+    let excluded = resources(desired, state).filter(excluded).filter_map(|(place, _)| place.node_name());
+    options.forget.iter().cloned().chain(excluded).collect()
 }
 
 /// The exit code of a plan that is not applied.

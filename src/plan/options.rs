@@ -2,25 +2,31 @@
 
 use std::collections::BTreeSet;
 
+use super::Selection;
 use crate::resource::{AddressPattern, Name};
 
-/// What the user chose beside topology and state.
+/// What the user chose, beside the topology and the state.
 #[derive(Clone, Debug, Default)]
 pub struct Options {
-    /// Only these addresses; empty is all.
-    pub targets: Vec<AddressPattern>,
-    /// Not these addresses.
-    pub excludes: Vec<AddressPattern>,
-    /// Nodes whose record is dropped without a login.
+    /// The addresses that the run is about.
+    pub selection: Selection,
+    /// Nodes whose record topo drops without a login.
     pub forget: BTreeSet<Name>,
-    /// Addresses that are taken over from others.
+    /// Addresses that topo takes over from others.
     pub take_over: Vec<AddressPattern>,
-    /// Conflicts are left out instead of stopping the run.
+    /// Leave conflicts out instead of stopping the run.
     pub skip_conflicts: bool,
-    /// A state that was lost is made anew under another lineage.
+    /// Replace a lost state by a new one with another lineage.
     pub new_lineage: bool,
-    /// All is to be removed.
+    /// Remove everything.
     pub destroy: bool,
-    /// Network interfaces in Azure that topo made forward, and that need not any more, are turned back.
+    /// Turn IP forwarding off again where topo turned it on and no route needs it any more.
     pub revert_forwarding: bool,
+}
+
+impl Options {
+    /// Whether topo takes a resource over: the whole of it, or with `row` that row of it.
+    pub fn takes_over(&self, kind: &str, place: &str, row: Option<&str>) -> bool {
+        self.take_over.iter().any(|pattern| pattern.matches(kind, place, row))
+    }
 }

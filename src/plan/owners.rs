@@ -17,6 +17,8 @@ pub struct Owners {
     recorded: Addresses,
     /// Of the wanted addresses, those of new nodes.
     added: Addresses,
+    /// Those of nodes of the topology on which topo keeps nothing.
+    receivers: Addresses,
     /// Nodes that are recorded, but no longer in the topology.
     gone: BTreeSet<Name>,
     /// Nodes of the topology that are not recorded yet.
@@ -171,13 +173,12 @@ impl Owners {
         recorded: impl Iterator<Item = &'a Name>,
     ) {
         let unknown = wanted.filter(|(address, _)| self.wanted.owner(*address).is_none());
-        let unknown: Vec<(Number, Name)> = unknown.map(|(address, name)| (number(address), name.clone())).collect();
-        let names: BTreeSet<&Name> = unknown.iter().map(|(_, name)| name).collect();
+        self.receivers.list.extend(unknown.map(|(address, name)| (number(address), name.clone())));
+        self.receivers.sorted.take();
+        let names: BTreeSet<&Name> = self.receivers.list.iter().map(|(_, name)| name).collect();
         for name in recorded.filter(|name| names.contains(name)) {
             self.new.remove(name);
         }
-        self.wanted.list.extend(unknown);
-        self.wanted.sorted.take();
     }
 
     /// Whether nothing was collected.
@@ -195,7 +196,7 @@ impl Owners {
         match self.recorded.owner(address) {
             Some(name) if self.gone.contains(name) => Some(Reason::NodeRemoved(name.clone())),
             Some(_) => Some(Reason::Edited),
-            None => self.wanted.owner(address).map(|_| Reason::Edited),
+            None => self.wanted.owner(address).or_else(|| self.receivers.owner(address)).map(|_| Reason::Edited),
         }
     }
 
@@ -223,6 +224,5 @@ mod tests {
         assert_eq!(owners.added(&nodes[1]), Reason::NodeAdded(nodes[1].clone()));
         assert_eq!(owners.removed(address(20)), Some(Reason::Edited));
         assert_eq!(owners.removed(address(22)), None);
-        assert_eq!(owners.name(address(21)), Some(&nodes[1]));
     }
 }

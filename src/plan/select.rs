@@ -6,17 +6,12 @@ use super::findings::{Finding, Scope};
 use super::operation::Operation;
 use super::{Options, Plan, align};
 use crate::network::{Memo, Prefix};
-use crate::resource::{AddressPattern, Phase, Place, ResourceId};
+use crate::resource::{Phase, Place, ResourceId};
 
 impl Plan {
     /// Keeps what the user selected, and the Prepare changes of the receivers of what is selected.
     pub fn select(&mut self, options: &Options, memo: &mut Memo) {
-        let chosen = |place: &Place, kind: &str, row: &str| {
-            let matches = |patterns: &[AddressPattern]| {
-                patterns.iter().any(|pattern| pattern.matches(kind, place.name(), Some(row)))
-            };
-            (options.targets.is_empty() || matches(&options.targets)) && !matches(&options.excludes)
-        };
+        let chosen = |place: &Place, kind: &str, row: &str| options.selection.chooses(kind, place.name(), Some(row));
         // The routes in a file are selected with the file.
         let chosen_row = |place: &Place, id: &ResourceId, destination: &Prefix| match &*id.name {
             "" => chosen(place, &id.kind, &destination.to_string()),

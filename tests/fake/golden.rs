@@ -74,7 +74,8 @@ impl Scene {
     }
 
     fn apply_to(&self, text: &str, target: &str) {
-        let options = Options { targets: vec![target.parse().expect("pattern")], ..Options::default() };
+        let mut options = Options::default();
+        options.selection.targets.push(target.parse().expect("pattern"));
         let ran = self.run(text, &options, 0, 0);
         assert!(matches!(&ran, Ran::Done(_)), "{ran:?}");
     }

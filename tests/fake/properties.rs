@@ -27,11 +27,11 @@ impl Scene {
             How::Target(machine, rows) => {
                 let name = self.draft.nodes.get(machine).map_or("gone", |node| &node.name);
                 let text = if *rows { format!("*[\"*{machine}.0/24\"]") } else { name.to_owned() };
-                options.targets = vec![text.parse().expect("pattern")];
+                options.selection.targets = vec![text.parse().expect("pattern")];
             }
             How::Exclude(machine) => {
                 let name = self.draft.nodes.get(machine).map_or("gone", |node| &node.name);
-                options.excludes = vec![name.parse().expect("pattern")];
+                options.selection.excludes = vec![name.parse().expect("pattern")];
             }
             How::Destroy => options.destroy = true,
             How::Killed(when, kill) => (at, kind) = (*when, *kill),

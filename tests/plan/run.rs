@@ -124,8 +124,8 @@ fn chosen(case: &Case, topology: &Topology) -> Chosen {
         let pattern = || value.parse::<AddressPattern>().expect("a pattern");
         match option {
             "destroy" => options.destroy = true,
-            "--target" => options.targets.push(pattern()),
-            "--exclude" => options.excludes.push(pattern()),
+            "--target" => options.selection.targets.push(pattern()),
+            "--exclude" => options.selection.excludes.push(pattern()),
             "--take-over" => options.take_over.push(pattern()),
             "--forget" => _ = options.forget.insert(Name::new(value).expect("a name")),
             "--skip-conflicts" => options.skip_conflicts = true,
@@ -144,20 +144,16 @@ fn concerns_azure(desired: &Desired, state: &State, options: &Options) -> bool {
     let recorded = state.records().filter(|(place, ..)| !place.is_node());
     let recorded = recorded.map(|(place, id, _)| (&*id.kind, place.name()));
     let mut addresses = recorded.chain(desired.azure.iter().flat_map(azure_udr::Wanted::addresses));
-    addresses.any(|(kind, place)| {
-        let matches = |pattern: &AddressPattern| pattern.matches(kind, place, None);
-        let selects = |pattern: &AddressPattern| matches(pattern) || pattern.may_match_rows(kind, place);
-        (options.targets.is_empty() || options.targets.iter().any(selects)) && !options.excludes.iter().any(matches)
-    })
+    addresses.any(|(kind, place)| options.selection.may_choose_in(kind, place))
 }
 
 /// As `cli::session` does: nodes that are to be forgotten, or excluded as a whole, are not asked.
 fn left_out(desired: &Desired, state: &State, options: &Options) -> BTreeSet<Name> {
     let wanted = desired.places.iter().flat_map(|(place, wanted)| wanted.resources.keys().map(move |id| (place, id)));
     let all = wanted.chain(state.records().map(|(place, id, _)| (place, id)));
-    let is_excluded = |place: &str, kind: &str| options.excludes.iter().any(|one| one.matches(kind, place, None));
-    let excluded =
-        all.filter(|(place, id)| is_excluded(place.name(), &id.kind)).filter_map(|(place, _)| place.node_name());
+    let excluded = all
+        .filter(|(place, id)| options.selection.excludes(&id.kind, place.name(), None))
+        .filter_map(|(place, _)| place.node_name());
     options.forget.iter().cloned().chain(excluded).collect()
 }
 

@@ -160,7 +160,7 @@ impl Findings {
 impl TableDraft<'_> {
     /// The next hops that have to forward: of all routes, or of those that are selected.
     fn judged(&self, seen: Option<&Seen>, options: &Options) -> BTreeSet<IpAddr> {
-        if options.targets.is_empty() && options.excludes.is_empty() {
+        if options.selection.is_all() {
             return self.next_hops.clone();
         }
         let verdict = self.verdict(seen);

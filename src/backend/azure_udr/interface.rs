@@ -51,11 +51,10 @@ impl InterfaceTask {
     /// Compares what is wanted and recorded with what is live: whether it forwards.
     pub fn compare(&self, forwards: &Evidence<bool>) -> InterfaceVerdict {
         let mut verdict = InterfaceVerdict::default();
-        let matches = |patterns: &[crate::resource::AddressPattern]| {
-            patterns.iter().any(|pattern| pattern.matches(AZURE_NIC_FORWARDING.id, self.place.name(), None))
-        };
-        let Options { targets, excludes, revert_forwarding, destroy, .. } = &*self.options;
-        let chosen = (targets.is_empty() || self.is_needed || matches(targets)) && !matches(excludes);
+        let Options { selection, revert_forwarding, destroy, .. } = &*self.options;
+        let (kind, place) = (AZURE_NIC_FORWARDING.id, self.place.name());
+        let chosen =
+            if self.is_needed { !selection.excludes(kind, place, None) } else { selection.chooses(kind, place, None) };
         let known = self.claimed.as_ref().and_then(|claim| claim.shapes.first()).map(|(record, _)| record.clone());
         // It is there and gets another setting: a change, not an addition.
         let turn = |phase: Phase, reason: Reason, on: bool| {

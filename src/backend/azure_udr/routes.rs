@@ -200,7 +200,7 @@ impl TableTask {
     }
 
     fn takes_over(&self, name: &str) -> bool {
-        self.options.take_over.iter().any(|pattern| pattern.matches(AZURE_ROUTE.id, self.name(), Some(name)))
+        self.options.takes_over(AZURE_ROUTE.id, self.name(), Some(name))
     }
 }
 

@@ -80,15 +80,7 @@ impl SubnetTask {
 
     /// Whether the user selected it.
     pub(super) fn is_chosen(&self) -> bool {
-        let Options { targets, excludes, .. } = &*self.options;
-        (targets.is_empty() || self.matches(targets)) && !self.matches(excludes)
-    }
-
-    fn matches(&self, patterns: &[crate::resource::AddressPattern]) -> bool {
-        let matches = |pattern: &crate::resource::AddressPattern| {
-            pattern.matches(AZURE_SUBNET_ASSOCIATION.id, self.place.name(), Some(self.name()))
-        };
-        patterns.iter().any(matches)
+        self.options.selection.chooses(AZURE_SUBNET_ASSOCIATION.id, self.place.name(), Some(self.name()))
     }
 
     /// Compares with what Azure answered; where that is not known, with what is recorded.
@@ -213,7 +205,7 @@ impl SubnetTask {
             confirmed: confirmed.is_some(),
             // What was confirmed as it is wanted is missing, whatever else a run set out to do.
             in_doubt: self.claimed.as_ref().is_some_and(|claim| claim.in_doubt) && !confirmed.is_some_and(is_wanted),
-            take_over: self.matches(&self.options.take_over),
+            take_over: self.options.takes_over(AZURE_SUBNET_ASSOCIATION.id, self.place.name(), Some(self.name())),
             kept_free: false,
             live: Evidence::Seen(live.as_slice()),
         })

@@ -123,11 +123,7 @@ impl TableTask {
     }
 
     pub(super) fn is_chosen(&self, kind: &str, row: Option<&str>) -> bool {
-        let matches = |patterns: &[crate::resource::AddressPattern]| {
-            patterns.iter().any(|pattern| pattern.matches(kind, self.name(), row))
-        };
-        let Options { targets, excludes, .. } = &*self.options;
-        (targets.is_empty() || matches(targets)) && !matches(excludes)
+        self.options.selection.chooses(kind, self.name(), row)
     }
 
     /// Compares what is wanted and recorded with what is live.

@@ -135,8 +135,8 @@ mod tests {
     use crate::backend::node::fixture::{World, place, plan_of, prefix, seen};
     use crate::backend::node::replan;
     use crate::network::Memo;
-    use crate::plan::Options;
     use crate::plan::findings::{Finding, Scope};
+    use crate::plan::{Options, Selection};
     use crate::state::State;
 
     const ALL: [&str; 3] = ["node-0", "node-1", "node-2"];
@@ -243,7 +243,8 @@ mod tests {
         let nothing = State::new(Name::new("mesh").expect("name")).expect("lineage");
         let names = |targets: &[&str], excludes: &[&str]| -> Vec<Vec<&'static str>> {
             let patterns = |texts: &[&str]| texts.iter().map(|text| text.parse().expect("pattern")).collect();
-            let options = Options { targets: patterns(targets), excludes: patterns(excludes), ..Options::default() };
+            let selection = Selection { targets: patterns(targets), excludes: patterns(excludes) };
+            let options = Options { selection, ..Options::default() };
             let with = |state: &State| {
                 let plan = plan_of(&desired, state, in_azure(state, &ALL), &options);
                 refused(&plan).into_iter().map(|(name, _)| name).collect()

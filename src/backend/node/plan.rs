@@ -79,7 +79,7 @@ pub fn plan(inputs: &Inputs<'_>, observed: &BTreeMap<Place, Observation>, memo: 
     if plan.answered == 0 && !plan.places.is_empty() {
         plan.owners = Owners::new(&desired.places, recorded, options.destroy).into();
     }
-    if !options.targets.is_empty() || !options.excludes.is_empty() {
+    if !options.selection.is_all() {
         plan.select(options, memo);
     }
     plan

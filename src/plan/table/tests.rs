@@ -5,7 +5,7 @@ use crate::backend::node::fixture::{World, kernel_route, live, place, plan_of, s
 use crate::exchange::node::LiveRoute;
 use crate::network::Memo;
 use crate::network::{BOOT, KERNEL};
-use crate::plan::{Finding, Operation, Options, Plan, Severity};
+use crate::plan::{Finding, Operation, Options, Plan, Selection, Severity};
 use crate::resource::{Action, Phase, Record};
 use crate::state::State;
 
@@ -142,7 +142,8 @@ fn all_rows_of_a_key_in_doubt_but_the_right_one_go() {
     let all = done(&Desired::default(), &destroy);
     assert!(all.len() == 2 && all.iter().all(|one| one.starts_with("Retire: remove ")), "{all:?}");
     // What is not selected stays, and stays in doubt.
-    let options = Options { excludes: vec!["*[\"172.16.1.0/24\"]".parse().expect("pattern")], ..Options::default() };
+    let excludes = vec!["*[\"172.16.1.0/24\"]".parse().expect("pattern")];
+    let options = Options { selection: Selection { excludes, ..Selection::default() }, ..Options::default() };
     assert_eq!(done(&moved.desired(), &options), [""; 0]);
 }
 
