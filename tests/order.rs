@@ -21,7 +21,7 @@ fn height(folder: &str) -> Option<usize> {
     ORDER.iter().position(|folders| folders.contains(&folder))
 }
 
-fn files_below(folder: &Path) -> Vec<PathBuf> {
+pub(crate) fn files_below(folder: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
     let mut files = Vec::new();
     for path in entries.map(|entry| entry.expect("an entry").path()) {

@@ -21,6 +21,6 @@ pub struct Options {
     pub new_lineage: bool,
     /// All is to be removed.
     pub destroy: bool,
-    /// Network interfaces in Azure that topo made forward, and that need not any more, are turned back.
+    /// Forwarding is turned off again where topo turned it on, and where it is no longer needed.
     pub revert_forwarding: bool,
 }
