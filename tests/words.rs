@@ -6,8 +6,10 @@ use std::path::Path;
 
 use topo::backend::{FORMATS, KNOWN};
 
+use crate::order::files_below;
+
 /// Folders that must work for backends that nobody has written yet.
-const MIDDLE: [&str; 3] = ["src/render", "src/state", "src/ui"];
+const MIDDLE: [&str; 6] = ["src/network", "src/plan", "src/render", "src/resource", "src/state", "src/ui"];
 
 /// What the registry cannot tell: makers of clouds, and what carries out netplan's files.
 const MORE: [&str; 3] = ["azure", "microsoft", "networkd"];
@@ -54,13 +56,9 @@ fn has(line: &str, word: &str) -> bool {
 }
 
 /// Each forbidden word below a folder: file, number of the line, word, line.
-fn found_below(folder: &Path, words: &BTreeSet<String>, found: &mut Vec<String>) {
-    let entries = fs::read_dir(folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
-    for path in entries.map(|entry| entry.expect("an entry").path()) {
-        if path.is_dir() {
-            found_below(&path, words, found);
-            continue;
-        }
+fn found_in(folder: &str) -> Vec<String> {
+    let (words, mut found) = (forbidden(), Vec::new());
+    for path in files_below(&Path::new(env!("CARGO_MANIFEST_DIR")).join(folder)) {
         let text = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
         for (line, number) in text.lines().zip(1..) {
             for word in words.iter().filter(|word| has(line, word)) {
@@ -68,11 +66,6 @@ fn found_below(folder: &Path, words: &BTreeSet<String>, found: &mut Vec<String>)
             }
         }
     }
-}
-
-fn found_in(folder: &str) -> Vec<String> {
-    let mut found = Vec::new();
-    found_below(&Path::new(env!("CARGO_MANIFEST_DIR")).join(folder), &forbidden(), &mut found);
     found
 }
 

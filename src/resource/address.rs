@@ -146,8 +146,8 @@ mod tests {
             ("kernel_route.node-0[\"10.200.2.0/24\"]", false, false),
             ("node-00", false, false),
             ("node-", false, false),
-            ("netplan_file.node-0", false, false),
-            ("netplan_file.*", false, false),
+            ("kernel_rule.node-0", false, false),
+            ("kernel_rule.*", false, false),
         ] {
             assert_eq!(pattern(text).matches("kernel_route", "node-0", None), whole, "{text}");
             assert_eq!(pattern(text).matches("kernel_route", "node-0", row), one, "{text}");

@@ -12,9 +12,9 @@ use super::Name;
 /// The id of something that a backend keeps in a place. Text form `BACKEND/KIND`, or `BACKEND/KIND/NAME` with a name.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ResourceId {
-    /// The backend's table in the topology, for example `ssh-static`.
+    /// The name of the backend's table in the topology.
     pub backend: Name,
-    /// Its kind: `kernel_route`, `netplan_file`, …
+    /// Its kind, for example `kernel_route`.
     pub kind: Arc<str>,
     /// Its name among those of its kind in the place, such as a file name. Empty for `kernel_route`.
     pub name: Arc<str>,
@@ -74,10 +74,10 @@ mod tests {
 
     #[test]
     fn text_forms_round_trip_and_others_are_refused() {
-        for text in ["ssh-static/kernel_route", "netplan/netplan_file/60-topo.yaml", "azure/azure_route/a/b"] {
+        for text in ["live/kernel_route", "files/route_file/60-topo.yaml", "cloud/cloud_route/a/b"] {
             assert_eq!(text.parse::<ResourceId>().expect("resource").to_string(), text);
         }
-        for text in ["", "ssh-static", "ssh-static/", "/kernel_route", "a/b/", "a/b c", "a/b/\u{1b}"] {
+        for text in ["", "live", "live/", "/kernel_route", "a/b/", "a/b c", "a/b/\u{1b}"] {
             assert!(text.parse::<ResourceId>().is_err(), "{text}");
         }
     }

@@ -2,8 +2,8 @@
 
 use super::ResourceId;
 
-/// What there is for each resource of one place, sorted. Mostly it is one or two: a list takes as much memory as they do,
-/// where each tree takes some kilobytes, and a topology has thousands of places.
+/// A value for each resource of one place, sorted. Most places have one or two resources, and a topology has thousands of
+/// places. A list takes less memory than a tree, which takes kilobytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Resources<T>(Vec<(ResourceId, T)>);
 
@@ -12,17 +12,17 @@ impl<T> Resources<T> {
         self.0.binary_search_by(|(other, _)| other.cmp(id))
     }
 
-    /// What there is for a resource.
+    /// The value of a resource.
     pub fn get(&self, id: &ResourceId) -> Option<&T> {
         self.position(id).ok().map(|at| &self.0[at].1)
     }
 
-    /// The same, to be changed.
+    /// The value of a resource, for changes.
     pub fn get_mut(&mut self, id: &ResourceId) -> Option<&mut T> {
         self.position(id).ok().map(|at| &mut self.0[at].1)
     }
 
-    /// Whether there is something for a resource.
+    /// Whether a resource has a value.
     pub fn contains_key(&self, id: &ResourceId) -> bool {
         self.position(id).is_ok()
     }
@@ -32,7 +32,7 @@ impl<T> Resources<T> {
         Self(Vec::with_capacity(count))
     }
 
-    /// Puts something in; gives back what was there for the resource.
+    /// Sets the value of a resource, and returns its value before.
     pub fn insert(&mut self, id: ResourceId, value: T) -> Option<T> {
         match self.position(&id) {
             Ok(at) => Some(std::mem::replace(&mut self.0[at].1, value)),
@@ -45,32 +45,32 @@ impl<T> Resources<T> {
         }
     }
 
-    /// Takes a resource out.
+    /// Removes a resource, and returns its value.
     pub fn remove(&mut self, id: &ResourceId) -> Option<T> {
         self.position(id).ok().map(|at| self.0.remove(at).1)
     }
 
-    /// Takes all out.
+    /// Removes all resources.
     pub fn clear(&mut self) {
         self.0.clear();
     }
 
-    /// Keeps those for which it holds.
+    /// Keeps only the resources for which `keep` is true.
     pub fn retain(&mut self, mut keep: impl FnMut(&ResourceId, &mut T) -> bool) {
         self.0.retain_mut(|(id, value)| keep(id, value));
     }
 
-    /// Whether there is none.
+    /// Whether there are no resources.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// How many there are.
+    /// Number of resources.
     pub fn len(&self) -> usize {
         self.0.len()
     }
 
-    /// All, sorted by resource.
+    /// All resources with their values, sorted by resource.
     pub fn iter(&self) -> ResourceIter<'_, T> {
         self.0.iter().map(as_pair)
     }
@@ -85,18 +85,18 @@ impl<T> Resources<T> {
         self.0.iter().map(|(id, _)| id)
     }
 
-    /// What there is for each, in their order.
+    /// All values, sorted by resource.
     pub fn values(&self) -> impl Iterator<Item = &T> {
         self.0.iter().map(|(_, value)| value)
     }
 
-    /// The same, to be changed.
+    /// All values, for changes.
     pub fn values_mut(&mut self) -> impl Iterator<Item = &mut T> {
         self.0.iter_mut().map(|(_, value)| value)
     }
 }
 
-/// Goes through resources.
+/// An iterator over resources.
 pub type ResourceIter<'a, T> =
     std::iter::Map<std::slice::Iter<'a, (ResourceId, T)>, fn(&(ResourceId, T)) -> (&ResourceId, &T)>;
 

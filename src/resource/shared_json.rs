@@ -13,7 +13,7 @@ pub struct SharedJson(Option<Arc<Value>>);
 static NULL: Value = Value::Null;
 
 impl SharedJson {
-    /// The value, for this record alone; none if it is null.
+    /// The value, for changes of this record alone. None if it is null.
     pub fn make_mut(&mut self) -> Option<&mut Value> {
         self.0.as_mut().map(Arc::make_mut)
     }

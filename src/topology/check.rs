@@ -278,9 +278,6 @@ fn merge_groups(draft: &Draft<'_>, report: &Reporter, broken: bool) -> Vec<Merge
             }
         }
     }
-    fn first<T>(own: Option<Located<T>>, group: From<T>, all: Option<Located<T>>) -> Option<T> {
-        own.or(group.map(|(value, _)| value)).or(all).map(|located| located.value)
-    }
     let (all, none) = (&draft.ssh, FromGroups::default());
     let nodes = draft.nodes.iter().enumerate().map(|(index, node)| {
         let (own, group) = (&node.settings, merged.get(index).unwrap_or(&none));
@@ -293,6 +290,11 @@ fn merge_groups(draft: &Draft<'_>, report: &Reporter, broken: bool) -> Vec<Merge
         Merged { ssh, interface: first(own.interface, group.interface, None).map(Box::from) }
     });
     nodes.collect()
+}
+
+/// The setting of a node, of its groups, or of all nodes: the first that is given.
+fn first<T>(own: Option<Located<T>>, group: From<T>, all: Option<Located<T>>) -> Option<T> {
+    own.or(group.map(|(value, _)| value)).or(all).map(|located| located.value)
 }
 
 /// Joins the settings of groups, and reports where groups differ.
