@@ -191,7 +191,7 @@ fn rewrite(path: &Path, from: &Nodes, printer: Printer) -> Result<Exit, CommandE
     let sources = load_sources(path)?;
     let (before, machines) = (&sources[0].text, from.machines());
     let stays = |name: &str, addresses: &[IpAddr]| from.is_silent_on(name, addresses);
-    let Some((text, changes)) = update::update_some(before, machines, &stays) else {
+    let Some((text, changes)) = update::update(before, machines, &stays) else {
         let (_, diagnostics) = topology::parse(&sources, FORMATS);
         report(&diagnostics, &sources, printer);
         return Err(invalid(path, diagnostics.counts().0).hint("topo did not change it. Correct it first."));
