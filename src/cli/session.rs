@@ -5,11 +5,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::Args;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
 use super::{CommandError, GlobalArguments, validate};
 use crate::backend::{Desired, FORMATS, KNOWN, azure_udr, node};
 use crate::drive::{Event, observe, observe_azure};
+use crate::exchange::Requests;
 use crate::exit::Exit;
 use crate::network::Memo;
 use crate::plan::{Options, Plan};
@@ -20,6 +21,7 @@ use crate::transport::azure::Azure;
 use crate::transport::ssh::{Ssh, SshOptions};
 use crate::transport::{ShellTransport, Transport};
 use crate::ui::Printer;
+use crate::ui::review::{self, Told};
 
 /// How many events may wait for the terminal. topo drops further ones.
 const EVENTS: usize = 4096;
@@ -165,6 +167,11 @@ impl Ways {
         let azure = if in_azure { Some(way_to_azure(global)?) } else { None };
         Ok(Self { nodes: transport(global)?, azure })
     }
+
+    /// How many requests topo has sent to Azure so far, if it has a connection to Azure.
+    pub(super) fn requests(&self) -> Option<Requests> {
+        self.azure.as_ref().map(|azure| azure.requests())
+    }
 }
 
 /// The connection to Azure. Sends nothing yet.
@@ -225,7 +232,7 @@ pub(super) struct Inputs<'a> {
 
 impl Inputs<'_> {
     /// Refuses a selection that selects nothing: a misspelt name must not look like a place without changes.
-    pub(super) fn check_selection(&self, selection: &Selection) -> Result<(), CommandError> {
+    fn check_selection(&self, selection: &Selection) -> Result<(), CommandError> {
         let known = |name: &Name| {
             let place = Place::from(name.clone());
             self.desired.places.contains_key(&place) || self.state.places.contains_key(&place)
@@ -246,9 +253,8 @@ impl Inputs<'_> {
             .chain(self.desired.azure.iter().flat_map(azure_udr::Wanted::addresses))
             .collect();
         let Options { targets, excludes, take_over, .. } = &self.options;
-        let named = targets.iter().map(|pattern| ("--target", pattern));
-        let named = named.chain(excludes.iter().map(|pattern| ("--exclude", pattern)));
-        let mut named = named.chain(take_over.iter().map(|pattern| ("--take-over", pattern)));
+        let options = [("--target", targets), ("--exclude", excludes), ("--take-over", take_over)];
+        let mut named = options.into_iter().flat_map(|(option, list)| list.iter().map(move |one| (option, one)));
         // Only Azure knows the network interfaces, and nobody has asked it yet. To exclude one that does not exist does
         // no harm.
         let of_interface = format!("{}.", azure_udr::AZURE_NIC_FORWARDING);
@@ -256,7 +262,7 @@ impl Inputs<'_> {
             let of_interface = *option == "--exclude" && pattern.to_string().starts_with(&of_interface);
             let mut known = resources.iter();
             !(of_interface && !self.desired.azure.is_empty()
-                || known.any(|(kind, place)| pattern.matches(kind, place, None) || pattern.may_match_rows(kind, place)))
+                || known.any(|(kind, place)| pattern.may_match(kind, place)))
         });
         match unknown {
             None => Ok(()),
@@ -273,8 +279,32 @@ impl Inputs<'_> {
     }
 }
 
+/// Checks the selection, then plans and shows the progress. None: the user interrupted it.
+pub(super) async fn plan(
+    inputs: Inputs<'_>,
+    selection: &Selection,
+    ways: Option<&Ways>,
+    global: &GlobalArguments,
+    mut stop: watch::Receiver<bool>,
+    printer: Printer,
+) -> Result<Option<Planned>, CommandError> {
+    inputs.check_selection(selection)?;
+    if *stop.borrow() {
+        return Ok(None);
+    }
+    let (events, listener) = events();
+    let progress = review::listen(listener, Told::default(), printer);
+    let planned = tokio::select! {
+        planned = make_plan(inputs, ways, usize::from(global.parallelism), &events) => Some(planned),
+        _ = stop.changed() => None,
+    };
+    drop(events);
+    progress.finish().await;
+    Ok(planned)
+}
+
 /// Looks at the nodes and at Azure if there is a connection, and plans.
-pub(super) async fn make_plan(
+async fn make_plan(
     inputs: Inputs<'_>,
     ways: Option<&Ways>,
     parallelism: usize,
@@ -318,8 +348,7 @@ fn concerns_azure(desired: &Desired, state: &State, options: &Options) -> bool {
     let mut addresses: Vec<(&str, &str)> = recorded.map(|(place, id, _)| (&*id.kind, place.name())).collect();
     addresses.extend(wanted);
     addresses.iter().any(|(kind, place)| {
-        let selects =
-            |pattern: &AddressPattern| pattern.matches(kind, place, None) || pattern.may_match_rows(kind, place);
+        let selects = |pattern: &AddressPattern| pattern.may_match(kind, place);
         (targets.is_empty() || targets.iter().any(selects))
             && !excludes.iter().any(|pattern| pattern.matches(kind, place, None))
     })
@@ -329,7 +358,7 @@ fn concerns_azure(desired: &Desired, state: &State, options: &Options) -> bool {
 pub(super) fn concerns(options: &Options, place: &Place) -> bool {
     let selects = |pattern: &AddressPattern| {
         let mut kinds = KNOWN.kinds.iter();
-        kinds.any(|kind| pattern.matches(kind.id, place.name(), None) || pattern.may_match_rows(kind.id, place.name()))
+        kinds.any(|kind| pattern.may_match(kind.id, place.name()))
     };
     options.targets.is_empty() || options.targets.iter().any(selects)
 }

@@ -32,6 +32,11 @@ impl AddressPattern {
         }
     }
 
+    /// Whether it selects the whole resource, or may select rows of it.
+    pub fn may_match(&self, kind: &str, place: &str) -> bool {
+        self.matches(kind, place, None) || self.may_match_rows(kind, place)
+    }
+
     /// Whether it may select single rows of this resource. Then the caller must ask about each row.
     pub fn may_match_rows(&self, kind: &str, place: &str) -> bool {
         match self.row_at {
