@@ -1,21 +1,18 @@
 //! `topo apply`.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
-use tokio::sync::{mpsc, watch};
+use tokio::sync::watch;
 
 use super::session::{self, Inputs, Recorded, Selection, Ways};
+use super::validate::TopologyFile;
 use super::{CommandError, GlobalArguments};
-use crate::backend;
-use crate::backend::Desired;
-use crate::drive::{Event, Run, RunOutcome, end_earlier_run};
-use crate::exchange::Requests;
+use crate::backend::{self, Desired};
+use crate::drive::{Run, RunOutcome, end_earlier_run};
 use crate::exit::Exit;
 use crate::plan::Options;
 use crate::plan::findings::{Finding, LeftOut};
-use crate::resource::Name;
-use crate::resource::Place;
+use crate::resource::{Name, Place};
 use crate::state::{LockRequest, Store};
 use crate::ui::review::Told;
 use crate::ui::{Printer, review};
@@ -27,31 +24,30 @@ use crate::ui::{Printer, review};
 #[derive(Debug, clap::Args)]
 #[cfg_attr(feature = "azure", command(after_help = super::operator::HELP))]
 pub(super) struct Arguments {
-    /// The topology: a .toml file, a directory (all its .toml files together are one topology), or - for standard
-    /// input.
-    #[arg(value_name = "FILE", default_value = "topo.toml")]
-    file: PathBuf,
+    #[command(flatten)]
+    run: RunArguments,
+}
+
+/// The arguments of runs that make changes: apply and destroy.
+#[derive(Debug, clap::Args)]
+pub(super) struct RunArguments {
+    #[command(flatten)]
+    pub(super) topology: TopologyFile,
     /// Do not ask for confirmation.
     #[arg(short = 'y', long = "yes")]
     yes: bool,
     #[command(flatten)]
-    selection: Selection,
+    pub(super) selection: Selection,
 }
 
 /// Runs the command.
 pub(super) fn run(arguments: &Arguments, global: &GlobalArguments, printer: Printer) -> Result<Exit, CommandError> {
-    let topology = session::load_topology(&arguments.file, printer)?;
-    let path = session::state_path(global, &arguments.file, &topology.name)?;
+    let arguments = &arguments.run;
+    let topology = session::load_topology(&arguments.topology.file, printer)?;
+    let path = session::state_path(global, &arguments.topology.file, &topology.name)?;
     let desired = backend::desire(&topology);
     let options = arguments.selection.options(Some(&topology), false);
-    let job = Job {
-        what: "apply",
-        name: &topology.name,
-        desired,
-        options,
-        selection: &arguments.selection,
-        yes: arguments.yes,
-    };
+    let job = Job { what: "apply", name: &topology.name, desired, options, arguments };
     job.run(&session::store_at(&path), global, printer)
 }
 
@@ -65,10 +61,8 @@ pub(super) struct Job<'a> {
     pub(super) desired: Desired,
     /// What the user chose.
     pub(super) options: Options,
-    /// What the user chose, as given on the command line.
-    pub(super) selection: &'a Selection,
-    /// Whether to continue without asking.
-    pub(super) yes: bool,
+    /// The command line.
+    pub(super) arguments: &'a RunArguments,
 }
 
 impl Job<'_> {
@@ -79,7 +73,7 @@ impl Job<'_> {
         global: &GlobalArguments,
         printer: Printer,
     ) -> Result<Exit, CommandError> {
-        if !self.yes && !review::can_ask() {
+        if !self.arguments.yes && !review::can_ask() {
             return Err(CommandError::new(format!(
                 "topo {} asks for confirmation, but there is no terminal.",
                 self.what
@@ -92,9 +86,7 @@ impl Job<'_> {
             let mut interrupted = stop.clone();
             let locked = tokio::select! {
                 locked = store.lock(&request, global.lock_timeout) => locked?,
-                _ = interrupted.changed() => {
-                    return Err(interrupted_early(self.what));
-                }
+                _ = interrupted.changed() => return Err(interrupted_early(self.what)),
             };
             if let Some(note) = locked.note {
                 printer.note(&note);
@@ -118,7 +110,7 @@ impl Job<'_> {
         let ways = session::Ways::new(global, &self.desired, &recorded.state)?;
         let result = self.carry_out(recorded, &ways, global, stop, printer).await;
         ways.nodes.close().await;
-        review::requests(requests_of(&ways).as_slice(), printer);
+        review::requests(ways.requests().as_slice(), printer);
         result
     }
 
@@ -130,25 +122,11 @@ impl Job<'_> {
         stop: watch::Receiver<bool>,
         printer: Printer,
     ) -> Result<Exit, CommandError> {
-        let parallelism = usize::from(global.parallelism);
-        let (events, listener) = session::events();
-        let progress = review::listen(listener, Told::default(), printer);
-        let inputs = Inputs { name: self.name, desired: self.desired, options: self.options, state: &recorded.state };
-        inputs.check_selection(self.selection)?;
-        if *stop.borrow() {
-            return Err(interrupted_early(self.what));
-        }
-        let mut interrupted = stop.clone();
         let what = self.what;
-        let planned = tokio::select! {
-            planned = session::make_plan(inputs, Some(ways), parallelism, &events) => Some(planned),
-            _ = interrupted.changed() => None,
-        };
-        drop(events);
-        progress.finish().await;
-        let Some(planned) = planned else {
-            return Err(interrupted_early(what));
-        };
+        let inputs = Inputs { name: self.name, desired: self.desired, options: self.options, state: &recorded.state };
+        let planned =
+            session::plan(inputs, &self.arguments.selection, Some(ways), global, stop.clone(), printer).await?;
+        let Some(planned) = planned else { return Err(interrupted_early(what)) };
         let session::Planned { plan, azure_work, desired, options, mut memo } = planned;
         if options.destroy && recorded.state.is_empty() {
             printer.note(&format!(
@@ -157,7 +135,7 @@ impl Job<'_> {
                 recorded.store.location()
             ));
         }
-        review::show(&plan, &mut memo, !options.destroy, requests_of(ways).as_slice(), printer);
+        review::show(&plan, &mut memo, !options.destroy, ways.requests().as_slice(), printer);
         if plan.is_stopped() {
             return Err(CommandError::new("Nothing was changed: the plan has errors or conflicts."));
         }
@@ -182,13 +160,13 @@ impl Job<'_> {
                 (false, false) => Exit::Done,
             });
         }
-        if plan.has_changes() && !self.yes && !review::confirm(options.destroy, stop.clone(), printer).await {
+        if plan.has_changes() && !self.arguments.yes && !review::confirm(options.destroy, stop.clone(), printer).await {
             let how = if *stop.borrow() { "interrupted" } else { "declined" };
             return Err(CommandError::new(format!("topo {} was {how}. Nothing was changed.", self.what)));
         }
         left.extend(plan.findings.iter().filter_map(|one| Some((one.place().clone(), one.left_out.clone()?))));
         let incomplete = !left.is_empty();
-        let (events, listener): (mpsc::Sender<Event>, _) = session::events();
+        let (events, listener) = session::events();
         let told = Told::by(&plan);
         let progress = review::listen(listener, told.clone(), printer);
         let run = Run {
@@ -200,7 +178,7 @@ impl Job<'_> {
             transport: Arc::clone(&ways.nodes),
             azure: ways.azure.clone(),
             azure_work,
-            parallelism,
+            parallelism: usize::from(global.parallelism),
             topology: self.name.clone(),
             options: &options,
             events,
@@ -213,14 +191,9 @@ impl Job<'_> {
                 .exit(Exit::Partial)
                 .hint("The journal has the outcomes, and the next run looks for the rest.")
         })?;
-        review::outcome(options.destroy, &outcome, &told, &left, requests_of(ways).as_slice(), printer);
+        review::outcome(options.destroy, &outcome, &told, &left, ways.requests().as_slice(), printer);
         Ok(exit_of(&outcome, incomplete))
     }
-}
-
-/// How many requests topo has sent to Azure so far, if it has a connection to Azure.
-fn requests_of(ways: &Ways) -> Option<Requests> {
-    ways.azure.as_ref().map(|azure| azure.requests())
 }
 
 fn interrupted_early(what: &str) -> CommandError {

@@ -15,8 +15,9 @@ use crate::backend::FORMATS;
 use crate::plan::Severity;
 use crate::render::json;
 use crate::resource::Name;
+use crate::topology::machines::{self, Machine};
 use crate::topology::update::{self, Changes};
-use crate::topology::{self, Source, load, machines};
+use crate::topology::{self, Source, load};
 use crate::ui::Printer;
 
 use super::validate::{count, invalid, load_sources, report};
@@ -45,21 +46,21 @@ const FILE: &str = "topo.toml";
 /// The prefix of a source in Azure.
 const SCHEME: &str = "azure://";
 
-/// The source of the nodes.
-enum Nodes {
-    /// A machines.txt: it lists all nodes.
-    Machines(Vec<machines::Machine>),
-    /// Azure: it lists only the nodes that are in Azure.
-    #[cfg(feature = "azure")]
-    Azure(azure::Source),
+/// The nodes of a source.
+struct Nodes {
+    machines: Vec<Machine>,
+    /// A topology of the machines.
+    topology: String,
+    /// Whether a node, by its name and addresses, may exist although the source does not list it.
+    is_silent_on: Box<dyn Fn(&str, &[IpAddr]) -> bool>,
 }
 
 impl Nodes {
-    fn read(from: &Path, global: &GlobalArguments, printer: Printer) -> Result<Self, CommandError> {
+    fn read(from: &Path, name: &Name, global: &GlobalArguments, printer: Printer) -> Result<Self, CommandError> {
         match from.to_str().filter(|text| text.starts_with(SCHEME)) {
-            None => Ok(Self::Machines(read_machines(from, printer)?)),
+            None => read_machines(from, name, printer),
             #[cfg(feature = "azure")]
-            Some(address) => Ok(Self::Azure(azure::Source::read(address, global, printer)?)),
+            Some(address) => azure::read(address, name, global, printer),
             #[cfg(not(feature = "azure"))]
             Some(_) => {
                 let _ = global;
@@ -68,47 +69,18 @@ impl Nodes {
             }
         }
     }
+}
 
-    fn machines(&self) -> &[machines::Machine] {
-        match self {
-            Self::Machines(machines) => machines,
-            #[cfg(feature = "azure")]
-            Self::Azure(source) => source.machines(),
-        }
+/// Checks a new text of the file. Fails with this sentence and hint if it is not valid.
+fn check(text: String, wrong: &str, hint: &str, printer: Printer) -> Result<String, CommandError> {
+    let sources = [Source { name: format!("the new {FILE}"), text }];
+    let (_, diagnostics) = topology::parse(&sources, FORMATS);
+    if diagnostics.has_errors() {
+        report(&diagnostics, &sources, printer);
+        return Err(CommandError::new(wrong).hint(hint));
     }
-
-    /// Makes a topology of the machines. Fails if the machines contradict each other.
-    fn to_topology(&self, name: &Name, printer: Printer) -> Result<String, CommandError> {
-        let text = match self {
-            Self::Machines(machines) => machines::to_topology(name, machines, FORMATS),
-            #[cfg(feature = "azure")]
-            Self::Azure(source) => source.to_topology(name),
-        };
-        let sources = [Source { name: format!("the new {FILE}"), text }];
-        let (_, diagnostics) = topology::parse(&sources, FORMATS);
-        if diagnostics.has_errors() {
-            report(&diagnostics, &sources, printer);
-            let error =
-                CommandError::new(format!("These machines do not make a valid topology. topo did not write {FILE}."));
-            return Err(
-                error.hint("Correct the tags or addresses of the machines at their source, and run topo init again.")
-            );
-        }
-        let [source] = sources;
-        Ok(source.text)
-    }
-
-    /// Whether a node may exist although the machines do not list it.
-    fn is_silent_on(&self, name: &str, addresses: &[IpAddr]) -> bool {
-        match self {
-            Self::Machines(_) => {
-                let _ = (name, addresses);
-                false
-            }
-            #[cfg(feature = "azure")]
-            Self::Azure(source) => source.is_silent_on(name, addresses),
-        }
-    }
+    let [source] = sources;
+    Ok(source.text)
 }
 
 #[derive(Serialize)]
@@ -131,30 +103,26 @@ pub(super) fn run(arguments: &Arguments, global: &GlobalArguments, printer: Prin
         let from = arguments.from.as_deref().map_or("machines.txt".into(), |from| from.display().to_string());
         return Err(error.hint(format!("`topo init --from {from} --update` rewrites only its [nodes].")));
     }
-    let from = arguments.from.as_deref().map(|from| Nodes::read(from, global, printer)).transpose()?;
-    match from {
-        Some(from) if arguments.update => rewrite(path, &from, printer),
-        from => {
-            let name = name_of(std::env::current_dir().ok().as_deref());
-            let text = match &from {
-                None => starter(&name),
-                Some(from) => from.to_topology(&name, printer)?,
-            };
-            write(path, &text, false)?;
-            let nodes = from.as_ref().map(Nodes::machines).unwrap_or_default();
-            printer.event(&summary(true, nodes.len(), &Changes::default()));
-            let next = "Next: edit the file, then run `topo validate` and `topo plan`.";
-            printer.result(&match &from {
-                None => format!("Wrote {FILE}, a commented example. {next}\n"),
-                Some(_) => format!(
-                    "Wrote {FILE}: {}, {}. {next}\n",
-                    count(nodes.len(), "node"),
-                    count(nodes.iter().map(|machine| machine.pods.len()).sum(), "pod subnet")
-                ),
-            });
-            Ok(Exit::Done)
-        }
+    let name = name_of(std::env::current_dir().ok().as_deref());
+    let next = "Next: edit the file, then run `topo validate` and `topo plan`.";
+    let Some(from) = &arguments.from else {
+        write(path, &starter(&name), false)?;
+        printer.event(&summary(true, 0, &Changes::default()));
+        printer.result(&format!("Wrote {FILE}, a commented example. {next}\n"));
+        return Ok(Exit::Done);
+    };
+    let nodes = Nodes::read(from, &name, global, printer)?;
+    if arguments.update {
+        return rewrite(path, &nodes, printer);
     }
+    let wrong = format!("These machines do not make a valid topology. topo did not write {FILE}.");
+    let hint = "Correct the tags or addresses of the machines at their source, and run topo init again.";
+    write(path, &check(nodes.topology, &wrong, hint, printer)?, false)?;
+    let machines = &nodes.machines;
+    printer.event(&summary(true, machines.len(), &Changes::default()));
+    let (nodes, pods) = (machines.len(), machines.iter().map(|machine| machine.pods.len()).sum());
+    printer.result(&format!("Wrote {FILE}: {}, {}. {next}\n", count(nodes, "node"), count(pods, "pod subnet")));
+    Ok(Exit::Done)
 }
 
 fn summary(written: bool, nodes: usize, changes: &Changes) -> Summary<'_> {
@@ -173,7 +141,7 @@ fn summary(written: bool, nodes: usize, changes: &Changes) -> Summary<'_> {
     }
 }
 
-fn read_machines(from: &Path, printer: Printer) -> Result<Vec<machines::Machine>, CommandError> {
+fn read_machines(from: &Path, name: &Name, printer: Printer) -> Result<Nodes, CommandError> {
     if from.is_dir() {
         return Err(CommandError::new(format!("`{}` is a directory.", from.display()))
             .hint("Give the path of the machines.txt in it."));
@@ -184,28 +152,23 @@ fn read_machines(from: &Path, printer: Printer) -> Result<Vec<machines::Machine>
     if diagnostics.has_errors() {
         return Err(invalid(from, diagnostics.counts().0));
     }
-    Ok(machines)
+    let topology = machines::to_topology(name, &machines, FORMATS);
+    Ok(Nodes { machines, topology, is_silent_on: Box::new(|_, _| false) })
 }
 
 fn rewrite(path: &Path, from: &Nodes, printer: Printer) -> Result<Exit, CommandError> {
     let sources = load_sources(path)?;
-    let (before, machines) = (&sources[0].text, from.machines());
-    let stays = |name: &str, addresses: &[IpAddr]| from.is_silent_on(name, addresses);
-    let Some((text, changes)) = update::update_some(before, machines, &stays) else {
+    let (before, machines) = (&sources[0].text, &from.machines);
+    let Some((text, changes)) = update::update(before, machines, &*from.is_silent_on) else {
         let (_, diagnostics) = topology::parse(&sources, FORMATS);
         report(&diagnostics, &sources, printer);
         return Err(invalid(path, diagnostics.counts().0).hint("topo did not change it. Correct it first."));
     };
-    let after = [Source { name: format!("the new {FILE}"), text }];
-    let (_, diagnostics) = topology::parse(&after, FORMATS);
-    if diagnostics.has_errors() {
-        report(&diagnostics, &after, printer);
-        let error = CommandError::new(format!("{FILE} would not be valid with these nodes. topo did not change it."));
-        return Err(error.hint("Correct {FILE}, or the source of the nodes."));
-    }
-    let written = after[0].text != *before;
+    let wrong = format!("{FILE} would not be valid with these nodes. topo did not change it.");
+    let after = check(text, &wrong, &format!("Correct {FILE}, or the source of the nodes."), printer)?;
+    let written = after != *before;
     if written {
-        write(path, &after[0].text, true)?;
+        write(path, &after, true)?;
     }
     printer.event(&summary(written, machines.len(), &changes));
     let mut text = String::new();

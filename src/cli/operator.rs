@@ -48,33 +48,21 @@ enum Key {
     OperationTimeout,
 }
 
-impl Key {
-    const ALL: [Self; 6] = [
-        Self::Cloud,
-        Self::Endpoint,
-        Self::Audience,
-        Self::AuthorityHost,
-        Self::CertificateAuthorities,
-        Self::OperationTimeout,
-    ];
-
-    /// Key of the file and name of the variable.
-    fn names(self) -> (&'static str, &'static str) {
-        match self {
-            Self::Cloud => ("cloud", "TOPO_AZURE_CLOUD"),
-            Self::Endpoint => ("endpoint", "TOPO_AZURE_ENDPOINT"),
-            Self::Audience => ("audience", "TOPO_AZURE_AUDIENCE"),
-            Self::AuthorityHost => ("authority_host", "TOPO_AZURE_AUTHORITY_HOST"),
-            Self::CertificateAuthorities => ("certificate_authorities", "TOPO_AZURE_CERTIFICATE_AUTHORITIES"),
-            Self::OperationTimeout => ("operation_timeout", "TOPO_AZURE_OPERATION_TIMEOUT"),
-        }
-    }
-}
+/// The keys, each with its name in the file and an example.
+const KEYS: [(Key, &str, &str); 6] = [
+    (Key::Cloud, "cloud", "public"),
+    (Key::Endpoint, "endpoint", "https://management.azure.com"),
+    (Key::Audience, "audience", "https://management.azure.com"),
+    (Key::AuthorityHost, "authority_host", "https://login.microsoftonline.com"),
+    (Key::CertificateAuthorities, "certificate_authorities", "/etc/ssl/company.pem"),
+    (Key::OperationTimeout, "operation_timeout", "20m"),
+];
 
 /// A setting and its source.
 #[derive(Clone, Debug)]
 struct Given {
     key: Key,
+    example: &'static str,
     value: String,
     /// The folder that relative paths start from; none for the working directory.
     folder: Option<PathBuf>,
@@ -95,13 +83,13 @@ fn resolve(variable: &dyn Fn(&str) -> Option<OsString>) -> Result<ArmSettings, C
         Some((path, named)) => read_file(&path, named)?,
         None => Vec::new(),
     };
-    for key in Key::ALL {
-        let name = key.names().1;
-        let Some(value) = variable(name) else { continue };
+    for (key, name, example) in KEYS {
+        let name = format!("TOPO_AZURE_{}", name.to_ascii_uppercase());
+        let Some(value) = variable(&name) else { continue };
         let value = value.into_string().map_err(|_| {
             CommandError::new(format!("The variable {name} is not UTF-8.")).hint("Set it to UTF-8 text.")
         })?;
-        all.push(Given { key, value, folder: None, place: format!("The variable {name}") });
+        all.push(Given { key, example, value, folder: None, place: format!("The variable {name}") });
     }
     // The cloud first: it sets the defaults of the other keys.
     let mut cloud = Cloud::Public;
@@ -178,21 +166,21 @@ fn read_text(text: &str, path: &Path, shown: &str) -> Result<Vec<Given>, Command
         };
         for (key, value) in table {
             let (name, at) = (key.get_ref(), key.span().start);
-            let Some(known) = Key::ALL.into_iter().find(|known| known.names().0 == name) else {
-                let listed = Key::ALL.map(|key| key.names().0).join(", ");
+            let Some((key, _, example)) = KEYS.into_iter().find(|(_, known, _)| known == name) else {
+                let listed = KEYS.map(|(_, name, _)| name).join(", ");
                 return Err(wrong(at, format!("The key `{}` of [azure] is unknown.", name.escape_debug()))
                     .hint(format!("The keys are {listed}.")));
             };
             let text = match value.get_ref() {
                 DeValue::String(text) => text.to_string(),
-                DeValue::Integer(seconds) if known == Key::OperationTimeout => seconds.as_str().to_owned(),
+                DeValue::Integer(seconds) if key == Key::OperationTimeout => seconds.as_str().to_owned(),
                 _ => {
                     return Err(wrong(at, format!("`{name}` of [azure] is not a string."))
-                        .hint(format!("Write {name} = \"{}\".", example(known))));
+                        .hint(format!("Write {name} = \"{}\".", example)));
                 }
             };
             let place = format!("{shown}, line {}: `{name}` of [azure]", line(at));
-            all.push(Given { key: known, value: text, folder: path.parent().map(Path::to_owned), place });
+            all.push(Given { key, example, value: text, folder: path.parent().map(Path::to_owned), place });
         }
     }
     Ok(all)
@@ -262,17 +250,7 @@ fn refuse(given: &Given, why: &str) -> CommandError {
         value = format!("…@{rest}");
     }
     CommandError::new(format!("{} is `{}`, which {why}.", given.place, value.escape_debug()))
-        .hint(format!("Nothing was sent to Azure. Write for example {}.", example(given.key)))
-}
-
-fn example(key: Key) -> &'static str {
-    match key {
-        Key::Cloud => "public",
-        Key::Endpoint | Key::Audience => "https://management.azure.com",
-        Key::AuthorityHost => "https://login.microsoftonline.com",
-        Key::CertificateAuthorities => "/etc/ssl/company.pem",
-        Key::OperationTimeout => "20m",
-    }
+        .hint(format!("Nothing was sent to Azure. Write for example {}.", given.example))
 }
 
 #[cfg(test)]

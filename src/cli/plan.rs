@@ -1,12 +1,10 @@
 //! `topo plan`.
 
-use std::path::PathBuf;
-
 use super::session::{self, Inputs, Selection};
+use super::validate::TopologyFile;
 use super::{CommandError, GlobalArguments};
 use crate::backend;
 use crate::exit::Exit;
-use crate::ui::review::Told;
 use crate::ui::{Printer, review};
 
 /// Show what apply would change. Writes nothing, neither on nodes nor to the state.
@@ -16,10 +14,8 @@ use crate::ui::{Printer, review};
 #[derive(Debug, clap::Args)]
 #[cfg_attr(feature = "azure", command(after_help = super::operator::HELP))]
 pub(super) struct Arguments {
-    /// The topology: a .toml file, a directory (all its .toml files together are one topology), or - for standard
-    /// input.
-    #[arg(value_name = "FILE", default_value = "topo.toml")]
-    file: PathBuf,
+    #[command(flatten)]
+    topology: TopologyFile,
     /// Compare with the state only, without a look at the nodes. You cannot apply such a plan.
     #[arg(long)]
     no_refresh: bool,
@@ -32,36 +28,26 @@ pub(super) struct Arguments {
 
 /// Runs the command.
 pub(super) fn run(arguments: &Arguments, global: &GlobalArguments, printer: Printer) -> Result<Exit, CommandError> {
-    let topology = session::load_topology(&arguments.file, printer)?;
-    let path = session::state_path(global, &arguments.file, &topology.name)?;
+    let topology = session::load_topology(&arguments.topology.file, printer)?;
+    let path = session::state_path(global, &arguments.topology.file, &topology.name)?;
     session::block_on(async move {
         let recorded = session::read_state(session::store_at(&path), &topology.name).await?;
         let desired = backend::desire(&topology);
         let ways =
             if arguments.no_refresh { None } else { Some(session::Ways::new(global, &desired, &recorded.state)?) };
-        let (events, listener) = session::events();
-        let progress = review::listen(listener, Told::default(), printer);
         let inputs = Inputs {
             name: &topology.name,
             desired,
             options: arguments.selection.options(Some(&topology), false),
             state: &recorded.state,
         };
-        inputs.check_selection(&arguments.selection)?;
-        let mut stop = review::stop_on_interrupt(printer);
-        let planned = tokio::select! {
-            planned = session::make_plan(inputs, ways.as_ref(), usize::from(global.parallelism), &events) => {
-                Some(planned)
-            }
-            _ = stop.changed() => None,
-        };
-        drop(events);
-        progress.finish().await;
+        let stop = review::stop_on_interrupt(printer);
+        let planned = session::plan(inputs, &arguments.selection, ways.as_ref(), global, stop, printer).await?;
         if let Some(ways) = &ways {
             ways.nodes.close().await;
         }
         let Some(mut planned) = planned else { return Err(CommandError::new("topo plan was interrupted.")) };
-        let requests = ways.as_ref().and_then(|ways| ways.azure.as_ref()).map(|azure| azure.requests());
+        let requests = ways.as_ref().and_then(session::Ways::requests);
         let has_changes = review::show(&planned.plan, &mut planned.memo, true, requests.as_slice(), printer);
         review::requests(requests.as_slice(), printer);
         let exit = session::exit_of(&planned.plan, has_changes, arguments.detailed_exitcode);

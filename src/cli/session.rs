@@ -5,11 +5,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::Args;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
 use super::{CommandError, GlobalArguments, validate};
 use crate::backend::{Desired, FORMATS, KNOWN, azure_udr, node};
 use crate::drive::{Event, observe, observe_azure};
+use crate::exchange::Requests;
 use crate::exit::Exit;
 use crate::network::Memo;
 use crate::plan::{self, Options, Plan};
@@ -20,6 +21,7 @@ use crate::transport::azure::Azure;
 use crate::transport::ssh::{Ssh, SshOptions};
 use crate::transport::{ShellTransport, Transport};
 use crate::ui::Printer;
+use crate::ui::review::{self, Told};
 
 /// How many events may wait for the terminal. topo drops further ones.
 const EVENTS: usize = 4096;
@@ -164,6 +166,11 @@ impl Ways {
         let azure = if in_azure { Some(way_to_azure(global)?) } else { None };
         Ok(Self { nodes: transport(global)?, azure })
     }
+
+    /// How many requests topo has sent to Azure so far, if it has a connection to Azure.
+    pub(super) fn requests(&self) -> Option<Requests> {
+        self.azure.as_ref().map(|azure| azure.requests())
+    }
 }
 
 /// The connection to Azure. Sends nothing yet.
@@ -226,7 +233,7 @@ pub(super) struct Inputs<'a> {
 
 impl Inputs<'_> {
     /// Refuses a selection that selects nothing: a misspelt name must not look like a place without changes.
-    pub(super) fn check_selection(&self, selection: &Selection) -> Result<(), CommandError> {
+    fn check_selection(&self, selection: &Selection) -> Result<(), CommandError> {
         let known = |name: &Name| {
             let place = Place::from(name.clone());
             self.desired.places.contains_key(&place) || self.state.places.contains_key(&place)
@@ -243,9 +250,9 @@ impl Inputs<'_> {
             .map(|(place, id)| (&*id.kind, place.name()))
             .chain(self.desired.azure.iter().flat_map(azure_udr::Wanted::addresses))
             .collect();
-        let named = selection.targets.iter().map(|pattern| ("--target", pattern));
-        let named = named.chain(selection.excludes.iter().map(|pattern| ("--exclude", pattern)));
-        let mut named = named.chain(take_over.iter().map(|pattern| ("--take-over", pattern)));
+        let (targets, excludes) = (&selection.targets, &selection.excludes);
+        let options = [("--target", targets), ("--exclude", excludes), ("--take-over", take_over)];
+        let mut named = options.into_iter().flat_map(|(option, list)| list.iter().map(move |one| (option, one)));
         // Only Azure knows the network interfaces, and topo has not asked it yet. Excluding one that does not exist does no
         // harm.
         let of_interface = format!("{}.", azure_udr::AZURE_NIC_FORWARDING);
@@ -270,8 +277,32 @@ impl Inputs<'_> {
     }
 }
 
+/// Checks the selection, then plans and shows the progress. None: the user interrupted it.
+pub(super) async fn plan(
+    inputs: Inputs<'_>,
+    selection: &Selection,
+    ways: Option<&Ways>,
+    global: &GlobalArguments,
+    mut stop: watch::Receiver<bool>,
+    printer: Printer,
+) -> Result<Option<Planned>, CommandError> {
+    inputs.check_selection(selection)?;
+    if *stop.borrow() {
+        return Ok(None);
+    }
+    let (events, listener) = events();
+    let progress = review::listen(listener, Told::default(), printer);
+    let planned = tokio::select! {
+        planned = make_plan(inputs, ways, usize::from(global.parallelism), &events) => Some(planned),
+        _ = stop.changed() => None,
+    };
+    drop(events);
+    progress.finish().await;
+    Ok(planned)
+}
+
 /// Looks at the nodes and at Azure if there is a connection, and plans.
-pub(super) async fn make_plan(
+async fn make_plan(
     inputs: Inputs<'_>,
     ways: Option<&Ways>,
     parallelism: usize,

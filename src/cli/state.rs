@@ -13,11 +13,11 @@ use serde_json::{Map, Value, json};
 
 use self::describe::{describe, describe_row};
 use self::rows::{has_rows, leave_out, number_of_rows, own_row, selected_rows, selects_whole};
-use super::{CommandError, GlobalArguments};
+use super::{CommandError, GlobalArguments, session};
 use crate::backend::KNOWN;
 use crate::exit::Exit;
 use crate::resource::{AddressPattern, Place};
-use crate::state::{DocumentError, LocalStore, LockError, LockRequest, Revision, State, Store, StoreError};
+use crate::state::{DocumentError, LockError, LockRequest, Revision, State, Store, StoreError};
 use crate::ui::Printer;
 
 /// Show or repair the state.
@@ -113,13 +113,9 @@ pub(super) fn run(
     path: &Path,
     printer: Printer,
 ) -> Result<Exit, CommandError> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| CommandError::new(format!("topo could not start its async runtime: {error}.")))?;
-    let store = LocalStore::new(path, &KNOWN);
-    let session = Session { store: &store, global, printer };
-    runtime.block_on(session.run(arguments.action))
+    let store = session::store_at(path);
+    let session = Session { store: &*store, global, printer };
+    session::block_on(session.run(arguments.action))
 }
 
 struct Session<'a> {

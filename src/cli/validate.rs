@@ -17,6 +17,13 @@ use crate::resource::Name;
 /// Shows all errors at once, each with its place. Exit code 0 if the topology is valid (warnings are allowed), else 1.
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
+    #[command(flatten)]
+    topology: TopologyFile,
+}
+
+/// The argument that names a topology.
+#[derive(Debug, clap::Args)]
+pub(super) struct TopologyFile {
     /// The topology: a .toml file, a directory (all its .toml files together are one topology), or - for standard
     /// input.
     #[arg(value_name = "FILE", default_value = "topo.toml")]
@@ -39,7 +46,8 @@ struct Summary<'a> {
 
 /// Runs the command.
 pub(super) fn run(arguments: &Arguments, printer: Printer) -> Result<Exit, CommandError> {
-    let sources = load_sources(&arguments.file)?;
+    let file = &arguments.topology.file;
+    let sources = load_sources(file)?;
     let (topology, diagnostics) = topology::parse(&sources, FORMATS);
     report(&diagnostics, &sources, printer);
     let (errors, warnings) = diagnostics.counts();
@@ -51,13 +59,13 @@ pub(super) fn run(arguments: &Arguments, printer: Printer) -> Result<Exit, Comma
         valid: topology.is_some(),
         errors,
         warnings,
-        file: arguments.file.display().to_string(),
+        file: file.display().to_string(),
         topology: topology.as_ref().map(|topology| topology.name.as_str()),
         nodes: topology.as_ref().map(|topology| topology.nodes.len()),
         pod_subnets: pods,
         backends: backends().collect(),
     });
-    let Some(topology) = &topology else { return Err(invalid(&arguments.file, errors)) };
+    let Some(topology) = &topology else { return Err(invalid(file, errors)) };
     let listed: Vec<&str> = backends().collect();
     let backends = match listed.len() {
         0 => "no backend".to_owned(),
@@ -66,7 +74,7 @@ pub(super) fn run(arguments: &Arguments, printer: Printer) -> Result<Exit, Comma
     };
     printer.result(&format!(
         "{} is valid: {}, {}, {backends}.\n",
-        shown(&arguments.file),
+        shown(file),
         count(topology.nodes.len(), "node"),
         count(pods.unwrap_or(0), "pod subnet"),
     ));

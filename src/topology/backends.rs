@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::check::matches_nothing;
+use super::check::report_no_match;
 use super::diagnostics::{Diagnostic, Reporter};
 use super::document::{Draft, read_patterns};
 use super::format::{Formats, TableFormat, TableRead, Tables};
@@ -19,14 +19,8 @@ pub(super) struct BackendDraft<'a> {
     pub(super) read: TableRead,
 }
 
-/// Reads one table below `[backends]`. With `broken`, a part of the document was not TOML, so that a missing value
-/// proves nothing.
-pub(super) fn read<'a>(
-    entry: &Entry<'a>,
-    mut reader: TableReader<'a>,
-    formats: Formats,
-    broken: bool,
-) -> Option<BackendDraft<'a>> {
+/// Reads one table below `[backends]`.
+pub(super) fn read<'a>(entry: &Entry<'a>, mut reader: TableReader<'a>, formats: Formats) -> Option<BackendDraft<'a>> {
     let given = reader.string("type");
     if given.is_none() && reader.has("type") {
         return None;
@@ -52,20 +46,13 @@ pub(super) fn read<'a>(
         return None;
     }
     let patterns = read_patterns(&mut reader);
-    let read = format.read(&mut reader, broken);
-    reader.finish_with(|key| format.hint_about(key));
+    let read = format.read(&mut reader);
+    reader.finish_with(|entry| format.hint_about(entry.key));
     Some(BackendDraft { name: entry.name(), format, patterns, read })
 }
 
-/// The nodes that each backend serves. With `broken`, a part of the document was not TOML, so that a missing value
-/// proves nothing.
-pub(super) fn check(
-    draft: &Draft<'_>,
-    names: &[Name],
-    formats: Formats,
-    report: &Reporter,
-    broken: bool,
-) -> Vec<BTreeSet<Name>> {
+/// The nodes that each backend serves.
+pub(super) fn check(draft: &Draft<'_>, names: &[Name], formats: Formats, report: &Reporter) -> Vec<BTreeSet<Name>> {
     let mut served: Vec<BTreeSet<Name>> = Vec::with_capacity(draft.backends.len());
     for backend in &draft.backends {
         let Some(patterns) = &backend.patterns else {
@@ -76,8 +63,8 @@ pub(super) fn check(
         for pattern in patterns {
             let before = nodes.len();
             nodes.extend(matching(pattern.value, &draft.nodes).map(|index| names[index].clone()));
-            if nodes.len() == before && !broken {
-                matches_nothing(*pattern, "backend", backend.name.value).report_to(report);
+            if nodes.len() == before {
+                report_no_match(*pattern, "backend", backend.name.value, report);
             }
         }
         served.push(nodes.into_iter().collect());

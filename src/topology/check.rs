@@ -15,31 +15,30 @@ use super::reader::Located;
 use super::{BackendTable, Node, NodeSsh, Subnet, Topology, backends, links};
 use crate::resource::Name;
 
-/// Checks the draft and builds the topology. With `broken`, a part of the document was not TOML, so that a missing
-/// value proves nothing.
-pub(super) fn check(draft: &Draft<'_>, formats: Formats, report: &Reporter, broken: bool) -> Option<Topology> {
+/// Checks the draft and builds the topology.
+pub(super) fn check(draft: &Draft<'_>, formats: Formats, report: &Reporter) -> Option<Topology> {
     let order = file_order(draft);
     check_addresses(draft, &order, report);
     let rows = check_pods(draft, &order, report);
     check_decommissioned(draft, report);
-    let merged = merge_groups(draft, report, broken);
+    let merged = merge_groups(draft, report);
     // An invalid name was reported, so there will be no topology. This name only keeps the order.
     let stand_in = Name::new("invalid").ok()?;
     let own_name = |node: &NodeDraft<'_>| Name::new(node.name.value).unwrap_or_else(|_| stand_in.clone());
     let names: Vec<Name> = draft.nodes.iter().map(own_name).collect();
-    let served = backends::check(draft, &names, formats, report, broken);
-    let homes = links::check(draft, &served, report, broken);
-    if !broken && draft.nodes.is_empty() {
+    let served = backends::check(draft, &names, formats, report);
+    links::check(draft, &served, report);
+    if !report.broken && draft.nodes.is_empty() {
         Diagnostic::warning(Span::default(), "The topology has no nodes, so there is nothing to do.", "")
             .hint("Add for example node-0 = { address = \"10.240.0.20\" } below a line [nodes].")
             .report_to(report);
-    } else if !broken && !draft.has_backends {
+    } else if !report.broken && !draft.has_backends {
         let first = formats.first().map_or("…", |format| format.id());
         Diagnostic::warning(Span::default(), "No backend is active, so topo will not write any route.", "")
             .hint(format!("Add a line [backends.{first}]."))
             .report_to(report);
     }
-    build(draft, names, merged, served, &homes, &rows)
+    build(draft, names, merged, served, &rows)
 }
 
 /// The nodes in the order of the file. Most files list addresses and pod subnets in their order, so that they need little
@@ -55,35 +54,28 @@ fn build(
     names: Vec<Name>,
     merged: Vec<Merged>,
     served: Vec<BTreeSet<Name>>,
-    homes: &[Option<u32>],
     rows: &[Row],
 ) -> Option<Topology> {
     let name = |text: Located<&str>| Name::new(text.value).ok();
-    let subnet_names: Vec<Name> = draft.subnets.iter().map(|subnet| name(subnet.name)).collect::<Option<_>>()?;
-    let mut nodes = Vec::with_capacity(draft.nodes.len());
-    for ((node, own_name), Merged { ssh, interface }) in draft.nodes.iter().zip(names).zip(merged) {
-        let subnets =
-            homes[node.addresses.clone()].iter().filter_map(|home| Some(subnet_names[(*home)? as usize].clone()));
+    let nodes = draft.nodes.iter().zip(names).zip(merged).map(|((node, name), Merged { ssh, interface })| {
         let addresses = draft.addresses[node.addresses.clone()].iter().map(|address| address.value).collect();
         let pods = draft.pods[node.pods.clone()].iter().map(|pod| pod.value).collect();
-        nodes.push((own_name, Node { addresses, subnets: subnets.collect(), pods, ssh, interface }));
-    }
-    let subnets = draft.subnets.iter().zip(&subnet_names).map(|(subnet, name)| {
+        (name, Node { addresses, pods, ssh, interface })
+    });
+    let subnets = draft.subnets.iter().map(|subnet| {
         let cidr = subnet.cidr.iter().map(|prefix| prefix.value).collect();
         let gateway = subnet.gateway.iter().map(|gateway| gateway.value).collect();
-        (name.clone(), Subnet { cidr, gateway, routed: subnet.routed })
+        Some((name(subnet.name)?, Subnet { cidr, gateway }))
     });
     let tables = draft.backends.iter().zip(served).map(|(draft, nodes)| {
-        Some((
-            name(draft.name)?,
-            BackendTable { backend: draft.format.id(), nodes, settings: draft.read.settings.clone() },
-        ))
+        let settings = draft.read.settings.clone();
+        Some((name(draft.name)?, BackendTable { backend: draft.format.id(), nodes, settings }))
     });
     Some(Topology {
         name: draft.name.clone()?,
         decommissioned: draft.decommissioned.iter().filter_map(|text| name(*text)).collect(),
-        subnets: subnets.collect(),
-        nodes: nodes.into_iter().collect(),
+        subnets: subnets.collect::<Option<_>>()?,
+        nodes: nodes.collect(),
         backends: tables.collect::<Option<_>>()?,
         rows: Rows::from_sorted(rows),
     })
@@ -228,11 +220,14 @@ fn check_decommissioned(draft: &Draft<'_>, report: &Reporter) {
     }
 }
 
-/// A pattern that matches no node.
-pub(super) fn matches_nothing(pattern: Located<&str>, kind: &str, name: &str) -> Diagnostic {
-    let message = format!("The pattern `{}` of {kind} `{name}` matches no node.", pattern.value);
-    Diagnostic::warning(pattern.span, message, "no node")
-        .hint("Remove it, or check the spelling of the names in [nodes].")
+/// Reports a pattern that matches no node, unless the node may be in a part that is not TOML.
+pub(super) fn report_no_match(pattern: Located<&str>, kind: &str, name: &str, report: &Reporter) {
+    if !report.broken {
+        let message = format!("The pattern `{}` of {kind} `{name}` matches no node.", pattern.value);
+        Diagnostic::warning(pattern.span, message, "no node")
+            .hint("Remove it, or check the spelling of the names in [nodes].")
+            .report_to(report);
+    }
 }
 
 /// The settings that a node can get from its groups.
@@ -254,7 +249,7 @@ struct FromGroups<'a> {
 }
 
 /// The settings of each node: its own, else those of its groups, else those for all nodes.
-fn merge_groups(draft: &Draft<'_>, report: &Reporter, broken: bool) -> Vec<Merged> {
+fn merge_groups(draft: &Draft<'_>, report: &Reporter) -> Vec<Merged> {
     let mut merged: Vec<FromGroups<'_>> = Vec::new();
     if !draft.groups.is_empty() {
         merged.resize_with(draft.nodes.len(), FromGroups::default);
@@ -273,8 +268,8 @@ fn merge_groups(draft: &Draft<'_>, report: &Reporter, broken: bool) -> Vec<Merge
                 join.setting(at, "ssh.sudo", own.sudo, &mut slot.sudo, given.sudo);
                 join.setting(at, "interface", own.interface, &mut slot.interface, given.interface);
             }
-            if !any && !broken {
-                matches_nothing(*pattern, "group", group.name.value).report_to(report);
+            if !any {
+                report_no_match(*pattern, "group", group.name.value, report);
             }
         }
     }

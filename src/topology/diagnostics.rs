@@ -95,7 +95,7 @@ impl Diagnostic {
 
     /// Adds it to the findings.
     pub fn report_to(self, report: &Reporter) {
-        report.0.borrow_mut().push(self);
+        report.found.borrow_mut().push(self);
     }
 }
 
@@ -142,17 +142,21 @@ impl<'a> IntoIterator for &'a Diagnostics {
 
 /// Collects findings while a document is walked; shared by all readers of its tables.
 #[derive(Debug, Default)]
-pub struct Reporter(RefCell<Vec<Diagnostic>>);
+pub struct Reporter {
+    found: RefCell<Vec<Diagnostic>>,
+    /// A part of the document was not TOML, so that a missing value proves nothing.
+    pub broken: bool,
+}
 
 impl Reporter {
     /// Whether there are no findings so far.
     pub fn is_empty(&self) -> bool {
-        self.0.borrow().is_empty()
+        self.found.borrow().is_empty()
     }
 
     /// All findings, sorted by position, without duplicates.
     pub fn finish(self) -> Diagnostics {
-        let mut list = self.0.into_inner();
+        let mut list = self.found.into_inner();
         list.sort_by_key(|diagnostic| (diagnostic.span, diagnostic.severity));
         list.dedup();
         Diagnostics(list)

@@ -6,11 +6,11 @@ use std::ops::Range;
 use crate::network::{Family, Prefix};
 
 use super::backends::{self, BackendDraft};
-use super::diagnostics::{Diagnostic, Span};
+use super::diagnostics::{Diagnostic, Reporter, Span};
 use super::format::Formats;
-use super::grammar;
-use super::reader::{Entry, Located, Strings, Subject, TableReader, unknown_key};
+use super::reader::{Entry, Located, Subject, TableReader};
 use super::suggest::did_you_mean;
+use super::{grammar, machines};
 use crate::resource::Name;
 
 /// Keys that make sense only for a single node.
@@ -40,6 +40,12 @@ pub(super) struct OfNode<T> {
     /// Index of the node.
     pub(super) node: u32,
     pub(super) span: Span,
+}
+
+impl<T> OfNode<T> {
+    pub(super) fn new(Located { value, span }: Located<T>, node: u32) -> Self {
+        Self { value, node, span }
+    }
 }
 
 pub(super) struct SubnetDraft<'a> {
@@ -82,12 +88,12 @@ pub(super) struct SettingsDraft<'a> {
     pub(super) interface: Option<Located<&'a str>>,
 }
 
-/// Reads the whole document. With `broken`, a part of it was not TOML, so that a missing value proves nothing.
-pub(super) fn read(mut root: TableReader<'_>, formats: Formats, broken: bool) -> Draft<'_> {
+/// Reads the whole document.
+pub(super) fn read(mut root: TableReader<'_>, formats: Formats) -> Draft<'_> {
     let mut draft = Draft::default();
     match root.section("topology") {
-        Some(header) => read_header(header, &mut draft, broken),
-        None if broken || root.has("topology") => {}
+        Some(header) => read_header(header, &mut draft),
+        None if root.report.broken || root.has("topology") => {}
         None => Diagnostic::error(root.span, "The topology has no name.", "`[topology]` is missing")
             .hint(
                 "Add a line [topology], and below it for example name = \"kthw\". topo uses this name for the \
@@ -96,17 +102,15 @@ pub(super) fn read(mut root: TableReader<'_>, formats: Formats, broken: bool) ->
             .report_to(root.report),
     }
     read_decommissioned(&mut root, &mut draft);
-    read_named(&mut root, "subnets", "subnet", |entry, reader| {
-        draft.subnets.extend(reader.map(|reader| read_subnet(entry, reader, broken)));
-    });
-    let nodes = root.size_of("nodes");
-    draft.nodes.reserve(nodes);
-    draft.addresses.reserve(2 * nodes);
-    draft.pods.reserve(2 * nodes);
-    read_named(&mut root, "nodes", "node", |entry, reader| read_node(&mut draft, entry, reader, broken));
-    read_named(&mut root, "groups", "group", |entry, reader| {
-        draft.groups.extend(reader.map(|reader| read_group(entry, reader, broken)));
-    });
+    let subnets = named(&mut root, "subnets", "subnet");
+    draft.subnets = subnets.filter_map(|(entry, reader)| Some(read_subnet(&entry, reader?))).collect();
+    let nodes = named(&mut root, "nodes", "node");
+    draft.nodes.reserve(nodes.len());
+    draft.addresses.reserve(2 * nodes.len());
+    draft.pods.reserve(2 * nodes.len());
+    nodes.for_each(|(entry, reader)| read_node(&mut draft, &entry, reader));
+    let groups = named(&mut root, "groups", "group");
+    draft.groups = groups.filter_map(|(entry, reader)| Some(read_group(&entry, reader?))).collect();
     if let Some(mut reader) = root.section("ssh") {
         draft.ssh = read_ssh(&mut reader);
         if let Some(host) = draft.ssh.host.take() {
@@ -117,61 +121,48 @@ pub(super) fn read(mut root: TableReader<'_>, formats: Formats, broken: bool) ->
         }
         reader.finish();
     }
-    read_named(&mut root, "backends", "backend", |entry, reader| {
-        draft.has_backends = true;
-        draft.backends.extend(reader.and_then(|reader| backends::read(entry, reader, formats, broken)));
-    });
+    let tables = named(&mut root, "backends", "backend");
+    draft.has_backends = tables.len() > 0;
+    draft.backends = tables.filter_map(|(entry, reader)| backends::read(&entry, reader?, formats)).collect();
     root.finish();
     draft
 }
 
-/// Reads the tables inside a table at the document's root, sorted by name. Reports an invalid name, but reads its table
-/// all the same. None if the value is not a table.
-fn read_named<'a>(
+/// The tables inside a table at the document's root, sorted by name. Reports an invalid name, but reads its table all the
+/// same. None if the value is not a table.
+fn named<'a>(
     root: &mut TableReader<'a>,
     key: &'static str,
     kind: &'static str,
-    mut take: impl FnMut(&Entry<'a>, Option<TableReader<'a>>),
-) {
-    let Some(mut section) = root.section(key) else { return };
-    let report = section.report;
-    for entry in section.entries() {
+) -> impl ExactSizeIterator<Item = (Entry<'a>, Option<TableReader<'a>>)> + use<'a> {
+    let report = root.report;
+    let entries = root.section(key).map(|mut section| section.entries()).unwrap_or_default();
+    entries.into_iter().map(move |entry| {
         grammar::NAME.accepts(entry.name(), &format!("a valid name of a {kind}"), report);
         let reader = match entry.as_str() {
             Some(text) if kind == "node" => {
                 let shown = text.escape_debug();
                 Diagnostic::error(entry.span, format!("Node `{}` must be a table.", entry.key), "this is a string")
-                    .hint(format!("Write {} = {{ address = \"{shown}\" }}.", quoted(entry.key)))
+                    .hint(format!("Write {} = {{ address = \"{shown}\" }}.", machines::key(entry.key)))
                     .report_to(report);
                 None
             }
             _ => entry.table(report, Subject::Named(kind, entry.key)),
         };
-        take(&entry, reader);
-    }
+        (entry, reader)
+    })
 }
 
-/// A name as a TOML key.
-fn quoted(name: &str) -> String {
-    if name.contains('.') { format!("\"{name}\"") } else { name.to_owned() }
-}
-
-fn read_header<'a>(mut header: TableReader<'a>, draft: &mut Draft<'a>, broken: bool) {
+fn read_header<'a>(mut header: TableReader<'a>, draft: &mut Draft<'a>) {
     match header.string("name") {
         Some(name) => {
-            if grammar::NAME.accepts(name, "a valid name of a topology", header.report) {
-                draft.name = Name::new(name.value).ok();
-            }
+            grammar::NAME.accepts(name, "a valid name of a topology", header.report);
+            draft.name = Name::new(name.value).ok();
         }
-        None if broken || header.has_near("name") => {}
-        None => {
-            Diagnostic::error(header.span, "The topology has no name.", "`name` is missing")
-                .hint(
-                    "Add for example name = \"kthw\". topo uses this name for the \
-                 state and for what it creates.",
-                )
-                .report_to(header.report);
-        }
+        None if header.report.broken || header.has_near("name") => {}
+        None => Diagnostic::error(header.span, "The topology has no name.", "`name` is missing")
+            .hint("Add for example name = \"kthw\". topo uses this name for the state and for what it creates.")
+            .report_to(header.report),
     }
     read_decommissioned(&mut header, draft);
     header.finish();
@@ -183,12 +174,16 @@ fn read_decommissioned<'a>(reader: &mut TableReader<'a>, draft: &mut Draft<'a>) 
     draft.decommissioned.extend(names.filter(|name| grammar::NAME.accepts(*name, "a valid name of a node", report)));
 }
 
-/// Reads prefixes. The second value says whether all were readable.
-fn read_prefixes(reader: &TableReader<'_>, texts: Strings<'_>, mut found: impl FnMut(Located<Prefix>)) -> bool {
+/// Reads prefixes. Returns whether all were readable.
+pub(super) fn read_prefixes<'t>(
+    texts: impl Iterator<Item = Located<&'t str>>,
+    report: &Reporter,
+    mut found: impl FnMut(Located<Prefix>),
+) -> bool {
     let mut whole = true;
     for text in texts {
-        match grammar::read_prefix(text, reader.report) {
-            Some(value) => found(Located { value, span: text.span }),
+        match grammar::read_prefix(text, report) {
+            Some(prefix) => found(prefix),
             None => whole = false,
         }
     }
@@ -196,118 +191,91 @@ fn read_prefixes(reader: &TableReader<'_>, texts: Strings<'_>, mut found: impl F
 }
 
 /// Reads addresses, at most one of each family. Returns whether all were readable.
-fn read_addresses(
-    reader: &TableReader<'_>,
+pub(super) fn read_addresses<'t>(
+    texts: impl Iterator<Item = Located<&'t str>>,
+    subject: Subject<'_>,
     what: &str,
-    texts: Strings<'_>,
+    report: &Reporter,
     mut found: impl FnMut(Located<IpAddr>),
 ) -> bool {
     let mut seen: [Option<Span>; 2] = [None, None];
     let mut whole = true;
     for text in texts {
-        let Some(value) = grammar::read_address(text, reader.report) else {
+        let Some(address) = grammar::read_address(text, report) else {
             whole = false;
             continue;
         };
-        let family = Family::of(value);
+        let family = Family::of(address.value);
         let slot = &mut seen[usize::from(family == Family::V6)];
         if let Some(first) = slot {
-            let message = format!("{} has more than one {} {what}.", reader.subject.at_start(), family.label());
+            let message = format!("{} has more than one {} {what}.", subject.at_start(), family.label());
             Diagnostic::error(text.span, message, "one too many")
                 .hint("Use at most one of each family.")
                 .second(*first, "the first")
-                .report_to(reader.report);
+                .report_to(report);
         } else {
             *slot = Some(text.span);
-            found(Located { value, span: text.span });
+            found(address);
         }
     }
     whole
 }
 
-fn read_subnet<'a>(entry: &Entry<'a>, mut reader: TableReader<'a>, broken: bool) -> SubnetDraft<'a> {
-    let mut subnet =
-        SubnetDraft { name: entry.name(), cidr: Vec::new(), gateway: Vec::new(), routed: false, damaged: broken };
-    match reader.strings("cidr") {
-        Some(texts) => {
-            let (empty, span) = (texts.is_empty_list(), texts.span);
-            subnet.damaged |= !read_prefixes(&reader, texts, |prefix| subnet.cidr.push(prefix));
-            if let Some(default) = subnet.cidr.iter().find(|prefix| prefix.value.is_default()) {
-                let message = format!("Subnet `{}` contains all addresses.", entry.key);
-                Diagnostic::error(default.span, message, "the default route").report_to(reader.report);
-            }
-            if empty {
-                Diagnostic::error(span, format!("Subnet `{}` has no prefix.", entry.key), "this list is empty")
-                    .report_to(reader.report);
-            }
-            subnet.damaged |= subnet.cidr.is_empty();
-        }
-        None if broken => {}
-        None => {
-            subnet.damaged = true;
-            reader.report_missing("cidr", "\"10.240.0.0/24\"");
-        }
+fn read_subnet<'a>(entry: &Entry<'a>, mut reader: TableReader<'a>) -> SubnetDraft<'a> {
+    let (subject, report) = (reader.subject, reader.report);
+    let damaged = report.broken;
+    let mut subnet = SubnetDraft { name: entry.name(), cidr: Vec::new(), gateway: Vec::new(), routed: false, damaged };
+    if let Some(texts) = reader.strings("cidr") {
+        texts.refuse_empty(|| format!("Subnet `{}` has no prefix.", entry.key), None);
+        subnet.damaged |= !read_prefixes(texts, report, |prefix| subnet.cidr.push(prefix));
+    } else {
+        reader.report_missing("cidr", "\"10.240.0.0/24\"");
     }
+    if let Some(default) = subnet.cidr.iter().find(|prefix| prefix.value.is_default()) {
+        let message = format!("Subnet `{}` contains all addresses.", entry.key);
+        Diagnostic::error(default.span, message, "the default route").report_to(report);
+    }
+    subnet.damaged |= subnet.cidr.is_empty();
     if let Some(texts) = reader.strings("gateway") {
-        subnet.damaged |= !read_addresses(&reader, "gateway", texts, |gateway| subnet.gateway.push(gateway));
+        subnet.damaged |= !read_addresses(texts, subject, "gateway", report, |gateway| subnet.gateway.push(gateway));
     }
     subnet.routed = reader.boolean("routed").is_some_and(|routed| routed.value);
     reader.finish();
     subnet
 }
 
-fn read_node<'a>(draft: &mut Draft<'a>, entry: &Entry<'a>, reader: Option<TableReader<'a>>, broken: bool) {
+fn read_node<'a>(draft: &mut Draft<'a>, entry: &Entry<'a>, reader: Option<TableReader<'a>>) {
     let index = u32::try_from(draft.nodes.len()).unwrap_or(u32::MAX);
     let (first_address, first_pod) = (draft.addresses.len(), draft.pods.len());
-    let mut damaged = broken || reader.is_none();
     let mut settings = SettingsDraft::default();
+    let mut damaged = false;
     if let Some(mut reader) = reader {
+        let report = reader.report;
         let addresses = reader.strings("address");
         let absent = addresses.is_none();
         if let Some(texts) = addresses {
-            let (empty, span) = (texts.is_empty_list(), texts.span);
-            damaged |= !read_addresses(&reader, "address", texts, |address| {
-                draft.addresses.push(OfNode { value: address.value, node: index, span: address.span });
-            });
-            if empty {
-                let message = format!("Node `{}` has no address.", entry.key);
-                Diagnostic::error(span, message, "this list is empty").report_to(reader.report);
-            }
-            damaged |= draft.addresses.len() == first_address;
+            texts.refuse_empty(|| format!("Node `{}` has no address.", entry.key), None);
+            let found = |address| draft.addresses.push(OfNode::new(address, index));
+            damaged |= !read_addresses(texts, reader.subject, "address", report, found);
         }
         if let Some(texts) = reader.strings("pods") {
-            read_prefixes(&reader, texts, |prefix| {
-                draft.pods.push(OfNode { value: prefix.value, node: index, span: prefix.span });
-            });
+            read_prefixes(texts, report, |prefix| draft.pods.push(OfNode::new(prefix, index)));
         }
         settings = read_settings(&mut reader, "node", entry.key);
-        // A name with a dot and without quotes.
-        let unknown = reader.unknown();
-        let mut nested =
-            unknown.iter().filter(|key| key.is_table() && did_you_mean(key.key, &["ssh"]).is_none()).peekable();
-        if nested.peek().is_some() {
-            for inner in nested {
-                let full = format!("{}.{}", entry.key, inner.key);
-                let span = inner.key_span;
-                let message = format!("There is no key `{}` in node `{}`.", inner.key, entry.key);
-                Diagnostic::error(span, message, "a table inside the node")
-                    .hint(format!("If `{full}` is the name of a node, put it in quotes: [nodes.\"{full}\"]."))
-                    .report_to(reader.report);
-            }
-            damaged = true;
-            for key in unknown.iter().filter(|key| !key.is_table()) {
-                unknown_key(key, reader.subject, &["address", "pods", "ssh", "interface"]).report_to(reader.report);
-            }
-        } else {
-            if absent {
-                damaged = true;
-                if !broken {
-                    reader.report_missing("address", "\"10.240.0.20\"");
-                }
-            }
-            reader.finish();
+        // A name with a dot and without quotes makes a table inside the node.
+        let is_nested = |inner: &Entry<'_>| inner.is_table() && did_you_mean(inner.key, &["ssh"]).is_none();
+        let has_nested = reader.unknown().iter().any(is_nested);
+        damaged |= has_nested || report.broken;
+        if absent && !has_nested {
+            reader.report_missing("address", "\"10.240.0.20\"");
         }
+        reader.finish_with(|inner| {
+            let full = format!("{}.{}", entry.key, inner.key);
+            let hint = || format!("If `{full}` is the name of a node, put it in quotes: [nodes.\"{full}\"].");
+            is_nested(inner).then(hint)
+        });
     }
+    damaged |= draft.addresses.len() == first_address;
     draft.nodes.push(NodeDraft {
         name: entry.name(),
         addresses: first_address..draft.addresses.len(),
@@ -317,9 +285,9 @@ fn read_node<'a>(draft: &mut Draft<'a>, entry: &Entry<'a>, reader: Option<TableR
     });
 }
 
-fn read_group<'a>(entry: &Entry<'a>, mut reader: TableReader<'a>, broken: bool) -> GroupDraft<'a> {
+fn read_group<'a>(entry: &Entry<'a>, mut reader: TableReader<'a>) -> GroupDraft<'a> {
     let patterns = read_patterns(&mut reader);
-    if patterns.is_none() && !broken {
+    if patterns.is_none() {
         reader.report_missing("nodes", "[\"node-*\"]");
     }
     let settings = read_settings(&mut reader, "group", entry.key);
@@ -338,12 +306,7 @@ fn read_group<'a>(entry: &Entry<'a>, mut reader: TableReader<'a>, broken: bool) 
 /// Reads `nodes`, a list of patterns.
 pub(super) fn read_patterns<'a>(reader: &mut TableReader<'a>) -> Option<Vec<Located<&'a str>>> {
     let texts = reader.strings("nodes")?;
-    if texts.is_empty_list() {
-        let message = format!("`nodes` of {} is empty.", reader.subject);
-        Diagnostic::error(texts.span, message, "this list is empty")
-            .hint("For all nodes, write [\"*\"].")
-            .report_to(reader.report);
-    }
+    texts.refuse_empty(|| format!("`nodes` of {} is empty.", reader.subject), Some("For all nodes, write [\"*\"]."));
     let report = reader.report;
     Some(texts.filter(|text| grammar::PATTERN.accepts(*text, "a valid pattern for names of nodes", report)).collect())
 }

@@ -22,9 +22,8 @@ pub trait TableFormat: Send + Sync {
         None
     }
 
-    /// Reads the keys of a table, except `type` and `nodes`. Reports errors and continues with harmless values. With
-    /// `broken`, a part of the document was not TOML, so that a missing value proves nothing.
-    fn read(&self, reader: &mut TableReader<'_>, broken: bool) -> TableRead;
+    /// Reads the keys of a table, except `type` and `nodes`. Reports errors and continues with harmless values.
+    fn read(&self, reader: &mut TableReader<'_>) -> TableRead;
 
     /// Explains a key that the table does not have, if there is more to say than a list of the keys.
     fn hint_about(&self, _key: &str) -> Option<String> {

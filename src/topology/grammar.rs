@@ -68,7 +68,7 @@ impl Form {
 
 /// Whether a text can be a host for ssh: letters, digits, `.`, `-`, `_`, `:`, and `%` before an IPv6 scope; not a
 /// leading `-`.
-pub(super) fn is_host(text: &str) -> bool {
+fn is_host(text: &str) -> bool {
     is_word(text, LONGEST_HOST, b".-_:%")
 }
 
@@ -97,29 +97,28 @@ fn is_word(text: &str, longest: usize, others: &[u8]) -> bool {
 }
 
 /// Reads an address that routes can lead to. Reports an invalid one.
-pub(super) fn read_address(text: Located<&str>, report: &Reporter) -> Option<IpAddr> {
-    let refuse = |message: String, label: &str, hint: String| {
-        Diagnostic::error(text.span, message, label).hint(hint).report_to(report);
-        None
-    };
+pub(super) fn read_address(text: Located<&str>, report: &Reporter) -> Option<Located<IpAddr>> {
     let Ok(address) = parse_address(text.value) else {
         let hint = match text.value.split_once('/').and_then(|(address, _)| address.parse::<IpAddr>().ok()) {
             Some(address) => format!("Remove the prefix length: \"{address}\"."),
             None => "Write an address such as 10.240.0.20 or fd00:240::20.".to_owned(),
         };
-        return refuse(format!("`{}` is not an IP address.", text.value.escape_debug()), "not an address", hint);
+        let message = format!("`{}` is not an IP address.", text.value.escape_debug());
+        Diagnostic::error(text.span, message, "not an address").hint(hint).report_to(report);
+        return None;
     };
-    let Some(kind) = unusable(address, address) else { return Some(address) };
-    refuse(
-        format!("`{address}` cannot be the next hop of a route: it is {kind}."),
-        kind,
-        "Set the address at which the other nodes reach this node.".to_owned(),
-    )
+    if let Some(kind) = unusable(address, address) {
+        let message = format!("`{address}` cannot be the next hop of a route: it is {kind}.");
+        let hint = "Set the address at which the other nodes reach this node.";
+        Diagnostic::error(text.span, message, kind).hint(hint).report_to(report);
+        return None;
+    }
+    Some(Located { value: address, span: text.span })
 }
 
 /// Reads a prefix that routes can lead to. Reports an invalid one. Accepts the default route, which is checked
 /// elsewhere.
-pub(super) fn read_prefix(text: Located<&str>, report: &Reporter) -> Option<Prefix> {
+pub(super) fn read_prefix(text: Located<&str>, report: &Reporter) -> Option<Located<Prefix>> {
     let error = |message: String, label: &str| Diagnostic::error(text.span, message, label);
     let shown = text.value.escape_debug();
     // Search from the end, where the length is.
@@ -130,11 +129,12 @@ pub(super) fn read_prefix(text: Located<&str>, report: &Reporter) -> Option<Pref
         Ok(_) | Err(PrefixError::HostBits { .. }) if leading_zero => {
             error(format!("The prefix length of `{shown}` starts with a zero."), "leading zero")
         }
-        Ok(prefix) if prefix.is_default() => return Some(prefix),
-        Ok(prefix) => {
-            let Some(kind) = unusable(prefix.address(), prefix.last_address()) else { return Some(prefix) };
-            error(format!("No route can lead to `{prefix}`: it contains {kind}."), kind)
-        }
+        Ok(value) => match unusable(value.address(), value.last_address()) {
+            Some(kind) if !value.is_default() => {
+                error(format!("No route can lead to `{value}`: it contains {kind}."), kind)
+            }
+            _ => return Some(Located { value, span: text.span }),
+        },
         Err(PrefixError::HostBits { meant, .. }) => {
             error(format!("`{shown}` has host bits set: it is an address in a prefix, not a prefix."), "host bits set")
                 .hint(format!("Write `{meant}`."))

@@ -9,16 +9,17 @@ use super::check::{edge_of_link, list_names};
 use super::diagnostics::{Diagnostic, Reporter, Span};
 use super::document::{Draft, SubnetDraft};
 use super::format::RoutesOf;
+use super::machines;
 use super::prefix_index::PrefixIndex;
 use crate::resource::Name;
 
-/// Checks subnets, gateways and next hops, and returns the index of the subnet of each address. `served` are the nodes
-/// of each backend.
-pub(super) fn check(draft: &Draft<'_>, served: &[BTreeSet<Name>], report: &Reporter, broken: bool) -> Vec<Option<u32>> {
-    let mut homes = vec![None; draft.addresses.len()];
+/// Checks subnets, gateways and next hops. `served` are the nodes of each backend.
+pub(super) fn check(draft: &Draft<'_>, served: &[BTreeSet<Name>], report: &Reporter) {
     if draft.subnets.is_empty() {
-        return homes;
+        return;
     }
+    // The position of the subnet of each address.
+    let mut homes = vec![None; draft.addresses.len()];
     // All prefixes of all subnets. The key of each is its position here.
     let cidrs: Vec<(Prefix, Span, u32)> = (0..)
         .zip(&draft.subnets)
@@ -26,7 +27,7 @@ pub(super) fn check(draft: &Draft<'_>, served: &[BTreeSet<Name>], report: &Repor
         .filter(|(prefix, _, _)| !prefix.is_default())
         .collect();
     let index = PrefixIndex::new(cidrs.iter().zip(0..).map(|((prefix, _, _), key)| (*prefix, key)));
-    let damaged = broken || draft.subnets.iter().any(|subnet| subnet.damaged);
+    let damaged = report.broken || draft.subnets.iter().any(|subnet| subnet.damaged);
     for (home, address) in homes.iter_mut().zip(&draft.addresses) {
         let node = draft.nodes[address.node as usize].name.value;
         let mut holding = index.holding(address.value).map(|entry| cidrs[entry.key as usize]);
@@ -62,7 +63,6 @@ pub(super) fn check(draft: &Draft<'_>, served: &[BTreeSet<Name>], report: &Repor
     if !damaged {
         check_next_hops(draft, served, &homes, report);
     }
-    homes
 }
 
 fn name<'a>(draft: &Draft<'a>, subnet: u32) -> &'a str {
@@ -223,16 +223,11 @@ fn check_next_hops(draft: &Draft<'_>, served: &[BTreeSet<Name>], homes: &[Option
                     ),
                     "must know the pod subnets",
                 )
-                .hint(format!("If it does, set routed = true in [subnets.{}].", key(shown)))
+                .hint(format!("If it does, set routed = true in [subnets.{}].", machines::key(shown)))
                 .report_to(report),
             }
         }
     }
-}
-
-/// A name as a part of a TOML key.
-fn key(name: &str) -> String {
-    if name.contains('.') { format!("\"{name}\"") } else { name.to_owned() }
 }
 
 /// The usual address of a network's router.

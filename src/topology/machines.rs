@@ -8,10 +8,10 @@ use crate::network::Prefix;
 use super::LARGEST_FILE;
 use super::check;
 use super::diagnostics::{Diagnostic, Diagnostics, Reporter, Source, Span};
-use super::document::{Draft, NodeDraft, OfNode, SettingsDraft};
+use super::document::{Draft, NodeDraft, OfNode, SettingsDraft, read_addresses, read_prefixes};
 use super::format::Formats;
 use super::grammar;
-use super::reader::Located;
+use super::reader::{Located, Subject};
 use crate::resource::Name;
 
 /// A machine in the file.
@@ -75,62 +75,44 @@ pub fn parse(source: &Source) -> (Vec<Machine>, Diagnostics) {
 }
 
 fn read_line<'a>(draft: &mut Draft<'a>, content: &'a str, start: usize, report: &Reporter) -> Option<Name> {
-    let place = |word: &str| {
+    let located = |word: &'a str| {
         let at = start + (word.as_ptr() as usize - content.as_ptr() as usize);
-        Span::new(0, at..at + word.len())
+        Located { value: word, span: Span::new(0, at..at + word.len()) }
     };
+    let listed = |word: &'a str| word.split(',').filter(|word| !word.is_empty()).map(located);
     let mut words = content.split_whitespace();
     let first = words.next()?;
-    let (Some(host), Some(hostname)) = (words.next(), words.next()) else {
-        Diagnostic::error(place(content.trim()), "This line does not describe a machine.", "fewer than three words")
+    let (Some(host), Some(name)) = (words.next().map(located), words.next().map(located)) else {
+        let line = located(content.trim());
+        Diagnostic::error(line.span, "This line does not describe a machine.", "fewer than three words")
             .hint(
-                "Write IP FQDN HOSTNAME [POD_SUBNET], for example 10.240.0.20 \
-                         node-0.kubernetes.local node-0 10.200.0.0/24.",
+                "Write IP FQDN HOSTNAME [POD_SUBNET], for example 10.240.0.20 node-0.kubernetes.local node-0 \
+                 10.200.0.0/24.",
             )
             .report_to(report);
         return None;
     };
     let node = u32::try_from(draft.nodes.len()).unwrap_or(u32::MAX);
     let (first_address, first_pod) = (draft.addresses.len(), draft.pods.len());
-    let mut damaged = false;
-    for word in first.split(',').filter(|word| !word.is_empty()) {
-        match grammar::read_address(Located { value: word, span: place(word) }, report) {
-            Some(value) => draft.addresses.push(OfNode { value, node, span: place(word) }),
-            None => damaged = true,
-        }
-    }
-    let own = &draft.addresses[first_address..];
-    if let Some(second) = own.iter().enumerate().find_map(|(at, one)| {
-        own[..at].iter().any(|before| before.value.is_ipv4() == one.value.is_ipv4()).then_some(one)
-    }) {
-        Diagnostic::error(second.span, "A machine can have only one address of each family.", "one too many")
-            .report_to(report);
-    }
-    damaged |= own.is_empty();
-    if !grammar::is_host(host) {
-        let message = format!("`{}` is not a fully qualified host name.", host.escape_debug());
-        Diagnostic::error(place(host), message, "the second word")
+    let found = |address| draft.addresses.push(OfNode::new(address, node));
+    let whole = read_addresses(listed(first), Subject::Named("machine", name.value), "address", report, found);
+    if !(grammar::HOST.is_valid)(host.value) {
+        let message = format!("`{}` is not a fully qualified host name.", host.value.escape_debug());
+        Diagnostic::error(host.span, message, "the second word")
             .hint("Write IP FQDN HOSTNAME [POD_SUBNET].")
             .report_to(report);
     }
-    for word in words.flat_map(|word| word.split(',')).filter(|word| !word.is_empty()) {
-        let pod = grammar::read_prefix(Located { value: word, span: place(word) }, report);
-        draft.pods.extend(pod.map(|value| OfNode { value, node, span: place(word) }));
-    }
-    let name = Name::new(hostname).ok();
-    if name.is_none() {
-        let message = format!("`{}` is not a valid name of a node.", hostname.escape_debug());
-        Diagnostic::error(place(hostname), message, "the third word").hint(grammar::NAME.hint).report_to(report);
-    }
+    read_prefixes(words.flat_map(listed), report, |pod| draft.pods.push(OfNode::new(pod, node)));
+    grammar::NAME.accepts(name, "a valid name of a node", report);
     draft.nodes.push(NodeDraft {
-        name: Located { value: hostname, span: place(hostname) },
+        name,
         addresses: first_address..draft.addresses.len(),
         pods: first_pod..draft.pods.len(),
         settings: SettingsDraft::default(),
-        damaged,
+        damaged: !whole || draft.addresses.len() == first_address,
     });
     // After an invalid name there will be no machines. This name only keeps the order.
-    name.or_else(|| Name::new("invalid").ok())
+    Name::new(name.value).or_else(|_| Name::new("invalid")).ok()
 }
 
 /// A topology for the machines, as text.
@@ -161,16 +143,16 @@ user = \"root\"
 /// The lines below `[nodes]`, one per machine.
 pub(crate) fn node_lines(machines: &[Machine]) -> String {
     let mut lines = String::new();
-    let width = machines.iter().map(|machine| key(&machine.name).len()).max().unwrap_or(0);
+    let width = machines.iter().map(|machine| key(machine.name.as_str()).len()).max().unwrap_or(0);
     for machine in machines {
-        let _ = writeln!(lines, "{:width$} = {}", key(&machine.name), node_value(machine));
+        let _ = writeln!(lines, "{:width$} = {}", key(machine.name.as_str()), node_value(machine));
     }
     lines
 }
 
 /// A name as a TOML key.
-pub(crate) fn key(name: &Name) -> String {
-    if name.as_str().contains('.') { format!("\"{name}\"") } else { name.to_string() }
+pub(crate) fn key(name: &str) -> String {
+    if name.contains('.') { format!("\"{name}\"") } else { name.to_owned() }
 }
 
 /// The value in a node's line.

@@ -62,8 +62,6 @@ pub struct Subnet {
     pub cidr: Vec<Prefix>,
     /// The addresses through which its nodes reach nodes in other subnets, at most one of each family.
     pub gateway: Vec<IpAddr>,
-    /// Whether the user says that the routers behind the gateway know the pod prefixes. Then topo does not warn.
-    pub routed: bool,
 }
 
 /// A machine.
@@ -71,8 +69,6 @@ pub struct Subnet {
 pub struct Node {
     /// Its addresses, at most one of each family; they are the next hops towards its pods.
     pub addresses: Arc<[IpAddr]>,
-    /// The subnets of its addresses, one for each address in the same order; empty if the topology has no subnets.
-    pub subnets: Vec<Name>,
     /// The pod subnets behind it.
     pub pods: Vec<Prefix>,
     /// How to log in.
@@ -108,9 +104,8 @@ pub struct BackendTable {
 /// Parses and checks one document, which may consist of several files. Reports all findings at once. If one of them is
 /// an error, there is no topology. The tables of backends have these formats.
 pub fn parse(sources: &[Source], formats: Formats) -> (Option<Topology>, Diagnostics) {
-    let report = Reporter::default();
+    let mut report = Reporter::default();
     let mut broken_lines: BTreeSet<(u32, usize)> = BTreeSet::new();
-    let mut broken = false;
     let mut documents = Vec::with_capacity(sources.len());
     let mut indexes: BTreeMap<usize, LineIndex> = BTreeMap::new();
     for (file, source) in sources.iter().enumerate() {
@@ -118,7 +113,7 @@ pub fn parse(sources: &[Source], formats: Formats) -> (Option<Topology>, Diagnos
             Diagnostic::error(Span::new(file, 0..0), "The file is larger than 4 MiB, so topo did not read it.", "")
                 .hint("Split it: a topology can be a directory of .toml files.")
                 .report_to(&report);
-            broken = true;
+            report.broken = true;
             continue;
         }
         let number = u32::try_from(file).unwrap_or(u32::MAX);
@@ -141,7 +136,7 @@ pub fn parse(sources: &[Source], formats: Formats) -> (Option<Topology>, Diagnos
                 duplicate_key(source, document.get_ref(), span).report_to(&report);
                 continue;
             }
-            broken = true;
+            report.broken = true;
             let line = lines.line_of(span.start as usize);
             broken_lines.insert((span.file, line));
             // After one error, the parser often reports more on the same line, and inside brackets on the following
@@ -162,8 +157,8 @@ pub fn parse(sources: &[Source], formats: Formats) -> (Option<Topology>, Diagnos
         for (file, document) in rest {
             root.extend(*file, document.root());
         }
-        let draft = document::read(root, formats, broken);
-        check::check(&draft, formats, &report, broken)
+        let draft = document::read(root, formats);
+        check::check(&draft, formats, &report)
     });
     let mut diagnostics = report.finish();
     if !broken_lines.is_empty() {

@@ -59,13 +59,14 @@ pub struct Entry<'a> {
     /// The position of the value; for a table with a header, of the header.
     pub span: Span,
     tree: &'a Tree<'a>,
-    value: &'a Value<'a>,
+    item: &'a Item<'a>,
 }
 
 impl<'a> Entry<'a> {
     fn new(file: u32, tree: &'a Tree<'a>, pair: &'a Pair<'a>) -> Self {
-        let item = pair.item();
-        Self { key: pair.key(), key_span: pair.key_span(file), span: item.span(file), tree, value: item.value() }
+        let Pair { key, item } = pair;
+        let (key_span, span) = (key.bytes.within(file), item.bytes.within(file));
+        Self { key: &key.text, key_span, span, tree, item }
     }
 
     /// The key with its position.
@@ -75,7 +76,7 @@ impl<'a> Entry<'a> {
 
     /// The text of a string.
     pub fn as_str(&self) -> Option<&'a str> {
-        match self.value {
+        match &self.item.value {
             Value::String(text) => Some(text),
             _ => None,
         }
@@ -83,15 +84,15 @@ impl<'a> Entry<'a> {
 
     /// Whether it is a table.
     pub fn is_table(&self) -> bool {
-        matches!(self.value, Value::Table(_))
+        matches!(self.item.value, Value::Table(_))
     }
 
     /// The value as a table, or an error about the value.
     pub fn table(&self, report: &'a Reporter, subject: Subject<'a>) -> Option<TableReader<'a>> {
-        if let Value::Table(part) = self.value {
-            Some(TableReader::new(report, subject, self.key_span, self.span.file, self.tree.table(*part)))
+        if let Value::Table(part) = self.item.value {
+            Some(TableReader::new(report, subject, self.key_span, self.span.file, self.tree.table(part)))
         } else {
-            let mut diagnostic = wrong_type(subject, self.key, self.value, self.span, "a table");
+            let mut diagnostic = wrong_type(subject, self.key, self.item, self.span, "a table");
             if !matches!(subject, Subject::SshOf(..)) {
                 diagnostic.message = format!("{} must be a table.", subject.at_start());
             }
@@ -132,12 +133,9 @@ impl<'a> TableReader<'a> {
     pub(super) fn section(&mut self, key: &'static str) -> Option<TableReader<'a>> {
         let mut found: Option<TableReader<'a>> = None;
         let mut count = 0;
-        for (file, table) in self.parts() {
-            let Some(pair) = table.get(key) else { continue };
+        for entry in self.all_of(key) {
             count += 1;
-            let Some(part) = Entry::new(file, table.tree(), pair).table(self.report, Subject::Table(key)) else {
-                continue;
-            };
+            let Some(part) = entry.table(self.report, Subject::Table(key)) else { continue };
             match &mut found {
                 None => found = Some(part),
                 Some(first) => first.rest.push(part.first),
@@ -149,41 +147,37 @@ impl<'a> TableReader<'a> {
 
     /// Whether there is a key that is probably a misspelling of this one.
     pub(super) fn has_near(&self, key: &str) -> bool {
-        self.pairs().any(|(_, _, pair)| did_you_mean(pair.key(), &[key]).is_some())
-    }
-
-    /// The number of keys in a table inside this one; 0 if it is not a table.
-    pub(super) fn size_of(&self, key: &str) -> usize {
-        let values = self.parts().filter_map(|(_, table)| Some((table.tree(), table.get(key)?.item().value())));
-        let sizes = values.map(|(tree, value)| match value {
-            Value::Table(part) => tree.table(*part).pairs().len(),
-            _ => 0,
-        });
-        sizes.sum()
+        self.all().any(|entry| did_you_mean(entry.key, &[key]).is_some())
     }
 
     /// Whether there is such a key.
     pub fn has(&self, key: &str) -> bool {
-        self.parts().any(|(_, table)| table.get(key).is_some())
+        self.all_of(key).next().is_some()
     }
 
     fn parts(&self) -> impl Iterator<Item = (u32, TableView<'a>)> + use<'_, 'a> {
         std::iter::once(self.first).chain(self.rest.iter().copied())
     }
 
-    fn pairs(&self) -> impl Iterator<Item = (u32, &'a Tree<'a>, &'a Pair<'a>)> + use<'_, 'a> {
-        self.parts().flat_map(|(file, table)| table.pairs().iter().map(move |pair| (file, table.tree(), pair)))
+    /// All entries, those of each file sorted.
+    fn all(&self) -> impl Iterator<Item = Entry<'a>> + use<'_, 'a> {
+        self.parts().flat_map(|(file, table)| table.pairs.iter().map(move |pair| Entry::new(file, table.tree, pair)))
+    }
+
+    /// The entries with a key: one of each file at most.
+    fn all_of(&self, key: &str) -> impl Iterator<Item = Entry<'a>> {
+        self.parts().filter_map(move |(file, table)| Some(Entry::new(file, table.tree, table.get(key)?)))
     }
 
     /// The number of pairs.
     fn count(&self) -> usize {
-        self.parts().map(|(_, table)| table.pairs().len()).sum()
+        self.parts().map(|(_, table)| table.pairs.len()).sum()
     }
 
     /// All keys, sorted. If two files have the same key, reports it and uses the first one.
     pub fn entries(&mut self) -> Vec<Entry<'a>> {
         let mut entries: Vec<Entry<'a>> = Vec::with_capacity(self.count());
-        entries.extend(self.pairs().map(|(file, tree, pair)| Entry::new(file, tree, pair)));
+        entries.extend(self.all());
         if !self.rest.is_empty() || !entries.is_sorted_by_key(|entry| entry.key) {
             entries.sort_by(|left, right| left.key.cmp(right.key));
             entries.dedup_by(|again, first| {
@@ -216,28 +210,38 @@ impl<'a> TableReader<'a> {
     pub fn entry(&mut self, key: &'static str) -> Option<Entry<'a>> {
         let mut found: Option<Entry<'a>> = None;
         let mut count = 0;
-        for (file, table) in self.parts() {
-            if let Some(pair) = table.get(key) {
-                let entry = Entry::new(file, table.tree(), pair);
-                count += 1;
-                match &found {
-                    None => found = Some(entry),
-                    Some(first) => self.report_twice(first, &entry),
-                }
+        for entry in self.all_of(key) {
+            count += 1;
+            match &found {
+                None => found = Some(entry),
+                Some(first) => self.report_twice(first, &entry),
             }
         }
         self.know(key, count);
         found
     }
 
-    /// A string.
-    pub fn string(&mut self, key: &'static str) -> Option<Located<&'a str>> {
+    /// The value with a key, if `take` takes values of its type.
+    fn value<T>(
+        &mut self,
+        key: &'static str,
+        wanted: &str,
+        take: impl FnOnce(&'a Value<'a>) -> Option<T>,
+    ) -> Option<Located<T>> {
         let entry = self.entry(key)?;
-        let value = entry.as_str();
+        let value = take(&entry.item.value);
         if value.is_none() {
-            wrong_type(self.subject, key, entry.value, entry.span, "a string").report_to(self.report);
+            wrong_type(self.subject, key, entry.item, entry.span, wanted).report_to(self.report);
         }
         value.map(|value| Located { value, span: entry.span })
+    }
+
+    /// A string.
+    pub fn string(&mut self, key: &'static str) -> Option<Located<&'a str>> {
+        self.value(key, "a string", |value| match value {
+            Value::String(text) => Some(&**text),
+            _ => None,
+        })
     }
 
     /// One of some words, each with its value.
@@ -256,41 +260,37 @@ impl<'a> TableReader<'a> {
 
     /// `true` or `false`.
     pub fn boolean(&mut self, key: &'static str) -> Option<Located<bool>> {
-        let entry = self.entry(key)?;
-        if let Value::Boolean(value) = entry.value {
-            return Some(Located { value: *value, span: entry.span });
-        }
-        wrong_type(self.subject, key, entry.value, entry.span, "`true` or `false`").report_to(self.report);
-        None
+        self.value(key, "`true` or `false`", |value| match value {
+            Value::Boolean(value) => Some(*value),
+            _ => None,
+        })
     }
 
     /// A whole number within bounds.
     pub fn integer<T: TryFrom<i64>>(&mut self, key: &'static str, bounds: RangeInclusive<i64>) -> Option<Located<T>> {
-        let entry = self.entry(key)?;
-        let Value::Integer(integer) = entry.value else {
-            wrong_type(self.subject, key, entry.value, entry.span, "a whole number").report_to(self.report);
-            return None;
-        };
-        let value = integer.filter(|value| bounds.contains(value));
-        let Some(value) = value.and_then(|value| T::try_from(value).ok()) else {
+        let Located { value, span } = self.value(key, "a whole number", |value| match value {
+            Value::Integer(integer) => Some(*integer),
+            _ => None,
+        })?;
+        let value = value.filter(|value| bounds.contains(value)).and_then(|value| T::try_from(value).ok());
+        if value.is_none() {
             let message = format!("`{key}` of {} is out of range.", self.subject);
             let hint = format!("Use a whole number from {} to {}.", bounds.start(), bounds.end());
-            Diagnostic::error(entry.span, message, "out of range").hint(hint).report_to(self.report);
-            return None;
-        };
-        Some(Located { value, span: entry.span })
+            Diagnostic::error(span, message, "out of range").hint(hint).report_to(self.report);
+        }
+        value.map(|value| Located { value, span })
     }
 
     /// A string, or a list of strings. Reports and skips anything else. None if the key is missing.
     pub fn strings(&mut self, key: &'static str) -> Option<Strings<'a>> {
         let entry = self.entry(key)?;
-        let (single, list) = match entry.value {
-            Value::String(text) => (Some(Located { value: &**text, span: entry.span }), [].iter()),
-            Value::Array(part) => (None, entry.tree.array(*part).iter()),
-            other => {
-                wrong_type(self.subject, key, other, entry.span, "a string, or a list of strings")
-                    .report_to(self.report);
-                (None, [].iter())
+        let (elements, is_list) = match entry.item.value {
+            Value::String(_) => (std::slice::from_ref(entry.item), false),
+            Value::Array(part) => (entry.tree.array(part), true),
+            _ => {
+                let wanted = "a string, or a list of strings";
+                wrong_type(self.subject, key, entry.item, entry.span, wanted).report_to(self.report);
+                (&[][..], false)
             }
         };
         Some(Strings {
@@ -299,9 +299,8 @@ impl<'a> TableReader<'a> {
             report: self.report,
             key_span: entry.key_span,
             span: entry.span,
-            is_list: matches!(entry.value, Value::Array(_)),
-            single,
-            list,
+            is_list,
+            elements: elements.iter(),
         })
     }
 
@@ -311,18 +310,18 @@ impl<'a> TableReader<'a> {
         entry.table(self.report, subject)
     }
 
-    /// Whether the table has keys that nobody asked for.
+    /// The keys that nobody asked for.
     pub fn unknown(&self) -> Vec<Entry<'a>> {
         if self.found == self.count() {
             return Vec::new();
         }
-        let all = self.pairs().map(|(file, tree, pair)| Entry::new(file, tree, pair));
-        all.filter(|entry| !self.known.contains(&entry.key)).collect()
+        self.all().filter(|entry| !self.known.contains(&entry.key)).collect()
     }
 
-    /// Reports a missing key, unless there is a misspelled one, which is reported anyway.
+    /// Reports a missing key, unless it may be in a part that is not TOML, or there is a misspelled one, which is reported
+    /// anyway.
     pub fn report_missing(&self, key: &str, example: &str) {
-        if self.has_near(key) {
+        if self.report.broken || self.has_near(key) {
             return;
         }
         let message = format!("{} has no `{key}`.", self.subject.at_start());
@@ -337,10 +336,10 @@ impl<'a> TableReader<'a> {
     }
 
     /// Reports the keys that nobody asked for, with the caller's hint if it has one.
-    pub fn finish_with(self, hint_about: impl Fn(&str) -> Option<String>) {
+    pub fn finish_with(self, hint_about: impl Fn(&Entry<'_>) -> Option<String>) {
         for entry in self.unknown() {
             let diagnostic = unknown_key(&entry, self.subject, &self.known);
-            match hint_about(entry.key) {
+            match hint_about(&entry) {
                 Some(hint) => diagnostic.hint(hint),
                 None => diagnostic,
             }
@@ -359,14 +358,21 @@ pub struct Strings<'a> {
     /// The position of the string or the list.
     pub span: Span,
     is_list: bool,
-    single: Option<Located<&'a str>>,
-    list: std::slice::Iter<'a, Item<'a>>,
+    elements: std::slice::Iter<'a, Item<'a>>,
 }
 
 impl Strings<'_> {
     /// Whether this is a list without elements.
     pub fn is_empty_list(&self) -> bool {
-        self.is_list && self.list.as_slice().is_empty()
+        self.is_list && self.elements.as_slice().is_empty()
+    }
+
+    /// Reports a list without elements.
+    pub(super) fn refuse_empty(&self, message: impl FnOnce() -> String, hint: Option<&str>) {
+        if self.is_empty_list() {
+            let diagnostic = Diagnostic::error(self.span, message(), "this list is empty");
+            Diagnostic { hint: hint.map(str::to_owned), ..diagnostic }.report_to(self.report);
+        }
     }
 }
 
@@ -374,22 +380,19 @@ impl<'a> Iterator for Strings<'a> {
     type Item = Located<&'a str>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        if let Some(single) = self.single.take() {
-            return Some(single);
-        }
         loop {
-            let element = self.list.next()?;
-            let span = element.span(self.span.file);
-            match element.value() {
-                Value::String(text) => return Some(Located { value: text, span }),
-                other => wrong_type(self.subject, self.key, other, span, "a list of strings").report_to(self.report),
+            let element = self.elements.next()?;
+            let span = element.bytes.within(self.span.file);
+            if let Value::String(text) = &element.value {
+                return Some(Located { value: text, span });
             }
+            wrong_type(self.subject, self.key, element, span, "a list of strings").report_to(self.report);
         }
     }
 }
 
-fn wrong_type(subject: Subject<'_>, key: &str, value: &Value<'_>, span: Span, wanted: &str) -> Diagnostic {
-    let found = match value {
+fn wrong_type(subject: Subject<'_>, key: &str, found: &Item<'_>, span: Span, wanted: &str) -> Diagnostic {
+    let found = match found.value {
         Value::String(_) => "a string",
         Value::Integer(_) => "a whole number",
         Value::Float => "a number with a fraction",
@@ -402,7 +405,7 @@ fn wrong_type(subject: Subject<'_>, key: &str, value: &Value<'_>, span: Span, wa
 }
 
 /// An error about an unknown key, with a guess of the intended one.
-pub(super) fn unknown_key(entry: &Entry<'_>, subject: Subject<'_>, known: &[&str]) -> Diagnostic {
+fn unknown_key(entry: &Entry<'_>, subject: Subject<'_>, known: &[&str]) -> Diagnostic {
     let key = entry.key;
     let hint = did_you_mean(key, known).unwrap_or_else(|| {
         let list: Vec<String> = known.iter().map(|key| format!("`{key}`")).collect();

@@ -26,27 +26,27 @@ pub(super) struct Part {
 /// A key of a table, and its value.
 #[derive(Debug, PartialEq)]
 pub(super) struct Pair<'a> {
-    key: Key<'a>,
-    item: Item<'a>,
+    pub(super) key: Key<'a>,
+    pub(super) item: Item<'a>,
 }
 
 /// A key with its position.
 #[derive(Clone, Debug, PartialEq)]
-struct Key<'a> {
-    text: Cow<'a, str>,
-    bytes: Bytes,
+pub(super) struct Key<'a> {
+    pub(super) text: Cow<'a, str>,
+    pub(super) bytes: Bytes,
 }
 
-/// A value with its position.
+/// A value with its position; for a table with a header, that of the header.
 #[derive(Debug, PartialEq)]
 pub(super) struct Item<'a> {
-    value: Value<'a>,
-    bytes: Bytes,
+    pub(super) value: Value<'a>,
+    pub(super) bytes: Bytes,
 }
 
 /// The first byte, and the byte after the last.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-struct Bytes {
+pub(super) struct Bytes {
     start: u32,
     end: u32,
 }
@@ -66,8 +66,10 @@ pub(super) enum Value<'a> {
 /// A table of a document.
 #[derive(Clone, Copy)]
 pub(super) struct TableView<'a> {
-    tree: &'a Tree<'a>,
-    pairs: &'a [Pair<'a>],
+    /// The document that it is a part of.
+    pub(super) tree: &'a Tree<'a>,
+    /// Sorted by key.
+    pub(super) pairs: &'a [Pair<'a>],
 }
 
 impl<'a> Tree<'a> {
@@ -128,51 +130,13 @@ impl Bytes {
         Self { start: narrow(start), end: narrow(end) }
     }
 
-    fn within(self, file: u32) -> Span {
+    /// The position in a file.
+    pub(super) fn within(self, file: u32) -> Span {
         Span { file, start: self.start, end: self.end }
     }
 }
 
-impl Pair<'_> {
-    /// The key.
-    pub(super) fn key(&self) -> &str {
-        &self.key.text
-    }
-
-    /// The position of the key in a file.
-    pub(super) fn key_span(&self, file: u32) -> Span {
-        self.key.bytes.within(file)
-    }
-
-    /// The value.
-    pub(super) fn item(&self) -> &Item<'_> {
-        &self.item
-    }
-}
-
-impl<'a> Item<'a> {
-    /// The value.
-    pub(super) fn value(&self) -> &Value<'a> {
-        &self.value
-    }
-
-    /// Its position in a file; for a table with a header, of the header.
-    pub(super) fn span(&self, file: u32) -> Span {
-        self.bytes.within(file)
-    }
-}
-
 impl<'a> TableView<'a> {
-    /// The document that it is a part of.
-    pub(super) fn tree(self) -> &'a Tree<'a> {
-        self.tree
-    }
-
-    /// The pairs, sorted by key.
-    pub(super) fn pairs(self) -> &'a [Pair<'a>] {
-        self.pairs
-    }
-
     /// The pair with a key.
     pub(super) fn get(self, key: &str) -> Option<&'a Pair<'a>> {
         // Most tables have two or three keys.

@@ -29,19 +29,10 @@ impl Changes {
     }
 }
 
-/// The text with only the nodes of the list. Addresses and pod subnets come from the list; other keys of a node stay.
-/// None if the text is not a TOML document with a table of nodes.
-pub fn update(text: &str, machines: &[Machine]) -> Option<(String, Changes)> {
-    update_some(text, machines, &|_, _| false)
-}
-
-/// The same for an incomplete list: a node that is not in it stays if `stays` says so, for its name and its readable
-/// addresses.
-pub fn update_some(
-    text: &str,
-    machines: &[Machine],
-    stays: &dyn Fn(&str, &[IpAddr]) -> bool,
-) -> Option<(String, Changes)> {
+/// The text with only the nodes of the list. Addresses and pod subnets come from the list; other keys of a node stay. A
+/// node that is not in the list stays if `stays` says so, for its name and its readable addresses. None if the text is not
+/// a TOML document with a table of nodes.
+pub fn update(text: &str, machines: &[Machine], stays: &dyn Fn(&str, &[IpAddr]) -> bool) -> Option<(String, Changes)> {
     let mut document: DocumentMut = text.parse().ok()?;
     let mut changes = Changes::default();
     let root = document.as_table_mut();
@@ -99,7 +90,7 @@ pub fn update_some(
                 new.leaf_decor_mut().set_prefix(std::mem::take(&mut comment));
             }
             nodes.entry_format(&new).or_insert(Item::Value(value));
-            changes.added.push((key(&machine.name), node_value(machine)));
+            changes.added.push((key(name), node_value(machine)));
         }
     }
     Some((document.to_string(), changes))

@@ -39,7 +39,7 @@ fn a_large_topology_is_valid() {
     assert!(findings.is_empty(), "{:?}", findings.iter().next());
     let topology = topology.expect("topology");
     assert_eq!((topology.nodes.len(), topology.subnets.len()), (5000, 500));
-    assert!(topology.nodes.values().all(|node| node.subnets.len() == 2 && node.ssh.user.as_deref() == Some("x")));
+    assert!(topology.nodes.values().all(|node| node.ssh.user.as_deref() == Some("x")));
 }
 
 #[cfg(feature = "azure")]

@@ -18,8 +18,8 @@ impl TableFormat for AzureUdr {
             .then_some("Use a topo that was built with the cargo feature `azure` (on by default).")
     }
 
-    fn read(&self, reader: &mut TableReader<'_>, broken: bool) -> TableRead {
-        let (settings, given) = Settings::read(reader, broken);
+    fn read(&self, reader: &mut TableReader<'_>) -> TableRead {
+        let (settings, given) = Settings::read(reader);
         // If subnets use the table, Azure forwards between the nodes that it serves.
         let routes = RoutesOf::Network { in_use: given.names_subnets };
         TableRead { settings: settings.to_json(), routes, given: Box::new((settings, given)) }

@@ -94,9 +94,8 @@ impl Settings {
     /// The longest name of a route that Azure accepts, in characters.
     pub const LONGEST_ROUTE_NAME: usize = names::LONGEST_NAME;
 
-    /// Reads the keys of its table. Reports errors and continues with harmless values. With `broken`, a part of the
-    /// document was not TOML, so a missing key proves nothing.
-    pub fn read(reader: &mut TableReader<'_>, broken: bool) -> (Self, Given) {
+    /// Reads the keys of its table. Reports errors and continues with harmless values.
+    pub fn read(reader: &mut TableReader<'_>) -> (Self, Given) {
         let subscription = read_name(reader, "subscription", names::is_subscription, |_| {
             ("not the id of a subscription", "It is a UUID; `az account show --query id` prints it.".to_owned())
         });
@@ -121,7 +120,7 @@ impl Settings {
             ("resource_group", "\"kubernetes\""),
             ("location", "\"eastus2\""),
         ] {
-            if !broken && !reader.has(key) {
+            if !reader.report.broken && !reader.has(key) {
                 reader.report_missing(key, example);
             }
         }

@@ -14,7 +14,7 @@ impl TableFormat for Netplan {
         BACKEND
     }
 
-    fn read(&self, reader: &mut TableReader<'_>, _: bool) -> TableRead {
+    fn read(&self, reader: &mut TableReader<'_>) -> TableRead {
         let given = TableAndMetric::read(reader);
         let settings = Settings::read(reader, &given).to_json();
         TableRead { settings, routes: RoutesOf::Nodes, given: Box::new(given) }

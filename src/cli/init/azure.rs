@@ -2,77 +2,55 @@
 
 use std::net::IpAddr;
 
-use crate::backend::azure_udr::inventory::{self, Inventory, NoteKind};
+use crate::backend::azure_udr::inventory::{self, NoteKind};
 use crate::cli::{CommandError, GlobalArguments, operator, session};
 use crate::exchange::arm::Document;
 use crate::plan::Severity;
 use crate::render::json;
 use crate::resource::Name;
-use crate::topology::machines::Machine;
 use crate::transport::arm::{Arm, ArmError, Scope};
 use crate::transport::azure::ResourceType;
 use crate::ui::Printer;
 
-use super::SCHEME;
+use super::{Nodes, SCHEME};
 
-/// The machines that Azure has, and the resource group that topo read.
-pub(super) struct Source {
-    inventory: Inventory,
-    subscription: String,
-    resource_group: String,
-}
-
-impl Source {
-    /// Reads the machines of a resource group, and says which ones it skipped.
-    pub(super) fn read(from: &str, global: &GlobalArguments, printer: Printer) -> Result<Self, CommandError> {
-        let (subscription, resource_group) = parse(from)?;
-        let settings = operator::arm_settings(global)?;
-        let scope = Scope { subscription, resource_group: Some(resource_group.clone()) };
-        let documents = session::block_on(async {
-            let ask = async {
-                let arm = Arm::connect(&settings)?;
-                ask(&arm, &scope).await
-            };
-            ask.await.map_err(|error: ArmError| CommandError::new(error.to_string()))
-        })?;
-        let [machines, interfaces, networks] = documents;
-        let inventory = inventory::read(&machines, &interfaces, &networks).map_err(|sentences| {
-            CommandError::new(sentences.join("\n")).hint("Nothing was written. Remove one of the two tags in Azure.")
-        })?;
-        for note in &inventory.notes {
-            let (code, severity) = match note.kind {
-                NoteKind::Skipped => ("machine_skipped", Severity::Warning),
-                NoteKind::WithoutPods => ("machine_without_pods", Severity::Note),
-                NoteKind::NotRead => ("interfaces_not_read", Severity::Note),
-            };
-            let nodes = note.machines.iter().map(String::as_str).collect();
-            printer.event(&json::found(severity, code, nodes, &note.text));
-            printer.note(&format!("{}: {}", severity.label(), note.text));
-        }
-        if inventory.machines.is_empty() {
-            let error = CommandError::new(format!(
-                "No virtual machine of the resource group {} can be a node. Nothing was written.",
-                resource_group.escape_debug()
-            ));
-            return Err(error.hint("Check the subscription and the resource group: `az vm list --output table`."));
-        }
-        Ok(Self { inventory, subscription: scope.subscription, resource_group })
+/// Reads the machines of a resource group, and says which ones it skipped.
+pub(super) fn read(from: &str, name: &Name, global: &GlobalArguments, printer: Printer) -> Result<Nodes, CommandError> {
+    let (subscription, resource_group) = parse(from)?;
+    let settings = operator::arm_settings(global)?;
+    let scope = Scope { subscription, resource_group: Some(resource_group.clone()) };
+    let documents = session::block_on(async {
+        let ask = async {
+            let arm = Arm::connect(&settings)?;
+            ask(&arm, &scope).await
+        };
+        ask.await.map_err(|error: ArmError| CommandError::new(error.to_string()))
+    })?;
+    let [machines, interfaces, networks] = documents;
+    let inventory = inventory::read(&machines, &interfaces, &networks).map_err(|sentences| {
+        CommandError::new(sentences.join("\n")).hint("Nothing was written. Remove one of the two tags in Azure.")
+    })?;
+    for note in &inventory.notes {
+        let (code, severity) = match note.kind {
+            NoteKind::Skipped => ("machine_skipped", Severity::Warning),
+            NoteKind::WithoutPods => ("machine_without_pods", Severity::Note),
+            NoteKind::NotRead => ("interfaces_not_read", Severity::Note),
+        };
+        let nodes = note.machines.iter().map(String::as_str).collect();
+        printer.event(&json::found(severity, code, nodes, &note.text));
+        printer.note(&format!("{}: {}", severity.label(), note.text));
     }
-
-    /// The nodes.
-    pub(super) fn machines(&self) -> &[Machine] {
-        &self.inventory.machines
+    if inventory.machines.is_empty() {
+        let error = CommandError::new(format!(
+            "No virtual machine of the resource group {} can be a node. Nothing was written.",
+            resource_group.escape_debug()
+        ));
+        return Err(error.hint("Check the subscription and the resource group: `az vm list --output table`."));
     }
-
-    /// A topology of the nodes.
-    pub(super) fn to_topology(&self, name: &Name) -> String {
-        self.inventory.to_topology(name, &self.subscription, &self.resource_group)
-    }
-
-    /// See [`Inventory::is_silent_on`].
-    pub(super) fn is_silent_on(&self, name: &str, addresses: &[IpAddr]) -> bool {
-        self.inventory.is_silent_on(name, addresses)
-    }
+    let topology = inventory.to_topology(name, &scope.subscription, &resource_group);
+    let machines = inventory.machines.clone();
+    let is_silent_on = Box::new(move |name: &str, addresses: &[IpAddr]| inventory.is_silent_on(name, addresses));
+    Ok(Nodes { machines, topology, is_silent_on })
 }
 
 /// The documents of virtual machines, of their network interfaces, and of the networks of those interfaces.

@@ -8,7 +8,7 @@ use super::Tree;
 /// A tree without the order in which its parts were added.
 fn describe(tree: &Tree<'_>) -> String {
     fn table(tree: &Tree<'_>, part: super::Part) -> String {
-        let pairs = tree.table(part).pairs().iter();
+        let pairs = tree.table(part).pairs.iter();
         let pairs = pairs.map(|pair| format!("{:?}={}", pair.key, item(tree, &pair.item)));
         format!("{{{}}}", pairs.collect::<Vec<_>>().join(","))
     }

@@ -18,7 +18,7 @@ impl Inventory {
                 [one] => format!("\"{one}\""),
                 several => list(several),
             };
-            let _ = writeln!(subnets, "[subnets.{}]\ncidr = {cidr}\n", key(&subnet.name));
+            let _ = writeln!(subnets, "[subnets.{}]\ncidr = {cidr}\n", key(subnet.name.as_str()));
         }
         format!(
             "\
@@ -112,7 +112,7 @@ fn settings(network: &Network, group: &str, table: &str) -> String {
 
 /// A name made from another one, as a TOML key.
 fn key_of(text: &str) -> String {
-    Name::new(text).map_or_else(|_| quoted(text), |name| key(&name))
+    Name::new(text).map_or_else(|_| quoted(text), |name| key(name.as_str()))
 }
 
 /// A TOML string. Escapes everything that could affect an editor or a terminal.
