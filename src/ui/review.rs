@@ -7,7 +7,8 @@ use tokio::task::JoinHandle;
 use super::Printer;
 pub use super::progress::Told;
 use super::progress::{self, Progress};
-use super::prompt::{self, Question};
+use super::prompt;
+pub use super::prompt::can_ask;
 use crate::backend;
 use crate::drive::{Event, RunOutcome};
 use crate::exchange::Requests;
@@ -40,22 +41,15 @@ impl Listener {
     }
 }
 
-/// Whether topo can ask somebody.
-pub fn can_ask() -> bool {
-    use std::io::IsTerminal;
-    std::io::stdin().is_terminal() && std::io::stderr().is_terminal()
-}
-
 /// Asks for confirmation. An interrupt is a no.
 pub async fn confirm(destroy: bool, mut stop: watch::Receiver<bool>, printer: Printer) -> bool {
-    let question = if destroy { Question::Destroy } else { Question::Apply };
     // A thread of its own waits for the answer. After an interrupt, nobody waits for that thread.
-    let answer = tokio::task::spawn_blocking(move || prompt::confirm(question));
+    let answer = tokio::task::spawn_blocking(move || prompt::confirm(destroy));
     tokio::select! {
         answer = answer => match answer {
             Ok(Ok(answer)) => answer,
             Ok(Err(error)) => {
-                printer.note(&error.to_string());
+                printer.note(&format!("topo could not read the answer: {error}"));
                 false
             }
             Err(_) => false,
@@ -148,5 +142,5 @@ pub fn outcome(
 }
 
 fn look(printer: Printer) -> Look {
-    Look { color: printer.colors_out(), width: printer.width() }
+    Look { color: printer.colors_out(), width: super::diagnostics::PLAIN_WIDTH }
 }
