@@ -145,7 +145,7 @@ impl Job<'_> {
             _ = interrupted.changed() => None,
         };
         drop(events);
-        progress.finish().await;
+        let _ = progress.await;
         let Some(planned) = planned else {
             return Err(interrupted_early(what));
         };
@@ -207,7 +207,7 @@ impl Job<'_> {
             stop,
         };
         let outcome = run.carry_out(memo).await;
-        progress.finish().await;
+        let _ = progress.await;
         let outcome = outcome.map_err(|error| {
             CommandError::from(error)
                 .exit(Exit::Partial)

@@ -56,7 +56,7 @@ pub(super) fn run(arguments: &Arguments, global: &GlobalArguments, printer: Prin
             _ = stop.changed() => None,
         };
         drop(events);
-        progress.finish().await;
+        let _ = progress.await;
         if let Some(ways) = &ways {
             ways.nodes.close().await;
         }

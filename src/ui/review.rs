@@ -20,25 +20,15 @@ use crate::render::style::Look;
 use crate::render::{json, text};
 use crate::resource::Place;
 
-/// Writes events while they happen.
-pub struct Listener(JoinHandle<()>);
-
-/// Begins to listen. `told` is what the user has seen already.
-pub fn listen(mut events: mpsc::Receiver<Event>, told: Told, printer: Printer) -> Listener {
-    Listener(tokio::spawn(async move {
+/// Writes events while they happen, until the sender is dropped. `told` is what the user has seen already.
+pub fn listen(mut events: mpsc::Receiver<Event>, told: Told, printer: Printer) -> JoinHandle<()> {
+    tokio::spawn(async move {
         let mut progress = Progress::new(printer, told);
         while let Some(event) = events.recv().await {
             progress.event(&event);
         }
         progress.finish();
-    }))
-}
-
-impl Listener {
-    /// Waits until all events are written. The sender must be dropped before.
-    pub async fn finish(self) {
-        let _ = self.0.await;
-    }
+    })
 }
 
 /// Asks for confirmation. An interrupt is a no.

@@ -6,7 +6,7 @@ use std::fs;
 use std::io;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
+use std::process::{Output, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -144,11 +144,16 @@ impl Configuration {
     /// Asks `ssh` for its view of the node. This starts a process, so topo asks only if necessary.
     pub(super) async fn resolve(&self, at: &Target) -> Option<Resolved> {
         let mut command = tokio::process::Command::new("ssh");
-        command.arg("-G").arg("-F").arg(&self.path);
-        command.args(destination(&at.endpoint)).stdin(Stdio::null()).stderr(Stdio::null()).kill_on_drop(true);
-        let output = tokio::time::timeout(Duration::from_secs(10), command.output()).await.ok()?.ok()?;
+        command.arg("-G").arg("-F").arg(&self.path).args(destination(&at.endpoint));
+        let output = output(command).await?;
         output.status.success().then(|| Resolved::parse(&String::from_utf8_lossy(&output.stdout)))
     }
+}
+
+/// What a program prints on standard output; none if it does not run, or does not end in time.
+pub(super) async fn output(mut command: tokio::process::Command) -> Option<Output> {
+    command.stdin(Stdio::null()).stderr(Stdio::null()).kill_on_drop(true);
+    tokio::time::timeout(Duration::from_secs(10), command.output()).await.ok()?.ok()
 }
 
 impl Resolved {
