@@ -9,7 +9,7 @@ use crate::plan::Severity;
 use crate::render::json;
 use crate::resource::Name;
 use crate::topology::machines::Machine;
-use crate::transport::arm::{Arm, ArmError, Scope};
+use crate::transport::arm::{Arm, ArmError};
 use crate::transport::azure::ResourceType;
 use crate::ui::Printer;
 
@@ -27,11 +27,10 @@ impl Source {
     pub(super) fn read(from: &str, global: &GlobalArguments, printer: Printer) -> Result<Self, CommandError> {
         let (subscription, resource_group) = parse(from)?;
         let settings = operator::arm_settings(global)?;
-        let scope = Scope { subscription, resource_group: Some(resource_group.clone()) };
         let documents = session::block_on(async {
             let ask = async {
                 let arm = Arm::connect(&settings)?;
-                ask(&arm, &scope).await
+                ask(&arm, &subscription, &resource_group).await
             };
             ask.await.map_err(|error: ArmError| CommandError::new(error.to_string()))
         })?;
@@ -56,7 +55,7 @@ impl Source {
             ));
             return Err(error.hint("Check the subscription and the resource group: `az vm list --output table`."));
         }
-        Ok(Self { inventory, subscription: scope.subscription, resource_group })
+        Ok(Self { inventory, subscription, resource_group })
     }
 
     /// The nodes.
@@ -76,9 +75,10 @@ impl Source {
 }
 
 /// The documents of virtual machines, of their network interfaces, and of the networks of those interfaces.
-async fn ask(arm: &Arm, scope: &Scope) -> Result<[Vec<serde_json::Value>; 3], ArmError> {
+async fn ask(arm: &Arm, subscription: &str, group: &str) -> Result<[Vec<serde_json::Value>; 3], ArmError> {
     let bodies = |documents: Vec<Document>| documents.into_iter().map(|it| it.body).collect::<Vec<_>>();
-    let (machines, interfaces) = tokio::try_join!(arm.list_machines(scope), arm.list_interfaces(scope))?;
+    let (machines, interfaces) =
+        tokio::try_join!(arm.list_machines(subscription, group), arm.list_interfaces(subscription, group))?;
     let (machines, mut interfaces) = (bodies(machines), bodies(interfaces));
     for id in inventory::interfaces_elsewhere(&machines, &interfaces) {
         interfaces.extend(arm.get(ResourceType::Interface, &id).await?.map(|it| it.body));
