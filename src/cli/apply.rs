@@ -185,7 +185,7 @@ impl Job<'_> {
             stop,
         };
         let outcome = run.carry_out(memo).await;
-        progress.finish().await;
+        let _ = progress.await;
         let outcome = outcome.map_err(|error| {
             CommandError::from(error)
                 .exit(Exit::Partial)

@@ -46,13 +46,15 @@ const FILE: &str = "topo.toml";
 /// The prefix of a source in Azure.
 const SCHEME: &str = "azure://";
 
+/// Whether a node, by its name and addresses, may exist although the source does not list it.
+type IsSilentOn = Box<dyn Fn(&str, &[IpAddr]) -> bool>;
+
 /// The nodes of a source.
 struct Nodes {
     machines: Vec<Machine>,
     /// A topology of the machines.
     topology: String,
-    /// Whether a node, by its name and addresses, may exist although the source does not list it.
-    is_silent_on: Box<dyn Fn(&str, &[IpAddr]) -> bool>,
+    is_silent_on: IsSilentOn,
 }
 
 impl Nodes {

@@ -176,7 +176,7 @@ fn read_text(text: &str, path: &Path, shown: &str) -> Result<Vec<Given>, Command
                 DeValue::Integer(seconds) if key == Key::OperationTimeout => seconds.as_str().to_owned(),
                 _ => {
                     return Err(wrong(at, format!("`{name}` of [azure] is not a string."))
-                        .hint(format!("Write {name} = \"{}\".", example)));
+                        .hint(format!("Write {name} = \"{example}\".")));
                 }
             };
             let place = format!("{shown}, line {}: `{name}` of [azure]", line(at));

@@ -297,7 +297,7 @@ pub(super) async fn plan(
         _ = stop.changed() => None,
     };
     drop(events);
-    progress.finish().await;
+    let _ = progress.await;
     Ok(planned)
 }
 

@@ -99,7 +99,7 @@ pub(super) fn report(findings: &Diagnostics, sources: &[Source], printer: Printe
     for event in diagnostics::events(findings, sources) {
         printer.event(&event);
     }
-    let text = diagnostics::render(findings, sources, printer.colors_err(), printer.width());
+    let text = diagnostics::render(findings, sources, printer.colors_err(), diagnostics::PLAIN_WIDTH);
     if !text.is_empty() {
         printer.note(&text[..text.len() - 1]);
     }

@@ -116,7 +116,7 @@ impl Plan {
                 let planned =
                     |one: ListedPlan| (one.id.clone(), ResourcePlan { listed: Some(one), ..ResourcePlan::default() });
                 let resources = resources.into_iter().map(planned).collect();
-                self.places.insert(place, PlacePlan { resources, unseen, acts, ends, ..PlacePlan::default() });
+                self.places.insert(place, PlacePlan { unseen, resources, ends, acts, ..PlacePlan::default() });
             }
         }
     }

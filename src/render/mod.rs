@@ -8,5 +8,7 @@ pub mod style;
 pub mod text;
 mod words;
 
+pub(crate) use words::counted;
+
 #[cfg(test)]
 mod tests;

@@ -211,9 +211,8 @@ impl<'s> Tables<'s> {
                 }
                 Record::Settled { is, token } => RecordWire {
                     is: Some(Nullable(Some(self.shape(is)))),
-                    to: None,
-                    also: Vec::new(),
                     token: token.as_ref().map(Cow::Borrowed),
+                    ..RecordWire::default()
                 },
                 Record::InDoubt { is, to, also } => RecordWire {
                     is: Some(Nullable(is.as_ref().map(|shape| self.shape(shape)))),
@@ -230,7 +229,7 @@ impl<'s> Tables<'s> {
     fn shape<'a>(&self, shape: &'a Shape) -> ShapeWire<'a> {
         let attributes = (!shape.attributes.is_null()).then(|| AttributesWire::Value(&shape.attributes));
         let Some(routes) = &shape.routes else {
-            return ShapeWire { rows: None, view: None, own: None, lacks: None, attributes };
+            return ShapeWire { attributes, ..ShapeWire::default() };
         };
         let list = self.list_at.get(&routes.rows.identity()).and_then(|at| self.lists[*at].id);
         let view = self.view_at.get(&Arc::as_ptr(&routes.view)).and_then(|at| self.views[*at].id);

@@ -1,6 +1,5 @@
 //! The journal of a run: outcomes since the state write that began the run, one per line.
 
-use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -13,9 +12,10 @@ use super::{PlaceRecord, RunId, State};
 use crate::network::Prefix;
 use crate::resource::{Known, Place, Record, ResourceId, Shape, Token};
 
-/// The outcome of a place in a phase of a run.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Entry {
+/// The outcome of a place in a phase of a run. While topo reads it, the place is a text: the known kinds decide whether it
+/// is valid.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Entry<P = Place> {
     /// The run.
     pub run: RunId,
     /// Serial of the state write that began the run.
@@ -25,36 +25,18 @@ pub struct Entry {
     /// The time.
     pub at: Timestamp,
     /// The place.
-    pub place: Place,
+    pub place: P,
     /// The phase.
     pub phase: Box<str>,
     /// The outcome of each resource.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub outcomes: Vec<(ResourceId, Outcome)>,
     /// The machine's `/etc/machine-id`, if topo has read it.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub machine_id: Option<Arc<str>>,
     /// Whether to drop all records of the place.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub forget: bool,
-}
-
-/// An [`Entry`] as read. The known kinds decide whether its place is valid.
-#[derive(Deserialize)]
-struct EntryWire<'a> {
-    run: RunId,
-    base: u64,
-    seq: u32,
-    at: Timestamp,
-    #[serde(borrow)]
-    place: Cow<'a, str>,
-    phase: Box<str>,
-    #[serde(default)]
-    outcomes: Vec<(ResourceId, Outcome)>,
-    #[serde(default)]
-    machine_id: Option<Arc<str>>,
-    #[serde(default)]
-    forget: bool,
 }
 
 /// The outcome of a resource that was in doubt.
@@ -133,7 +115,7 @@ fn read_line(line: &[u8], known: &Known) -> Result<Entry, String> {
     if sum != checksum(entry.get()) {
         return Err("its checksum does not match".to_owned());
     }
-    let EntryWire { run, base, seq, at, place, phase, outcomes, machine_id, forget } =
+    let Entry::<String> { run, base, seq, at, place, phase, outcomes, machine_id, forget } =
         serde_json::from_str(entry.get()).map_err(|error| error.to_string())?;
     let place = known.place(&place).map_err(|error| error.to_string())?;
     Ok(Entry { run, base, seq, at, place, phase, outcomes, machine_id, forget })

@@ -32,12 +32,6 @@ struct Files {
     held: Mutex<Option<HeldLock>>,
 }
 
-/// The content of the files; none if there is no state.
-struct Contents {
-    journal: Vec<u8>,
-    state: Option<Vec<u8>>,
-}
-
 impl LocalStore {
     /// A state in a file that may not exist yet, for a binary that knows these kinds.
     pub fn new(path: &Path, known: &'static Known) -> Self {
@@ -76,7 +70,10 @@ impl Store for LocalStore {
     fn read(&self) -> BoxFuture<'_, Result<Snapshot, StoreError>> {
         // Only the disk access runs in another thread: decoding a large state there would use that thread's own memory.
         let contents = self.blocking(Files::contents);
-        Box::pin(async move { self.0.snapshot(&contents.await?) })
+        Box::pin(async move {
+            let (journal, state) = contents.await?;
+            self.0.snapshot(&journal, state.as_deref())
+        })
     }
 
     fn swap<'a>(&'a self, expect: Revision, next: &'a State) -> BoxFuture<'a, Result<(), StoreError>> {
@@ -205,16 +202,15 @@ impl Files {
         }
     }
 
-    /// Reads both files, the journal first: if a run ends in between, the journal has outcomes that the state has too.
-    /// The state never lacks outcomes.
-    fn contents(&self) -> Result<Contents, StoreError> {
+    /// The journal, and the state if there is one. Reads the journal first: if a run ends in between, the journal has
+    /// outcomes that the state has too. The state never lacks outcomes.
+    fn contents(&self) -> Result<(Vec<u8>, Option<Vec<u8>>), StoreError> {
         let journal = self.content(&self.beside(".journal"))?.unwrap_or_default();
-        Ok(Contents { journal, state: self.content(&self.state)? })
+        Ok((journal, self.content(&self.state)?))
     }
 
-    fn snapshot(&self, contents: &Contents) -> Result<Snapshot, StoreError> {
-        let Contents { journal, state } = contents;
-        let state = state.as_deref().map(|document| self.decode(document)).transpose()?;
+    fn snapshot(&self, journal: &[u8], state: Option<&[u8]>) -> Result<Snapshot, StoreError> {
+        let state = state.map(|document| self.decode(document)).transpose()?;
         let entries = from_lines(journal, self.known).map_err(|damage| StoreError {
             kind: StoreErrorKind::Journal,
             message: format!("The journal {} is damaged: {damage}.", self.beside(".journal").display()),

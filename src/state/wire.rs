@@ -108,7 +108,7 @@ impl<'de> Deserialize<'de> for Addresses {
 }
 
 /// A record. It is settled if it has no `to`.
-#[derive(Serialize, Deserialize)]
+#[derive(Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RecordWire<'a> {
     #[serde(borrow, default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
@@ -126,7 +126,7 @@ pub(super) struct RecordWire<'a> {
 #[serde(transparent)]
 pub(super) struct Nullable<T>(pub Option<T>);
 
-#[derive(Serialize, Deserialize)]
+#[derive(Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ShapeWire<'a> {
     #[serde(default, skip_serializing_if = "Option::is_none")]

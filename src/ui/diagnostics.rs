@@ -1,16 +1,16 @@
 //! Findings about a text, as a report for people (miette's graphical report) and as JSON events.
 
-use std::fmt::{self, Write};
+use std::fmt::Write;
 
 use miette::{
-    GraphicalReportHandler, GraphicalTheme, LabeledSpan, MietteError, MietteSpanContents, SourceCode, SourceSpan,
-    SpanContents, ThemeCharacters, ThemeStyles,
+    GraphicalReportHandler, GraphicalTheme, LabeledSpan, MietteDiagnostic, MietteError, MietteSpanContents, SourceCode,
+    SourceSpan, SpanContents, ThemeCharacters, ThemeStyles,
 };
 use serde::Serialize;
 
-use crate::topology::{Diagnostic, Diagnostics, LineIndex, Severity, Source, Span};
+use crate::topology::{Diagnostics, LineIndex, Severity, Source, Span};
 
-/// The width of a report if the terminal does not tell its width, in columns.
+/// The usual width of a report, in columns.
 pub const PLAIN_WIDTH: usize = 80;
 /// How many findings a report for people shows. JSON has all.
 const MOST_SHOWN: usize = 100;
@@ -65,8 +65,8 @@ pub fn events<'a>(diagnostics: &'a Diagnostics, sources: &'a [Source]) -> impl I
 /// All findings as a text that ends with a line end; empty if there are none. The text contains no terminal control
 /// sequences except colours. `width` is in columns.
 pub fn render(diagnostics: &Diagnostics, sources: &[Source], color: bool, width: usize) -> String {
-    let styles = if color { ThemeStyles::ansi() } else { ThemeStyles::none() };
     let width = width.clamp(40, 200);
+    let styles = if color { ThemeStyles::ansi() } else { ThemeStyles::none() };
     let theme = GraphicalTheme { characters: ThemeCharacters::unicode(), styles };
     let handler = GraphicalReportHandler::new_themed(theme)
         .with_width(width)
@@ -75,19 +75,24 @@ pub fn render(diagnostics: &Diagnostics, sources: &[Source], color: bool, width:
     let files: Vec<Lines<'_>> = sources.iter().map(Lines::new).collect();
     let mut text = String::new();
     for diagnostic in diagnostics.iter().take(MOST_SHOWN) {
+        let second = diagnostic.second.as_ref().map(|(span, label)| (*span, label.as_str()));
+        let (beside, aside) = match second {
+            Some(place) if place.0.file == diagnostic.span.file => (Some(place), None),
+            place => (None, place),
+        };
+        let mut places = vec![(diagnostic.span, diagnostic.label.as_str())];
+        places.extend(beside);
+        let hint = diagnostic.hint.as_deref().map(|hint| wrap(&tame(&shorten(hint)), width - 8));
+        let mut main = MietteDiagnostic::new(wrap(&tame(&shorten(&diagnostic.message)), width - 4));
+        (main.severity, main.help) = (Some(severity(diagnostic.severity)), hint);
         // Writing to a String does not fail.
-        let _ = handler.render_report(&mut text, &Report::new(diagnostic, &files, width));
-        if let Some((span, label)) = diagnostic.second.as_ref().filter(|(span, _)| span.file != diagnostic.span.file) {
-            let aside = Report {
-                message: String::new(),
-                severity: Severity::Warning,
-                hint: None,
-                excerpt: Excerpt::new(&files, &[(*span, label)]),
-            };
-            let mut place = String::new();
-            let _ = handler.render_report(&mut place, &aside);
+        let _ = handler.render_report(&mut text, report(main, Excerpt::new(&files, &places)).as_ref());
+        if let Some(place) = aside {
+            let warning = MietteDiagnostic::new("").with_severity(miette::Severity::Warning);
+            let mut shown = String::new();
+            let _ = handler.render_report(&mut shown, report(warning, Excerpt::new(&files, &[place])).as_ref());
             // Remove the line for the message.
-            text.push_str(place.split_once('\n').map_or("", |(_, rest)| rest));
+            text.push_str(shown.split_once('\n').map_or("", |(_, rest)| rest));
         }
         text.push('\n');
     }
@@ -98,61 +103,17 @@ pub fn render(diagnostics: &Diagnostics, sources: &[Source], color: bool, width:
     text
 }
 
-/// A finding in the form that miette needs.
-#[derive(Debug)]
-struct Report {
-    message: String,
-    severity: Severity,
-    hint: Option<String>,
-    excerpt: Excerpt,
-}
-
-impl Report {
-    fn new(diagnostic: &Diagnostic, files: &[Lines<'_>], width: usize) -> Self {
-        let mut places = vec![(diagnostic.span, diagnostic.label.as_str())];
-        places.extend(
-            diagnostic
-                .second
-                .as_ref()
-                .filter(|(span, _)| span.file == diagnostic.span.file)
-                .map(|(span, label)| (*span, label.as_str())),
-        );
-        Self {
-            message: wrap(&tame(&shorten(&diagnostic.message)), width - 4),
-            severity: diagnostic.severity,
-            hint: diagnostic.hint.as_deref().map(|hint| wrap(&tame(&shorten(hint)), width - 8)),
-            excerpt: Excerpt::new(files, &places),
-        }
+fn severity(severity: Severity) -> miette::Severity {
+    match severity {
+        Severity::Error => miette::Severity::Error,
+        Severity::Warning => miette::Severity::Warning,
     }
 }
 
-impl fmt::Display for Report {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.message)
-    }
-}
-
-impl std::error::Error for Report {}
-
-impl miette::Diagnostic for Report {
-    fn severity(&self) -> Option<miette::Severity> {
-        Some(match self.severity {
-            Severity::Error => miette::Severity::Error,
-            Severity::Warning => miette::Severity::Warning,
-        })
-    }
-
-    fn help<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
-        self.hint.as_ref().map(|hint| Box::new(hint) as Box<dyn fmt::Display>)
-    }
-
-    fn source_code(&self) -> Option<&dyn SourceCode> {
-        Some(&self.excerpt)
-    }
-
-    fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {
-        Some(Box::new(self.excerpt.labels.iter().cloned()))
-    }
+/// A finding over the lines where it is.
+fn report(diagnostic: MietteDiagnostic, mut excerpt: Excerpt) -> miette::Report {
+    let labels = std::mem::take(&mut excerpt.labels);
+    miette::Report::new(diagnostic.with_labels(labels)).with_source_code(excerpt)
 }
 
 /// A source and its lines.
@@ -182,7 +143,7 @@ impl<'a> Lines<'a> {
 }
 
 /// The lines around the findings, safe for a terminal: no control characters, no tabs, no very long lines.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Excerpt {
     name: String,
     text: String,
@@ -205,13 +166,7 @@ struct Block {
 impl Excerpt {
     /// Findings in one file, the main one first.
     fn new(files: &[Lines<'_>], places: &[(Span, &str)]) -> Self {
-        let mut excerpt = Self {
-            name: String::new(),
-            text: String::new(),
-            blocks: Vec::new(),
-            labels: Vec::new(),
-            positions: Vec::new(),
-        };
+        let mut excerpt = Self::default();
         let Some(file) = places.first().and_then(|(span, _)| files.get(span.file as usize)) else { return excerpt };
         excerpt.name = tame(&file.source.name);
         // A finding belongs to the line where it begins. The end of the text belongs to the last line.

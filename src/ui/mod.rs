@@ -75,11 +75,6 @@ impl Printer {
         self.err_color
     }
 
-    /// The width of a report on standard error, in columns.
-    pub fn width(&self) -> usize {
-        diagnostics::PLAIN_WIDTH
-    }
-
     /// Writes the text of a result as it is; writes nothing in JSON mode.
     pub fn result(&self, text: &str) {
         if !self.json {

@@ -9,14 +9,15 @@ use super::Printer;
 use crate::drive::{Event, Skipped};
 use crate::plan::findings::UNSEEN;
 use crate::plan::{Finding, Plan};
-use crate::render::json;
+use crate::render::{counted, json};
 use crate::resource::Place;
 
 /// Shows a run: a bar if standard error is a terminal, and a line for each thing that goes wrong.
 pub struct Progress {
     printer: Printer,
     shows_bar: bool,
-    bar: Option<ProgressBar>,
+    /// Hidden if nothing is in progress.
+    bar: ProgressBar,
     told: Told,
 }
 
@@ -44,7 +45,7 @@ impl Progress {
     pub fn new(printer: Printer, told: Told) -> Self {
         // In JSON mode, a bar would break up the events on a terminal that shows both streams.
         let shows_bar = io::stderr().is_terminal() && !printer.is_json();
-        Self { printer, shows_bar, bar: None, told }
+        Self { printer, shows_bar, bar: ProgressBar::hidden(), told }
     }
 
     /// Handles the next event.
@@ -55,16 +56,8 @@ impl Progress {
                 self.start(*places, format!("Looking at {}", counted(*places, "node")));
             }
             Event::ApplyStarted { steps, .. } => self.start(*steps, "Applying".to_owned()),
-            Event::Observed { .. } | Event::StepDone { .. } | Event::StepFailed { .. } => {
-                if let Some(bar) = &self.bar {
-                    bar.inc(1);
-                }
-            }
-            Event::Stopping => {
-                if let Some(bar) = &self.bar {
-                    bar.set_message("Stopping");
-                }
-            }
+            Event::Observed { .. } | Event::StepDone { .. } | Event::StepFailed { .. } => self.bar.inc(1),
+            Event::Stopping => self.bar.set_message("Stopping"),
             Event::Skipped(_) | Event::Warning { .. } => {}
         }
         if matches!(event, Event::StepFailed { place, message, .. } if self.told.has(place, message)) {
@@ -72,18 +65,13 @@ impl Progress {
         }
         if let Some((line, is_error)) = line(event) {
             let line = paint(&line, is_error, self.printer.colors_err());
-            match &self.bar {
-                Some(bar) => bar.suspend(|| self.printer.note(&line)),
-                None => self.printer.note(&line),
-            }
+            self.bar.suspend(|| self.printer.note(&line));
         }
     }
 
     /// Removes the bar: other output follows, or the run is over.
     pub fn finish(&mut self) {
-        if let Some(bar) = self.bar.take() {
-            bar.finish_and_clear();
-        }
+        std::mem::replace(&mut self.bar, ProgressBar::hidden()).finish_and_clear();
     }
 
     fn start(&mut self, length: usize, message: String) {
@@ -96,7 +84,7 @@ impl Progress {
             bar.set_style(style.progress_chars("=> "));
         }
         bar.set_message(message);
-        self.bar = Some(bar);
+        self.bar = bar;
     }
 }
 
@@ -104,10 +92,6 @@ impl Drop for Progress {
     fn drop(&mut self) {
         self.finish();
     }
-}
-
-fn counted(number: usize, noun: &str) -> String {
-    if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
 }
 
 /// Says which routes topo skipped, and why.
@@ -177,14 +161,14 @@ mod tests {
     #[test]
     fn without_a_terminal_there_is_no_bar() {
         let printer = Printer::new(false, super::super::ColorChoice::Never);
-        let mut progress = Progress { printer, shows_bar: false, bar: None, told: Told::default() };
+        let mut progress = Progress { printer, shows_bar: false, bar: ProgressBar::hidden(), told: Told::default() };
         progress.event(&Event::ObserveStarted { places: 3 });
-        assert!(progress.bar.is_none());
+        assert_eq!(progress.bar.length(), None);
         progress.shows_bar = true;
         progress.event(&Event::ObserveStarted { places: 3 });
         progress.event(&Event::Observed { place: place("node-1"), error: None });
-        assert_eq!(progress.bar.as_ref().map(ProgressBar::position), Some(1));
+        assert_eq!((progress.bar.length(), progress.bar.position()), (Some(3), 1));
         progress.finish();
-        assert!(progress.bar.is_none());
+        assert_eq!(progress.bar.length(), None);
     }
 }

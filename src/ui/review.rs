@@ -7,7 +7,8 @@ use tokio::task::JoinHandle;
 use super::Printer;
 pub use super::progress::Told;
 use super::progress::{self, Progress};
-use super::prompt::{self, Question};
+use super::prompt;
+pub use super::prompt::can_ask;
 use crate::backend;
 use crate::drive::{Event, RunOutcome};
 use crate::exchange::Requests;
@@ -19,43 +20,26 @@ use crate::render::style::Look;
 use crate::render::{json, text};
 use crate::resource::Place;
 
-/// Writes events while they happen.
-pub struct Listener(JoinHandle<()>);
-
-/// Begins to listen. `told` is what the user has seen already.
-pub fn listen(mut events: mpsc::Receiver<Event>, told: Told, printer: Printer) -> Listener {
-    Listener(tokio::spawn(async move {
+/// Writes events while they happen, until the sender is dropped. `told` is what the user has seen already.
+pub fn listen(mut events: mpsc::Receiver<Event>, told: Told, printer: Printer) -> JoinHandle<()> {
+    tokio::spawn(async move {
         let mut progress = Progress::new(printer, told);
         while let Some(event) = events.recv().await {
             progress.event(&event);
         }
         progress.finish();
-    }))
-}
-
-impl Listener {
-    /// Waits until all events are written. The sender must be dropped before.
-    pub async fn finish(self) {
-        let _ = self.0.await;
-    }
-}
-
-/// Whether topo can ask somebody.
-pub fn can_ask() -> bool {
-    use std::io::IsTerminal;
-    std::io::stdin().is_terminal() && std::io::stderr().is_terminal()
+    })
 }
 
 /// Asks for confirmation. An interrupt is a no.
 pub async fn confirm(destroy: bool, mut stop: watch::Receiver<bool>, printer: Printer) -> bool {
-    let question = if destroy { Question::Destroy } else { Question::Apply };
     // A thread of its own waits for the answer. After an interrupt, nobody waits for that thread.
-    let answer = tokio::task::spawn_blocking(move || prompt::confirm(question));
+    let answer = tokio::task::spawn_blocking(move || prompt::confirm(destroy));
     tokio::select! {
         answer = answer => match answer {
             Ok(Ok(answer)) => answer,
             Ok(Err(error)) => {
-                printer.note(&error.to_string());
+                printer.note(&format!("topo could not read the answer: {error}"));
                 false
             }
             Err(_) => false,
@@ -148,5 +132,5 @@ pub fn outcome(
 }
 
 fn look(printer: Printer) -> Look {
-    Look { color: printer.colors_out(), width: printer.width() }
+    Look { color: printer.colors_out(), width: super::diagnostics::PLAIN_WIDTH }
 }

@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use topo::transport::BoxFuture;
-use topo::transport::arm::{Arm, ArmError, ArmErrorKind, ArmSettings, Scope, Token, TokenSource};
+use topo::transport::arm::{Arm, ArmError, ArmErrorKind, ArmSettings, Token, TokenSource};
 use topo::transport::azure::ResourceType;
 
 use crate::arm::{ArmServer, Command, GROUP, LOCATION, NETWORK, SUBNET, SUBSCRIPTION, TABLE, network_path};
@@ -84,10 +84,6 @@ fn subnet() -> String {
 
 fn interface(worker: u8) -> String {
     network_path(&format!("networkInterfaces/worker-{worker}-nic"))
-}
-
-fn group() -> Scope {
-    Scope { subscription: SUBSCRIPTION.to_owned(), resource_group: Some(GROUP.to_owned()) }
 }
 
 /// A table with routes to these workers.

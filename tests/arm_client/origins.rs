@@ -30,9 +30,10 @@ fn a_next_link_to_another_origin_is_not_followed() {
     let thief = ArmServer::start(3);
     server.command(Command::PageSize { size: 1 });
     server.command(Command::LinksOrigin { origin: Some(thief.endpoint()) });
-    for error in
-        [block_on(arm.list_interfaces(&group())).unwrap_err(), block_on(arm.list_machines(&group())).unwrap_err()]
-    {
+    for error in [
+        block_on(arm.list_interfaces(SUBSCRIPTION, GROUP)).unwrap_err(),
+        block_on(arm.list_machines(SUBSCRIPTION, GROUP)).unwrap_err(),
+    ] {
         assert_eq!(error.kind, ArmErrorKind::Unexpected, "{error}");
         check_sentence(&error);
     }
@@ -59,8 +60,8 @@ fn parts_of_a_path_stay_parts() {
         let error = block_on(arm.get(ResourceType::Table, &odd)).unwrap_err();
         assert!(check_sentence(&error).contains("Nothing was sent"), "{error}");
     }
-    let scope = Scope { subscription: "../x".to_owned(), resource_group: None };
-    assert!(block_on(arm.list_machines(&scope)).is_err());
+    assert!(block_on(arm.list_machines("../x", GROUP)).is_err());
+    assert!(block_on(arm.list_machines(SUBSCRIPTION, "..")).is_err());
     assert!(block_on(arm.usages(SUBSCRIPTION, "a/b")).is_err());
     assert_eq!(server.log().len(), before);
 }

@@ -10,7 +10,6 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 use topo::exchange::arm::Document;
-use topo::transport::arm::Scope;
 use topo::transport::azure::ResourceType;
 
 use super::player::{Player, Waits, play};
@@ -105,11 +104,10 @@ fn follow(tape: &Value) -> BTreeMap<String, usize> {
                     assert_eq!(Player::told(&asked), wanted);
                     "delete Table".to_owned()
                 }
-                ("GET", None) if path.ends_with("/networkInterfaces") => {
+                // topo does not list the interfaces of a whole subscription.
+                ("GET", None) if path.ends_with("/networkInterfaces") && path.contains("/resourceGroups/") => {
                     let parts: Vec<&str> = path.split('/').collect();
-                    let group = (parts[3] == "resourceGroups").then(|| parts[4].to_owned());
-                    let scope = Scope { subscription: parts[2].to_owned(), resource_group: group };
-                    let found = arm.list_interfaces(&scope).await.unwrap();
+                    let found = arm.list_interfaces(parts[2], parts[4]).await.unwrap();
                     let bodies: Vec<Value> = found.into_iter().map(|it| it.body).collect();
                     assert_eq!(Value::from(bodies), entry.json()["value"]);
                     "list Interface".to_owned()
@@ -179,7 +177,7 @@ fn older_subnets() {
 fn older_interfaces_and_their_lists() {
     let Some(tape) = tape::converted("19.3.0_nic_api2020-04-01") else { return };
     let wanted =
-        [("get Network", 1), ("put Subnet", 1), ("put Interface", 1), ("get Interface", 1), ("list Interface", 2)];
+        [("get Network", 1), ("put Subnet", 1), ("put Interface", 1), ("get Interface", 1), ("list Interface", 1)];
     check_follow(&tape, &wanted);
 }
 

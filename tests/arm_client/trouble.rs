@@ -269,7 +269,7 @@ fn a_missing_role_is_named() {
         group_id()
     )), "{text}");
     server.command(Effect::Forbid.next("GET", "/virtualMachines"));
-    let error = block_on(arm.list_machines(&group())).unwrap_err();
+    let error = block_on(arm.list_machines(SUBSCRIPTION, GROUP)).unwrap_err();
     assert!(matches!(error.kind, ArmErrorKind::Denied { role: "Reader", .. }), "{error:?}");
 }
 

@@ -167,8 +167,8 @@ fn requests_move_between_threads() {
     moves(arm.get(ResourceType::Table, ""));
     moves(arm.put(ResourceType::Table, "", &Value::Null, None));
     moves(arm.delete_table("", None));
-    moves(arm.list_interfaces(&group()));
-    moves(arm.list_machines(&group()));
+    moves(arm.list_interfaces(SUBSCRIPTION, GROUP));
+    moves(arm.list_machines(SUBSCRIPTION, GROUP));
     moves(arm.list_scale_set_interfaces(""));
     moves(arm.usages("", ""));
     moves(arm.effective_routes(""));

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use topo::exchange::node::{
-    self, Identity, Listing, LiveRoute, Marker, Nonce, Reply, RouteCommand, RouteVerb, RouteWrite, Work, Written,
+    self, Identity, Listing, LiveRoute, Marker, Nonce, Part, Reply, RouteCommand, RouteVerb, RouteWrite, Work, Written,
 };
 use topo::network::{BOOT, Family, MAIN_TABLE, Prefix, Route};
 use topo::resource::Token;
@@ -319,8 +319,11 @@ fn plain(reply: &Reply) -> Reply {
     match reply.clone() {
         Reply::Listed(mut listed) => {
             listed.token = none;
-            listed.ours = listed.ours.map(|rows| sorted(&rows));
-            listed.foreign = listed.foreign.map(|rows| sorted(&rows));
+            for part in [&mut listed.ours, &mut listed.foreign] {
+                if let Part::Sent(rows) = part {
+                    *rows = sorted(rows);
+                }
+            }
             Reply::Listed(listed)
         }
         Reply::NotOnLink(found) => Reply::NotOnLink(found.into_iter().map(|(hop, _)| (hop, String::new())).collect()),

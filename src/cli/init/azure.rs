@@ -8,7 +8,7 @@ use crate::exchange::arm::Document;
 use crate::plan::Severity;
 use crate::render::json;
 use crate::resource::Name;
-use crate::transport::arm::{Arm, ArmError, Scope};
+use crate::transport::arm::{Arm, ArmError};
 use crate::transport::azure::ResourceType;
 use crate::ui::Printer;
 
@@ -18,11 +18,10 @@ use super::{Nodes, SCHEME};
 pub(super) fn read(from: &str, name: &Name, global: &GlobalArguments, printer: Printer) -> Result<Nodes, CommandError> {
     let (subscription, resource_group) = parse(from)?;
     let settings = operator::arm_settings(global)?;
-    let scope = Scope { subscription, resource_group: Some(resource_group.clone()) };
     let documents = session::block_on(async {
         let ask = async {
             let arm = Arm::connect(&settings)?;
-            ask(&arm, &scope).await
+            ask(&arm, &subscription, &resource_group).await
         };
         ask.await.map_err(|error: ArmError| CommandError::new(error.to_string()))
     })?;
@@ -47,16 +46,17 @@ pub(super) fn read(from: &str, name: &Name, global: &GlobalArguments, printer: P
         ));
         return Err(error.hint("Check the subscription and the resource group: `az vm list --output table`."));
     }
-    let topology = inventory.to_topology(name, &scope.subscription, &resource_group);
+    let topology = inventory.to_topology(name, &subscription, &resource_group);
     let machines = inventory.machines.clone();
     let is_silent_on = Box::new(move |name: &str, addresses: &[IpAddr]| inventory.is_silent_on(name, addresses));
     Ok(Nodes { machines, topology, is_silent_on })
 }
 
 /// The documents of virtual machines, of their network interfaces, and of the networks of those interfaces.
-async fn ask(arm: &Arm, scope: &Scope) -> Result<[Vec<serde_json::Value>; 3], ArmError> {
+async fn ask(arm: &Arm, subscription: &str, group: &str) -> Result<[Vec<serde_json::Value>; 3], ArmError> {
     let bodies = |documents: Vec<Document>| documents.into_iter().map(|it| it.body).collect::<Vec<_>>();
-    let (machines, interfaces) = tokio::try_join!(arm.list_machines(scope), arm.list_interfaces(scope))?;
+    let (machines, interfaces) =
+        tokio::try_join!(arm.list_machines(subscription, group), arm.list_interfaces(subscription, group))?;
     let (machines, mut interfaces) = (bodies(machines), bodies(interfaces));
     for id in inventory::interfaces_elsewhere(&machines, &interfaces) {
         interfaces.extend(arm.get(ResourceType::Interface, &id).await?.map(|it| it.body));

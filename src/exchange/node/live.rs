@@ -25,6 +25,11 @@ pub struct LiveRoute {
 }
 
 impl LiveRoute {
+    /// The address family.
+    pub fn family(&self) -> Family {
+        self.destination.family()
+    }
+
     /// Says what the row is, for messages: `via 10.240.0.9 dev eth0 mtu 1400, protocol 4, static`.
     pub fn describe(&self) -> String {
         let way = match (self.next_hop, &self.device) {
@@ -163,13 +168,6 @@ fn parse_destination(text: &str, v6: bool) -> Option<Prefix> {
         "default" => "0.0.0.0/0".parse().ok(),
         _ if text.contains('/') => text.parse().ok(),
         _ => text.parse().ok().map(Prefix::host),
-    }
-}
-
-impl LiveRoute {
-    /// The address family.
-    pub fn family(&self) -> Family {
-        self.destination.family()
     }
 }
 

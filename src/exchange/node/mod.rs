@@ -24,7 +24,7 @@ pub use script::{Nonce, render};
 
 use std::net::IpAddr;
 
-use crate::network::{Family, Prefix, Route};
+use crate::network::{Prefix, Route};
 use crate::resource::Token;
 
 /// One request of an exchange.
@@ -203,13 +203,9 @@ pub enum Written {
 
 /// A destination in the words of `ip route`: a host prefix has no length.
 pub(crate) fn destination_text(destination: &Prefix) -> String {
-    let whole = match destination.family() {
-        Family::V4 => 32,
-        Family::V6 => 128,
-    };
     if destination.is_default() {
         "default".to_owned()
-    } else if destination.length() == whole {
+    } else if *destination == Prefix::host(destination.address()) {
         destination.address().to_string()
     } else {
         destination.to_string()

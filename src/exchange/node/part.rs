@@ -18,14 +18,6 @@ impl<T> Part<T> {
         }
     }
 
-    /// The same after a change of what was sent.
-    pub fn map<U>(self, of: impl FnOnce(T) -> U) -> Part<U> {
-        match self {
-            Self::AsKnown => Part::AsKnown,
-            Self::Sent(part) => Part::Sent(of(part)),
-        }
-    }
-
     /// Whether it was left out.
     pub fn is_as_known(&self) -> bool {
         matches!(self, Self::AsKnown)

@@ -17,15 +17,9 @@ pub struct Nonce(String);
 impl Nonce {
     /// A new one from the operating system's random numbers.
     pub fn random() -> Self {
-        let mut bytes = [0u8; 8];
         // Without random numbers, use the time: it differs between exchanges, and frames need no secret.
-        if getrandom::fill(&mut bytes).is_err() {
-            bytes = jiff::Timestamp::now().as_microsecond().to_be_bytes();
-        }
-        Self(bytes.iter().fold(String::from("topo"), |mut text, byte| {
-            let _ = write!(text, "{byte:02x}");
-            text
-        }))
+        let number = getrandom::u64().unwrap_or_else(|_| jiff::Timestamp::now().as_microsecond().unsigned_abs());
+        Self(format!("topo{number:016x}"))
     }
 
     /// The word.

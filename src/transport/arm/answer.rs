@@ -2,6 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
+use reqwest::header::HeaderMap;
 use serde_json::Value;
 
 /// The longest wait that topo accepts from Azure.
@@ -12,8 +13,8 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(3600);
 pub(super) struct Answer {
     /// The HTTP status.
     pub(super) status: u16,
-    /// Headers by lower-case name.
-    pub(super) headers: Vec<(String, String)>,
+    /// The headers.
+    pub(super) headers: HeaderMap,
     /// The raw body.
     pub(super) body: Vec<u8>,
     /// The body as JSON; null if it is empty or something else.
@@ -21,17 +22,14 @@ pub(super) struct Answer {
 }
 
 impl Answer {
-    pub(super) fn new(status: u16, headers: Vec<(String, String)>, body: Vec<u8>) -> Self {
+    pub(super) fn new(status: u16, headers: HeaderMap, body: Vec<u8>) -> Self {
         let json = serde_json::from_slice(&body).unwrap_or(Value::Null);
         Self { status, headers, body, json }
     }
 
+    /// A header that is not empty.
     pub(super) fn header(&self, name: &str) -> Option<&str> {
-        self.headers
-            .iter()
-            .find(|(known, _)| known == name)
-            .map(|(_, value)| value.as_str())
-            .filter(|it| !it.is_empty())
+        self.headers.get(name)?.to_str().ok().filter(|it| !it.is_empty())
     }
 
     pub(super) fn succeeded(&self) -> bool {
@@ -113,15 +111,18 @@ impl Answer {
 mod tests {
     use std::time::Duration;
 
+    use reqwest::header::HeaderName;
+
     use super::{Answer, LONGEST_PAUSE};
 
-    fn answer(status: u16, header: (&str, &str), body: &str) -> Answer {
-        Answer::new(status, vec![(header.0.to_owned(), header.1.to_owned())], body.as_bytes().to_vec())
+    fn answer(status: u16, header: (&'static str, &str), body: &str) -> Answer {
+        let headers = [(HeaderName::from_static(header.0), header.1.parse().unwrap())];
+        Answer::new(status, headers.into_iter().collect(), body.as_bytes().to_vec())
     }
 
     #[test]
     fn the_time_to_wait_comes_in_seconds_or_as_a_date() {
-        let wait = |name: &str, value: &str| answer(429, (name, value), "").retry_after();
+        let wait = |name: &'static str, value: &str| answer(429, (name, value), "").retry_after();
         assert_eq!(wait("retry-after", "17"), Some(Duration::from_secs(17)));
         assert_eq!(wait("retry-after-ms", "17"), Some(Duration::from_millis(17)));
         assert_eq!(wait("retry-after", "Fri, 01 Jan 2021 00:00:10 GMT"), Some(Duration::ZERO));

@@ -88,13 +88,18 @@ pub(super) struct About {
 }
 
 impl About {
-    fn done(&self) -> &'static str {
+    /// In sentences, and at the end of a permission.
+    fn words(&self) -> (&'static str, &'static str) {
         match self.doing {
-            Doing::Read => "read",
-            Doing::Write => "written",
-            Doing::Delete => "deleted",
-            Doing::Ask => "asked for its routes",
+            Doing::Read => ("read", "read"),
+            Doing::Write => ("written", "write"),
+            Doing::Delete => ("deleted", "delete"),
+            Doing::Ask => ("asked for its routes", "action"),
         }
+    }
+
+    fn done(&self) -> &'static str {
+        self.words().0
     }
 
     /// The same after Azure has accepted the write.
@@ -188,13 +193,7 @@ impl About {
         // If the permission is missing on a linked resource, Azure first says what the login may do.
         let message = whole.rfind("not have permission to perform action").map_or(whole, |at| &whole[at..]);
         let named = |word: &str| between(message, &format!("{word} '"), "'").map(tidy);
-        let verb = match self.doing {
-            Doing::Read => "/read",
-            Doing::Write => "/write",
-            Doing::Delete => "/delete",
-            Doing::Ask => "/action",
-        };
-        let action = named("action").unwrap_or_else(|| format!("{}{verb}", self.resource_type));
+        let action = named("action").unwrap_or_else(|| format!("{}/{}", self.resource_type, self.words().1));
         let read = action.ends_with("/read");
         let role = if read { "Reader" } else { "Network Contributor" };
         let who = between(whole, "object id '", "'").map_or_else(|| "ID".to_owned(), |id| quote(&tidy(id)));

@@ -29,7 +29,7 @@ use self::answer::Answer;
 use self::error::{About, Doing};
 use self::network::Network;
 use self::pipeline::{Pipeline, Trouble};
-use self::resource_id::ResourceId;
+use self::resource_id::{ResourceId, part};
 use self::sign_in::Operator;
 use self::wire::{Extra, NoAnswer, Wire};
 use super::azure::ResourceType;
@@ -40,6 +40,9 @@ pub use self::error::{ArmError, ArmErrorKind};
 pub use self::settings::{ArmSettings, Cloud};
 pub use self::sign_in::{Token, TokenSource};
 
+/// The places of lists, in sentences.
+const SUBSCRIPTION: &str = "subscription";
+const GROUP: &str = "resource group";
 /// How often topo sends a conditional write whose answers are lost.
 const GUARDED_TRIES: u32 = 3;
 /// More pages than any real list has.
@@ -67,15 +70,6 @@ impl Document {
     fn state(&self) -> &str {
         self.body["properties"]["provisioningState"].as_str().unwrap_or_default()
     }
-}
-
-/// The scope of a list.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Scope {
-    /// The id of the subscription.
-    pub subscription: String,
-    /// The name of the resource group; none for the whole subscription.
-    pub resource_group: Option<String>,
 }
 
 /// Azure Resource Manager. One handle per run: it keeps the login, the connections and the locks of written resources.
@@ -195,13 +189,12 @@ impl Arm {
         }
     }
 
-    /// All network interfaces, without those of scale sets (Azure does not list them;
+    /// The network interfaces of a resource group, without those of scale sets (Azure does not list them;
     /// [`Arm::list_scale_set_interfaces`] does).
-    pub async fn list_interfaces(&self, scope: &Scope) -> Result<Vec<Document>, ArmError> {
-        let (subscription, group) = parts(scope)?;
-        let about = self.about_list("network interfaces", scope, "Microsoft.Network/networkInterfaces");
-        let values =
-            self.pages(&about, |extra| self.network.interfaces(&subscription, group.as_deref(), extra)).await?;
+    pub async fn list_interfaces(&self, subscription: &str, group: &str) -> Result<Vec<Document>, ArmError> {
+        let about = self.about_list("network interfaces", GROUP, group, "Microsoft.Network/networkInterfaces");
+        let (subscription, group) = (part(SUBSCRIPTION, subscription)?, part(GROUP, group)?);
+        let values = self.pages(&about, |extra| self.network.interfaces(&subscription, &group, extra)).await?;
         Ok(documents(values))
     }
 
@@ -216,13 +209,14 @@ impl Arm {
         Ok(documents(values))
     }
 
-    /// All virtual machines, with their tags. The crate does not have Microsoft.Compute.
-    pub async fn list_machines(&self, scope: &Scope) -> Result<Vec<Document>, ArmError> {
-        let (subscription, group) = parts(scope)?;
-        let about = self.about_list("virtual machines", scope, "Microsoft.Compute/virtualMachines");
-        let group = group.map(|group| format!("/resourceGroups/{group}")).unwrap_or_default();
+    /// The virtual machines of a resource group, with their tags. The crate does not have Microsoft.Compute.
+    pub async fn list_machines(&self, subscription: &str, group: &str) -> Result<Vec<Document>, ArmError> {
+        let about = self.about_list("virtual machines", GROUP, group, "Microsoft.Compute/virtualMachines");
+        let (subscription, group) = (part(SUBSCRIPTION, subscription)?, part(GROUP, group)?);
         let mut url = self.pipeline.wire.endpoint().clone();
-        url.set_path(&format!("/subscriptions/{subscription}{group}/providers/Microsoft.Compute/virtualMachines"));
+        url.set_path(&format!(
+            "/subscriptions/{subscription}/resourceGroups/{group}/providers/Microsoft.Compute/virtualMachines"
+        ));
         url.query_pairs_mut().append_pair("api-version", COMPUTE_VERSION);
         let values = self.pages(&about, |extra| self.pipeline.wire.get(&url, extra)).await?;
         Ok(documents(values))
@@ -230,10 +224,8 @@ impl Arm {
 
     /// Usages and limits in a location: `name.value`, `currentValue`, `limit`.
     pub async fn usages(&self, subscription: &str, location: &str) -> Result<Vec<Value>, ArmError> {
-        let scope = Scope { subscription: subscription.to_owned(), resource_group: None };
-        let about = self.about_list("limits", &scope, "Microsoft.Network/locations/usages");
-        let subscription = resource_id::part("subscription", subscription)?;
-        let location = resource_id::part("location", location)?;
+        let about = self.about_list("limits", SUBSCRIPTION, subscription, "Microsoft.Network/locations/usages");
+        let (subscription, location) = (part(SUBSCRIPTION, subscription)?, part("location", location)?);
         self.pages(&about, |extra| self.network.usages(&subscription, &location, extra)).await
     }
 
@@ -322,23 +314,14 @@ impl Arm {
         self.about_subject(format!("The {}", id.named()), doing, id.kind.permission())
     }
 
-    fn about_list(&self, what: &str, scope: &Scope, permission: &str) -> About {
-        let place = match &scope.resource_group {
-            Some(group) => format!("resource group {}", error::tidy(group)),
-            None => format!("subscription {}", error::tidy(&scope.subscription)),
-        };
-        self.about_subject(format!("The list of {what} ({place})"), Doing::Read, permission.to_owned())
+    fn about_list(&self, what: &str, scope: &str, name: &str, permission: &str) -> About {
+        let subject = format!("The list of {what} ({scope} {})", error::tidy(name));
+        self.about_subject(subject, Doing::Read, permission.to_owned())
     }
 
     fn about_subject(&self, subject: String, doing: Doing, resource_type: String) -> About {
         About { subject, doing, resource_type, limit: self.pipeline.limit, accepted: false }
     }
-}
-
-fn parts(scope: &Scope) -> Result<(String, Option<String>), ArmError> {
-    let subscription = resource_id::part("subscription", &scope.subscription)?;
-    let group = scope.resource_group.as_deref().map(|group| resource_id::part("resource group", group)).transpose()?;
-    Ok((subscription, group))
 }
 
 fn documents(values: Vec<Value>) -> Vec<Document> {

@@ -104,15 +104,9 @@ impl Network {
     }
 
     /// The first page only; the crate would follow next links to any host.
-    pub(super) async fn interfaces(&self, subscription: &str, group: Option<&str>, extra: Extra) -> Sent {
-        let interfaces = self.0.network_interfaces_client();
-        if let Some(group) = group {
-            let mut pages = interfaces.list(group, subscription).into_stream();
-            carry(extra, pages.next()).await
-        } else {
-            let mut pages = interfaces.list_all(subscription).into_stream();
-            carry(extra, pages.next()).await
-        }
+    pub(super) async fn interfaces(&self, subscription: &str, group: &str, extra: Extra) -> Sent {
+        let mut pages = self.0.network_interfaces_client().list(group, subscription).into_stream();
+        carry(extra, pages.next()).await
     }
 
     /// The first page of the interfaces of all instances of a scale set.

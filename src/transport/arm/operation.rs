@@ -77,8 +77,7 @@ fn by_status(answer: &Answer) -> Poll {
         Poll::Done
     } else if ["Failed", "Canceled", "Cancelled"].iter().any(|bad| status.eq_ignore_ascii_case(bad)) {
         let told = |name: &str| answer.json["error"][name].as_str().unwrap_or(status).to_owned();
-        let causes = answer.json["error"]["details"].as_array().into_iter().flatten();
-        let causes = causes.filter_map(|it| Some(format!(" {}: {}", it["code"].as_str()?, it["message"].as_str()?)));
+        let causes = answer.error_causes().map(|(code, message)| format!(" {code}: {message}"));
         Poll::Failed { code: told("code"), message: told("message") + &causes.collect::<String>() }
     } else if status.is_empty() && answer.status != 202 {
         Poll::Odd

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{Arm, ArmError, ArmErrorKind, Scope};
+use super::{Arm, ArmError, ArmErrorKind};
 use crate::exchange::Requests;
 use crate::exchange::arm::{AzureError, AzureFailure, Document};
 use crate::transport::azure::{Answered, Azure, ResourceType};
@@ -47,11 +47,7 @@ impl Azure for Arm {
     }
 
     fn interfaces<'a>(&'a self, subscription: &'a str, resource_group: &'a str) -> Answered<'a, Vec<Document>> {
-        Box::pin(async move {
-            let scope =
-                Scope { subscription: subscription.to_owned(), resource_group: Some(resource_group.to_owned()) };
-            self.list_interfaces(&scope).await.map_err(AzureError::from)
-        })
+        ask!(self.list_interfaces(subscription, resource_group))
     }
 
     fn scale_set_interfaces<'a>(&'a self, id: &'a str) -> Answered<'a, Vec<Document>> {

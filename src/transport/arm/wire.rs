@@ -185,12 +185,7 @@ async fn receive(request: reqwest::RequestBuilder) -> Result<Answer, NoAnswer> {
         }
     };
     let mut response = request.send().await.map_err(|error| lost(&error))?;
-    let headers = response
-        .headers()
-        .iter()
-        .map(|(name, value)| (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned()))
-        .collect();
-    let status = response.status().as_u16();
+    let (status, headers) = (response.status().as_u16(), response.headers().clone());
     let mut body = Vec::new();
     while let Some(chunk) = response.chunk().await.map_err(|error| NoAnswer::Lost(reason(&error)))? {
         if body.len() + chunk.len() > ANSWER_LIMIT {

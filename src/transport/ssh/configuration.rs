@@ -6,7 +6,7 @@ use std::fs;
 use std::io;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
+use std::process::{Output, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -42,7 +42,6 @@ ServerAliveCountMax 3
 
 /// The private directory and its content.
 pub(super) struct Configuration {
-    directory: std::sync::Mutex<Option<TempDir>>,
     path: PathBuf,
     /// Whether it mentions jump hosts or proxies at all.
     proxies: bool,
@@ -107,13 +106,9 @@ impl Configuration {
             let text = text.replace("VerifyHostKeyDNS no\n", "VerifyHostKeyDNS no\nKnownHostsCommand none\n");
             fs::write(&path, text).map_err(failed)?;
         }
-        Ok(Self {
-            directory: std::sync::Mutex::new(Some(directory)),
-            path,
-            proxies: words.proxies,
-            names,
-            serial: AtomicU64::new(0),
-        })
+        // Whoever uses it removes it, or leaves it to the next run.
+        let _ = directory.keep();
+        Ok(Self { path, proxies: words.proxies, names, serial: AtomicU64::new(0) })
     }
 
     /// The file for `ssh -F`.
@@ -138,29 +133,27 @@ impl Configuration {
 
     /// The text with the operator's names of files instead of topo's.
     pub(super) fn in_operators_words(&self, text: &str) -> String {
-        self.names.iter().fold(text.to_owned(), |text, (ours, theirs)| text.replace(ours, theirs))
+        in_operators_words(&self.names, text)
     }
 
     /// Removes the directory.
     pub(super) fn remove(&self) {
-        let directory = self.directory.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take();
-        drop(directory);
-    }
-
-    /// Leaves the directory to the next run, which ends the masters in it.
-    pub(super) fn leave(&self) {
-        let directory = self.directory.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take();
-        drop(directory.map(TempDir::keep));
+        let _ = fs::remove_dir_all(self.directory());
     }
 
     /// Asks `ssh` for its view of the node. This starts a process, so topo asks only if necessary.
     pub(super) async fn resolve(&self, at: &Target) -> Option<Resolved> {
         let mut command = tokio::process::Command::new("ssh");
-        command.arg("-G").arg("-F").arg(&self.path);
-        command.args(destination(&at.endpoint)).stdin(Stdio::null()).stderr(Stdio::null()).kill_on_drop(true);
-        let output = tokio::time::timeout(Duration::from_secs(10), command.output()).await.ok()?.ok()?;
+        command.arg("-G").arg("-F").arg(&self.path).args(destination(&at.endpoint));
+        let output = output(command).await?;
         output.status.success().then(|| Resolved::parse(&String::from_utf8_lossy(&output.stdout)))
     }
+}
+
+/// What a program prints on standard output; none if it does not run, or does not end in time.
+pub(super) async fn output(mut command: tokio::process::Command) -> Option<Output> {
+    command.stdin(Stdio::null()).stderr(Stdio::null()).kill_on_drop(true);
+    tokio::time::timeout(Duration::from_secs(10), command.output()).await.ok()?.ok()
 }
 
 impl Resolved {
@@ -227,6 +220,10 @@ pub(super) fn whole_seconds(time: Duration) -> u64 {
     time.as_millis().div_ceil(1000).try_into().map_or(u64::MAX, |seconds: u64| seconds.max(1))
 }
 
+fn in_operators_words(names: &[(String, String)], text: &str) -> String {
+    names.iter().fold(text.to_owned(), |text, (ours, theirs)| text.replace(ours, theirs))
+}
+
 /// What the files that ssh reads mention.
 #[derive(Default)]
 struct Words {
@@ -246,10 +243,8 @@ impl Words {
         let said = String::from_utf8_lossy(&output.stderr);
         if !output.status.success() {
             let lines = said.lines().filter(|line| !line.starts_with("debug") && !line.starts_with("OpenSSH_"));
-            let mut reason = lines.collect::<Vec<_>>().join("; ");
-            for (ours, theirs) in names {
-                reason = reason.replace(ours, theirs);
-            }
+            let reason = lines.collect::<Vec<_>>().join("; ");
+            let reason = in_operators_words(names, &reason);
             return Err(SshSetupError::Configuration(super::failure::sanitise(&reason)));
         }
         let mut words = Self::default();

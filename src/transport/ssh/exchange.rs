@@ -35,13 +35,6 @@ pub(super) enum ExchangeError {
     Failed(TransportError),
 }
 
-struct Output {
-    stdout: Vec<u8>,
-    stderr: Vec<u8>,
-    stderr_cut: bool,
-    ended: Result<std::process::ExitStatus, Error>,
-}
-
 enum Cut {
     ReplyLimit,
     Io(std::io::Error),
@@ -71,33 +64,29 @@ impl Exchange<'_> {
                 receive(stdout, limit, limit),
                 receive(stderr, STDERR_LIMIT, limit.max(STDERR_LIMIT)),
             )?;
-            Ok::<_, Cut>(Output { stdout, stderr, stderr_cut, ended: child.wait().await })
+            Ok::<_, Cut>((stdout, stderr, stderr_cut, child.wait().await))
         };
         // Dropping these closes the session's channel, which ends a script that still writes.
         match timeout(self.options.node_timeout, transfer).await {
-            Ok(Ok(output)) => self.judge(output),
+            Ok(Ok((stdout, stderr, stderr_cut, ended))) => {
+                let status = match ended {
+                    Ok(status) => status.code(),
+                    Err(Error::Remote(_)) => Some(127),
+                    Err(error) => return Err(ExchangeError::Broken(chain(&error))),
+                };
+                let stderr = String::from_utf8_lossy(&stderr);
+                // If standard error was lost or cut on the way, the caller decides about the output.
+                let is_unclear = stderr_cut || (stderr.is_empty() && !stdout.is_empty());
+                if !stderr.contains(STARTED) && !is_unclear {
+                    return Err(ExchangeError::Failed(self.about.no_shell(self.sudo, &stderr, status)));
+                }
+                tracing::debug!(stderr = %stderr.escape_debug(), status, "exchange ended");
+                Ok(stdout)
+            }
             Ok(Err(Cut::ReplyLimit)) => Err(ExchangeError::Failed(self.about.too_long(limit))),
             Ok(Err(Cut::Io(error))) => Err(ExchangeError::Broken(error.to_string())),
             Err(_) => Err(ExchangeError::Failed(self.about.timed_out(self.options.node_timeout))),
         }
-    }
-
-    fn judge(&self, output: Output) -> Result<Vec<u8>, ExchangeError> {
-        let Output { stdout, stderr, stderr_cut, ended } = output;
-        let stderr = String::from_utf8_lossy(&stderr);
-        let status = match ended {
-            Ok(status) => status.code(),
-            Err(Error::Remote(_)) => Some(127),
-            Err(error) => return Err(ExchangeError::Broken(chain(&error))),
-        };
-        let started = stderr.contains(STARTED);
-        // If standard error was lost or cut on the way, the caller decides about the output.
-        let unclear = stderr_cut || (stderr.is_empty() && !stdout.is_empty());
-        if started || unclear {
-            tracing::debug!(stderr = %stderr.escape_debug(), status, "exchange ended");
-            return Ok(stdout);
-        }
-        Err(ExchangeError::Failed(self.about.no_shell(self.sudo, &stderr, status)))
     }
 }
 

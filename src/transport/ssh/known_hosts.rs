@@ -1,10 +1,8 @@
 //! The names under which ssh knows a node's host key.
 
 use std::path::Path;
-use std::process::Stdio;
-use std::time::Duration;
 
-use super::configuration::Resolved;
+use super::configuration::{Resolved, output};
 
 /// The name that ssh uses to look a host up.
 pub(super) fn address(resolved: &Resolved) -> String {
@@ -36,8 +34,7 @@ pub(super) async fn only_by_name(resolved: &Resolved, name: &str) -> bool {
 async fn found(host: &str, file: &Path) -> Option<String> {
     let mut command = tokio::process::Command::new("ssh-keygen");
     command.arg("-F").arg(host).arg("-f").arg(file);
-    command.stdin(Stdio::null()).stderr(Stdio::null()).kill_on_drop(true);
-    let output = tokio::time::timeout(Duration::from_secs(10), command.output()).await.ok()?.ok()?;
+    let output = output(command).await?;
     match output.status.code() {
         Some(0) => Some(String::from_utf8_lossy(&output.stdout).into_owned()),
         // ssh-keygen prints nothing if it does not find the host.

@@ -177,8 +177,9 @@ impl Ssh {
 
 impl Drop for Ssh {
     fn drop(&mut self) {
-        if !self.pool.is_empty() {
-            self.configuration.leave();
+        // The next run ends the masters in the directory.
+        if self.pool.is_empty() {
+            self.configuration.remove();
         }
     }
 }
