@@ -1,6 +1,6 @@
 //! What plan, apply and destroy share: topology, state, the connection to the nodes, and the plan itself.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -358,10 +358,13 @@ pub(super) fn concerns(options: &Options, place: &Place) -> bool {
     KNOWN.kinds.iter().any(|kind| options.selection.may_choose_in(kind.id, place.name()))
 }
 
-/// Nodes that topo need not look at: those to forget, and those with a resource that is excluded as a whole.
+/// Nodes that topo need not look at: those to forget, and those whose resources are all excluded as a whole.
 fn left_out(desired: &Desired, state: &State, options: &Options) -> BTreeSet<Name> {
-    let excluded = |(place, id): &(&Place, &ResourceId)| options.selection.excludes(&id.kind, place.name(), None);
-    let excluded = resources(desired, state).filter(excluded).filter_map(|(place, _)| place.node_name());
+    let mut excluded: BTreeMap<&Place, bool> = BTreeMap::new();
+    for (place, id) in resources(desired, state) {
+        *excluded.entry(place).or_insert(true) &= options.selection.excludes(&id.kind, place.name(), None);
+    }
+    let excluded = excluded.into_iter().filter(|(_, all)| *all).filter_map(|(place, _)| place.node_name());
     options.forget.iter().cloned().chain(excluded).collect()
 }
 
@@ -377,5 +380,26 @@ pub(super) fn exit_of(plan: &Plan, has_changes: bool, detailed: bool) -> Exit {
         Exit::NotEverywhere
     } else {
         Exit::Done
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::backend::node::fixture::World;
+
+    #[test]
+    fn a_node_is_left_out_only_if_all_of_it_is_excluded() {
+        let mut desired = World::mesh(1, 1).desired();
+        let state = State::new(Name::new("mesh").expect("name")).expect("lineage");
+        for place in desired.places.values_mut() {
+            let shape = place.resources.values().next().expect("routes").clone();
+            place.resources.insert("netplan/netplan_file/60-topo.yaml".parse().expect("id"), shape);
+        }
+        for (excludes, left) in [("node-0", 1), ("kernel_route.*", 0), ("netplan_file.*", 0), ("*", 1)] {
+            let mut options = Options::default();
+            options.selection.excludes = vec![excludes.parse().expect("pattern")];
+            assert_eq!(left_out(&desired, &state, &options).len(), left, "{excludes}");
+        }
     }
 }

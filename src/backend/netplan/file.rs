@@ -247,8 +247,7 @@ impl Draft<'_> {
                 }
             });
         }
-        let patterns = &input.options.take_over;
-        let take_over = patterns.iter().any(|pattern| pattern.matches(&input.id.kind, input.place.name(), Some(name)));
+        let take_over = input.options.takes_over(&input.id.kind, input.place.name(), Some(name));
         let expected = input.wanted.and(routes).map(|routes| render(input.header, name, routes, self.attributes));
         let before = settled.and_then(|is| {
             let recorded = Attributes::of(is);

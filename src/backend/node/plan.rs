@@ -235,7 +235,7 @@ impl<'a> Context<'a> {
         let take_over = |destination: &Prefix| {
             let row = destination.to_string();
             let name = self.both.place.name();
-            self.options.take_over.iter().any(|pattern| pattern.matches(&id.kind, name, Some(&row)))
+            self.options.takes_over(&id.kind, name, Some(&row))
         };
         let none: fn(&Prefix) -> bool = |_| false;
         let take_over: &dyn Fn(&Prefix) -> bool = if self.options.take_over.is_empty() { &none } else { &take_over };
