@@ -71,7 +71,6 @@ pub(crate) struct FileMemo {
 }
 
 /// A file in words.
-#[derive(Clone)]
 struct Told {
     attributes: Arc<Attributes>,
     version: Option<String>,
@@ -92,17 +91,17 @@ impl FileMemo {
         attributes
     }
 
-    fn told(&mut self, attributes: &Arc<Attributes>, version: Option<&str>, name: &Arc<str>) -> Told {
+    fn told(&mut self, attributes: &Arc<Attributes>, version: Option<&str>, name: &Arc<str>) -> &Told {
         let is_same =
-            |told: &&Told| told.attributes == *attributes && told.version.as_deref() == version && told.name == *name;
-        let told = self.told.as_ref().filter(is_same).cloned().unwrap_or_else(|| Told {
+            |told: &Told| told.attributes == *attributes && told.version.as_deref() == version && told.name == *name;
+        let told = self.told.take().filter(is_same).unwrap_or_else(|| Told {
             attributes: Arc::clone(attributes),
             version: version.map(str::to_owned),
             name: Arc::clone(name),
             path: path(attributes, name).into(),
             definition: definition(attributes, version).into(),
         });
-        self.told.insert(told).clone()
+        self.told.insert(told)
     }
 }
 
@@ -170,8 +169,8 @@ pub(crate) fn plan_file(
     }
     let version = found.and_then(|found| found.netplan.as_deref());
     let change = change.map(|(action, reason)| {
-        let Told { path, definition, .. } = files.told(&attributes, version, &input.id.name);
-        FileChange { action, reason, path, definition }
+        let told = files.told(&attributes, version, &input.id.name);
+        FileChange { action, reason, path: Arc::clone(&told.path), definition: Arc::clone(&told.definition) }
     });
     // Nodes share what is equal.
     let known = recorded.filter(|_| recorded_attributes.as_ref() == Some(&attributes));

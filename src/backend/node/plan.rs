@@ -108,7 +108,8 @@ impl Plan {
             settles |= entry.is_some_and(Record::is_in_doubt) && seen.is_some();
             let mut tables = Vec::with_capacity(1);
             context.each_table(id, *shape, *entry, |table, findings| {
-                for finding in findings.into_findings(place, id) {
+                // Where nobody looked, nothing was found.
+                for finding in seen.map(|_| findings.into_findings(place, id)).into_iter().flatten() {
                     self.add(finding, options);
                 }
                 tables.push(table);
@@ -191,15 +192,25 @@ struct Context<'a> {
     seen: Option<&'a Seen>,
     options: &'a Options,
     files: FiledRoutes<'a>,
+    /// Routing tables with the protocols that rows of ours have there, sorted.
+    marks: Vec<(u32, u8)>,
 }
 
 impl<'a> Context<'a> {
     fn new(both: Both<'a>, seen: Option<&'a Seen>, header: &Header, options: &'a Options) -> Self {
-        let mut context = Self { both, seen, options, files: FiledRoutes::default() };
-        let is_filed = |id: &ResourceId, set: &RouteSet| *id.kind == NETPLAN_FILE && set.view.protocol == STATIC;
-        context.files.wanted = both.wanted_routes().any(|(id, set)| is_filed(id, set));
-        context.files.recorded =
-            both.recorded_routes().filter(|(id, set)| is_filed(id, set)).map(|(_, set)| set).collect();
+        let mut context = Self { both, seen, options, files: FiledRoutes::default(), marks: Vec::with_capacity(2) };
+        let wanted = both.wanted_routes().map(|(id, set)| (id, set, true));
+        for (id, set, is_wanted) in wanted.chain(both.recorded_routes().map(|(id, set)| (id, set, false))) {
+            let mark = (set.view.table, set.view.protocol);
+            if !context.marks.contains(&mark) {
+                context.marks.push(mark);
+            }
+            if set.view.protocol == STATIC && *id.kind == NETPLAN_FILE {
+                context.files.wanted |= is_wanted;
+                context.files.recorded.extend(Some(set).filter(|_| !is_wanted));
+            }
+        }
+        context.marks.sort_unstable();
         for (_, inspected) in seen.iter().flat_map(|seen| &seen.files) {
             context.files.found.extend(routes_found(Some(inspected), header, options));
         }
@@ -208,14 +219,7 @@ impl<'a> Context<'a> {
 
     /// Protocols that rows of ours have in a table, whichever backend they are of.
     fn marks(&self, table: u32) -> Vec<u8> {
-        let mut marks: Vec<u8> = Vec::with_capacity(2);
-        for (_, RouteSet { view, .. }) in self.both.wanted_routes().chain(self.both.recorded_routes()) {
-            if view.table == table && !marks.contains(&view.protocol) {
-                marks.push(view.protocol);
-            }
-        }
-        marks.sort_unstable();
-        marks
+        self.marks.iter().filter(|(of, _)| *of == table).map(|(_, protocol)| *protocol).collect()
     }
 
     /// Goes through the tables of one resource, each with what was found there.

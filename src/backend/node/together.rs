@@ -1,5 +1,7 @@
 //! What is wanted and what is recorded, gone through together.
 
+use std::cmp::Ordering;
+
 use crate::backend;
 use crate::network::{Memo, RouteSet};
 use crate::plan::DesiredPlace;
@@ -58,10 +60,13 @@ pub(super) fn resources_of<'a>(
     let mut resources = Vec::with_capacity(2);
     let mut left = wanted.iter().flat_map(|wanted| &wanted.resources).peekable();
     for (id, entry) in record.iter().flat_map(|record| &record.resources) {
-        while let Some((other, shape)) = left.next_if(|(other, _)| *other < id) {
-            resources.push((other, Some(shape), None));
-        }
-        let shape = left.next_if(|(other, _)| *other == id).map(|(_, shape)| shape);
+        let shape = loop {
+            match left.peek().map(|(other, _)| (*other).cmp(id)) {
+                Some(Ordering::Less) => resources.extend(left.next().map(|(other, shape)| (other, Some(shape), None))),
+                Some(Ordering::Equal) => break left.next().map(|(_, shape)| shape),
+                Some(Ordering::Greater) | None => break None,
+            }
+        };
         resources.push((id, shape, Some(entry)));
     }
     resources.extend(left.map(|(id, shape)| (id, Some(shape), None)));

@@ -77,17 +77,19 @@ impl Group {
             (Some(from), Some(to)) => from.own == to.own,
             _ => true,
         };
-        for address in sides().take(if unchanged { 1 } else { 2 }).flat_map(|set| set.own.iter()) {
-            if !self.moved.is_empty() {
-                exceptions.extend(self.moved.get(address).into_iter().flatten());
-            }
-            if unchanged || sides().all(|set| set.own.contains(address)) {
-                let (family, number) = numbered(*address);
-                self.owners[family].push((number, index));
-            } else {
-                // An address that the node has on one side only: nothing about its rows is as elsewhere.
-                let rows = sides().flat_map(|set| set.rows.as_slice());
-                exceptions.extend(rows.filter(|row| row.owner == *address).map(|row| row.destination));
+        for set in [sides().next(), table.to.as_ref().filter(|_| !unchanged)].into_iter().flatten() {
+            for address in set.own.iter() {
+                if !self.moved.is_empty() {
+                    exceptions.extend(self.moved.get(address).into_iter().flatten());
+                }
+                if unchanged || sides().all(|set| set.own.contains(address)) {
+                    let (family, number) = numbered(*address);
+                    self.owners[family].push((number, index));
+                } else {
+                    // An address that the node has on one side only: nothing about its rows is as elsewhere.
+                    let rows = sides().flat_map(|set| set.rows.as_slice());
+                    exceptions.extend(rows.filter(|row| row.owner == *address).map(|row| row.destination));
+                }
             }
         }
         exceptions.sort_unstable();
