@@ -5,14 +5,16 @@ mod prefix;
 mod protocol;
 mod route_set;
 mod rows;
+mod serde_text;
 mod text;
 mod view;
 
 pub use next_hop::NextHop;
 pub use prefix::{Prefix, PrefixError};
 pub use protocol::{BOOT, KERNEL, STATIC};
-pub use route_set::{ListDelta, Memo, Route, RouteChange, RouteSet};
+pub use route_set::{Memo, Route, RouteChange, RouteSet};
 pub use rows::{Row, Rows};
+pub(crate) use serde_text::serde_text;
 pub use text::{address_text, parse_address};
 pub use view::{MAIN_TABLE, View};
 

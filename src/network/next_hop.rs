@@ -4,7 +4,7 @@ use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use serde::{Serialize, Serializer};
+use super::serde_text::serde_text;
 
 /// The next hop of a route: an address, or something in the place that routes. Its order is that of its text.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -30,8 +30,4 @@ impl fmt::Display for NextHop {
     }
 }
 
-impl Serialize for NextHop {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
-}
+serde_text!(Serialize NextHop);

@@ -197,11 +197,6 @@ impl ListDelta {
         let of = |(before, after): &(Option<Row>, Option<Row>)| before.or(*after).map(|row| row.destination);
         self.pairs.binary_search_by(|pair| of(pair).cmp(&Some(*destination))).is_ok()
     }
-
-    /// Number of destinations that differ.
-    pub fn len(&self) -> usize {
-        self.pairs.len()
-    }
 }
 
 /// Remembers the differences between row lists, so that each pair of lists is compared once for all senders.

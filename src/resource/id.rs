@@ -1,13 +1,11 @@
 //! The ids of resources in a place.
 
-use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
-
 use super::Name;
+use crate::network::serde_text;
 
 /// The id of something that a backend keeps in a place. Text form `BACKEND/KIND`, or `BACKEND/KIND/NAME` with a name.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -55,18 +53,8 @@ impl fmt::Debug for ResourceId {
     }
 }
 
-impl Serialize for ResourceId {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
-}
-
-impl<'de> Deserialize<'de> for ResourceId {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = Cow::<'de, str>::deserialize(deserializer)?;
-        text.parse().map_err(serde::de::Error::custom)
-    }
-}
+serde_text!(Serialize ResourceId);
+serde_text!(Deserialize ResourceId);
 
 #[cfg(test)]
 mod tests {

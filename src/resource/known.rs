@@ -47,17 +47,11 @@ impl Known {
 
     /// `a:X, b:Y or c:Z`.
     fn forms(&self) -> String {
-        let mut forms = String::new();
-        for (at, kind) in self.places.iter().enumerate() {
-            let separator = match at {
-                0 => "",
-                _ if at + 1 == self.places.len() => " or ",
-                _ => ", ",
-            };
-            forms.push_str(separator);
-            forms.push_str(kind.form);
+        let forms: Vec<&str> = self.places.iter().map(|kind| kind.form).collect();
+        match forms.split_last() {
+            Some((last, others)) if !others.is_empty() => format!("{} or {last}", others.join(", ")),
+            _ => forms.concat(),
         }
-        forms
     }
 }
 
@@ -69,7 +63,6 @@ mod tests {
     static CLOUD: PlaceKind = PlaceKind {
         id: "cloud",
         form: "cloud:ID",
-        noun: "place",
         order: 1,
         name: |id| id.rsplit('/').next().unwrap_or(id),
         is_id: |id| !id.is_empty() && !id.contains(char::is_control),

@@ -5,9 +5,8 @@ use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
-use serde::{Serialize, Serializer};
-
 use super::Name;
+use crate::network::serde_text;
 
 /// A kind of place. The code that keeps resources in such places describes it once, as a static. No other code depends on
 /// the kind.
@@ -16,8 +15,6 @@ pub struct PlaceKind {
     pub id: &'static str,
     /// The text form of its places, for messages: `node:NAME`.
     pub form: &'static str,
-    /// The word for one of its places in a sentence.
-    pub noun: &'static str,
     /// Its rank among all kinds. It sorts places, in the state too. No two kinds have the same rank.
     pub order: u8,
     /// The name that addresses use for a place of this id.
@@ -28,7 +25,7 @@ pub struct PlaceKind {
 
 /// Machines that topo logs in to. Their ids are their names in the topology.
 pub static NODE: PlaceKind =
-    PlaceKind { id: "node", form: "node:NAME", noun: "node", order: 0, name: |id| id, is_id: Name::is_valid };
+    PlaceKind { id: "node", form: "node:NAME", order: 0, name: |id| id, is_id: Name::is_valid };
 
 /// Where resources are. topo writes to one place one step after the other. Text form `KIND:ID`.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -93,12 +90,8 @@ impl fmt::Debug for Place {
     }
 }
 
-/// The text form, so that a place serves as a key of JSON objects.
-impl Serialize for Place {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
-}
+// A place serves as a key of JSON objects.
+serde_text!(Serialize Place);
 
 impl fmt::Debug for PlaceKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -108,7 +101,7 @@ impl fmt::Debug for PlaceKind {
 
 impl PartialEq for PlaceKind {
     fn eq(&self, other: &Self) -> bool {
-        std::ptr::eq(self, other) || self.id == other.id
+        self.order == other.order
     }
 }
 
@@ -116,10 +109,7 @@ impl Eq for PlaceKind {}
 
 impl Ord for PlaceKind {
     fn cmp(&self, other: &Self) -> Ordering {
-        if std::ptr::eq(self, other) {
-            return Ordering::Equal;
-        }
-        self.order.cmp(&other.order).then_with(|| self.id.cmp(other.id))
+        self.order.cmp(&other.order)
     }
 }
 

@@ -39,23 +39,24 @@ pub struct Shape {
 }
 
 impl Record {
+    /// What it is, what it was to become, and what earlier runs may have left.
+    fn parts(&self) -> (Option<&Shape>, Option<&Shape>, &[Shape]) {
+        match self {
+            Self::Settled { is, .. } => (Some(is), None, &[]),
+            Self::InDoubt { is, to, also } => (is.as_ref(), to.as_ref(), also),
+            Self::Opaque(_) => (None, None, &[]),
+        }
+    }
+
     /// All shapes that may be live.
     pub fn shapes(&self) -> impl Iterator<Item = &Shape> {
-        let (first, second, more) = match self {
-            Self::Settled { is, .. } => (Some(is), None, &[][..]),
-            Self::InDoubt { is, to, also } => (is.as_ref(), to.as_ref(), also.as_slice()),
-            Self::Opaque(_) => (None, None, &[][..]),
-        };
-        first.into_iter().chain(second).chain(more)
+        let (is, to, also) = self.parts();
+        is.into_iter().chain(to).chain(also)
     }
 
     /// The shapes that topo has once confirmed.
     pub fn confirmed(&self) -> impl Iterator<Item = &Shape> {
-        let (is, also) = match self {
-            Self::Settled { is, .. } => (Some(is), &[][..]),
-            Self::InDoubt { is, also, .. } => (is.as_ref(), also.as_slice()),
-            Self::Opaque(_) => (None, &[][..]),
-        };
+        let (is, _, also) = self.parts();
         is.into_iter().chain(also)
     }
 

@@ -1,7 +1,6 @@
 //! Checks of the whole document. All use sorting and look-ups, because a topology can have thousands of nodes.
 
 use std::collections::{BTreeSet, HashSet};
-use std::fmt::Write;
 use std::net::IpAddr;
 
 use crate::network::{Family, Prefix, Row, Rows};
@@ -328,22 +327,12 @@ impl Join<'_> {
 pub(super) fn list_names<'a>(names: impl ExactSizeIterator<Item = &'a str>) -> String {
     let count = names.len();
     let shown = if count > 4 { 3 } else { count };
-    let mut text = String::new();
-    for (index, name) in names.take(shown).enumerate() {
-        let separator = match index {
-            0 => "",
-            _ if index + 1 == count => " and ",
-            _ => ", ",
-        };
-        text.push_str(separator);
-        text.push('`');
-        text.push_str(name);
-        text.push('`');
+    let quoted: Vec<String> = names.take(shown).map(|name| format!("`{name}`")).collect();
+    match quoted.split_last() {
+        _ if shown < count => format!("{} and {} more", quoted.join(", "), count - shown),
+        Some((last, others)) if !others.is_empty() => format!("{} and {last}", others.join(", ")),
+        _ => quoted.concat(),
     }
-    if shown < count {
-        let _ = write!(text, " and {} more", count - shown);
-    }
-    text
 }
 
 /// Whether an IPv4 address is the first or the last of its link. No node can have these.

@@ -115,11 +115,9 @@ type Routers = Vec<u32>;
 /// The senders and owners in a subnet, for one family.
 #[derive(Clone, Default)]
 struct Roles<'a> {
-    sends: bool,
-    owns: bool,
-    /// Of its senders.
+    /// Those of its senders; empty if it has none.
     from: BTreeSet<&'a Routers>,
-    /// Of its owners.
+    /// Those of its owners; empty if it has none.
     to: BTreeSet<&'a Routers>,
 }
 
@@ -171,20 +169,17 @@ fn check_next_hops(draft: &Draft<'_>, served: &[BTreeSet<Name>], homes: &[Option
             let node = address.node as usize;
             let roles = &mut roles[*home as usize];
             if sends[node] {
-                roles.sends = true;
                 roles.from.insert(&routers[node]);
             }
             if draft.pods[draft.nodes[node].pods.clone()].iter().any(|pod| pod.value.family() == family) {
-                roles.owns = true;
                 roles.to.insert(&routers[node]);
             }
         }
-        let owners: Vec<usize> = (0..roles.len()).filter(|number| roles[*number].owns).collect();
+        let owners: Vec<usize> = (0..roles.len()).filter(|number| !roles[*number].to.is_empty()).collect();
         // For each kind of senders, the owners that the network does not forward to by its own routes.
         let mut left_to_routers: HashMap<&BTreeSet<&Routers>, Vec<usize>> = HashMap::new();
         for (number, subnet) in draft.subnets.iter().enumerate() {
-            let others = owners.len() - usize::from(roles[number].owns);
-            if !roles[number].sends || others == 0 {
+            if roles[number].from.is_empty() {
                 continue;
             }
             let gateway = subnet.gateway.iter().find(|gateway| Family::of(gateway.value) == family);

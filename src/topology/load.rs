@@ -41,10 +41,7 @@ pub fn load(path: &Path) -> Result<Vec<Source>, LoadError> {
     if path == Path::new("-") {
         return Ok(vec![read(path, io::stdin().lock())?]);
     }
-    let failed = |error: io::Error| match error.kind() {
-        io::ErrorKind::NotFound => LoadError::Missing(path.to_owned()),
-        _ => LoadError::Io { file: path.to_owned(), error },
-    };
+    let failed = |error| failed(path, error);
     if !fs::metadata(path).map_err(failed)?.is_dir() {
         return Ok(vec![read_file(path)?]);
     }
@@ -63,18 +60,21 @@ pub fn load(path: &Path) -> Result<Vec<Source>, LoadError> {
     files.iter().map(|file| read_file(file)).collect()
 }
 
-fn read_file(path: &Path) -> Result<Source, LoadError> {
-    let file = File::open(path).map_err(|error| match error.kind() {
+fn failed(path: &Path, error: io::Error) -> LoadError {
+    match error.kind() {
         io::ErrorKind::NotFound => LoadError::Missing(path.to_owned()),
         _ => LoadError::Io { file: path.to_owned(), error },
-    })?;
-    read(path, file)
+    }
+}
+
+fn read_file(path: &Path) -> Result<Source, LoadError> {
+    read(path, File::open(path).map_err(|error| failed(path, error))?)
 }
 
 fn read(path: &Path, input: impl Read) -> Result<Source, LoadError> {
     let mut bytes = Vec::new();
     let limit = u64::try_from(LARGEST_FILE + 1).unwrap_or(u64::MAX);
-    input.take(limit).read_to_end(&mut bytes).map_err(|error| LoadError::Io { file: path.to_owned(), error })?;
+    input.take(limit).read_to_end(&mut bytes).map_err(|error| failed(path, error))?;
     if bytes.len() > LARGEST_FILE {
         return Err(LoadError::TooLarge(path.to_owned()));
     }

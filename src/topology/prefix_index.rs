@@ -6,11 +6,9 @@ use std::net::IpAddr;
 
 use crate::network::{Family, Prefix};
 
-/// Sorted prefixes, each with the closest prefix that contains it; a forest for each family.
-pub(super) struct PrefixIndex {
-    v4: Forest,
-    v6: Forest,
-}
+/// Sorted prefixes, each with the closest prefix that contains it: a forest for IPv4, and one for IPv6.
+#[derive(Default)]
+pub(super) struct PrefixIndex([Forest; 2]);
 
 /// A prefix in the index.
 pub(super) struct Entry {
@@ -33,46 +31,42 @@ struct Forest {
 impl PrefixIndex {
     /// Sorts prefixes by address and length. Of equal prefixes, the first by key contains the others.
     pub(super) fn new(prefixes: impl Iterator<Item = (Prefix, u32)>) -> Self {
-        let mut index = Self { v4: Forest::default(), v6: Forest::default() };
+        let mut index = Self::default();
         for (prefix, key) in prefixes {
             let (first, last) = (number(prefix.address()), number(prefix.last_address()));
-            let forest = if prefix.family() == Family::V4 { &mut index.v4 } else { &mut index.v6 };
+            let forest = &mut index.0[position(prefix.family())];
             forest.entries.push(Entry { prefix, key, first, last, enclosing: None });
         }
-        index.v4.link();
-        index.v6.link();
+        index.0.iter_mut().for_each(Forest::link);
         index
     }
 
     /// All entries: IPv4 first, by address and length.
     pub(super) fn entries(&self) -> impl Iterator<Item = &Entry> {
-        self.v4.entries.iter().chain(&self.v6.entries)
+        self.0.iter().flat_map(|forest| &forest.entries)
     }
 
     /// Each entry that lies in another one, with the closest one.
     pub(super) fn nested(&self) -> impl Iterator<Item = (&Entry, &Entry)> {
-        let both = [&self.v4, &self.v6].into_iter();
-        both.flat_map(|forest| {
+        self.0.iter().flat_map(|forest| {
             forest.entries.iter().filter_map(|entry| Some((entry, &forest.entries[entry.enclosing?])))
         })
     }
 
     /// The entries that contain a prefix, the longest first; of more than two equal ones, only two.
     pub(super) fn covering(&self, inner: Prefix) -> impl Iterator<Item = &Entry> {
-        self.forest(inner.family()).covering(number(inner.address()), number(inner.last_address()))
+        self.0[position(inner.family())].covering(number(inner.address()), number(inner.last_address()))
     }
 
     /// The entries that contain an address, the longest first; of more than two equal ones, only two.
     pub(super) fn holding(&self, address: IpAddr) -> impl Iterator<Item = &Entry> {
-        self.forest(Family::of(address)).covering(number(address), number(address))
+        self.0[position(Family::of(address))].covering(number(address), number(address))
     }
+}
 
-    fn forest(&self, family: Family) -> &Forest {
-        match family {
-            Family::V4 => &self.v4,
-            Family::V6 => &self.v6,
-        }
-    }
+/// The position of a family's forest.
+fn position(family: Family) -> usize {
+    usize::from(family == Family::V6)
 }
 
 impl Forest {

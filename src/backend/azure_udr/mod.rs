@@ -57,7 +57,6 @@ pub use work::{AzureTask, EffectiveCheck, Work, plan};
 pub static ARM: PlaceKind = PlaceKind {
     id: "arm",
     form: "arm:ID",
-    noun: "place",
     order: 1,
     name: |id| id.rsplit('/').next().unwrap_or(id),
     is_id: |id| !id.is_empty() && !id.contains(char::is_control),

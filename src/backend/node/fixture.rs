@@ -40,6 +40,10 @@ fn network(subnet: u32) -> u32 {
     u32::from(Ipv4Addr::new(10, 128, 0, 0)) + subnet * 8192
 }
 
+fn prefix_of(address: u32, length: u8) -> Prefix {
+    format!("{}/{length}", v4(address)).parse().expect("prefix")
+}
+
 fn v4(bits: u32) -> IpAddr {
     Ipv4Addr::from(bits).into()
 }
@@ -50,7 +54,7 @@ impl World {
         let member = |index: u32| Member {
             name: format!("node-{index}"),
             address: v4(network(index / per_subnet) + 10 + index % per_subnet),
-            pods: vec![Prefix::new(v4(u32::from(Ipv4Addr::new(172, 16, 0, 0)) + index * 256), 24).expect("prefix")],
+            pods: vec![prefix_of(u32::from(Ipv4Addr::new(172, 16, 0, 0)) + index * 256, 24)],
             subnet: index / per_subnet,
         };
         Self((0..nodes).map(member).collect())
@@ -74,7 +78,7 @@ impl World {
                     metric: None,
                     protocol: 201,
                     device: None,
-                    on_link: vec![Prefix::new(v4(network(member.subnet)), 19).expect("prefix")],
+                    on_link: vec![prefix_of(network(member.subnet), 19)],
                     via: vec![v4(network(member.subnet) + 1)],
                 })
             });

@@ -80,7 +80,7 @@ fn a_mesh_without_gateways_is_told_as_the_plan_has_it() {
     for set in sets.filter_map(|shape| shape.routes.as_mut()) {
         // One prefix inside of the other, and one twice.
         let wide = set.view.on_link[0];
-        let inner = Prefix::new(wide.address(), 25).expect("prefix");
+        let inner = format!("{}/25", wide.address()).parse().expect("prefix");
         set.view = Arc::new(View { via: Vec::new(), on_link: vec![inner, wide, wide], ..(*set.view).clone() });
     }
     assert_eq!(same(&unseen(&desired, &nothing())), 80 * 79 * 2 + 40 * 39);
