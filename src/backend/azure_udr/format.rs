@@ -52,8 +52,10 @@ impl TableFormat for AzureUdr {
                     .report_to(report);
             }
             for (subnet, place) in settings.subnets.iter().zip(&given.subnets) {
-                let id = format!("{}/subnets/{}", settings.network_id(subnet), subnet.subnet);
-                let Some(pair) = Pair::find(&mut subnets, id, table.name.value, *place) else { continue };
+                let Some(pair) = Pair::find(&mut subnets, subnet.id(&settings.subscription), table.name.value, *place)
+                else {
+                    continue;
+                };
                 let shown = format!("{}/{}", subnet.network, subnet.subnet);
                 let (message, hint) = if pair.first.0 == pair.second.0 {
                     (format!("Backend `{}` lists the subnet `{shown}` twice.", pair.first.0), "Remove one of the two.")

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 
 use serde_json::Value;
 
+use super::names::part_of;
 use super::{Hop, Route};
 use crate::exchange::arm::Document;
 use crate::network::Prefix;
@@ -222,10 +223,7 @@ impl LiveNetwork {
     pub fn interface_places(&self) -> (Vec<(String, String)>, Vec<String>) {
         let (mut groups, mut sets): (Vec<_>, Vec<String>) = Default::default();
         for id in &self.configurations {
-            let part = |word: &str| {
-                let mut parts = id.split('/').skip_while(|part| !part.eq_ignore_ascii_case(word));
-                parts.nth(1).map(str::to_owned)
-            };
+            let part = |word: &str| part_of(id, word).map(str::to_owned);
             let (Some(subscription), Some(group)) = (part("subscriptions"), part("resourceGroups")) else { continue };
             if let Some(set) = part("virtualMachineScaleSets") {
                 let id = format!(

@@ -46,6 +46,31 @@ pub struct SubnetName {
     pub subnet: String,
 }
 
+impl SubnetName {
+    /// The id of the virtual network.
+    pub fn network_id(&self, subscription: &str) -> String {
+        let Self { resource_group, network, .. } = self;
+        format!(
+            "/subscriptions/{subscription}/resourceGroups/{resource_group}/providers/Microsoft.Network/virtualNetworks/{network}"
+        )
+    }
+
+    /// The id of the subnet.
+    pub fn id(&self, subscription: &str) -> String {
+        format!("{}/subnets/{}", self.network_id(subscription), self.subnet)
+    }
+
+    /// The subscription and the name in the id of a subnet. Ignores case in the fixed words of the id.
+    pub fn of_id(id: &str) -> Option<(&str, Self)> {
+        let parts: Vec<&str> = id.split('/').collect();
+        let &["", _, subscription, _, group, _, _, _, network, _, subnet] = parts.as_slice() else { return None };
+        let [resource_group, network, subnet] = [group, network, subnet].map(str::to_owned);
+        let name = Self { resource_group, network, subnet };
+        (name.id(subscription).eq_ignore_ascii_case(id) && !id.contains("//") && !id.ends_with('/'))
+            .then_some((subscription, name))
+    }
+}
+
 /// One route table, and the subnets that use it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -261,11 +286,7 @@ impl Settings {
 
     /// The id of the virtual network of a subnet.
     pub fn network_id(&self, subnet: &SubnetName) -> String {
-        let SubnetName { resource_group, network, .. } = subnet;
-        format!(
-            "/subscriptions/{}/resourceGroups/{resource_group}/providers/Microsoft.Network/virtualNetworks/{network}",
-            self.subscription
-        )
+        subnet.network_id(&self.subscription)
     }
 }
 
@@ -294,7 +315,10 @@ fn read_name<'a>(
 
 fn not_a_subnet(text: Located<&str>) -> Diagnostic {
     let message = format!("`{}` is not a subnet of a virtual network.", text.value.escape_debug());
-    let hint = match names::subnet_of_id(text.value) {
+    let short = SubnetName::of_id(text.value)
+        .map(|(_, name)| format!("{}/{}/{}", name.resource_group, name.network, name.subnet))
+        .filter(|short| names::subnet(short, "").is_some());
+    let hint = match short {
         Some(short) => format!("Write \"{short}\"."),
         None if names::is_name(text.value) => format!("Add the virtual network: \"NETWORK/{}\".", text.value),
         None => format!(

@@ -1,6 +1,7 @@
 //! How changes in Azure are told.
 
 use super::name_of;
+use super::names::part_of;
 use crate::resource::words::{Setting, Told, Words, removed};
 use crate::resource::{Action, Reason};
 
@@ -102,8 +103,4 @@ impl Words for InterfaceWords {
             _ => format!("topo makes {interfaces} {forward} IP packets"),
         }
     }
-}
-
-fn part_of<'a>(id: &'a str, word: &str) -> Option<&'a str> {
-    id.split('/').skip_while(|part| !part.eq_ignore_ascii_case(word)).nth(1)
 }
