@@ -1,5 +1,7 @@
 //! The destinations that Azure itself routes.
 
+use serde::Deserialize;
+
 use super::{BACKEND, Settings};
 use crate::backend::Covered;
 use crate::topology::{BackendTable, Topology};
@@ -8,7 +10,7 @@ use crate::topology::{BackendTable, Topology};
 pub(crate) fn covered(topology: &Topology) -> Covered {
     let is_in_use = |table: &&BackendTable| {
         table.backend == BACKEND
-            && Settings::from_json(&table.settings).is_ok_and(|settings| !settings.subnets.is_empty())
+            && Settings::deserialize(&table.settings).is_ok_and(|settings| !settings.subnets.is_empty())
     };
     let nodes = topology.backends.values().filter(is_in_use).flat_map(|table| &table.nodes);
     nodes.filter_map(|name| topology.nodes.get(name)).flat_map(|node| node.pods.iter().copied()).collect()
@@ -38,7 +40,7 @@ mod tests {
             "subscription": "0", "resource_group": "kubernetes", "location": "eastus2", "route_table": "routes",
             "route_name_prefix": "route-", "manage_table": true, "subnets": subnets.iter().map(subnet).collect::<Vec<_>>(),
         });
-        Settings::from_json(&settings).expect("settings");
+        Settings::deserialize(&settings).expect("settings");
         let nodes = nodes.iter().map(|text| name(text)).collect();
         topology.backends.insert(name("azure-udr"), BackendTable { backend: BACKEND, nodes, settings });
         backend::desire(&topology).covered.0.iter().flat_map(|(_, to)| to).map(ToString::to_string).collect()

@@ -3,10 +3,13 @@
 
 use std::collections::HashMap;
 
+use serde_json::json;
+
 use super::{AzureUdr, BACKEND, Given, Settings};
+use crate::backend::two_mentions;
 use crate::network::Prefix;
 use crate::topology::reader::{Located, TableReader};
-use crate::topology::{Diagnostic, Reporter, RoutesOf, Span, Table, TableFormat, TableRead, TableSchema, Tables};
+use crate::topology::{Diagnostic, Reporter, RoutesOf, Table, TableFormat, TableRead, TableSchema, Tables};
 
 impl TableFormat for AzureUdr {
     fn id(&self) -> &'static str {
@@ -22,7 +25,7 @@ impl TableFormat for AzureUdr {
         let (settings, given) = Settings::read(reader);
         // If subnets use the table, Azure forwards between the nodes that it serves.
         let routes = RoutesOf::Network { in_use: given.names_subnets };
-        TableRead { settings: settings.to_json(), routes, given: Box::new((settings, given)) }
+        TableRead { settings: json!(settings), routes, given: Box::new((settings, given)) }
     }
 
     fn hint_about(&self, key: &str) -> Option<String> {
@@ -38,34 +41,47 @@ impl TableFormat for AzureUdr {
         // The text of a prefix is as long as its part of a route's name.
         let pods: Vec<Pods<'_>> =
             tables.pods().map(|(prefix, node)| Pods { prefix, node, length: prefix.value.to_string().len() }).collect();
-        let mut route_tables = HashMap::new();
-        let mut subnets = HashMap::new();
+        let mut known: HashMap<String, Located<&str>> = HashMap::new();
+        // The earlier mention of the same thing, if there is one.
+        let mut earlier = |mut id: String, now: Located<_>| {
+            id.make_ascii_lowercase();
+            let before = *known.entry(id).or_insert(now);
+            (before != now).then_some(before)
+        };
         for (table, (settings, given)) in &own {
             check_route_names(table, (settings, given), &pods, report);
-            let Some(place) = given.table else { continue };
-            let shown =
-                format!("route table `{}` of resource group `{}`", settings.route_table, settings.resource_group);
-            if let Some(pair) = Pair::find(&mut route_tables, settings.table_id(), table.name.value, place) {
-                let message = format!("Backends {} manage the same {shown}.", pair.names());
-                pair.error(message)
-                    .hint("Combine the two, or set a different `route_table` in each.")
-                    .report_to(report);
-            }
-            for (subnet, place) in settings.subnets.iter().zip(&given.subnets) {
-                let Some(pair) = Pair::find(&mut subnets, subnet.id(&settings.subscription), table.name.value, *place)
-                else {
-                    continue;
-                };
-                let shown = format!("{}/{}", subnet.network, subnet.subnet);
-                let (message, hint) = if pair.first.0 == pair.second.0 {
-                    (format!("Backend `{}` lists the subnet `{shown}` twice.", pair.first.0), "Remove one of the two.")
-                } else {
-                    (
-                        format!("Backends {} would both associate the subnet `{shown}` with a table.", pair.names()),
-                        "A subnet can have only one route table: list it in only one backend.",
+            let Some(span) = given.table else { continue };
+            let value = table.name.value;
+            let now = Located { value, span };
+            if let Some(before) = earlier(settings.table_id(), now) {
+                let Settings { route_table, resource_group, .. } = settings;
+                let error = two_mentions(before, now, |one, other| {
+                    format!(
+                        "Backends `{one}` and `{other}` manage the same route table `{route_table}` of resource group \
+                         `{resource_group}`."
                     )
+                });
+                error.hint("Combine the two, or set a different `route_table` in each.").report_to(report);
+            }
+            for (subnet, span) in settings.subnets.iter().zip(&given.subnets) {
+                let now = Located { value, span: *span };
+                let Some(before) = earlier(subnet.id(&settings.subscription), now) else { continue };
+                let shown = format!("{}/{}", subnet.network, subnet.subnet);
+                let error = two_mentions(before, now, |one, other| {
+                    if one == other {
+                        format!("Backend `{one}` lists the subnet `{shown}` twice.")
+                    } else {
+                        format!(
+                            "Backends `{one}` and `{other}` would both associate the subnet `{shown}` with a table."
+                        )
+                    }
+                });
+                let hint = if before.value == value {
+                    "Remove one of the two."
+                } else {
+                    "A subnet can have only one route table: list it in only one backend."
                 };
-                pair.error(message).hint(hint).report_to(report);
+                error.hint(hint).report_to(report);
             }
         }
     }
@@ -85,39 +101,6 @@ struct Pods<'a> {
     prefix: Located<Prefix>,
     node: &'a str,
     length: usize,
-}
-
-/// Two mentions of the same thing, each with its backend and position, in the order of the document.
-struct Pair<'a> {
-    first: (&'a str, Span),
-    second: (&'a str, Span),
-}
-
-impl<'a> Pair<'a> {
-    /// Remembers a mention of the thing with this id. Returns the pair if it was mentioned before.
-    fn find(
-        seen: &mut HashMap<String, (&'a str, Span)>,
-        mut id: String,
-        backend: &'a str,
-        place: Span,
-    ) -> Option<Self> {
-        id.make_ascii_lowercase();
-        let now = (backend, place);
-        let before = *seen.entry(id).or_insert(now);
-        if before == now {
-            return None;
-        }
-        let (first, second) = if before.1 < now.1 { (before, now) } else { (now, before) };
-        Some(Self { first, second })
-    }
-
-    fn names(&self) -> String {
-        format!("`{}` and `{}`", self.first.0, self.second.0)
-    }
-
-    fn error(&self, message: String) -> Diagnostic {
-        Diagnostic::error(self.second.1, message, "the second").second(self.first.1, "the first")
-    }
 }
 
 /// Checks the length of route names: their start, and the longest prefix. One finding per backend.

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use serde_json::Value;
 
-use super::names::part_of;
+use super::names::{location, part_of};
 use super::{Hop, Route};
 use crate::exchange::arm::Document;
 use crate::network::Prefix;
@@ -133,11 +133,6 @@ impl Seen {
 /// Converts to lower case, to compare ids and regions.
 pub fn key(id: &str) -> String {
     id.to_ascii_lowercase()
-}
-
-/// A region in the spelling of `az`: `East US 2` is `eastus2`.
-pub fn location(text: &str) -> String {
-    text.chars().filter(|letter| !letter.is_whitespace()).collect::<String>().to_ascii_lowercase()
 }
 
 /// The last part of an id.

@@ -38,9 +38,7 @@ pub use compare::covers;
 pub(super) use covered::covered;
 pub use drafts::arm;
 pub use interface::InterfaceTask;
-pub use live::{
-    LiveInterface, LiveInterfaces, LiveNetwork, LiveRoute, LiveSubnet, LiveTable, Seen, key, location, name_of,
-};
+pub use live::{LiveInterface, LiveInterfaces, LiveNetwork, LiveRoute, LiveSubnet, LiveTable, Seen, key, name_of};
 pub use questions::{Questions, questions};
 pub use record::{
     AssociationRecord, Claim, Claimed, ForwardingRecord, Recorded, RoutesRecord, TableClaims, TableRecord, routes_in,
@@ -59,7 +57,7 @@ pub static ARM: PlaceKind = PlaceKind {
     form: "arm:ID",
     noun: "place",
     order: 1,
-    name: |id| id.rsplit('/').next().unwrap_or(id),
+    name: name_of,
     is_id: |id| !id.is_empty() && !id.contains(char::is_control),
 };
 

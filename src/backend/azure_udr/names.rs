@@ -43,7 +43,7 @@ pub(super) fn is_location(text: &str) -> bool {
         && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b' ')
 }
 
-/// The name of a region in the spelling of `az`.
+/// The name of a region in the spelling of `az`: `East US 2` is `eastus2`.
 pub(super) fn location(text: &str) -> String {
     text.chars().filter(char::is_ascii_alphanumeric).map(|letter| letter.to_ascii_lowercase()).collect()
 }

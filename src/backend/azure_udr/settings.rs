@@ -1,7 +1,6 @@
 //! The settings of `[backends.azure-udr]`.
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value as Json;
 
 use crate::network::Prefix;
 use crate::topology::reader::{Located, TableReader};
@@ -266,16 +265,6 @@ impl Settings {
         format!("{}{}", self.route_name_prefix, destination.to_string().replace(['.', ':', '/'], "-"))
     }
 
-    /// The settings in the form that the topology keeps.
-    pub fn to_json(&self) -> Json {
-        serde_json::to_value(self).unwrap_or_default()
-    }
-
-    /// The settings from what [`Settings::to_json`] gave.
-    pub fn from_json(json: &Json) -> Result<Self, serde_json::Error> {
-        Self::deserialize(json)
-    }
-
     /// The id of the route table in Azure Resource Manager.
     pub fn table_id(&self) -> String {
         let Self { subscription, resource_group, route_table, .. } = self;
@@ -332,6 +321,8 @@ fn not_a_subnet(text: Located<&str>) -> Diagnostic {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     fn settings() -> Settings {
@@ -365,7 +356,7 @@ mod tests {
             ..settings()
         };
         for settings in [settings(), other] {
-            assert_eq!(Settings::from_json(&settings.to_json()).expect("settings"), settings);
+            assert_eq!(Settings::deserialize(&json!(settings)).expect("settings"), settings);
         }
     }
 

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
+use serde::Deserialize;
+
 use super::{AZURE_ROUTE, AZURE_ROUTE_TABLE, AZURE_SUBNET_ASSOCIATION, Hop, Outside, Route, Settings};
 use crate::network::{Family, Prefix};
 use crate::resource::Name;
@@ -33,7 +35,7 @@ pub struct WantedRoutes {
 impl Wanted {
     /// Reads a backend's table; none if its settings are unreadable.
     pub fn of(topology: &Topology, name: &Name, table: &BackendTable) -> Option<Self> {
-        let settings = Settings::from_json(&table.settings).ok()?;
+        let settings = Settings::deserialize(&table.settings).ok()?;
         let mut rows = BTreeMap::new();
         for (name, node) in topology.nodes.iter().filter(|(name, _)| table.nodes.contains(*name)) {
             for pods in &node.pods {

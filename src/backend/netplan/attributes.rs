@@ -13,16 +13,16 @@ use crate::resource::Shape;
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Attributes {
     /// Whether it is a drop-in of systemd-networkd instead of a file of netplan.
-    #[serde(default, skip_serializing_if = "is_unset")]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub networkd: bool,
     /// Whether systemd-networkd loads it only at the next boot or restart.
-    #[serde(default, skip_serializing_if = "is_unset")]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub deferred: bool,
     /// Whether it was written but not loaded yet at the last look.
-    #[serde(default, skip_serializing_if = "is_unset")]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub waiting: bool,
     /// Whether no other backend puts the routes into the kernel, so that they belong to the file.
-    #[serde(default, skip_serializing_if = "is_unset")]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub alone: bool,
     /// The device that the topology names.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -53,11 +53,6 @@ fn ethernets() -> Box<str> {
 
 fn is_ethernets(kind: &str) -> bool {
     kind == "ethernets"
-}
-
-#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference to the field")]
-fn is_unset(flag: &bool) -> bool {
-    !flag
 }
 
 impl Attributes {

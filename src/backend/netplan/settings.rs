@@ -99,16 +99,6 @@ impl Settings {
         }
     }
 
-    /// The settings in the form that the topology and the state keep.
-    pub fn to_json(&self) -> Json {
-        serde_json::to_value(self).unwrap_or_default()
-    }
-
-    /// The settings from what [`Settings::to_json`] gave.
-    pub fn from_json(json: &Json) -> Result<Self, serde_json::Error> {
-        Self::deserialize(json)
-    }
-
     /// The JSON schema of its keys, except table and metric: the properties of its table.
     pub fn schema_properties() -> Json {
         json!({
@@ -193,7 +183,7 @@ mod tests {
     #[test]
     fn settings_survive_json_and_leave_out_what_is_not_given() {
         let settings = Settings::default();
-        assert_eq!(settings.to_json(), json!({ "file": "60-topo.yaml", "persist": "netplan", "activate": "reload" }));
+        assert_eq!(json!(settings), json!({ "file": "60-topo.yaml", "persist": "netplan", "activate": "reload" }));
         let other = Settings {
             file: "x.conf".to_owned(),
             persist: Persist::Networkd,
@@ -202,10 +192,10 @@ mod tests {
             metric: Some(0),
         };
         for settings in [settings, other] {
-            assert_eq!(Settings::from_json(&settings.to_json()).expect("settings"), settings);
+            assert_eq!(Settings::deserialize(&json!(settings)).expect("settings"), settings);
         }
         let json = json!({ "file": "x", "persist": "netplan", "activate": "reload", "colour": 1 });
-        assert!(Settings::from_json(&json).is_err());
+        assert!(Settings::deserialize(&json).is_err());
     }
 
     #[test]

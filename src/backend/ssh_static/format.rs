@@ -1,10 +1,14 @@
 //! The format of `ssh-static` tables in a topology.
 
+use serde::Deserialize;
+use serde_json::json;
+
 use super::{BACKEND, Settings, SshStatic};
 use crate::backend::table_and_metric::TableAndMetric;
+use crate::backend::two_mentions;
 use crate::network::MAIN_TABLE;
 use crate::topology::reader::TableReader;
-use crate::topology::{Diagnostic, Reporter, RoutesOf, Table, TableFormat, TableRead, TableSchema, Tables};
+use crate::topology::{Reporter, RoutesOf, Table, TableFormat, TableRead, TableSchema, Tables};
 
 impl TableFormat for SshStatic {
     fn id(&self) -> &'static str {
@@ -13,7 +17,7 @@ impl TableFormat for SshStatic {
 
     fn read(&self, reader: &mut TableReader<'_>) -> TableRead {
         let given = TableAndMetric::read(reader);
-        let settings = Settings::read(reader, &given).to_json();
+        let settings = json!(Settings::read(reader, &given));
         TableRead { settings, routes: RoutesOf::Nodes, given: Box::new(given) }
     }
 
@@ -23,15 +27,10 @@ impl TableFormat for SshStatic {
         for (at, (table, settings)) in tables.iter().enumerate() {
             for (before, _) in tables[..at].iter().filter(|(_, other)| other.same_key(settings)) {
                 let Some(node) = before.nodes.intersection(table.nodes).next() else { continue };
-                let (one, other) = (before.name, table.name);
-                let message = format!(
-                    "Backends `{}` and `{}` would write the same routes on node `{node}`.",
-                    one.value, other.value
-                );
-                Diagnostic::error(other.span, message, "the second")
-                    .second(one.span, "the first")
-                    .hint("Set different `nodes` for them, or a different `table` or `metric`.")
-                    .report_to(report);
+                let error = two_mentions(before.name, table.name, |one, other| {
+                    format!("Backends `{one}` and `{other}` would write the same routes on node `{node}`.")
+                });
+                error.hint("Set different `nodes` for them, or a different `table` or `metric`.").report_to(report);
             }
         }
     }
@@ -43,7 +42,7 @@ impl TableFormat for SshStatic {
             description: "Kernel routes on nodes, over SSH.",
             nodes: "The nodes that it serves. Default: all.",
             properties,
-            condition: serde_json::json!({}),
+            condition: json!({}),
         }
     }
 
@@ -54,5 +53,5 @@ impl TableFormat for SshStatic {
 
 /// The tables of `ssh-static`, each with its settings.
 pub(in crate::backend) fn settings_of<'d>(tables: &Tables<'d>) -> impl Iterator<Item = (Table<'d>, Settings)> {
-    tables.of(BACKEND).filter_map(|table| Some((table, Settings::from_json(table.settings).ok()?)))
+    tables.of(BACKEND).filter_map(|table| Some((table, Settings::deserialize(table.settings).ok()?)))
 }

@@ -53,20 +53,6 @@ impl Settings {
         }
     }
 
-    /// The settings in the form that the topology and the state keep.
-    pub fn to_json(&self) -> Json {
-        let mut json = json!({ "table": self.table, "protocol": self.protocol });
-        if let Some(metric) = self.metric {
-            json["metric"] = metric.into();
-        }
-        json
-    }
-
-    /// The settings from what [`Settings::to_json`] gave.
-    pub fn from_json(json: &Json) -> Result<Self, serde_json::Error> {
-        Self::deserialize(json)
-    }
-
     /// Whether routes of both have the same kernel key for the same destination on the same node, so that one backend
     /// would overwrite the other.
     pub fn same_key(&self, other: &Self) -> bool {
@@ -125,10 +111,10 @@ mod tests {
     #[test]
     fn settings_survive_json_and_leave_out_what_is_not_given() {
         let settings = Settings::default();
-        assert_eq!(settings.to_json(), json!({ "table": 254, "protocol": 201 }));
+        assert_eq!(json!(settings), json!({ "table": 254, "protocol": 201 }));
         for settings in [settings, Settings { table: 100, metric: Some(0), protocol: 202 }] {
-            assert_eq!(Settings::from_json(&settings.to_json()).expect("settings"), settings);
+            assert_eq!(Settings::deserialize(&json!(settings)).expect("settings"), settings);
         }
-        assert!(Settings::from_json(&json!({ "table": 254, "protocol": 201, "colour": 1 })).is_err());
+        assert!(Settings::deserialize(&json!({ "table": 254, "protocol": 201, "colour": 1 })).is_err());
     }
 }
