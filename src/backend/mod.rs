@@ -99,8 +99,7 @@ pub fn desire(topology: &Topology) -> Desired {
         let place = crate::plan::DesiredPlace { endpoint, resources };
         (Place::from(name.clone()), place)
     });
-    let covered = azure_udr::covered(topology);
-    let mut desired = Desired { places: places.collect(), azure: Vec::new(), covered };
+    let mut desired = Desired { places: places.collect(), ..Desired::default() };
     let mesh = Mesh::new(topology);
     for (name, table) in &topology.backends {
         if let Some(backend) = ON_NODES.iter().find(|backend| backend.id() == table.backend) {
@@ -109,6 +108,9 @@ pub fn desire(topology: &Topology) -> Desired {
             desired.azure.extend(azure_udr::Wanted::of(topology, name, table));
         }
     }
+    // A route table without subnets routes nothing.
+    let in_use = desired.azure.iter().filter(|wanted| !wanted.settings.subnets.is_empty());
+    desired.covered = in_use.flat_map(|wanted| wanted.rows.keys().copied()).collect();
     desired
 }
 

@@ -5,7 +5,8 @@ use std::collections::HashMap;
 
 use serde_json::json;
 
-use super::{AzureUdr, BACKEND, Given, Settings};
+use super::schema::schema;
+use super::{AzureUdr, BACKEND, Given, Settings, names};
 use crate::backend::two_mentions;
 use crate::network::Prefix;
 use crate::topology::reader::{Located, TableReader};
@@ -29,7 +30,33 @@ impl TableFormat for AzureUdr {
     }
 
     fn hint_about(&self, key: &str) -> Option<String> {
-        Settings::hint_about(key)
+        // Parts of key names that tools use for credentials, endpoints and clouds.
+        const OF_THE_OPERATOR: &[&str] = &[
+            "secret",
+            "password",
+            "credential",
+            "token",
+            "certificate",
+            "tenant",
+            "client",
+            "identity",
+            "principal",
+            "authority",
+            "endpoint",
+            "cloud",
+        ];
+        let lower = key.to_ascii_lowercase();
+        let hint = match lower.as_str() {
+            "table" => "`route_table` sets the name of the route table in Azure. Kernel tables belong to `ssh-static`.",
+            "metric" => "A route in Azure has no metric: the longest prefix wins.",
+            "protocol" => "A route in Azure has no protocol number: topo finds its routes in its state.",
+            _ if OF_THE_OPERATOR.iter().any(|part| lower.contains(part)) => {
+                "Credentials, endpoints and clouds are never in a topology. Whoever runs topo sets them: `az login` or \
+                 the environment, `TOPO_*` variables, ~/.config/topo/config.toml."
+            }
+            _ => return None,
+        };
+        Some(hint.to_owned())
     }
 
     fn check(&self, tables: &Tables<'_>, report: &Reporter) {
@@ -87,12 +114,7 @@ impl TableFormat for AzureUdr {
     }
 
     fn schema(&self) -> TableSchema {
-        TableSchema {
-            description: "Routes in a route table of Azure that subnets of a virtual network use.",
-            nodes: "The nodes whose pods get routes in the table. Default: all.",
-            properties: Settings::schema_properties(),
-            condition: Settings::schema_condition(),
-        }
+        schema()
     }
 }
 
@@ -106,7 +128,7 @@ struct Pods<'a> {
 /// Checks the length of route names: their start, and the longest prefix. One finding per backend.
 fn check_route_names(table: &Table<'_>, (settings, given): (&Settings, &Given), pods: &[Pods<'_>], report: &Reporter) {
     let Some(place) = given.route_names else { return };
-    let longest = Settings::LONGEST_ROUTE_NAME;
+    let longest = names::LONGEST_NAME;
     let room = longest.saturating_sub(settings.route_name_prefix.len());
     let too_long = pods.iter().filter(|pods| pods.length > room && table.nodes.contains(pods.node));
     let Some(Pods { prefix, length, .. }) = too_long.max_by_key(|pods| pods.length) else { return };
@@ -120,4 +142,21 @@ fn check_route_names(table: &Table<'_>, (settings, given): (&Settings, &Given), 
         .second(prefix.span, "the prefix that ends the name")
         .hint(format!("Set a start with at most {} characters: route_name_prefix = \"…\".", longest - length))
         .report_to(report);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_of_the_operator_are_told_from_typing_errors() {
+        for key in
+            ["client_secret", "TENANT_ID", "endpoint", "arm_endpoint", "cloud", "use_managed_identity", "password"]
+        {
+            assert!(AzureUdr.hint_about(key).is_some_and(|hint| hint.contains("never in a topology")), "{key}");
+        }
+        for key in ["subnet", "locaton", "resourcegroup", "tags"] {
+            assert_eq!(AzureUdr.hint_about(key), None, "{key}");
+        }
+    }
 }

@@ -145,16 +145,17 @@ impl LiveTable {
     pub fn of(document: Document) -> Self {
         let properties = &document.body["properties"];
         let list = properties["routes"].as_array().map(Vec::as_slice).unwrap_or_default();
-        let routes = list.iter().filter_map(route_of).collect();
-        let other = |route: &Value| {
-            let of = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-            let properties = &route["properties"];
-            (
-                key(&of(&route["name"])),
-                format!("{} to {}", of(&properties["addressPrefix"]), of(&properties["nextHopType"])),
-            )
-        };
-        let others = list.iter().filter(|route| route_of(route).is_none()).map(other).collect();
+        let (mut routes, mut others) = (BTreeMap::new(), BTreeMap::new());
+        for value in list {
+            if let Some((destination, route)) = route_of(value) {
+                routes.insert(destination, route);
+            } else {
+                let properties = &value["properties"];
+                let [name, prefix, hop] = [&value["name"], &properties["addressPrefix"], &properties["nextHopType"]]
+                    .map(|value| value.as_str().unwrap_or_default());
+                others.insert(key(name), format!("{prefix} to {hop}"));
+            }
+        }
         Self {
             location: location(document.body["location"].as_str().unwrap_or_default()),
             routes,
@@ -216,24 +217,20 @@ impl LiveNetwork {
 
     /// Where to look for its network interfaces: pairs of subscription and resource group, and ids of scale sets.
     pub fn interface_places(&self) -> (Vec<(String, String)>, Vec<String>) {
-        let (mut groups, mut sets): (Vec<_>, Vec<String>) = Default::default();
+        let (mut groups, mut sets) = (BTreeMap::new(), BTreeMap::new());
         for id in &self.configurations {
-            let part = |word: &str| part_of(id, word).map(str::to_owned);
-            let (Some(subscription), Some(group)) = (part("subscriptions"), part("resourceGroups")) else { continue };
-            if let Some(set) = part("virtualMachineScaleSets") {
+            let [subscription, group] = ["subscriptions", "resourceGroups"].map(|word| part_of(id, word));
+            let (Some(subscription), Some(group)) = (subscription, group) else { continue };
+            if let Some(set) = part_of(id, "virtualMachineScaleSets") {
                 let id = format!(
                     "/subscriptions/{subscription}/resourceGroups/{group}/providers/Microsoft.Compute/virtualMachineScaleSets/{set}"
                 );
-                if !sets.iter().any(|known| known.eq_ignore_ascii_case(&id)) {
-                    sets.push(id);
-                }
-            } else if part("networkInterfaces").is_some()
-                && !groups.iter().any(|(_, known): &(String, String)| known.eq_ignore_ascii_case(&group))
-            {
-                groups.push((subscription, group));
+                sets.entry(key(&id)).or_insert(id);
+            } else if part_of(id, "networkInterfaces").is_some() {
+                groups.entry(key(group)).or_insert_with(|| (subscription.to_owned(), group.to_owned()));
             }
         }
-        (groups, sets)
+        (groups.into_values().collect(), sets.into_values().collect())
     }
 }
 

@@ -7,7 +7,6 @@
 mod answers;
 mod checks;
 mod compare;
-mod covered;
 mod drafts;
 mod findings;
 mod format;
@@ -35,7 +34,6 @@ use crate::resource::{Kind, PlaceKind};
 
 pub use answers::{interface_seen, limit_seen, network_seen, subnet_seen, table_seen};
 pub use compare::covers;
-pub(super) use covered::covered;
 pub use drafts::arm;
 pub use interface::InterfaceTask;
 pub use live::{LiveInterface, LiveInterfaces, LiveNetwork, LiveRoute, LiveSubnet, LiveTable, Seen, key, name_of};

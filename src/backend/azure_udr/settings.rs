@@ -115,9 +115,6 @@ pub struct Given {
 }
 
 impl Settings {
-    /// The longest name of a route that Azure accepts, in characters.
-    pub const LONGEST_ROUTE_NAME: usize = names::LONGEST_NAME;
-
     /// Reads the keys of its table. Reports errors and continues with harmless values.
     pub fn read(reader: &mut TableReader<'_>) -> (Self, Given) {
         let subscription = read_name(reader, "subscription", names::is_subscription, |_| {
@@ -229,37 +226,6 @@ impl Settings {
         (settings, given)
     }
 
-    /// Explains a key that its table does not have, if there is more to say than a list of the keys.
-    pub fn hint_about(key: &str) -> Option<String> {
-        // Parts of key names that tools use for credentials, endpoints and clouds.
-        const OF_THE_OPERATOR: &[&str] = &[
-            "secret",
-            "password",
-            "credential",
-            "token",
-            "certificate",
-            "tenant",
-            "client",
-            "identity",
-            "principal",
-            "authority",
-            "endpoint",
-            "cloud",
-        ];
-        let lower = key.to_ascii_lowercase();
-        let hint = match lower.as_str() {
-            "table" => "`route_table` sets the name of the route table in Azure. Kernel tables belong to `ssh-static`.",
-            "metric" => "A route in Azure has no metric: the longest prefix wins.",
-            "protocol" => "A route in Azure has no protocol number: topo finds its routes in its state.",
-            _ if OF_THE_OPERATOR.iter().any(|part| lower.contains(part)) => {
-                "Credentials, endpoints and clouds are never in a topology. Whoever runs topo sets them: `az login` or \
-                 the environment, `TOPO_*` variables, ~/.config/topo/config.toml."
-            }
-            _ => return None,
-        };
-        Some(hint.to_owned())
-    }
-
     /// The name that topo gives to a route to a prefix: `kubernetes-route-10-200-0-0-24`.
     pub fn route_name(&self, destination: Prefix) -> String {
         format!("{}{}", self.route_name_prefix, destination.to_string().replace(['.', ':', '/'], "-"))
@@ -367,17 +333,5 @@ mod tests {
         assert_eq!(name("fd00:200:1::/64"), "kubernetes-route-fd00-200-1---64");
         assert_eq!(default_prefix("edge"), "edge-");
         assert_eq!(default_prefix("routes"), "routes-");
-    }
-
-    #[test]
-    fn keys_of_the_operator_are_told_from_typing_errors() {
-        for key in
-            ["client_secret", "TENANT_ID", "endpoint", "arm_endpoint", "cloud", "use_managed_identity", "password"]
-        {
-            assert!(Settings::hint_about(key).is_some_and(|hint| hint.contains("never in a topology")), "{key}");
-        }
-        for key in ["subnet", "locaton", "resourcegroup", "tags"] {
-            assert_eq!(Settings::hint_about(key), None, "{key}");
-        }
     }
 }

@@ -4,7 +4,8 @@ use std::collections::{HashMap, HashSet};
 
 use serde_json::json;
 
-use super::{BACKEND, Netplan, Settings};
+use super::settings::{LONGEST_FILE_NAME, check_ending, is_file_name, not_a_file_name};
+use super::{Activate, BACKEND, Netplan, Persist, Settings};
 use crate::backend::ssh_static::{self, settings_of};
 use crate::backend::table_and_metric::TableAndMetric;
 use crate::backend::two_mentions;
@@ -19,8 +20,25 @@ impl TableFormat for Netplan {
 
     fn read(&self, reader: &mut TableReader<'_>) -> TableRead {
         let given = TableAndMetric::read(reader);
-        let settings = json!(Settings::read(reader, &given));
-        TableRead { settings, routes: RoutesOf::Nodes, given: Box::new(given) }
+        let file = reader.string("file");
+        let choice = reader.choice("persist", &[("netplan", Persist::Netplan), ("networkd", Persist::Networkd)]);
+        let activate = reader.choice("activate", &[("reload", Activate::Reload), ("defer", Activate::Defer)]);
+        let persist = choice.map_or_else(Persist::default, |choice| choice.value);
+        if let Some(file) = file {
+            if !is_file_name(file.value) {
+                not_a_file_name(reader, file).report_to(reader.report);
+            } else if choice.is_some() || !reader.has("persist") {
+                check_ending(reader, file, persist, choice.map(|choice| choice.span));
+            }
+        }
+        let settings = Settings {
+            file: file.map_or_else(|| persist.default_file(), |file| file.value.to_owned()),
+            persist,
+            activate: activate.map_or_else(Activate::default, |activate| activate.value),
+            table: given.table.map(|table| table.value),
+            metric: given.metric.map(|metric| metric.value),
+        };
+        TableRead { settings: json!(settings), routes: RoutesOf::Nodes, given: Box::new(given) }
     }
 
     /// Checks that each node has at most one file, and that this file keeps the routes of `ssh-static` there.
@@ -63,16 +81,42 @@ impl TableFormat for Netplan {
     }
 
     fn schema(&self) -> TableSchema {
-        let mut properties = TableAndMetric::schema_with(Settings::schema_properties());
+        let mut properties = TableAndMetric::schema_with(json!({
+            "file": {
+                "title": "File name",
+                "description": "Name of the file without folder. Default: 60-topo.yaml, or 60-topo.conf for networkd.",
+                "type": "string", "maxLength": LONGEST_FILE_NAME, "pattern": "^[A-Za-z0-9_][A-Za-z0-9._-]*$"
+            },
+            "persist": {
+                "title": "Reader of the file",
+                "description": "`netplan`: a file in /etc/netplan. `networkd`: a drop-in for systemd-networkd instead.",
+                "enum": ["netplan", "networkd"], "default": "netplan"
+            },
+            "activate": {
+                "title": "Activation",
+                "description": "`reload`: systemd-networkd loads the file at once. `defer`: it loads the file at its \
+                 next restart or boot.",
+                "enum": ["reload", "defer"], "default": "reload"
+            }
+        }));
         for key in ["table", "metric"] {
             properties[key]["description"] =
                 "Default: the value of ssh-static. If ssh-static serves the node, no other value is allowed.".into();
         }
+        // The end of the file's name fits its reader.
+        let ending = |persist: Persist| {
+            let pattern = format!("{}$", persist.ending().replace('.', r"\."));
+            json!({ "properties": { "file": { "pattern": pattern } } })
+        };
         TableSchema {
             description: "Routes that survive a reboot, in a file on each node.",
             nodes: "The nodes that it serves. Default: all.",
             properties,
-            condition: Settings::schema_condition(),
+            condition: json!({
+                "if": { "properties": { "persist": { "const": "networkd" } }, "required": ["persist"] },
+                "then": ending(Persist::Networkd),
+                "else": ending(Persist::Netplan)
+            }),
         }
     }
 

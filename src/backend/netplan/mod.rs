@@ -21,7 +21,7 @@ pub use work::file_write;
 
 use serde::Deserialize;
 
-use crate::backend::mesh::{Mesh, Writing, served};
+use crate::backend::mesh::{Mesh, served};
 use crate::backend::ssh_static::{self, SshStatic};
 use crate::backend::{Backend, Desired, Settled};
 use crate::exchange::node::{FileInquiry, Work, Written};
@@ -66,9 +66,11 @@ impl Backend for Netplan {
                 .iter()
                 .find(|(other, _)| other.nodes.len() == topology.nodes.len() || other.nodes.contains(node_name))
                 .map(|(_, settings)| settings);
-            let ssh_static::Settings { table, metric, protocol } = *served.unwrap_or(&alone);
-            // netplan cannot set a protocol, and networkd then uses static.
-            let writing = Writing { table, metric, protocol: if networkd { protocol } else { STATIC } };
+            let mut writing = *served.unwrap_or(&alone);
+            if !networkd {
+                // netplan cannot set a protocol, and networkd then uses static.
+                writing.protocol = STATIC;
+            }
             let Some(set) = mesh.routes(node, writing) else { continue };
             let attributes = Attributes {
                 networkd,

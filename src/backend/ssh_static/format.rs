@@ -3,12 +3,12 @@
 use serde::Deserialize;
 use serde_json::json;
 
+use super::settings::{TAKEN, protocol_owner};
 use super::{BACKEND, Settings, SshStatic};
 use crate::backend::table_and_metric::TableAndMetric;
 use crate::backend::two_mentions;
-use crate::network::MAIN_TABLE;
-use crate::topology::reader::TableReader;
-use crate::topology::{Reporter, RoutesOf, Table, TableFormat, TableRead, TableSchema, Tables};
+use crate::topology::reader::{Located, TableReader};
+use crate::topology::{Diagnostic, Reporter, RoutesOf, Table, TableFormat, TableRead, TableSchema, Tables};
 
 impl TableFormat for SshStatic {
     fn id(&self) -> &'static str {
@@ -17,8 +17,22 @@ impl TableFormat for SshStatic {
 
     fn read(&self, reader: &mut TableReader<'_>) -> TableRead {
         let given = TableAndMetric::read(reader);
-        let settings = json!(Settings::read(reader, &given));
-        TableRead { settings, routes: RoutesOf::Nodes, given: Box::new(given) }
+        let protocol: Option<Located<u8>> = reader.integer("protocol", 5..=254);
+        if let Some(Located { value, span }) = protocol
+            && let Some(owner) = protocol_owner(value)
+        {
+            let message = format!("Route protocol {value} belongs to {owner}, so topo cannot use it as its mark.");
+            Diagnostic::error(span, message, format!("taken by {owner}"))
+                .hint("Use a number from 199 to 254, or remove `protocol` to use 201.")
+                .report_to(reader.report);
+        }
+        let usual = Settings::default();
+        let settings = Settings {
+            table: given.table.map_or(usual.table, |table| table.value),
+            metric: given.metric.map(|metric| metric.value),
+            protocol: protocol.map_or(usual.protocol, |protocol| protocol.value),
+        };
+        TableRead { settings: json!(settings), routes: RoutesOf::Nodes, given: Box::new(given) }
     }
 
     /// Checks that no two tables write the same routes on the same node.
@@ -36,8 +50,16 @@ impl TableFormat for SshStatic {
     }
 
     fn schema(&self) -> TableSchema {
-        let mut properties = TableAndMetric::schema_with(Settings::schema_properties());
-        properties["table"]["default"] = MAIN_TABLE.into();
+        let taken: Vec<_> = TAKEN.iter().map(|(first, last, _)| json!({ "minimum": first, "maximum": last })).collect();
+        let usual = Settings::default();
+        let mut properties = TableAndMetric::schema_with(json!({
+            "protocol": {
+                "title": "Route protocol number",
+                "description": "The mark of topo's routes in the kernel. 199 to 254 are free.",
+                "type": "integer", "minimum": 5, "maximum": 254, "not": { "anyOf": taken }, "default": usual.protocol
+            }
+        }));
+        properties["table"]["default"] = usual.table.into();
         TableSchema {
             description: "Kernel routes on nodes, over SSH.",
             nodes: "The nodes that it serves. Default: all.",

@@ -10,7 +10,7 @@ pub use settings::{BACKEND, Settings};
 
 use serde::Deserialize;
 
-use crate::backend::mesh::{Mesh, Writing, served};
+use crate::backend::mesh::{Mesh, served};
 use crate::backend::{Backend, Desired, Settled};
 use crate::exchange::node::{Listing, RouteWrite, Work, Written};
 use crate::network::{Memo, RouteSet};
@@ -43,10 +43,9 @@ impl Backend for SshStatic {
     /// Every node that the backend serves gets a route to every other node's pod subnets of its address families.
     fn desire(&self, topology: &Topology, mesh: &Mesh<'_>, name: &Name, table: &BackendTable, desired: &mut Desired) {
         let id = ResourceId { backend: name.clone(), kind: KERNEL_ROUTE.id.into(), name: "".into() };
-        let Settings { table: number, metric, protocol } = Settings::deserialize(&table.settings).unwrap_or_default();
-        let writing = Writing { table: number, metric, protocol };
+        let settings = Settings::deserialize(&table.settings).unwrap_or_default();
         for (_, node, place) in served(topology, table, desired) {
-            if let Some(set) = mesh.routes(node, writing) {
+            if let Some(set) = mesh.routes(node, settings) {
                 place.resources.insert(id.clone(), Shape::of_routes(set));
             }
         }
