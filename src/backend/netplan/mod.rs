@@ -104,11 +104,9 @@ impl Backend for Netplan {
             let equal = matches!(routes, (Some(from), Some(to)) if from.is_same(to, &mut *memo));
             equal && wanted.is_some_and(|wanted| Attributes::fits(&wanted.attributes, &is.attributes))
         };
-        let file_token = settled.map(|(_, token)| token.split().1);
-        let unchanged = settled.map(|(is, _)| is).is_some_and(same);
         // Before a write, look at everything again.
-        let known = file_token.filter(|_| unchanged);
-        let next_hops = if unchanged || attributes.interface.is_some() {
+        let known = settled.filter(|(is, _)| same(is)).map(|(_, token)| token.split().1);
+        let next_hops = if known.is_some() || attributes.interface.is_some() {
             Vec::new()
         } else {
             inquiry::next_hops(wanted, settled.map(|(is, _)| is))

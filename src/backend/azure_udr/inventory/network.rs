@@ -130,12 +130,10 @@ fn note_unread(network: &Json, interfaces: &Documents<'_>, inventory: &mut Inven
 pub(super) fn label(parts: &[&str], stand_in: &str, taken: &mut BTreeSet<Name>) -> Name {
     let wanted = parts.join("-");
     let usable = wanted.len() <= LONGEST_LABEL && Name::is_valid(&wanted);
-    let numbered = (1..).map(|number| match (usable, number) {
-        (true, 1) => wanted.clone(),
-        (true, _) => format!("{wanted}-{number}"),
-        (false, _) => format!("{stand_in}-{number}"),
-    });
-    let mut free = numbered.filter_map(|text| Name::new(&text).ok()).filter(|name| !taken.contains(name));
+    let (stem, from) = if usable { (wanted.as_str(), 2) } else { (stand_in, 1) };
+    let numbered = (from..).map(|number| format!("{stem}-{number}"));
+    let candidates = usable.then(|| wanted.clone()).into_iter().chain(numbered);
+    let mut free = candidates.filter_map(|text| Name::new(&text).ok()).filter(|name| !taken.contains(name));
     let name = free.next().unwrap_or_else(|| unreachable!("numbers do not end"));
     taken.insert(name.clone());
     name
