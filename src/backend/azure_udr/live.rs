@@ -201,20 +201,6 @@ impl LiveSubnet {
 }
 
 impl LiveNetwork {
-    /// Reads a document that is known to be a virtual network.
-    pub fn of(document: &Document) -> Self {
-        let properties = &document.body["properties"];
-        let space = properties["addressSpace"]["addressPrefixes"].as_array().into_iter().flatten();
-        let subnets = properties["subnets"].as_array().into_iter().flatten();
-        let mut space: Vec<Prefix> = space.filter_map(|prefix| prefix.as_str()?.parse().ok()).collect();
-        space.sort_unstable();
-        Self {
-            location: location(document.body["location"].as_str().unwrap_or_default()),
-            space,
-            configurations: subnets.flat_map(|subnet| ids(&subnet["properties"]["ipConfigurations"])).collect(),
-        }
-    }
-
     /// Where to look for its network interfaces: pairs of subscription and resource group, and ids of scale sets.
     pub fn interface_places(&self) -> (Vec<(String, String)>, Vec<String>) {
         let (mut groups, mut sets) = (BTreeMap::new(), BTreeMap::new());
@@ -235,27 +221,6 @@ impl LiveNetwork {
 }
 
 impl LiveInterface {
-    /// Reads a document that is known to be a network interface.
-    pub fn of(document: &Document) -> Self {
-        let body = &document.body;
-        let id = body["id"].as_str().unwrap_or_default().to_owned();
-        let properties = &body["properties"];
-        let configurations = properties["ipConfigurations"].as_array().map(Vec::as_slice).unwrap_or_default();
-        let of = |value: &Value| value["properties"]["privateIPAddress"].as_str().and_then(|text| text.parse().ok());
-        let subnet = |value: &Value| value["properties"]["subnet"]["id"].as_str().map(str::to_owned);
-        let lower = key(&id);
-        let scale_set =
-            lower.contains("/virtualmachinescalesets/").then(|| id.split('/').take(9).collect::<Vec<_>>().join("/"));
-        Self {
-            addresses: configurations.iter().filter_map(of).collect(),
-            subnets: configurations.iter().filter_map(subnet).collect(),
-            forwards: properties["enableIPForwarding"].as_bool().unwrap_or(false),
-            attached: properties["virtualMachine"]["id"].is_string(),
-            scale_set,
-            id,
-        }
-    }
-
     /// Whether it is in a virtual network.
     pub fn is_in(&self, network: &str) -> bool {
         let start = format!("{}/subnets/", key(network));

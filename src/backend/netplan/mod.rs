@@ -99,7 +99,7 @@ impl Backend for Netplan {
             Some(Record::Settled { is, token: Some(token) }) => Some((is, token)),
             _ => None,
         };
-        let same = |is: &Shape| {
+        let mut same = |is: &Shape| {
             let routes = (is.routes.as_ref(), wanted.and_then(|wanted| wanted.routes.as_ref()));
             let equal = matches!(routes, (Some(from), Some(to)) if from.is_same(to, &mut *memo));
             equal && wanted.is_some_and(|wanted| Attributes::fits(&wanted.attributes, &is.attributes))
