@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use crate::backend::Desired;
+use crate::backend::ssh_static::Settings;
 use crate::network::{Family, Prefix, RouteSet, Rows, View};
 use crate::plan::DesiredPlace;
 use crate::resource::Name;
@@ -29,19 +30,8 @@ struct Views {
     last: Option<(ViewKey, Arc<View>)>,
 }
 
-/// How topo writes the routes of a node.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Writing {
-    /// Number of the routing table.
-    pub table: u32,
-    /// Metric; none is the kernel's default.
-    pub metric: Option<u32>,
-    /// Route protocol number.
-    pub protocol: u8,
-}
-
 /// Families and subnets of a node's addresses, and how its routes are written.
-type ViewKey = (Vec<(Family, usize)>, Writing);
+type ViewKey = (Vec<(Family, usize)>, Settings);
 
 /// Represents the one link that all nodes share if the topology declares no subnets.
 const SHARED: usize = usize::MAX;
@@ -61,7 +51,7 @@ impl<'a> Mesh<'a> {
     }
 
     /// The routes of a node to every other node's pod subnets of its address families; none if there are none.
-    pub fn routes(&self, node: &Node, writing: Writing) -> Option<RouteSet> {
+    pub fn routes(&self, node: &Node, writing: Settings) -> Option<RouteSet> {
         let mut views = self.views.borrow_mut();
         // Neighbours in a topology are mostly neighbours in a network.
         let before = views.last.as_ref().filter(|(key, _)| self.is_of(node, writing, key));
@@ -86,7 +76,7 @@ impl<'a> Mesh<'a> {
     }
 
     /// Whether a node has the view with this key.
-    fn is_of(&self, node: &Node, writing: Writing, (links, of): &ViewKey) -> bool {
+    fn is_of(&self, node: &Node, writing: Settings, (links, of): &ViewKey) -> bool {
         let is_in = |address: &IpAddr, family: Family, position: usize| {
             Family::of(*address) == family
                 && match self.subnets.get(position) {
@@ -108,7 +98,7 @@ impl<'a> Mesh<'a> {
         }
     }
 
-    fn view(&self, links: &[(Family, usize)], Writing { table, metric, protocol }: Writing) -> View {
+    fn view(&self, links: &[(Family, usize)], Settings { table, metric, protocol }: Settings) -> View {
         let mut view = View { table, metric, protocol, device: None, on_link: Vec::new(), via: Vec::new() };
         for (family, position) in links {
             match self.subnets.get(*position) {

@@ -13,18 +13,16 @@ use crate::network::{Memo, address_text};
 use crate::plan::{Operation, TablePlan};
 use crate::resource::words::{RouteWords, Words};
 use crate::resource::{Kind, Known, NODE, Name, Place, Record, Resources, Shape, Token};
-use crate::topology::{BackendTable, Formats, Topology};
+use crate::topology::reader::Located;
+use crate::topology::{BackendTable, Diagnostic, Formats, TableFormat, Topology};
 pub use desired::{Covered, Desired};
 use mesh::Mesh;
 
 /// A way to put routes in place. A backend says what it wants, and turns operations into work and replies into
 /// outcomes. It does no I/O.
-pub trait Backend: Send + Sync {
-    /// Its name in `type` of the topology.
-    fn id(&self) -> &'static str;
-
-    /// The kinds of resources that it keeps.
-    fn kinds(&self) -> &'static [&'static Kind];
+pub trait Backend: TableFormat {
+    /// The kind of resources that it keeps.
+    fn kind(&self) -> &'static Kind;
 
     /// Adds what it wants to the places. `name` is its table in the topology.
     fn desire(&self, topology: &Topology, mesh: &Mesh<'_>, name: &Name, table: &BackendTable, desired: &mut Desired);
@@ -79,14 +77,12 @@ pub static KNOWN: Known = Known {
 /// The formats of all backends' tables, including backends that this build does not have.
 pub static FORMATS: Formats = &[&ssh_static::SshStatic, &netplan::Netplan, &azure_udr::AzureUdr];
 
-/// All backends of this binary.
-pub fn all() -> &'static [&'static dyn Backend] {
-    &[&ssh_static::SshStatic, &netplan::Netplan]
-}
+/// All backends that keep resources on nodes.
+static ON_NODES: &[&dyn Backend] = &[&ssh_static::SshStatic, &netplan::Netplan];
 
 /// The backend that keeps resources of this kind.
 pub fn of_kind(kind: &str) -> Option<&'static dyn Backend> {
-    all().iter().copied().find(|backend| backend.kinds().iter().any(|known| known.id == kind))
+    ON_NODES.iter().copied().find(|backend| backend.kind().id == kind)
 }
 
 /// Everything that a topology wants.
@@ -103,17 +99,26 @@ pub fn desire(topology: &Topology) -> Desired {
         let place = crate::plan::DesiredPlace { endpoint, resources };
         (Place::from(name.clone()), place)
     });
-    let covered = azure_udr::covered(topology);
-    let mut desired = Desired { places: places.collect(), azure: Vec::new(), covered };
+    let mut desired = Desired { places: places.collect(), ..Desired::default() };
     let mesh = Mesh::new(topology);
     for (name, table) in &topology.backends {
-        if let Some(backend) = all().iter().find(|backend| backend.id() == table.backend) {
+        if let Some(backend) = ON_NODES.iter().find(|backend| backend.id() == table.backend) {
             backend.desire(topology, &mesh, name, table, &mut desired);
         } else if table.backend == azure_udr::BACKEND {
             desired.azure.extend(azure_udr::Wanted::of(topology, name, table));
         }
     }
+    // A route table without subnets routes nothing.
+    let in_use = desired.azure.iter().filter(|wanted| !wanted.settings.subnets.is_empty());
+    desired.covered = in_use.flat_map(|wanted| wanted.rows.keys().copied()).collect();
     desired
+}
+
+/// An error about two mentions of one thing, each in the table of a backend. `message` gets the names of the two tables
+/// in the order of the document.
+fn two_mentions(one: Located<&str>, other: Located<&str>, message: impl Fn(&str, &str) -> String) -> Diagnostic {
+    let (first, second) = if one.span < other.span { (one, other) } else { (other, one) };
+    Diagnostic::error(second.span, message(first.value, second.value), "the second").second(first.span, "the first")
 }
 
 /// The words for changes of a kind of resource.

@@ -12,7 +12,7 @@ const LOCAL_TABLE: u32 = 255;
 
 /// The routing table and the metric in a backend's table, if it sets them.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct TableAndMetric {
+pub(super) struct TableAndMetric {
     /// Number of the routing table.
     pub table: Option<Located<u32>>,
     /// Metric of the routes.
@@ -23,7 +23,7 @@ pub struct TableAndMetric {
 
 impl TableAndMetric {
     /// Reads the two keys, and reports errors.
-    pub fn read(reader: &mut TableReader<'_>) -> Self {
+    pub(super) fn read(reader: &mut TableReader<'_>) -> Self {
         let table: Option<Located<u32>> = reader.integer("table", 1..=i64::from(u32::MAX));
         let metric = reader.integer("metric", 0..=i64::from(u32::MAX));
         let local = table.filter(|table| table.value == LOCAL_TABLE);
@@ -38,7 +38,7 @@ impl TableAndMetric {
     }
 
     /// The JSON schema of the two keys, and of a backend's own: the properties of its table.
-    pub fn schema_with(own: Json) -> Json {
+    pub(super) fn schema_with(own: Json) -> Json {
         let mut properties = json!({
             "table": {
                 "title": "Routing table",

@@ -19,6 +19,7 @@ fn a_build_without_azure_says_so() {
 
 #[cfg(feature = "azure")]
 mod with_azure {
+    use serde::Deserialize;
     use topo::backend::azure_udr::{IpForwarding, Outside, Settings, SubnetName};
 
     use topo::resource::Name;
@@ -37,7 +38,7 @@ mod with_azure {
     #[test]
     fn settings_are_kept_as_given_and_the_rest_by_default() {
         let topology = topology();
-        let settings = |name: &str| Settings::from_json(&topology.backends[name].settings).expect("settings");
+        let settings = |name: &str| Settings::deserialize(&topology.backends[name].settings).expect("settings");
         let first = Settings {
             subscription: "00000000-0000-0000-0000-000000000000".to_owned(),
             resource_group: "kubernetes".to_owned(),

@@ -1,5 +1,6 @@
 //! What becomes of the words of a topology that are about files.
 
+use serde::Deserialize;
 use topo::backend::FORMATS;
 use topo::backend::netplan::{Activate, Persist, Settings};
 use topo::topology::{Source, Topology, parse};
@@ -24,7 +25,7 @@ fn the_interface_of_a_node_is_its_own_or_that_of_its_groups() {
 #[test]
 fn settings_are_kept_as_given_and_the_rest_by_default() {
     let topology = topology();
-    let settings = |name: &str| Settings::from_json(&topology.backends[name].settings).expect("settings");
+    let settings = |name: &str| Settings::deserialize(&topology.backends[name].settings).expect("settings");
     assert_eq!(settings("all-left-out"), Settings::default());
     assert_eq!(settings("netplan"), Settings { table: Some(254), metric: Some(5), ..Settings::default() });
     let same = Settings { file: "70-topo.yaml".to_owned(), table: Some(100), metric: Some(0), ..Settings::default() };

@@ -5,7 +5,8 @@ use std::net::IpAddr;
 
 use serde_json::Value;
 
-use super::{LiveInterface, LiveNetwork, LiveSubnet, LiveTable, name_of};
+use super::names::location;
+use super::{LiveInterface, LiveNetwork, LiveSubnet, LiveTable, key, name_of};
 use crate::exchange::arm::{AzureError, Document};
 use crate::network::Prefix;
 use crate::resource::{Evidence, Why};
@@ -18,22 +19,28 @@ type Answer = Result<Option<Document>, AzureError>;
 
 /// What Azure says of the route table with this id.
 pub fn table_seen(id: &str, answer: Answer) -> Evidence<LiveTable> {
-    evidence(id, answer, table, LiveTable::of)
+    evidence(id, answer, |document| {
+        check_table(&document.body)?;
+        Ok(LiveTable::of(document))
+    })
 }
 
 /// What Azure says of the subnet with this id.
 pub fn subnet_seen(id: &str, answer: Answer) -> Evidence<LiveSubnet> {
-    evidence(id, answer, subnet, LiveSubnet::of)
+    evidence(id, answer, |document| {
+        check_subnet(&document.body)?;
+        Ok(LiveSubnet::of(document))
+    })
 }
 
 /// What Azure says of the virtual network with this id.
 pub fn network_seen(id: &str, answer: Answer) -> Evidence<LiveNetwork> {
-    evidence(id, answer, network, |document| LiveNetwork::of(&document))
+    evidence(id, answer, |document| network(&document.body))
 }
 
 /// What Azure says of the network interface with this id, and its document.
 pub fn interface_seen(id: &str, answer: Answer) -> Evidence<(LiveInterface, Document)> {
-    evidence(id, answer, interface, |document| (LiveInterface::of(&document), document))
+    evidence(id, answer, |document| Ok((interface(&document.body)?, document)))
 }
 
 /// How many routes a table may have, as a list of usages says.
@@ -51,17 +58,12 @@ pub fn limit_seen(usages: Result<Vec<Value>, AzureError>) -> Evidence<u64> {
     }
 }
 
-fn evidence<T>(
-    id: &str,
-    answer: Answer,
-    check: fn(&Value) -> Result<(), Odd>,
-    read: impl FnOnce(Document) -> T,
-) -> Evidence<T> {
+fn evidence<T>(id: &str, answer: Answer, read: impl FnOnce(Document) -> Result<T, Odd>) -> Evidence<T> {
     match answer {
         Err(error) => Evidence::Unknown(Why::Failed(error.text)),
         Ok(None) => Evidence::Absent,
-        Ok(Some(document)) => match check(&document.body) {
-            Ok(()) => Evidence::Seen(read(document)),
+        Ok(Some(document)) => match read(document) {
+            Ok(live) => Evidence::Seen(live),
             Err(Odd(field, expected)) => Evidence::Unknown(Why::Failed(unreadable(name_of(id), field, expected))),
         },
     }
@@ -76,7 +78,7 @@ fn unreadable(name: &str, field: &str, expected: &str) -> String {
 /// A field, and what it should be.
 struct Odd(&'static str, &'static str);
 
-fn table(body: &Value) -> Result<(), Odd> {
+fn check_table(body: &Value) -> Result<(), Odd> {
     text(&body["location"], "location")?;
     let properties = object(&body["properties"], "properties")?;
     for route in list(&properties["routes"], "routes")? {
@@ -85,47 +87,54 @@ fn table(body: &Value) -> Result<(), Odd> {
         text(&route["properties"]["nextHopType"], "routes.nextHopType")?;
     }
     flag(&properties["disableBgpRoutePropagation"], "disableBgpRoutePropagation")?;
-    ids(&properties["subnets"], "subnets")
+    ids(&properties["subnets"], "subnets").map(drop)
 }
 
-fn subnet(body: &Value) -> Result<(), Odd> {
+fn check_subnet(body: &Value) -> Result<(), Odd> {
     let properties = object(&body["properties"], "properties")?;
     match &properties["routeTable"] {
         Value::Null => Ok(()),
-        table => text(&table["id"], "routeTable.id"),
+        table => text(&table["id"], "routeTable.id").map(drop),
     }
 }
 
-fn network(body: &Value) -> Result<(), Odd> {
-    text(&body["location"], "location")?;
+fn network(body: &Value) -> Result<LiveNetwork, Odd> {
+    let location = location(text(&body["location"], "location")?);
     let properties = object(&body["properties"], "properties")?;
-    for prefix in list(&properties["addressSpace"]["addressPrefixes"], "addressPrefixes")? {
-        let is_prefix = prefix.as_str().is_some_and(|text| text.parse::<Prefix>().is_ok());
-        is_prefix.then_some(()).ok_or(Odd("addressPrefixes", "a list of prefixes"))?;
-    }
+    let prefixes = list(&properties["addressSpace"]["addressPrefixes"], "addressPrefixes")?;
+    let space: Option<Vec<Prefix>> = prefixes.iter().map(|prefix| prefix.as_str()?.parse().ok()).collect();
+    let mut space = space.ok_or(Odd("addressPrefixes", "a list of prefixes"))?;
+    space.sort_unstable();
+    let mut configurations = Vec::new();
     for subnet in list(&properties["subnets"], "subnets")? {
-        ids(&subnet["properties"]["ipConfigurations"], "ipConfigurations")?;
+        configurations.extend(ids(&subnet["properties"]["ipConfigurations"], "ipConfigurations")?);
     }
-    Ok(())
+    Ok(LiveNetwork { location, space, configurations })
 }
 
-fn interface(body: &Value) -> Result<(), Odd> {
-    text(&body["id"], "id")?;
+fn interface(body: &Value) -> Result<LiveInterface, Odd> {
+    let id = text(&body["id"], "id")?;
     let properties = object(&body["properties"], "properties")?;
-    flag(&properties["enableIPForwarding"], "enableIPForwarding")?;
+    let (mut addresses, mut subnets) = (Vec::new(), Vec::new());
     for configuration in list(&properties["ipConfigurations"], "ipConfigurations")? {
         let properties = &configuration["properties"];
-        let is_address = match &properties["privateIPAddress"] {
-            Value::Null => true,
-            address => address.as_str().is_some_and(|text| text.parse::<IpAddr>().is_ok()),
-        };
-        is_address.then_some(()).ok_or(Odd("privateIPAddress", "an address"))?;
-        match &properties["subnet"] {
-            Value::Null => {}
-            subnet => text(&subnet["id"], "subnet.id")?,
+        if !properties["privateIPAddress"].is_null() {
+            let address: Option<IpAddr> = properties["privateIPAddress"].as_str().and_then(|text| text.parse().ok());
+            addresses.push(address.ok_or(Odd("privateIPAddress", "an address"))?);
+        }
+        if !properties["subnet"].is_null() {
+            subnets.push(text(&properties["subnet"]["id"], "subnet.id")?.to_owned());
         }
     }
-    Ok(())
+    let in_set = key(id).contains("/virtualmachinescalesets/");
+    Ok(LiveInterface {
+        addresses,
+        subnets,
+        forwards: flag(&properties["enableIPForwarding"], "enableIPForwarding")?,
+        attached: properties["virtualMachine"]["id"].is_string(),
+        scale_set: in_set.then(|| id.split('/').take(9).collect::<Vec<_>>().join("/")),
+        id: id.to_owned(),
+    })
 }
 
 fn object<'a>(value: &'a Value, field: &'static str) -> Result<&'a Value, Odd> {
@@ -141,17 +150,17 @@ fn list<'a>(value: &'a Value, field: &'static str) -> Result<&'a [Value], Odd> {
     }
 }
 
-fn ids(value: &Value, field: &'static str) -> Result<(), Odd> {
-    list(value, field)?.iter().try_for_each(|one| text(&one["id"], field))
+fn ids(value: &Value, field: &'static str) -> Result<Vec<String>, Odd> {
+    list(value, field)?.iter().map(|one| text(&one["id"], field).map(str::to_owned)).collect()
 }
 
-fn text(value: &Value, field: &'static str) -> Result<(), Odd> {
-    if value.as_str().is_some_and(|text| !text.is_empty()) { Ok(()) } else { Err(Odd(field, "a text")) }
+fn text<'a>(value: &'a Value, field: &'static str) -> Result<&'a str, Odd> {
+    value.as_str().filter(|text| !text.is_empty()).ok_or(Odd(field, "a text"))
 }
 
 /// Azure leaves out settings that have their usual value.
-fn flag(value: &Value, field: &'static str) -> Result<(), Odd> {
-    if matches!(value, Value::Null | Value::Bool(_)) { Ok(()) } else { Err(Odd(field, "true or false")) }
+fn flag(value: &Value, field: &'static str) -> Result<bool, Odd> {
+    if value.is_null() { Ok(false) } else { value.as_bool().ok_or(Odd(field, "true or false")) }
 }
 
 #[cfg(test)]

@@ -26,13 +26,10 @@ pub(super) fn check_table(
 ) {
     let place = &draft.task.place;
     let settings = &wanted.settings;
-    // Nothing is written to a table that could not be looked at, so that nothing has to fit into it.
-    let before = match Seen::table(Some(seen), &draft.task.id) {
-        Evidence::Seen(live) => Some(live.count),
-        Evidence::Absent => Some(0),
-        Evidence::Unknown(_) => None,
-    };
-    if let Some(before) = before.filter(|_| verdict.body.is_some()) {
+    // topo writes nothing to a table that it could not read, so nothing has to fit into it.
+    if let Ok(live) = Seen::table(Some(seen), &draft.task.id).known()
+        && verdict.body.is_some()
+    {
         let (limit, source) = match seen.limits.get(&(settings.subscription.clone(), settings.location.clone())) {
             Some(Evidence::Seen(limit)) => (*limit, "Azure's limit for this subscription and region"),
             Some(Evidence::Absent) => (USUAL_LIMIT, "Azure's usual limit; Azure names none for this subscription"),
@@ -40,13 +37,14 @@ pub(super) fn check_table(
                 (USUAL_LIMIT, "Azure's usual limit; the one of this subscription could not be read")
             }
         };
-        if verdict.count > before && u64::try_from(verdict.count).unwrap_or(u64::MAX) > limit {
+        if verdict.count > live.map_or(0, |live| live.count) && u64::try_from(verdict.count).unwrap_or(u64::MAX) > limit
+        {
             let text = format!(
                 "The route table {} would have {} routes, but it can hold only {limit} ({source}).",
                 settings.route_table, verdict.count
             );
-            let finding = refusal("too_many_routes", place, text);
-            findings.add([finding.edit("Divide the nodes between several tables, or ask Azure for a higher limit.")]);
+            let edit = "Divide the nodes between several tables, or ask Azure for a higher limit.";
+            findings.add([refusal("too_many_routes", place, text).edit(edit)]);
         }
     }
     for id in wanted.networks() {

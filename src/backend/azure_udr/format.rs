@@ -3,10 +3,14 @@
 
 use std::collections::HashMap;
 
-use super::{AzureUdr, BACKEND, Given, Settings};
+use serde_json::json;
+
+use super::schema::schema;
+use super::{AzureUdr, BACKEND, Given, Settings, names};
+use crate::backend::two_mentions;
 use crate::network::Prefix;
 use crate::topology::reader::{Located, TableReader};
-use crate::topology::{Diagnostic, Reporter, RoutesOf, Span, Table, TableFormat, TableRead, TableSchema, Tables};
+use crate::topology::{Diagnostic, Reporter, RoutesOf, Table, TableFormat, TableRead, TableSchema, Tables};
 
 impl TableFormat for AzureUdr {
     fn id(&self) -> &'static str {
@@ -22,11 +26,37 @@ impl TableFormat for AzureUdr {
         let (settings, given) = Settings::read(reader);
         // If subnets use the table, Azure forwards between the nodes that it serves.
         let routes = RoutesOf::Network { in_use: given.names_subnets };
-        TableRead { settings: settings.to_json(), routes, given: Box::new((settings, given)) }
+        TableRead { settings: json!(settings), routes, given: Box::new((settings, given)) }
     }
 
     fn hint_about(&self, key: &str) -> Option<String> {
-        Settings::hint_about(key)
+        // Parts of key names that tools use for credentials, endpoints and clouds.
+        const OF_THE_OPERATOR: &[&str] = &[
+            "secret",
+            "password",
+            "credential",
+            "token",
+            "certificate",
+            "tenant",
+            "client",
+            "identity",
+            "principal",
+            "authority",
+            "endpoint",
+            "cloud",
+        ];
+        let lower = key.to_ascii_lowercase();
+        let hint = match lower.as_str() {
+            "table" => "`route_table` sets the name of the route table in Azure. Kernel tables belong to `ssh-static`.",
+            "metric" => "A route in Azure has no metric: the longest prefix wins.",
+            "protocol" => "A route in Azure has no protocol number: topo finds its routes in its state.",
+            _ if OF_THE_OPERATOR.iter().any(|part| lower.contains(part)) => {
+                "Credentials, endpoints and clouds are never in a topology. Whoever runs topo sets them: `az login` or \
+                 the environment, `TOPO_*` variables, ~/.config/topo/config.toml."
+            }
+            _ => return None,
+        };
+        Some(hint.to_owned())
     }
 
     fn check(&self, tables: &Tables<'_>, report: &Reporter) {
@@ -38,43 +68,53 @@ impl TableFormat for AzureUdr {
         // The text of a prefix is as long as its part of a route's name.
         let pods: Vec<Pods<'_>> =
             tables.pods().map(|(prefix, node)| Pods { prefix, node, length: prefix.value.to_string().len() }).collect();
-        let mut route_tables = HashMap::new();
-        let mut subnets = HashMap::new();
+        let mut known: HashMap<String, Located<&str>> = HashMap::new();
+        // The earlier mention of the same thing, if there is one.
+        let mut earlier = |mut id: String, now: Located<_>| {
+            id.make_ascii_lowercase();
+            let before = *known.entry(id).or_insert(now);
+            (before != now).then_some(before)
+        };
         for (table, (settings, given)) in &own {
             check_route_names(table, (settings, given), &pods, report);
-            let Some(place) = given.table else { continue };
-            let shown =
-                format!("route table `{}` of resource group `{}`", settings.route_table, settings.resource_group);
-            if let Some(pair) = Pair::find(&mut route_tables, settings.table_id(), table.name.value, place) {
-                let message = format!("Backends {} manage the same {shown}.", pair.names());
-                pair.error(message)
-                    .hint("Combine the two, or set a different `route_table` in each.")
-                    .report_to(report);
-            }
-            for (subnet, place) in settings.subnets.iter().zip(&given.subnets) {
-                let id = format!("{}/subnets/{}", settings.network_id(subnet), subnet.subnet);
-                let Some(pair) = Pair::find(&mut subnets, id, table.name.value, *place) else { continue };
-                let shown = format!("{}/{}", subnet.network, subnet.subnet);
-                let (message, hint) = if pair.first.0 == pair.second.0 {
-                    (format!("Backend `{}` lists the subnet `{shown}` twice.", pair.first.0), "Remove one of the two.")
-                } else {
-                    (
-                        format!("Backends {} would both associate the subnet `{shown}` with a table.", pair.names()),
-                        "A subnet can have only one route table: list it in only one backend.",
+            let Some(span) = given.table else { continue };
+            let value = table.name.value;
+            let now = Located { value, span };
+            if let Some(before) = earlier(settings.table_id(), now) {
+                let Settings { route_table, resource_group, .. } = settings;
+                let error = two_mentions(before, now, |one, other| {
+                    format!(
+                        "Backends `{one}` and `{other}` manage the same route table `{route_table}` of resource group \
+                         `{resource_group}`."
                     )
+                });
+                error.hint("Combine the two, or set a different `route_table` in each.").report_to(report);
+            }
+            for (subnet, span) in settings.subnets.iter().zip(&given.subnets) {
+                let now = Located { value, span: *span };
+                let Some(before) = earlier(subnet.id(&settings.subscription), now) else { continue };
+                let shown = format!("{}/{}", subnet.network, subnet.subnet);
+                let error = two_mentions(before, now, |one, other| {
+                    if one == other {
+                        format!("Backend `{one}` lists the subnet `{shown}` twice.")
+                    } else {
+                        format!(
+                            "Backends `{one}` and `{other}` would both associate the subnet `{shown}` with a table."
+                        )
+                    }
+                });
+                let hint = if before.value == value {
+                    "Remove one of the two."
+                } else {
+                    "A subnet can have only one route table: list it in only one backend."
                 };
-                pair.error(message).hint(hint).report_to(report);
+                error.hint(hint).report_to(report);
             }
         }
     }
 
     fn schema(&self) -> TableSchema {
-        TableSchema {
-            description: "Routes in a route table of Azure that subnets of a virtual network use.",
-            nodes: "The nodes whose pods get routes in the table. Default: all.",
-            properties: Settings::schema_properties(),
-            condition: Settings::schema_condition(),
-        }
+        schema()
     }
 }
 
@@ -85,43 +125,10 @@ struct Pods<'a> {
     length: usize,
 }
 
-/// Two mentions of the same thing, each with its backend and position, in the order of the document.
-struct Pair<'a> {
-    first: (&'a str, Span),
-    second: (&'a str, Span),
-}
-
-impl<'a> Pair<'a> {
-    /// Remembers a mention of the thing with this id. Returns the pair if it was mentioned before.
-    fn find(
-        seen: &mut HashMap<String, (&'a str, Span)>,
-        mut id: String,
-        backend: &'a str,
-        place: Span,
-    ) -> Option<Self> {
-        id.make_ascii_lowercase();
-        let now = (backend, place);
-        let before = *seen.entry(id).or_insert(now);
-        if before == now {
-            return None;
-        }
-        let (first, second) = if before.1 < now.1 { (before, now) } else { (now, before) };
-        Some(Self { first, second })
-    }
-
-    fn names(&self) -> String {
-        format!("`{}` and `{}`", self.first.0, self.second.0)
-    }
-
-    fn error(&self, message: String) -> Diagnostic {
-        Diagnostic::error(self.second.1, message, "the second").second(self.first.1, "the first")
-    }
-}
-
 /// Checks the length of route names: their start, and the longest prefix. One finding per backend.
 fn check_route_names(table: &Table<'_>, (settings, given): (&Settings, &Given), pods: &[Pods<'_>], report: &Reporter) {
     let Some(place) = given.route_names else { return };
-    let longest = Settings::LONGEST_ROUTE_NAME;
+    let longest = names::LONGEST_NAME;
     let room = longest.saturating_sub(settings.route_name_prefix.len());
     let too_long = pods.iter().filter(|pods| pods.length > room && table.nodes.contains(pods.node));
     let Some(Pods { prefix, length, .. }) = too_long.max_by_key(|pods| pods.length) else { return };
@@ -135,4 +142,21 @@ fn check_route_names(table: &Table<'_>, (settings, given): (&Settings, &Given), 
         .second(prefix.span, "the prefix that ends the name")
         .hint(format!("Set a start with at most {} characters: route_name_prefix = \"…\".", longest - length))
         .report_to(report);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_of_the_operator_are_told_from_typing_errors() {
+        for key in
+            ["client_secret", "TENANT_ID", "endpoint", "arm_endpoint", "cloud", "use_managed_identity", "password"]
+        {
+            assert!(AzureUdr.hint_about(key).is_some_and(|hint| hint.contains("never in a topology")), "{key}");
+        }
+        for key in ["subnet", "locaton", "resourcegroup", "tags"] {
+            assert_eq!(AzureUdr.hint_about(key), None, "{key}");
+        }
+    }
 }

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 
 use serde_json::Value;
 
+use super::names::{location, part_of};
 use super::{Hop, Route};
 use crate::exchange::arm::Document;
 use crate::network::Prefix;
@@ -134,11 +135,6 @@ pub fn key(id: &str) -> String {
     id.to_ascii_lowercase()
 }
 
-/// A region in the spelling of `az`: `East US 2` is `eastus2`.
-pub fn location(text: &str) -> String {
-    text.chars().filter(|letter| !letter.is_whitespace()).collect::<String>().to_ascii_lowercase()
-}
-
 /// The last part of an id.
 pub fn name_of(id: &str) -> &str {
     id.rsplit('/').next().unwrap_or(id)
@@ -149,16 +145,17 @@ impl LiveTable {
     pub fn of(document: Document) -> Self {
         let properties = &document.body["properties"];
         let list = properties["routes"].as_array().map(Vec::as_slice).unwrap_or_default();
-        let routes = list.iter().filter_map(route_of).collect();
-        let other = |route: &Value| {
-            let of = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-            let properties = &route["properties"];
-            (
-                key(&of(&route["name"])),
-                format!("{} to {}", of(&properties["addressPrefix"]), of(&properties["nextHopType"])),
-            )
-        };
-        let others = list.iter().filter(|route| route_of(route).is_none()).map(other).collect();
+        let (mut routes, mut others) = (BTreeMap::new(), BTreeMap::new());
+        for value in list {
+            if let Some((destination, route)) = route_of(value) {
+                routes.insert(destination, route);
+            } else {
+                let properties = &value["properties"];
+                let [name, prefix, hop] = [&value["name"], &properties["addressPrefix"], &properties["nextHopType"]]
+                    .map(|value| value.as_str().unwrap_or_default());
+                others.insert(key(name), format!("{prefix} to {hop}"));
+            }
+        }
         Self {
             location: location(document.body["location"].as_str().unwrap_or_default()),
             routes,
@@ -204,68 +201,26 @@ impl LiveSubnet {
 }
 
 impl LiveNetwork {
-    /// Reads a document that is known to be a virtual network.
-    pub fn of(document: &Document) -> Self {
-        let properties = &document.body["properties"];
-        let space = properties["addressSpace"]["addressPrefixes"].as_array().into_iter().flatten();
-        let subnets = properties["subnets"].as_array().into_iter().flatten();
-        let mut space: Vec<Prefix> = space.filter_map(|prefix| prefix.as_str()?.parse().ok()).collect();
-        space.sort_unstable();
-        Self {
-            location: location(document.body["location"].as_str().unwrap_or_default()),
-            space,
-            configurations: subnets.flat_map(|subnet| ids(&subnet["properties"]["ipConfigurations"])).collect(),
-        }
-    }
-
     /// Where to look for its network interfaces: pairs of subscription and resource group, and ids of scale sets.
     pub fn interface_places(&self) -> (Vec<(String, String)>, Vec<String>) {
-        let (mut groups, mut sets): (Vec<_>, Vec<String>) = Default::default();
+        let (mut groups, mut sets) = (BTreeMap::new(), BTreeMap::new());
         for id in &self.configurations {
-            let part = |word: &str| {
-                let mut parts = id.split('/').skip_while(|part| !part.eq_ignore_ascii_case(word));
-                parts.nth(1).map(str::to_owned)
-            };
-            let (Some(subscription), Some(group)) = (part("subscriptions"), part("resourceGroups")) else { continue };
-            if let Some(set) = part("virtualMachineScaleSets") {
+            let [subscription, group] = ["subscriptions", "resourceGroups"].map(|word| part_of(id, word));
+            let (Some(subscription), Some(group)) = (subscription, group) else { continue };
+            if let Some(set) = part_of(id, "virtualMachineScaleSets") {
                 let id = format!(
                     "/subscriptions/{subscription}/resourceGroups/{group}/providers/Microsoft.Compute/virtualMachineScaleSets/{set}"
                 );
-                if !sets.iter().any(|known| known.eq_ignore_ascii_case(&id)) {
-                    sets.push(id);
-                }
-            } else if part("networkInterfaces").is_some()
-                && !groups.iter().any(|(_, known): &(String, String)| known.eq_ignore_ascii_case(&group))
-            {
-                groups.push((subscription, group));
+                sets.entry(key(&id)).or_insert(id);
+            } else if part_of(id, "networkInterfaces").is_some() {
+                groups.entry(key(group)).or_insert_with(|| (subscription.to_owned(), group.to_owned()));
             }
         }
-        (groups, sets)
+        (groups.into_values().collect(), sets.into_values().collect())
     }
 }
 
 impl LiveInterface {
-    /// Reads a document that is known to be a network interface.
-    pub fn of(document: &Document) -> Self {
-        let body = &document.body;
-        let id = body["id"].as_str().unwrap_or_default().to_owned();
-        let properties = &body["properties"];
-        let configurations = properties["ipConfigurations"].as_array().map(Vec::as_slice).unwrap_or_default();
-        let of = |value: &Value| value["properties"]["privateIPAddress"].as_str().and_then(|text| text.parse().ok());
-        let subnet = |value: &Value| value["properties"]["subnet"]["id"].as_str().map(str::to_owned);
-        let lower = key(&id);
-        let scale_set =
-            lower.contains("/virtualmachinescalesets/").then(|| id.split('/').take(9).collect::<Vec<_>>().join("/"));
-        Self {
-            addresses: configurations.iter().filter_map(of).collect(),
-            subnets: configurations.iter().filter_map(subnet).collect(),
-            forwards: properties["enableIPForwarding"].as_bool().unwrap_or(false),
-            attached: properties["virtualMachine"]["id"].is_string(),
-            scale_set,
-            id,
-        }
-    }
-
     /// Whether it is in a virtual network.
     pub fn is_in(&self, network: &str) -> bool {
         let start = format!("{}/subnets/", key(network));

@@ -7,7 +7,6 @@
 mod answers;
 mod checks;
 mod compare;
-mod covered;
 mod drafts;
 mod findings;
 mod format;
@@ -35,12 +34,9 @@ use crate::resource::{Kind, PlaceKind};
 
 pub use answers::{interface_seen, limit_seen, network_seen, subnet_seen, table_seen};
 pub use compare::covers;
-pub(super) use covered::covered;
 pub use drafts::arm;
 pub use interface::InterfaceTask;
-pub use live::{
-    LiveInterface, LiveInterfaces, LiveNetwork, LiveRoute, LiveSubnet, LiveTable, Seen, key, location, name_of,
-};
+pub use live::{LiveInterface, LiveInterfaces, LiveNetwork, LiveRoute, LiveSubnet, LiveTable, Seen, key, name_of};
 pub use questions::{Questions, questions};
 pub use record::{
     AssociationRecord, Claim, Claimed, ForwardingRecord, Recorded, RoutesRecord, TableClaims, TableRecord, routes_in,
@@ -58,7 +54,7 @@ pub static ARM: PlaceKind = PlaceKind {
     id: "arm",
     form: "arm:ID",
     order: 1,
-    name: |id| id.rsplit('/').next().unwrap_or(id),
+    name: name_of,
     is_id: |id| !id.is_empty() && !id.contains(char::is_control),
 };
 

@@ -25,13 +25,13 @@ pub(super) const NETWORK: &str = "[A-Za-z0-9][A-Za-z0-9_.-]{0,62}[A-Za-z0-9_]";
 pub(super) const PREFIX: &str = "[A-Za-z0-9][A-Za-z0-9_.-]*";
 
 /// Whether a text is a subscription's id: a UUID.
-pub(super) fn is_subscription(text: &str) -> bool {
+pub fn is_subscription(text: &str) -> bool {
     let parts = || text.split('-');
     parts().map(str::len).eq([8, 4, 4, 4, 12]) && parts().all(|part| part.bytes().all(|byte| byte.is_ascii_hexdigit()))
 }
 
 /// Whether a text can be the name of a resource group. Azure accepts letters of all alphabets; topo accepts only ASCII.
-pub(super) fn is_resource_group(text: &str) -> bool {
+pub fn is_resource_group(text: &str) -> bool {
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"_().-".contains(&byte);
     (1..=90).contains(&text.len()) && text.bytes().all(allowed) && !text.ends_with('.')
 }
@@ -43,7 +43,7 @@ pub(super) fn is_location(text: &str) -> bool {
         && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b' ')
 }
 
-/// The name of a region in the spelling of `az`.
+/// The name of a region in the spelling of `az`: `East US 2` is `eastus2`.
 pub(super) fn location(text: &str) -> String {
     text.chars().filter(char::is_ascii_alphanumeric).map(|letter| letter.to_ascii_lowercase()).collect()
 }
@@ -83,12 +83,9 @@ pub(super) fn subnet(text: &str, group: &str) -> Option<SubnetName> {
     })
 }
 
-/// A subnet in the spelling of the topology, from its id in Azure Resource Manager.
-pub(super) fn subnet_of_id(id: &str) -> Option<String> {
-    let parts: Vec<&str> = id.split('/').collect();
-    let &["", _, _, _, group, _, _, _, network, kind, name] = parts.as_slice() else { return None };
-    let short = format!("{group}/{network}/{name}");
-    (kind.eq_ignore_ascii_case("subnets") && subnet(&short, group).is_some()).then_some(short)
+/// The part of an id that follows a word: the resource group follows `resourceGroups`.
+pub(super) fn part_of<'a>(id: &'a str, word: &str) -> Option<&'a str> {
+    id.split('/').skip_while(|part| !part.eq_ignore_ascii_case(word)).nth(1)
 }
 
 #[cfg(test)]
@@ -153,8 +150,12 @@ mod tests {
             assert_eq!(subnet(text, "g"), None, "{text}");
         }
         let id = "/subscriptions/x/resourceGroups/g/providers/Microsoft.Network/virtualNetworks/vn/subnets/s";
-        assert_eq!(subnet_of_id(id).as_deref(), Some("g/vn/s"));
-        assert_eq!(subnet_of_id(&id.replace("subnets", "taps")), None);
-        assert_eq!(subnet_of_id(&id[1..]), None);
+        let of = |id: &str| SubnetName::of_id(id).map(|(subscription, name)| (subscription.to_owned(), name));
+        let found = Some("x".to_owned()).zip(name("g", "vn", "s"));
+        assert_eq!((of(id), of(&id.replace("subnets", "SUBNETS"))), (found.clone(), found));
+        for other in [&id.replace("subnets", "taps"), &id.replace("/x/", "//"), &id[1..], &id[..id.len() - 1]] {
+            assert_eq!(of(other), None, "{other}");
+        }
+        assert_eq!((part_of(id, "RESOURCEGROUPS"), part_of(id, "s")), (Some("g"), None));
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use crate::backend::azure_udr::{
-    ARM, LiveInterface, LiveInterfaces, LiveNetwork, LiveSubnet, LiveTable, Seen, Settings, Wanted, key,
+    ARM, LiveInterface, LiveInterfaces, LiveNetwork, LiveSubnet, LiveTable, Seen, Wanted, key,
 };
 use crate::backend::{self, Desired};
 use crate::exchange::Requests;
@@ -65,7 +65,7 @@ fn wanted(workers: u8, more: &Value) -> Vec<Wanted> {
     vec![Wanted {
         topology: name("kthw"),
         backend: name("azure-udr"),
-        settings: Settings::from_json(&settings).expect("settings"),
+        settings: serde_json::from_value(settings).expect("settings"),
         rows: (0..workers).map(row).collect(),
     }]
 }

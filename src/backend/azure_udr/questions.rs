@@ -29,12 +29,6 @@ impl Questions {
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
     }
-
-    /// How many questions there are.
-    pub fn len(&self) -> usize {
-        let Self { tables, subnets, networks, limits, interfaces, forwardings } = self;
-        tables.len() + subnets.len() + networks.len() + limits.len() + interfaces.len() + forwardings.len()
-    }
 }
 
 /// The next questions, given the answers so far: tables and subnets first, and more only if they are not as wanted.

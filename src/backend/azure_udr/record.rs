@@ -152,16 +152,20 @@ impl Recorded {
                     }
                 }
                 kind if *kind == AZURE_SUBNET_ASSOCIATION => {
-                    let claim = Claimed { id: id.clone(), shapes: shapes(entry), in_doubt: entry.is_in_doubt() };
-                    self.associations.entry(place.clone()).or_default().push(claim);
+                    self.associations.entry(place.clone()).or_default().push(Claimed::of(id, entry));
                 }
                 kind if *kind == AZURE_NIC_FORWARDING => {
-                    let claim = Claimed { id: id.clone(), shapes: shapes(entry), in_doubt: entry.is_in_doubt() };
-                    self.forwardings.insert(place.clone(), claim);
+                    self.forwardings.insert(place.clone(), Claimed::of(id, entry));
                 }
                 _ => {}
             }
         }
+    }
+}
+
+impl<T: for<'de> Deserialize<'de>> Claimed<T> {
+    fn of(id: &ResourceId, entry: &Record) -> Self {
+        Self { id: id.clone(), shapes: shapes(entry), in_doubt: entry.is_in_doubt() }
     }
 }
 
@@ -174,11 +178,6 @@ impl TableClaims {
     /// The record of this kind for an id.
     pub fn id(&self, kind: &str) -> Option<&ResourceId> {
         self.ids.iter().find(|id| &*id.kind == kind)
-    }
-
-    /// Whether the records say that topo created the table, if no look is needed to be sure.
-    pub fn made(&self) -> bool {
-        self.table.iter().any(|(table, confirmed)| table.made && *confirmed)
     }
 
     /// Whether a run started to create it and did not end.

@@ -1,7 +1,6 @@
 //! The settings of `[backends.azure-udr]`.
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value as Json;
 
 use crate::network::Prefix;
 use crate::topology::reader::{Located, TableReader};
@@ -44,6 +43,31 @@ pub struct SubnetName {
     pub network: String,
     /// The subnet.
     pub subnet: String,
+}
+
+impl SubnetName {
+    /// The id of the virtual network.
+    pub fn network_id(&self, subscription: &str) -> String {
+        let Self { resource_group, network, .. } = self;
+        format!(
+            "/subscriptions/{subscription}/resourceGroups/{resource_group}/providers/Microsoft.Network/virtualNetworks/{network}"
+        )
+    }
+
+    /// The id of the subnet.
+    pub fn id(&self, subscription: &str) -> String {
+        format!("{}/subnets/{}", self.network_id(subscription), self.subnet)
+    }
+
+    /// The subscription and the name in the id of a subnet. Ignores case in the fixed words of the id.
+    pub fn of_id(id: &str) -> Option<(&str, Self)> {
+        let parts: Vec<&str> = id.split('/').collect();
+        let &["", _, subscription, _, group, _, _, _, network, _, subnet] = parts.as_slice() else { return None };
+        let [resource_group, network, subnet] = [group, network, subnet].map(str::to_owned);
+        let name = Self { resource_group, network, subnet };
+        (name.id(subscription).eq_ignore_ascii_case(id) && !id.contains("//") && !id.ends_with('/'))
+            .then_some((subscription, name))
+    }
 }
 
 /// One route table, and the subnets that use it.
@@ -91,9 +115,6 @@ pub struct Given {
 }
 
 impl Settings {
-    /// The longest name of a route that Azure accepts, in characters.
-    pub const LONGEST_ROUTE_NAME: usize = names::LONGEST_NAME;
-
     /// Reads the keys of its table. Reports errors and continues with harmless values.
     pub fn read(reader: &mut TableReader<'_>) -> (Self, Given) {
         let subscription = read_name(reader, "subscription", names::is_subscription, |_| {
@@ -205,50 +226,9 @@ impl Settings {
         (settings, given)
     }
 
-    /// Explains a key that its table does not have, if there is more to say than a list of the keys.
-    pub fn hint_about(key: &str) -> Option<String> {
-        // Parts of key names that tools use for credentials, endpoints and clouds.
-        const OF_THE_OPERATOR: &[&str] = &[
-            "secret",
-            "password",
-            "credential",
-            "token",
-            "certificate",
-            "tenant",
-            "client",
-            "identity",
-            "principal",
-            "authority",
-            "endpoint",
-            "cloud",
-        ];
-        let lower = key.to_ascii_lowercase();
-        let hint = match lower.as_str() {
-            "table" => "`route_table` sets the name of the route table in Azure. Kernel tables belong to `ssh-static`.",
-            "metric" => "A route in Azure has no metric: the longest prefix wins.",
-            "protocol" => "A route in Azure has no protocol number: topo finds its routes in its state.",
-            _ if OF_THE_OPERATOR.iter().any(|part| lower.contains(part)) => {
-                "Credentials, endpoints and clouds are never in a topology. Whoever runs topo sets them: `az login` or \
-                 the environment, `TOPO_*` variables, ~/.config/topo/config.toml."
-            }
-            _ => return None,
-        };
-        Some(hint.to_owned())
-    }
-
     /// The name that topo gives to a route to a prefix: `kubernetes-route-10-200-0-0-24`.
     pub fn route_name(&self, destination: Prefix) -> String {
         format!("{}{}", self.route_name_prefix, destination.to_string().replace(['.', ':', '/'], "-"))
-    }
-
-    /// The settings in the form that the topology keeps.
-    pub fn to_json(&self) -> Json {
-        serde_json::to_value(self).unwrap_or_default()
-    }
-
-    /// The settings from what [`Settings::to_json`] gave.
-    pub fn from_json(json: &Json) -> Result<Self, serde_json::Error> {
-        Self::deserialize(json)
     }
 
     /// The id of the route table in Azure Resource Manager.
@@ -261,11 +241,7 @@ impl Settings {
 
     /// The id of the virtual network of a subnet.
     pub fn network_id(&self, subnet: &SubnetName) -> String {
-        let SubnetName { resource_group, network, .. } = subnet;
-        format!(
-            "/subscriptions/{}/resourceGroups/{resource_group}/providers/Microsoft.Network/virtualNetworks/{network}",
-            self.subscription
-        )
+        subnet.network_id(&self.subscription)
     }
 }
 
@@ -294,7 +270,10 @@ fn read_name<'a>(
 
 fn not_a_subnet(text: Located<&str>) -> Diagnostic {
     let message = format!("`{}` is not a subnet of a virtual network.", text.value.escape_debug());
-    let hint = match names::subnet_of_id(text.value) {
+    let short = SubnetName::of_id(text.value)
+        .map(|(_, name)| format!("{}/{}/{}", name.resource_group, name.network, name.subnet))
+        .filter(|short| names::subnet(short, "").is_some());
+    let hint = match short {
         Some(short) => format!("Write \"{short}\"."),
         None if names::is_name(text.value) => format!("Add the virtual network: \"NETWORK/{}\".", text.value),
         None => format!(
@@ -308,6 +287,8 @@ fn not_a_subnet(text: Located<&str>) -> Diagnostic {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     fn settings() -> Settings {
@@ -341,7 +322,7 @@ mod tests {
             ..settings()
         };
         for settings in [settings(), other] {
-            assert_eq!(Settings::from_json(&settings.to_json()).expect("settings"), settings);
+            assert_eq!(Settings::deserialize(&json!(settings)).expect("settings"), settings);
         }
     }
 
@@ -352,17 +333,5 @@ mod tests {
         assert_eq!(name("fd00:200:1::/64"), "kubernetes-route-fd00-200-1---64");
         assert_eq!(default_prefix("edge"), "edge-");
         assert_eq!(default_prefix("routes"), "routes-");
-    }
-
-    #[test]
-    fn keys_of_the_operator_are_told_from_typing_errors() {
-        for key in
-            ["client_secret", "TENANT_ID", "endpoint", "arm_endpoint", "cloud", "use_managed_identity", "password"]
-        {
-            assert!(Settings::hint_about(key).is_some_and(|hint| hint.contains("never in a topology")), "{key}");
-        }
-        for key in ["subnet", "locaton", "resourcegroup", "tags"] {
-            assert_eq!(Settings::hint_about(key), None, "{key}");
-        }
     }
 }

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
+use serde::Deserialize;
+
 use super::{AZURE_ROUTE, AZURE_ROUTE_TABLE, AZURE_SUBNET_ASSOCIATION, Hop, Outside, Route, Settings};
 use crate::network::{Family, Prefix};
 use crate::resource::Name;
@@ -33,7 +35,7 @@ pub struct WantedRoutes {
 impl Wanted {
     /// Reads a backend's table; none if its settings are unreadable.
     pub fn of(topology: &Topology, name: &Name, table: &BackendTable) -> Option<Self> {
-        let settings = Settings::from_json(&table.settings).ok()?;
+        let settings = Settings::deserialize(&table.settings).ok()?;
         let mut rows = BTreeMap::new();
         for (name, node) in topology.nodes.iter().filter(|(name, _)| table.nodes.contains(*name)) {
             for pods in &node.pods {
@@ -89,5 +91,43 @@ impl Wanted {
             }
         }
         ids
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::backend::azure_udr::BACKEND;
+    use crate::backend::{self, FORMATS};
+    use crate::topology::{self, Source};
+
+    const TEXT: &str = "[topology]\nname = \"kthw\"\n[nodes]\nserver = { address = \"10.240.0.10\" }\n\
+                        node-0 = { address = \"10.240.0.20\", pods = [\"10.200.0.0/24\"] }\n\
+                        node-1 = { address = \"10.240.0.21\", pods = [\"10.200.1.0/24\"] }\n\
+                        [backends.ssh-static]\n";
+
+    /// With a table for these nodes and subnets.
+    fn covered_with(nodes: &[&str], subnets: &[&str]) -> Vec<String> {
+        let source = Source { name: "topo.toml".into(), text: TEXT.to_owned() };
+        let mut topology = topology::parse(&[source], FORMATS).0.expect("a topology");
+        let name = |text: &str| Name::new(text).expect("name");
+        let subnet = |name: &&str| json!({ "resource_group": "kubernetes", "network": "vnet", "subnet": name });
+        let settings = json!({
+            "subscription": "0", "resource_group": "kubernetes", "location": "eastus2", "route_table": "routes",
+            "route_name_prefix": "route-", "manage_table": true, "subnets": subnets.iter().map(subnet).collect::<Vec<_>>(),
+        });
+        Settings::deserialize(&settings).expect("settings");
+        let nodes = nodes.iter().map(|text| name(text)).collect();
+        topology.backends.insert(name("azure-udr"), BackendTable { backend: BACKEND, nodes, settings });
+        backend::desire(&topology).covered.0.iter().flat_map(|(_, to)| to).map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn the_pods_of_served_nodes_are_covered_where_subnets_go_by_the_table() {
+        assert_eq!(covered_with(&["server", "node-0", "node-1"], &["one"]), ["10.200.0.0/24", "10.200.1.0/24"]);
+        assert_eq!(covered_with(&["server", "node-1"], &["one"]), ["10.200.1.0/24"]);
+        assert_eq!(covered_with(&["server", "node-0", "node-1"], &[]), [""; 0]);
     }
 }

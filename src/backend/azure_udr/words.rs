@@ -1,6 +1,7 @@
 //! How changes in Azure are told.
 
 use super::name_of;
+use super::names::part_of;
 use crate::resource::words::{Setting, Told, Words, removed};
 use crate::resource::{Action, Reason};
 
@@ -55,21 +56,18 @@ impl Words for AssociationWords {
         tables.sort_unstable();
         tables.dedup();
         let tables = tables.join(", ");
-        match (told.action, told.reason) {
-            (Action::Import, _) => format!("{subnets} already {uses} {tables} as wanted; topo records {it}"),
-            (_, Reason::TakenOver(_)) => {
-                format!("{subnets} {uses} {tables} in place of somebody else's route table (taken over as asked)")
-            }
-            (Action::Add | Action::Change, Reason::New | Reason::NewNode) => format!("{subnets} {uses} {tables} (new)"),
-            (Action::Add | Action::Change, Reason::Missing) => format!("{subnets} {uses} {tables} again: {GONE}"),
-            (Action::Add | Action::Change, Reason::Altered(_)) => {
-                format!("{subnets} {uses} {tables} again: somebody changed what was recorded")
-            }
-            (Action::Add | Action::Change, Reason::InDoubt) => format!("{subnets} {uses} {tables}: {IN_DOUBT}"),
-            (Action::Add | Action::Change, _) => format!("{subnets} {uses} {tables} {EDITED}"),
-            (Action::Remove, reason) => format!("{subnets} no longer {uses} {tables} {}", removed(reason)),
-            (Action::Forget, _) => format!("{subnets} {uses} {tables}, and topo drops the record of that"),
-        }
+        let rest = match (told.action, told.reason) {
+            (Action::Import, _) => return format!("{subnets} already {uses} {tables} as wanted; topo records {it}"),
+            (_, Reason::TakenOver(_)) => " in place of somebody else's route table (taken over as asked)".to_owned(),
+            (Action::Remove, reason) => return format!("{subnets} no longer {uses} {tables} {}", removed(reason)),
+            (Action::Forget, _) => ", and topo drops the record of that".to_owned(),
+            (_, Reason::New | Reason::NewNode) => " (new)".to_owned(),
+            (_, Reason::Missing) => format!(" again: {GONE}"),
+            (_, Reason::Altered(_)) => " again: somebody changed what was recorded".to_owned(),
+            (_, Reason::InDoubt) => format!(": {IN_DOUBT}"),
+            _ => format!(" {EDITED}"),
+        };
+        format!("{subnets} {uses} {tables}{rest}")
     }
 
     /// Tables are named by their names; where these are alike, with their resource groups.
@@ -102,8 +100,4 @@ impl Words for InterfaceWords {
             _ => format!("topo makes {interfaces} {forward} IP packets"),
         }
     }
-}
-
-fn part_of<'a>(id: &'a str, word: &str) -> Option<&'a str> {
-    id.split('/').skip_while(|part| !part.eq_ignore_ascii_case(word)).nth(1)
 }

@@ -13,16 +13,16 @@ use crate::resource::Shape;
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Attributes {
     /// Whether it is a drop-in of systemd-networkd instead of a file of netplan.
-    #[serde(default, skip_serializing_if = "is_unset")]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub networkd: bool,
     /// Whether systemd-networkd loads it only at the next boot or restart.
-    #[serde(default, skip_serializing_if = "is_unset")]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub deferred: bool,
     /// Whether it was written but not loaded yet at the last look.
-    #[serde(default, skip_serializing_if = "is_unset")]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub waiting: bool,
     /// Whether no other backend puts the routes into the kernel, so that they belong to the file.
-    #[serde(default, skip_serializing_if = "is_unset")]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub alone: bool,
     /// The device that the topology names.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -55,11 +55,6 @@ fn is_ethernets(kind: &str) -> bool {
     kind == "ethernets"
 }
 
-#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference to the field")]
-fn is_unset(flag: &bool) -> bool {
-    !flag
-}
-
 impl Attributes {
     /// The attributes of a shape, with defaults for missing ones.
     pub fn of(shape: &Shape) -> Self {
@@ -88,14 +83,11 @@ impl Attributes {
 
     /// Whether the record is as wanted, as far as the topology decides it: the definitions come from the node.
     pub fn fits(wanted: &Value, recorded: &Value) -> bool {
-        let (Some(wanted), Some(recorded)) = (wanted.as_object(), recorded.as_object()) else {
-            return wanted == recorded;
-        };
         // These come from the node, not from the topology.
-        let is_found = |key: &str| matches!(key, "links" | "waiting");
-        let said = |key: &&String| !is_found(key.as_str());
-        wanted.keys().filter(said).count() == recorded.keys().filter(said).count()
-            && wanted.iter().all(|(key, value)| is_found(key) || recorded.get(key) == Some(value))
+        let is_found = |key: &String| matches!(key.as_str(), "links" | "waiting");
+        let [wanted, recorded] =
+            [wanted, recorded].map(|it| it.as_object().into_iter().flatten().filter(|(key, _)| !is_found(key)));
+        wanted.eq(recorded)
     }
 
     /// Whether both are the same except for their definitions.

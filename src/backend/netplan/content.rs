@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::net::IpAddr;
 
+use serde_json::json;
+
 use super::attributes::{Attributes, Link};
 use crate::exchange::node::FileForm;
 use crate::network::{Family, MAIN_TABLE, Prefix, Route, RouteSet, View};
@@ -118,14 +120,8 @@ fn quoted(id: &str) -> String {
     if id.bytes().all(plain) && id.bytes().next().is_some_and(|byte| byte.is_ascii_alphabetic()) {
         return id.to_owned();
     }
-    let escaped: String = id
-        .chars()
-        .flat_map(|c| match c {
-            '"' | '\\' => vec!['\\', c],
-            _ => vec![c],
-        })
-        .collect();
-    format!("\"{escaped}\"")
+    // A string of JSON is one of YAML.
+    json!(id).to_string()
 }
 
 /// The routes of a file that this or an older topo wrote: destination and next hop.

@@ -2,9 +2,13 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::{BACKEND, Netplan, Settings};
+use serde_json::json;
+
+use super::settings::{LONGEST_FILE_NAME, check_ending, is_file_name, not_a_file_name};
+use super::{Activate, BACKEND, Netplan, Persist, Settings};
 use crate::backend::ssh_static::{self, settings_of};
 use crate::backend::table_and_metric::TableAndMetric;
+use crate::backend::two_mentions;
 use crate::resource::Name;
 use crate::topology::reader::{Located, TableReader};
 use crate::topology::{Diagnostic, Reporter, RoutesOf, Table, TableFormat, TableRead, TableSchema, Tables};
@@ -16,8 +20,25 @@ impl TableFormat for Netplan {
 
     fn read(&self, reader: &mut TableReader<'_>) -> TableRead {
         let given = TableAndMetric::read(reader);
-        let settings = Settings::read(reader, &given).to_json();
-        TableRead { settings, routes: RoutesOf::Nodes, given: Box::new(given) }
+        let file = reader.string("file");
+        let choice = reader.choice("persist", &[("netplan", Persist::Netplan), ("networkd", Persist::Networkd)]);
+        let activate = reader.choice("activate", &[("reload", Activate::Reload), ("defer", Activate::Defer)]);
+        let persist = choice.map_or_else(Persist::default, |choice| choice.value);
+        if let Some(file) = file {
+            if !is_file_name(file.value) {
+                not_a_file_name(reader, file).report_to(reader.report);
+            } else if choice.is_some() || !reader.has("persist") {
+                check_ending(reader, file, persist, choice.map(|choice| choice.span));
+            }
+        }
+        let settings = Settings {
+            file: file.map_or_else(|| persist.default_file(), |file| file.value.to_owned()),
+            persist,
+            activate: activate.map_or_else(Activate::default, |activate| activate.value),
+            table: given.table.map(|table| table.value),
+            metric: given.metric.map(|metric| metric.value),
+        };
+        TableRead { settings: json!(settings), routes: RoutesOf::Nodes, given: Box::new(given) }
     }
 
     /// Checks that each node has at most one file, and that this file keeps the routes of `ssh-static` there.
@@ -42,10 +63,13 @@ impl TableFormat for Netplan {
             for node in table.nodes {
                 let first = *first_of.entry(node).or_insert(*table);
                 if first.number != table.number && said.insert((table.number, first.number)) {
-                    report_two_files(table, &first, node, report);
+                    let error = two_mentions(first.name, table.name, |one, other| {
+                        format!("Backends `{one}` and `{other}` would both keep the routes of node `{node}` in a file.")
+                    });
+                    error.hint("Set different `nodes` for them: a node can have only one such file.").report_to(report);
                 }
                 let Some(present) = statics_of.get(node) else { continue };
-                if given.damaged || present.iter().any(|(_, settings)| fits(given, settings)) {
+                if given.damaged || present.iter().any(|(_, settings)| differences(given, settings).next().is_none()) {
                     continue;
                 }
                 let (other, settings) = present[0];
@@ -57,16 +81,42 @@ impl TableFormat for Netplan {
     }
 
     fn schema(&self) -> TableSchema {
-        let mut properties = TableAndMetric::schema_with(Settings::schema_properties());
+        let mut properties = TableAndMetric::schema_with(json!({
+            "file": {
+                "title": "File name",
+                "description": "Name of the file without folder. Default: 60-topo.yaml, or 60-topo.conf for networkd.",
+                "type": "string", "maxLength": LONGEST_FILE_NAME, "pattern": "^[A-Za-z0-9_][A-Za-z0-9._-]*$"
+            },
+            "persist": {
+                "title": "Reader of the file",
+                "description": "`netplan`: a file in /etc/netplan. `networkd`: a drop-in for systemd-networkd instead.",
+                "enum": ["netplan", "networkd"], "default": "netplan"
+            },
+            "activate": {
+                "title": "Activation",
+                "description": "`reload`: systemd-networkd loads the file at once. `defer`: it loads the file at its \
+                 next restart or boot.",
+                "enum": ["reload", "defer"], "default": "reload"
+            }
+        }));
         for key in ["table", "metric"] {
             properties[key]["description"] =
                 "Default: the value of ssh-static. If ssh-static serves the node, no other value is allowed.".into();
         }
+        // The end of the file's name fits its reader.
+        let ending = |persist: Persist| {
+            let pattern = format!("{}$", persist.ending().replace('.', r"\."));
+            json!({ "properties": { "file": { "pattern": pattern } } })
+        };
         TableSchema {
             description: "Routes that survive a reboot, in a file on each node.",
             nodes: "The nodes that it serves. Default: all.",
             properties,
-            condition: Settings::schema_condition(),
+            condition: json!({
+                "if": { "properties": { "persist": { "const": "networkd" } }, "required": ["persist"] },
+                "then": ending(Persist::Networkd),
+                "else": ending(Persist::Netplan)
+            }),
         }
     }
 
@@ -78,28 +128,16 @@ impl TableFormat for Netplan {
     }
 }
 
-fn report_two_files(table: &Table<'_>, first: &Table<'_>, node: &Name, report: &Reporter) {
-    let (name, other) = (table.name, first.name);
-    let (one, other) = if other.span < name.span { (other, name) } else { (name, other) };
-    let message = format!(
-        "Backends `{}` and `{}` would both keep the routes of node `{node}` in a file.",
-        one.value, other.value
-    );
-    Diagnostic::error(other.span, message, "the second")
-        .second(one.span, "the first")
-        .hint("Set different `nodes` for them: a node can have only one such file.")
-        .report_to(report);
-}
-
-/// Checks that the file's table and metric are those of the routes of `ssh-static`. A missing value always fits.
-fn fits(given: &TableAndMetric, settings: &ssh_static::Settings) -> bool {
-    given.table.is_none_or(|table| table.value == settings.table)
-        && given.metric.is_none_or(|metric| same_metric(Some(metric.value), settings.metric))
-}
-
-/// For the kernel, a metric of 0 means none.
-fn same_metric(left: Option<u32>, right: Option<u32>) -> bool {
-    left.unwrap_or(0) == right.unwrap_or(0)
+/// The keys of a file that differ from the routes of `ssh-static`, each with its value there. A missing value always fits.
+fn differences(
+    given: &TableAndMetric,
+    settings: &ssh_static::Settings,
+) -> impl Iterator<Item = (&'static str, Located<u32>, Option<u32>)> {
+    let table = given.table.filter(|table| table.value != settings.table);
+    // For the kernel, a metric of 0 means none.
+    let metric = given.metric.filter(|metric| metric.value != settings.metric.unwrap_or(0));
+    let table = table.map(|table| ("table", table, Some(settings.table)));
+    table.into_iter().chain(metric.map(|metric| ("metric", metric, settings.metric)))
 }
 
 fn report_unfit(
@@ -111,21 +149,15 @@ fn report_unfit(
 ) {
     let Some(others) = other.given::<TableAndMetric>().filter(|others| !others.damaged) else { return };
     let (one, two) = (table.name.value, other.name.value);
-    let unfit = |key: &str, given: Located<u32>, has: Option<u32>, place: Option<Located<u32>>| {
+    for (key, given, has) in differences(given, settings) {
+        let place = if key == "table" { others.table } else { others.metric };
         let has = has.map_or_else(|| format!("no {key}"), |value| format!("{key} {value}"));
-        let message = format!(
-            "Backend `{one}` sets {key} {} for the routes of node `{node}`, but `{two}` sets {has}.",
-            given.value
-        );
-        Diagnostic::error(given.span, message, format!("{key} {}", given.value))
+        let value = given.value;
+        let message =
+            format!("Backend `{one}` sets {key} {value} for the routes of node `{node}`, but `{two}` sets {has}.");
+        Diagnostic::error(given.span, message, format!("{key} {value}"))
             .second(place.map_or(other.name.span, |place| place.span), has)
             .hint(format!("Remove `{key}` from `{one}`: its file keeps the routes of `{two}`."))
             .report_to(report);
-    };
-    if let Some(number) = given.table.filter(|number| number.value != settings.table) {
-        unfit("table", number, Some(settings.table), others.table);
-    }
-    if let Some(metric) = given.metric.filter(|metric| !same_metric(Some(metric.value), settings.metric)) {
-        unfit("metric", metric, settings.metric, others.metric);
     }
 }

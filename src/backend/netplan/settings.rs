@@ -1,9 +1,7 @@
 //! The settings of `[backends.netplan]`.
 
 use serde::{Deserialize, Serialize};
-use serde_json::{Value as Json, json};
 
-use crate::backend::table_and_metric::TableAndMetric;
 use crate::topology::reader::{Located, TableReader};
 use crate::topology::{Diagnostic, Span};
 
@@ -11,7 +9,7 @@ use crate::topology::{Diagnostic, Span};
 pub const BACKEND: &str = "netplan";
 
 /// The longest file name, in bytes: far below the 255 of Linux (`NAME_MAX`), because topo adds to it.
-const LONGEST_FILE_NAME: usize = 64;
+pub(super) const LONGEST_FILE_NAME: usize = 64;
 
 /// The reader of the file.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,7 +24,7 @@ pub enum Persist {
 
 impl Persist {
     /// The required end of the file's name; without it, the reader ignores the file.
-    fn ending(self) -> &'static str {
+    pub(super) fn ending(self) -> &'static str {
         match self {
             Self::Netplan => ".yaml",
             Self::Networkd => ".conf",
@@ -34,7 +32,7 @@ impl Persist {
     }
 
     /// The default name of the file.
-    fn default_file(self) -> String {
+    pub(super) fn default_file(self) -> String {
         format!("60-topo{}", self.ending())
     }
 }
@@ -75,86 +73,16 @@ impl Default for Settings {
     }
 }
 
-impl Settings {
-    /// Reads the keys of its table, except table and metric, which were read before. Reports errors and continues with
-    /// the default.
-    pub fn read(reader: &mut TableReader<'_>, given: &TableAndMetric) -> Self {
-        let file = reader.string("file");
-        let choice = reader.choice("persist", &[("netplan", Persist::Netplan), ("networkd", Persist::Networkd)]);
-        let activate = reader.choice("activate", &[("reload", Activate::Reload), ("defer", Activate::Defer)]);
-        let persist = choice.map_or_else(Persist::default, |choice| choice.value);
-        if let Some(file) = file {
-            if !is_file_name(file.value) {
-                not_a_file_name(reader, file).report_to(reader.report);
-            } else if choice.is_some() || !reader.has("persist") {
-                check_ending(reader, file, persist, choice.map(|choice| choice.span));
-            }
-        }
-        Self {
-            file: file.map_or_else(|| persist.default_file(), |file| file.value.to_owned()),
-            persist,
-            activate: activate.map_or_else(Activate::default, |activate| activate.value),
-            table: given.table.map(|table| table.value),
-            metric: given.metric.map(|metric| metric.value),
-        }
-    }
-
-    /// The settings in the form that the topology and the state keep.
-    pub fn to_json(&self) -> Json {
-        serde_json::to_value(self).unwrap_or_default()
-    }
-
-    /// The settings from what [`Settings::to_json`] gave.
-    pub fn from_json(json: &Json) -> Result<Self, serde_json::Error> {
-        Self::deserialize(json)
-    }
-
-    /// The JSON schema of its keys, except table and metric: the properties of its table.
-    pub fn schema_properties() -> Json {
-        json!({
-            "file": {
-                "title": "File name",
-                "description": "Name of the file without folder. Default: 60-topo.yaml, or 60-topo.conf for networkd.",
-                "type": "string", "maxLength": LONGEST_FILE_NAME, "pattern": "^[A-Za-z0-9_][A-Za-z0-9._-]*$"
-            },
-            "persist": {
-                "title": "Reader of the file",
-                "description": "`netplan`: a file in /etc/netplan. `networkd`: a drop-in for systemd-networkd instead.",
-                "enum": ["netplan", "networkd"], "default": "netplan"
-            },
-            "activate": {
-                "title": "Activation",
-                "description": "`reload`: systemd-networkd loads the file at once. `defer`: it loads the file at its \
-                 next restart or boot.",
-                "enum": ["reload", "defer"], "default": "reload"
-            }
-        })
-    }
-
-    /// The JSON schema of its keys together: the end of the file's name fits its reader.
-    pub fn schema_condition() -> Json {
-        let ending = |persist: Persist| {
-            let pattern = format!("{}$", persist.ending().replace('.', r"\."));
-            json!({ "properties": { "file": { "pattern": pattern } } })
-        };
-        json!({
-            "if": { "properties": { "persist": { "const": "networkd" } }, "required": ["persist"] },
-            "then": ending(Persist::Networkd),
-            "else": ending(Persist::Netplan)
-        })
-    }
-}
-
 /// Whether a text can be the name of the file. The name becomes part of paths and commands, so it must have no special
 /// characters.
-fn is_file_name(text: &str) -> bool {
+pub(super) fn is_file_name(text: &str) -> bool {
     !text.is_empty()
         && text.len() <= LONGEST_FILE_NAME
         && !text.starts_with(['.', '-'])
         && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte))
 }
 
-fn not_a_file_name(reader: &TableReader<'_>, file: Located<&str>) -> Diagnostic {
+pub(super) fn not_a_file_name(reader: &TableReader<'_>, file: Located<&str>) -> Diagnostic {
     let message = format!("`file` of {} cannot be `{}`.", reader.subject, file.value.escape_debug());
     let hint = match file.value.rsplit_once('/') {
         Some((_, name)) if is_file_name(name) => format!("Write only the name: \"{name}\"."),
@@ -167,7 +95,7 @@ fn not_a_file_name(reader: &TableReader<'_>, file: Located<&str>) -> Diagnostic 
 }
 
 /// Reports a file that its reader would ignore.
-fn check_ending(reader: &TableReader<'_>, file: Located<&str>, persist: Persist, chosen: Option<Span>) {
+pub(super) fn check_ending(reader: &TableReader<'_>, file: Located<&str>, persist: Persist, chosen: Option<Span>) {
     let ending = persist.ending();
     if file.value.ends_with(ending) {
         return;
@@ -188,12 +116,14 @@ fn check_ending(reader: &TableReader<'_>, file: Located<&str>, persist: Persist,
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     #[test]
     fn settings_survive_json_and_leave_out_what_is_not_given() {
         let settings = Settings::default();
-        assert_eq!(settings.to_json(), json!({ "file": "60-topo.yaml", "persist": "netplan", "activate": "reload" }));
+        assert_eq!(json!(settings), json!({ "file": "60-topo.yaml", "persist": "netplan", "activate": "reload" }));
         let other = Settings {
             file: "x.conf".to_owned(),
             persist: Persist::Networkd,
@@ -202,10 +132,10 @@ mod tests {
             metric: Some(0),
         };
         for settings in [settings, other] {
-            assert_eq!(Settings::from_json(&settings.to_json()).expect("settings"), settings);
+            assert_eq!(Settings::deserialize(&json!(settings)).expect("settings"), settings);
         }
         let json = json!({ "file": "x", "persist": "netplan", "activate": "reload", "colour": 1 });
-        assert!(Settings::from_json(&json).is_err());
+        assert!(Settings::deserialize(&json).is_err());
     }
 
     #[test]

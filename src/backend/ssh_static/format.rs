@@ -1,9 +1,13 @@
 //! The format of `ssh-static` tables in a topology.
 
+use serde::Deserialize;
+use serde_json::json;
+
+use super::settings::{TAKEN, protocol_owner};
 use super::{BACKEND, Settings, SshStatic};
 use crate::backend::table_and_metric::TableAndMetric;
-use crate::network::MAIN_TABLE;
-use crate::topology::reader::TableReader;
+use crate::backend::two_mentions;
+use crate::topology::reader::{Located, TableReader};
 use crate::topology::{Diagnostic, Reporter, RoutesOf, Table, TableFormat, TableRead, TableSchema, Tables};
 
 impl TableFormat for SshStatic {
@@ -13,8 +17,22 @@ impl TableFormat for SshStatic {
 
     fn read(&self, reader: &mut TableReader<'_>) -> TableRead {
         let given = TableAndMetric::read(reader);
-        let settings = Settings::read(reader, &given).to_json();
-        TableRead { settings, routes: RoutesOf::Nodes, given: Box::new(given) }
+        let protocol: Option<Located<u8>> = reader.integer("protocol", 5..=254);
+        if let Some(Located { value, span }) = protocol
+            && let Some(owner) = protocol_owner(value)
+        {
+            let message = format!("Route protocol {value} belongs to {owner}, so topo cannot use it as its mark.");
+            Diagnostic::error(span, message, format!("taken by {owner}"))
+                .hint("Use a number from 199 to 254, or remove `protocol` to use 201.")
+                .report_to(reader.report);
+        }
+        let usual = Settings::default();
+        let settings = Settings {
+            table: given.table.map_or(usual.table, |table| table.value),
+            metric: given.metric.map(|metric| metric.value),
+            protocol: protocol.map_or(usual.protocol, |protocol| protocol.value),
+        };
+        TableRead { settings: json!(settings), routes: RoutesOf::Nodes, given: Box::new(given) }
     }
 
     /// Checks that no two tables write the same routes on the same node.
@@ -23,27 +41,30 @@ impl TableFormat for SshStatic {
         for (at, (table, settings)) in tables.iter().enumerate() {
             for (before, _) in tables[..at].iter().filter(|(_, other)| other.same_key(settings)) {
                 let Some(node) = before.nodes.intersection(table.nodes).next() else { continue };
-                let (one, other) = (before.name, table.name);
-                let message = format!(
-                    "Backends `{}` and `{}` would write the same routes on node `{node}`.",
-                    one.value, other.value
-                );
-                Diagnostic::error(other.span, message, "the second")
-                    .second(one.span, "the first")
-                    .hint("Set different `nodes` for them, or a different `table` or `metric`.")
-                    .report_to(report);
+                let error = two_mentions(before.name, table.name, |one, other| {
+                    format!("Backends `{one}` and `{other}` would write the same routes on node `{node}`.")
+                });
+                error.hint("Set different `nodes` for them, or a different `table` or `metric`.").report_to(report);
             }
         }
     }
 
     fn schema(&self) -> TableSchema {
-        let mut properties = TableAndMetric::schema_with(Settings::schema_properties());
-        properties["table"]["default"] = MAIN_TABLE.into();
+        let taken: Vec<_> = TAKEN.iter().map(|(first, last, _)| json!({ "minimum": first, "maximum": last })).collect();
+        let usual = Settings::default();
+        let mut properties = TableAndMetric::schema_with(json!({
+            "protocol": {
+                "title": "Route protocol number",
+                "description": "The mark of topo's routes in the kernel. 199 to 254 are free.",
+                "type": "integer", "minimum": 5, "maximum": 254, "not": { "anyOf": taken }, "default": usual.protocol
+            }
+        }));
+        properties["table"]["default"] = usual.table.into();
         TableSchema {
             description: "Kernel routes on nodes, over SSH.",
             nodes: "The nodes that it serves. Default: all.",
             properties,
-            condition: serde_json::json!({}),
+            condition: json!({}),
         }
     }
 
@@ -54,5 +75,5 @@ impl TableFormat for SshStatic {
 
 /// The tables of `ssh-static`, each with its settings.
 pub(in crate::backend) fn settings_of<'d>(tables: &Tables<'d>) -> impl Iterator<Item = (Table<'d>, Settings)> {
-    tables.of(BACKEND).filter_map(|table| Some((table, Settings::from_json(table.settings).ok()?)))
+    tables.of(BACKEND).filter_map(|table| Some((table, Settings::deserialize(table.settings).ok()?)))
 }

@@ -1,24 +1,22 @@
 //! `ssh-static`: kernel routes on the nodes, put in with `ip -batch` over SSH.
 
-mod desired;
 mod format;
 mod inquiry;
 mod settings;
 mod work;
 
 pub(super) use format::settings_of;
-pub(super) use inquiry::inquire;
 pub use settings::{BACKEND, Settings};
-pub(super) use work::{settle, work};
 
-use crate::backend::Desired;
-use crate::backend::mesh::Mesh;
-use crate::backend::{Backend, Settled};
-use crate::exchange::node::{Work, Written};
-use crate::network::Memo;
+use serde::Deserialize;
+
+use crate::backend::mesh::{Mesh, served};
+use crate::backend::{Backend, Desired, Settled};
+use crate::exchange::node::{Listing, RouteWrite, Work, Written};
+use crate::network::{Memo, RouteSet};
 use crate::plan::{Operation, TablePlan};
 use crate::resource::words::Words;
-use crate::resource::{Kind, Name, Record, Shape, Token};
+use crate::resource::{Kind, Name, Record, ResourceId, Shape, Token};
 use crate::topology::{BackendTable, Topology};
 
 /// The kind of its resources: the routes of one node.
@@ -38,26 +36,67 @@ impl Words for KernelWords {
 pub struct SshStatic;
 
 impl Backend for SshStatic {
-    fn id(&self) -> &'static str {
-        BACKEND
+    fn kind(&self) -> &'static Kind {
+        &KERNEL_ROUTE
     }
 
-    fn kinds(&self) -> &'static [&'static Kind] {
-        const { &[&KERNEL_ROUTE] }
-    }
-
+    /// Every node that the backend serves gets a route to every other node's pod subnets of its address families.
     fn desire(&self, topology: &Topology, mesh: &Mesh<'_>, name: &Name, table: &BackendTable, desired: &mut Desired) {
-        desired::desire(topology, mesh, name, table, desired);
+        let id = ResourceId { backend: name.clone(), kind: KERNEL_ROUTE.id.into(), name: "".into() };
+        let settings = Settings::deserialize(&table.settings).unwrap_or_default();
+        for (_, node, place) in served(topology, table, desired) {
+            if let Some(set) = mesh.routes(node, settings) {
+                place.resources.insert(id.clone(), Shape::of_routes(set));
+            }
+        }
     }
 
+    /// A listing of each recorded or wanted table, with the recorded token, so that an unchanged node gives a short
+    /// answer. For new routes, also whether their next hops are on-link.
     fn inquire(&self, _: &str, wanted: Option<&Shape>, record: Option<&Record>, memo: &mut Memo) -> Vec<Work> {
-        inquiry::inquire(wanted, record, memo)
+        let wanted = wanted.and_then(|shape| shape.routes.as_ref());
+        let recorded: Vec<&RouteSet> =
+            record.into_iter().flat_map(Record::shapes).filter_map(|shape| shape.routes.as_ref()).collect();
+        let mut tables: Vec<Listing> = Vec::new();
+        for set in wanted.into_iter().chain(recorded.iter().copied()) {
+            let table = set.view.table;
+            if !tables.iter().any(|listing| listing.table == table) {
+                tables.push(Listing { table, protocols: Vec::new(), known: None });
+            }
+            for listing in tables.iter_mut().filter(|listing| listing.table == table) {
+                if !listing.protocols.contains(&set.view.protocol) {
+                    listing.protocols.push(set.view.protocol);
+                }
+            }
+        }
+        if let (Some(Record::Settled { is, token: Some(token) }), [listing]) = (record, tables.as_mut_slice()) {
+            listing.known = inquiry::known(is.routes.as_ref(), wanted, token, memo);
+        }
+        let mut works: Vec<Work> = tables.into_iter().map(Work::List).collect();
+        let next_hops = inquiry::next_hops(wanted, record, memo);
+        if !next_hops.is_empty() {
+            works.push(Work::Reach(next_hops.into_iter().collect()));
+        }
+        works
     }
 
+    /// One batch for the operations of a step: adds, then changes, then removals. None if no row changes.
     fn work(&self, table: &TablePlan, operations: &[Operation], token: Option<&Token>) -> Option<Work> {
-        work::work(table, operations, token)
+        let mut commands: Vec<_> = operations.iter().filter_map(|operation| work::command(table, operation)).collect();
+        commands.sort_by_key(|(order, _)| *order);
+        if commands.is_empty() {
+            return None;
+        }
+        let listing = Listing { table: table.view.table, protocols: table.marks.clone(), known: token.cloned() };
+        Some(Work::Write(RouteWrite {
+            listing,
+            guard_foreign: table.guard_foreign,
+            commands: commands.into_iter().map(|(_, command)| command).collect(),
+        }))
     }
 
+    /// Compares the table after the step with the intended rows. A missing row counts as failed and an existing one as
+    /// done, whatever `ip` said.
     fn settle(&self, operations: &[Operation], written: &Written) -> Settled {
         work::settle(operations, written)
     }

@@ -1,21 +1,14 @@
 //! The settings of `[backends.ssh-static]`.
 
 use serde::{Deserialize, Serialize};
-use serde_json::{Value as Json, json};
 
-use crate::backend::table_and_metric::TableAndMetric;
 use crate::network::MAIN_TABLE;
-use crate::topology::Diagnostic;
-use crate::topology::reader::{Located, TableReader};
 
 /// The name of this backend in a topology.
 pub const BACKEND: &str = "ssh-static";
 
-/// The default route protocol number, topo's mark.
-const DEFAULT_PROTOCOL: u8 = 201;
-
 /// How topo writes the kernel routes.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Settings {
     /// Number of the routing table.
@@ -29,44 +22,11 @@ pub struct Settings {
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { table: MAIN_TABLE, metric: None, protocol: DEFAULT_PROTOCOL }
+        Self { table: MAIN_TABLE, metric: None, protocol: 201 }
     }
 }
 
 impl Settings {
-    /// Reads the keys of its table, except table and metric, which were read before. Reports errors and continues with
-    /// the default.
-    pub fn read(reader: &mut TableReader<'_>, given: &TableAndMetric) -> Self {
-        let protocol = reader.integer("protocol", 5..=254);
-        if let Some((Located { value, span }, owner)) =
-            protocol.and_then(|protocol| Some((protocol, protocol_owner(protocol.value)?)))
-        {
-            let message = format!("Route protocol {value} belongs to {owner}, so topo cannot use it as its mark.");
-            Diagnostic::error(span, message, format!("taken by {owner}"))
-                .hint("Use a number from 199 to 254, or remove `protocol` to use 201.")
-                .report_to(reader.report);
-        }
-        Self {
-            table: given.table.map_or(MAIN_TABLE, |table| table.value),
-            metric: given.metric.map(|metric| metric.value),
-            protocol: protocol.map_or(DEFAULT_PROTOCOL, |protocol| protocol.value),
-        }
-    }
-
-    /// The settings in the form that the topology and the state keep.
-    pub fn to_json(&self) -> Json {
-        let mut json = json!({ "table": self.table, "protocol": self.protocol });
-        if let Some(metric) = self.metric {
-            json["metric"] = metric.into();
-        }
-        json
-    }
-
-    /// The settings from what [`Settings::to_json`] gave.
-    pub fn from_json(json: &Json) -> Result<Self, serde_json::Error> {
-        Self::deserialize(json)
-    }
-
     /// Whether routes of both have the same kernel key for the same destination on the same node, so that one backend
     /// would overwrite the other.
     pub fn same_key(&self, other: &Self) -> bool {
@@ -75,24 +35,11 @@ impl Settings {
         let as_v6 = |settings: &Self| settings.metric.filter(|metric| *metric != 0).unwrap_or(1024);
         self.table == other.table && (as_v4(self) == as_v4(other) || as_v6(self) == as_v6(other))
     }
-
-    /// The JSON schema of its keys, except table and metric: the properties of its table.
-    pub fn schema_properties() -> Json {
-        let taken: Vec<Json> =
-            TAKEN.iter().map(|(first, last, _)| json!({ "minimum": first, "maximum": last })).collect();
-        json!({
-            "protocol": {
-                "title": "Route protocol number",
-                "description": "The mark of topo's routes in the kernel. 199 to 254 are free.",
-                "type": "integer", "minimum": 5, "maximum": 254, "not": { "anyOf": taken }, "default": DEFAULT_PROTOCOL
-            }
-        })
-    }
 }
 
 /// Route protocol numbers that belong to others: first and last of a range, and the owner (linux/rtnetlink.h,
 /// `/etc/iproute2/rt_protos`, and the sources of the programs named).
-const TAKEN: &[(u8, u8, &str)] = &[
+pub(super) const TAKEN: &[(u8, u8, &str)] = &[
     (0, 4, "the kernel and the boot scripts"),
     (8, 8, "GateD"),
     (9, 9, "router advertisements"),
@@ -114,21 +61,23 @@ const TAKEN: &[(u8, u8, &str)] = &[
     (255, 255, "the kernel"),
 ];
 
-fn protocol_owner(protocol: u8) -> Option<&'static str> {
+pub(super) fn protocol_owner(protocol: u8) -> Option<&'static str> {
     TAKEN.iter().find(|(first, last, _)| (*first..=*last).contains(&protocol)).map(|(_, _, owner)| *owner)
 }
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     #[test]
     fn settings_survive_json_and_leave_out_what_is_not_given() {
         let settings = Settings::default();
-        assert_eq!(settings.to_json(), json!({ "table": 254, "protocol": 201 }));
+        assert_eq!(json!(settings), json!({ "table": 254, "protocol": 201 }));
         for settings in [settings, Settings { table: 100, metric: Some(0), protocol: 202 }] {
-            assert_eq!(Settings::from_json(&settings.to_json()).expect("settings"), settings);
+            assert_eq!(Settings::deserialize(&json!(settings)).expect("settings"), settings);
         }
-        assert!(Settings::from_json(&json!({ "table": 254, "protocol": 201, "colour": 1 })).is_err());
+        assert!(Settings::deserialize(&json!({ "table": 254, "protocol": 201, "colour": 1 })).is_err());
     }
 }

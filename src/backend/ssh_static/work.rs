@@ -3,30 +3,13 @@
 use std::collections::BTreeSet;
 
 use crate::backend::Settled;
-use crate::exchange::node::{Listing, LiveRoute, RouteCommand, RouteVerb, RouteWrite, Work, Written};
+use crate::exchange::node::{LiveRoute, RouteCommand, RouteVerb, Written};
 use crate::network::{Family, Prefix, Route, STATIC};
 use crate::plan::{Live, Operation, TablePlan};
-use crate::resource::{Action, Token};
+use crate::resource::Action;
 
-/// One batch for the operations of a step: adds, then changes, then removals. None if no row changes.
-pub(in crate::backend) fn work(table: &TablePlan, operations: &[Operation], token: Option<&Token>) -> Option<Work> {
-    let mut commands: Vec<(u8, RouteCommand)> =
-        operations.iter().filter_map(|operation| command(table, operation)).collect();
-    commands.sort_by_key(|(order, _)| *order);
-    if commands.is_empty() {
-        return None;
-    }
-    let view = &table.view;
-    let listing = Listing { table: view.table, protocols: table.marks.clone(), known: token.cloned() };
-    let guard_foreign = table.guard_foreign;
-    Some(Work::Write(RouteWrite {
-        listing,
-        guard_foreign,
-        commands: commands.into_iter().map(|(_, command)| command).collect(),
-    }))
-}
-
-fn command(table: &TablePlan, operation: &Operation) -> Option<(u8, RouteCommand)> {
+/// The command for an operation, after those with lower numbers. None if its row does not change.
+pub(super) fn command(table: &TablePlan, operation: &Operation) -> Option<(u8, RouteCommand)> {
     let view = &table.view;
     // A removal without a metric removes the first row with any metric. For IPv4 that is the row with metric 0, but not
     // for IPv6.
@@ -50,7 +33,7 @@ fn command(table: &TablePlan, operation: &Operation) -> Option<(u8, RouteCommand
 
 /// Compares the table after the step with the intended rows. A missing row counts as failed and an existing one as
 /// done, whatever `ip` said.
-pub(in crate::backend) fn settle(operations: &[Operation], written: &Written) -> Settled {
+pub(super) fn settle(operations: &[Operation], written: &Written) -> Settled {
     let (token, appeared, vanished, refused, loses) = match written {
         Written::Moved => {
             return all_failed(

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
-use topo::backend::azure_udr::{LiveInterface, LiveNetwork, LiveSubnet, LiveTable};
+use topo::backend::azure_udr::{LiveInterface, LiveNetwork, LiveSubnet, LiveTable, interface_seen, network_seen};
 use topo::exchange::arm::Document;
 
 use topo::transport::azure::ResourceType;
@@ -100,6 +100,14 @@ fn check_count(found: Option<(usize, bool)>, in_json: usize, with_yaml: usize) {
     }
 }
 
+fn network(document: &Document) -> LiveNetwork {
+    network_seen("it", Ok(Some(document.clone()))).known().unwrap().unwrap()
+}
+
+fn interface(document: &Document) -> LiveInterface {
+    interface_seen("it", Ok(Some(document.clone()))).known().unwrap().unwrap().0
+}
+
 fn region(text: Option<&str>) -> String {
     text.unwrap_or_default().replace(' ', "").to_lowercase()
 }
@@ -143,7 +151,7 @@ fn subnets_are_read() {
 #[test]
 fn networks_are_read() {
     let found = each(ResourceType::Network, |document, leaves| {
-        let network = LiveNetwork::of(document);
+        let network = network(document);
         assert_eq!(network.location, region(leaves.at("/location")));
         let space: BTreeSet<String> = network.space.iter().map(ToString::to_string).collect();
         let wanted = leaves.all("/properties/addressSpace/addressPrefixes/*").into_iter().map(str::to_owned);
@@ -167,7 +175,7 @@ fn networks_are_read() {
 #[test]
 fn interfaces_are_read() {
     let found = each(ResourceType::Interface, |document, leaves| {
-        let interface = LiveInterface::of(document);
+        let interface = interface(document);
         assert_eq!(Some(interface.id.as_str()), leaves.at("/id"));
         let addresses: Vec<String> = interface.addresses.iter().map(ToString::to_string).collect();
         assert_eq!(addresses, leaves.all("/properties/ipConfigurations/*/properties/privateIPAddress"));
@@ -197,7 +205,7 @@ fn a_cluster_of_aks_is_read_as_it_is() {
     };
     let all = bodies(&networks);
     let id = format!("{group}/virtualNetworks/aks-vnet-21324540");
-    let network = LiveNetwork::of(&named(&all, ResourceType::Network, &id));
+    let network = network(&named(&all, ResourceType::Network, &id));
     assert_eq!((network.location.as_str(), network.configurations.len()), ("eastus", 3));
     assert_eq!(network.space.iter().map(ToString::to_string).collect::<Vec<_>>(), ["10.0.0.0/8"]);
     let (groups, sets) = network.interface_places();
@@ -211,7 +219,7 @@ fn a_cluster_of_aks_is_read_as_it_is() {
     let all = bodies(&interfaces);
     for (number, address) in ["10.240.0.6", "10.240.0.5", "10.240.0.4"].into_iter().enumerate() {
         let name = format!("{group}/networkInterfaces/aks-agentpool-21324540-nic-{number}");
-        let interface = LiveInterface::of(&named(&all, ResourceType::Interface, &name));
+        let interface = interface(&named(&all, ResourceType::Interface, &name));
         assert_eq!(interface.addresses, [address.parse::<std::net::IpAddr>().unwrap()]);
         assert!(interface.forwards && interface.attached && interface.is_in(&id.to_uppercase()), "{interface:?}");
         assert!(network.configurations.iter().any(|it| it.starts_with(&format!("{name}/ipConfigurations/"))));

@@ -14,9 +14,11 @@ use crate::network::{Family, Prefix};
 use crate::resource::Name;
 use crate::topology::machines::Machine;
 
-use super::names;
-use network::SubnetId;
+use super::{SubnetName, key, name_of};
+use network::Site;
 use pods::Tag;
+
+pub use super::names::{is_resource_group, is_subscription};
 
 /// How many characters of a text from Azure a sentence shows.
 const LONGEST: usize = 100;
@@ -90,40 +92,27 @@ pub enum NoteKind {
     NotRead,
 }
 
-/// Whether a text is the id of a subscription: a UUID.
-pub fn is_subscription(text: &str) -> bool {
-    names::is_subscription(text)
-}
-
-/// Whether a text can be the name of a resource group.
-pub fn is_resource_group(text: &str) -> bool {
-    names::is_resource_group(text)
-}
-
 /// The ids of the machines' interfaces that are not among the listed ones: they are in other resource groups.
 pub fn interfaces_elsewhere(machines: &[Json], interfaces: &[Json]) -> BTreeSet<String> {
-    let listed: BTreeSet<String> = interfaces.iter().filter_map(|it| Some(key(it["id"].as_str()?))).collect();
+    let listed = by_id(interfaces);
     let wanted = machines.iter().filter_map(primary_interface);
-    wanted.filter(|id| !listed.contains(&key(id))).map(str::to_owned).collect()
+    wanted.filter(|id| !listed.contains_key(&key(id))).map(str::to_owned).collect()
 }
 
 /// The ids of the virtual networks of the machines.
 pub fn networks_of(machines: &[Json], interfaces: &[Json]) -> BTreeSet<String> {
-    let wanted: BTreeSet<String> = machines.iter().filter_map(primary_interface).map(key).collect();
-    let wanted = interfaces.iter().filter(|it| it["id"].as_str().is_some_and(|id| wanted.contains(&key(id))));
-    let subnets =
-        wanted.filter_map(|it| SubnetId::parse(primary_configuration(it)?["properties"]["subnet"]["id"].as_str()?));
+    let interfaces = by_id(interfaces);
+    let wanted = machines.iter().filter_map(|machine| interfaces.get(&key(primary_interface(machine)?)));
+    let subnets = wanted.filter_map(|it| SubnetName::of_id(subnet_of(primary_configuration(it)?)?));
+    let ids = subnets.map(|(subscription, subnet)| subnet.network_id(subscription));
     // One spelling of each.
-    let networks: BTreeMap<String, String> = subnets.map(|id| (key(&id.network_id()), id.network_id())).collect();
-    networks.into_values().collect()
+    ids.map(|id| (key(&id), id)).collect::<BTreeMap<_, _>>().into_values().collect()
 }
 
 /// Makes nodes from machines, their interfaces and the networks of those. Contradictions are errors, with a sentence
 /// for each machine.
 pub fn read(machines: &[Json], interfaces: &[Json], networks: &[Json]) -> Result<Inventory, Vec<String>> {
-    let interfaces: BTreeMap<String, &Json> =
-        interfaces.iter().filter_map(|it| Some((key(it["id"].as_str()?), it))).collect();
-    let spaces = network::Spaces::new(networks);
+    let (interfaces, networks) = (by_id(interfaces), by_id(networks));
     let mut inventory = Inventory::default();
     let mut found = Vec::new();
     let mut ambiguous = Vec::new();
@@ -137,7 +126,7 @@ pub fn read(machines: &[Json], interfaces: &[Json], networks: &[Json]) -> Result
                 continue;
             }
         };
-        match read_machine(machine, raw_name, tag.as_ref(), &interfaces, &spaces) {
+        match read_machine(machine, raw_name, tag.as_ref(), &interfaces, &networks) {
             Ok(machine) => {
                 if tag.is_none() {
                     without_pods.push(machine.machine.name.to_string());
@@ -155,10 +144,7 @@ pub fn read(machines: &[Json], interfaces: &[Json], networks: &[Json]) -> Result
         return Err(ambiguous);
     }
     // In the order of people: sorted by name, node-10 would come before node-2.
-    found.sort_by(|one, other| {
-        let of = |it: &Found| (it.machine.addresses.first().copied(), it.machine.name.clone());
-        of(one).cmp(&of(other))
-    });
+    found.sort_by_cached_key(|it| (it.machine.addresses.first().copied(), it.machine.name.clone()));
     if !without_pods.is_empty() {
         let listed = without_pods.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
         let (is, node) = if without_pods.len() == 1 { ("has", "a node") } else { ("have", "nodes") };
@@ -168,7 +154,7 @@ pub fn read(machines: &[Json], interfaces: &[Json], networks: &[Json]) -> Result
             machines: without_pods,
         });
     }
-    spaces.fill(&mut inventory, &found, &interfaces);
+    network::fill(&mut inventory, &found, &interfaces, &networks);
     inventory.machines = found.into_iter().map(|found| found.machine).collect();
     Ok(inventory)
 }
@@ -187,73 +173,84 @@ impl Inventory {
     }
 }
 
+/// Documents by id, in small letters.
+type Documents<'a> = BTreeMap<String, &'a Json>;
+
+fn by_id(documents: &[Json]) -> Documents<'_> {
+    documents.iter().filter_map(|it| Some((key(it["id"].as_str()?), it))).collect()
+}
+
 /// A machine that became a node.
-struct Found {
+struct Found<'a> {
     machine: Machine,
-    subnet: SubnetId,
+    site: Site<'a>,
     forwards: bool,
 }
 
-fn read_machine(
+fn read_machine<'a>(
     machine: &Json,
     name: &str,
     tag: Option<&Tag<'_>>,
-    interfaces: &BTreeMap<String, &Json>,
-    spaces: &network::Spaces<'_>,
-) -> Result<Found, String> {
+    interfaces: &Documents<'a>,
+    networks: &Documents<'a>,
+) -> Result<Found<'a>, String> {
     let name = Name::new(name).map_err(|_| {
         "its name is not a valid name of a node. A name starts with a letter or digit, then has letters, digits, `-`, \
          `_` and `.`, at most 63 characters."
             .to_owned()
     })?;
     let id = primary_interface(machine).ok_or("it has no network interface.")?;
-    let interface = interfaces.get(&key(id)).ok_or_else(|| {
-        format!("its network interface `{}` does not exist.", shown(id.rsplit('/').next().unwrap_or(id)))
-    })?;
-    let configuration =
-        primary_configuration(interface).ok_or_else(|| "its network interface has no private address.".to_owned())?;
+    let interface = interfaces
+        .get(&key(id))
+        .ok_or_else(|| format!("its network interface `{}` does not exist.", shown(name_of(id))))?;
     let address = |configuration: &Json| -> Option<IpAddr> {
         configuration["properties"]["privateIPAddress"].as_str()?.parse().ok()
     };
-    let mut addresses: Vec<IpAddr> = address(configuration).into_iter().collect();
+    let primary = primary_configuration(interface);
+    let mut addresses: Vec<IpAddr> = primary.and_then(address).into_iter().collect();
     let other_family = |it: &IpAddr| addresses.first().is_none_or(|first| it.is_ipv4() != first.is_ipv4());
     let second = configurations(interface).filter_map(address).find(other_family);
     addresses.extend(second);
     if addresses.is_empty() {
         return Err("its network interface has no private address.".to_owned());
     }
-    let subnet = configuration["properties"]["subnet"]["id"].as_str().and_then(SubnetId::parse);
-    let subnet = subnet.ok_or_else(|| "its network interface is in no subnet.".to_owned())?;
-    spaces.check(&subnet)?;
+    let site = Site::find(primary.and_then(subnet_of).unwrap_or_default(), networks)?;
     let pods = tag.map(Tag::prefixes).transpose()?.unwrap_or_default();
     if let Some(lone) = pods.iter().find(|pod| !addresses.iter().any(|own| Family::of(*own) == pod.family())) {
         let label = lone.family().label();
         return Err(format!("its tag has the {label} prefix {lone}, but it has no private {label} address."));
     }
     let forwards = interface["properties"]["enableIPForwarding"] == true;
-    Ok(Found { machine: Machine { name, addresses, pods }, subnet, forwards })
+    Ok(Found { machine: Machine { name, addresses, pods }, site, forwards })
 }
 
-/// The id of the machine's primary interface. A single interface need not be marked as primary.
+/// The id of the machine's primary interface.
 fn primary_interface(machine: &Json) -> Option<&str> {
-    let all = machine["properties"]["networkProfile"]["networkInterfaces"].as_array()?;
-    let primary = all.iter().find(|it| it["properties"]["primary"] == true).or_else(|| all.first())?;
-    primary["id"].as_str()
+    primary_of(list(&machine["properties"]["networkProfile"]["networkInterfaces"]))?["id"].as_str()
 }
 
-fn configurations(interface: &Json) -> impl Iterator<Item = &Json> {
-    interface["properties"]["ipConfigurations"].as_array().into_iter().flatten()
+fn configurations(interface: &Json) -> impl Iterator<Item = &Json> + Clone {
+    list(&interface["properties"]["ipConfigurations"])
 }
 
-/// The primary configuration of an interface. A single configuration need not be marked as primary.
 fn primary_configuration(interface: &Json) -> Option<&Json> {
-    let primary = configurations(interface).find(|it| it["properties"]["primary"] == true);
-    primary.or_else(|| configurations(interface).next())
+    primary_of(configurations(interface))
 }
 
-/// Converts an id for comparison: Azure ignores case.
-fn key(id: &str) -> String {
-    id.to_ascii_lowercase()
+/// The primary one of a machine's interfaces, or of an interface's configurations. A single one need not be marked.
+fn primary_of<'a>(mut all: impl Iterator<Item = &'a Json> + Clone) -> Option<&'a Json> {
+    let first = all.clone().next();
+    all.find(|it| it["properties"]["primary"] == true).or(first)
+}
+
+/// The id of the subnet of a configuration.
+fn subnet_of(configuration: &Json) -> Option<&str> {
+    configuration["properties"]["subnet"]["id"].as_str()
+}
+
+/// The elements of a list; none if the value is no list.
+fn list(value: &Json) -> impl Iterator<Item = &Json> + Clone {
+    value.as_array().into_iter().flatten()
 }
 
 /// A text from Azure, escaped and shortened for a sentence.

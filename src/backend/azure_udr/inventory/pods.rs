@@ -1,5 +1,7 @@
 //! The tag of a machine that lists its pod subnets.
 
+use std::collections::BTreeSet;
+
 use serde_json::Value as Json;
 
 use crate::network::{Prefix, PrefixError};
@@ -29,12 +31,7 @@ pub(super) fn find(machine: &Json) -> Result<Option<Tag<'_>>, String> {
     let Some(first) = tags.next() else { return Ok(None) };
     for other in tags {
         let same = match (first.prefixes(), other.prefixes()) {
-            (Ok(mut one), Ok(mut two)) => {
-                let order = |prefix: &Prefix| (prefix.address(), prefix.length());
-                one.sort_by_key(order);
-                two.sort_by_key(order);
-                one == two
-            }
+            (Ok(one), Ok(two)) => one.into_iter().collect::<BTreeSet<_>>() == two.into_iter().collect(),
             _ => first.value == other.value,
         };
         if !same {
