@@ -278,7 +278,7 @@ fn drift_comes_first_with_what_is_live_and_removals_are_never_folded() {
   ~ 10.200.0.0/24 via 10.240.0.99 → 10.240.0.20  kubernetes-route-10-200-0-0-24  (changed by somebody)
 
   # azure_subnet_association: kubernetes-vnet/kubernetes-subnet uses
-  #   kubernetes-routes again: what was recorded is gone
+  #   kubernetes-routes again: the association on record is gone
   + kubernetes-subnet   route table: kubernetes-routes
 
 Asked for by the topology:

@@ -6,7 +6,6 @@ use crate::resource::words::{Setting, Told, Words, removed};
 use crate::resource::{Action, Reason};
 
 const EDITED: &str = "(changed in the topology)";
-const GONE: &str = "what was recorded is gone";
 const IN_DOUBT: &str = "an earlier run did not finish there";
 
 /// The words for route tables.
@@ -26,12 +25,10 @@ impl Words for TableWords {
         let name = told.places;
         match (told.action, told.reason) {
             (Action::Import, _) => format!("{name} is already as wanted; topo records it"),
-            (Action::Add, Reason::Missing) => format!("topo makes {name} again: {GONE}"),
+            (Action::Add, Reason::Missing) => format!("topo makes {name} again: the recorded route table is gone"),
             (Action::Add, Reason::InDoubt) => format!("topo makes {name}: {IN_DOUBT}"),
             (Action::Add, _) => format!("topo makes {name} (new)"),
-            (Action::Change, Reason::Altered(_)) => {
-                format!("topo puts {name} back: somebody changed what was recorded")
-            }
+            (Action::Change, Reason::Altered(_)) => format!("topo puts {name} back: somebody changed it"),
             (Action::Change, Reason::InDoubt) => format!("topo puts {name} right: {IN_DOUBT}"),
             (Action::Change, _) => format!("topo changes {name} {EDITED}"),
             (Action::Remove, reason) => format!("topo removes {name} {}", removed(reason)),
@@ -47,6 +44,7 @@ impl Words for AssociationWords {
         let subnets =
             if one { format!("{network}/{}", told.name) } else { format!("{} subnets of {network}", told.count) };
         let (uses, it) = if one { ("uses", "it") } else { ("use", "them") };
+        let (the, are) = if one { ("the association", "is") } else { ("the associations", "are") };
         let mut tables: Vec<&str> = told
             .settings
             .iter()
@@ -62,8 +60,8 @@ impl Words for AssociationWords {
             (Action::Remove, reason) => return format!("{subnets} no longer {uses} {tables} {}", removed(reason)),
             (Action::Forget, _) => ", and topo drops the record of that".to_owned(),
             (_, Reason::New | Reason::NewNode) => " (new)".to_owned(),
-            (_, Reason::Missing) => format!(" again: {GONE}"),
-            (_, Reason::Altered(_)) => " again: somebody changed what was recorded".to_owned(),
+            (_, Reason::Missing) => format!(" again: {the} on record {are} gone"),
+            (_, Reason::Altered(_)) => format!(" again: somebody changed {the}"),
             (_, Reason::InDoubt) => format!(": {IN_DOUBT}"),
             _ => format!(" {EDITED}"),
         };
