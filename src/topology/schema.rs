@@ -186,7 +186,8 @@ fn described(title: &str, description: &str, schema: Json) -> Json {
 
 /// A table with these keys alone.
 fn table(required: &[&str], properties: Json) -> Json {
-    let table = json!({ "type": "object", "additionalProperties": false, "properties": properties });
+    let mut table = json!({ "type": "object", "additionalProperties": false });
+    table["properties"] = properties;
     if required.is_empty() { table } else { merged(table, json!({ "required": required })) }
 }
 
