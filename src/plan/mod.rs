@@ -38,23 +38,23 @@ pub use table::{FiledRoutes, Reasons, TableFindings, TableInput, TablePlan};
 /// What is planned for one place.
 #[derive(Clone, Debug, Default)]
 pub struct PlacePlan {
-    /// How it is reached.
+    /// How topo reaches the place.
     pub endpoint: Option<Endpoint>,
-    /// The machine's id, where it was seen.
+    /// The id of the machine, if topo saw it.
     pub machine_id: Option<Arc<str>>,
-    /// The name under which it was recorded, where that is another.
+    /// The place under which the machine is recorded, if that is another one.
     pub renamed_from: Option<Place>,
-    /// Another machine than the recorded one answers: what was recorded is dropped.
+    /// Whether another machine than the recorded one answers. topo then drops the record.
     pub from_nothing: bool,
-    /// Why it was not looked at, where it was not: the plan is made from the record then.
+    /// Why topo could not look at the place. None: it could. Without a look, the plan uses the record.
     pub unseen: Option<String>,
-    /// Whether the marker of this topology was there, of this lineage.
+    /// Whether the place has the marker of this topology and lineage.
     pub has_marker: bool,
-    /// Resources that change, or whose record does.
+    /// Resources that change, or whose record changes.
     pub resources: Resources<ResourcePlan>,
-    /// Whether nothing of the topology remains there afterwards.
+    /// Whether the topology has nothing there afterwards.
     pub ends: bool,
-    /// Whether something is done on the place; else only the record changes.
+    /// Whether the run does something in the place. If not, only the record changes.
     pub acts: bool,
 }
 
@@ -75,14 +75,14 @@ impl PlacePlan {
     }
 }
 
-/// What is to be done, and all that was found out on the way.
+/// What a run is to do, and what topo found.
 #[derive(Debug, Default)]
 pub struct Plan {
-    /// Places where something is done or recorded anew.
+    /// Places where the run does something, or whose record changes.
     pub places: BTreeMap<Place, PlacePlan>,
-    /// Places whose record is dropped untouched.
+    /// Places whose record topo drops without touching them.
     pub forgotten: BTreeSet<Place>,
-    /// What was found besides: what stops the run, and what its reader has to know.
+    /// What topo found: what stops the run, and what the reader of the plan has to know.
     pub findings: Vec<Finding>,
     /// Number of places that answered.
     pub answered: usize,
@@ -96,23 +96,23 @@ impl Plan {
         self.findings.extend(reason.map(|reason| Finding::unseen(place, reason)));
     }
 
-    /// Takes a finding in; a conflict that is left to others, as asked, stops nothing.
+    /// Adds a finding. If the user asked to leave conflicts to others, a conflict does not stop the run.
     pub fn add(&mut self, finding: Finding, options: &Options) {
         let skips = options.skip_conflicts && finding.severity == Severity::Conflict;
         self.findings.push(if skips { finding.skipped() } else { finding });
     }
 
-    /// Whether nothing may be written anywhere.
+    /// Whether a finding stops the run: topo then writes nothing anywhere.
     pub fn is_stopped(&self) -> bool {
         self.findings.iter().any(Finding::stops)
     }
 
-    /// Whether something wanted is left out.
+    /// Whether the run leaves out something that the topology wants.
     pub fn leaves_out(&self) -> bool {
         self.findings.iter().any(|finding| finding.left_out.is_some())
     }
 
-    /// The places that could not be looked at; several things may have been asked of one.
+    /// The places that topo could not look at. It may have asked several things of one place.
     pub fn unseen(&self) -> BTreeSet<&Place> {
         self.findings.iter().filter(|finding| finding.code == UNSEEN).map(Finding::place).collect()
     }

@@ -9,7 +9,7 @@ use crate::network::{Memo, Prefix};
 use crate::resource::{Phase, Place, ResourceId};
 
 impl Plan {
-    /// Keeps what the user selected, and the Prepare changes of the receivers of what is selected.
+    /// Keeps what the user selected. If a route is selected, it also keeps the changes in Prepare of the node that receives it.
     pub fn select(&mut self, options: &Options, memo: &mut Memo) {
         let chosen = |place: &Place, kind: &str, row: &str| options.selection.chooses(kind, place.name(), Some(row));
         // The routes in a file are selected with the file.
@@ -52,7 +52,7 @@ impl Plan {
                 (Scope::All, _) => true,
                 (Scope::Key, Some(key)) => chosen(finding.place(), kind, key),
                 (Scope::Keys(kind, keys), _) => keys.iter().any(|key| chosen(finding.place(), kind, &key.to_string())),
-                // What only informs stays.
+                // Findings that only inform stay.
                 _ => !finding.stops() || places.get(finding.place()).is_some_and(|plan| plan.acts),
             }
         };

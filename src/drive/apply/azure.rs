@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use jiff::Timestamp;
 use petgraph::graph::NodeIndex;
 
 use super::azure_step::Step;
@@ -12,7 +11,7 @@ use crate::backend::azure_udr::{AzureTask, Hop, SubnetTask, arm};
 use crate::drive::{Event, Skipped, tell};
 use crate::plan::ListedPlan;
 use crate::resource::{Action, Phase, Place, ResourceId};
-use crate::state::{Entry, Outcome, StoreError};
+use crate::state::{Outcome, StoreError};
 
 /// The outcome of a step.
 #[derive(Debug, Default)]
@@ -71,14 +70,9 @@ impl Executor<'_> {
         let planned: Vec<ListedPlan> = planned.listed().cloned().collect();
         let untouched = of_task(&task, &planned);
         let (mut left_out, mut subnets_failed) = (None, false);
-        if *self.run.stop.borrow() {
-            if !self.outcome.stopped {
-                self.outcome.stopped = true;
-                tell(&self.run.events, Event::Stopping);
-            }
-            self.outcome.left.push((place.clone(), phase));
+        if self.leaves(place, phase) {
             self.azure_failed.insert(place.clone());
-            self.journal_azure(place, phase, untouched).await?;
+            self.journal(place, phase, untouched).await?;
             return Ok(false);
         }
         let Some(azure) = self.run.azure.clone() else {
@@ -164,28 +158,7 @@ impl Executor<'_> {
                 self.azure_failed.insert(place.clone());
             }
         }
-        self.journal_azure(place, phase, outcomes).await
-    }
-
-    async fn journal_azure(
-        &mut self,
-        place: &Place,
-        phase: Phase,
-        outcomes: Vec<(ResourceId, Outcome)>,
-    ) -> Result<(), StoreError> {
-        let entry = Entry {
-            run: self.id,
-            base: self.base,
-            seq: 0,
-            at: Timestamp::now(),
-            place: place.clone(),
-            phase: phase.label().into(),
-            outcomes,
-            machine_id: None,
-            forget: false,
-        };
-        self.entries.push(entry.clone());
-        self.journal.append(entry).await
+        self.journal(place, phase, outcomes).await
     }
 }
 

@@ -33,12 +33,7 @@ impl Executor<'_> {
         if self.progress.get(place).is_none_or(|progress| progress.failed) {
             return Ok(false);
         }
-        if *self.run.stop.borrow() {
-            if !self.outcome.stopped {
-                self.outcome.stopped = true;
-                tell(&self.run.events, Event::Stopping);
-            }
-            self.outcome.left.push((place.clone(), phase));
+        if self.leaves(place, phase) {
             self.settle_place(place, phase, true).await?;
             return Ok(false);
         }

@@ -147,6 +147,17 @@ impl Executor<'_> {
             };
             outcomes.push((id.clone(), outcome));
         }
+        self.journal(place, phase, outcomes).await
+    }
+
+    /// Journals the outcomes of a place.
+    pub(super) async fn journal(
+        &mut self,
+        place: &Place,
+        phase: Phase,
+        outcomes: Vec<(ResourceId, Outcome)>,
+    ) -> Result<(), StoreError> {
+        let machine_id = self.run.plan.places.get(place).and_then(|planned| planned.machine_id.clone());
         let entry = Entry {
             run: self.id,
             base: self.base,
@@ -155,7 +166,7 @@ impl Executor<'_> {
             place: place.clone(),
             phase: phase.label().into(),
             outcomes,
-            machine_id: planned.machine_id.clone().filter(|id| !id.is_empty()),
+            machine_id: machine_id.filter(|id| !id.is_empty()),
             forget: false,
         };
         self.entries.push(entry.clone());

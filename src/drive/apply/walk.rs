@@ -11,7 +11,7 @@ use super::{Ended, Executor};
 use crate::backend::azure_udr::{AzureTask, Hop};
 use crate::drive::{Event, Skipped, tell};
 use crate::plan::{PlacePlan, Steps, Vertex, steps};
-use crate::resource::Phase;
+use crate::resource::{Phase, Place};
 use crate::state::{Outcome, StoreError};
 
 impl Executor<'_> {
@@ -101,6 +101,19 @@ impl Executor<'_> {
         self.unknown.insert(place.clone());
         let end = AzureEnd { failure: Some(message), outcomes, touched: true, failed_hops, ..AzureEnd::default() };
         self.finish_azure(place, *phase, end).await
+    }
+
+    /// Whether a step does not start because the user asked to stop. The outcome then names the step.
+    pub(super) fn leaves(&mut self, place: &Place, phase: Phase) -> bool {
+        let stops = *self.run.stop.borrow();
+        if stops && !self.outcome.stopped {
+            self.outcome.stopped = true;
+            tell(&self.run.events, Event::Stopping);
+        }
+        if stops {
+            self.outcome.left.push((place.clone(), phase));
+        }
+        stops
     }
 
     /// Reports steps that never started. There should be none; if there are any, the run must not count as complete.
