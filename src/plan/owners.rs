@@ -202,7 +202,8 @@ impl Owners {
 
     /// The node that an address belongs to.
     pub fn name(&self, address: IpAddr) -> Option<&Name> {
-        self.wanted.owner(address).or_else(|| self.recorded.owner(address))
+        let addresses = [&self.wanted, &self.receivers, &self.recorded];
+        addresses.into_iter().find_map(|addresses| addresses.owner(address))
     }
 }
 

@@ -201,7 +201,6 @@ fn what_others_have_stays_on_nodes_and_in_azure() {
 
 /// Nothing may be sent to a next hop that is known to drop it, whichever kind of place has the route.
 #[test]
-#[ignore = "an interface that cannot be made to forward keeps its route out of the table, and not yet out of nodes"]
 fn no_node_gets_a_route_to_a_next_hop_that_cannot_be_made_to_forward() {
     for backends in BACKENDS {
         let scene = Scene::new(backends);
@@ -222,7 +221,6 @@ fn no_node_gets_a_route_to_a_next_hop_that_cannot_be_made_to_forward() {
 }
 
 #[test]
-#[ignore = "a node that is down keeps its routes out of other nodes, and not yet out of the table"]
 fn no_table_gets_a_route_to_a_node_that_is_down() {
     for backends in BACKENDS {
         let scene = Scene::new(backends);

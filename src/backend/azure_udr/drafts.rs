@@ -1,6 +1,6 @@
 //! What is compared: each table and each subnet that is wanted or recorded, once.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -87,7 +87,7 @@ impl<'a> Drafts<'a> {
                 claims,
                 options: Arc::clone(&options),
                 owners: Arc::default(),
-                left_out: BTreeMap::new(),
+                left_out: BTreeSet::new(),
                 left_to_others: BTreeSet::new(),
             };
             tables.push(TableDraft { task, wanted: Some(wanted), next_hops, strays });
@@ -105,7 +105,7 @@ impl<'a> Drafts<'a> {
                 leaving: leaving(id),
                 is_held: is_held(id),
                 owners: Arc::default(),
-                left_out: BTreeMap::new(),
+                left_out: BTreeSet::new(),
                 left_to_others: BTreeSet::new(),
             };
             tables.push(TableDraft { task, wanted: None, next_hops: BTreeSet::new(), strays: false });

@@ -83,8 +83,8 @@ impl TableTask {
                 }
                 continue;
             };
-            if self.left_out.contains_key(&route.hop) && found.is_none_or(|live| !live.route.hop.is(&route.hop)) {
-                verdict.skipped.push((*key, route.hop.clone()));
+            if self.left_out.contains(node) && found.is_none_or(|live| !live.route.hop.is(&route.hop)) {
+                verdict.skipped.push(node.clone());
                 to.extend(recorded.map(|route| (*key, route)));
                 continue;
             }

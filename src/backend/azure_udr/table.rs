@@ -10,7 +10,7 @@ use crate::resource::words::Setting;
 
 use super::findings::{refusal, table_text};
 use super::record::{TableClaims, TableRecord, shape_of};
-use super::{AZURE_ROUTE, AZURE_ROUTE_TABLE, Hop, LiveTable, MADE_FOR, MANAGED_BY, Route, Settings, key, name_of};
+use super::{AZURE_ROUTE, AZURE_ROUTE_TABLE, LiveTable, MADE_FOR, MANAGED_BY, Route, Settings, key, name_of};
 use crate::exchange::arm::Document;
 use crate::network::Prefix;
 use crate::plan::judge::{Claim, Form, Live, Owner, Verdict, judge};
@@ -43,8 +43,8 @@ pub struct TableTask {
     pub(super) leaving: BTreeSet<String>,
     /// Whether an association of ours with it is not selected, and so stays.
     pub(super) is_held: bool,
-    /// Next hops that are left out of this run, each with the reason.
-    pub left_out: BTreeMap<Hop, String>,
+    /// Nodes that get no new routes in this run.
+    pub left_out: BTreeSet<Name>,
     /// Names of routes that the plan left to others, as asked.
     pub left_to_others: BTreeSet<Box<str>>,
     /// To whom next hops belong.
@@ -62,8 +62,8 @@ pub struct TableVerdict {
     pub deletes: bool,
     /// What is planned and recorded.
     pub resources: Vec<ListedPlan>,
-    /// Routes that were left out, by the next hop that failed.
-    pub skipped: Vec<(Prefix, Hop)>,
+    /// The nodes of the routes that were left out, one entry for each route.
+    pub skipped: Vec<Name>,
     /// How many routes it has afterwards, those of others included.
     pub count: usize,
 }

@@ -1,16 +1,17 @@
 //! Steps in Azure: which ones start, what they leave out, and their outcomes.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 
 use petgraph::graph::NodeIndex;
 
 use super::azure_step::Step;
 use super::running::Running;
 use super::{Ended, Executor, Failure};
-use crate::backend::azure_udr::{AzureTask, Hop, SubnetTask, arm};
-use crate::drive::{Event, Skipped, tell};
+use crate::backend::azure_udr::{AzureTask, SubnetTask, arm};
+use crate::drive::{Event, tell};
 use crate::plan::ListedPlan;
-use crate::resource::{Action, Phase, Place, ResourceId};
+use crate::resource::{Action, Name, Phase, Place, ResourceId};
 use crate::state::{Outcome, StoreError};
 
 /// The outcome of a step.
@@ -23,10 +24,10 @@ pub(super) struct AzureEnd {
     pub(super) failure: Option<String>,
     /// Whether the step may have written anything.
     pub(super) touched: bool,
-    /// Skipped routes, by next hop.
-    pub(super) skipped: BTreeMap<Hop, usize>,
-    /// Next hops that do not forward, with the reason.
-    pub(super) failed_hops: Vec<(Hop, String)>,
+    /// Skipped routes, by the node that they lead to.
+    pub(super) skipped: BTreeMap<Name, usize>,
+    /// Addresses of a network interface that does not forward.
+    pub(super) cut_off: Vec<IpAddr>,
 }
 
 impl AzureEnd {
@@ -82,7 +83,7 @@ impl Executor<'_> {
         };
         match &mut task {
             AzureTask::Table(table) => {
-                table.left_out.clone_from(&self.failed_hops);
+                table.left_out = self.lost.keys().cloned().collect();
                 let mut failed = self.azure_failed.iter();
                 subnets_failed = failed.any(|place| arm(place).is_some_and(|id| table.is_left_by_subnets_of(id)));
             }
@@ -136,20 +137,19 @@ impl Executor<'_> {
 
     /// Handles the outcome of a step in Azure.
     pub(super) async fn finish_azure(&mut self, place: &Place, phase: Phase, end: AzureEnd) -> Result<(), StoreError> {
-        let AzureEnd { done, outcomes, failure, touched, skipped, failed_hops } = end;
+        let AzureEnd { done, outcomes, failure, touched, skipped, cut_off } = end;
         self.outcome.touched |= touched;
         let operations = done.values().sum();
         for (action, number) in done {
             *self.outcome.done.entry(action).or_default() += number;
         }
-        for (hop, routes) in skipped {
-            let address = hop.address.map(|address| address.to_string()).unwrap_or_default();
-            let receiver = hop.address.and_then(|address| self.run.plan.owners.name(address).cloned());
-            let receiver = receiver.map_or(address, |name| name.to_string());
-            let why = "its network interface does not forward".to_owned();
-            self.skip(Skipped { place: place.clone(), receiver, routes, why });
+        for (receiver, routes) in skipped {
+            self.skip(place, &receiver, routes);
         }
-        self.failed_hops.extend(failed_hops);
+        for address in cut_off {
+            let receiver = self.run.plan.owners.name(address).cloned();
+            self.lost.extend(receiver.map(|name| (name, "its network interface does not forward".to_owned())));
+        }
         match failure {
             None => tell(&self.run.events, Event::StepDone { place: place.clone(), phase, operations }),
             Some(message) => {

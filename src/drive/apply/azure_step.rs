@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::azure::AzureEnd;
 use crate::backend::azure_udr::{
-    Hop, InterfaceTask, LiveTable, SubnetTask, TableTask, TableVerdict, interface_seen, subnet_seen, table_seen,
+    InterfaceTask, LiveTable, SubnetTask, TableTask, TableVerdict, interface_seen, subnet_seen, table_seen,
 };
 use crate::exchange::arm::{AzureError, AzureFailure};
 use crate::plan::{Finding, ListedChange, ListedPlan, ListedWhat, Severity};
@@ -151,8 +151,8 @@ impl Step<'_> {
                 None => *end.done.entry(change.action).or_default() += 1,
             }
         }
-        for (_, hop) in &verdict.skipped {
-            *end.skipped.entry(hop.clone()).or_default() += 1;
+        for node in &verdict.skipped {
+            *end.skipped.entry(node.clone()).or_default() += 1;
         }
         // Ids that have another name now are settled already.
         end.outcomes = if left.is_empty() { settled(&verdict.resources) } else { in_doubt(&verdict.resources) };
@@ -246,9 +246,8 @@ impl Step<'_> {
     pub(super) async fn interface(&self, task: &InterfaceTask, phase: Phase) -> AzureEnd {
         let on = phase == Phase::Prepare;
         let mut end = self.interface_turned(task, on).await;
-        if let (Some(message), true) = (&end.failure, on) {
-            end.failed_hops =
-                task.addresses.iter().map(|address| (Hop::appliance(*address), message.clone())).collect();
+        if end.failure.is_some() && on {
+            end.cut_off.clone_from(&task.addresses);
         }
         end
     }

@@ -21,7 +21,7 @@ pub use self::effective::{Confirmation, Verdict};
 use super::record::begin;
 use super::{Event, Skipped};
 use crate::backend::Desired;
-use crate::backend::azure_udr::{Hop, Work as AzureWork};
+use crate::backend::azure_udr::Work as AzureWork;
 use crate::exchange::node::{Activation, Reply};
 use crate::network::{Memo, Prefix, View};
 use crate::plan::{Operation, Options, Plan};
@@ -171,8 +171,8 @@ struct Executor<'a> {
     outcome: RunOutcome,
     /// Places of Azure where not everything was done.
     azure_failed: BTreeSet<Place>,
-    /// Next hops whose network interface does not forward, each with the reason.
-    failed_hops: BTreeMap<Hop, String>,
+    /// Nodes that get no more routes from any place, each with the reason.
+    lost: BTreeMap<Name, String>,
     /// Places of Azure where a step panicked. Their content is unknown, so the run does nothing more there.
     unknown: BTreeSet<Place>,
 }
@@ -210,7 +210,7 @@ impl Run<'_> {
             journal,
             outcome: RunOutcome::default(),
             azure_failed: BTreeSet::new(),
-            failed_hops: BTreeMap::new(),
+            lost: BTreeMap::new(),
             unknown: BTreeSet::new(),
         };
         let carried = executor.execute().await;

@@ -242,6 +242,7 @@ impl Executor<'_> {
     pub(super) async fn fail(&mut self, place: &Place, phase: Phase, message: String) -> Result<(), StoreError> {
         tell(&self.run.events, Event::StepFailed { place: place.clone(), phase, message: message.clone() });
         self.outcome.failures.push(Failure { place: place.clone(), phase, message });
+        self.lost.extend(place.node_name().map(|name| (name.clone(), format!("{name} failed"))));
         self.settle_place(place, phase, true).await
     }
 }

@@ -8,10 +8,10 @@ use petgraph::graph::NodeIndex;
 use super::azure::AzureEnd;
 use super::running::{Begun, Running};
 use super::{Ended, Executor};
-use crate::backend::azure_udr::{AzureTask, Hop};
+use crate::backend::azure_udr::AzureTask;
 use crate::drive::{Event, Skipped, tell};
 use crate::plan::{PlacePlan, Steps, Vertex, steps};
-use crate::resource::{Phase, Place};
+use crate::resource::{Name, Phase, Place};
 use crate::state::{Outcome, StoreError};
 
 impl Executor<'_> {
@@ -91,15 +91,13 @@ impl Executor<'_> {
         }
         let resources = planned.into_iter().flat_map(PlacePlan::listed);
         let outcomes = resources.map(|resource| (resource.id.clone(), Outcome::StillInDoubt)).collect();
-        // Leave out routes to a next hop that may not forward.
-        let failed_hops = match self.run.azure_work.task(place, *phase) {
-            Some(AzureTask::Interface(task)) if *phase == Phase::Prepare => {
-                task.addresses.iter().map(|address| (Hop::appliance(*address), message.clone())).collect()
-            }
+        // A network interface may not forward now.
+        let cut_off = match self.run.azure_work.task(place, *phase) {
+            Some(AzureTask::Interface(task)) if *phase == Phase::Prepare => task.addresses.clone(),
             _ => Vec::new(),
         };
         self.unknown.insert(place.clone());
-        let end = AzureEnd { failure: Some(message), outcomes, touched: true, failed_hops, ..AzureEnd::default() };
+        let end = AzureEnd { failure: Some(message), outcomes, touched: true, cut_off, ..AzureEnd::default() };
         self.finish_azure(place, *phase, end).await
     }
 
@@ -135,8 +133,10 @@ impl Executor<'_> {
         Ok(())
     }
 
-    /// Reports routes that are skipped.
-    pub(super) fn skip(&mut self, skipped: Skipped) {
+    /// Reports routes of a place that are skipped, because the node that they lead to is lost.
+    pub(super) fn skip(&mut self, place: &Place, receiver: &Name, routes: usize) {
+        let why = self.lost.get(receiver).cloned().unwrap_or_default();
+        let skipped = Skipped { place: place.clone(), receiver: receiver.to_string(), routes, why };
         tell(&self.run.events, Event::Skipped(skipped.clone()));
         self.outcome.skipped.push(skipped);
     }

@@ -6,11 +6,10 @@ use std::sync::Arc;
 use super::{Batch, Executor, Progress};
 use crate::backend;
 use crate::backend::netplan::{self, Header};
-use crate::drive::Skipped;
 use crate::exchange::node::{Activation, FileWrite, Listing, Marker, RouteVerb, RouteWrite, Work};
 use crate::network::{MAIN_TABLE, Prefix, STATIC};
 use crate::plan::{FilePlan, Operation, PlacePlan, ResourcePlan, TablePlan};
-use crate::resource::{Action, Phase, Place, ResourceId};
+use crate::resource::{Action, Name, Phase, Place, ResourceId};
 
 impl Executor<'_> {
     /// The works of a step. They are made when the step starts, so that they leave out rows that lead to a node that
@@ -24,7 +23,7 @@ impl Executor<'_> {
         let reasons = self.run.plan.reasons(place);
         let mut writes: Vec<RouteWrite> = Vec::new();
         let mut batches = Vec::new();
-        let mut skipped: BTreeMap<Place, usize> = BTreeMap::new();
+        let mut skipped: BTreeMap<Name, usize> = BTreeMap::new();
         let mut lacks: Vec<(ResourceId, Prefix)> = Vec::new();
         let mut held = false;
         for (id, table) in planned.tables() {
@@ -44,8 +43,7 @@ impl Executor<'_> {
                 let Some(receiver) = receiver.and_then(|address| self.run.plan.owners.name(address)) else {
                     return now(operation);
                 };
-                let receiver = Place::from(receiver.clone());
-                if !self.progress.get(&receiver).is_some_and(|progress| progress.failed) {
+                if !self.lost.contains_key(receiver) {
                     return now(operation);
                 }
                 match operation.action {
@@ -56,7 +54,7 @@ impl Executor<'_> {
                 }
                 // Skip a route only once, even if a file has it, too.
                 if file.is_none() || table.judged {
-                    *skipped.entry(receiver).or_default() += 1;
+                    *skipped.entry(receiver.clone()).or_default() += 1;
                 }
                 false
             });
@@ -102,9 +100,7 @@ impl Executor<'_> {
             works.push(Work::RemoveMarker(self.run.topology.to_string()));
         }
         for (receiver, routes) in skipped {
-            let receiver = receiver.name().to_owned();
-            let why = format!("{receiver} failed");
-            self.skip(Skipped { place: place.clone(), receiver, routes, why });
+            self.skip(place, &receiver, routes);
         }
         (works, batches, files)
     }
