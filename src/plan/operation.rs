@@ -14,11 +14,11 @@ pub struct Operation {
     pub reason: Reason,
     /// When.
     pub phase: Phase,
-    /// The route as it becomes, or for a removal as it is.
+    /// The new route, or for a removal the present one.
     pub route: Route,
     /// Next hop and protocol of the live row that is changed or removed.
     pub before: Option<Live>,
-    /// The node address that the destination belongs to, where the route leads to it.
+    /// The address of the node that the route leads to.
     pub receiver: Option<IpAddr>,
 }
 

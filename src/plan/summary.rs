@@ -19,22 +19,22 @@ use super::{PlacePlan, Plan};
 use crate::network::{Memo, Route, RouteSet, View};
 use crate::resource::{Action, NaturalName, Place, Reason, ResourceId};
 
-/// Parts with more lines than this keep none of them; they are computed again when asked for. 500 views of a mesh of
-/// 5,000 nodes would be five million lines.
+/// A part with more lines than this keeps none of them and computes them on demand. 500 views of a mesh of 5,000 nodes would be
+/// five million lines.
 const KEPT_LINES: usize = 64;
 
 /// The changes of a plan.
 #[derive(Debug, Default)]
 pub struct Summary {
-    /// All changes: first what is live otherwise than recorded and is taken back, then what the topology asks for.
+    /// All changes: first drift, which topo puts back, then what the topology asks for.
     pub changes: Vec<Change>,
-    /// What is as wanted already and is recorded.
+    /// How many things are already as wanted, so that topo only records them.
     pub import: usize,
-    /// What is added.
+    /// How many things are added.
     pub add: usize,
-    /// What is changed.
+    /// How many things are changed.
     pub change: usize,
-    /// What is removed.
+    /// How many things are removed.
     pub destroy: usize,
     /// All places of the plan in natural order: `node-2` before `node-10`.
     places: Vec<Place>,
@@ -49,7 +49,7 @@ struct GroupKey<'a> {
     id: &'a ResourceId,
 }
 
-/// What tells changes apart: action, reason, kind and name of the resource.
+/// Changes differ in at least one of these: action, reason, kind and name of the resource.
 type ChangeKey = (Action, Reason, Arc<str>, Arc<str>);
 
 #[derive(PartialEq, Eq, Hash)]
@@ -129,7 +129,7 @@ impl Summary {
             changes.into_iter().map(|(key, parts)| routes_change(key, parts, places.len())).collect();
         all.extend(file_changes(&planned));
         all.extend(listed_changes(&planned));
-        // Drift comes first; else the order stays.
+        // Drift comes first. Otherwise the order stays.
         all.sort_by_key(|change| !change.is_drift());
         let owners: Vec<Option<usize>> = all.iter().map(|change| file_of(change, &all)).collect();
         for (change, owner) in all.iter_mut().zip(owners) {
@@ -269,7 +269,7 @@ fn split_reason(reason: Reason) -> (Reason, Option<Arc<str>>) {
     }
 }
 
-/// Numbers views by content; by address first, for most places share one in memory.
+/// Numbers views by content. It looks at their address first, because most places share a view in memory.
 #[derive(Default)]
 struct Views {
     by_address: BTreeMap<usize, usize>,

@@ -1,4 +1,4 @@
-//! Checks before anything is written: whose machine it is, and what a route would take away from it.
+//! The checks before the first write: to whom a machine belongs, and what a route would cut off.
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -12,7 +12,7 @@ use crate::network::{Prefix, Rows};
 use crate::plan::{DesiredPlace, Plan, ResourcePlan, TablePlan};
 use crate::resource::{Name, Place, Resources};
 
-/// The destinations that no route table of Azure leads to, found once for each list of rows and the tables that a machine goes by.
+/// The destinations that no route table of Azure leads to. They are found once for each list of rows and each set of tables.
 pub(super) struct Uncovered<'a> {
     covered: &'a Covered,
     lists: Vec<(Rows, Vec<usize>, Arc<[Prefix]>)>,
@@ -23,7 +23,7 @@ impl<'a> Uncovered<'a> {
         Self { covered, lists: Vec::new() }
     }
 
-    /// Those of a list, sorted, for a machine with these addresses.
+    /// The uncovered destinations of a list for a machine with these addresses, sorted.
     fn of(&mut self, rows: &Rows, addresses: &[IpAddr]) -> Arc<[Prefix]> {
         let tables = self.covered.tables_of(addresses);
         let mut known = self.lists.iter().filter(|(_, of, _)| *of == tables);
@@ -39,7 +39,7 @@ impl<'a> Uncovered<'a> {
 }
 
 impl Plan {
-    /// Checks the markers of a machine; tells whether ours is there.
+    /// Checks the markers of a machine. True: the marker of this topology and lineage is there.
     pub(super) fn check_markers(
         &mut self,
         inputs: &Inputs<'_>,
@@ -64,7 +64,7 @@ impl Plan {
         ours
     }
 
-    /// Lockout: what a route that is about to be written would take away.
+    /// Finds what a route would cut off that the run is about to write.
     pub(super) fn check_lockout(&mut self, place: &Place, resources: &Resources<ResourcePlan>, seen: &Seen) {
         let identity = &seen.identity;
         let own = tables_of(resources).filter_map(|table| table.to.as_ref()).flat_map(|to| to.own.iter().copied());
@@ -93,8 +93,8 @@ impl Plan {
             self.findings.push(not_on_link(place, *next_hop, found));
         }
     }
-    /// Azure forwards by its own route tables, whatever a machine there has: a route that is wanted on the machine, and that no
-    /// table has, is a black hole. So it is where it is in force already.
+    /// Azure forwards by its own route tables, whatever routes a machine has. If the topology wants a route on the machine that no
+    /// table has, packets get lost, also if the route is in force already.
     pub(super) fn check_azure(
         &mut self,
         place: &Place,
@@ -105,7 +105,7 @@ impl Plan {
         if !observation.seen().is_some_and(|seen| seen.identity.in_azure) {
             return;
         }
-        // Backends share lists, so that there is one refusal for all of a place.
+        // Backends share lists, so one finding names all backends of the place.
         let mut found: Vec<(Arc<[Prefix]>, Vec<Name>)> = Vec::new();
         for (id, shape) in wanted.iter().flat_map(|wanted| &wanted.resources) {
             let Some(set) = &shape.routes else { continue };

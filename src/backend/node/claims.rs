@@ -1,4 +1,4 @@
-//! Which record belongs to which place: machines are known by their id, not by their name.
+//! Finds the record of each place. topo knows a machine by its id, not by its name.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -10,12 +10,12 @@ use crate::plan::{DesiredPlace, Options, Plan};
 use crate::resource::{Endpoint, Place, Record};
 use crate::state::{PlaceRecord, State};
 
-/// Which record belongs to which place of the topology: machines are known by their id, not by their name.
+/// The record of each place of the topology. topo knows a machine by its id, not by its name.
 #[derive(Default)]
 pub(super) struct Claims {
     /// Place of the topology → place of the record.
     sources: HashMap<Place, Place>,
-    /// No machine was seen: every record is that of its name.
+    /// topo saw no machine, so it finds each record by the name.
     by_name: bool,
     /// Recorded places that another place of the topology has claimed.
     pub(super) moved: BTreeSet<Place>,
@@ -81,7 +81,7 @@ impl Claims {
         // A place that does not answer cannot have the record that went with its machine to another name.
         let silent = |place: &Place| machine(place).is_none();
         claims.sources.retain(|place, source| place != source || !silent(place) || !claims.moved.contains(place));
-        // It has the record of a machine that was reached where it is to be reached now, and whose name another has.
+        // It gets the record of a machine that had the same host, if another place has the name of that machine now.
         let same_host = |wanted: &DesiredPlace, record: &PlaceRecord| {
             let host = |endpoint: &Option<Endpoint>| endpoint.as_ref().map(|one| (one.host.clone(), one.port));
             wanted.endpoint.is_some() && host(&wanted.endpoint) == host(&record.endpoint)
@@ -104,13 +104,13 @@ impl Claims {
             claims.sources.insert(place, source);
         }
         for (place, source) in &claims.sources {
-            // What was never confirmed, on a machine that was never seen, is not another machine's.
+            // If topo never saw the machine and never confirmed the record, no other machine can have it.
             let confirmed = |record: &PlaceRecord| {
                 let is = |record: &Record| !matches!(record, Record::InDoubt { is: None, .. });
                 record.machine_id.is_some() || record.resources.values().any(is)
             };
             let displaced = place != source && recorded.places.get(place).is_some_and(confirmed);
-            // Where it was reached another machine answers by now.
+            // Another machine answers at its host now.
             let reinstalled = recorded.places.get(place).is_some_and(|record| {
                 let mut there = desired.places.iter().filter(|(_, wanted)| same_host(wanted, record));
                 there.any(|(other, _)| machine(other).is_some_and(|id| record.machine_id.as_deref() != Some(id)))
@@ -123,7 +123,7 @@ impl Claims {
             }
         }
         for place in recorded.places.keys().filter(|place| !desired.places.contains_key(*place)) {
-            // A machine that is gone from the topology, and where another answers by now: nothing of ours is there.
+            // The machine is no longer in the topology, and another one answers in its place: nothing of topo's is there.
             let record = &recorded.places[place];
             match (machine(place), record.machine_id.as_deref().filter(|id| !id.is_empty())) {
                 (Some(found), Some(id)) if found != id => {
@@ -136,7 +136,7 @@ impl Claims {
         claims
     }
 
-    /// Where what is recorded for a place stands in the record.
+    /// The place under which the state has the record of a place.
     pub(super) fn source<'a>(&'a self, place: &'a Place) -> Option<&'a Place> {
         if self.by_name { Some(place) } else { self.sources.get(place) }
     }

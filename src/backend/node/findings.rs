@@ -37,7 +37,7 @@ fn conflict(place: &Place, kind: &str, key: &Prefix, foreign: &ForeignKey) -> Fi
     if *can_be_taken {
         finding.remedy(Remedy::TakeOver)
     } else {
-        // Behind it is a link, or it is a route that topo could not put back as it was.
+        // A link is behind the route, or topo could not put the route back as it was.
         finding.act("Or remove the route there; topo cannot take over a route of this sort.")
     }
 }
@@ -207,7 +207,7 @@ pub(super) fn in_azure(place: &Place, backends: &[Name], destinations: Arc<[Pref
         ))
 }
 
-/// A few prefixes are listed; of more, the first ones and the number of the others.
+/// Names a few prefixes. If there are more, it names the first ones and counts the others.
 fn some_prefixes(all: &[Prefix]) -> String {
     const LISTED: usize = 3;
     let (listed, more) = all.split_at(all.len().min(LISTED));

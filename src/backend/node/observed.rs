@@ -8,14 +8,14 @@ use crate::plan::DesiredPlace;
 use crate::resource::{Record, ResourceId, Shape, Token};
 use crate::state::PlaceRecord;
 
-/// What was seen of one place. A place that was not asked or could not be reached is unknown: nothing is there, and nothing
-/// is missing, because of that.
+/// What topo saw of one place. If nobody asked the place, or topo could not reach it, nothing is known: neither that something is
+/// there nor that something is missing.
 #[derive(Clone, Debug, Default)]
 pub enum Observation {
     /// Nobody looked.
     #[default]
     NotAsked,
-    /// It could not be reached; the sentence says why.
+    /// topo could not reach the place. The sentence says why.
     Unreachable(String),
     /// It answered.
     Seen(Box<Seen>),
@@ -24,18 +24,18 @@ pub enum Observation {
 /// The answers of a node.
 #[derive(Clone, Debug, Default)]
 pub struct Seen {
-    /// Who it is.
+    /// The identity of the machine.
     pub identity: Identity,
-    /// Its routing tables that were asked for: number and rows.
+    /// The routing tables that topo asked for: number and rows.
     pub tables: Vec<(u32, Listed)>,
-    /// Next hops that are not on-link, and what the kernel says instead.
+    /// Next hops that are not on-link, each with the answer of the kernel.
     pub not_on_link: Vec<(IpAddr, String)>,
     /// Files that keep routes, by name, and what they depend on.
     pub files: Vec<(String, Inspected)>,
 }
 
 impl Observation {
-    /// Why the place could not be reached, where it could not.
+    /// Why topo could not reach the place.
     pub fn unreachable(&self) -> Option<&str> {
         match self {
             Self::Unreachable(reason) => Some(reason),
@@ -43,7 +43,7 @@ impl Observation {
         }
     }
 
-    /// The answers, where there are some.
+    /// The answers, if the place answered.
     pub fn seen(&self) -> Option<&Seen> {
         match self {
             Self::Seen(seen) => Some(seen),
@@ -53,13 +53,13 @@ impl Observation {
 }
 
 impl Seen {
-    /// What was found of a file.
+    /// What the place said about a file.
     pub fn file(&self, name: &str) -> Option<&Inspected> {
         self.files.iter().find(|(file, _)| file == name).map(|(_, inspected)| inspected)
     }
 
-    /// What these answers leave unknown of a place with such a record, where they do: a table or a file that nobody asked for,
-    /// or a part that was left out as known, where it is not known from this record. Without it nothing can be planned there.
+    /// What is missing in these answers, in a sentence: a table or a file that they do not name, or a part that they left out as
+    /// known although this record does not have it. topo can plan nothing without it.
     pub(super) fn gap(&self, wanted: Option<&DesiredPlace>, record: Option<&PlaceRecord>) -> Option<String> {
         let entry = |id: &ResourceId| record.and_then(|record| record.resources.get(id));
         let of_wanted = |(id, shape): (&ResourceId, &Shape)| self.gap_of(id, shape, shape, entry(id));
@@ -72,7 +72,7 @@ impl Seen {
         wanted.find_map(of_wanted).or_else(|| recorded.find_map(of_record))
     }
 
-    /// The same for one shape of a resource. The leading one says whether its routes are its own.
+    /// The same for one shape of a resource. The leading shape says whether the routes belong to the resource alone.
     fn gap_of(&self, id: &ResourceId, shape: &Shape, leading: &Shape, record: Option<&Record>) -> Option<String> {
         let token = match record {
             Some(Record::Settled { token, .. }) => token.as_ref(),

@@ -18,7 +18,7 @@ use crate::plan::{
 use crate::resource::{Name, Phase, Place, Record, ResourceId, Resources, Shape, together};
 use crate::state::{PlaceRecord, State};
 
-/// What a plan is made from, beside what was observed.
+/// What a plan is made from, besides what topo saw.
 #[derive(Clone, Copy, Debug)]
 pub struct Inputs<'a> {
     /// The topology's name.
@@ -75,7 +75,7 @@ pub fn plan(inputs: &Inputs<'_>, observed: &BTreeMap<Place, Observation>, memo: 
         }
     }
     plan.places = planned.into_iter().collect();
-    // Where nobody looked and nothing is done, nobody asks who has which address.
+    // Without a look and without changes, nobody asks for the owner of an address.
     if plan.answered == 0 && !plan.places.is_empty() {
         plan.owners = Owners::new(&desired.places, recorded, options.destroy).into();
     }
@@ -108,7 +108,7 @@ impl Plan {
             settles |= entry.is_some_and(Record::is_in_doubt) && seen.is_some();
             let mut tables = Vec::with_capacity(1);
             context.each_table(id, *shape, *entry, |table, findings| {
-                // Where nobody looked, nothing was found.
+                // Without a look there are no findings.
                 for finding in seen.map(|_| findings.into_findings(place, id)).into_iter().flatten() {
                     self.add(finding, options);
                 }
@@ -126,7 +126,7 @@ impl Plan {
             let planned = plan_file(&input, &resource.tables, memo, &mut files.memo);
             let Some((file, findings)) = planned else { continue };
             resource.file = Some(file);
-            // topo neither writes nor records what is somebody else's.
+            // topo neither writes nor records a file of somebody else.
             if findings.iter().any(|finding| finding.severity == Severity::Conflict) {
                 resources.remove(id);
             }
@@ -248,7 +248,7 @@ impl<'a> Context<'a> {
             if sets().take(at).any(|before| before.view.same_key(key)) {
                 continue;
             }
-            // All have the same key, as a rule.
+            // Mostly all have the same key.
             let mut recorded = Cow::Borrowed(&*all);
             if !all.iter().all(|set| set.view.same_key(key)) {
                 recorded = all.iter().copied().filter(|set| set.view.same_key(key)).collect();
@@ -278,7 +278,7 @@ impl<'a> Context<'a> {
                 files: &self.files,
             });
             let Some((mut plan, findings)) = made else { continue };
-            // What others provide is seen where the routes are put into the kernel.
+            // Whether others provide a route shows in the kernel, where another resource puts the routes.
             if let (Some(to), Some(wanted)) = (&mut plan.to, wanted.filter(|_| self.seen.is_some() && !judged)) {
                 to.lacks = Arc::clone(&wanted.lacks);
             }

@@ -1,4 +1,4 @@
-//! One place is planned anew.
+//! Plans one place anew during a run.
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -12,8 +12,7 @@ use crate::plan::Plan;
 use crate::plan::findings::{REPLACED, Severity, UNSEEN};
 use crate::resource::{Phase, Place, ResourceId};
 
-/// Plans one place anew that could not be looked at before and has answered since. An error says why what was planned
-/// from the record does not hold there.
+/// Plans a place anew that answers after the plan was made from its record. An error says why that plan does not hold there.
 pub fn replan(plan: &mut Plan, place: &Place, inputs: &Inputs<'_>, seen: Seen, memo: &mut Memo) -> Result<(), String> {
     let summary = |plan: &Plan, memo: &mut Memo| -> BTreeSet<(ResourceId, Prefix, IpAddr, Phase)> {
         let operations = plan.operations(place, memo).into_iter();

@@ -31,8 +31,8 @@ impl<'a> Both<'a> {
         resources.flat_map(|(id, entry)| entry.shapes().filter_map(move |shape| Some((id, shape.routes.as_ref()?))))
     }
 
-    /// Whether, where nobody has looked, nothing follows for a place: what is wanted is what is recorded under its name, and
-    /// nothing of it is in doubt. What was left to others is taken to be theirs still.
+    /// Whether there is nothing to do in a place that nobody looked at: the record under its name is as wanted, and nothing of it is
+    /// in doubt. Routes that were left to others count as still theirs.
     pub(super) fn is_unchanged(&self, memo: &mut Memo) -> bool {
         let (Some(wanted), Some(record)) = (self.wanted, self.record) else { return false };
         let mut same = |id: &ResourceId, shape: &Shape, record: &Record| match (&shape.routes, record) {
@@ -52,7 +52,7 @@ impl<'a> Both<'a> {
     }
 }
 
-/// The resources of one place, sorted, each as it is wanted and as it is recorded.
+/// The resources of one place, sorted, each with what is wanted and what is recorded.
 pub(super) fn resources_of<'a>(
     wanted: Option<&'a DesiredPlace>,
     record: Option<&'a PlaceRecord>,

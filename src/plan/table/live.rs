@@ -1,4 +1,4 @@
-//! What is live in a routing table, judged key by key.
+//! Judges the live rows of a routing table, key by key.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -26,7 +26,7 @@ impl TablePlan {
             }
         }
         let mut keys: BTreeSet<Prefix> = live.keys().copied().collect();
-        // Rows as recorded are only assured where the listing is there, or the token is the recorded one.
+        // Recorded rows are only known to be live if they are listed, or if the token is the recorded one.
         if !listed.ours.is_as_known() {
             for set in input.recorded {
                 keys.extend(set.routes().map(|route| route.destination).filter(|key| !live.contains_key(key)));
@@ -45,7 +45,7 @@ impl TablePlan {
             self.settled = if one_mark && one_row {
                 settle(input.recorded, &live, &self.special).into_iter().collect()
             } else {
-                // A set says one mark for all its rows and one row for each key, and both sides may be there.
+                // A set has one mark for all its rows and one row for each key, but rows of both sides may be there.
                 let there = |key: &Prefix| live.contains_key(key) && is_ours(self.special.get(key));
                 let settled = input.recorded.iter().map(|set| {
                     let gone = set.routes().map(|route| route.destination).filter(|key| !there(key));
@@ -55,7 +55,7 @@ impl TablePlan {
                 settled.collect()
             };
         }
-        // A row with our mark that is not recorded would be hidden by a token that is.
+        // If such a token was recorded, it would hide a row with topo's mark that is not recorded.
         let marked = |(_, foreign): &(Prefix, ForeignKey)| self.marks.contains(&foreign.protocol);
         let is_marked = |row: &LiveRoute| self.marks.contains(&row.protocol);
         self.has_strays = !findings.stray.is_empty()
@@ -81,14 +81,14 @@ impl TablePlan {
             owned.extend(set.find(&key).map(|route| route.next_hop).filter(|hop| !owned.contains(hop)));
         }
         if wanted.is_none() && owned.is_empty() {
-            // Others write static rows, too.
+            // Others write static rows as well.
             let is_stray = |row: &&&LiveRoute| input.own_marks.contains(&row.protocol) && row.protocol != STATIC;
             findings.stray.extend(live.iter().filter(is_stray).map(|row| (*row).clone()));
             return;
         }
-        // Our rows were not sent because they are as recorded: foreign rows beside them do not matter here.
+        // The place did not send topo's rows, because they are as recorded. Rows of others beside them do not matter here.
         if listed.ours.is_as_known() && !owned.is_empty() {
-            // But a change would hit whichever row of the key is the first.
+            // But a change would hit the first row of the key, whoever has it.
             let changes =
                 wanted.is_some_and(|to| owned != [to.next_hop]) || self.recorded_protocol() != Some(self.view.protocol);
             if wanted.is_some() && changes {
@@ -134,7 +134,7 @@ impl TablePlan {
                 return;
             }
         }
-        // Which of two rows with one key wins is chance.
+        // It is chance which of two rows with one key wins.
         if verdict == Verdict::Same {
             let ours = wanted.map(|to| to.next_hop);
             let others = stay.iter().filter(|row| row.next_hop != ours);
@@ -142,7 +142,7 @@ impl TablePlan {
         }
         match &verdict {
             Verdict::Conflict(foreign) => {
-                // The bridge of the old owner of a subnet that has moved: it has to go first.
+                // The subnet has moved, and its old owner still has the bridge. The bridge has to go first.
                 let was_own = input
                     .recorded
                     .iter()
@@ -158,7 +158,7 @@ impl TablePlan {
             Verdict::Act { before: Some(before), .. } if !self.marks.contains(&before.protocol) => {
                 self.guard_foreign = true;
             }
-            // As the two sets say: nothing special about it.
+            // The two sets say the same already.
             Verdict::Same
                 if surplus.is_empty()
                     && !input.in_doubt
@@ -182,8 +182,8 @@ impl TablePlan {
         self.special.insert(key, KeyVerdict { verdict, surplus });
     }
 
-    /// `ip route change` changes the first row of a key, and a listing does not tell which that is. So where others have put a row
-    /// beside ours, ours is left as it is, and stays ours.
+    /// `ip route change` changes the first row of a key, and a listing does not tell which row that is. So if others have a row with
+    /// the same key, topo leaves its own row as it is and keeps it.
     fn hold(&mut self, key: Prefix, other: &LiveRoute, findings: &mut TableFindings) {
         findings.held.push((key, other.describe()));
         self.special.insert(key, Verdict::NotSelected.into());
@@ -193,7 +193,7 @@ impl TablePlan {
         self.from.as_ref().map(|set| set.view.protocol)
     }
 
-    /// A longer foreign prefix inside a wanted one, or the same with a lower metric, wins over it.
+    /// Notes a row of others that wins over a wanted route: a longer prefix inside it, or the same prefix with a lower metric.
     fn note_winner(&self, row: &LiveRoute, same_key: bool, files: &FiledRoutes<'_>, findings: &mut TableFindings) {
         let Some(wanted) = &self.to else { return };
         let ours = self.marks.contains(&row.protocol) && (row.protocol != STATIC || files.has(&row.destination));
@@ -211,12 +211,12 @@ impl TablePlan {
         }
     }
 
-    /// A row that leads pods of the node itself somewhere else wins over the bridge that they are behind.
+    /// Judges a row that leads the node's own pods elsewhere. It wins over the bridge that they are behind.
     fn judge_own(&mut self, input: &TableInput<'_>, listed: &Listed, row: &LiveRoute, findings: &mut TableFindings) {
         let (Some(to), Some(next_hop)) = (&self.to, row.next_hop) else { return };
         let key = row.destination;
         let Some(pods) = covering(to, &key).filter(|pods| to.own.contains(&pods.owner)) else { return };
-        // What is recorded goes by itself.
+        // topo removes recorded rows anyway.
         let is_ours = |set: &&RouteSet| set.find(&key).is_some_and(|route| route.next_hop == next_hop);
         if self.marks.contains(&row.protocol) && input.recorded.iter().any(is_ours) {
             return;
@@ -234,7 +234,7 @@ impl TablePlan {
         if listed.rows().any(is_bridge) {
             return;
         }
-        // An operation names no metric but that of its own table.
+        // An operation can only name the metric of its own table.
         let here = row.metric == self.view.kernel_metric(row.family());
         let own = Key {
             owned: &[],
@@ -258,7 +258,7 @@ impl TablePlan {
         }
     }
 
-    /// What others have or provide is neither wanted nor recorded for this node.
+    /// Takes out of the wanted routes what others have or provide. topo neither writes nor records it.
     fn leave_out(&mut self, findings: &TableFindings) {
         let others = findings.conflicts.iter().map(|(key, ..)| key).chain(findings.provided.iter().map(|(key, _)| key));
         let lacks: BTreeSet<Prefix> = others.chain(findings.deferred.iter().map(|(key, _)| key)).copied().collect();
@@ -268,22 +268,22 @@ impl TablePlan {
     }
 }
 
-/// The row of a set, of the node itself or of another one, that has all addresses of a prefix.
+/// The row of a set that covers a prefix, whoever owns the row.
 fn covering<'s>(set: &'s RouteSet, prefix: &Prefix) -> Option<&'s Row> {
     let rows = set.rows.as_slice();
-    // Rows do not overlap, so the covering one can only be the last that does not sort behind.
+    // Rows do not overlap, so only the last row that does not sort behind the prefix can cover it.
     let at = rows.partition_point(|candidate| candidate.destination <= *prefix);
     let covering = at.checked_sub(1).and_then(|at| rows.get(at));
     covering.filter(|covering| covering.destination.covers(prefix))
 }
 
-/// Whether a live row of a key in doubt is ours; one that is held is.
+/// Whether a live row of a key in doubt is topo's. A row that topo cannot change is.
 fn is_ours(judged: Option<&KeyVerdict>) -> bool {
     matches!(judged.map(|judged| &judged.verdict), Some(Verdict::Same | Verdict::Act { .. } | Verdict::NotSelected))
 }
 
-/// What a record in doubt turned out to be: the rows of either side that are live and ours. Given as one of the two sets
-/// without what it lacks where that is possible, so that lists stay shared.
+/// What a record in doubt turned out to be: the rows of either side that are live and topo's. If possible, this is one of the two
+/// sets with exceptions, so that lists stay shared.
 fn settle(
     recorded: &[&RouteSet],
     live: &BTreeMap<Prefix, Vec<&LiveRoute>>,
@@ -297,7 +297,7 @@ fn settle(
                 continue;
             };
             let rows = rows_of(&route.destination);
-            // A row that was altered stays owned by its key; one that is as recorded says whose it is.
+            // A row as recorded says which side is live. The key of an altered row stays in the record.
             if rows.iter().any(|row| row.next_hop == Some(route.next_hop)) {
                 all.insert(route.destination, *row);
             } else if !rows.is_empty() {

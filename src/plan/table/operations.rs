@@ -1,4 +1,4 @@
-//! What is done in a routing table, computed when it is asked for.
+//! The operations of a routing table, computed on demand.
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -20,11 +20,11 @@ pub trait Reasons {
 }
 
 impl TablePlan {
-    /// Everything that is done, sorted by destination. `names` tell to whom an address belongs.
+    /// All operations, sorted by destination.
     pub fn operations(&self, reasons: &dyn Reasons, memo: &mut Memo) -> Vec<Operation> {
         let ordinary = |destination: &Prefix| self.special.is_empty() || !self.special.contains_key(destination);
         let mut operations: Vec<Operation> = match (&self.from, &self.to) {
-            // A whole set comes: each row says whose it is.
+            // A whole set comes. Each row says who owns it.
             (None, Some(to)) => {
                 let rows = to.rows.as_slice().iter().filter(|row| ordinary(&row.destination));
                 rows.filter_map(|row| Some(addition(to.route(row)?, Some(row.owner), reasons))).collect()
@@ -68,7 +68,7 @@ impl TablePlan {
         }
     }
 
-    /// Routes that go from here and stay in another table of ours are left alone.
+    /// Leaves routes alone that go from here and stay in another table of topo's.
     pub fn leave_to(&mut self, other: &RouteSet) {
         let keys: Vec<Prefix> = self
             .from
@@ -84,7 +84,7 @@ impl TablePlan {
         self.special.extend(keys.into_iter().map(|key| (key, Verdict::Gone.into())));
     }
 
-    /// Whether rows go when all others have come, and nothing else is done; none where nothing is done at all.
+    /// Whether rows only go, in the phase Retire. None: there is nothing to do.
     pub fn only_loses(&self, memo: &mut Memo) -> Option<bool> {
         struct Unnamed;
         impl Reasons for Unnamed {
@@ -95,7 +95,7 @@ impl TablePlan {
                 Reason::Edited
             }
         }
-        // One row that comes tells it, and where one does, mostly many do.
+        // One row that comes is enough to know. Mostly many come, so this ends soon.
         if let (true, Some(from), Some(to)) = (self.special.is_empty(), &self.from, &self.to) {
             let walked = from.for_each_change(to, memo, |change| match change {
                 RouteChange::Remove(_) => ControlFlow::Continue(()),
@@ -110,7 +110,7 @@ impl TablePlan {
         (!operations.is_empty()).then(|| operations.iter().all(loses))
     }
 
-    /// What the two sets alone say.
+    /// The difference of the two sets alone.
     fn changes(&self, memo: &mut Memo) -> Vec<RouteChange> {
         match (&self.from, &self.to) {
             (Some(from), Some(to)) => from.changes_to(to, memo),
@@ -164,8 +164,8 @@ impl TablePlan {
         self.to.as_ref().and_then(|set| set.rows.find(destination)).map(|row| row.owner)
     }
 
-    /// Removes a row of ours that another one stands beside. `ip route change` changes the first row of a key, and a listing does not tell
-    /// which that is: where the other row is changed, this one goes before.
+    /// Removes a row of topo's that stands beside another one. `ip route change` changes the first row of a key, and a listing does
+    /// not tell which row that is. So if the other row changes, this one goes first.
     fn surplus_operation(&self, key: &Prefix, surplus: &Surplus, changes: bool, reasons: &dyn Reasons) -> Operation {
         let route = Route { destination: *key, next_hop: surplus.live.next_hop };
         let removal = self.removal(route, surplus.live, surplus.reason.clone(), reasons);
@@ -197,7 +197,7 @@ impl TablePlan {
         }
     }
 
-    /// Whether there is nothing to do, told without computing operations where the two sets are one.
+    /// Whether there is nothing to do. If the two sets are equal, this computes no operations.
     pub fn is_settled(&self, memo: &mut Memo) -> bool {
         let acts = self
             .special
@@ -222,7 +222,7 @@ impl TablePlan {
         walked.is_continue()
     }
 
-    /// The phases in which something is done, told without computing operations where a whole set comes or goes.
+    /// The phases in which there is something to do. If a whole set comes or goes, this computes no operations.
     pub fn phases(&self, reasons: &dyn Reasons, memo: &mut Memo) -> BTreeSet<Phase> {
         if self.special.is_empty() {
             match (&self.from, &self.to) {
@@ -234,8 +234,8 @@ impl TablePlan {
         self.operations(reasons, memo).iter().map(|operation| operation.phase).collect()
     }
 
-    /// Keeps only what is selected. What is not added is not recorded; where a change or a removal is left for later, the
-    /// record stays in doubt (see [`TablePlan::is_partial`]), so that both sides of it stay ours.
+    /// Keeps only the selected operations. A route that is not added is not recorded. If a change or a removal is left for later, the
+    /// record stays in doubt (see [`TablePlan::is_partial`]), so that both sides of it stay topo's.
     pub fn select(&mut self, keep: &dyn Fn(&Operation) -> bool, reasons: &dyn Reasons, memo: &mut Memo) {
         let left: Vec<Operation> =
             self.operations(reasons, memo).into_iter().filter(|operation| !keep(operation)).collect();
@@ -254,9 +254,9 @@ impl TablePlan {
         }
     }
 
-    /// What may be recorded of a token that the place gave when the table was seen to be as wanted.
+    /// The part of a token that may be recorded. The place gave the token while the table was as wanted.
     pub fn recordable(&self, token: Token) -> Option<Token> {
-        // What was left for another run is live otherwise than recorded.
+        // A change that was left for another run makes the live routes differ from the record.
         let has_left = self.special.values().any(|judged| judged.verdict == Verdict::NotSelected);
         match (self.has_strays || has_left, self.has_winners) {
             (true, _) => None,
@@ -278,7 +278,7 @@ impl TablePlan {
         })
     }
 
-    /// Whether the plan gives this destination a route that is not there yet, or another than is there.
+    /// Whether the plan adds a route to this destination, or changes it.
     pub fn writes(&self, destination: &Prefix) -> bool {
         match self.special.get(destination).map(|judged| &judged.verdict) {
             Some(Verdict::Act { action, .. }) => matches!(action, Action::Add | Action::Change),
