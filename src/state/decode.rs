@@ -42,7 +42,7 @@ impl DocumentError {
             Self::Newer(_) | Self::Unknown(_) => "The file was not changed. Upgrade topo.",
             Self::Damaged(_) => {
                 "The file was not changed. Restore it from a backup or from version control. If you have none, move it \
-                 away: the next plan lists what it finds on the nodes."
+                 away: `topo plan --new-lineage` then shows what topo finds on the nodes."
             }
             Self::OtherTopology { .. } => {
                 "The file was not changed. Give the topology's own state with --state, or correct `name` in the \

@@ -28,14 +28,22 @@ pub(super) fn check(draft: &Draft<'_>, formats: Formats, report: &Reporter) -> O
     let served = backends::check(draft, &names, formats, report);
     links::check(draft, &served, report);
     if !report.broken && draft.nodes.is_empty() {
-        Diagnostic::warning(Span::default(), "The topology has no nodes, so there is nothing to do.", "")
-            .hint("Add for example node-0 = { address = \"10.240.0.20\" } below a line [nodes].")
-            .report_to(report);
+        Diagnostic::warning(
+            Span::default(),
+            "The topology has no nodes. topo writes no routes, and removes those that it owns.",
+            "",
+        )
+        .hint("Add for example node-0 = { address = \"10.240.0.20\" } below a line [nodes].")
+        .report_to(report);
     } else if !report.broken && !draft.has_backends {
         let first = formats.first().map_or("…", |format| format.id());
-        Diagnostic::warning(Span::default(), "No backend is active, so topo will not write any route.", "")
-            .hint(format!("Add a line [backends.{first}]."))
-            .report_to(report);
+        Diagnostic::warning(
+            Span::default(),
+            "No backend is active. topo writes no routes, and removes those that it owns.",
+            "",
+        )
+        .hint(format!("Add a line [backends.{first}]."))
+        .report_to(report);
     }
     build(draft, names, merged, served, &rows)
 }

@@ -66,7 +66,7 @@ pub fn stop_on_interrupt(printer: Printer) -> watch::Receiver<bool> {
                 );
                 std::process::exit(Exit::Partial as i32);
             }
-            printer.note("\nInterrupted: topo finishes the steps in progress. A second Ctrl-C stops at once.");
+            printer.note("\nInterrupted: topo finishes the steps in progress and starts no others. A second Ctrl-C stops at once.");
             let _ = sender.send(true);
         }
     });

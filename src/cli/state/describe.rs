@@ -21,7 +21,7 @@ pub(super) fn describe(
 ) -> Vec<(&'static str, String)> {
     let words = |shape: &Shape| match (in_azure(resource, shape), &shape.routes) {
         (Some((words, _)), _) => words,
-        (None, Some(routes)) => format!("{} routes", routes.routes().count()),
+        (None, Some(routes)) => count(routes.routes().count(), "route"),
         (None, None) => "present".to_owned(),
     };
     let optional = |shape: &Option<Shape>| shape.as_ref().map_or_else(|| "absent".to_owned(), words);

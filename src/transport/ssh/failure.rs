@@ -98,7 +98,7 @@ fn telling_line(said: &str) -> String {
     let consequence = ["Connection closed by UNKNOWN", "kex_exchange_identification", "Host key verification failed"];
     let lines = || said.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with("@@@"));
     let best = lines().rfind(|line| !consequence.iter().any(|start| line.starts_with(start)));
-    sanitise(best.or_else(|| lines().next_back()).unwrap_or("ssh gave no reason"))
+    sanitise(best.or_else(|| lines().next_back()).unwrap_or("ssh gave no reason").trim_end_matches('.'))
 }
 
 /// Writes the sentences about one node.
@@ -205,8 +205,8 @@ impl<'a> Sentence<'a> {
             ),
             LoginKind::Denied => format!(
                 "{node} refused the login as {login}: {said}. Check the user name. Check that the agent has your key \
-                 (`ssh-add -l`), or that IdentityFile names a key without a passphrase. `{by_hand}` must work without \
-                 a question."
+                 (`ssh-add -l`), or that IdentityFile names a key without a passphrase. `{by_hand}` must log in \
+                 without a question."
             ),
             LoginKind::HostUnknown => cannot(&format!(
                 "this machine cannot resolve its host name ({said}). Check the name, or set an address in `ssh.host`."
@@ -214,6 +214,10 @@ impl<'a> Sentence<'a> {
             LoginKind::Refused => {
                 cannot(&format!("it refused the connection ({said}). Check that sshd runs there, and check the port."))
             }
+            LoginKind::NoRoute if said.contains("No route to host") => cannot(&format!(
+                "nobody answers at its address ({said}). Check that the machine runs, and check its address. If only other \
+                 machines can reach it, set a jump host in ssh's configuration (ProxyJump)."
+            )),
             LoginKind::NoRoute => cannot(&format!(
                 "this machine has no route to it ({said}). Check the network, or set a jump host in ssh's \
                  configuration (ProxyJump)."
@@ -228,7 +232,7 @@ impl<'a> Sentence<'a> {
                  --parallelism, or raise MaxStartups in sshd_config there.",
                 failure.tried
             )),
-            LoginKind::Other => cannot(&format!("{said}. Check that `{by_hand}` works without a question.")),
+            LoginKind::Other => cannot(&format!("{said}. Check that `{by_hand}` logs in without a question.")),
         };
         TransportError::Unreachable(text)
     }
