@@ -83,6 +83,8 @@ pub struct TableInput<'a> {
     pub own_marks: Vec<u8>,
     /// The recorded routes: one set, or several if the record is in doubt.
     pub recorded: &'a [&'a RouteSet],
+    /// The recorded routes of the resource with any table and metric.
+    pub elsewhere: &'a [&'a RouteSet],
     /// Whether the record is in doubt.
     pub in_doubt: bool,
     /// The recorded routes that topo once saw live, if somebody looked. The rest of a record in doubt may never have been

@@ -265,6 +265,7 @@ impl<'a> Context<'a> {
                 marks: self.marks(key.table),
                 own_marks,
                 recorded: &recorded,
+                elsewhere: &all,
                 in_doubt: record.is_some_and(Record::is_in_doubt),
                 firm: confirmed
                     .filter_map(|shape| shape.routes.as_ref())

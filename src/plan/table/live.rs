@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use super::{FiledRoutes, TableFindings, TableInput, TablePlan};
+use super::{TableFindings, TableInput, TablePlan};
 use crate::exchange::node::{Listed, LiveRoute};
 use crate::network::{KERNEL, STATIC};
 use crate::network::{Prefix, RouteSet, Row};
@@ -22,7 +22,7 @@ impl TablePlan {
                 live.entry(row.destination).or_default().push(row);
             }
             if !here || row.destination.length() > 0 {
-                self.note_winner(row, here, input.files, findings);
+                self.note_winner(row, here, input, findings);
             }
         }
         let mut keys: BTreeSet<Prefix> = live.keys().copied().collect();
@@ -194,10 +194,16 @@ impl TablePlan {
     }
 
     /// Notes a row of others that wins over a wanted route: a longer prefix inside it, or the same prefix with a lower metric.
-    fn note_winner(&self, row: &LiveRoute, same_key: bool, files: &FiledRoutes<'_>, findings: &mut TableFindings) {
+    fn note_winner(&self, row: &LiveRoute, same_key: bool, input: &TableInput<'_>, findings: &mut TableFindings) {
         let Some(wanted) = &self.to else { return };
-        let ours = self.marks.contains(&row.protocol) && (row.protocol != STATIC || files.has(&row.destination));
-        if ours && same_key {
+        let ours = self.marks.contains(&row.protocol) && (row.protocol != STATIC || input.files.has(&row.destination));
+        // A recorded row with another metric goes in the same run.
+        let is_recorded = |set: &&RouteSet| {
+            set.view.table == self.view.table
+                && set.view.kernel_metric(row.family()) == row.metric
+                && set.find(&row.destination).is_some_and(|route| row.next_hop == Some(route.next_hop))
+        };
+        if ours && (same_key || input.elsewhere.iter().any(is_recorded)) {
             return;
         }
         let Some(covering) = covering(wanted, &row.destination).filter(|row| wanted.route(row).is_some()) else {

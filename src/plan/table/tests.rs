@@ -164,3 +164,20 @@ fn a_doubt_whose_two_rows_are_both_there_keeps_both_sides() {
     assert_eq!(hops, ["10.128.0.11", "10.128.0.12"]);
     assert!(operations(&plan).iter().all(|one| one.action == Action::Remove && one.phase == Phase::Retire));
 }
+
+#[test]
+fn a_recorded_row_with_the_old_metric_is_no_competitor() {
+    let world = World::mesh(3, 3);
+    let (mut desired, state) = (world.desired(), world.state());
+    for shape in desired.places.values_mut().flat_map(|place| place.resources.values_mut()) {
+        let set = shape.routes.as_mut().expect("routes");
+        std::sync::Arc::make_mut(&mut set.view).metric = Some(50);
+    }
+    let competitors = |edit: &dyn Fn(&mut Vec<LiveRoute>)| {
+        let plan = plan(&desired, &state, &Options::default(), edit);
+        assert_eq!(operations(&plan).len(), 4, "two come, two go");
+        plan.findings.iter().filter(|finding| finding.code == "wins").count()
+    };
+    assert_eq!(competitors(&|_| ()), 0);
+    assert_eq!(competitors(&|rows| rows.push(live("172.16.1.0/24", "10.128.0.99", 4))), 1);
+}
