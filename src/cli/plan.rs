@@ -50,6 +50,9 @@ pub(super) fn run(arguments: &Arguments, global: &GlobalArguments, printer: Prin
         let requests = ways.as_ref().and_then(session::Ways::requests);
         let has_changes = review::show(&planned.plan, &mut planned.memo, true, requests.as_slice(), printer);
         review::requests(requests.as_slice(), printer);
+        if arguments.no_refresh {
+            printer.note("topo looked at no node: with --no-refresh it compares the topology with the state alone.");
+        }
         let exit = session::exit_of(&planned.plan, has_changes, arguments.detailed_exitcode);
         // The process ends here. It would only take time to free many thousands of small pieces one by one.
         std::mem::forget((planned, recorded.state, topology));
