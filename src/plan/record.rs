@@ -23,14 +23,16 @@ impl ResourcePlan {
             let file = self.file.as_ref().and_then(|file| file.token.as_ref());
             return to.map(|is| Record::Settled { is, token: self.token(|table| table.token.clone(), file) });
         }
-        let (is, also) = match before {
-            _ if self.listed.is_some() => (self.listed.as_ref().and_then(|listed| listed.is.clone()), Vec::new()),
-            None => (None, Vec::new()),
-            Some(Record::Settled { is, .. }) => (Some(is), Vec::new()),
+        let (is, also) = match (&self.listed, before) {
+            (Some(listed), _) => (listed.is.clone(), Vec::new()),
+            (None, None) => (None, Vec::new()),
+            (None, Some(Record::Settled { is, .. })) => (Some(is), Vec::new()),
             // Nobody knows what is there: all sides of the doubt stay, and this run does nothing to the resource.
-            Some(doubt @ Record::InDoubt { .. }) if !looked => return Some(doubt),
-            Some(Record::Opaque(raw)) => return Some(Record::Opaque(raw)),
-            Some(Record::InDoubt { is, to: meant, also }) => self.sides(is, meant.into_iter().chain(also), to.as_ref()),
+            (None, Some(doubt @ Record::InDoubt { .. })) if !looked => return Some(doubt),
+            (None, Some(Record::Opaque(raw))) => return Some(Record::Opaque(raw)),
+            (None, Some(Record::InDoubt { is, to: meant, also })) => {
+                self.sides(is, meant.into_iter().chain(also), to.as_ref())
+            }
         };
         match (&is, &to) {
             (None, None) if also.is_empty() => None,

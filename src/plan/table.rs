@@ -44,8 +44,6 @@ pub struct TablePlan {
     pub judged: bool,
     /// Whether the routes stand in a file of the same resource, and come and go with it.
     pub in_file: bool,
-    /// Whether a file of topo's has or had the routes. Live rows may then have the protocol static.
-    pub filed: bool,
     /// Whether the topology wants the routes in a file.
     pub stays_static: bool,
     /// When topo removes rows: together with the file, if it writes a file first.
@@ -120,11 +118,6 @@ impl FiledRoutes<'_> {
     pub fn has(&self, destination: &Prefix) -> bool {
         self.found.contains_key(destination) || self.recorded.iter().any(|set| set.find(destination).is_some())
     }
-
-    /// Whether static rows may be topo's.
-    pub fn any(&self) -> bool {
-        self.wanted || !self.recorded.is_empty() || !self.found.is_empty()
-    }
 }
 
 impl TablePlan {
@@ -146,7 +139,6 @@ impl TablePlan {
             guard_foreign: false,
             judged: input.judged,
             in_file: input.in_file,
-            filed: !input.files.recorded.is_empty() || !input.files.found.is_empty(),
             stays_static: input.files.wanted,
             retires: Phase::Retire,
         };

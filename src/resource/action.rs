@@ -16,9 +16,6 @@ pub enum Phase {
 }
 
 impl Phase {
-    /// All phases in order.
-    pub const ALL: [Self; 4] = [Self::Prepare, Self::Install, Self::Persist, Self::Retire];
-
     /// Its name in text, JSON and the journal.
     pub fn label(self) -> &'static str {
         match self {

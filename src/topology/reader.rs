@@ -297,7 +297,6 @@ impl<'a> TableReader<'a> {
             key,
             subject: self.subject,
             report: self.report,
-            key_span: entry.key_span,
             span: entry.span,
             is_list,
             elements: elements.iter(),
@@ -353,8 +352,6 @@ pub struct Strings<'a> {
     key: &'static str,
     subject: Subject<'a>,
     report: &'a Reporter,
-    /// The position of the key.
-    pub key_span: Span,
     /// The position of the string or the list.
     pub span: Span,
     is_list: bool,
