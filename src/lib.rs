@@ -10,6 +10,7 @@ pub mod exit;
 pub mod network;
 pub mod plan;
 pub mod render;
+pub mod report;
 pub mod resource;
 pub mod state;
 pub mod topology;

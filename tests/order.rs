@@ -4,12 +4,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The folders from the lowest to the highest. Those of one line do not import each other.
-const ORDER: [&[&str]; 9] = [
+const ORDER: [&[&str]; 10] = [
     &["network"],
     &["resource"],
     &["exchange", "state", "topology"],
     &["plan"],
-    &["backend", "transport"],
+    &["report", "transport"],
+    &["backend"],
     &["drive"],
     &["render"],
     &["ui"],

@@ -3,24 +3,64 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
-use super::azure_udr;
-use crate::network::Prefix;
+use serde_json::Value;
+
+use crate::network::{Family, Prefix};
 use crate::plan::DesiredPlace;
-use crate::resource::Place;
+use crate::resource::{Name, Place};
+use crate::topology::{BackendTable, Topology};
 
 /// What the topology asks for.
 #[derive(Clone, Debug, Default)]
 pub struct Desired {
     /// Every place that the topology knows, also those where nothing is wanted.
     pub places: BTreeMap<Place, DesiredPlace>,
-    /// The route tables of Azure.
-    pub azure: Vec<azure_udr::Wanted>,
-    /// What the route tables of Azure lead to, of those tables that subnets go by.
+    /// Tables of backends whose routes are in the network between the nodes.
+    pub tables: Vec<NetworkTable>,
+    /// Where the network itself routes to, as far as topo knows.
     pub covered: Covered,
 }
 
-/// Destinations that Azure itself routes, for each route table: the address space of the virtual networks whose subnets go by it
-/// (empty where that is not known: it counts for every machine), and where it leads to.
+impl Desired {
+    /// The same places, with nothing wanted in them.
+    pub fn clear(&mut self) {
+        self.places.values_mut().for_each(|place| place.resources.clear());
+        self.tables.clear();
+    }
+}
+
+/// The table of a backend whose routes are in the network between the nodes.
+#[derive(Clone, Debug)]
+pub struct NetworkTable {
+    /// The name of the topology.
+    pub topology: Name,
+    /// The name of the table in the topology.
+    pub name: Name,
+    /// The backend.
+    pub backend: &'static str,
+    /// Its settings, as the backend has read them.
+    pub settings: Value,
+    /// The pod subnets of the nodes that it serves, each with the address and the name of its node.
+    pub rows: BTreeMap<Prefix, (IpAddr, Name)>,
+}
+
+impl NetworkTable {
+    /// A table of a topology.
+    pub fn of(topology: &Topology, name: &Name, table: &BackendTable) -> Self {
+        let mut rows = BTreeMap::new();
+        for (name, node) in topology.nodes.iter().filter(|(name, _)| table.nodes.contains(*name)) {
+            for pods in &node.pods {
+                let mut owners = node.addresses.iter().filter(|address| Family::of(**address) == pods.family());
+                rows.extend(owners.next().map(|owner| (*pods, (*owner, name.clone()))));
+            }
+        }
+        let (topology, settings) = (topology.name.clone(), table.settings.clone());
+        Self { topology, name: name.clone(), backend: table.backend, settings, rows }
+    }
+}
+
+/// Destinations to which the network itself routes, for each of its route tables: the addresses of the machines that go by it (empty
+/// where that is not known: it counts for every machine), and where it leads to.
 #[derive(Clone, Debug, Default)]
 pub struct Covered(pub Vec<(Vec<Prefix>, BTreeSet<Prefix>)>);
 

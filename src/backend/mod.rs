@@ -5,6 +5,7 @@ mod desired;
 pub mod mesh;
 pub mod netplan;
 pub mod node;
+mod site;
 pub mod ssh_static;
 mod table_and_metric;
 
@@ -15,8 +16,10 @@ use crate::resource::words::{RouteWords, Words};
 use crate::resource::{Kind, Known, NODE, Name, Place, Record, Resources, Shape, Token};
 use crate::topology::reader::Located;
 use crate::topology::{BackendTable, Diagnostic, Formats, TableFormat, Topology};
-pub use desired::{Covered, Desired};
+pub use desired::{Covered, Desired, NetworkTable};
 use mesh::Mesh;
+pub use site::{Begun, Check, Inputs, LOST, Moment, Pose, Question, Site, StepEnd};
+use site::{check_late, take_late};
 
 /// A way to put routes in place. A backend says what it wants, and turns operations into work and replies into
 /// outcomes. It does no I/O.
@@ -104,13 +107,10 @@ pub fn desire(topology: &Topology) -> Desired {
     for (name, table) in &topology.backends {
         if let Some(backend) = ON_NODES.iter().find(|backend| backend.id() == table.backend) {
             backend.desire(topology, &mesh, name, table, &mut desired);
-        } else if table.backend == azure_udr::BACKEND {
-            desired.azure.extend(azure_udr::Wanted::of(topology, name, table));
+        } else {
+            desired.tables.push(NetworkTable::of(topology, name, table));
         }
     }
-    // A route table without subnets routes nothing.
-    let in_use = desired.azure.iter().filter(|wanted| !wanted.settings.subnets.is_empty());
-    desired.covered = in_use.flat_map(|wanted| wanted.rows.keys().copied()).collect();
     desired
 }
 

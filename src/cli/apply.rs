@@ -4,14 +4,15 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
-use super::session::{self, Inputs, Recorded, Selection, Ways};
+use super::session::{self, Inputs, Recorded, Selection, Sites};
 use super::validate::TopologyFile;
 use super::{CommandError, GlobalArguments};
 use crate::backend::{self, Desired};
-use crate::drive::{Run, RunOutcome, end_earlier_run};
+use crate::drive::{Run, end_earlier_run};
 use crate::exit::Exit;
 use crate::plan::Options;
 use crate::plan::findings::{Finding, LeftOut};
+use crate::report::RunOutcome;
 use crate::resource::{Name, Place};
 use crate::state::{LockRequest, Store};
 use crate::ui::review::Told;
@@ -107,27 +108,26 @@ impl Job<'_> {
         printer: Printer,
     ) -> Result<Exit, CommandError> {
         let recorded = session::read_state(Arc::clone(store), self.name).await?;
-        let ways = session::Ways::new(global, &self.desired, &recorded.state)?;
-        let result = self.carry_out(recorded, &ways, global, stop, printer).await;
-        ways.nodes.close().await;
-        review::requests(ways.requests().as_slice(), printer);
+        let sites = session::sites(global, &self.desired, &recorded.state, true)?;
+        let result = self.carry_out(recorded, &sites, global, stop, printer).await;
+        session::close(&sites).await;
+        review::requests(&session::requests(&sites), printer);
         result
     }
 
     async fn carry_out(
         self,
         recorded: Recorded,
-        ways: &Ways,
+        sites: &Sites,
         global: &GlobalArguments,
         stop: watch::Receiver<bool>,
         printer: Printer,
     ) -> Result<Exit, CommandError> {
         let what = self.what;
         let inputs = Inputs { name: self.name, desired: self.desired, options: self.options, state: &recorded.state };
-        let planned =
-            session::plan(inputs, &self.arguments.selection, Some(ways), global, stop.clone(), printer).await?;
+        let planned = session::plan(inputs, &self.arguments.selection, sites, global, stop.clone(), printer).await?;
         let Some(planned) = planned else { return Err(interrupted_early(what)) };
-        let session::Planned { plan, azure_work, desired, options, mut memo } = planned;
+        let session::Planned { plan, desired, options, mut memo } = planned;
         if options.destroy && recorded.state.is_empty() {
             printer.note(&format!(
                 "Note: the state {} has no records, so topo has nothing to remove. If you lost the state, `topo plan` \
@@ -135,7 +135,7 @@ impl Job<'_> {
                 recorded.store.location()
             ));
         }
-        review::show(&plan, &mut memo, !options.destroy, ways.requests().as_slice(), printer);
+        review::show(&plan, &mut memo, !options.destroy, &session::requests(sites), printer);
         if plan.is_stopped() {
             return Err(CommandError::new("Nothing was changed: the plan has errors or conflicts."));
         }
@@ -175,9 +175,7 @@ impl Job<'_> {
             state: recorded.state,
             revision: recorded.revision,
             store: recorded.store,
-            transport: Arc::clone(&ways.nodes),
-            azure: ways.azure.clone(),
-            azure_work,
+            sites,
             parallelism: usize::from(global.parallelism),
             topology: self.name.clone(),
             options: &options,
@@ -191,7 +189,7 @@ impl Job<'_> {
                 .exit(Exit::Partial)
                 .hint("The journal has the outcomes, and the next run looks for the rest.")
         })?;
-        review::outcome(options.destroy, &outcome, &told, &left, ways.requests().as_slice(), printer);
+        review::outcome(options.destroy, &outcome, &told, &left, &session::requests(sites), printer);
         Ok(exit_of(&outcome, incomplete))
     }
 }

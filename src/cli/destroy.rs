@@ -32,10 +32,7 @@ pub(super) fn run(arguments: &Arguments, global: &GlobalArguments, printer: Prin
     let topology = session::load_topology(file, printer)?;
     let path = session::state_path(global, file, &topology.name)?;
     let mut desired = backend::desire(&topology);
-    for place in desired.places.values_mut() {
-        place.resources.clear();
-    }
-    desired.azure.clear();
+    desired.clear();
     let options = arguments.selection.options(Some(&topology), true);
     let job = Job { what: "destroy", name: &topology.name, desired, options, arguments };
     job.run(&session::store_at(&path), global, printer)

@@ -33,8 +33,7 @@ pub(super) fn run(arguments: &Arguments, global: &GlobalArguments, printer: Prin
     session::block_on(async move {
         let recorded = session::read_state(session::store_at(&path), &topology.name).await?;
         let desired = backend::desire(&topology);
-        let ways =
-            if arguments.no_refresh { None } else { Some(session::Ways::new(global, &desired, &recorded.state)?) };
+        let sites = session::sites(global, &desired, &recorded.state, !arguments.no_refresh)?;
         let inputs = Inputs {
             name: &topology.name,
             desired,
@@ -42,14 +41,12 @@ pub(super) fn run(arguments: &Arguments, global: &GlobalArguments, printer: Prin
             state: &recorded.state,
         };
         let stop = review::stop_on_interrupt(printer);
-        let planned = session::plan(inputs, &arguments.selection, ways.as_ref(), global, stop, printer).await?;
-        if let Some(ways) = &ways {
-            ways.nodes.close().await;
-        }
+        let planned = session::plan(inputs, &arguments.selection, &sites, global, stop, printer).await?;
+        session::close(&sites).await;
         let Some(mut planned) = planned else { return Err(CommandError::new("topo plan was interrupted.")) };
-        let requests = ways.as_ref().and_then(session::Ways::requests);
-        let has_changes = review::show(&planned.plan, &mut planned.memo, true, requests.as_slice(), printer);
-        review::requests(requests.as_slice(), printer);
+        let requests = session::requests(&sites);
+        let has_changes = review::show(&planned.plan, &mut planned.memo, true, &requests, printer);
+        review::requests(&requests, printer);
         if arguments.no_refresh {
             printer.note("topo looked at no node: with --no-refresh it compares the topology with the state alone.");
         }

@@ -1,6 +1,6 @@
 //! What plan, apply and destroy share: topology, state, the connection to the nodes, and the plan itself.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -8,12 +8,13 @@ use clap::Args;
 use tokio::sync::{mpsc, watch};
 
 use super::{CommandError, GlobalArguments, validate};
-use crate::backend::{Desired, FORMATS, KNOWN, azure_udr, node};
-use crate::drive::{Event, observe, observe_azure};
+use crate::backend::{self, Desired, FORMATS, KNOWN, Site, azure_udr, node};
+use crate::drive;
 use crate::exchange::Requests;
 use crate::exit::Exit;
 use crate::network::Memo;
 use crate::plan::{self, Options, Plan};
+use crate::report::Event;
 use crate::resource::{AddressPattern, Name, Place, Record, ResourceId};
 use crate::state::{LocalStore, Revision, State, Store};
 use crate::topology::{self, Topology};
@@ -151,25 +152,34 @@ fn transport(global: &GlobalArguments) -> Result<Arc<dyn Transport>, CommandErro
     Ok(Arc::new(ShellTransport(ssh)))
 }
 
-/// The connections to all places.
-pub(super) struct Ways {
-    /// To the nodes.
-    pub(super) nodes: Arc<dyn Transport>,
-    /// To Azure, if anything there is wanted or recorded.
-    pub(super) azure: Option<Arc<dyn Azure>>,
+/// The kinds of places that are wanted or recorded, each with its connection.
+pub(super) type Sites = Vec<Arc<dyn Site>>;
+
+/// Sends nothing yet. Where topo is not to look (`looks`), it plans from the record alone.
+pub(super) fn sites(
+    global: &GlobalArguments,
+    desired: &Desired,
+    state: &State,
+    looks: bool,
+) -> Result<Sites, CommandError> {
+    let nodes = if looks { Some(transport(global)?) } else { None };
+    let mut sites: Sites = vec![Arc::new(node::NodeSite::new(nodes))];
+    if !desired.tables.is_empty() || state.places.keys().any(|place| !place.is_node()) {
+        let azure = if looks { Some(way_to_azure(global)?) } else { None };
+        sites.push(Arc::new(azure_udr::AzureSite::new(azure)));
+    }
+    Ok(sites)
 }
 
-impl Ways {
-    /// Sends nothing yet.
-    pub(super) fn new(global: &GlobalArguments, desired: &Desired, state: &State) -> Result<Self, CommandError> {
-        let in_azure = !desired.azure.is_empty() || state.places.keys().any(|place| !place.is_node());
-        let azure = if in_azure { Some(way_to_azure(global)?) } else { None };
-        Ok(Self { nodes: transport(global)?, azure })
-    }
+/// How many requests topo has sent so far, to each service.
+pub(super) fn requests(sites: &Sites) -> Vec<Requests> {
+    sites.iter().filter_map(|site| site.requests()).collect()
+}
 
-    /// How many requests topo has sent to Azure so far, if it has a connection to Azure.
-    pub(super) fn requests(&self) -> Option<Requests> {
-        self.azure.as_ref().map(|azure| azure.requests())
+/// Ends all sessions.
+pub(super) async fn close(sites: &Sites) {
+    for site in sites {
+        site.close().await;
     }
 }
 
@@ -209,8 +219,6 @@ pub(super) fn events() -> (mpsc::Sender<Event>, mpsc::Receiver<Event>) {
 pub(super) struct Planned {
     /// The plan.
     pub(super) plan: Plan,
-    /// What the plan does in Azure.
-    pub(super) azure_work: azure_udr::Work,
     /// What is desired.
     pub(super) desired: Desired,
     /// What the user chose.
@@ -246,9 +254,10 @@ impl Inputs<'_> {
         if selection.is_all() && take_over.is_empty() {
             return Ok(());
         }
+        let in_azure = azure_udr::Wanted::all(&self.desired);
         let addresses: Vec<(&str, &str)> = resources(&self.desired, self.state)
             .map(|(place, id)| (&*id.kind, place.name()))
-            .chain(self.desired.azure.iter().flat_map(azure_udr::Wanted::addresses))
+            .chain(in_azure.iter().flat_map(azure_udr::Wanted::addresses))
             .collect();
         let (targets, excludes) = (&selection.targets, &selection.excludes);
         let options = [("--target", targets), ("--exclude", excludes), ("--take-over", take_over)];
@@ -259,8 +268,7 @@ impl Inputs<'_> {
         let unknown = named.find(|(option, pattern)| {
             let of_interface = *option == "--exclude" && pattern.to_string().starts_with(&of_interface);
             let mut known = addresses.iter();
-            !(of_interface && !self.desired.azure.is_empty()
-                || known.any(|(kind, place)| pattern.may_match_in(kind, place)))
+            !(of_interface && !in_azure.is_empty() || known.any(|(kind, place)| pattern.may_match_in(kind, place)))
         });
         match unknown {
             None => Ok(()),
@@ -281,7 +289,7 @@ impl Inputs<'_> {
 pub(super) async fn plan(
     inputs: Inputs<'_>,
     selection: &Selection,
-    ways: Option<&Ways>,
+    sites: &Sites,
     global: &GlobalArguments,
     mut stop: watch::Receiver<bool>,
     printer: Printer,
@@ -293,7 +301,7 @@ pub(super) async fn plan(
     let (events, listener) = events();
     let progress = review::listen(listener, Told::default(), printer);
     let planned = tokio::select! {
-        planned = make_plan(inputs, ways, usize::from(global.parallelism), &events) => Some(planned),
+        planned = make_plan(inputs, sites, usize::from(global.parallelism), &events) => Some(planned),
         _ = stop.changed() => None,
     };
     drop(events);
@@ -301,42 +309,16 @@ pub(super) async fn plan(
     Ok(planned)
 }
 
-/// Looks at the nodes and at Azure if there is a connection, and plans.
-async fn make_plan(
-    inputs: Inputs<'_>,
-    ways: Option<&Ways>,
-    parallelism: usize,
-    events: &mpsc::Sender<Event>,
-) -> Planned {
-    let Inputs { name, mut desired, options, state } = inputs;
+/// Looks at all places to which there is a connection, and plans.
+async fn make_plan(inputs: Inputs<'_>, sites: &Sites, parallelism: usize, events: &mpsc::Sender<Event>) -> Planned {
+    let Inputs { name: topology, mut desired, options, state: recorded } = inputs;
     let mut memo = Memo::default();
-    let concerns_azure = concerns_azure(&desired, state, &options);
-    let recorded = azure_udr::Recorded::of(state);
-    let (observed, seen) = match ways {
-        Some(Ways { nodes, azure }) => {
-            let left_out = left_out(&desired, state, &options);
-            let nodes = observe(&desired, state, &left_out, nodes, parallelism, events, &mut memo);
-            let in_azure = async {
-                match azure.as_ref().filter(|_| concerns_azure) {
-                    Some(azure) => Some(observe_azure(&desired.azure, &recorded, &options, azure, parallelism).await),
-                    None => None,
-                }
-            };
-            tokio::join!(nodes, in_azure)
-        }
-        None => (std::collections::BTreeMap::new(), None),
-    };
-    if let Some(seen) = &seen {
-        desired.covered = azure_udr::covers(&desired.azure, &recorded, Some(seen), &options);
-    }
-    let inputs = node::Inputs { topology: name, desired: &desired, recorded: state, options: &options };
-    let mut plan = node::plan(&inputs, &observed, &mut memo);
-    let azure_work = if concerns_azure {
-        azure_udr::plan(&desired, state, seen.as_ref(), &options, &mut plan)
-    } else {
-        azure_udr::Work::default()
-    };
-    Planned { plan, azure_work, desired, options, memo }
+    let inputs = backend::Inputs { topology, desired: &desired, recorded, options: &options };
+    drive::observe(sites, &inputs, parallelism, events, &mut memo).await;
+    desired.covered = drive::covered(sites, &inputs);
+    let inputs = backend::Inputs { topology, desired: &desired, recorded, options: &options };
+    let plan = drive::plan(sites, &inputs, &mut memo);
+    Planned { plan, desired, options, memo }
 }
 
 /// Everything that is wanted or recorded, except what is only wanted in Azure.
@@ -345,27 +327,9 @@ fn resources<'a>(desired: &'a Desired, state: &'a State) -> impl Iterator<Item =
     wanted.chain(state.records().map(|(place, id, _)| (place, id)))
 }
 
-/// Whether the user may have selected something that is wanted or recorded in Azure. If not, nobody needs to sign in.
-fn concerns_azure(desired: &Desired, state: &State, options: &Options) -> bool {
-    let wanted = desired.azure.iter().flat_map(azure_udr::Wanted::addresses);
-    let recorded = state.records().filter(|(place, ..)| !place.is_node());
-    let mut addresses = recorded.map(|(place, id, _)| (&*id.kind, place.name())).chain(wanted);
-    addresses.any(|(kind, place)| options.selection.may_choose_in(kind, place))
-}
-
 /// Whether the user may have selected something in a place.
 pub(super) fn concerns(options: &Options, place: &Place) -> bool {
     KNOWN.kinds.iter().any(|kind| options.selection.may_choose_in(kind.id, place.name()))
-}
-
-/// Nodes that topo need not look at: those to forget, and those whose resources are all excluded as a whole.
-fn left_out(desired: &Desired, state: &State, options: &Options) -> BTreeSet<Name> {
-    let mut excluded: BTreeMap<&Place, bool> = BTreeMap::new();
-    for (place, id) in resources(desired, state) {
-        *excluded.entry(place).or_insert(true) &= options.selection.excludes(&id.kind, place.name(), None);
-    }
-    let excluded = excluded.into_iter().filter(|(_, all)| *all).filter_map(|(place, _)| place.node_name());
-    options.forget.iter().cloned().chain(excluded).collect()
 }
 
 /// The exit code of a plan that is not applied.
@@ -380,26 +344,5 @@ pub(super) fn exit_of(plan: &Plan, has_changes: bool, detailed: bool) -> Exit {
         Exit::NotEverywhere
     } else {
         Exit::Done
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::backend::node::fixture::World;
-
-    #[test]
-    fn a_node_is_left_out_only_if_all_of_it_is_excluded() {
-        let mut desired = World::mesh(1, 1).desired();
-        let state = State::new(Name::new("mesh").expect("name")).expect("lineage");
-        for place in desired.places.values_mut() {
-            let shape = place.resources.values().next().expect("routes").clone();
-            place.resources.insert("netplan/netplan_file/60-topo.yaml".parse().expect("id"), shape);
-        }
-        for (excludes, left) in [("node-0", 1), ("kernel_route.*", 0), ("netplan_file.*", 0), ("*", 1)] {
-            let mut options = Options::default();
-            options.selection.excludes = vec![excludes.parse().expect("pattern")];
-            assert_eq!(left_out(&desired, &state, &options).len(), left, "{excludes}");
-        }
     }
 }

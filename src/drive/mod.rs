@@ -1,18 +1,16 @@
-//! The two drivers: look at all places, and carry out a plan. They send events and print nothing.
+//! The two drivers: look at all places, and carry out a plan. They send events and print nothing, and know no kind of place.
 
 mod apply;
-mod azure;
-mod event;
 mod observe;
 mod record;
 
-pub use apply::{Confirmation, Failure, Run, RunOutcome, Verdict};
-pub use azure::observe_azure;
-pub use event::{Event, Skipped};
-pub use observe::observe;
+pub use apply::Run;
+pub use observe::{covered, observe, plan};
 pub use record::end_earlier_run;
 
 use tokio::sync::mpsc;
+
+use crate::report::Event;
 
 /// Sends an event without waiting. If the channel is full, the event is dropped: the outcome contains everything
 /// important, too.

@@ -1,284 +1,84 @@
-//! Looks at all nodes, with one exchange each.
+//! Looks at all places.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 
 use tokio::sync::mpsc;
-use tokio::task::{Id, JoinSet};
+use tokio::task::{Id, JoinError, JoinSet};
 
-use super::{Event, tell};
-use crate::backend;
-use crate::backend::Desired;
-use crate::backend::node::{Observation, Seen};
-use crate::exchange::node::{Reply, Work};
-use crate::network::{Memo, STATIC, View};
-use crate::plan::DesiredPlace;
-use crate::resource::{Name, Place, Record, Shape};
-use crate::state::{PlaceRecord, State};
-use crate::transport::{Target, Transport, TransportError};
+use super::tell;
+use crate::backend::{Covered, Inputs, LOST, Question, Site};
+use crate::network::Memo;
+use crate::plan::Plan;
+use crate::report::Event;
+use crate::resource::Place;
 
-/// What is said of a place whose look panicked.
-const LOST: &str = "The look came to an unexpected end, because of a mistake in topo. Run topo again.";
-/// What is said of a place that nobody can reach.
-const NO_ENDPOINT: &str = "Neither the topology nor the record says how to reach it. Add it to the topology, or drop its record with \
-                           --forget.";
+/// More rounds of questions than any site needs: answers lead to further questions.
+pub(super) const ROUNDS: u32 = 6;
 
-/// Asks every place with wanted or recorded resources, except excluded ones. At most `parallelism` exchanges run at the
-/// same time.
-pub async fn observe(
-    desired: &Desired,
-    recorded: &State,
-    left_out: &BTreeSet<Name>,
-    transport: &Arc<dyn Transport>,
+/// The questions of one site.
+struct Asked<'a> {
+    site: &'a Arc<dyn Site>,
+    waiting: VecDeque<Question<'a>>,
+    /// Number of questions on their way.
+    running: usize,
+    rounds: u32,
+}
+
+/// Asks all sites' questions. At most `parallelism` questions of one site are on their way at the same time.
+pub async fn observe<'a>(
+    sites: &'a [Arc<dyn Site>],
+    inputs: &Inputs<'a>,
     parallelism: usize,
     events: &mpsc::Sender<Event>,
     memo: &mut Memo,
-) -> BTreeMap<Place, Observation> {
-    let mut places: BTreeSet<&Place> = desired.places.keys().collect();
-    places.extend(recorded.places.keys());
-    places.retain(|place| place.node().is_some_and(|name| !left_out.contains(name)));
-    // There is nothing to ask if nothing is wanted and nothing is recorded.
-    places.retain(|place| {
-        recorded.places.contains_key(*place)
-            || desired.places.get(*place).is_some_and(|wanted| !wanted.resources.is_empty())
-    });
-    tell(events, Event::ObserveStarted { places: places.len() });
-    let asked: Vec<(&Place, Option<&Place>)> = places.into_iter().map(|place| (place, Some(place))).collect();
-    let mut observed = ask(&asked, desired, recorded, transport, parallelism, events, memo).await;
-    // A machine that has a new name was asked about the records of that name. Ask it again about its own records.
-    // What is recorded under a name that is left out is not planned with.
-    let is_used = |place: &Place| place.node().is_none_or(|name| !left_out.contains(name));
-    let records = recorded.places.iter().filter(|(place, _)| is_used(place));
-    let known: HashMap<&str, &Place> =
-        records.filter_map(|(place, record)| Some((record.machine_id.as_deref()?, place))).collect();
-    let mut again: Vec<(&Place, Option<&Place>)> = Vec::new();
-    for place in desired.places.keys() {
-        let Some(seen) = observed.get(place).and_then(Observation::seen) else { continue };
-        let id = seen.identity.machine_id.as_str();
-        let by_name = recorded.places.get(place).and_then(|record| record.machine_id.as_deref());
-        match known.get(id).copied() {
-            Some(source) if source != place => again.push((place, Some(source))),
-            // Another machine than the recorded one: a token in the record says nothing about its rows.
-            None if by_name.is_some_and(|recorded| recorded != id) => again.push((place, None)),
-            _ => {}
-        }
-    }
-    if !again.is_empty() {
-        observed.extend(ask(&again, desired, recorded, transport, parallelism, events, memo).await);
-    }
-    observed
-}
-
-/// Asks places about the records under the name beside each of them, if any.
-async fn ask(
-    places: &[(&Place, Option<&Place>)],
-    desired: &Desired,
-    recorded: &State,
-    transport: &Arc<dyn Transport>,
-    parallelism: usize,
-    events: &mpsc::Sender<Event>,
-    memo: &mut Memo,
-) -> BTreeMap<Place, Observation> {
-    let mut observed = BTreeMap::new();
-    let (mut running, mut asked): (JoinSet<Observation>, HashMap<Id, Place>) = Default::default();
-    for (place, source) in places.iter().copied() {
-        let record = source.and_then(|source| recorded.places.get(source));
-        // Nothing is wanted there, and nothing is recorded of this machine.
-        if record.is_none() && desired.places.get(place).is_none_or(|wanted| wanted.resources.is_empty()) {
-            continue;
-        }
-        let Some((target, works)) = question(place, desired, record, memo) else {
-            note(place.clone(), Observation::Unreachable(NO_ENDPOINT.to_owned()), &mut observed, events);
-            continue;
-        };
-        while running.len() >= parallelism.max(1)
-            && let Some((place, observation)) = next(&mut running, &mut asked).await
-        {
-            note(place, observation, &mut observed, events);
-        }
-        let transport = Arc::clone(transport);
-        let task = running.spawn(async move {
-            let replies = transport.exchange(&target, &works).await;
-            read(&target, replies, &works)
-        });
-        asked.insert(task.id(), place.clone());
-    }
-    while let Some((place, observation)) = next(&mut running, &mut asked).await {
-        note(place, observation, &mut observed, events);
-    }
-    observed
-}
-
-/// The next place that was looked at. A look that panicked has seen nothing.
-async fn next(running: &mut JoinSet<Observation>, asked: &mut HashMap<Id, Place>) -> Option<(Place, Observation)> {
-    let (id, observation) = match running.join_next_with_id().await? {
-        Ok(looked) => looked,
-        Err(error) => (error.id(), Observation::Unreachable(LOST.to_owned())),
-    };
-    Some((asked.remove(&id)?, observation))
-}
-
-fn note(
-    place: Place,
-    observation: Observation,
-    observed: &mut BTreeMap<Place, Observation>,
-    events: &mpsc::Sender<Event>,
 ) {
-    let error = match &observation {
-        Observation::Unreachable(reason) => Some(reason.clone()),
-        Observation::NotAsked | Observation::Seen(_) => None,
-    };
-    tell(events, Event::Observed { place: place.clone(), error });
-    observed.insert(place, observation);
-}
-
-/// How to reach a place, and what to ask it; none if the place has neither wanted nor recorded resources.
-pub(super) fn question(
-    place: &Place,
-    desired: &Desired,
-    record: Option<&PlaceRecord>,
-    memo: &mut Memo,
-) -> Option<(Target, Vec<Work>)> {
-    let wanted = desired.places.get(place);
-    let mut ids: BTreeSet<_> = wanted.iter().flat_map(|wanted| wanted.resources.keys()).collect();
-    ids.extend(record.iter().flat_map(|record| record.resources.keys()));
-    if ids.is_empty() && record.is_none() {
-        return None;
+    let mut all: Vec<Asked<'a>> = Vec::with_capacity(sites.len());
+    for site in sites {
+        let waiting = Arc::clone(site).ask(inputs, None, memo).into();
+        all.push(Asked { site, waiting, running: 0, rounds: 1 });
     }
-    let endpoint = wanted
-        .and_then(|wanted| wanted.endpoint.clone())
-        .or_else(|| record.and_then(|record| record.endpoint.clone()))?;
-    let mut works = vec![Work::Identify];
-    for id in ids {
-        let Some(backend) = backend::of_kind(&id.kind) else { continue };
-        let shape = wanted.and_then(|wanted| wanted.resources.get(id));
-        works.extend(backend.inquire(&id.name, shape, record.and_then(|record| record.resources.get(id)), memo));
-    }
-    Some((Target { name: place.node_name()?, endpoint }, joined(works, wanted, record)))
-}
-
-/// Several resources of a place may ask for one table: list it once. Rows of any of them are topo's.
-fn joined(works: Vec<Work>, wanted: Option<&DesiredPlace>, record: Option<&PlaceRecord>) -> Vec<Work> {
-    fn view(shape: &Shape) -> Option<&View> {
-        Some(&*shape.routes.as_ref()?.view)
-    }
-    let wanted: Vec<&View> = wanted.iter().flat_map(|wanted| wanted.resources.values()).filter_map(view).collect();
-    let recorded = record.iter().flat_map(|record| record.resources.values()).flat_map(Record::shapes);
-    let recorded: Vec<&View> = recorded.filter_map(view).collect();
-    let mut joined: Vec<Work> = Vec::with_capacity(works.len());
-    for work in works {
-        let Work::List(mut listing) = work else {
-            joined.push(work);
-            continue;
-        };
-        let known = joined.iter_mut().find_map(|work| match work {
-            Work::List(other) if other.table == listing.table => Some(other),
-            _ => None,
-        });
-        if let Some(other) = known {
-            // Their tokens come from different times.
-            other.known = None;
-            continue;
-        }
-        // With a file of netplan, a row may have either protocol, and a token does not tell which. So look before a
-        // change.
-        let files = [&wanted, &recorded]
-            .map(|views| views.iter().any(|view| view.table == listing.table && view.protocol == STATIC));
-        let is_same = listing.known.as_ref().is_some_and(|known| !known.foreign().is_empty());
-        if files[0] != files[1] || (files[0] && !is_same) {
-            listing.known = None;
-        }
-        let views = wanted.iter().chain(&recorded).filter(|view| view.table == listing.table);
-        listing.protocols.extend(views.map(|view| view.protocol));
-        listing.protocols.sort_unstable();
-        listing.protocols.dedup();
-        joined.push(Work::List(listing));
-    }
-    joined
-}
-
-/// Reads the answers of a place. It was looked at where each question has its answer, else not at all.
-pub(super) fn read(target: &Target, replies: Result<Vec<Reply>, TransportError>, works: &[Work]) -> Observation {
-    let replies = match replies {
-        Ok(replies) => replies,
-        Err(error) => return Observation::Unreachable(error.to_string()),
-    };
-    let name = target.name.as_str();
-    if let [Reply::Lacking(what)] = replies.as_slice() {
-        return Observation::Unreachable(lacking(name, what));
-    }
-    let other = || {
-        let reason = format!("{name} did not answer what topo asked. Run topo again, and look at what answers there.");
-        Observation::Unreachable(reason)
-    };
-    if replies.len() != works.len() {
-        return other();
-    }
-    let mut seen = Seen::default();
-    for (work, reply) in works.iter().zip(replies) {
-        match (work, reply) {
-            (_, Reply::Unknown(why)) => return Observation::Unreachable(why),
-            (Work::Identify, Reply::Identity(identity)) => seen.identity = identity,
-            (Work::List(listing), Reply::Listed(listed)) => seen.tables.push((listing.table, listed)),
-            (Work::Inspect(inquiry), Reply::Inspected(inspected)) => {
-                seen.files.push((inquiry.name.clone(), inspected));
+    let places: BTreeSet<&Place> = all.iter().flat_map(|one| &one.waiting).map(|question| &question.place).collect();
+    tell(events, Event::ObserveStarted { places: places.len() });
+    let mut tasks: JoinSet<Option<String>> = JoinSet::new();
+    let mut asked: HashMap<Id, (usize, Place)> = HashMap::new();
+    let mut told: BTreeSet<Place> = BTreeSet::new();
+    loop {
+        for (at, one) in all.iter_mut().enumerate() {
+            if one.running == 0 && one.waiting.is_empty() && one.rounds < ROUNDS {
+                one.waiting = Arc::clone(one.site).ask(inputs, None, memo).into();
+                one.rounds = if one.waiting.is_empty() { ROUNDS } else { one.rounds + 1 };
             }
-            (Work::Reach(_), Reply::NotOnLink(found)) => seen.not_on_link.extend(found),
-            _ => return other(),
+            while one.running < parallelism.max(1)
+                && let Some(Question { place, pose }) = one.waiting.pop_front()
+            {
+                let task = tasks.spawn(pose(memo));
+                asked.insert(task.id(), (at, place));
+                one.running += 1;
+            }
+        }
+        let Some(ended) = tasks.join_next_with_id().await else { return };
+        let id = ended.as_ref().map_or_else(JoinError::id, |(id, _)| *id);
+        let Some((at, place)) = asked.remove(&id) else { continue };
+        all[at].running -= 1;
+        // A question that panics has no answer.
+        let error = ended.map_or_else(|_| Some(LOST.to_owned()), |(_, error)| error);
+        if told.insert(place.clone()) || error.is_some() {
+            tell(events, Event::Observed { place, error });
         }
     }
-    Observation::Seen(Box::new(seen))
 }
 
-/// The sentence about what a node lacks.
-pub(super) fn lacking(name: &str, what: &str) -> String {
-    let advice = if what.contains("iproute2") || what.split(' ').any(|tool| tool == "ip") {
-        "Install iproute2 there (Debian and Ubuntu: `apt install iproute2`). The `ip` of BusyBox is not enough."
-    } else {
-        "Install coreutils there."
-    };
-    format!("{name} does not have everything that topo needs on a node: {what}. {advice}")
+/// Destinations to which the networks themselves route, as far as their sites know.
+pub fn covered(sites: &[Arc<dyn Site>], inputs: &Inputs<'_>) -> Covered {
+    Covered(sites.iter().flat_map(|site| site.covered(inputs).0).collect())
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::exchange::node::{Identity, Listed, Listing, LiveRoute, Part};
-    use crate::resource::{Endpoint, Token};
-
-    fn target() -> Target {
-        let endpoint = Endpoint { host: "10.240.0.20".to_owned(), port: None, user: None, sudo: false };
-        Target { name: Name::new("node-0").expect("name"), endpoint }
+/// Makes the plan from what the sites saw.
+pub fn plan(sites: &[Arc<dyn Site>], inputs: &Inputs<'_>, memo: &mut Memo) -> Plan {
+    let mut plan = Plan::default();
+    for site in sites {
+        site.plan(inputs, &mut plan, memo);
     }
-
-    fn works() -> Vec<Work> {
-        vec![Work::Identify, Work::List(Listing { table: 254, protocols: vec![201], known: None })]
-    }
-
-    fn listed() -> Reply {
-        let none: Part<Vec<LiveRoute>> = Part::Sent(Vec::new());
-        Reply::Listed(Listed { token: Token::of("a", "b"), ours: none.clone(), foreign: none })
-    }
-
-    /// Why a place with these replies was not looked at.
-    fn unseen(replies: Vec<Reply>) -> Option<String> {
-        match read(&target(), Ok(replies), &works()) {
-            Observation::Seen(_) => None,
-            Observation::Unreachable(why) => Some(why),
-            Observation::NotAsked => panic!("it was asked"),
-        }
-    }
-
-    #[test]
-    fn a_place_was_looked_at_where_each_question_has_its_answer() {
-        let identity = || Reply::Identity(Identity::default());
-        assert_eq!(unseen(vec![identity(), listed()]), None);
-        for replies in [vec![], vec![identity()], vec![identity(), listed(), listed()], vec![listed(), identity()]] {
-            let why = unseen(replies).expect("an answer is missing");
-            assert!(why.starts_with("node-0 did not answer what topo asked."), "{why}");
-        }
-        let unknown = Reply::Unknown("`ip` failed there.".to_owned());
-        assert_eq!(unseen(vec![identity(), unknown]).as_deref(), Some("`ip` failed there."));
-        assert!(unseen(vec![Reply::Lacking("ip".to_owned())]).is_some_and(|why| why.contains("iproute2")));
-    }
+    plan
 }

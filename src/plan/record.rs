@@ -11,24 +11,21 @@ impl ResourcePlan {
     pub fn record_at_start(&self, before: Option<Record>, place: &PlacePlan) -> Option<Record> {
         let looked = place.unseen.is_none();
         let to = self.to();
-        // A run plans a node anew that answers late. It does nothing in another place that topo could not look at.
-        if self.listed.is_some() && !looked {
-            return before;
-        }
         let is_touched = self.listed.as_ref().map_or(place.acts || !looked, |listed| listed.touched);
         if !is_touched {
-            if self.is_partial() {
+            // Nothing new can be recorded of a place that nobody looked at.
+            if self.is_partial() || (self.listed.is_some() && !looked) {
                 return before;
             }
             let file = self.file.as_ref().and_then(|file| file.token.as_ref());
             return to.map(|is| Record::Settled { is, token: self.token(|table| table.token.clone(), file) });
         }
         let (is, also) = match (&self.listed, before) {
+            // Nobody knows what is there: all sides of the doubt stay, and this run does nothing to the resource.
+            (_, Some(doubt @ Record::InDoubt { .. })) if !looked => return Some(doubt),
             (Some(listed), _) => (listed.is.clone(), Vec::new()),
             (None, None) => (None, Vec::new()),
             (None, Some(Record::Settled { is, .. })) => (Some(is), Vec::new()),
-            // Nobody knows what is there: all sides of the doubt stay, and this run does nothing to the resource.
-            (None, Some(doubt @ Record::InDoubt { .. })) if !looked => return Some(doubt),
             (None, Some(Record::Opaque(raw))) => return Some(Record::Opaque(raw)),
             (None, Some(Record::InDoubt { is, to: meant, also })) => {
                 self.sides(is, meant.into_iter().chain(also), to.as_ref())

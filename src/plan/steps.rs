@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use petgraph::graph::{DiGraph, NodeIndex};
 
-use super::{PlacePlan, Plan, ResourcePlan};
+use super::{PlacePlan, Plan};
 use crate::network::Memo;
 use crate::resource::{Phase, Place};
 
@@ -27,9 +27,7 @@ pub fn steps(plan: &Plan, memo: &mut Memo) -> Steps {
     for (place, planned) in plan.places.iter().filter(|(_, planned)| planned.acts) {
         let reasons = plan.reasons(place);
         let mut needed = BTreeSet::new();
-        // Nothing is done to listed resources that nobody could look at.
-        let looked = |resource: &&ResourcePlan| resource.listed.is_none() || planned.unseen.is_none();
-        for resource in planned.resources.values().filter(looked) {
+        for resource in planned.resources.values() {
             needed.extend(resource.phases(&reasons, memo));
         }
         // A file is checked before the first write of its node.
@@ -75,7 +73,7 @@ mod tests {
     use petgraph::algo::has_path_connecting;
 
     use super::*;
-    use crate::plan::{ListedChange, ListedPlan, ListedWhat};
+    use crate::plan::{ListedChange, ListedPlan, ListedWhat, ResourcePlan};
     use crate::resource::words::RouteWords;
     use crate::resource::{Action, Kind, Name, PlaceKind, Reason, ResourceId};
 

@@ -12,10 +12,10 @@ use serde::Serialize;
 pub use self::changes::ChangeEvent;
 use super::sentence;
 use super::text::Outcome;
-use crate::drive::{self, Confirmation, Skipped};
 use crate::exchange::Requests;
 use crate::plan::findings::{Finding, Remedy, Severity};
 use crate::plan::{Plan, Summary};
+use crate::report::{self, Confirmation, Skipped};
 use crate::resource::{Action, Place};
 
 /// One JSON event.
@@ -229,23 +229,23 @@ fn remedy<'a>(remedy: &'a Remedy, address: &str) -> RemedyEvent<'a> {
 }
 
 /// An event of a run.
-pub fn run(event: &drive::Event) -> Event<'_> {
+pub fn run(event: &report::Event) -> Event<'_> {
     let name = Place::name;
     match event {
-        drive::Event::ObserveStarted { places } => Event::ObserveStarted { places: *places },
-        drive::Event::Observed { place, error } => Event::Observed { node: name(place), error: error.as_deref() },
-        drive::Event::ApplyStarted { steps, places } => Event::ApplyStarted { steps: *steps, places: *places },
-        drive::Event::StepDone { place, phase, operations } => {
+        report::Event::ObserveStarted { places } => Event::ObserveStarted { places: *places },
+        report::Event::Observed { place, error } => Event::Observed { node: name(place), error: error.as_deref() },
+        report::Event::ApplyStarted { steps, places } => Event::ApplyStarted { steps: *steps, places: *places },
+        report::Event::StepDone { place, phase, operations } => {
             Event::StepDone { node: name(place), phase: phase.label(), operations: *operations }
         }
-        drive::Event::StepFailed { place, phase, message } => {
+        report::Event::StepFailed { place, phase, message } => {
             Event::StepFailed { node: name(place), phase: phase.label(), message }
         }
-        drive::Event::Skipped(Skipped { place, receiver, routes, why }) => {
+        report::Event::Skipped(Skipped { place, receiver, routes, why }) => {
             Event::Skipped { node: name(place), receiver, routes: *routes, message: why }
         }
-        drive::Event::Warning { place, message } => Event::Warning { node: name(place), message },
-        drive::Event::Stopping => Event::Stopping,
+        report::Event::Warning { place, message } => Event::Warning { node: name(place), message },
+        report::Event::Stopping => Event::Stopping,
     }
 }
 

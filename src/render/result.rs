@@ -5,8 +5,8 @@ use std::fmt::Write;
 
 use super::style::Look;
 use super::words::{counted, place_names, wrapped};
-use crate::drive::{Confirmation, RunOutcome, Verdict};
 use crate::exchange::Requests;
+use crate::report::{Confirmation, RunOutcome, Verdict};
 use crate::resource::{Action, Place, natural_order};
 
 /// The end of a run.

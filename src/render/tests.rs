@@ -197,7 +197,7 @@ Plan: 0 to add, 1 to change, 0 to destroy.
 
 #[test]
 fn events_of_a_run_as_json() {
-    use crate::drive::{Event, Skipped};
+    use crate::report::{Event, Skipped};
     use crate::resource::Phase;
     let node = || place("node-1");
     let lines: Vec<String> = [

@@ -6,10 +6,10 @@ use std::io::{self, IsTerminal};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::Printer;
-use crate::drive::{Event, Skipped};
 use crate::plan::findings::UNSEEN;
 use crate::plan::{Finding, Plan};
 use crate::render::{counted, json};
+use crate::report::{Event, Skipped};
 use crate::resource::Place;
 
 /// Shows a run: a bar if standard error is a terminal, and a line for each thing that goes wrong.

@@ -10,7 +10,6 @@ use super::progress::{self, Progress};
 use super::prompt;
 pub use super::prompt::can_ask;
 use crate::backend;
-use crate::drive::{Event, RunOutcome};
 use crate::exchange::Requests;
 use crate::exit::Exit;
 use crate::network::Memo;
@@ -18,6 +17,7 @@ use crate::plan::findings::LeftOut;
 use crate::plan::{Plan, Summary};
 use crate::render::style::Look;
 use crate::render::{json, text};
+use crate::report::{Event, RunOutcome};
 use crate::resource::Place;
 
 /// Writes events while they happen, until the sender is dropped. `told` is what the user has seen already.

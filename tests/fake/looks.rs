@@ -1,26 +1,21 @@
-//! How a world looks at Azure, where it has one.
+//! The sites of a world: its machines, and Azure where it has one.
 
-use topo::backend::Desired;
-use topo::backend::azure_udr::{Recorded, Seen, covers};
-use topo::drive::observe_azure;
-use topo::plan::Options;
-use topo::state::State;
+use std::sync::Arc;
 
-use super::world::World;
+use topo::backend::Site;
+use topo::backend::azure_udr::AzureSite;
+use topo::backend::node::NodeSite;
+
+use super::world::{Wires, World};
 
 impl World {
-    /// What is desired, with what tables of Azure cover, and what Azure answered; as the commands do it.
-    pub(super) async fn look_in_azure(
-        &self,
-        desired: &Desired,
-        state: &State,
-        options: &Options,
-    ) -> (Desired, Option<Seen>) {
-        let mut desired = desired.clone();
-        let Some(azure) = &self.azure else { return (desired, None) };
-        let recorded = Recorded::of(state);
-        let seen = observe_azure(&desired.azure, &recorded, options, azure, 4).await;
-        desired.covered = covers(&desired.azure, &recorded, Some(&seen), options);
-        (desired, Some(seen))
+    /// All kinds of places, each with its connection; as the commands make them.
+    pub(super) fn sites(self: &Arc<Self>) -> Vec<Arc<dyn Site>> {
+        let nodes = NodeSite::new(Some(Arc::new(Wires(Arc::clone(self)))));
+        let mut sites: Vec<Arc<dyn Site>> = vec![Arc::new(nodes)];
+        if let Some(azure) = &self.azure {
+            sites.push(Arc::new(AzureSite::new(Some(Arc::clone(azure)))));
+        }
+        sites
     }
 }

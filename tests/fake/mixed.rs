@@ -7,9 +7,9 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 use topo::backend;
 use topo::backend::Desired;
-use topo::drive::RunOutcome;
 use topo::network::MAIN_TABLE;
 use topo::plan::Options;
+use topo::report::RunOutcome;
 use topo::resource::Name;
 use topo::topology::{self, Source};
 use topo::transport::BoxFuture;
@@ -79,8 +79,7 @@ impl Scene {
     #[track_caller]
     fn destroy(&self) -> RunOutcome {
         let mut nothing = self.desired.clone();
-        nothing.places.values_mut().for_each(|place| place.resources.clear());
-        nothing.azure.clear();
+        nothing.clear();
         let options = Options { destroy: true, ..Options::default() };
         match self.world.run(&self.name, &nothing, &options, 0, 0) {
             Ran::Done(outcome) => outcome,

@@ -6,12 +6,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use tokio::sync::{Notify, mpsc, watch};
-use topo::backend::node::{self, Inputs};
-use topo::backend::{Desired, azure_udr};
-use topo::drive::{Run, RunOutcome, end_earlier_run, observe};
+use topo::backend::{Desired, Inputs, Site};
+use topo::drive::{Run, covered, end_earlier_run, observe};
 use topo::exchange::node::{Reply, Work};
 use topo::network::Memo;
 use topo::plan::{Options, Plan};
+use topo::report::RunOutcome;
 use topo::resource::{Action, Name, Reason};
 use topo::state::{Revision, State, fold};
 use topo::transport::azure::Azure;
@@ -153,25 +153,22 @@ impl World {
         (state.unwrap_or_else(|| State::new(name.clone()).expect("random numbers")), revision)
     }
 
-    /// Looks and plans, as all commands do. What is desired comes back with what is known of Azure.
+    /// Looks and plans, as all commands do. What is desired comes back with where the networks themselves route to.
     pub(crate) fn plan(
         self: &Arc<Self>,
         name: &Name,
         desired: &Desired,
         options: &Options,
-    ) -> (Plan, State, Revision, Memo, Desired, azure_udr::Work) {
+    ) -> (Plan, State, Revision, Memo, Desired, Vec<Arc<dyn Site>>) {
         let (state, revision) = self.state(name);
-        let mut memo = Memo::default();
-        let transport: Arc<dyn Transport> = Arc::new(Wires(Arc::clone(self)));
+        let (mut memo, mut desired, sites) = (Memo::default(), desired.clone(), self.sites());
         let (events, _listener) = mpsc::channel(1);
-        let (observed, (desired, seen)) = runtime().block_on(async {
-            let observed = observe(desired, &state, &options.forget, &transport, 4, &events, &mut memo).await;
-            (observed, self.look_in_azure(desired, &state, options).await)
-        });
         let inputs = Inputs { topology: name, desired: &desired, recorded: &state, options };
-        let mut plan = node::plan(&inputs, &observed, &mut memo);
-        let in_azure = seen.map(|seen| azure_udr::plan(&desired, &state, Some(&seen), options, &mut plan));
-        (plan, state, revision, memo, desired, in_azure.unwrap_or_default())
+        runtime().block_on(observe(&sites, &inputs, 4, &events, &mut memo));
+        desired.covered = covered(&sites, &inputs);
+        let inputs = Inputs { topology: name, desired: &desired, recorded: &state, options };
+        let plan = topo::drive::plan(&sites, &inputs, &mut memo);
+        (plan, state, revision, memo, desired, sites)
     }
 
     /// Plans and carries out, as apply and destroy do. Dies at operation `at` of the run, where that is not 0.
@@ -183,7 +180,7 @@ impl World {
         at: usize,
         how: usize,
     ) -> Ran {
-        let (plan, state, revision, mut memo, desired, azure_work) = self.plan(name, desired, options);
+        let (plan, state, revision, mut memo, desired, sites) = self.plan(name, desired, options);
         if plan.is_stopped() {
             return Ran::Refused(plan);
         }
@@ -212,14 +209,12 @@ impl World {
         let (events, _listener) = mpsc::channel(1);
         let (_stop, stop) = watch::channel(false);
         let run = Run {
-            azure: self.azure.clone(),
-            azure_work,
             plan,
             desired: &desired,
             state,
             revision,
             store: Arc::new(Books(Arc::clone(self))),
-            transport: Arc::new(Wires(Arc::clone(self))),
+            sites: &sites,
             parallelism: 4,
             topology: name.clone(),
             options,

@@ -1,12 +1,12 @@
 //! From the folder of a case to its plan, as `topo plan` and `topo destroy` make it. All that knows topo's own types is here.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use tokio::sync::mpsc;
-use topo::backend::node::{self, Inputs};
-use topo::backend::{self, Desired, azure_udr};
-use topo::drive::{observe, observe_azure};
+use topo::backend::azure_udr::AzureSite;
+use topo::backend::node::NodeSite;
+use topo::backend::{self, Inputs, Site};
+use topo::drive::{covered, observe};
 use topo::network::Memo;
 use topo::plan::{Options, Plan, Summary};
 use topo::render::{json, style::Look, text};
@@ -69,34 +69,25 @@ async fn make(
     let Chosen { options, no_refresh, .. } = chosen;
     let mut desired = backend::desire(topology);
     if options.destroy {
-        desired.places.values_mut().for_each(|place| place.resources.clear());
-        desired.azure.clear();
+        desired.clear();
     }
-    let recorded = azure_udr::Recorded::of(state);
-    let in_azure = !desired.azure.is_empty() || state.places.keys().any(|place| !place.is_node());
+    let in_azure = !desired.tables.is_empty() || state.places.keys().any(|place| !place.is_node());
     let azure = if in_azure && !no_refresh { Some(azure::connect(case).await) } else { None };
-    let concerns_azure = in_azure && concerns_azure(&desired, state, options);
-    let (mut memo, mut observed, mut seen) = (Memo::default(), BTreeMap::new(), None);
-    if !no_refresh {
-        let nodes = Arc::new(Nodes::new(Arc::clone(case), records));
-        let transport: Arc<dyn Transport> = Arc::new(ShellTransport(Way(Arc::clone(&nodes))));
-        let (events, _listener) = mpsc::channel(1);
-        let left_out = left_out(&desired, state, options);
-        observed = observe(&desired, state, &left_out, &transport, 1, &events, &mut memo).await;
-        nodes.check_questions();
-        if let Some(azure) = azure.as_ref().filter(|_| concerns_azure) {
-            seen = Some(observe_azure(&desired.azure, &recorded, options, azure, 1).await);
-        }
+    let nodes = Arc::new(Nodes::new(Arc::clone(case), records));
+    let transport: Arc<dyn Transport> = Arc::new(ShellTransport(Way(Arc::clone(&nodes))));
+    let mut sites: Vec<Arc<dyn Site>> = vec![Arc::new(NodeSite::new(Some(transport).filter(|_| !no_refresh)))];
+    if in_azure {
+        sites.push(Arc::new(AzureSite::new(azure.clone())));
     }
-    if let Some(seen) = &seen {
-        desired.covered = azure_udr::covers(&desired.azure, &recorded, Some(seen), options);
-    }
+    let (mut memo, (events, _listener)) = (Memo::default(), mpsc::channel(1));
     let inputs = Inputs { topology: &topology.name, desired: &desired, recorded: state, options };
-    let mut plan = node::plan(&inputs, &observed, &mut memo);
-    if concerns_azure {
-        azure_udr::plan(&desired, state, seen.as_ref(), options, &mut plan);
+    observe(&sites, &inputs, 1, &events, &mut memo).await;
+    if !no_refresh {
+        nodes.check_questions();
     }
-    (plan, memo, azure)
+    desired.covered = covered(&sites, &inputs);
+    let inputs = Inputs { topology: &topology.name, desired: &desired, recorded: state, options };
+    (topo::drive::plan(&sites, &inputs, &mut memo), memo, azure)
 }
 
 fn topology(case: &Case) -> Topology {
@@ -137,24 +128,6 @@ fn chosen(case: &Case, topology: &Topology) -> Chosen {
         }
     }
     chosen
-}
-
-/// As `cli::session` does: where nothing in Azure is wanted or recorded and selected, nobody is asked.
-fn concerns_azure(desired: &Desired, state: &State, options: &Options) -> bool {
-    let recorded = state.records().filter(|(place, ..)| !place.is_node());
-    let recorded = recorded.map(|(place, id, _)| (&*id.kind, place.name()));
-    let mut addresses = recorded.chain(desired.azure.iter().flat_map(azure_udr::Wanted::addresses));
-    addresses.any(|(kind, place)| options.selection.may_choose_in(kind, place))
-}
-
-/// As `cli::session` does: nodes that are to be forgotten, or excluded as a whole, are not asked.
-fn left_out(desired: &Desired, state: &State, options: &Options) -> BTreeSet<Name> {
-    let wanted = desired.places.iter().flat_map(|(place, wanted)| wanted.resources.keys().map(move |id| (place, id)));
-    let all = wanted.chain(state.records().map(|(place, id, _)| (place, id)));
-    let excluded = all
-        .filter(|(place, id)| options.selection.excludes(&id.kind, place.name(), None))
-        .filter_map(|(place, _)| place.node_name());
-    options.forget.iter().cloned().chain(excluded).collect()
 }
 
 /// As `cli::session` does.

@@ -43,6 +43,11 @@ pub fn interface_seen(id: &str, answer: Answer) -> Evidence<(LiveInterface, Docu
     evidence(id, answer, |document| Ok((interface(&document.body)?, document)))
 }
 
+/// What Azure says of the network interface with this id.
+pub fn forwarding_seen(id: &str, answer: Answer) -> Evidence<LiveInterface> {
+    interface_seen(id, answer).map(|(live, _)| live)
+}
+
 /// How many routes a table may have, as a list of usages says.
 pub fn limit_seen(usages: Result<Vec<Value>, AzureError>) -> Evidence<u64> {
     let usages = match usages {

@@ -22,12 +22,16 @@ use crate::resource::{Evidence, Place};
 /// How many network interfaces of a subnet are asked for their effective routes, until one answers.
 const WATCHED: usize = 5;
 
-/// The destinations that Azure routes, given what is known of the virtual networks: nodes outside of them that are passed over are not
+/// The destinations that Azure routes. Once topo knows the virtual networks, nodes outside of them that are passed over are not
 /// among them. A table without subnets routes nothing.
-pub fn covers(wanted: &[Wanted], recorded: &Recorded, seen: Option<&Seen>, options: &Options) -> Covered {
+pub(super) fn covers(wanted: &[Wanted], recorded: &Recorded, seen: Option<&Seen>, options: &Options) -> Covered {
+    let is_in_use = |wanted: &&Wanted| !wanted.settings.subnets.is_empty();
+    if seen.is_none() {
+        return wanted.iter().filter(is_in_use).flat_map(|wanted| wanted.rows.keys().copied()).collect();
+    }
     let drafts = Drafts::new(wanted, recorded, options, seen);
-    let in_use = |draft: &&TableDraft<'_>| draft.wanted.is_some_and(|wanted| !wanted.settings.subnets.is_empty());
-    let wishes = drafts.tables.iter().filter(in_use).filter_map(|draft| draft.task.wish.as_ref());
+    let in_use = drafts.tables.iter().filter(|draft| draft.wanted.as_ref().is_some_and(is_in_use));
+    let wishes = in_use.filter_map(|draft| draft.task.wish.as_ref());
     let of = |wish: &Wish| (wish.space.clone().unwrap_or_default(), wish.routes.keys().copied().collect());
     Covered(wishes.map(of).collect())
 }

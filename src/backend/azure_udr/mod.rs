@@ -8,12 +8,14 @@ mod answers;
 mod checks;
 mod compare;
 mod drafts;
+mod effective;
 mod findings;
 mod format;
 mod forwarding;
 mod interface;
 pub mod inventory;
 mod live;
+mod look;
 mod names;
 #[cfg(test)]
 mod plan_tests;
@@ -23,6 +25,8 @@ mod route;
 mod routes;
 mod schema;
 mod settings;
+mod site;
+mod step;
 mod subnet;
 mod table;
 mod wanted;
@@ -32,8 +36,8 @@ mod work;
 use crate::resource::words::RouteWords;
 use crate::resource::{Kind, PlaceKind};
 
-pub use answers::{interface_seen, limit_seen, network_seen, subnet_seen, table_seen};
-pub use compare::covers;
+pub use answers::{forwarding_seen, interface_seen, limit_seen, network_seen, subnet_seen, table_seen};
+use compare::covers;
 pub use drafts::arm;
 pub use interface::InterfaceTask;
 pub use live::{LiveInterface, LiveInterfaces, LiveNetwork, LiveRoute, LiveSubnet, LiveTable, Seen, key, name_of};
@@ -44,10 +48,12 @@ pub use record::{
 };
 pub use route::{Hop, Route};
 pub use settings::{BACKEND, Given, IpForwarding, Outside, Settings, SubnetName};
+pub use site::AzureSite;
 pub use subnet::SubnetTask;
 pub use table::{TableTask, TableVerdict};
 pub use wanted::{Wanted, WantedRoutes};
-pub use work::{AzureTask, EffectiveCheck, Work, plan};
+use work::plan;
+pub use work::{AzureTask, EffectiveCheck, Work};
 
 /// Resources of Azure Resource Manager, by their ids. Addresses use the last part of the id.
 pub static ARM: PlaceKind = PlaceKind {

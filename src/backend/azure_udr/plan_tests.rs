@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use crate::backend::azure_udr::{
-    ARM, LiveInterface, LiveInterfaces, LiveNetwork, LiveSubnet, LiveTable, Seen, Wanted, key,
+    ARM, BACKEND, LiveInterface, LiveInterfaces, LiveNetwork, LiveSubnet, LiveTable, Seen, Wanted, key,
 };
-use crate::backend::{self, Desired};
+use crate::backend::{self, Desired, Inputs, NetworkTable};
 use crate::exchange::Requests;
 use crate::exchange::arm::Document;
 use crate::network::{Memo, Prefix};
@@ -116,11 +116,20 @@ fn nothing() -> State {
 }
 
 fn planned(wanted: &[Wanted], state: &State, seen: Option<&Seen>, options: &Options) -> Plan {
-    let mut desired = Desired { azure: wanted.to_vec(), ..Desired::default() };
+    let table = |wanted: &Wanted| NetworkTable {
+        topology: wanted.topology.clone(),
+        name: wanted.backend.clone(),
+        backend: BACKEND,
+        settings: serde_json::to_value(&wanted.settings).expect("settings"),
+        rows: wanted.rows.clone(),
+    };
+    let mut desired = Desired { tables: wanted.iter().map(table).collect(), ..Desired::default() };
     let nodes = wanted.iter().flat_map(|wanted| wanted.rows.values()).map(|(_, name)| Place::from(name.clone()));
     desired.places.extend(nodes.map(|node| (node, DesiredPlace::default())));
     let mut plan = Plan::default();
-    super::plan(&desired, state, seen, options, &mut plan);
+    let topology = name("kthw");
+    let inputs = Inputs { topology: &topology, desired: &desired, recorded: state, options };
+    super::plan(&inputs, seen, &mut plan);
     plan
 }
 

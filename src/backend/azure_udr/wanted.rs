@@ -5,10 +5,10 @@ use std::net::IpAddr;
 
 use serde::Deserialize;
 
-use super::{AZURE_ROUTE, AZURE_ROUTE_TABLE, AZURE_SUBNET_ASSOCIATION, Hop, Outside, Route, Settings};
-use crate::network::{Family, Prefix};
+use super::{AZURE_ROUTE, AZURE_ROUTE_TABLE, AZURE_SUBNET_ASSOCIATION, BACKEND, Hop, Outside, Route, Settings};
+use crate::backend::{Desired, NetworkTable};
+use crate::network::Prefix;
 use crate::resource::Name;
-use crate::topology::{BackendTable, Topology};
 
 /// What one backend's table in the topology wants.
 #[derive(Clone, Debug)]
@@ -33,17 +33,14 @@ pub struct WantedRoutes {
 }
 
 impl Wanted {
-    /// Reads a backend's table; none if its settings are unreadable.
-    pub fn of(topology: &Topology, name: &Name, table: &BackendTable) -> Option<Self> {
-        let settings = Settings::deserialize(&table.settings).ok()?;
-        let mut rows = BTreeMap::new();
-        for (name, node) in topology.nodes.iter().filter(|(name, _)| table.nodes.contains(*name)) {
-            for pods in &node.pods {
-                let mut owners = node.addresses.iter().filter(|address| Family::of(**address) == pods.family());
-                rows.extend(owners.next().map(|owner| (*pods, (*owner, name.clone()))));
-            }
-        }
-        Some(Self { topology: topology.name.clone(), backend: name.clone(), settings, rows })
+    /// What all tables of this backend want.
+    pub fn all(desired: &Desired) -> Vec<Self> {
+        let of_table = |table: &NetworkTable| {
+            let settings = Settings::deserialize(&table.settings).ok()?;
+            let (topology, backend, rows) = (table.topology.clone(), table.name.clone(), table.rows.clone());
+            Some(Self { topology, backend, settings, rows })
+        };
+        desired.tables.iter().filter(|table| table.backend == BACKEND).filter_map(of_table).collect()
     }
 
     /// The routes for virtual networks with this address space. Without one, all nodes count as inside.
@@ -99,9 +96,10 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::backend::azure_udr::BACKEND;
+    use crate::backend::azure_udr::{BACKEND, Recorded, covers};
     use crate::backend::{self, FORMATS};
-    use crate::topology::{self, Source};
+    use crate::plan::Options;
+    use crate::topology::{self, BackendTable, Source};
 
     const TEXT: &str = "[topology]\nname = \"kthw\"\n[nodes]\nserver = { address = \"10.240.0.10\" }\n\
                         node-0 = { address = \"10.240.0.20\", pods = [\"10.200.0.0/24\"] }\n\
@@ -121,7 +119,9 @@ mod tests {
         Settings::deserialize(&settings).expect("settings");
         let nodes = nodes.iter().map(|text| name(text)).collect();
         topology.backends.insert(name("azure-udr"), BackendTable { backend: BACKEND, nodes, settings });
-        backend::desire(&topology).covered.0.iter().flat_map(|(_, to)| to).map(ToString::to_string).collect()
+        let wanted = Wanted::all(&backend::desire(&topology));
+        let covered = covers(&wanted, &Recorded::default(), None, &Options::default());
+        covered.0.iter().flat_map(|(_, to)| to).map(ToString::to_string).collect()
     }
 
     #[test]

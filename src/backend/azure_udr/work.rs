@@ -3,12 +3,11 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::{Hop, InterfaceTask, Recorded, Seen, SubnetTask, TableTask, compare::compare};
-use crate::backend::Desired;
+use super::{Hop, InterfaceTask, Recorded, Seen, SubnetTask, TableTask, Wanted, compare::compare};
+use crate::backend::Inputs;
 use crate::network::Prefix;
-use crate::plan::{Finding, Listed, ListedPlan, Options, Owners, Plan};
+use crate::plan::{Finding, Listed, ListedPlan, Owners, Plan};
 use crate::resource::{Phase, Place};
-use crate::state::State;
 
 /// What is done in one place of Azure in one phase. Each step compares the task with the live resource again before it writes.
 #[derive(Clone, Debug)]
@@ -53,14 +52,15 @@ impl Work {
 }
 
 /// Plans Azure. Without `seen` nobody has looked, and topo takes the record for what is live.
-pub fn plan(desired: &Desired, state: &State, seen: Option<&Seen>, options: &Options, plan: &mut Plan) -> Work {
-    let recorded = Recorded::of(state);
+pub(super) fn plan(inputs: &Inputs<'_>, seen: Option<&Seen>, plan: &mut Plan) -> Work {
+    let Inputs { desired, recorded: state, options, .. } = *inputs;
+    let (wanted, recorded) = (Wanted::all(desired), Recorded::of(state));
     if plan.owners.is_empty() {
         plan.owners = Owners::new(&desired.places, state, options.destroy).into();
     }
-    let rows = desired.azure.iter().flat_map(|wanted| wanted.rows.values()).map(|(address, name)| (*address, name));
-    Arc::make_mut(&mut plan.owners).add_receivers(rows, recorded.receivers(&desired.azure));
-    let Findings { listed, work } = compare(&desired.azure, &recorded, seen, &plan.owners, options);
+    let rows = wanted.iter().flat_map(|wanted| wanted.rows.values()).map(|(address, name)| (*address, name));
+    Arc::make_mut(&mut plan.owners).add_receivers(rows, recorded.receivers(&wanted));
+    let Findings { listed, work } = compare(&wanted, &recorded, seen, &plan.owners, options);
     plan.add_listed(listed, state, options);
     work
 }

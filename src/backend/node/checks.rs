@@ -6,8 +6,7 @@ use std::sync::Arc;
 
 use super::findings::{captures, in_azure, lineage_lost, not_on_link, other_lineage, protocol_taken};
 use super::observed::{Observation, Seen};
-use super::plan::Inputs;
-use crate::backend::Covered;
+use crate::backend::{Covered, Inputs};
 use crate::network::{Prefix, Rows};
 use crate::plan::{DesiredPlace, Plan, ResourcePlan, TablePlan};
 use crate::resource::{Name, Place, Resources};

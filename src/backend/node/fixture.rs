@@ -5,7 +5,8 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
 use crate::backend::Desired;
-use crate::backend::node::{Inputs, Observation, Seen, plan};
+use crate::backend::Inputs;
+use crate::backend::node::{Observation, Seen, plan};
 use crate::exchange::node::{Listed, LiveRoute, Part};
 use crate::network::{MAIN_TABLE, Memo, Prefix, RouteSet, Row, Rows, View};
 use crate::plan::{DesiredPlace, Options, Plan};

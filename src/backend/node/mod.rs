@@ -6,11 +6,15 @@ mod claims;
 pub(super) mod findings;
 #[cfg(test)]
 pub(crate) mod fixture;
+mod look;
 mod observed;
 mod plan;
 mod replan;
+mod site;
+mod step;
 mod together;
 
 pub use observed::{Observation, Seen};
-pub use plan::{Inputs, plan};
+pub use plan::plan;
 pub use replan::replan;
+pub use site::NodeSite;

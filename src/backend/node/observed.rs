@@ -120,8 +120,9 @@ impl Seen {
 mod tests {
     use super::*;
     use crate::backend::Desired;
+    use crate::backend::Inputs;
     use crate::backend::node::fixture::{World, kernel_route, place, plan_of, seen};
-    use crate::backend::node::{Inputs, replan};
+    use crate::backend::node::replan;
     use crate::network::Memo;
     use crate::plan::{Options, Plan, Severity};
     use crate::resource::{Name, Place};

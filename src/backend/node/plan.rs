@@ -8,28 +8,15 @@ use super::checks::Uncovered;
 use super::claims::Claims;
 use super::observed::{Observation, Seen};
 use super::together::{Both, resources_of};
-use crate::backend::Desired;
+use crate::backend::Inputs;
 use crate::backend::netplan::{Attributes, FileInput, FileMemo, Header, NETPLAN_FILE, plan_file, routes_found};
 use crate::network::{Memo, Prefix, RouteSet, STATIC};
 use crate::plan::findings::{FORGOTTEN, Finding, Severity, Text};
 use crate::plan::{
     FilePlan, FiledRoutes, Options, Owners, PlacePlan, Plan, ResourcePlan, TableFindings, TableInput, TablePlan, align,
 };
-use crate::resource::{Name, Phase, Place, Record, ResourceId, Resources, Shape, together};
-use crate::state::{PlaceRecord, State};
-
-/// What a plan is made from, besides what topo saw.
-#[derive(Clone, Copy, Debug)]
-pub struct Inputs<'a> {
-    /// The topology's name.
-    pub topology: &'a Name,
-    /// What the topology asks for.
-    pub desired: &'a Desired,
-    /// What is recorded.
-    pub recorded: &'a State,
-    /// What the user chose.
-    pub options: &'a Options,
-}
+use crate::resource::{Phase, Place, Record, ResourceId, Resources, Shape, together};
+use crate::state::PlaceRecord;
 
 /// Makes the plan of the nodes.
 pub fn plan(inputs: &Inputs<'_>, observed: &BTreeMap<Place, Observation>, memo: &mut Memo) -> Plan {

@@ -5,11 +5,11 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::observed::{Observation, Seen};
-use super::plan::{Inputs, plan as make};
-use crate::backend::Desired;
+use super::plan::plan as make;
+use crate::backend::{Desired, Inputs, check_late, take_late};
 use crate::network::{Memo, Prefix};
 use crate::plan::Plan;
-use crate::plan::findings::{REPLACED, Severity, UNSEEN};
+use crate::plan::findings::REPLACED;
 use crate::resource::{Phase, Place, ResourceId};
 
 /// Plans a place anew that answers after the plan was made from its record. An error says why that plan does not hold there.
@@ -27,27 +27,13 @@ pub fn replan(plan: &mut Plan, place: &Place, inputs: &Inputs<'_>, seen: Seen, m
     let inputs = Inputs { desired: &desired, recorded: &state, ..*inputs };
     let mut fresh = make(&inputs, &observed, memo);
     fresh.owners = Arc::clone(&plan.owners);
-    if let Some(conflict) = fresh.findings.iter().find(|finding| finding.severity == Severity::Conflict) {
-        let key = conflict.address.key.as_deref().unwrap_or_default();
-        return Err(format!("somebody else has {key} there: {}", conflict.found.as_deref().unwrap_or_default()));
-    }
-    if let Some(unseen) = fresh.findings.iter().find(|finding| finding.code == UNSEEN) {
-        return Err(format!("topo could not look at all of it: {}", unseen.found.as_deref().unwrap_or_default()));
-    }
-    if fresh.is_stopped() {
-        return Err("the checks before writing do not pass there".to_owned());
-    }
+    check_late(&fresh, place)?;
     if fresh.findings.iter().any(|finding| finding.code == REPLACED) {
         return Err("another machine answers there than the one on record".to_owned());
     }
     if !summary(&fresh, memo).is_subset(&before) {
         return Err("it is not as it was recorded".to_owned());
     }
-    if let Some(planned) = fresh.places.remove(place) {
-        plan.places.insert(place.clone(), planned);
-    } else if let Some(planned) = plan.places.get_mut(place) {
-        planned.resources.clear();
-        planned.unseen = None;
-    }
+    take_late(fresh, place, plan);
     Ok(())
 }

@@ -1,34 +1,21 @@
 //! Carries out a plan: parallel steps within a phase, a gate between phases, outcomes into the journal.
 
-mod azure;
-mod azure_step;
-mod effective;
-mod node_step;
 mod running;
-mod settle;
+mod step;
 mod walk;
-mod works;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use petgraph::graph::NodeIndex;
 use tokio::sync::{mpsc, watch};
 
-use self::azure::AzureEnd;
-pub use self::effective::{Confirmation, Verdict};
-
 use super::record::begin;
-use super::{Event, Skipped};
-use crate::backend::Desired;
-use crate::backend::azure_udr::Work as AzureWork;
-use crate::exchange::node::{Activation, Reply};
-use crate::network::{Memo, Prefix, View};
-use crate::plan::{Operation, Options, Plan};
-use crate::resource::{Action, Name, Phase, Place, ResourceId, Token};
+use crate::backend::{Desired, Site};
+use crate::network::Memo;
+use crate::plan::{Options, Plan};
+use crate::report::{Event, RunOutcome};
+use crate::resource::{Name, Phase, Place};
 use crate::state::{Entry, JournalWriter, Revision, RunId, State, Store, StoreError, fold};
-use crate::transport::azure::Azure;
-use crate::transport::{Transport, TransportError};
 
 /// A run to carry out. The caller holds the lock of the state.
 pub struct Run<'a> {
@@ -42,12 +29,8 @@ pub struct Run<'a> {
     pub revision: Revision,
     /// The store of the state.
     pub store: Arc<dyn Store>,
-    /// The connection to the nodes.
-    pub transport: Arc<dyn Transport>,
-    /// The connection to Azure, if anything is there.
-    pub azure: Option<Arc<dyn Azure>>,
-    /// What to do in Azure, beside the plan.
-    pub azure_work: AzureWork,
+    /// The kinds of places, each with its connection.
+    pub sites: &'a [Arc<dyn Site>],
     /// Concurrent exchanges.
     pub parallelism: usize,
     /// The topology's name.
@@ -60,126 +43,28 @@ pub struct Run<'a> {
     pub stop: watch::Receiver<bool>,
 }
 
-/// A place where not everything was done.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Failure {
-    /// Where.
-    pub place: Place,
-    /// The phase.
-    pub phase: Phase,
-    /// What happened, in full sentences.
-    pub message: String,
-}
-
-/// The outcome of a run.
-#[derive(Clone, Debug, Default)]
-pub struct RunOutcome {
-    /// Number of finished operations, by action.
-    pub done: BTreeMap<Action, usize>,
-    /// Places where not everything was done.
-    pub failures: Vec<Failure>,
-    /// Routes that topo skipped.
-    pub skipped: Vec<Skipped>,
-    /// Steps that did not start because the user asked to stop.
-    pub left: Vec<(Place, Phase)>,
-    /// What else the user should know.
-    pub warnings: Vec<(Place, String)>,
-    /// Places with live routes that should survive reboots, but do not yet.
-    pub not_persistent: Vec<Place>,
-    /// Whether the new routes are in force, where the network says it.
-    pub confirmations: Vec<Confirmation>,
-    /// Whether the run may have written anything in any place.
-    pub touched: bool,
-    /// Whether the user asked to stop.
-    pub stopped: bool,
-}
-
-impl RunOutcome {
-    /// Number of finished operations of an action.
-    pub fn done(&self, action: Action) -> usize {
-        self.done.get(&action).copied().unwrap_or(0)
-    }
-
-    /// Whether everything in the plan is done.
-    pub fn is_complete(&self) -> bool {
-        self.failures.is_empty()
-            && self.skipped.is_empty()
-            && self.left.is_empty()
-            && !self.confirmations.iter().any(Confirmation::differs)
-    }
-}
-
-/// What the run knows about one place so far.
-#[derive(Default)]
-struct Progress {
-    tokens: BTreeMap<u32, Token>,
-    /// Files that are as wanted now, with the answer of the place for each.
-    filed: BTreeMap<ResourceId, Token>,
-    /// Files that may have been written.
-    touched_files: BTreeSet<ResourceId>,
-    wrote: bool,
-    failed: bool,
-    /// Destinations that were skipped because their node failed.
-    lacks: BTreeMap<ResourceId, Vec<Prefix>>,
-    /// Changes that were left out.
-    held: bool,
-    left: BTreeSet<Phase>,
-}
-
-/// One step in progress.
-struct Prepared {
-    index: NodeIndex,
-    place: Place,
-    phase: Phase,
-    /// The operations that the works carry out.
-    batches: Vec<Batch>,
-    /// The files that the works write or check, in the same order.
-    files: Vec<(ResourceId, Activation)>,
-}
-
-/// The operations of one step on the routes of one metric in one table.
-struct Batch {
-    id: ResourceId,
-    view: Arc<View>,
-    /// Whether the routes stand in a file, too, and count with it.
-    in_file: bool,
-    operations: Vec<Operation>,
-    /// The write of the exchange that contains them; none if the rows are right already.
-    write: Option<usize>,
-}
-
-type Replies = Result<Vec<Reply>, TransportError>;
-
-/// A step that has ended.
-enum Ended {
-    /// An exchange with a node.
-    Node(Prepared, Replies),
-    /// The work in a place of Azure in a phase.
-    Azure(NodeIndex, Place, Phase, AzureEnd),
-}
-
 struct Executor<'a> {
     run: Run<'a>,
     /// The state before the run: the basis for a new plan when a place answers that topo could not look at before.
     before: State,
     id: RunId,
     base: u64,
-    memo: Memo,
-    progress: BTreeMap<Place, Progress>,
+    /// The phases of each place.
+    phases: BTreeMap<Place, BTreeSet<Phase>>,
     entries: Vec<Entry>,
     journal: JournalWriter,
     outcome: RunOutcome,
-    /// Places of Azure where not everything was done.
-    azure_failed: BTreeSet<Place>,
+    /// Places where a step has failed.
+    failed: BTreeSet<Place>,
     /// Nodes that get no more routes from any place, each with the reason.
     lost: BTreeMap<Name, String>,
-    /// Places of Azure where a step panicked. Their content is unknown, so the run does nothing more there.
+    /// Places where a step panicked. Their content is unknown, so the run does nothing more there.
     unknown: BTreeSet<Place>,
 }
 
 impl Run<'_> {
     /// Carries out the run. An error comes from the state. If it comes before the first write, nothing was changed.
-    pub async fn carry_out(self, memo: Memo) -> Result<RunOutcome, StoreError> {
+    pub async fn carry_out(mut self, mut memo: Memo) -> Result<RunOutcome, StoreError> {
         let random = |error: std::io::Error| {
             StoreError::unavailable(format!("topo could not get random numbers: {error}."), "Run the command again.")
         };
@@ -197,35 +82,53 @@ impl Run<'_> {
         }
         let journal = JournalWriter::start(Arc::clone(&self.store));
         let base = next.serial;
-        let mut run = self;
-        let before = std::mem::replace(&mut run.state, next);
+        let before = std::mem::replace(&mut self.state, next);
         let mut executor = Executor {
-            run,
+            run: self,
             before,
             id,
             base,
-            memo,
-            progress: BTreeMap::new(),
+            phases: BTreeMap::new(),
             entries: Vec::new(),
             journal,
             outcome: RunOutcome::default(),
-            azure_failed: BTreeSet::new(),
+            failed: BTreeSet::new(),
             lost: BTreeMap::new(),
             unknown: BTreeSet::new(),
         };
-        let carried = executor.execute().await;
-        executor.tell_what_does_not_last();
-        let Executor { run, journal, entries, outcome, .. } = executor;
+        let carried = executor.execute(&mut memo).await;
+        let Executor { run, journal, entries, mut outcome, .. } = executor;
         // Finish the journal even after an error, so that nothing known is lost.
         let finished = journal.finish().await;
         carried.and(finished)?;
+        outcome.not_persistent = run.sites.iter().flat_map(|site| site.not_persistent(&run.plan)).collect();
         let mut last = fold(run.state.clone(), &entries);
         last.run = None;
         last.serial = base + 1;
         run.store.swap(run.state.revision(), &last).await?;
         run.store.clear_journal().await?;
-        let mut outcome = outcome;
-        effective::look(&run, &mut outcome).await;
+        run.confirm(&mut outcome).await;
         Ok(outcome)
+    }
+
+    /// Asks the network whether the new routes are in force, unless the user asked to stop.
+    async fn confirm(&self, outcome: &mut RunOutcome) {
+        if outcome.stopped {
+            return;
+        }
+        for check in self.sites.iter().flat_map(|site| site.confirm(&self.plan, outcome)).collect::<Vec<_>>() {
+            let mut stop = self.stop.clone();
+            let interrupted = async {
+                // If the sender is gone, nobody can ask to stop any more.
+                if stop.wait_for(|stop| *stop).await.is_err() {
+                    std::future::pending::<()>().await;
+                }
+            };
+            let found = tokio::select! {
+                found = check.asking => found,
+                () = interrupted => check.interrupted,
+            };
+            outcome.confirmations.push(found);
+        }
     }
 }

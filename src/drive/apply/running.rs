@@ -5,10 +5,10 @@ use std::collections::HashMap;
 use petgraph::graph::NodeIndex;
 use tokio::task::{Id, JoinError, JoinSet};
 
-use super::Ended;
+use crate::backend::StepEnd;
 use crate::resource::{Phase, Place};
 
-/// A vertex that is being carried out.
+/// A step that is being carried out.
 #[derive(Clone, Debug)]
 pub(super) struct Begun {
     pub(super) index: NodeIndex,
@@ -16,12 +16,24 @@ pub(super) struct Begun {
     pub(super) phase: Phase,
 }
 
+/// What has ended.
+pub(super) enum Ended {
+    /// The step.
+    Step(StepEnd),
+    /// One round of questions to a place that topo could not look at before.
+    Looked {
+        /// Number of rounds so far.
+        rounds: u32,
+    },
+    /// The step panicked: nobody knows how much of it is done.
+    Panicked,
+}
+
 /// Steps in progress.
 #[derive(Default)]
 pub(super) struct Running {
     tasks: JoinSet<Ended>,
     begun: HashMap<Id, Begun>,
-    current: Option<Begun>,
 }
 
 impl Running {
@@ -29,27 +41,19 @@ impl Running {
         self.tasks.len()
     }
 
-    pub(super) fn is_empty(&self) -> bool {
-        self.tasks.is_empty()
+    pub(super) fn spawn(&mut self, step: &Begun, work: impl Future<Output = Ended> + Send + 'static) {
+        let task = self.tasks.spawn(work);
+        self.begun.insert(task.id(), step.clone());
     }
 
-    /// Everything spawned from now on belongs to this vertex.
-    pub(super) fn turn_to(&mut self, index: NodeIndex, place: &Place, phase: Phase) {
-        self.current = Some(Begun { index, place: place.clone(), phase });
-    }
-
-    pub(super) fn spawn(&mut self, step: impl Future<Output = Ended> + Send + 'static) {
-        let task = self.tasks.spawn(step);
-        if let Some(begun) = &self.current {
-            self.begun.insert(task.id(), begun.clone());
+    /// The next step that has ended; none if no step is in progress.
+    pub(super) async fn next(&mut self) -> Option<(Begun, Ended)> {
+        loop {
+            let ended = self.tasks.join_next_with_id().await?;
+            let id = ended.as_ref().map_or_else(JoinError::id, |(id, _)| *id);
+            if let Some(begun) = self.begun.remove(&id) {
+                return Some((begun, ended.map_or(Ended::Panicked, |(_, ended)| ended)));
+            }
         }
-    }
-
-    /// The next step that has ended; an error if it panicked, with its vertex.
-    pub(super) async fn next(&mut self) -> Option<Result<Ended, Option<Begun>>> {
-        let ended = self.tasks.join_next_with_id().await?;
-        let id = ended.as_ref().map_or_else(JoinError::id, |(id, _)| *id);
-        let begun = self.begun.remove(&id);
-        Some(ended.map(|(_, ended)| ended).map_err(|_| begun))
     }
 }

@@ -3,27 +3,35 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::{Batch, Executor, Progress};
-use crate::backend;
+use super::{Batch, File, Prepared, Progress};
 use crate::backend::netplan::{self, Header};
+use crate::backend::node::site::NodeSite;
+use crate::backend::{self, Moment};
 use crate::exchange::node::{Activation, FileWrite, Listing, Marker, RouteVerb, RouteWrite, Work};
-use crate::network::{MAIN_TABLE, Prefix, STATIC};
+use crate::network::{MAIN_TABLE, Memo, Prefix, STATIC};
 use crate::plan::{FilePlan, Operation, PlacePlan, ResourcePlan, TablePlan};
-use crate::resource::{Action, Name, Phase, Place, ResourceId};
+use crate::resource::{Action, Phase, ResourceId};
 
-impl Executor<'_> {
+impl NodeSite {
     /// The works of a step. They are made when the step starts, so that they leave out rows that lead to a node that
     /// has failed before.
-    pub(super) fn works(
-        &mut self,
-        place: &Place,
-        phase: Phase,
-    ) -> (Vec<Work>, Vec<Batch>, Vec<(ResourceId, Activation)>) {
-        let Some(planned) = self.run.plan.places.get(place) else { return Default::default() };
-        let reasons = self.run.plan.reasons(place);
+    pub(super) fn works(&self, moment: &Moment<'_>, memo: &mut Memo) -> (Vec<Work>, Prepared) {
+        let Moment { place, phase, lost, .. } = *moment;
+        let mut prepared = Prepared {
+            place: place.clone(),
+            topology: moment.inputs.topology.clone(),
+            batches: Vec::new(),
+            files: Vec::new(),
+            skipped: BTreeMap::new(),
+        };
+        let Some(planned) = moment.planned() else { return (Vec::new(), prepared) };
+        let mut all = self.progress();
+        let progress = all.entry(place.clone()).or_insert_with(|| {
+            let tokens = planned.tables().filter_map(|(_, table)| Some((table.view.table, table.token.clone()?)));
+            Progress { tokens: tokens.collect(), ..Progress::default() }
+        });
+        let reasons = moment.plan.reasons(place);
         let mut writes: Vec<RouteWrite> = Vec::new();
-        let mut batches = Vec::new();
-        let mut skipped: BTreeMap<Name, usize> = BTreeMap::new();
         let mut lacks: Vec<(ResourceId, Prefix)> = Vec::new();
         let mut held = false;
         for (id, table) in planned.tables() {
@@ -36,14 +44,14 @@ impl Executor<'_> {
                 Some(file) => table.judged && file.writes_in(phase),
                 None => operation.phase == phase,
             };
-            let mut operations = table.operations(&reasons, &mut self.memo);
+            let mut operations = table.operations(&reasons, memo);
             operations.retain(|operation| {
                 let is_now = now(operation) || file.is_some_and(|file| file.writes_in(phase));
                 let receiver = operation.receiver.filter(|_| is_now);
-                let Some(receiver) = receiver.and_then(|address| self.run.plan.owners.name(address)) else {
+                let Some(receiver) = receiver.and_then(|address| moment.plan.owners.name(address)) else {
                     return now(operation);
                 };
-                if !self.lost.contains_key(receiver) {
+                if !lost.contains_key(receiver) {
                     return now(operation);
                 }
                 match operation.action {
@@ -54,11 +62,11 @@ impl Executor<'_> {
                 }
                 // Skip a route only once, even if a file has it, too.
                 if file.is_none() || table.judged {
-                    *skipped.entry(receiver.clone()).or_default() += 1;
+                    *prepared.skipped.entry(receiver.clone()).or_default() += 1;
                 }
                 false
             });
-            let token = self.progress.get(place).and_then(|progress| progress.tokens.get(&table.view.table));
+            let token = progress.tokens.get(&table.view.table);
             let work = backend::of_kind(&id.kind).and_then(|backend| backend.work(table, &operations, token));
             let write = match work {
                 Some(Work::Write(write)) => Some(join(&mut writes, write)),
@@ -66,79 +74,70 @@ impl Executor<'_> {
             };
             if !operations.is_empty() {
                 let (id, view) = (id.clone(), Arc::clone(&table.view));
-                batches.push(Batch { id, view, in_file: table.in_file, operations, write });
+                prepared.batches.push(Batch { id, view, in_file: table.in_file, operations, write });
             }
         }
-        if let Some(progress) = self.progress.get_mut(place) {
-            progress.held |= held;
-            for (id, destination) in lacks {
-                progress.lacks.entry(id).or_default().push(destination);
-            }
+        progress.held |= held;
+        for (id, destination) in lacks {
+            progress.lacks.entry(id).or_default().push(destination);
         }
-        let progress = self.progress.get(place);
         // The file, too, keeps a row whose change was postponed.
-        let writes_files = !progress.is_some_and(|progress| progress.held);
-        let (mut works, mut files) = (Vec::new(), Vec::new());
+        let writes_files = !progress.held;
+        let mut works = Vec::new();
         // Removals come first, so that nobody reads an old file when its successor is installed.
         let mut several: Vec<(&ResourceId, &FilePlan)> = planned.files().filter(|_| writes_files).collect();
         several.sort_by_key(|(_, file)| file.wanted);
         for (id, file) in several {
             let Some(activation) = activation(planned, file, phase) else { continue };
-            works.push(Work::File(self.file_write(planned, id, file, progress, activation)));
-            files.push((id.clone(), activation));
+            let tables = planned.resources.get(id).map(|resource| resource.tables.as_slice()).unwrap_or_default();
+            works.push(Work::File(file_write(moment, id, file, tables, progress, activation)));
+            let action = file.change.as_ref().map(|change| change.action);
+            let table = tables.first().map(|table| table.view.table);
+            prepared.files.push(File { id: id.clone(), activation, action, table });
         }
         works.extend(writes.into_iter().map(Work::Write));
-        let wrote = progress.is_some_and(|progress| progress.wrote);
-        let does_something =
-            !batches.is_empty() || works.iter().any(|work| !matches!(work, Work::File(file) if file.only_checks()));
-        if does_something && !wrote && !planned.has_marker && !planned.ends {
-            works.insert(0, Work::WriteMarker(self.marker(place)));
+        let does_something = !prepared.batches.is_empty()
+            || works.iter().any(|work| !matches!(work, Work::File(file) if file.only_checks()));
+        if does_something && !progress.wrote && !planned.has_marker && !planned.ends {
+            works.insert(0, Work::WriteMarker(marker(moment, planned)));
         }
-        let last = progress.is_some_and(|progress| progress.left.iter().all(|left| *left <= phase));
         let partial = planned.resources.values().any(ResourcePlan::is_partial);
-        if planned.ends && last && !partial {
-            works.push(Work::RemoveMarker(self.run.topology.to_string()));
+        if planned.ends && moment.is_last && !partial {
+            works.push(Work::RemoveMarker(moment.inputs.topology.to_string()));
         }
-        for (receiver, routes) in skipped {
-            self.skip(place, &receiver, routes);
-        }
-        (works, batches, files)
+        (works, prepared)
     }
+}
 
-    /// The write of a file, without the routes that were left out on the way.
-    fn file_write(
-        &self,
-        planned: &PlacePlan,
-        id: &ResourceId,
-        file: &FilePlan,
-        progress: Option<&Progress>,
-        activation: Activation,
-    ) -> FileWrite {
-        let header = Header { topology: self.run.topology.to_string(), lineage: self.run.state.lineage.to_string() };
-        let tables = planned.resources.get(id).map(|resource| resource.tables.as_slice()).unwrap_or_default();
-        let first = tables.first();
-        let mut routes = tables.iter().find_map(|table| table.to.clone()).filter(|_| file.wanted);
-        if let Some(routes) = routes.as_mut() {
-            let left = progress.iter().flat_map(|progress| progress.lacks.values()).flatten();
-            let lacks: BTreeSet<Prefix> = routes.lacks.iter().chain(left).copied().collect();
-            routes.lacks = Arc::new(lacks);
-        }
-        let (table, protocols) =
-            first.map_or((MAIN_TABLE, Vec::new()), |first| (first.view.table, first.marks.clone()));
-        let listing = Listing { table, protocols, known: None };
-        netplan::file_write(id, file, &header, routes.as_ref(), listing, activation)
+/// The write of a file, without the routes that were left out on the way.
+fn file_write(
+    moment: &Moment<'_>,
+    id: &ResourceId,
+    file: &FilePlan,
+    tables: &[TablePlan],
+    progress: &Progress,
+    activation: Activation,
+) -> FileWrite {
+    let header = Header { topology: moment.inputs.topology.to_string(), lineage: moment.state.lineage.to_string() };
+    let mut routes = tables.iter().find_map(|table| table.to.clone()).filter(|_| file.wanted);
+    if let Some(routes) = routes.as_mut() {
+        let left = progress.lacks.values().flatten();
+        let lacks: BTreeSet<Prefix> = routes.lacks.iter().chain(left).copied().collect();
+        routes.lacks = Arc::new(lacks);
     }
+    let (table, protocols) =
+        tables.first().map_or((MAIN_TABLE, Vec::new()), |first| (first.view.table, first.marks.clone()));
+    let listing = Listing { table, protocols, known: None };
+    netplan::file_write(id, file, &header, routes.as_ref(), listing, activation)
+}
 
-    fn marker(&self, place: &Place) -> Marker {
-        let planned = self.run.plan.places.get(place);
-        // Anybody may have static rows, so a file alone has no protocol number of its own.
-        let is_mark = |(_, table): &(&ResourceId, &TablePlan)| table.to.is_some() && table.view.protocol != STATIC;
-        let protocol = planned.and_then(|planned| planned.tables().find(is_mark));
-        Marker {
-            topology: self.run.topology.to_string(),
-            lineage: self.run.state.lineage.to_string(),
-            protocol: protocol.map_or(0, |(_, table)| table.view.protocol),
-        }
+fn marker(moment: &Moment<'_>, planned: &PlacePlan) -> Marker {
+    // Anybody may have static rows, so a file alone has no protocol number of its own.
+    let is_mark = |(_, table): &(&ResourceId, &TablePlan)| table.to.is_some() && table.view.protocol != STATIC;
+    Marker {
+        topology: moment.inputs.topology.to_string(),
+        lineage: moment.state.lineage.to_string(),
+        protocol: planned.tables().find(is_mark).map_or(0, |(_, table)| table.view.protocol),
     }
 }
 

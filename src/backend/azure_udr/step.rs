@@ -1,16 +1,19 @@
 //! One step in Azure: it compares with the live resource again, and writes under the version that it read.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
-use super::azure::AzureEnd;
-use crate::backend::azure_udr::{
-    InterfaceTask, LiveTable, SubnetTask, TableTask, TableVerdict, interface_seen, subnet_seen, table_seen,
+use super::site::untouched;
+use super::{
+    AzureTask, InterfaceTask, LiveTable, SubnetTask, TableTask, TableVerdict, arm, interface_seen, subnet_seen,
+    table_seen,
 };
+use crate::backend::{Begun, Moment, StepEnd};
 use crate::exchange::arm::{AzureError, AzureFailure};
 use crate::plan::{Finding, ListedChange, ListedPlan, ListedWhat, Severity};
 use crate::resource::words::Setting;
-use crate::resource::{Action, Evidence, Phase, Reason, ResourceId};
+use crate::resource::{Action, Evidence, Name, Phase, Reason, ResourceId};
 use crate::state::Outcome;
 use crate::transport::azure::{Azure, ResourceType};
 
@@ -20,12 +23,83 @@ const TRIES: u32 = 5;
 const PAUSE: Duration = Duration::from_secs(1);
 
 /// One step in progress.
-pub(super) struct Step<'a> {
-    pub(super) azure: &'a dyn Azure,
+#[derive(Clone, Copy)]
+struct Step<'a> {
+    azure: &'a dyn Azure,
     /// What the user has reviewed, and the records.
-    pub(super) planned: &'a [ListedPlan],
+    planned: &'a [ListedPlan],
     /// Whether some associations could not be changed as planned.
-    pub(super) subnets_failed: bool,
+    subnets_failed: bool,
+}
+
+/// Starts a step: what it leaves out because something failed before. `lost` names the nodes that get no routes if the step fails.
+pub(super) fn begin(
+    azure: Arc<dyn Azure>,
+    mut task: AzureTask,
+    lost: Vec<(Name, String)>,
+    moment: &Moment<'_>,
+) -> Begun {
+    let Moment { phase, failed, .. } = *moment;
+    let is_failed =
+        |id: &str| failed.iter().any(|place| arm(place).is_some_and(|other| other.eq_ignore_ascii_case(id)));
+    let (mut left_out, mut subnets_failed) = (None, false);
+    match &mut task {
+        AzureTask::Table(table) => {
+            table.left_out = moment.lost.keys().cloned().collect();
+            subnets_failed = failed.iter().filter_map(arm).any(|id| table.is_left_by_subnets_of(id));
+        }
+        AzureTask::Subnets(subnets) if phase == Phase::Persist => {
+            // A subnet must not get a table that is not as planned.
+            let is_broken = |subnet: &SubnetTask| is_failed(subnet.table().unwrap_or_default());
+            let (left, rest): (Vec<SubnetTask>, Vec<SubnetTask>) = subnets.drain(..).partition(is_broken);
+            *subnets = rest;
+            if !left.is_empty() {
+                let names: Vec<&str> = left.iter().map(SubnetTask::name).collect();
+                let message = format!(
+                    "topo did not write the route table of {} as planned, so it did not associate the table. Correct \
+                     that and run topo again.",
+                    names.join(", ")
+                );
+                let outcomes = untouched(&AzureTask::Subnets(left), moment);
+                left_out = Some(StepEnd { outcomes, ..StepEnd::failed(message) });
+            }
+            if subnets.is_empty() {
+                return Begun::Ended(left_out.unwrap_or_default());
+            }
+        }
+        AzureTask::Interface(_) if phase == Phase::Retire && !failed.is_empty() => {
+            let message =
+                "topo did not change it, because routes may still lead to it. Correct what failed, and run topo again.";
+            return Begun::Ended(StepEnd { outcomes: untouched(&task, moment), ..StepEnd::failed(message) });
+        }
+        AzureTask::Subnets(_) | AzureTask::Interface(_) => {}
+    }
+    let planned: Vec<ListedPlan> = moment.planned().into_iter().flat_map(|planned| planned.listed()).cloned().collect();
+    Begun::Sent(Box::pin(async move {
+        let step = Step { azure: &*azure, planned: &planned, subnets_failed };
+        let mut end = match &task {
+            AzureTask::Table(table) => step.table(table).await,
+            AzureTask::Subnets(subnets) => step.subnets(subnets).await,
+            AzureTask::Interface(interface) => step.interface(interface, phase == Phase::Prepare).await,
+        };
+        if end.failure.is_some() {
+            end.lost = lost;
+        }
+        join(&mut end, left_out.unwrap_or_default());
+        end.operations = end.done.values().sum();
+        end
+    }))
+}
+
+/// Adds the outcome of another part of the step.
+fn join(end: &mut StepEnd, other: StepEnd) {
+    for (action, number) in other.done {
+        *end.done.entry(action).or_default() += number;
+    }
+    end.outcomes.extend(other.outcomes);
+    end.touched |= other.touched;
+    let failures: Vec<String> = end.failure.take().into_iter().chain(other.failure).collect();
+    end.failure = (!failures.is_empty()).then(|| failures.join(" "));
 }
 
 impl Step<'_> {
@@ -45,7 +119,7 @@ impl Step<'_> {
         })
     }
 
-    fn stop(&self, why: &str, touched: bool) -> AzureEnd {
+    fn stop(&self, why: &str, touched: bool) -> StepEnd {
         let text = format!(
             "It has changed since the plan: {why}. topo did not overwrite it. Run topo again to see the change."
         );
@@ -53,24 +127,24 @@ impl Step<'_> {
     }
 
     /// Not all was done. `unsure` says whether a write may have changed something.
-    fn end(&self, failure: String, unsure: bool) -> AzureEnd {
+    fn end(&self, failure: String, unsure: bool) -> StepEnd {
         let outcome = if unsure { Outcome::StillInDoubt } else { Outcome::Untouched };
         let outcomes = self.planned.iter().map(|resource| (resource.id.clone(), outcome.clone())).collect();
-        AzureEnd { failure: Some(failure), outcomes, touched: unsure, ..AzureEnd::default() }
+        StepEnd { failure: Some(failure), outcomes, touched: unsure, ..StepEnd::default() }
     }
 
     /// An error of a write. `touched` says whether an earlier write may have changed something.
-    fn failed(&self, error: &AzureError, touched: bool) -> AzureEnd {
+    fn failed(&self, error: &AzureError, touched: bool) -> StepEnd {
         let unsure = touched || matches!(error.failure, AzureFailure::Unsure | AzureFailure::Overtaken);
         self.end(error.text.clone(), unsure)
     }
 
     /// It could not be read after the last write, or before the first one; `touched` says which.
-    fn unread(&self, why: &dyn fmt::Display, touched: bool) -> AzureEnd {
+    fn unread(&self, why: &dyn fmt::Display, touched: bool) -> StepEnd {
         self.end(why.to_string(), touched)
     }
 
-    pub(super) async fn table(&self, task: &TableTask) -> AzureEnd {
+    async fn table(&self, task: &TableTask) -> StepEnd {
         let (mut error, mut touched) = (None, false);
         for _ in 0..TRIES {
             let live = match table_seen(&task.id, self.azure.get(ResourceType::Table, &task.id).await).known() {
@@ -120,7 +194,7 @@ impl Step<'_> {
                 None => Ok(live.clone()),
             };
             match written {
-                Ok(seen) => return Self::table_end(task, &verdict, seen.as_ref()).touching(touched),
+                Ok(seen) => return Self::table_end(task, &verdict, seen.as_ref(), touched),
                 Err(moved) if is_moved(&moved, &mut touched) => error = Some(moved),
                 Err(error) => return self.failed(&error, touched),
             }
@@ -129,8 +203,9 @@ impl Step<'_> {
     }
 
     /// Reads back what was written.
-    fn table_end(task: &TableTask, verdict: &TableVerdict, seen: Option<&LiveTable>) -> AzureEnd {
-        let mut end = AzureEnd { touched: verdict.deletes || verdict.body.is_some(), ..AzureEnd::default() };
+    fn table_end(task: &TableTask, verdict: &TableVerdict, seen: Option<&LiveTable>, touched: bool) -> StepEnd {
+        let touched = touched || verdict.deletes || verdict.body.is_some();
+        let mut end = StepEnd { touched, ..StepEnd::default() };
         let mut left: Vec<String> = Vec::new();
         let after = seen.map(|seen| task.compare(Some(seen)));
         let still = |change: &ListedChange| {
@@ -168,17 +243,17 @@ impl Step<'_> {
         end
     }
 
-    pub(super) async fn subnets(&self, tasks: &[SubnetTask]) -> AzureEnd {
-        let mut all = AzureEnd::default();
+    async fn subnets(&self, tasks: &[SubnetTask]) -> StepEnd {
+        let mut all = StepEnd::default();
         for task in tasks {
             let is_own = |resource: &&ListedPlan| task.is_of(&resource.id);
             let own: Vec<ListedPlan> = self.planned.iter().filter(is_own).cloned().collect();
-            all.join(Step { planned: &own, ..*self }.subnet(task).await);
+            join(&mut all, Step { planned: &own, ..*self }.subnet(task).await);
         }
         all
     }
 
-    async fn subnet(&self, task: &SubnetTask) -> AzureEnd {
+    async fn subnet(&self, task: &SubnetTask) -> StepEnd {
         let (mut error, mut touched) = (None, false);
         for _ in 0..TRIES {
             let live = match subnet_seen(&task.id, self.azure.get(ResourceType::Subnet, &task.id).await).known() {
@@ -214,7 +289,7 @@ impl Step<'_> {
             match written {
                 Ok(seen) => {
                     let touched = touched || verdict.body.is_some();
-                    let mut end = AzureEnd { touched, ..AzureEnd::default() };
+                    let mut end = StepEnd { touched, ..StepEnd::default() };
                     let table = seen.as_ref().and_then(|seen| seen.table.as_deref());
                     let right = match (task.table(), table) {
                         (Some(wanted), Some(table)) => wanted.eq_ignore_ascii_case(table),
@@ -243,16 +318,7 @@ impl Step<'_> {
         self.unread(&error.unwrap_or_else(busy), touched)
     }
 
-    pub(super) async fn interface(&self, task: &InterfaceTask, phase: Phase) -> AzureEnd {
-        let on = phase == Phase::Prepare;
-        let mut end = self.interface_turned(task, on).await;
-        if end.failure.is_some() && on {
-            end.cut_off.clone_from(&task.addresses);
-        }
-        end
-    }
-
-    async fn interface_turned(&self, task: &InterfaceTask, on: bool) -> AzureEnd {
+    async fn interface(&self, task: &InterfaceTask, on: bool) -> StepEnd {
         let (mut error, mut touched) = (None, false);
         for _ in 0..TRIES {
             let (live, document) =
@@ -261,7 +327,7 @@ impl Step<'_> {
                     Evidence::Absent => return self.stop("it is gone", touched),
                     Evidence::Unknown(why) => return self.unread(&why, touched),
                 };
-            let mut end = AzureEnd { done: [(Action::Change, 1)].into(), touched, ..AzureEnd::default() };
+            let mut end = StepEnd { done: [(Action::Change, 1)].into(), touched, ..StepEnd::default() };
             if live.forwards == on {
                 end.outcomes = settled(self.planned);
                 return end;
@@ -293,7 +359,7 @@ impl Step<'_> {
 
 /// Whether a change is one that the user has reviewed: the live resource is as reviewed or gone, or somebody has already made
 /// the same change.
-fn is_reviewed(known: &ListedChange, change: &ListedChange) -> bool {
+pub(super) fn is_reviewed(known: &ListedChange, change: &ListedChange) -> bool {
     let by_hand = |one: &ListedChange| matches!(one.reason, Reason::Altered(_) | Reason::TakenOver(_));
     let is_same = match (&known.what, &change.what) {
         (

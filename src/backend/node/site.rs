@@ -1,0 +1,118 @@
+//! Nodes, with the connection to them.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use super::look::Look;
+use super::observed::Observation;
+use super::step::Progress;
+use super::{plan, replan};
+use crate::backend::{Begun, Inputs, Moment, Question, Site, StepEnd};
+use crate::network::Memo;
+use crate::plan::{PlacePlan, Plan};
+use crate::resource::{NODE, Place, PlaceKind};
+use crate::transport::{BoxFuture, Transport};
+
+/// All nodes. What backends keep on one node shares one exchange in each phase.
+pub struct NodeSite {
+    /// None: nobody looks, and nothing is written.
+    pub(super) transport: Option<Arc<dyn Transport>>,
+    looks: Mutex<BTreeMap<Place, Look>>,
+    progress: Mutex<BTreeMap<Place, Progress>>,
+}
+
+impl NodeSite {
+    /// Nodes with this connection. Without one, topo plans from the record alone.
+    pub fn new(transport: Option<Arc<dyn Transport>>) -> Self {
+        Self { transport, looks: Mutex::default(), progress: Mutex::default() }
+    }
+
+    // A step that panics elsewhere does not make the answers of other nodes wrong.
+    pub(super) fn looks(&self) -> MutexGuard<'_, BTreeMap<Place, Look>> {
+        self.looks.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn progress(&self) -> MutexGuard<'_, BTreeMap<Place, Progress>> {
+        self.progress.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Site for NodeSite {
+    fn kind(&self) -> &'static PlaceKind {
+        &NODE
+    }
+
+    fn ask<'a>(self: Arc<Self>, inputs: &Inputs<'a>, late: Option<&Place>, _memo: &mut Memo) -> Vec<Question<'a>> {
+        match late {
+            _ if self.transport.is_none() => Vec::new(),
+            None => self.questions(inputs),
+            Some(place) if self.looks().contains_key(place) => Vec::new(),
+            Some(place) => self.question(inputs, place, Some(place)).into_iter().collect(),
+        }
+    }
+
+    fn silence(&self, place: &Place) -> Option<String> {
+        self.looks().get(place)?.observation.unreachable().map(str::to_owned)
+    }
+
+    fn forget_silence(&self, place: &Place) {
+        self.looks().remove(place);
+    }
+
+    fn plan(&self, inputs: &Inputs<'_>, plan: &mut Plan, memo: &mut Memo) {
+        let looks = std::mem::take(&mut *self.looks());
+        let observed = looks.into_iter().map(|(place, look)| (place, look.observation)).collect();
+        let made = plan::plan(inputs, &observed, memo);
+        plan.answered += made.answered;
+        plan.owners = made.owners;
+        plan.places.extend(made.places);
+        plan.forgotten.extend(made.forgotten);
+        plan.findings.extend(made.findings);
+    }
+
+    fn replan(&self, inputs: &Inputs<'_>, place: &Place, plan: &mut Plan, memo: &mut Memo) -> Result<(), String> {
+        match self.looks().remove(place).map(|look| look.observation) {
+            Some(Observation::Seen(seen)) => replan::replan(plan, place, inputs, *seen, memo),
+            _ => Err("topo did not read its answer".to_owned()),
+        }
+    }
+
+    fn step(self: Arc<Self>, moment: &Moment<'_>, memo: &mut Memo) -> Option<Begun> {
+        Some(self.begin(moment, memo))
+    }
+
+    fn settle(&self, moment: &Moment<'_>, end: &mut StepEnd) {
+        self.settle_place(moment, end);
+    }
+
+    fn unfinished(&self, moment: &Moment<'_>, touched: bool) -> StepEnd {
+        let mut end = StepEnd { touched, ..StepEnd::failed("") };
+        if touched {
+            let files = moment.planned().into_iter().flat_map(PlacePlan::files).map(|(id, _)| id.clone());
+            let mut all = self.progress();
+            let progress = all.entry(moment.place.clone()).or_default();
+            progress.wrote = true;
+            progress.touched_files.extend(files);
+        }
+        self.settle_place(moment, &mut end);
+        end
+    }
+
+    /// Places with live routes that a file should keep across reboots, but does not keep yet.
+    fn not_persistent(&self, plan: &Plan) -> Vec<Place> {
+        let all = self.progress();
+        let is_left = |(place, progress): &(&Place, &Progress)| {
+            let mut files = plan.places.get(*place).into_iter().flat_map(PlacePlan::files);
+            progress.wrote
+                && files.any(|(id, file)| file.wanted && file.change.is_some() && !progress.filed.contains_key(id))
+        };
+        all.iter().filter(is_left).map(|(place, _)| place.clone()).collect()
+    }
+
+    fn close(&self) -> BoxFuture<'_, ()> {
+        match &self.transport {
+            Some(transport) => transport.close(),
+            None => Box::pin(std::future::ready(())),
+        }
+    }
+}

@@ -1,0 +1,167 @@
+//! The outcomes of files and nodes.
+
+use std::collections::BTreeMap;
+
+use super::{Batch, File, Progress};
+use crate::backend::node::site::NodeSite;
+use crate::backend::{self, Moment, Settled, StepEnd};
+use crate::exchange::node::{Activation, Filed, Written};
+use crate::network::Prefix;
+use crate::plan::{FilePlan, Operation, PlacePlan, TablePlan};
+use crate::resource::{Record, ResourceId};
+use crate::state::Outcome;
+
+impl Progress {
+    /// Notes that files may have been written.
+    pub(super) fn touch_files(&mut self, files: &[File]) {
+        let written = files.iter().filter(|file| file.activation != Activation::Check);
+        self.touched_files.extend(written.map(|file| file.id.clone()));
+    }
+
+    /// Reads the outcomes of files.
+    pub(super) fn settle_files(&mut self, files: &[File], replies: Vec<Filed>, end: &mut StepEnd) {
+        let mut failed = None;
+        let mut replies = replies.into_iter();
+        for file in files {
+            let (name, checks) = (&file.id.name, file.activation == Activation::Check);
+            end.operations += usize::from(!checks);
+            let reply = replies.next();
+            let is_touched = match &reply {
+                None | Some(Filed::Done { .. }) => !checks,
+                Some(Filed::PutBack(_)) => true,
+                Some(Filed::Moved | Filed::Refused(_)) => false,
+            };
+            if is_touched {
+                end.touched = true;
+                self.touch_files(std::slice::from_ref(file));
+            }
+            match reply {
+                Some(Filed::Done { .. }) if checks => {}
+                Some(Filed::Done { token, table: rows, restored }) => {
+                    self.filed.insert(file.id.clone(), token);
+                    self.tokens.extend(file.table.map(|table| (table, rows)));
+                    if let Some(action) = file.action {
+                        *end.done.entry(action).or_default() += 1;
+                    }
+                    if !restored.is_empty() {
+                        end.warnings.push(format!(
+                            "Loading {name} removed {} of others. topo put them back at once: {}.",
+                            if restored.len() == 1 {
+                                "a route".to_owned()
+                            } else {
+                                format!("{} routes", restored.len())
+                            },
+                            restored.join("; ")
+                        ));
+                    }
+                }
+                Some(Filed::Moved) => {
+                    failed.get_or_insert(format!(
+                        "{name} or the network configuration around it has changed since the plan. topo did not change it."
+                    ));
+                }
+                Some(Filed::Refused(said) | Filed::PutBack(said)) => _ = failed.get_or_insert(said),
+                None => _ = failed.get_or_insert(format!("The node did not report the outcome of {name}.")),
+            }
+        }
+        end.failure = failed;
+    }
+}
+
+/// Adds destinations that a resource lacks, as found after the state of this run was written.
+fn lacks_since(moment: &Moment<'_>, id: &ResourceId, table: &TablePlan) -> Vec<Prefix> {
+    let written = match moment.state.record(moment.place, id) {
+        Some(Record::InDoubt { to: Some(to), .. }) => to.routes.as_ref(),
+        _ => None,
+    };
+    let lacks = table.to.iter().flat_map(|to| to.lacks.iter());
+    lacks.filter(|key| written.is_some_and(|set| !set.lacks.contains(*key))).copied().collect()
+}
+
+/// Sets the attributes of a file, as found after the state of this run was written.
+fn attributes_since(moment: &Moment<'_>, id: &ResourceId, file: &FilePlan) -> Option<serde_json::Value> {
+    match moment.state.record(moment.place, id) {
+        Some(Record::InDoubt { to: Some(to), .. }) if to.attributes == file.attributes => None,
+        _ => Some((*file.attributes).clone()),
+    }
+}
+
+impl NodeSite {
+    /// Adds the outcomes of a node when its last step has ended, or when no step will follow.
+    pub(in crate::backend::node) fn settle_place(&self, moment: &Moment<'_>, end: &mut StepEnd) {
+        let failed = end.failure.is_some();
+        if failed {
+            end.lost.extend(moment.place.node_name().map(|name| (name.clone(), format!("{name} failed"))));
+        } else if !moment.is_last {
+            return;
+        }
+        let Some(planned) = moment.planned() else { return };
+        let tables = moment.planned().into_iter().flat_map(PlacePlan::tables);
+        let mut since: BTreeMap<&ResourceId, Vec<Prefix>> =
+            tables.map(|(id, table)| (id, lacks_since(moment, id, table))).collect();
+        let mut all = self.progress();
+        let progress = all.entry(moment.place.clone()).or_default();
+        let in_doubt = moment.was_in_doubt();
+        for (id, resource) in &planned.resources {
+            let outcome = if failed || progress.held || resource.is_partial() {
+                // A refused change leaves the resource as it was, whatever else was written there.
+                let wrote = progress.wrote && (resource.file.is_none() || progress.touched_files.contains(id));
+                if wrote || (in_doubt && planned.unseen.is_some()) { Outcome::StillInDoubt } else { Outcome::Untouched }
+            } else if resource.to().is_some() {
+                let mut lacks = progress.lacks.get(id).cloned().unwrap_or_default();
+                let mut attributes = None;
+                let mut given = None;
+                if let Some(file) = &resource.file {
+                    // A written file leaves out the same routes as the kernel.
+                    if file.change.is_some() {
+                        lacks = progress.lacks.values().flatten().copied().collect();
+                        lacks.sort_unstable();
+                        lacks.dedup();
+                    }
+                    given = progress.filed.get(id).or(file.token.as_ref());
+                    attributes = attributes_since(moment, id, file);
+                }
+                let token = resource.token(|table| progress.tokens.get(&table.view.table).cloned(), given);
+                let token = token.filter(|_| lacks.is_empty());
+                lacks.extend(since.remove(id).unwrap_or_default());
+                Outcome::Done { lacks, token, attributes }
+            } else {
+                Outcome::Removed
+            };
+            end.outcomes.push((id.clone(), outcome));
+        }
+    }
+}
+
+pub(super) fn settle_batch(batch: &Batch, written: &[Written]) -> Settled {
+    let Batch { id, view, operations, write, .. } = batch;
+    let Some(backend) = backend::of_kind(&id.kind) else { return Settled::default() };
+    // Rows that topo imports unchanged need no write.
+    let Some(write) = write else { return Settled { done: operations.len(), ..Settled::default() } };
+    let Some(mut written) = written.get(*write).cloned() else {
+        let failed = (0..operations.len()).map(|index| (index, "the node did not report the outcome".to_owned()));
+        return Settled { failed: failed.collect(), touched: true, ..Settled::default() };
+    };
+    // Rows of other metrics say nothing about these operations.
+    if let Written::Done { appeared, vanished, .. } = &mut written {
+        for rows in [appeared, vanished] {
+            rows.retain(|row| row.metric == view.kernel_metric(row.family()));
+        }
+    }
+    backend.settle(operations, &written)
+}
+
+/// The routes that are not as they should be, and what the node said about them.
+pub(super) fn describe(failed: &[(Operation, String)]) -> String {
+    let mut reasons: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    for (operation, said) in failed {
+        reasons.entry(said).or_default().push(operation.route.destination.to_string());
+    }
+    let one = |(said, destinations): (&&str, &Vec<String>)| {
+        let shown = destinations.iter().take(5).cloned().collect::<Vec<_>>().join(", ");
+        let more = destinations.len().saturating_sub(5);
+        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+        format!("{shown}{more}: {said}.")
+    };
+    reasons.iter().map(|(said, destinations)| one((said, destinations))).collect::<Vec<_>>().join(" ")
+}
