@@ -165,7 +165,8 @@ impl World {
         let (events, _listener) = mpsc::channel(1);
         let inputs = Inputs { topology: name, desired: &desired, recorded: &state, options };
         runtime().block_on(observe(&sites, &inputs, 4, &events, &mut memo));
-        desired.covered = covered(&sites, &inputs);
+        let covered = covered(&sites, &inputs);
+        desired.covered.0.extend(covered.0);
         let inputs = Inputs { topology: name, desired: &desired, recorded: &state, options };
         let plan = topo::drive::plan(&sites, &inputs, &mut memo);
         (plan, state, revision, memo, desired, sites)
