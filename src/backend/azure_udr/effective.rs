@@ -70,10 +70,8 @@ impl EffectiveCheck {
 
     /// Asks the interfaces until one answers. `left` is the number of routes that the run skipped.
     async fn watch(self, azure: Arc<dyn Azure>, left: usize) -> Confirmation {
-        let mut why = match self.interfaces.is_empty() {
-            true => "no network interface of a machine is in the subnet".to_owned(),
-            false => String::new(),
-        };
+        // It stays if there is no interface to ask.
+        let mut why = "no network interface of a machine is in the subnet".to_owned();
         for id in &self.interfaces {
             let name = name_of(id).to_owned();
             for look in 1..=LOOKS {

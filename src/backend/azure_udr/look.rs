@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::site::AzureSite;
+use super::connection::AzureSite;
 use super::{
     ARM, LiveInterfaces, Questions, Recorded, Seen, Wanted, forwarding_seen, key, limit_seen, name_of, network_seen,
     questions, subnet_seen, table_seen,
@@ -63,7 +63,7 @@ impl AzureSite {
             let settings = wanted.iter().map(|wanted| &wanted.settings);
             let mut settings = settings.filter(|one| one.subscription == subscription && one.location == location);
             let table = settings.next().map_or_else(|| subscription.clone(), super::Settings::table_id);
-            all.push(self.ask_limit(azure, table, subscription, location));
+            all.push(self.ask_limit(azure, &table, subscription, location));
         }
         for id in interfaces {
             // Only networks that were seen are asked about.
@@ -102,7 +102,7 @@ impl AzureSite {
     fn ask_limit<'a>(
         self: &Arc<Self>,
         azure: &Arc<dyn Azure>,
-        table: String,
+        table: &str,
         subscription: String,
         location: String,
     ) -> Question<'a> {
@@ -117,7 +117,7 @@ impl AzureSite {
             note(&of, lost("limit of routes in", "a route table"));
             Box::pin(async move { note(&of, limit_seen(azure.usages(&of.0, &of.1).await)) }) as _
         });
-        Question { place: place(&table), pose }
+        Question { place: place(table), pose }
     }
 
     /// A question about all network interfaces of a virtual network: in resource groups, and in scale sets.

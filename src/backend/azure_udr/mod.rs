@@ -7,6 +7,7 @@
 mod answers;
 mod checks;
 mod compare;
+mod connection;
 mod drafts;
 mod effective;
 mod findings;
@@ -38,6 +39,7 @@ use crate::resource::{Kind, PlaceKind};
 
 pub use answers::{forwarding_seen, interface_seen, limit_seen, network_seen, subnet_seen, table_seen};
 use compare::covers;
+pub use connection::AzureSite;
 pub use drafts::arm;
 pub use interface::InterfaceTask;
 pub use live::{LiveInterface, LiveInterfaces, LiveNetwork, LiveRoute, LiveSubnet, LiveTable, Seen, key, name_of};
@@ -48,7 +50,6 @@ pub use record::{
 };
 pub use route::{Hop, Route};
 pub use settings::{BACKEND, Given, IpForwarding, Outside, Settings, SubnetName};
-pub use site::AzureSite;
 pub use subnet::SubnetTask;
 pub use table::{TableTask, TableVerdict};
 pub use wanted::{Wanted, WantedRoutes};

@@ -1,49 +1,19 @@
-//! Azure, with the connection to it.
+//! Azure as a kind of place.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
+use super::connection::AzureSite;
 use super::look::error_of;
-use super::step::{begin, is_reviewed};
-use super::work::Work;
-use super::{ARM, AzureTask, Recorded, Seen, Wanted, covers, effective, key, plan};
+use super::step::{begin, cut_off, is_reviewed, untouched};
+use super::{ARM, Recorded, Wanted, covers, effective, key, plan};
 use crate::backend::{self, Begun, Check, Covered, Inputs, Moment, Question, Site, StepEnd};
 use crate::exchange::Requests;
 use crate::network::Memo;
-use crate::plan::{ListedPlan, Plan};
+use crate::plan::{PlacePlan, Plan};
 use crate::report::RunOutcome;
-use crate::resource::{Evidence, Name, Phase, Place, PlaceKind, ResourceId};
+use crate::resource::{Evidence, Place, PlaceKind};
 use crate::state::Outcome;
-use crate::transport::azure::Azure;
-
-/// Resources of Azure Resource Manager.
-pub struct AzureSite {
-    /// None: nobody looks, and nothing is written.
-    azure: Option<Arc<dyn Azure>>,
-    /// None: nobody has looked.
-    seen: Mutex<Option<Seen>>,
-    work: Mutex<Work>,
-}
-
-impl AzureSite {
-    /// Azure with this connection. Without one, topo plans from the record alone.
-    pub fn new(azure: Option<Arc<dyn Azure>>) -> Self {
-        Self { azure, seen: Mutex::default(), work: Mutex::default() }
-    }
-
-    // A step that panics elsewhere does not make other answers wrong.
-    pub(super) fn seen(&self) -> MutexGuard<'_, Option<Seen>> {
-        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn work(&self) -> MutexGuard<'_, Work> {
-        self.work.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn task(&self, moment: &Moment<'_>) -> Option<AzureTask> {
-        self.work().task(moment.place, moment.phase).cloned()
-    }
-}
 
 /// Whether the user may have selected something that is wanted or recorded in Azure. If not, nobody needs to sign in.
 fn concerns(inputs: &Inputs<'_>) -> bool {
@@ -65,27 +35,6 @@ fn errors<'a, T>(
     place: &'a Place,
 ) -> impl Iterator<Item = Option<String>> + 'a {
     answers.iter().filter(|(id, _)| is_in(id, place)).map(|(_, answer)| error_of(answer))
-}
-
-/// The nodes that a network interface belongs to, each with what is wrong if the interface does not forward.
-fn cut_off(task: &AzureTask, moment: &Moment<'_>) -> Vec<(Name, String)> {
-    let AzureTask::Interface(task) = task else { return Vec::new() };
-    let why = || "its network interface does not forward".to_owned();
-    let names = task.addresses.iter().filter_map(|address| moment.plan.owners.name(*address));
-    names.filter(|_| moment.phase == Phase::Prepare).map(|name| (name.clone(), why())).collect()
-}
-
-/// The outcomes of resources that a task leaves as they were.
-pub(super) fn untouched(task: &AzureTask, moment: &Moment<'_>) -> Vec<(ResourceId, Outcome)> {
-    let is_of = |resource: &&ListedPlan| match task {
-        AzureTask::Subnets(subnets) => subnets.iter().any(|subnet| subnet.is_of(&resource.id)),
-        AzureTask::Table(_) | AzureTask::Interface(_) => true,
-    };
-    // Nobody has looked at what an earlier run left in doubt.
-    let is_unseen = moment.planned().is_some_and(|planned| planned.unseen.is_some());
-    let outcome = if is_unseen && moment.was_in_doubt() { Outcome::StillInDoubt } else { Outcome::Untouched };
-    let planned = moment.planned().into_iter().flat_map(|planned| planned.listed());
-    planned.filter(is_of).map(|resource| (resource.id.clone(), outcome.clone())).collect()
 }
 
 impl Site for AzureSite {
@@ -115,7 +64,7 @@ impl Site for AzureSite {
         seen.tables.retain(|id, answer| !(is_in(id, place) && answer.is_unknown()));
         seen.subnets.retain(|id, answer| !(is_in(id, place) && answer.is_unknown()));
         seen.networks.retain(|id, answer| !(is_in(id, place) && answer.is_unknown()));
-        seen.interfaces.retain(|id, answer| !(is_in(id, place) && !answer.unread.is_empty()));
+        seen.interfaces.retain(|id, answer| !is_in(id, place) || answer.unread.is_empty());
         seen.forwardings.retain(|id, answer| !(is_in(id, place) && answer.is_unknown()));
     }
 
@@ -135,7 +84,7 @@ impl Site for AzureSite {
         let mut work = plan(inputs, self.seen().as_ref(), &mut fresh);
         backend::check_late(&fresh, place)?;
         let changes = |plan: &'_ Plan| -> Vec<_> {
-            let listed = plan.places.get(place).into_iter().flat_map(|planned| planned.listed());
+            let listed = plan.places.get(place).into_iter().flat_map(PlacePlan::listed);
             listed.flat_map(|resource| resource.changes.clone()).collect()
         };
         let reviewed = changes(made);
@@ -154,7 +103,7 @@ impl Site for AzureSite {
     }
 
     fn step(self: Arc<Self>, moment: &Moment<'_>, _memo: &mut Memo) -> Option<Begun> {
-        let task = self.task(moment)?;
+        let task = self.work().task(moment.place, moment.phase).cloned()?;
         let Some(azure) = self.azure.clone() else {
             let end = StepEnd::failed("topo cannot reach Azure: it was built without the feature `azure`.");
             return Some(Begun::Ended(StepEnd { outcomes: untouched(&task, moment), ..end }));
@@ -164,15 +113,15 @@ impl Site for AzureSite {
     }
 
     fn unfinished(&self, moment: &Moment<'_>, touched: bool) -> StepEnd {
-        let task = self.task(moment);
+        let task = self.work().task(moment.place, moment.phase).cloned();
         let outcomes = if touched {
-            let planned = moment.planned().into_iter().flat_map(|planned| planned.listed());
+            let planned = moment.planned().into_iter().flat_map(PlacePlan::listed);
             planned.map(|resource| (resource.id.clone(), Outcome::StillInDoubt)).collect()
         } else {
             task.iter().flat_map(|task| untouched(task, moment)).collect()
         };
         let lost = task.iter().flat_map(|task| cut_off(task, moment)).collect();
-        StepEnd { outcomes, lost, touched, ..StepEnd::default() }
+        StepEnd { outcomes, touched, lost, ..StepEnd::default() }
     }
 
     fn confirm(&self, plan: &Plan, outcome: &RunOutcome) -> Vec<Check> {

@@ -4,14 +4,13 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::site::untouched;
 use super::{
     AzureTask, InterfaceTask, LiveTable, SubnetTask, TableTask, TableVerdict, arm, interface_seen, subnet_seen,
     table_seen,
 };
 use crate::backend::{Begun, Moment, StepEnd};
 use crate::exchange::arm::{AzureError, AzureFailure};
-use crate::plan::{Finding, ListedChange, ListedPlan, ListedWhat, Severity};
+use crate::plan::{Finding, ListedChange, ListedPlan, ListedWhat, PlacePlan, Severity};
 use crate::resource::words::Setting;
 use crate::resource::{Action, Evidence, Name, Phase, Reason, ResourceId};
 use crate::state::Outcome;
@@ -74,7 +73,7 @@ pub(super) fn begin(
         }
         AzureTask::Subnets(_) | AzureTask::Interface(_) => {}
     }
-    let planned: Vec<ListedPlan> = moment.planned().into_iter().flat_map(|planned| planned.listed()).cloned().collect();
+    let planned: Vec<ListedPlan> = moment.planned().into_iter().flat_map(PlacePlan::listed).cloned().collect();
     Begun::Sent(Box::pin(async move {
         let step = Step { azure: &*azure, planned: &planned, subnets_failed };
         let mut end = match &task {
@@ -89,6 +88,27 @@ pub(super) fn begin(
         end.operations = end.done.values().sum();
         end
     }))
+}
+
+/// The nodes that a network interface belongs to, each with what is wrong if the interface does not forward.
+pub(super) fn cut_off(task: &AzureTask, moment: &Moment<'_>) -> Vec<(Name, String)> {
+    let AzureTask::Interface(task) = task else { return Vec::new() };
+    let why = || "its network interface does not forward".to_owned();
+    let names = task.addresses.iter().filter_map(|address| moment.plan.owners.name(*address));
+    names.filter(|_| moment.phase == Phase::Prepare).map(|name| (name.clone(), why())).collect()
+}
+
+/// The outcomes of resources that a task leaves as they were.
+pub(super) fn untouched(task: &AzureTask, moment: &Moment<'_>) -> Vec<(ResourceId, Outcome)> {
+    let is_of = |resource: &&ListedPlan| match task {
+        AzureTask::Subnets(subnets) => subnets.iter().any(|subnet| subnet.is_of(&resource.id)),
+        AzureTask::Table(_) | AzureTask::Interface(_) => true,
+    };
+    // Nobody has looked at what an earlier run left in doubt.
+    let is_unseen = moment.planned().is_some_and(|planned| planned.unseen.is_some());
+    let outcome = if is_unseen && moment.was_in_doubt() { Outcome::StillInDoubt } else { Outcome::Untouched };
+    let planned = moment.planned().into_iter().flat_map(PlacePlan::listed);
+    planned.filter(is_of).map(|resource| (resource.id.clone(), outcome.clone())).collect()
 }
 
 /// Adds the outcome of another part of the step.

@@ -1,20 +1,23 @@
 //! What belongs to a machine and not to one of its backends: whose machine it is, what its routing tables hold, what would
 //! lock it out, and the plan of all that backends keep there. Pure.
 
+mod ask;
 mod checks;
 mod claims;
 pub(super) mod findings;
 #[cfg(test)]
 pub(crate) mod fixture;
 mod look;
+mod nodes;
 mod observed;
 mod plan;
+mod progress;
 mod replan;
 mod site;
 mod step;
 mod together;
 
+pub use nodes::NodeSite;
 pub use observed::{Observation, Seen};
 pub use plan::plan;
 pub use replan::replan;
-pub use site::NodeSite;

@@ -1,41 +1,16 @@
-//! Nodes, with the connection to them.
+//! Nodes as a kind of place.
 
-use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
-use super::look::Look;
+use super::nodes::NodeSite;
 use super::observed::Observation;
-use super::step::Progress;
+use super::progress::Progress;
 use super::{plan, replan};
 use crate::backend::{Begun, Inputs, Moment, Question, Site, StepEnd};
 use crate::network::Memo;
 use crate::plan::{PlacePlan, Plan};
 use crate::resource::{NODE, Place, PlaceKind};
-use crate::transport::{BoxFuture, Transport};
-
-/// All nodes. What backends keep on one node shares one exchange in each phase.
-pub struct NodeSite {
-    /// None: nobody looks, and nothing is written.
-    pub(super) transport: Option<Arc<dyn Transport>>,
-    looks: Mutex<BTreeMap<Place, Look>>,
-    progress: Mutex<BTreeMap<Place, Progress>>,
-}
-
-impl NodeSite {
-    /// Nodes with this connection. Without one, topo plans from the record alone.
-    pub fn new(transport: Option<Arc<dyn Transport>>) -> Self {
-        Self { transport, looks: Mutex::default(), progress: Mutex::default() }
-    }
-
-    // A step that panics elsewhere does not make the answers of other nodes wrong.
-    pub(super) fn looks(&self) -> MutexGuard<'_, BTreeMap<Place, Look>> {
-        self.looks.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    pub(super) fn progress(&self) -> MutexGuard<'_, BTreeMap<Place, Progress>> {
-        self.progress.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
+use crate::transport::BoxFuture;
 
 impl Site for NodeSite {
     fn kind(&self) -> &'static PlaceKind {

@@ -3,66 +3,17 @@
 mod settle;
 mod works;
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use self::settle::{describe, settle_batch};
 use super::look::lacking;
-use super::site::NodeSite;
+use super::nodes::NodeSite;
+use super::progress::{Batch, Prepared};
 use crate::backend::{Begun, Moment, StepEnd};
-use crate::exchange::node::{Activation, Filed, Reply, Written};
-use crate::network::{Memo, Prefix, View};
+use crate::exchange::node::{Filed, Reply, Written};
+use crate::network::Memo;
 use crate::plan::Operation;
-use crate::resource::{Action, Name, Place, ResourceId, Token};
 use crate::transport::{Target, TransportError};
-
-/// What the run knows about one node so far.
-#[derive(Default)]
-pub(super) struct Progress {
-    /// The last token of each routing table.
-    tokens: BTreeMap<u32, Token>,
-    /// Files that are as wanted now, with the answer of the place for each.
-    pub(super) filed: BTreeMap<ResourceId, Token>,
-    /// Files that may have been written.
-    pub(super) touched_files: BTreeSet<ResourceId>,
-    /// Whether something may have been written.
-    pub(super) wrote: bool,
-    /// Destinations that were skipped because their node failed.
-    lacks: BTreeMap<ResourceId, Vec<Prefix>>,
-    /// Changes that were left out.
-    held: bool,
-}
-
-/// One step in progress.
-struct Prepared {
-    place: Place,
-    topology: Name,
-    /// The operations that the works carry out.
-    batches: Vec<Batch>,
-    /// The files that the works write or check, in the same order.
-    files: Vec<File>,
-    skipped: BTreeMap<Name, usize>,
-}
-
-/// A file that a step writes or checks.
-struct File {
-    id: ResourceId,
-    activation: Activation,
-    action: Option<Action>,
-    /// The routing table of its routes.
-    table: Option<u32>,
-}
-
-/// The operations of one step on the routes of one metric in one table.
-struct Batch {
-    id: ResourceId,
-    view: Arc<View>,
-    /// Whether the routes stand in a file, too, and count with it.
-    in_file: bool,
-    operations: Vec<Operation>,
-    /// The write of the exchange that contains them; none if the rows are right already.
-    write: Option<usize>,
-}
 
 impl NodeSite {
     /// Sends the requests of a step, if there are any.

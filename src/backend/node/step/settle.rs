@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::{Batch, File, Progress};
-use crate::backend::node::site::NodeSite;
+use crate::backend::node::nodes::NodeSite;
+use crate::backend::node::progress::{Batch, File, Progress};
 use crate::backend::{self, Moment, Settled, StepEnd};
 use crate::exchange::node::{Activation, Filed, Written};
 use crate::network::Prefix;

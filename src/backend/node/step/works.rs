@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::{Batch, File, Prepared, Progress};
 use crate::backend::netplan::{self, Header};
-use crate::backend::node::site::NodeSite;
+use crate::backend::node::nodes::NodeSite;
+use crate::backend::node::progress::{Batch, File, Prepared, Progress};
 use crate::backend::{self, Moment};
 use crate::exchange::node::{Activation, FileWrite, Listing, Marker, RouteVerb, RouteWrite, Work};
 use crate::network::{MAIN_TABLE, Memo, Prefix, STATIC};
