@@ -7,7 +7,7 @@ use tokio::sync::watch;
 use super::session::{self, Inputs, Recorded, Selection, Sites};
 use super::validate::TopologyFile;
 use super::{CommandError, GlobalArguments};
-use crate::backend::{self, Desired};
+use crate::backend::{Desired, Registry};
 use crate::drive::{Run, end_earlier_run};
 use crate::exit::Exit;
 use crate::plan::Options;
@@ -42,20 +42,27 @@ pub(super) struct RunArguments {
 }
 
 /// Runs the command.
-pub(super) fn run(arguments: &Arguments, global: &GlobalArguments, printer: Printer) -> Result<Exit, CommandError> {
+pub(super) fn run(
+    arguments: &Arguments,
+    registry: &'static Registry,
+    global: &GlobalArguments,
+    printer: Printer,
+) -> Result<Exit, CommandError> {
     let arguments = &arguments.run;
-    let topology = session::load_topology(&arguments.topology.file, printer)?;
+    let topology = session::load_topology(&arguments.topology.file, registry, printer)?;
     let path = session::state_path(global, &arguments.topology.file, &topology.name)?;
-    let desired = backend::desire(&topology);
+    let desired = registry.desire(&topology);
     let options = arguments.selection.options(Some(&topology), false);
-    let job = Job { what: "apply", name: &topology.name, desired, options, arguments };
-    job.run(&session::store_at(&path), global, printer)
+    let job = Job { what: "apply", registry, name: &topology.name, desired, options, arguments };
+    job.run(&session::store_at(&path, registry), global, printer)
 }
 
 /// A run that plans, asks and makes changes: apply or destroy.
 pub(super) struct Job<'a> {
     /// The command's name.
     pub(super) what: &'static str,
+    /// The backends.
+    pub(super) registry: &'static Registry,
     /// The topology's name.
     pub(super) name: &'a Name,
     /// What is desired.
@@ -135,11 +142,11 @@ impl Job<'_> {
                 recorded.store.location()
             ));
         }
-        review::show(&plan, &mut memo, !options.destroy, &session::requests(sites), printer);
+        review::show(&plan, self.registry.known(), &mut memo, !options.destroy, &session::requests(sites), printer);
         if plan.is_stopped() {
             return Err(CommandError::new("Nothing was changed: the plan has errors or conflicts."));
         }
-        let unseen = plan.left_unseen(|place| session::concerns(&options, place));
+        let unseen = plan.left_unseen(|place| session::concerns(&options, self.registry, place));
         let text = |one: &Finding| one.found.clone().unwrap_or_default();
         let mut left: Vec<(Place, LeftOut)> =
             unseen.map(|one| (one.place().clone(), LeftOut { routes: 0, text: text(one) })).collect();

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use crate::backend::FORMATS;
+use crate::backend::Registry;
 use crate::plan::Severity;
 use crate::render::json;
 use crate::resource::Name;
@@ -58,9 +58,15 @@ struct Nodes {
 }
 
 impl Nodes {
-    fn read(from: &Path, name: &Name, global: &GlobalArguments, printer: Printer) -> Result<Self, CommandError> {
+    fn read(
+        from: &Path,
+        name: &Name,
+        registry: &'static Registry,
+        global: &GlobalArguments,
+        printer: Printer,
+    ) -> Result<Self, CommandError> {
         match from.to_str().filter(|text| text.starts_with(SCHEME)) {
-            None => read_machines(from, name, printer),
+            None => read_machines(from, name, registry, printer),
             #[cfg(feature = "azure")]
             Some(address) => azure::read(address, name, global, printer),
             #[cfg(not(feature = "azure"))]
@@ -74,9 +80,15 @@ impl Nodes {
 }
 
 /// Checks a new text of the file. Fails with this sentence and hint if it is not valid.
-fn check(text: String, wrong: &str, hint: &str, printer: Printer) -> Result<String, CommandError> {
+fn check(
+    text: String,
+    wrong: &str,
+    hint: &str,
+    registry: &'static Registry,
+    printer: Printer,
+) -> Result<String, CommandError> {
     let sources = [Source { name: format!("the new {FILE}"), text }];
-    let (_, diagnostics) = topology::parse(&sources, FORMATS);
+    let (_, diagnostics) = topology::parse(&sources, registry.formats());
     if diagnostics.has_errors() {
         report(&diagnostics, &sources, printer);
         return Err(CommandError::new(wrong).hint(hint));
@@ -98,7 +110,12 @@ struct Summary<'a> {
 }
 
 /// Runs the command.
-pub(super) fn run(arguments: &Arguments, global: &GlobalArguments, printer: Printer) -> Result<Exit, CommandError> {
+pub(super) fn run(
+    arguments: &Arguments,
+    registry: &'static Registry,
+    global: &GlobalArguments,
+    printer: Printer,
+) -> Result<Exit, CommandError> {
     let path = Path::new(FILE);
     if !arguments.update && fs::symlink_metadata(path).is_ok() {
         let error = CommandError::new(format!("{FILE} exists already. topo did not change it."));
@@ -113,13 +130,13 @@ pub(super) fn run(arguments: &Arguments, global: &GlobalArguments, printer: Prin
         printer.result(&format!("Wrote {FILE}, a commented example. {next}\n"));
         return Ok(Exit::Done);
     };
-    let nodes = Nodes::read(from, &name, global, printer)?;
+    let nodes = Nodes::read(from, &name, registry, global, printer)?;
     if arguments.update {
-        return rewrite(path, &nodes, printer);
+        return rewrite(path, &nodes, registry, printer);
     }
     let wrong = format!("These machines do not make a valid topology. topo did not write {FILE}.");
     let hint = "Correct the tags or addresses of the machines at their source, and run topo init again.";
-    write(path, &check(nodes.topology, &wrong, hint, printer)?, false)?;
+    write(path, &check(nodes.topology, &wrong, hint, registry, printer)?, false)?;
     let machines = &nodes.machines;
     printer.event(&summary(true, machines.len(), &Changes::default()));
     let (nodes, pods) = (machines.len(), machines.iter().map(|machine| machine.pods.len()).sum());
@@ -143,7 +160,12 @@ fn summary(written: bool, nodes: usize, changes: &Changes) -> Summary<'_> {
     }
 }
 
-fn read_machines(from: &Path, name: &Name, printer: Printer) -> Result<Nodes, CommandError> {
+fn read_machines(
+    from: &Path,
+    name: &Name,
+    registry: &'static Registry,
+    printer: Printer,
+) -> Result<Nodes, CommandError> {
     if from.is_dir() {
         return Err(CommandError::new(format!("`{}` is a directory.", from.display()))
             .hint("Give the path of the machines.txt in it."));
@@ -154,20 +176,20 @@ fn read_machines(from: &Path, name: &Name, printer: Printer) -> Result<Nodes, Co
     if diagnostics.has_errors() {
         return Err(invalid(from, diagnostics.counts().0));
     }
-    let topology = machines::to_topology(name, &machines, FORMATS);
+    let topology = machines::to_topology(name, &machines, registry.formats());
     Ok(Nodes { machines, topology, is_silent_on: Box::new(|_, _| false) })
 }
 
-fn rewrite(path: &Path, from: &Nodes, printer: Printer) -> Result<Exit, CommandError> {
+fn rewrite(path: &Path, from: &Nodes, registry: &'static Registry, printer: Printer) -> Result<Exit, CommandError> {
     let sources = load_sources(path)?;
     let (before, machines) = (&sources[0].text, &from.machines);
     let Some((text, changes)) = update::update(before, machines, &*from.is_silent_on) else {
-        let (_, diagnostics) = topology::parse(&sources, FORMATS);
+        let (_, diagnostics) = topology::parse(&sources, registry.formats());
         report(&diagnostics, &sources, printer);
         return Err(invalid(path, diagnostics.counts().0).hint("topo did not change it. Correct it first."));
     };
     let wrong = format!("{FILE} would not be valid with these nodes. topo did not change it.");
-    let after = check(text, &wrong, &format!("Correct {FILE}, or the source of the nodes."), printer)?;
+    let after = check(text, &wrong, &format!("Correct {FILE}, or the source of the nodes."), registry, printer)?;
     let written = after != *before;
     if written {
         write(path, &after, true)?;
@@ -311,7 +333,7 @@ mod tests {
     fn the_starter_is_valid_and_draws_no_warning() {
         let name = Name::new("starter").expect("name");
         let source = Source { name: FILE.to_owned(), text: starter(&name) };
-        let (topology, diagnostics) = topology::parse(&[source], FORMATS);
+        let (topology, diagnostics) = topology::parse(&[source], crate::backend::REGISTRY.formats());
         assert!(topology.is_some() && diagnostics.is_empty(), "{diagnostics:?}");
     }
 }

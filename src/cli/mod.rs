@@ -16,11 +16,13 @@ mod validate;
 
 pub use error::CommandError;
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
+use crate::backend::{REGISTRY, Registry};
 use crate::exit::Exit;
 use crate::ui::{ColorChoice, Printer};
 
@@ -83,9 +85,16 @@ enum Command {
     Man(man::Arguments),
 }
 
-/// Parses the command line of this process, runs the command and returns its exit code.
+/// Runs the command line of this process, and returns the exit code.
 pub fn main() -> Exit {
-    let cli = match Cli::try_parse() {
+    run_with(&REGISTRY, std::env::args_os())
+}
+
+/// Runs a command line with these backends, and returns the exit code. The first argument is the name of the program.
+pub fn run_with(registry: &'static Registry, arguments: impl IntoIterator<Item = OsString>) -> Exit {
+    let mut command = Cli::command();
+    let matches = command.try_get_matches_from_mut(arguments);
+    let cli = match matches.and_then(|matches| Cli::from_arg_matches(&matches).map_err(|it| it.format(&mut command))) {
         Ok(cli) => cli,
         Err(error) => {
             let _ = error.print();
@@ -95,7 +104,7 @@ pub fn main() -> Exit {
     let printer = Printer::new(cli.global.json, cli.global.color);
     crate::ui::log(cli.global.verbose, printer);
     printer.event(&crate::render::json::version());
-    let exit = match run(cli, printer) {
+    let exit = match run(cli, registry, printer) {
         Ok(exit) => exit,
         Err(error) => error.report(printer),
     };
@@ -106,18 +115,18 @@ pub fn main() -> Exit {
     exit
 }
 
-fn run(cli: Cli, printer: Printer) -> Result<Exit, CommandError> {
+fn run(cli: Cli, registry: &'static Registry, printer: Printer) -> Result<Exit, CommandError> {
     match cli.command {
-        Command::Init(arguments) => init::run(&arguments, &cli.global, printer),
-        Command::Validate(arguments) => validate::run(&arguments, printer),
-        Command::Plan(arguments) => plan::run(&arguments, &cli.global, printer),
-        Command::Apply(arguments) => apply::run(&arguments, &cli.global, printer),
-        Command::Destroy(arguments) => destroy::run(&arguments, &cli.global, printer),
+        Command::Init(arguments) => init::run(&arguments, registry, &cli.global, printer),
+        Command::Validate(arguments) => validate::run(&arguments, registry, printer),
+        Command::Plan(arguments) => plan::run(&arguments, registry, &cli.global, printer),
+        Command::Apply(arguments) => apply::run(&arguments, registry, &cli.global, printer),
+        Command::Destroy(arguments) => destroy::run(&arguments, registry, &cli.global, printer),
         Command::State(arguments) => {
             let path = state::find(cli.global.state.as_deref())?;
-            state::run(arguments, &cli.global, &path, printer)
+            state::run(arguments, registry, &cli.global, &path, printer)
         }
-        Command::Schema(arguments) => Ok(schema::run(&arguments, printer)),
+        Command::Schema(arguments) => Ok(schema::run(&arguments, registry, printer)),
         Command::Completions(arguments) => Ok(completions::run(&arguments, printer)),
         Command::Man(arguments) => man::run(&arguments, printer),
     }

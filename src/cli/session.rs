@@ -8,7 +8,7 @@ use clap::Args;
 use tokio::sync::{mpsc, watch};
 
 use super::{CommandError, GlobalArguments, validate};
-use crate::backend::{self, Desired, FORMATS, KNOWN, Site, azure_udr, node};
+use crate::backend::{self, Desired, Registry, Site, azure_udr, node};
 use crate::drive;
 use crate::exchange::Requests;
 use crate::exit::Exit;
@@ -74,9 +74,13 @@ impl Selection {
 }
 
 /// Reads and checks a topology. Writes the findings; an error among them ends the command.
-pub(super) fn load_topology(file: &Path, printer: Printer) -> Result<Topology, CommandError> {
+pub(super) fn load_topology(
+    file: &Path,
+    registry: &'static Registry,
+    printer: Printer,
+) -> Result<Topology, CommandError> {
     let sources = validate::load_sources(file)?;
-    let (topology, diagnostics) = topology::parse(&sources, FORMATS);
+    let (topology, diagnostics) = topology::parse(&sources, registry.formats());
     validate::report(&diagnostics, &sources, printer);
     let (errors, _) = diagnostics.counts();
     topology.ok_or_else(|| validate::invalid(file, errors))
@@ -112,8 +116,8 @@ pub(super) struct Recorded {
 }
 
 /// The store at a path.
-pub(super) fn store_at(path: &Path) -> Arc<dyn Store> {
-    Arc::new(LocalStore::new(path, &KNOWN))
+pub(super) fn store_at(path: &Path, registry: &'static Registry) -> Arc<dyn Store> {
+    Arc::new(LocalStore::new(path, registry.known()))
 }
 
 /// Reads the state.
@@ -328,8 +332,8 @@ fn resources<'a>(desired: &'a Desired, state: &'a State) -> impl Iterator<Item =
 }
 
 /// Whether the user may have selected something in a place.
-pub(super) fn concerns(options: &Options, place: &Place) -> bool {
-    KNOWN.kinds.iter().any(|kind| options.selection.may_choose_in(kind.id, place.name()))
+pub(super) fn concerns(options: &Options, registry: &Registry, place: &Place) -> bool {
+    registry.known().kinds.iter().any(|kind| options.selection.may_choose_in(kind.id, place.name()))
 }
 
 /// The exit code of a plan that is not applied.

@@ -33,6 +33,7 @@ mod wanted;
 pub mod words;
 mod work;
 
+use super::SiteKind;
 use crate::resource::words::RouteWords;
 use crate::resource::{Kind, PlaceKind};
 
@@ -79,6 +80,16 @@ pub static AZURE_SUBNET_ASSOCIATION: Kind =
 /// IP forwarding of a network interface. It stays on for as long as routes lead there.
 pub static AZURE_NIC_FORWARDING: Kind =
     Kind { id: "azure_nic_forwarding", noun: "network interface", order: 5, retires: 2, words: &words::InterfaceWords };
+
+/// Azure in the registry.
+pub static SITE: SiteKind = SiteKind {
+    place: &ARM,
+    formats: &[&AzureUdr],
+    #[cfg(feature = "azure")]
+    kinds: &[&AZURE_ROUTE_TABLE, &AZURE_ROUTE, &AZURE_SUBNET_ASSOCIATION, &AZURE_NIC_FORWARDING],
+    #[cfg(not(feature = "azure"))]
+    kinds: &[],
+};
 
 /// The tag of tables that topo created, and its value.
 pub const MANAGED_BY: (&str, &str) = ("managed-by", "topo");

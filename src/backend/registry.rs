@@ -1,0 +1,89 @@
+//! All that a binary knows about backends, as data: a binary of its own can have others.
+
+use std::sync::OnceLock;
+
+use super::mesh::Mesh;
+use super::{Backend, Desired, NetworkTable, azure_udr, netplan, ssh_static};
+use crate::network::address_text;
+use crate::plan::DesiredPlace;
+use crate::resource::{Endpoint, Kind, Known, NODE, Place, PlaceKind, Resources};
+use crate::topology::{Formats, TableFormat, Topology};
+
+/// The backends of a binary, and the kinds of places where they keep resources.
+pub struct Registry {
+    /// Backends that keep resources on nodes, in the order for users. The first one is best for a new topology.
+    on_nodes: &'static [&'static dyn Backend],
+    /// Kinds of places other than nodes.
+    sites: &'static [&'static SiteKind],
+    formats: OnceLock<Vec<&'static dyn TableFormat>>,
+    known: OnceLock<Known>,
+}
+
+/// A kind of place other than nodes, and the backends that keep resources there.
+pub struct SiteKind {
+    /// Its places.
+    pub place: &'static PlaceKind,
+    /// The formats of its backends' tables in a topology, also if this build does not have these backends.
+    pub formats: &'static [&'static dyn TableFormat],
+    /// The kinds of resources that this build can read.
+    pub kinds: &'static [&'static Kind],
+}
+
+/// The backends of topo.
+pub static REGISTRY: Registry = Registry::new(&[&ssh_static::SshStatic, &netplan::Netplan], &[&azure_udr::SITE]);
+
+impl Registry {
+    /// A registry of backends on nodes, and of other kinds of places.
+    pub const fn new(on_nodes: &'static [&'static dyn Backend], sites: &'static [&'static SiteKind]) -> Self {
+        Self { on_nodes, sites, formats: OnceLock::new(), known: OnceLock::new() }
+    }
+
+    /// The formats of all backends' tables.
+    pub fn formats(&'static self) -> Formats {
+        self.formats.get_or_init(|| {
+            let on_nodes = self.on_nodes.iter().map(|backend| *backend as &dyn TableFormat);
+            on_nodes.chain(self.sites.iter().flat_map(|site| site.formats).copied()).collect()
+        })
+    }
+
+    /// The kinds of places and resources that the binary can read. It keeps places and records of other kinds unchanged.
+    pub fn known(&self) -> &Known {
+        self.known.get_or_init(|| Known {
+            places: [&NODE].into_iter().chain(self.sites.iter().map(|site| site.place)).collect(),
+            kinds: {
+                let on_nodes = self.on_nodes.iter().map(|backend| backend.kind());
+                on_nodes.chain(self.sites.iter().flat_map(|site| site.kinds).copied()).collect()
+            },
+        })
+    }
+
+    /// The backend that keeps resources of this kind on nodes.
+    pub fn of_kind(&self, kind: &str) -> Option<&'static dyn Backend> {
+        self.on_nodes.iter().copied().find(|backend| backend.kind().id == kind)
+    }
+
+    /// Everything that a topology wants.
+    pub fn desire(&self, topology: &Topology) -> Desired {
+        let places = topology.nodes.iter().map(|(name, node)| {
+            let host = node.ssh.host.clone().or_else(|| node.addresses.first().copied().map(address_text));
+            let endpoint = host.map(|host| Endpoint {
+                host,
+                port: node.ssh.port,
+                user: node.ssh.user.clone(),
+                sudo: node.ssh.sudo,
+            });
+            let resources = Resources::with_capacity(topology.backends.len());
+            (Place::from(name.clone()), DesiredPlace { endpoint, resources })
+        });
+        let mut desired = Desired { places: places.collect(), ..Desired::default() };
+        let mesh = Mesh::new(topology);
+        for (name, table) in &topology.backends {
+            if let Some(backend) = self.on_nodes.iter().find(|backend| backend.id() == table.backend) {
+                backend.desire(topology, &mesh, name, table, &mut desired);
+            } else {
+                desired.tables.push(NetworkTable::of(topology, name, table));
+            }
+        }
+        desired
+    }
+}
