@@ -5,6 +5,7 @@ mod desired;
 pub mod mesh;
 pub mod netplan;
 pub mod node;
+pub mod operator;
 mod registry;
 mod site;
 pub mod ssh_static;
@@ -18,7 +19,7 @@ use crate::topology::reader::Located;
 use crate::topology::{BackendTable, Diagnostic, TableFormat, Topology};
 pub use desired::{Covered, Desired, NetworkTable};
 use mesh::Mesh;
-pub use registry::{REGISTRY, Registry, SiteKind};
+pub use registry::{NodeSource, REGISTRY, Registry, SiteKind, SourceNodes, SourceNote};
 pub use site::{Begun, Check, Inputs, LOST, Moment, Pose, Question, Site, StepEnd};
 use site::{check_late, take_late};
 

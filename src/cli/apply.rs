@@ -23,7 +23,6 @@ use crate::ui::{Printer, review};
 /// Exit code 0: everything is done. 1: nothing was changed. 3: something was changed, but not everything is done; run
 /// topo apply again to continue. 4: another run has locked the state.
 #[derive(Debug, clap::Args)]
-#[cfg_attr(feature = "azure", command(after_help = super::operator::HELP))]
 pub(super) struct Arguments {
     #[command(flatten)]
     run: RunArguments,
@@ -115,7 +114,7 @@ impl Job<'_> {
         printer: Printer,
     ) -> Result<Exit, CommandError> {
         let recorded = session::read_state(Arc::clone(store), self.name).await?;
-        let sites = session::sites(global, &self.desired, &recorded.state, true)?;
+        let sites = session::sites(self.registry, global, &self.desired, &recorded.state, true)?;
         let result = self.carry_out(recorded, &sites, global, stop, printer).await;
         session::close(&sites).await;
         review::requests(&session::requests(&sites), printer);
@@ -132,7 +131,9 @@ impl Job<'_> {
     ) -> Result<Exit, CommandError> {
         let what = self.what;
         let inputs = Inputs { name: self.name, desired: self.desired, options: self.options, state: &recorded.state };
-        let planned = session::plan(inputs, &self.arguments.selection, sites, global, stop.clone(), printer).await?;
+        let planned =
+            session::plan(inputs, self.registry, &self.arguments.selection, sites, global, stop.clone(), printer)
+                .await?;
         let Some(planned) = planned else { return Err(interrupted_early(what)) };
         let session::Planned { plan, desired, options, mut memo } = planned;
         if options.destroy && recorded.state.is_empty() {

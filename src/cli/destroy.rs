@@ -13,7 +13,6 @@ use crate::ui::Printer;
 ///
 /// The state says how to reach each node, so with --state this works without the topology, too.
 #[derive(Debug, clap::Args)]
-#[cfg_attr(feature = "azure", command(after_help = super::operator::HELP))]
 pub(super) struct Arguments {
     #[command(flatten)]
     run: RunArguments,

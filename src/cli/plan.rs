@@ -12,7 +12,6 @@ use crate::ui::{Printer, review};
 /// Exit code 0; or 1 if the topology is wrong or a conflict prevents the changes. With --detailed-exitcode also 2 for
 /// changes, and 5 if topo could not look at every node and found nothing else.
 #[derive(Debug, clap::Args)]
-#[cfg_attr(feature = "azure", command(after_help = super::operator::HELP))]
 pub(super) struct Arguments {
     #[command(flatten)]
     topology: TopologyFile,
@@ -38,7 +37,7 @@ pub(super) fn run(
     session::block_on(async move {
         let recorded = session::read_state(session::store_at(&path, registry), &topology.name).await?;
         let desired = registry.desire(&topology);
-        let sites = session::sites(global, &desired, &recorded.state, !arguments.no_refresh)?;
+        let sites = session::sites(registry, global, &desired, &recorded.state, !arguments.no_refresh)?;
         let inputs = Inputs {
             name: &topology.name,
             desired,
@@ -46,7 +45,7 @@ pub(super) fn run(
             state: &recorded.state,
         };
         let stop = review::stop_on_interrupt(printer);
-        let planned = session::plan(inputs, &arguments.selection, &sites, global, stop, printer).await?;
+        let planned = session::plan(inputs, registry, &arguments.selection, &sites, global, stop, printer).await?;
         session::close(&sites).await;
         let Some(mut planned) = planned else { return Err(CommandError::new("topo plan was interrupted.")) };
         let requests = session::requests(&sites);

@@ -10,8 +10,14 @@ use topo::state::{DocumentError, State};
 
 use super::{any_state, kernel_route, mesh, name, node, rows, view};
 
-static SYSCTL_FILE: Kind =
-    Kind { id: "sysctl_file", noun: "file", order: 100, retires: 0, words: &topo::resource::words::RouteWords };
+static SYSCTL_FILE: Kind = Kind {
+    id: "sysctl_file",
+    noun: "file",
+    order: 100,
+    retires: 0,
+    only_seen: false,
+    words: &topo::resource::words::RouteWords,
+};
 
 /// What another topo can read.
 static OTHER: LazyLock<Known> =

@@ -65,10 +65,10 @@ impl Wanted {
 
     /// Kind and place of what it wants, as in addresses. Network interfaces are missing: nobody has looked for them
     /// yet.
-    pub fn addresses(&self) -> Vec<(&str, &str)> {
+    pub fn addresses(&self) -> Vec<(&'static str, String)> {
         let Settings { route_table, subnets, .. } = &self.settings;
-        let mut addresses = vec![(AZURE_ROUTE_TABLE.id, route_table.as_str()), (AZURE_ROUTE.id, route_table.as_str())];
-        addresses.extend(subnets.iter().map(|subnet| (AZURE_SUBNET_ASSOCIATION.id, subnet.network.as_str())));
+        let mut addresses = vec![(AZURE_ROUTE_TABLE.id, route_table.clone()), (AZURE_ROUTE.id, route_table.clone())];
+        addresses.extend(subnets.iter().map(|subnet| (AZURE_SUBNET_ASSOCIATION.id, subnet.network.clone())));
         addresses
     }
 
