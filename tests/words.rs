@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
-use topo::backend::{FORMATS, KNOWN};
+use topo::backend::REGISTRY;
 
 use crate::order::files_below;
 
@@ -21,14 +21,14 @@ const COMMON: [&str; 2] = ["ssh", "static"];
 /// of places that are not nodes.
 fn forbidden() -> BTreeSet<String> {
     let mut words: BTreeSet<String> = MORE.map(str::to_owned).into();
-    for format in FORMATS {
+    for format in REGISTRY.formats() {
         let mut parts = format.id().split('-').filter(|part| !COMMON.contains(part)).map(str::to_owned).peekable();
         if parts.peek().is_none() {
             words.insert(format.id().replace('-', " "));
         }
         words.extend(parts);
     }
-    words.extend(KNOWN.places.iter().map(|kind| kind.id.to_owned()).filter(|id| id != "node"));
+    words.extend(REGISTRY.known().places.iter().map(|kind| kind.id.to_owned()).filter(|id| id != "node"));
     words
 }
 
@@ -85,7 +85,7 @@ fn words_of_backends_are_recognised() {
     assert_eq!(of("pub static ARM_ID: &str = \"sshd\"; // alarm of a swarm: ssh, not static"), ["arm"]);
     assert_eq!(of("use crate::backend::azure_udr::AzureRequests;"), ["azure", "udr"]);
     assert_eq!(of("a restart of systemd-networkd, SshStatic"), ["networkd", "ssh static"]);
-    for format in FORMATS {
+    for format in REGISTRY.formats() {
         let folder = format!("src/backend/{}", format.id().replace('-', "_"));
         assert!(!found_in(&folder).is_empty(), "{folder} does not speak of itself");
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use topo::backend::KNOWN;
+use topo::backend::REGISTRY;
 use topo::state::State;
 
 use super::pair::{Effort, Pair, print_figure};
@@ -227,7 +227,7 @@ fn sizes(bench: &mut Bench) -> usize {
     println!("\nSizes");
     let state = largest_state(World::many_subnets(NODES));
     let document = state.to_json();
-    let read = State::from_json(&document, &KNOWN).expect("a state");
+    let read = State::from_json(&document, REGISTRY.known()).expect("a state");
     assert!(read == state, "the state is read as it was written");
     let megabytes = |bytes: f64| format!("{:.2} MB", bytes / 1e6);
     let mut misses = print_figure(

@@ -5,7 +5,7 @@ use std::net::Ipv6Addr;
 use std::path::Path;
 
 use topo::backend::Desired;
-use topo::backend::{self, FORMATS};
+use topo::backend::REGISTRY;
 use topo::network::Rows;
 use topo::resource::{Name, Record, ResourceId, Shape, Token};
 use topo::state::{PlaceRecord, State};
@@ -113,13 +113,13 @@ impl World {
     pub fn topology(self) -> Topology {
         let sources: Vec<Source> =
             self.files().into_iter().map(|text| Source { name: "topo.toml".to_owned(), text }).collect();
-        let (topology, findings) = parse(&sources, FORMATS);
+        let (topology, findings) = parse(&sources, REGISTRY.formats());
         topology.unwrap_or_else(|| panic!("the mesh is valid: {:?}", findings.iter().next()))
     }
 
     /// The state after it was applied.
     pub fn state(self) -> State {
-        settled(backend::desire(&self.topology()))
+        settled(REGISTRY.desire(&self.topology()))
     }
 
     /// Writes a folder `topology` into a folder, as the command line finds it: the topology, and the state if there is one.

@@ -5,19 +5,21 @@ mod desired;
 pub mod mesh;
 pub mod netplan;
 pub mod node;
+pub mod operator;
+mod registry;
 mod site;
 pub mod ssh_static;
 mod table_and_metric;
 
 use crate::exchange::node::{Work, Written};
-use crate::network::{Memo, address_text};
+use crate::network::Memo;
 use crate::plan::{Operation, TablePlan};
-use crate::resource::words::{RouteWords, Words};
-use crate::resource::{Kind, Known, NODE, Name, Place, Record, Resources, Shape, Token};
+use crate::resource::{Kind, Name, Record, Shape, Token};
 use crate::topology::reader::Located;
-use crate::topology::{BackendTable, Diagnostic, Formats, TableFormat, Topology};
+use crate::topology::{BackendTable, Diagnostic, TableFormat, Topology};
 pub use desired::{Covered, Desired, NetworkTable};
 use mesh::Mesh;
+pub use registry::{NodeSource, REGISTRY, Registry, SiteKind, SourceNodes, SourceNote};
 pub use site::{Begun, Check, Inputs, LOST, Moment, Pose, Question, Site, StepEnd};
 use site::{check_late, take_late};
 
@@ -60,58 +62,9 @@ pub struct Settled {
     pub warnings: Vec<String>,
 }
 
-/// The kinds that this binary can read. It keeps places and records of other kinds unchanged.
-pub static KNOWN: Known = Known {
-    places: &[&NODE, &azure_udr::ARM],
-    kinds: &[
-        &ssh_static::KERNEL_ROUTE,
-        &netplan::NETPLAN_FILE,
-        #[cfg(feature = "azure")]
-        &azure_udr::AZURE_ROUTE_TABLE,
-        #[cfg(feature = "azure")]
-        &azure_udr::AZURE_ROUTE,
-        #[cfg(feature = "azure")]
-        &azure_udr::AZURE_SUBNET_ASSOCIATION,
-        #[cfg(feature = "azure")]
-        &azure_udr::AZURE_NIC_FORWARDING,
-    ],
-};
-
-/// The formats of all backends' tables, including backends that this build does not have.
-pub static FORMATS: Formats = &[&ssh_static::SshStatic, &netplan::Netplan, &azure_udr::AzureUdr];
-
-/// All backends that keep resources on nodes.
-static ON_NODES: &[&dyn Backend] = &[&ssh_static::SshStatic, &netplan::Netplan];
-
-/// The backend that keeps resources of this kind.
+/// The backend that keeps resources of this kind on nodes.
 pub fn of_kind(kind: &str) -> Option<&'static dyn Backend> {
-    ON_NODES.iter().copied().find(|backend| backend.kind().id == kind)
-}
-
-/// Everything that a topology wants.
-pub fn desire(topology: &Topology) -> Desired {
-    let places = topology.nodes.iter().map(|(name, node)| {
-        let host = node.ssh.host.clone().or_else(|| node.addresses.first().copied().map(address_text));
-        let endpoint = host.map(|host| crate::resource::Endpoint {
-            host,
-            port: node.ssh.port,
-            user: node.ssh.user.clone(),
-            sudo: node.ssh.sudo,
-        });
-        let resources = Resources::with_capacity(topology.backends.len());
-        let place = crate::plan::DesiredPlace { endpoint, resources };
-        (Place::from(name.clone()), place)
-    });
-    let mut desired = Desired { places: places.collect(), ..Desired::default() };
-    let mesh = Mesh::new(topology);
-    for (name, table) in &topology.backends {
-        if let Some(backend) = ON_NODES.iter().find(|backend| backend.id() == table.backend) {
-            backend.desire(topology, &mesh, name, table, &mut desired);
-        } else {
-            desired.tables.push(NetworkTable::of(topology, name, table));
-        }
-    }
-    desired
+    REGISTRY.of_kind(kind)
 }
 
 /// An error about two mentions of one thing, each in the table of a backend. `message` gets the names of the two tables
@@ -119,9 +72,4 @@ pub fn desire(topology: &Topology) -> Desired {
 fn two_mentions(one: Located<&str>, other: Located<&str>, message: impl Fn(&str, &str) -> String) -> Diagnostic {
     let (first, second) = if one.span < other.span { (one, other) } else { (other, one) };
     Diagnostic::error(second.span, message(first.value, second.value), "the second").second(first.span, "the first")
-}
-
-/// The words for changes of a kind of resource.
-pub fn words(kind: &str) -> &'static dyn Words {
-    KNOWN.kinds.iter().find(|known| known.id == kind).map_or(&RouteWords, |known| known.words)
 }

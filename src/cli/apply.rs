@@ -7,7 +7,7 @@ use tokio::sync::watch;
 use super::session::{self, Inputs, Recorded, Selection, Sites};
 use super::validate::TopologyFile;
 use super::{CommandError, GlobalArguments};
-use crate::backend::{self, Desired};
+use crate::backend::{Desired, Registry};
 use crate::drive::{Run, end_earlier_run};
 use crate::exit::Exit;
 use crate::plan::Options;
@@ -23,7 +23,6 @@ use crate::ui::{Printer, review};
 /// Exit code 0: everything is done. 1: nothing was changed. 3: something was changed, but not everything is done; run
 /// topo apply again to continue. 4: another run has locked the state.
 #[derive(Debug, clap::Args)]
-#[cfg_attr(feature = "azure", command(after_help = super::operator::HELP))]
 pub(super) struct Arguments {
     #[command(flatten)]
     run: RunArguments,
@@ -42,20 +41,27 @@ pub(super) struct RunArguments {
 }
 
 /// Runs the command.
-pub(super) fn run(arguments: &Arguments, global: &GlobalArguments, printer: Printer) -> Result<Exit, CommandError> {
+pub(super) fn run(
+    arguments: &Arguments,
+    registry: &'static Registry,
+    global: &GlobalArguments,
+    printer: Printer,
+) -> Result<Exit, CommandError> {
     let arguments = &arguments.run;
-    let topology = session::load_topology(&arguments.topology.file, printer)?;
+    let topology = session::load_topology(&arguments.topology.file, registry, printer)?;
     let path = session::state_path(global, &arguments.topology.file, &topology.name)?;
-    let desired = backend::desire(&topology);
+    let desired = registry.desire(&topology);
     let options = arguments.selection.options(Some(&topology), false);
-    let job = Job { what: "apply", name: &topology.name, desired, options, arguments };
-    job.run(&session::store_at(&path), global, printer)
+    let job = Job { what: "apply", registry, name: &topology.name, desired, options, arguments };
+    job.run(&session::store_at(&path, registry), global, printer)
 }
 
 /// A run that plans, asks and makes changes: apply or destroy.
 pub(super) struct Job<'a> {
     /// The command's name.
     pub(super) what: &'static str,
+    /// The backends.
+    pub(super) registry: &'static Registry,
     /// The topology's name.
     pub(super) name: &'a Name,
     /// What is desired.
@@ -108,7 +114,7 @@ impl Job<'_> {
         printer: Printer,
     ) -> Result<Exit, CommandError> {
         let recorded = session::read_state(Arc::clone(store), self.name).await?;
-        let sites = session::sites(global, &self.desired, &recorded.state, true)?;
+        let sites = session::sites(self.registry, global, &self.desired, &recorded.state, true)?;
         let result = self.carry_out(recorded, &sites, global, stop, printer).await;
         session::close(&sites).await;
         review::requests(&session::requests(&sites), printer);
@@ -125,7 +131,9 @@ impl Job<'_> {
     ) -> Result<Exit, CommandError> {
         let what = self.what;
         let inputs = Inputs { name: self.name, desired: self.desired, options: self.options, state: &recorded.state };
-        let planned = session::plan(inputs, &self.arguments.selection, sites, global, stop.clone(), printer).await?;
+        let planned =
+            session::plan(inputs, self.registry, &self.arguments.selection, sites, global, stop.clone(), printer)
+                .await?;
         let Some(planned) = planned else { return Err(interrupted_early(what)) };
         let session::Planned { plan, desired, options, mut memo } = planned;
         if options.destroy && recorded.state.is_empty() {
@@ -135,11 +143,11 @@ impl Job<'_> {
                 recorded.store.location()
             ));
         }
-        review::show(&plan, &mut memo, !options.destroy, &session::requests(sites), printer);
+        review::show(&plan, self.registry.known(), &mut memo, !options.destroy, &session::requests(sites), printer);
         if plan.is_stopped() {
             return Err(CommandError::new("Nothing was changed: the plan has errors or conflicts."));
         }
-        let unseen = plan.left_unseen(|place| session::concerns(&options, place));
+        let unseen = plan.left_unseen(|place| session::concerns(&options, self.registry, place));
         let text = |one: &Finding| one.found.clone().unwrap_or_default();
         let mut left: Vec<(Place, LeftOut)> =
             unseen.map(|one| (one.place().clone(), LeftOut { routes: 0, text: text(one) })).collect();

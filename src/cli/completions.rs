@@ -1,9 +1,8 @@
 //! `topo completions`.
 
-use clap::CommandFactory;
 use clap_complete::Shell;
 
-use super::Cli;
+use crate::backend::Registry;
 use crate::exit::Exit;
 use crate::ui::Printer;
 
@@ -16,9 +15,9 @@ pub(super) struct Arguments {
 }
 
 /// Runs the command.
-pub(super) fn run(arguments: &Arguments, printer: Printer) -> Exit {
+pub(super) fn run(arguments: &Arguments, registry: &Registry, printer: Printer) -> Exit {
     let mut text = Vec::new();
-    clap_complete::generate(arguments.shell, &mut Cli::command(), "topo", &mut text);
+    clap_complete::generate(arguments.shell, &mut super::command(registry), "topo", &mut text);
     printer.document(&String::from_utf8_lossy(&text));
     Exit::Done
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 use super::apply::{Job, RunArguments};
 use super::session;
 use super::{CommandError, GlobalArguments};
-use crate::backend::{self, Desired};
+use crate::backend::{Desired, Registry};
 use crate::exit::Exit;
 use crate::ui::Printer;
 
@@ -13,39 +13,44 @@ use crate::ui::Printer;
 ///
 /// The state says how to reach each node, so with --state this works without the topology, too.
 #[derive(Debug, clap::Args)]
-#[cfg_attr(feature = "azure", command(after_help = super::operator::HELP))]
 pub(super) struct Arguments {
     #[command(flatten)]
     run: RunArguments,
 }
 
 /// Runs the command.
-pub(super) fn run(arguments: &Arguments, global: &GlobalArguments, printer: Printer) -> Result<Exit, CommandError> {
+pub(super) fn run(
+    arguments: &Arguments,
+    registry: &'static Registry,
+    global: &GlobalArguments,
+    printer: Printer,
+) -> Result<Exit, CommandError> {
     let arguments = &arguments.run;
     let file = &arguments.topology.file;
     if let Some(path) = &global.state
         && file != Path::new("-")
         && !file.exists()
     {
-        return without(arguments, path, global, printer);
+        return without(arguments, path, registry, global, printer);
     }
-    let topology = session::load_topology(file, printer)?;
+    let topology = session::load_topology(file, registry, printer)?;
     let path = session::state_path(global, file, &topology.name)?;
-    let mut desired = backend::desire(&topology);
+    let mut desired = registry.desire(&topology);
     desired.clear();
     let options = arguments.selection.options(Some(&topology), true);
-    let job = Job { what: "destroy", name: &topology.name, desired, options, arguments };
-    job.run(&session::store_at(&path), global, printer)
+    let job = Job { what: "destroy", registry, name: &topology.name, desired, options, arguments };
+    job.run(&session::store_at(&path, registry), global, printer)
 }
 
 /// The topology does not exist. The state has everything that this needs.
 fn without(
     arguments: &RunArguments,
     path: &Path,
+    registry: &'static Registry,
     global: &GlobalArguments,
     printer: Printer,
 ) -> Result<Exit, CommandError> {
-    let store = session::store_at(path);
+    let store = session::store_at(path, registry);
     let snapshot = session::block_on(async { Ok(store.read().await?) })?;
     let Some(state) = snapshot.state else {
         return Err(CommandError::new(format!(
@@ -56,6 +61,6 @@ fn without(
         .hint("Give the path of the topology, or the path of the state with --state."));
     };
     let options = arguments.selection.options(None, true);
-    let job = Job { what: "destroy", name: &state.topology, desired: Desired::default(), options, arguments };
+    let job = Job { what: "destroy", registry, name: &state.topology, desired: Desired::default(), options, arguments };
     job.run(&store, global, printer)
 }

@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use crate::exit::Exit;
+use crate::resource::Refusal;
 use crate::ui::Printer;
 
 /// An error as the user sees it: full sentences that say what happened, where, and what to do next.
@@ -14,6 +15,12 @@ pub struct CommandError {
     pub message: String,
     /// What to do next, one sentence each.
     pub hints: Vec<String>,
+}
+
+impl From<Refusal> for CommandError {
+    fn from(Refusal { message, hints }: Refusal) -> Self {
+        Self { exit: Exit::NothingChanged, message, hints }
+    }
 }
 
 impl CommandError {

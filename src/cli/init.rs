@@ -1,82 +1,77 @@
 //! `topo init`.
 
-#[cfg(feature = "azure")]
-mod azure;
-
 use std::fs;
 use std::io::{self, Write};
-use std::net::IpAddr;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use crate::backend::FORMATS;
+use crate::backend::{Registry, SourceNodes, SourceNote};
 use crate::plan::Severity;
 use crate::render::json;
 use crate::resource::Name;
-use crate::topology::machines::{self, Machine};
+use crate::topology::machines;
 use crate::topology::update::{self, Changes};
 use crate::topology::{self, Source, load};
 use crate::ui::Printer;
 
 use super::validate::{count, invalid, load_sources, report};
-use super::{CommandError, GlobalArguments};
+use super::{CommandError, GlobalArguments, configuration, session};
 use crate::exit::Exit;
 
 /// Write a first topology: topo.toml in this directory.
 ///
 /// topo never overwrites a file that exists.
 #[derive(Debug, clap::Args)]
-#[cfg_attr(feature = "azure", command(after_help = super::operator::HELP))]
 pub(super) struct Arguments {
     #[allow(clippy::doc_markdown)] // The text is shown as it is written here.
-    /// Read the machines from FILE: a machines.txt of "Kubernetes the hard way" (one line IP FQDN HOSTNAME [POD_SUBNET]
-    /// for each machine; - is standard input), or azure://SUBSCRIPTION/RESOURCE_GROUP (its virtual machines and their
-    /// pod-cidr tags).
+    /// Read the machines from FILE: a machines.txt of "Kubernetes the hard way" (one line IP FQDN HOSTNAME
+    /// [POD_SUBNET] for each machine; - is standard input).
     #[arg(long, value_name = "FILE")]
     from: Option<PathBuf>,
-    /// Rewrite [nodes] of the existing topo.toml from FILE. Comments and everything else stay. With Azure, nodes that
-    /// are not in Azure stay too.
+    /// Rewrite [nodes] of the existing topo.toml from FILE. Comments and everything else stay. Nodes that FILE
+    /// cannot know stay too.
     #[arg(long, requires = "from")]
     update: bool,
 }
 
 const FILE: &str = "topo.toml";
-/// The prefix of a source in Azure.
-const SCHEME: &str = "azure://";
 
-/// Whether a node, by its name and addresses, may exist although the source does not list it.
-type IsSilentOn = Box<dyn Fn(&str, &[IpAddr]) -> bool>;
-
-/// The nodes of a source.
-struct Nodes {
-    machines: Vec<Machine>,
-    /// A topology of the machines.
-    topology: String,
-    is_silent_on: IsSilentOn,
-}
-
-impl Nodes {
-    fn read(from: &Path, name: &Name, global: &GlobalArguments, printer: Printer) -> Result<Self, CommandError> {
-        match from.to_str().filter(|text| text.starts_with(SCHEME)) {
-            None => read_machines(from, name, printer),
-            #[cfg(feature = "azure")]
-            Some(address) => azure::read(address, name, global, printer),
-            #[cfg(not(feature = "azure"))]
-            Some(_) => {
-                let _ = global;
-                Err(CommandError::new("This topo was built without Azure, so it cannot read machines there.")
-                    .hint("Use a topo that was built with the feature `azure`, or give a machines.txt."))
-            }
-        }
+/// Reads the nodes of a source, and says what the user should know about them.
+fn read(
+    from: &Path,
+    name: &Name,
+    registry: &'static Registry,
+    global: &GlobalArguments,
+    printer: Printer,
+) -> Result<SourceNodes, CommandError> {
+    let address = from.to_str().unwrap_or_default();
+    let mut sources = registry.sites().iter().filter_map(|site| Some((site, site.source.as_ref()?)));
+    let Some((site, source)) = sources.find(|(_, source)| address.starts_with(source.scheme)) else {
+        return read_machines(from, name, registry, printer);
+    };
+    let operator = configuration::read(site, registry, global)?;
+    let mut notes = Vec::new();
+    let nodes = session::block_on(async { Ok((source.read)(address, name, &operator, &mut notes).await) })?;
+    for SourceNote { severity, code, nodes, text } in &notes {
+        let nodes = nodes.iter().map(String::as_str).collect();
+        printer.event(&json::found(*severity, code, nodes, text));
+        printer.note(&format!("{}: {text}", severity.label()));
     }
+    Ok(nodes?)
 }
 
 /// Checks a new text of the file. Fails with this sentence and hint if it is not valid.
-fn check(text: String, wrong: &str, hint: &str, printer: Printer) -> Result<String, CommandError> {
+fn check(
+    text: String,
+    wrong: &str,
+    hint: &str,
+    registry: &'static Registry,
+    printer: Printer,
+) -> Result<String, CommandError> {
     let sources = [Source { name: format!("the new {FILE}"), text }];
-    let (_, diagnostics) = topology::parse(&sources, FORMATS);
+    let (_, diagnostics) = topology::parse(&sources, registry.formats());
     if diagnostics.has_errors() {
         report(&diagnostics, &sources, printer);
         return Err(CommandError::new(wrong).hint(hint));
@@ -98,7 +93,12 @@ struct Summary<'a> {
 }
 
 /// Runs the command.
-pub(super) fn run(arguments: &Arguments, global: &GlobalArguments, printer: Printer) -> Result<Exit, CommandError> {
+pub(super) fn run(
+    arguments: &Arguments,
+    registry: &'static Registry,
+    global: &GlobalArguments,
+    printer: Printer,
+) -> Result<Exit, CommandError> {
     let path = Path::new(FILE);
     if !arguments.update && fs::symlink_metadata(path).is_ok() {
         let error = CommandError::new(format!("{FILE} exists already. topo did not change it."));
@@ -108,18 +108,18 @@ pub(super) fn run(arguments: &Arguments, global: &GlobalArguments, printer: Prin
     let name = name_of(std::env::current_dir().ok().as_deref());
     let next = "Next: edit the file, then run `topo validate` and `topo plan`.";
     let Some(from) = &arguments.from else {
-        write(path, &starter(&name), false)?;
+        write(path, &starter(&name, registry), false)?;
         printer.event(&summary(true, 0, &Changes::default()));
         printer.result(&format!("Wrote {FILE}, a commented example. {next}\n"));
         return Ok(Exit::Done);
     };
-    let nodes = Nodes::read(from, &name, global, printer)?;
+    let nodes = read(from, &name, registry, global, printer)?;
     if arguments.update {
-        return rewrite(path, &nodes, printer);
+        return rewrite(path, &nodes, registry, printer);
     }
     let wrong = format!("These machines do not make a valid topology. topo did not write {FILE}.");
     let hint = "Correct the tags or addresses of the machines at their source, and run topo init again.";
-    write(path, &check(nodes.topology, &wrong, hint, printer)?, false)?;
+    write(path, &check(nodes.topology, &wrong, hint, registry, printer)?, false)?;
     let machines = &nodes.machines;
     printer.event(&summary(true, machines.len(), &Changes::default()));
     let (nodes, pods) = (machines.len(), machines.iter().map(|machine| machine.pods.len()).sum());
@@ -143,7 +143,12 @@ fn summary(written: bool, nodes: usize, changes: &Changes) -> Summary<'_> {
     }
 }
 
-fn read_machines(from: &Path, name: &Name, printer: Printer) -> Result<Nodes, CommandError> {
+fn read_machines(
+    from: &Path,
+    name: &Name,
+    registry: &'static Registry,
+    printer: Printer,
+) -> Result<SourceNodes, CommandError> {
     if from.is_dir() {
         return Err(CommandError::new(format!("`{}` is a directory.", from.display()))
             .hint("Give the path of the machines.txt in it."));
@@ -154,20 +159,25 @@ fn read_machines(from: &Path, name: &Name, printer: Printer) -> Result<Nodes, Co
     if diagnostics.has_errors() {
         return Err(invalid(from, diagnostics.counts().0));
     }
-    let topology = machines::to_topology(name, &machines, FORMATS);
-    Ok(Nodes { machines, topology, is_silent_on: Box::new(|_, _| false) })
+    let topology = machines::to_topology(name, &machines, registry.formats());
+    Ok(SourceNodes { machines, topology, is_silent_on: Box::new(|_, _| false) })
 }
 
-fn rewrite(path: &Path, from: &Nodes, printer: Printer) -> Result<Exit, CommandError> {
+fn rewrite(
+    path: &Path,
+    from: &SourceNodes,
+    registry: &'static Registry,
+    printer: Printer,
+) -> Result<Exit, CommandError> {
     let sources = load_sources(path)?;
     let (before, machines) = (&sources[0].text, &from.machines);
     let Some((text, changes)) = update::update(before, machines, &*from.is_silent_on) else {
-        let (_, diagnostics) = topology::parse(&sources, FORMATS);
+        let (_, diagnostics) = topology::parse(&sources, registry.formats());
         report(&diagnostics, &sources, printer);
         return Err(invalid(path, diagnostics.counts().0).hint("topo did not change it. Correct it first."));
     };
     let wrong = format!("{FILE} would not be valid with these nodes. topo did not change it.");
-    let after = check(text, &wrong, &format!("Correct {FILE}, or the source of the nodes."), printer)?;
+    let after = check(text, &wrong, &format!("Correct {FILE}, or the source of the nodes."), registry, printer)?;
     let written = after != *before;
     if written {
         write(path, &after, true)?;
@@ -250,7 +260,8 @@ fn name_of(directory: Option<&Path>) -> Name {
     Name::new(name).or_else(|_| Name::new("topo")).unwrap_or_else(|_| unreachable!("`topo` is a name"))
 }
 
-fn starter(name: &Name) -> String {
+fn starter(name: &Name, registry: &'static Registry) -> String {
+    let backends = machines::examples(registry.formats());
     format!(
         "\
 # A topology: the nodes, their addresses, and the pod subnets behind each node.
@@ -273,24 +284,20 @@ node-1 = {{ address = \"192.0.2.21\", pods = [\"10.200.1.0/24\"] }}
 # Settings for many nodes. A node's own settings win.
 # [groups.edge]
 # nodes = [\"edge-*\"]
-# ssh = {{ user = \"azureuser\", sudo = true, port = 2222 }}
+# ssh = {{ user = \"admin\", sudo = true, port = 2222 }}
 
 # The login on all nodes. Everything else comes from ssh's own configuration.
 [ssh]
 user = \"root\"
 
-# Kernel routes on the nodes, over SSH. To limit them to some nodes: nodes = [\"node-*\"].
-[backends.ssh-static]
-
-# Uncomment this for routes that survive reboots, in /etc/netplan/60-topo.yaml on each node.
-# [backends.netplan]
-"
+{backends}"
     )
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::backend::REGISTRY;
 
     #[test]
     fn directories_give_valid_names() {
@@ -310,8 +317,8 @@ mod tests {
     #[test]
     fn the_starter_is_valid_and_draws_no_warning() {
         let name = Name::new("starter").expect("name");
-        let source = Source { name: FILE.to_owned(), text: starter(&name) };
-        let (topology, diagnostics) = topology::parse(&[source], FORMATS);
+        let source = Source { name: FILE.to_owned(), text: starter(&name, &REGISTRY) };
+        let (topology, diagnostics) = topology::parse(&[source], REGISTRY.formats());
         assert!(topology.is_some() && diagnostics.is_empty(), "{diagnostics:?}");
     }
 }

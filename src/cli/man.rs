@@ -1,8 +1,7 @@
 //! `topo man`.
 
-use clap::CommandFactory;
-
-use super::{Cli, CommandError};
+use super::CommandError;
+use crate::backend::Registry;
 use crate::exit::Exit;
 use crate::ui::Printer;
 
@@ -15,8 +14,8 @@ pub(super) struct Arguments {
 }
 
 /// Runs the command.
-pub(super) fn run(arguments: &Arguments, printer: Printer) -> Result<Exit, CommandError> {
-    let mut all = Cli::command();
+pub(super) fn run(arguments: &Arguments, registry: &Registry, printer: Printer) -> Result<Exit, CommandError> {
+    let mut all = super::command(registry);
     // build() gives the subcommands their full names (`topo-plan`) and the global options.
     all.build();
     let page = match &arguments.command {

@@ -2,12 +2,11 @@
 
 mod apply;
 mod completions;
+pub(crate) mod configuration;
 mod destroy;
 mod error;
 mod init;
 mod man;
-#[cfg(feature = "azure")]
-mod operator;
 mod plan;
 mod schema;
 mod session;
@@ -16,11 +15,14 @@ mod validate;
 
 pub use error::CommandError;
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
+use crate::backend::operator::parse_duration;
+use crate::backend::{REGISTRY, Registry};
 use crate::exit::Exit;
 use crate::ui::{ColorChoice, Printer};
 
@@ -83,9 +85,34 @@ enum Command {
     Man(man::Arguments),
 }
 
-/// Parses the command line of this process, runs the command and returns its exit code.
+/// Runs the command line of this process, and returns the exit code.
 pub fn main() -> Exit {
-    let cli = match Cli::try_parse() {
+    run_with(&REGISTRY, std::env::args_os())
+}
+
+/// Commands that talk to all kinds of places.
+const TALKING: [&str; 4] = ["init", "plan", "apply", "destroy"];
+
+/// The command line and its help texts, with what these backends add to them.
+fn command(registry: &Registry) -> clap::Command {
+    let of_sites = registry.sites().iter().map(|site| site.help).filter(|help| !help.is_empty());
+    let help = of_sites.collect::<Vec<_>>().join("\n\n");
+    let with_help = |command: clap::Command, name| command.mut_subcommand(name, |it| it.after_help(help.clone()));
+    let command = if help.is_empty() { Cli::command() } else { TALKING.into_iter().fold(Cli::command(), with_help) };
+    let sources = registry.sites().iter().filter_map(|site| site.source.as_ref());
+    command.mut_subcommand("init", |init| {
+        init.mut_arg("from", |from| {
+            let own = from.get_help().map(ToString::to_string).unwrap_or_default();
+            from.help(sources.fold(own, |text, source| format!("{text}, or {}", source.help)))
+        })
+    })
+}
+
+/// Runs a command line with these backends, and returns the exit code. The first argument is the name of the program.
+pub fn run_with(registry: &'static Registry, arguments: impl IntoIterator<Item = OsString>) -> Exit {
+    let mut command = command(registry);
+    let matches = command.try_get_matches_from_mut(arguments);
+    let cli = match matches.and_then(|matches| Cli::from_arg_matches(&matches).map_err(|it| it.format(&mut command))) {
         Ok(cli) => cli,
         Err(error) => {
             let _ = error.print();
@@ -95,7 +122,7 @@ pub fn main() -> Exit {
     let printer = Printer::new(cli.global.json, cli.global.color);
     crate::ui::log(cli.global.verbose, printer);
     printer.event(&crate::render::json::version());
-    let exit = match run(cli, printer) {
+    let exit = match run(cli, registry, printer) {
         Ok(exit) => exit,
         Err(error) => error.report(printer),
     };
@@ -106,34 +133,19 @@ pub fn main() -> Exit {
     exit
 }
 
-fn run(cli: Cli, printer: Printer) -> Result<Exit, CommandError> {
+fn run(cli: Cli, registry: &'static Registry, printer: Printer) -> Result<Exit, CommandError> {
     match cli.command {
-        Command::Init(arguments) => init::run(&arguments, &cli.global, printer),
-        Command::Validate(arguments) => validate::run(&arguments, printer),
-        Command::Plan(arguments) => plan::run(&arguments, &cli.global, printer),
-        Command::Apply(arguments) => apply::run(&arguments, &cli.global, printer),
-        Command::Destroy(arguments) => destroy::run(&arguments, &cli.global, printer),
+        Command::Init(arguments) => init::run(&arguments, registry, &cli.global, printer),
+        Command::Validate(arguments) => validate::run(&arguments, registry, printer),
+        Command::Plan(arguments) => plan::run(&arguments, registry, &cli.global, printer),
+        Command::Apply(arguments) => apply::run(&arguments, registry, &cli.global, printer),
+        Command::Destroy(arguments) => destroy::run(&arguments, registry, &cli.global, printer),
         Command::State(arguments) => {
             let path = state::find(cli.global.state.as_deref())?;
-            state::run(arguments, &cli.global, &path, printer)
+            state::run(arguments, registry, &cli.global, &path, printer)
         }
-        Command::Schema(arguments) => Ok(schema::run(&arguments, printer)),
-        Command::Completions(arguments) => Ok(completions::run(&arguments, printer)),
-        Command::Man(arguments) => man::run(&arguments, printer),
+        Command::Schema(arguments) => Ok(schema::run(&arguments, registry, printer)),
+        Command::Completions(arguments) => Ok(completions::run(&arguments, registry, printer)),
+        Command::Man(arguments) => man::run(&arguments, registry, printer),
     }
-}
-
-/// A time span: plain seconds, or a number with `ms`, `s`, `m` or `h`.
-fn parse_duration(text: &str) -> Result<Duration, String> {
-    let digits = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
-    let (number, unit) = text.split_at(digits);
-    let factor = match unit {
-        "ms" => 0.001,
-        "" | "s" => 1.0,
-        "m" => 60.0,
-        "h" => 3600.0,
-        _ => return Err(format!("`{unit}` is not a unit of time; use ms, s, m or h")),
-    };
-    let number: f64 = number.parse().map_err(|_| format!("`{text}` is not a time; write for example 30s"))?;
-    Duration::try_from_secs_f64(number * factor).map_err(|_| format!("`{text}` is out of range"))
 }

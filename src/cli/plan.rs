@@ -3,7 +3,7 @@
 use super::session::{self, Inputs, Selection};
 use super::validate::TopologyFile;
 use super::{CommandError, GlobalArguments};
-use crate::backend;
+use crate::backend::Registry;
 use crate::exit::Exit;
 use crate::ui::{Printer, review};
 
@@ -12,7 +12,6 @@ use crate::ui::{Printer, review};
 /// Exit code 0; or 1 if the topology is wrong or a conflict prevents the changes. With --detailed-exitcode also 2 for
 /// changes, and 5 if topo could not look at every node and found nothing else.
 #[derive(Debug, clap::Args)]
-#[cfg_attr(feature = "azure", command(after_help = super::operator::HELP))]
 pub(super) struct Arguments {
     #[command(flatten)]
     topology: TopologyFile,
@@ -27,13 +26,18 @@ pub(super) struct Arguments {
 }
 
 /// Runs the command.
-pub(super) fn run(arguments: &Arguments, global: &GlobalArguments, printer: Printer) -> Result<Exit, CommandError> {
-    let topology = session::load_topology(&arguments.topology.file, printer)?;
+pub(super) fn run(
+    arguments: &Arguments,
+    registry: &'static Registry,
+    global: &GlobalArguments,
+    printer: Printer,
+) -> Result<Exit, CommandError> {
+    let topology = session::load_topology(&arguments.topology.file, registry, printer)?;
     let path = session::state_path(global, &arguments.topology.file, &topology.name)?;
     session::block_on(async move {
-        let recorded = session::read_state(session::store_at(&path), &topology.name).await?;
-        let desired = backend::desire(&topology);
-        let sites = session::sites(global, &desired, &recorded.state, !arguments.no_refresh)?;
+        let recorded = session::read_state(session::store_at(&path, registry), &topology.name).await?;
+        let desired = registry.desire(&topology);
+        let sites = session::sites(registry, global, &desired, &recorded.state, !arguments.no_refresh)?;
         let inputs = Inputs {
             name: &topology.name,
             desired,
@@ -41,11 +45,11 @@ pub(super) fn run(arguments: &Arguments, global: &GlobalArguments, printer: Prin
             state: &recorded.state,
         };
         let stop = review::stop_on_interrupt(printer);
-        let planned = session::plan(inputs, &arguments.selection, &sites, global, stop, printer).await?;
+        let planned = session::plan(inputs, registry, &arguments.selection, &sites, global, stop, printer).await?;
         session::close(&sites).await;
         let Some(mut planned) = planned else { return Err(CommandError::new("topo plan was interrupted.")) };
         let requests = session::requests(&sites);
-        let has_changes = review::show(&planned.plan, &mut planned.memo, true, &requests, printer);
+        let has_changes = review::show(&planned.plan, registry.known(), &mut planned.memo, true, &requests, printer);
         review::requests(&requests, printer);
         if arguments.no_refresh {
             printer.note("topo looked at no node: with --no-refresh it compares the topology with the state alone.");

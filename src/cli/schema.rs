@@ -1,6 +1,6 @@
 //! `topo schema`.
 
-use crate::backend::FORMATS;
+use crate::backend::Registry;
 use crate::topology::schema;
 use crate::ui::Printer;
 
@@ -13,7 +13,7 @@ use crate::exit::Exit;
 pub(super) struct Arguments {}
 
 /// Runs the command.
-pub(super) fn run(_arguments: &Arguments, printer: Printer) -> Exit {
-    printer.document(&schema::text(FORMATS));
+pub(super) fn run(_arguments: &Arguments, registry: &'static Registry, printer: Printer) -> Exit {
+    printer.document(&schema::text(registry.formats()));
     Exit::Done
 }

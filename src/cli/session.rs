@@ -1,14 +1,14 @@
 //! What plan, apply and destroy share: topology, state, the connection to the nodes, and the plan itself.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::Args;
 use tokio::sync::{mpsc, watch};
 
-use super::{CommandError, GlobalArguments, validate};
-use crate::backend::{self, Desired, FORMATS, KNOWN, Site, azure_udr, node};
+use super::{CommandError, GlobalArguments, configuration, validate};
+use crate::backend::{self, Desired, Registry, Site, node};
 use crate::drive;
 use crate::exchange::Requests;
 use crate::exit::Exit;
@@ -18,7 +18,6 @@ use crate::report::Event;
 use crate::resource::{AddressPattern, Name, Place, Record, ResourceId};
 use crate::state::{LocalStore, Revision, State, Store};
 use crate::topology::{self, Topology};
-use crate::transport::azure::Azure;
 use crate::transport::ssh::{Ssh, SshOptions};
 use crate::transport::{ShellTransport, Transport};
 use crate::ui::Printer;
@@ -32,7 +31,8 @@ const REPLY_LIMIT: usize = 64 << 20;
 /// What a plan excludes, takes over or forgets.
 #[derive(Clone, Debug, Default, Args)]
 pub(super) struct Selection {
-    /// Only these addresses: node-0, kernel_route.node-0, or one route as `topo state list` writes it. * and ? are
+    /// Only these addresses, as `topo state list` writes them: KIND.PLACE for all of a kind in a place, or
+    /// KIND.PLACE["ROW"] for a single route or file. PLACE alone is everything in the place, such as a node. * and ? are
     /// wildcards. May be given several times.
     #[arg(long, value_name = "GLOB")]
     pub(super) target: Vec<AddressPattern>,
@@ -51,7 +51,7 @@ pub(super) struct Selection {
     /// Rebuild a lost state: adopt everything that is both wanted and live, under a new lineage.
     #[arg(long)]
     pub(super) new_lineage: bool,
-    /// Turn IP forwarding off again on network interfaces in Azure where topo turned it on, when no route needs it.
+    /// Turn IP forwarding off again where topo turned it on, when no route needs it.
     #[arg(long)]
     pub(super) revert_forwarding: bool,
 }
@@ -74,9 +74,13 @@ impl Selection {
 }
 
 /// Reads and checks a topology. Writes the findings; an error among them ends the command.
-pub(super) fn load_topology(file: &Path, printer: Printer) -> Result<Topology, CommandError> {
+pub(super) fn load_topology(
+    file: &Path,
+    registry: &'static Registry,
+    printer: Printer,
+) -> Result<Topology, CommandError> {
     let sources = validate::load_sources(file)?;
-    let (topology, diagnostics) = topology::parse(&sources, FORMATS);
+    let (topology, diagnostics) = topology::parse(&sources, registry.formats());
     validate::report(&diagnostics, &sources, printer);
     let (errors, _) = diagnostics.counts();
     topology.ok_or_else(|| validate::invalid(file, errors))
@@ -112,8 +116,8 @@ pub(super) struct Recorded {
 }
 
 /// The store at a path.
-pub(super) fn store_at(path: &Path) -> Arc<dyn Store> {
-    Arc::new(LocalStore::new(path, &KNOWN))
+pub(super) fn store_at(path: &Path, registry: &'static Registry) -> Arc<dyn Store> {
+    Arc::new(LocalStore::new(path, registry.known()))
 }
 
 /// Reads the state.
@@ -157,6 +161,7 @@ pub(super) type Sites = Vec<Arc<dyn Site>>;
 
 /// Sends nothing yet. Where topo is not to look (`looks`), it plans from the record alone.
 pub(super) fn sites(
+    registry: &Registry,
     global: &GlobalArguments,
     desired: &Desired,
     state: &State,
@@ -164,9 +169,11 @@ pub(super) fn sites(
 ) -> Result<Sites, CommandError> {
     let nodes = if looks { Some(transport(global)?) } else { None };
     let mut sites: Sites = vec![Arc::new(node::NodeSite::new(nodes))];
-    if !desired.tables.is_empty() || state.places.keys().any(|place| !place.is_node()) {
-        let azure = if looks { Some(way_to_azure(global)?) } else { None };
-        sites.push(Arc::new(azure_udr::AzureSite::new(azure)));
+    for site in registry.sites() {
+        if !(site.wanted)(desired).is_empty() || state.places.keys().any(|place| place.kind() == site.place) {
+            let operator = if looks { Some(configuration::read(site, registry, global)?) } else { None };
+            sites.push((site.connect)(operator.as_ref())?);
+        }
     }
     Ok(sites)
 }
@@ -181,21 +188,6 @@ pub(super) async fn close(sites: &Sites) {
     for site in sites {
         site.close().await;
     }
-}
-
-/// The connection to Azure. Sends nothing yet.
-#[cfg(feature = "azure")]
-fn way_to_azure(global: &GlobalArguments) -> Result<Arc<dyn Azure>, CommandError> {
-    let settings = super::operator::arm_settings(global)?;
-    let arm = crate::transport::arm::Arm::connect(&settings).map_err(|error| CommandError::new(error.to_string()))?;
-    Ok(Arc::new(arm))
-}
-
-/// The connection to Azure.
-#[cfg(not(feature = "azure"))]
-fn way_to_azure(_global: &GlobalArguments) -> Result<Arc<dyn Azure>, CommandError> {
-    Err(CommandError::new("This topo was built without the feature `azure`.")
-        .hint("Use a topo that was built with it."))
 }
 
 /// Runs a command's async part. One thread is enough: the work is done by ssh and the kernel.
@@ -241,7 +233,7 @@ pub(super) struct Inputs<'a> {
 
 impl Inputs<'_> {
     /// Refuses a selection that selects nothing: a misspelt name must not look like a place without changes.
-    fn check_selection(&self, selection: &Selection) -> Result<(), CommandError> {
+    fn check_selection(&self, selection: &Selection, registry: &Registry) -> Result<(), CommandError> {
         let known = |name: &Name| {
             let place = Place::from(name.clone());
             self.desired.places.contains_key(&place) || self.state.places.contains_key(&place)
@@ -254,47 +246,47 @@ impl Inputs<'_> {
         if selection.is_all() && take_over.is_empty() {
             return Ok(());
         }
-        let in_azure = azure_udr::Wanted::all(&self.desired);
-        let addresses: Vec<(&str, &str)> = resources(&self.desired, self.state)
-            .map(|(place, id)| (&*id.kind, place.name()))
-            .chain(in_azure.iter().flat_map(azure_udr::Wanted::addresses))
-            .collect();
+        let sites = registry.sites().iter().map(|site| (site, (site.wanted)(&self.desired)));
+        let sites: Vec<_> = sites.filter(|(_, wanted)| !wanted.is_empty()).collect();
+        let wanted = sites.iter().flat_map(|(_, wanted)| wanted).map(|(kind, place)| (*kind, place.as_str()));
+        let recorded = resources(&self.desired, self.state).map(|(place, id)| (&*id.kind, place.name()));
+        let addresses: Vec<(&str, &str)> = recorded.chain(wanted).collect();
         let (targets, excludes) = (&selection.targets, &selection.excludes);
         let options = [("--target", targets), ("--exclude", excludes), ("--take-over", take_over)];
         let mut named = options.into_iter().flat_map(|(option, list)| list.iter().map(move |one| (option, one)));
-        // Only Azure knows the network interfaces, and topo has not asked it yet. Excluding one that does not exist does no
-        // harm.
-        let of_interface = format!("{}.", azure_udr::AZURE_NIC_FORWARDING);
+        // topo has not looked yet. Excluding a resource that does not exist does no harm.
+        let only_seen = || sites.iter().flat_map(|(site, _)| site.kinds).filter(|kind| kind.only_seen);
+        let may_be_seen =
+            |pattern: &AddressPattern| only_seen().any(|kind| pattern.to_string().starts_with(&format!("{kind}.")));
         let unknown = named.find(|(option, pattern)| {
-            let of_interface = *option == "--exclude" && pattern.to_string().starts_with(&of_interface);
-            let mut known = addresses.iter();
-            !(of_interface && !in_azure.is_empty() || known.any(|(kind, place)| pattern.may_match_in(kind, place)))
+            let is_known = addresses.iter().any(|(kind, place)| pattern.may_match_in(kind, place));
+            !is_known && !(*option == "--exclude" && may_be_seen(pattern))
         });
-        match unknown {
-            None => Ok(()),
-            Some((option, pattern)) => {
-                let mut like = "node-0, kernel_route.node-0 or kernel_route.node-0[\"10.200.1.0/24\"]".to_owned();
-                if let Some((kind, table)) = addresses.iter().find(|(kind, _)| **kind == azure_udr::AZURE_ROUTE) {
-                    like = format!("{like}, in Azure {kind}.{table} or {kind}.{table}[\"NAME\"]");
-                }
-                Err(CommandError::new(format!("{option} {pattern}: there is no such address.")).hint(format!(
-                    "Addresses look like {like}; * and ? are wildcards. `topo state list` lists the recorded ones."
-                )))
-            }
+        let Some((option, pattern)) = unknown else { return Ok(()) };
+        let mut hint = "* and ? are wildcards. `topo state list` lists the recorded addresses.".to_owned();
+        if let Some((_, place)) = addresses.iter().min() {
+            let of_each_kind: BTreeMap<&str, &str> = addresses.iter().rev().copied().collect();
+            let like: Vec<String> = of_each_kind.iter().map(|(kind, place)| format!("{kind}.{place}")).collect();
+            hint = format!(
+                "Addresses look like {}, with [\"ROW\"] at the end for a single row; {place} alone is everything there. {hint}",
+                like.join(", ")
+            );
         }
+        Err(CommandError::new(format!("{option} {pattern}: there is no such address.")).hint(hint))
     }
 }
 
 /// Checks the selection, then plans and shows the progress. None: the user interrupted it.
 pub(super) async fn plan(
     inputs: Inputs<'_>,
+    registry: &Registry,
     selection: &Selection,
     sites: &Sites,
     global: &GlobalArguments,
     mut stop: watch::Receiver<bool>,
     printer: Printer,
 ) -> Result<Option<Planned>, CommandError> {
-    inputs.check_selection(selection)?;
+    inputs.check_selection(selection, registry)?;
     if *stop.borrow() {
         return Ok(None);
     }
@@ -328,8 +320,8 @@ fn resources<'a>(desired: &'a Desired, state: &'a State) -> impl Iterator<Item =
 }
 
 /// Whether the user may have selected something in a place.
-pub(super) fn concerns(options: &Options, place: &Place) -> bool {
-    KNOWN.kinds.iter().any(|kind| options.selection.may_choose_in(kind.id, place.name()))
+pub(super) fn concerns(options: &Options, registry: &Registry, place: &Place) -> bool {
+    registry.known().kinds.iter().any(|kind| options.selection.may_choose_in(kind.id, place.name()))
 }
 
 /// The exit code of a plan that is not applied.

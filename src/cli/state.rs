@@ -14,9 +14,9 @@ use serde_json::{Map, Value, json};
 use self::describe::{describe, describe_row};
 use self::rows::{has_rows, leave_out, number_of_rows, own_row, selected_rows, selects_whole};
 use super::{CommandError, GlobalArguments, session};
-use crate::backend::KNOWN;
+use crate::backend::Registry;
 use crate::exit::Exit;
-use crate::resource::{AddressPattern, Place};
+use crate::resource::{AddressPattern, Known, Place};
 use crate::state::{DocumentError, LockError, LockRequest, Revision, State, Store, StoreError};
 use crate::ui::Printer;
 
@@ -109,17 +109,19 @@ pub(super) fn find(given: Option<&Path>) -> Result<PathBuf, CommandError> {
 /// Runs the command on a local state.
 pub(super) fn run(
     arguments: Arguments,
+    registry: &'static Registry,
     global: &GlobalArguments,
     path: &Path,
     printer: Printer,
 ) -> Result<Exit, CommandError> {
-    let store = session::store_at(path);
-    let session = Session { store: &*store, global, printer };
+    let store = session::store_at(path, registry);
+    let session = Session { store: &*store, known: registry.known(), global, printer };
     session::block_on(session.run(arguments.action))
 }
 
 struct Session<'a> {
     store: &'a dyn Store,
+    known: &'a Known,
     global: &'a GlobalArguments,
     printer: Printer,
 }
@@ -135,7 +137,7 @@ impl Session<'_> {
                 Ok(Exit::Done)
             }
             Action::Push { file } => {
-                let pushed = read_document(&file)?;
+                let pushed = read_document(&file, self.known)?;
                 self.locked("state push", async || self.push(pushed).await).await
             }
             Action::Lock => self.lock().await,
@@ -340,7 +342,7 @@ impl Session<'_> {
     }
 }
 
-fn read_document(file: &Path) -> Result<State, CommandError> {
+fn read_document(file: &Path, known: &Known) -> Result<State, CommandError> {
     let (content, name) = if file == Path::new("-") {
         let mut content = Vec::new();
         (std::io::stdin().lock().read_to_end(&mut content).map(|_| content), "from standard input".to_owned())
@@ -349,7 +351,7 @@ fn read_document(file: &Path) -> Result<State, CommandError> {
     };
     let content =
         content.map_err(|error| CommandError::new(format!("topo could not read the state {name}: {error}.")))?;
-    Ok(State::from_json(&content, &KNOWN).map_err(|error| StoreError::document(&name, error))?)
+    Ok(State::from_json(&content, known).map_err(|error| StoreError::document(&name, error))?)
 }
 
 fn nothing_matches(patterns: &[AddressPattern]) -> CommandError {

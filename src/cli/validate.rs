@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use crate::backend::FORMATS;
+use crate::backend::Registry;
 use crate::topology::{self, Diagnostics, Source, load};
 use crate::ui::{Printer, diagnostics};
 
@@ -45,10 +45,10 @@ struct Summary<'a> {
 }
 
 /// Runs the command.
-pub(super) fn run(arguments: &Arguments, printer: Printer) -> Result<Exit, CommandError> {
+pub(super) fn run(arguments: &Arguments, registry: &'static Registry, printer: Printer) -> Result<Exit, CommandError> {
     let file = &arguments.topology.file;
     let sources = load_sources(file)?;
-    let (topology, diagnostics) = topology::parse(&sources, FORMATS);
+    let (topology, diagnostics) = topology::parse(&sources, registry.formats());
     report(&diagnostics, &sources, printer);
     let (errors, warnings) = diagnostics.counts();
     let pods = topology.as_ref().map(|topology| topology.nodes.values().map(|node| node.pods.len()).sum());

@@ -78,9 +78,12 @@ mod tests {
     use crate::resource::{Action, Kind, Name, PlaceKind, Reason, ResourceId};
 
     static CLOUD: PlaceKind = PlaceKind { id: "cloud", form: "cloud:ID", order: 9, name: |id| id, is_id: |_| true };
-    static SUBNET: Kind = Kind { id: "subnet", noun: "subnet", order: 90, retires: 0, words: &RouteWords };
-    static TABLE: Kind = Kind { id: "table", noun: "table", order: 91, retires: 1, words: &RouteWords };
-    static INTERFACE: Kind = Kind { id: "interface", noun: "interface", order: 92, retires: 2, words: &RouteWords };
+    static SUBNET: Kind =
+        Kind { id: "subnet", noun: "subnet", order: 90, retires: 0, only_seen: false, words: &RouteWords };
+    static TABLE: Kind =
+        Kind { id: "table", noun: "table", order: 91, retires: 1, only_seen: false, words: &RouteWords };
+    static INTERFACE: Kind =
+        Kind { id: "interface", noun: "interface", order: 92, retires: 2, only_seen: false, words: &RouteWords };
 
     /// A place of which everything goes.
     fn retiring(kind: &'static Kind, number: usize) -> (Place, PlacePlan) {

@@ -1,10 +1,9 @@
 use super::style::Look;
 use super::text;
 use super::{json, sentence};
-use crate::backend;
-use crate::backend::Desired;
 use crate::backend::node::Observation;
 use crate::backend::node::fixture::{World, live, place, plan_of, prefix, seen};
+use crate::backend::{Desired, REGISTRY};
 use crate::network::Memo;
 use crate::plan::findings::{Address, FORGOTTEN, Finding, Remedy, Text};
 use crate::plan::{Options, Plan, Summary};
@@ -20,7 +19,7 @@ fn look(color: bool) -> Look {
 }
 
 fn render(plan: &Plan) -> String {
-    text::plan(plan, &Summary::new(plan, &mut Memo::default()), look(false), false, backend::words)
+    text::plan(plan, &Summary::new(plan, &mut Memo::default()), look(false), false, REGISTRY.known())
 }
 
 fn planned(desired: &Desired, state: &State, answers: Vec<(Place, Observation)>) -> Plan {
@@ -73,8 +72,9 @@ fn one_node_more_is_two_changes_and_adds_are_folded() {
 
 Plan: 60 to add, 0 to change, 0 to destroy."
     );
-    let end = backend::words("kernel_route").transience().expect("an end");
-    let last = text::plan(&plan, &summary, look(false), true, backend::words).split_off(text.len()).replace('\n', " ");
+    let end = REGISTRY.known().words("kernel_route").transience().expect("an end");
+    let last =
+        text::plan(&plan, &summary, look(false), true, REGISTRY.known()).split_off(text.len()).replace('\n', " ");
     assert_eq!(last.trim(), format!("These routes {end}"));
 }
 
@@ -285,7 +285,7 @@ fn the_same_about_many_destinations_is_counted() {
 fn colour_adds_nothing_but_colour() {
     let plan = eventful();
     let summary = Summary::new(&plan, &mut Memo::default());
-    let colored = text::plan(&plan, &summary, look(true), false, backend::words);
+    let colored = text::plan(&plan, &summary, look(true), false, REGISTRY.known());
     assert!(
         colored.contains("\u{1b}[32m  + ") && colored.contains("\u{1b}[31m  - ") && colored.contains("\u{1b}[33m  ~ ")
     );

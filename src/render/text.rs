@@ -12,19 +12,15 @@ use super::style::{BOLD, Look, style};
 use super::words::{counted, names, noun, wrapped};
 use crate::plan::findings::{FORGOTTEN, Finding, Severity};
 use crate::plan::{Change, Plan, Summary};
-use crate::resource::words::Words;
-use crate::resource::{Action, Place};
+use crate::resource::{Action, Known, Place};
 
 /// So many sentences with the same code are written. The rest is counted.
 const SAID: usize = 20;
 
-/// The words for each kind of resource.
-pub type Forms = fn(&str) -> &'static dyn Words;
-
 /// A plan for review. `volatile` says whether to name the new routes that do not last.
-pub fn plan(plan: &Plan, summary: &Summary, look: Look, volatile: bool, forms: Forms) -> String {
+pub fn plan(plan: &Plan, summary: &Summary, look: Look, volatile: bool, known: &Known) -> String {
     let mut out = String::new();
-    let writer = Writer { plan, summary, look, forms };
+    let writer = Writer { plan, summary, look, known };
     let mut is_drift = false;
     let mut number = 0;
     while let Some(change) = summary.changes.get(number) {
@@ -57,7 +53,7 @@ pub fn plan(plan: &Plan, summary: &Summary, look: Look, volatile: bool, forms: F
     }
     write_sentences(&mut out, plan, look);
     out.push_str(&look.paint_lines(BOLD, &totals(plan, summary)));
-    if let Some(text) = volatile.then(|| not_kept(plan, summary, forms)).flatten() {
+    if let Some(text) = volatile.then(|| not_kept(plan, summary, known)).flatten() {
         out.push('\n');
         out.push_str(&wrapped(&text, look.width, "", ""));
     }
@@ -65,11 +61,11 @@ pub fn plan(plan: &Plan, summary: &Summary, look: Look, volatile: bool, forms: F
 }
 
 /// Says which new routes do not last: no file keeps them.
-fn not_kept(plan: &Plan, summary: &Summary, forms: Forms) -> Option<String> {
+fn not_kept(plan: &Plan, summary: &Summary, known: &Known) -> Option<String> {
     let (mut end, mut all) = ("", BTreeSet::new());
     for change in &summary.changes {
         let comes = matches!(change.action, Action::Add | Action::Change);
-        if let Some(text) = forms(&change.kind).transience().filter(|_| comes) {
+        if let Some(text) = known.words(&change.kind).transience().filter(|_| comes) {
             end = text;
             all.extend(change.members.iter().copied());
         }

@@ -14,6 +14,8 @@ pub struct Kind {
     pub order: u8,
     /// Its turn in [`super::Phase::Retire`]: topo first removes what has a lower turn.
     pub retires: u8,
+    /// Whether only a look finds its resources: the topology does not name them.
+    pub only_seen: bool,
     /// The words for its changes.
     pub words: &'static dyn Words,
 }

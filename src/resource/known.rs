@@ -1,14 +1,15 @@
 //! What a binary can read. Another binary, with other backends, may have written the state.
 
+use super::words::{RouteWords, Words};
 use super::{Kind, Place, PlaceKind};
 
 /// The kinds of places and of resources that a binary can read. It keeps those of other kinds as they are.
 #[derive(Debug)]
 pub struct Known {
     /// Kinds of places.
-    pub places: &'static [&'static PlaceKind],
+    pub places: Vec<&'static PlaceKind>,
     /// Kinds of resources.
-    pub kinds: &'static [&'static Kind],
+    pub kinds: Vec<&'static Kind>,
 }
 
 /// A text that is not a place of a known kind.
@@ -25,6 +26,11 @@ impl Known {
     /// Whether this is a kind of resource that the binary can read.
     pub fn has_kind(&self, kind: &str) -> bool {
         self.kinds.iter().any(|known| known.id == kind)
+    }
+
+    /// The words for a kind of resource.
+    pub fn words(&self, kind: &str) -> &'static dyn Words {
+        self.kinds.iter().find(|known| known.id == kind).map_or(&RouteWords, |known| known.words)
     }
 
     /// Whether a text begins like a place of a kind that the binary can read. The rest may be wrong.
@@ -57,6 +63,8 @@ impl Known {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::LazyLock;
+
     use super::super::NODE;
     use super::*;
 
@@ -67,7 +75,7 @@ mod tests {
         name: |id| id.rsplit('/').next().unwrap_or(id),
         is_id: |id| !id.is_empty() && !id.contains(char::is_control),
     };
-    static KNOWN: Known = Known { places: &[&NODE, &CLOUD], kinds: &[] };
+    static KNOWN: LazyLock<Known> = LazyLock::new(|| Known { places: vec![&NODE, &CLOUD], kinds: Vec::new() });
 
     #[test]
     fn text_forms_of_places_round_trip_and_others_are_refused() {

@@ -118,7 +118,7 @@ fn read_line<'a>(draft: &mut Draft<'a>, content: &'a str, start: usize, report: 
 /// A topology for the machines, as text.
 pub fn to_topology(name: &Name, machines: &[Machine], formats: Formats) -> String {
     let nodes = node_lines(machines);
-    let backends = formats.iter().filter_map(|format| format.example()).collect::<Vec<_>>().join("\n");
+    let backends = examples(formats);
     format!(
         "\
 # A topology: the nodes, and the pod subnets behind each node. `topo validate` checks it.
@@ -138,6 +138,11 @@ user = \"root\"
 
 {backends}"
     )
+}
+
+/// The lines that activate backends in a new topology.
+pub fn examples(formats: Formats) -> String {
+    formats.iter().filter_map(|format| format.example()).collect::<Vec<_>>().join("\n")
 }
 
 /// The lines below `[nodes]`, one per machine.

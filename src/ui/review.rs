@@ -9,7 +9,6 @@ pub use super::progress::Told;
 use super::progress::{self, Progress};
 use super::prompt;
 pub use super::prompt::can_ask;
-use crate::backend;
 use crate::exchange::Requests;
 use crate::exit::Exit;
 use crate::network::Memo;
@@ -18,7 +17,7 @@ use crate::plan::{Plan, Summary};
 use crate::render::style::Look;
 use crate::render::{json, text};
 use crate::report::{Event, RunOutcome};
-use crate::resource::Place;
+use crate::resource::{Known, Place};
 
 /// Writes events while they happen, until the sender is dropped. `told` is what the user has seen already.
 pub fn listen(mut events: mpsc::Receiver<Event>, told: Told, printer: Printer) -> JoinHandle<()> {
@@ -81,12 +80,19 @@ async fn caught(signals: &mut Option<Signal>) {
 }
 
 /// Writes a plan, and returns whether it has changes. `volatile` says whether to name the new routes that do not last.
-pub fn show(plan: &Plan, memo: &mut Memo, volatile: bool, requests: &[Requests], printer: Printer) -> bool {
+pub fn show(
+    plan: &Plan,
+    known: &Known,
+    memo: &mut Memo,
+    volatile: bool,
+    requests: &[Requests],
+    printer: Printer,
+) -> bool {
     let summary = Summary::new(plan, memo);
     if printer.is_json() {
         json::plan(plan, &summary, requests, &mut |event| printer.event(&event));
     } else {
-        printer.result(&text::plan(plan, &summary, look(printer), volatile, backend::words));
+        printer.result(&text::plan(plan, &summary, look(printer), volatile, known));
     }
     plan.has_changes()
 }

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use topo::backend::KNOWN;
+use topo::backend::REGISTRY;
 use topo::state::{
     Entry, LockError, LockInfo, LockRequest, Locked, Revision, Snapshot, State, Store, StoreError, from_lines, to_lines,
 };
@@ -21,8 +21,8 @@ pub(crate) struct Disk {
 impl Disk {
     pub(crate) fn snapshot(&self) -> Snapshot {
         let state = self.state.lock().expect("no panic before");
-        let state = state.as_ref().map(|text| State::from_json(text, &KNOWN).expect("a whole state"));
-        let entries = from_lines(&self.journal.lock().expect("no panic before"), &KNOWN)
+        let state = state.as_ref().map(|text| State::from_json(text, REGISTRY.known()).expect("a whole state"));
+        let entries = from_lines(&self.journal.lock().expect("no panic before"), REGISTRY.known())
             .expect("a journal, its end torn at most");
         Snapshot { state, entries }
     }

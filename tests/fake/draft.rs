@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use std::net::IpAddr;
 
 use proptest::prelude::*;
-use topo::backend::FORMATS;
+use topo::backend::REGISTRY;
 use topo::network::{Family, Prefix};
 use topo::topology::{self, Source, Topology};
 
@@ -147,7 +147,7 @@ impl Draft {
     pub(super) fn topology(&self, sites: &Sites) -> Topology {
         let text = self.text(sites);
         let source = Source { name: "topo.toml".into(), text: text.clone() };
-        let (topology, diagnostics) = topology::parse(std::slice::from_ref(&source), FORMATS);
+        let (topology, diagnostics) = topology::parse(std::slice::from_ref(&source), REGISTRY.formats());
         topology
             .unwrap_or_else(|| panic!("{text}\n{:?}", diagnostics.iter().map(|one| &one.message).collect::<Vec<_>>()))
     }

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 
 use topo::backend::Desired;
-use topo::backend::{self, FORMATS};
+use topo::backend::REGISTRY;
 use topo::plan::Options;
 use topo::resource::Name;
 use topo::topology::{self, Source};
@@ -39,9 +39,9 @@ fn topology(machines: usize, dual: bool, backends: &str) -> String {
 
 fn desired(text: &str) -> Desired {
     let (topology, diagnostics) =
-        topology::parse(&[Source { name: "topo.toml".into(), text: text.to_owned() }], FORMATS);
+        topology::parse(&[Source { name: "topo.toml".into(), text: text.to_owned() }], REGISTRY.formats());
     let messages = || diagnostics.iter().map(|one| one.message.clone()).collect::<Vec<_>>();
-    backend::desire(&topology.unwrap_or_else(|| panic!("{:?}", messages())))
+    REGISTRY.desire(&topology.unwrap_or_else(|| panic!("{:?}", messages())))
 }
 
 /// Machines and a state, from one run to the next.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use topo::backend::Desired;
-use topo::backend::{self, FORMATS};
+use topo::backend::REGISTRY;
 use topo::network::Prefix;
 use topo::plan::findings::{Finding, Scope};
 use topo::plan::{Options, Plan};
@@ -23,9 +23,9 @@ node-1 = { address = \"10.240.0.21\", pods = [\"10.200.1.0/24\"] }
 
 fn desired(backends: &str) -> Desired {
     let source = Source { name: "topo.toml".into(), text: format!("{TEXT}{backends}") };
-    let (topology, diagnostics) = topology::parse(&[source], FORMATS);
+    let (topology, diagnostics) = topology::parse(&[source], REGISTRY.formats());
     let messages = || diagnostics.iter().map(|one| one.message.clone()).collect::<Vec<_>>();
-    backend::desire(&topology.unwrap_or_else(|| panic!("{:?}", messages())))
+    REGISTRY.desire(&topology.unwrap_or_else(|| panic!("{:?}", messages())))
 }
 
 fn world() -> Arc<World> {

@@ -5,8 +5,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use serde_json::{Value, json};
-use topo::backend;
-use topo::backend::Desired;
+use topo::backend::{Desired, REGISTRY};
 use topo::network::MAIN_TABLE;
 use topo::plan::Options;
 use topo::report::RunOutcome;
@@ -147,9 +146,9 @@ fn desired(backends: &str) -> Desired {
          subscription = \"{SUBSCRIPTION}\"\nresource_group = \"{GROUP}\"\nlocation = \"{LOCATION}\"\n\
          route_table = \"{TABLE}\"\nsubnets = [\"{NETWORK}/{SUBNET}\"]\nip_forwarding = \"enable\"\n"
     );
-    let (topology, diagnostics) = topology::parse(&[Source { name: "topo.toml".into(), text }], topo::backend::FORMATS);
+    let (topology, diagnostics) = topology::parse(&[Source { name: "topo.toml".into(), text }], REGISTRY.formats());
     let messages = || diagnostics.iter().map(|one| one.message.clone()).collect::<Vec<_>>();
-    backend::desire(&topology.unwrap_or_else(|| panic!("{:?}", messages())))
+    REGISTRY.desire(&topology.unwrap_or_else(|| panic!("{:?}", messages())))
 }
 
 #[test]

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use topo::backend::Desired;
-use topo::backend::{self, FORMATS};
+use topo::backend::REGISTRY;
 use topo::plan::Options;
 use topo::resource::{Name, Place};
 use topo::topology::{self, Source};
@@ -25,9 +25,9 @@ node-1 = { address = \"10.240.0.21\", pods = [\"10.200.1.0/24\"] }
 
 fn desired(backends: &str) -> Desired {
     let source = Source { name: "topo.toml".into(), text: format!("{TEXT}{backends}") };
-    let (topology, diagnostics) = topology::parse(&[source], FORMATS);
+    let (topology, diagnostics) = topology::parse(&[source], REGISTRY.formats());
     let messages = || diagnostics.iter().map(|one| one.message.clone()).collect::<Vec<_>>();
-    backend::desire(&topology.unwrap_or_else(|| panic!("{:?}", messages())))
+    REGISTRY.desire(&topology.unwrap_or_else(|| panic!("{:?}", messages())))
 }
 
 /// Three machines, without routes.

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 use proptest::test_runner::Config;
 use proptest::test_runner::RngSeed;
-use topo::backend::{self, Desired};
+use topo::backend::{Desired, REGISTRY};
 use topo::plan::Options;
 
 use super::cases;
@@ -14,7 +14,7 @@ use super::world::Ran;
 
 impl Scene {
     fn desired(&self) -> Desired {
-        backend::desire(&self.draft.topology(&self.sites))
+        REGISTRY.desire(&self.draft.topology(&self.sites))
     }
 
     pub(super) fn go(&mut self, how: &How) -> Option<Ran> {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tokio::sync::mpsc;
 use topo::backend::azure_udr::AzureSite;
 use topo::backend::node::NodeSite;
-use topo::backend::{self, Inputs, Site};
+use topo::backend::{Inputs, REGISTRY, Site};
 use topo::drive::{covered, observe};
 use topo::network::Memo;
 use topo::plan::{Options, Plan, Summary};
@@ -54,7 +54,7 @@ pub(super) fn plan(case: &Arc<Case>, records: bool) -> Planned {
             json += &serde_json::to_string(&event).expect("JSON");
             json.push('\n');
         });
-        let text = text::plan(&plan, &summary, Look::default(), !chosen.options.destroy, topo::backend::words);
+        let text = text::plan(&plan, &summary, Look::default(), !chosen.options.destroy, REGISTRY.known());
         Planned { text, json, exit: exit_of(&plan, chosen.detailed_exit_code) }
     })
 }
@@ -67,7 +67,7 @@ async fn make(
     records: bool,
 ) -> (Plan, Memo, Option<Arc<dyn Azure>>) {
     let Chosen { options, no_refresh, .. } = chosen;
-    let mut desired = backend::desire(topology);
+    let mut desired = REGISTRY.desire(topology);
     if options.destroy {
         desired.clear();
     }
@@ -92,14 +92,14 @@ async fn make(
 
 fn topology(case: &Case) -> Topology {
     let text = case.text("topo.toml").expect("topo.toml");
-    let (topology, diagnostics) = topology::parse(&[Source { name: "topo.toml".into(), text }], topo::backend::FORMATS);
+    let (topology, diagnostics) = topology::parse(&[Source { name: "topo.toml".into(), text }], REGISTRY.formats());
     let errors = || diagnostics.iter().map(|one| one.message.clone()).collect::<Vec<_>>();
     topology.unwrap_or_else(|| panic!("{}: {:?}", case.folder.display(), errors()))
 }
 
 fn state(case: &Case, name: &Name) -> State {
     if let Some(text) = case.read("state.json") {
-        return State::from_json(&text, &backend::KNOWN).unwrap_or_else(|error| panic!("{error}"));
+        return State::from_json(&text, REGISTRY.known()).unwrap_or_else(|error| panic!("{error}"));
     }
     State { lineage: LINEAGE.parse().expect("a lineage"), ..State::new(name.clone()).expect("random numbers") }
 }

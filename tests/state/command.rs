@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
 use tempfile::TempDir;
-use topo::backend::KNOWN;
+use topo::backend::REGISTRY;
 use topo::resource::Record;
 use topo::state::{LocalStore, Revision, State, Store, to_lines};
 
@@ -27,11 +27,11 @@ impl Folder {
     }
 
     fn store(&self) -> LocalStore {
-        LocalStore::new(&self.path(), &KNOWN)
+        LocalStore::new(&self.path(), REGISTRY.known())
     }
 
     fn state(&self) -> State {
-        State::from_json(&fs::read(self.path()).expect("file"), &KNOWN).expect("state")
+        State::from_json(&fs::read(self.path()).expect("file"), REGISTRY.known()).expect("state")
     }
 
     fn command(&self) -> Command {

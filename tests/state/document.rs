@@ -1,23 +1,30 @@
 //! The document: round trips, sharing, and what is refused.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use proptest::prelude::*;
-use topo::backend::KNOWN;
+use topo::backend::REGISTRY;
 use topo::backend::ssh_static::KERNEL_ROUTE;
 use topo::resource::{Kind, Known, Record};
 use topo::state::{DocumentError, State};
 
 use super::{any_state, kernel_route, mesh, name, node, rows, view};
 
-static SYSCTL_FILE: Kind =
-    Kind { id: "sysctl_file", noun: "file", order: 100, retires: 0, words: &topo::resource::words::RouteWords };
+static SYSCTL_FILE: Kind = Kind {
+    id: "sysctl_file",
+    noun: "file",
+    order: 100,
+    retires: 0,
+    only_seen: false,
+    words: &topo::resource::words::RouteWords,
+};
 
 /// What another topo can read.
-static OTHER: Known = Known { places: KNOWN.places, kinds: &[&KERNEL_ROUTE, &SYSCTL_FILE] };
+static OTHER: LazyLock<Known> =
+    LazyLock::new(|| Known { places: REGISTRY.known().places.clone(), kinds: vec![&KERNEL_ROUTE, &SYSCTL_FILE] });
 
 fn read(document: &[u8]) -> Result<State, DocumentError> {
-    State::from_json(document, &KNOWN)
+    State::from_json(document, REGISTRY.known())
 }
 
 fn refusal(document: &str) -> String {

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use topo::backend::KNOWN;
+use topo::backend::REGISTRY;
 use topo::resource::{Record, Token};
 use topo::state::{
     Entry, JournalWriter, LockError, LockInfo, LockRequest, Locked, Outcome, Revision, RunId, Snapshot, State, Store,
@@ -69,8 +69,8 @@ fn lines_round_trip() {
     entries[2].forget = true;
     let lines = to_lines(&entries);
     assert_eq!(lines.split_inclusive(|byte| *byte == b'\n').count(), 4);
-    assert_eq!(from_lines(&lines, &KNOWN).as_ref(), Ok(&entries));
-    assert_eq!(from_lines(b"", &KNOWN), Ok(vec![]));
+    assert_eq!(from_lines(&lines, REGISTRY.known()).as_ref(), Ok(&entries));
+    assert_eq!(from_lines(b"", REGISTRY.known()), Ok(vec![]));
 }
 
 #[test]
@@ -78,12 +78,20 @@ fn a_last_line_that_is_torn_anywhere_is_normal() {
     let whole = to_lines(&[entry(0, done(&[])), entry(1, Outcome::Removed)]);
     let first = to_lines(&[entry(0, done(&[]))]).len();
     for length in first..whole.len() {
-        assert_eq!(from_lines(&whole[..length], &KNOWN).map(|entries| entries.len()), Ok(1), "cut at {length}");
+        assert_eq!(
+            from_lines(&whole[..length], REGISTRY.known()).map(|entries| entries.len()),
+            Ok(1),
+            "cut at {length}"
+        );
         // What a file system may leave of a sector that was not written.
         for filler in [b"\0".as_slice(), b"\0\n", b"xx\n"] {
             let mut torn = whole[..length].to_vec();
             torn.extend_from_slice(filler);
-            assert_eq!(from_lines(&torn, &KNOWN).map(|entries| entries.len()), Ok(1), "{filler:?} at {length}");
+            assert_eq!(
+                from_lines(&torn, REGISTRY.known()).map(|entries| entries.len()),
+                Ok(1),
+                "{filler:?} at {length}"
+            );
         }
     }
 }
@@ -96,12 +104,12 @@ fn each_changed_byte_before_the_last_line_is_damage() {
         let mut damaged = whole.clone();
         damaged[at] ^= 1;
         let line = if at > ends[0] { 2 } else { 1 };
-        let damage = from_lines(&damaged, &KNOWN).expect_err("damage");
+        let damage = from_lines(&damaged, REGISTRY.known()).expect_err("damage");
         assert!(damage.starts_with(&format!("line {line} is damaged: ")), "byte {at}: {damage}");
     }
     let mut empty_line = whole.clone();
     empty_line.insert(ends[0], b'\n');
-    let damage = from_lines(&empty_line, &KNOWN).expect_err("damage");
+    let damage = from_lines(&empty_line, REGISTRY.known()).expect_err("damage");
     assert!(damage.starts_with("line 2 is damaged: "), "{damage}");
 }
 

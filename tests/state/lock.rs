@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use tempfile::TempDir;
-use topo::backend::KNOWN;
+use topo::backend::REGISTRY;
 use topo::state::{LocalStore, LockError, LockInfo, LockRequest, Store};
 
 use super::store::wait;
@@ -22,7 +22,7 @@ fn by_hand() -> LockRequest {
 
 fn store() -> (TempDir, LocalStore) {
     let folder = TempDir::new().expect("folder");
-    let store = LocalStore::new(&folder.path().join("kthw.json"), &KNOWN);
+    let store = LocalStore::new(&folder.path().join("kthw.json"), REGISTRY.known());
     (folder, store)
 }
 
@@ -62,7 +62,7 @@ fn left_behind(store: &LocalStore, info: &LockInfo) {
 #[test]
 fn a_lock_is_held_once_and_leaves_nothing() {
     let (_folder, first) = store();
-    let second = LocalStore::new(&first.lock_path().with_extension(""), &KNOWN);
+    let second = LocalStore::new(&first.lock_path().with_extension(""), REGISTRY.known());
     let mine = wait(first.lock(&request(), Duration::ZERO)).expect("locked").info;
     let Err(LockError::Held(holder)) = wait(second.lock(&request(), Duration::ZERO)) else { panic!("held") };
     assert_eq!(*holder, mine);
@@ -152,7 +152,7 @@ fn two_are_never_inside_though_the_file_comes_and_goes() {
     std::thread::scope(|scope| {
         for _ in 0..4 {
             scope.spawn(|| {
-                let store = LocalStore::new(&path, &KNOWN);
+                let store = LocalStore::new(&path, REGISTRY.known());
                 while turns.load(Ordering::SeqCst) < TURNS {
                     if wait(store.lock(&request(), Duration::ZERO)).is_ok() {
                         assert_eq!(inside.fetch_add(1, Ordering::SeqCst), 0, "alone");

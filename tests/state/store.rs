@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use tempfile::TempDir;
-use topo::backend::KNOWN;
+use topo::backend::REGISTRY;
 use topo::resource::{Place, Record};
 use topo::state::{
     Entry, LocalStore, LockError, LockInfo, LockRequest, Locked, Outcome, Revision, Snapshot, State, Store, StoreError,
@@ -27,7 +27,7 @@ struct Folder {
 impl Folder {
     fn new() -> Self {
         let folder = TempDir::new().expect("folder");
-        let store = LocalStore::new(&folder.path().join("state/kthw.json"), &KNOWN);
+        let store = LocalStore::new(&folder.path().join("state/kthw.json"), REGISTRY.known());
         Self { folder, store }
     }
 
@@ -103,7 +103,7 @@ fn a_link_is_written_through() {
     let at = Folder::new();
     let link = at.folder.path().join("link.json");
     symlink("state/kthw.json", &link).expect("link");
-    let through = LocalStore::new(&link, &KNOWN);
+    let through = LocalStore::new(&link, REGISTRY.known());
     written(&through, &mesh(1));
     assert!(fs::symlink_metadata(&link).expect("link").is_symlink());
     assert_eq!(at.files(), ["kthw.json"]);
@@ -116,10 +116,10 @@ fn what_is_no_file_is_refused() {
     let at = Folder::new();
     fs::create_dir_all(at.path("kthw.json")).expect("folder");
     assert!(wait(at.store.read()).expect_err("folder").message.contains("it is a folder and not a file"));
-    let nowhere = LocalStore::new(std::path::Path::new("/proc/topo/kthw.json"), &KNOWN);
+    let nowhere = LocalStore::new(std::path::Path::new("/proc/topo/kthw.json"), REGISTRY.known());
     let error = wait(nowhere.swap(Revision::Absent, &mesh(1))).expect_err("nowhere");
     assert!(error.message.starts_with("topo could not write the state /proc/topo/kthw.json: "), "{error}");
-    let device = LocalStore::new(std::path::Path::new("/dev/null"), &KNOWN);
+    let device = LocalStore::new(std::path::Path::new("/dev/null"), REGISTRY.known());
     assert!(wait(device.read()).expect_err("device").message.contains("not a regular file"));
 }
 

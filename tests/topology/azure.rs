@@ -1,10 +1,10 @@
 //! What becomes of the words of a topology that are about Azure.
 
-use topo::backend::FORMATS;
+use topo::backend::REGISTRY;
 use topo::topology::{Source, Topology, parse};
 
 fn read(text: &str) -> (Option<Topology>, topo::topology::Diagnostics) {
-    parse(&[Source { name: "topo.toml".to_owned(), text: text.to_owned() }], FORMATS)
+    parse(&[Source { name: "topo.toml".to_owned(), text: text.to_owned() }], REGISTRY.formats())
 }
 
 #[cfg(not(feature = "azure"))]
@@ -95,7 +95,7 @@ mod with_azure {
         let mut without = with.clone();
         without.backends.retain(|_, table| table.backend == "ssh-static");
         assert_eq!((with.backends.len(), without.backends.len()), (4, 1));
-        let places = |topology: &Topology| format!("{:?}", topo::backend::desire(topology).places);
+        let places = |topology: &Topology| format!("{:?}", topo::backend::REGISTRY.desire(topology).places);
         assert_eq!(places(&with), places(&without));
     }
 }

@@ -5,7 +5,7 @@
 use std::fs;
 use std::path::Path;
 
-use topo::backend::FORMATS;
+use topo::backend::REGISTRY;
 use topo::topology::{Source, machines, parse};
 use topo::ui::diagnostics;
 
@@ -34,7 +34,7 @@ fn every_case_is_reported_as_expected() {
             let (list, findings) = machines::parse(&sources[0]);
             (!list.is_empty(), findings)
         } else {
-            let (topology, findings) = parse(&sources, FORMATS);
+            let (topology, findings) = parse(&sources, REGISTRY.formats());
             (topology.is_some(), findings)
         };
         assert_eq!(usable, !findings.has_errors(), "{}", case.display());

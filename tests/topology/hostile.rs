@@ -1,7 +1,7 @@
 //! Texts that nobody means well with.
 
 use proptest::prelude::*;
-use topo::backend::FORMATS;
+use topo::backend::REGISTRY;
 use topo::topology::{Source, machines, parse, update};
 use topo::ui::diagnostics::{events, render};
 
@@ -68,7 +68,7 @@ const VALUES: &[&str] = &[
 ];
 
 fn check(sources: &[Source]) -> bool {
-    let (topology, findings) = parse(sources, FORMATS);
+    let (topology, findings) = parse(sources, REGISTRY.formats());
     assert_eq!(topology.is_some(), !findings.has_errors());
     for width in [0, 80] {
         let text = render(&findings, sources, false, width);

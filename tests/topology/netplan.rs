@@ -1,13 +1,13 @@
 //! What becomes of the words of a topology that are about files.
 
 use serde::Deserialize;
-use topo::backend::FORMATS;
+use topo::backend::REGISTRY;
 use topo::backend::netplan::{Activate, Persist, Settings};
 use topo::topology::{Source, Topology, parse};
 
 fn topology() -> Topology {
     let text = include_str!("cases/netplan-valid/topo.toml").to_owned();
-    let (topology, findings) = parse(&[Source { name: "topo.toml".to_owned(), text }], FORMATS);
+    let (topology, findings) = parse(&[Source { name: "topo.toml".to_owned(), text }], REGISTRY.formats());
     topology.unwrap_or_else(|| panic!("{findings:?}"))
 }
 
@@ -18,7 +18,7 @@ fn the_interface_of_a_node_is_its_own_or_that_of_its_groups() {
     assert_eq!(interface("a"), Some("eth0.100"));
     assert_eq!(interface("b"), Some("eth1"));
     let text = "[topology]\nname = \"x\"\n[nodes]\na = { address = \"10.0.0.1\" }\n".to_owned();
-    let (bare, _) = parse(&[Source { name: "topo.toml".to_owned(), text }], FORMATS);
+    let (bare, _) = parse(&[Source { name: "topo.toml".to_owned(), text }], REGISTRY.formats());
     assert_eq!(bare.expect("topology").nodes["a"].interface, None);
 }
 

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 use std::time::Instant;
 
-use topo::backend::FORMATS;
+use topo::backend::REGISTRY;
 use topo::topology::{Source, parse};
 
 /// 5,000 nodes in 500 subnets, dual stack, with pods of both families.
@@ -35,7 +35,7 @@ fn large() -> String {
 
 #[test]
 fn a_large_topology_is_valid() {
-    let (topology, findings) = parse(&[Source { name: "topo.toml".to_owned(), text: large() }], FORMATS);
+    let (topology, findings) = parse(&[Source { name: "topo.toml".to_owned(), text: large() }], REGISTRY.formats());
     assert!(findings.is_empty(), "{:?}", findings.iter().next());
     let topology = topology.expect("topology");
     assert_eq!((topology.nodes.len(), topology.subnets.len()), (5000, 500));
@@ -54,7 +54,7 @@ fn routers_that_azure_stands_for_need_not_know_anything() {
     };
     let warnings = |tables: &[String]| {
         let text = large().replace("\nrouted = true", "") + &tables.concat();
-        let (topology, findings) = parse(&[Source { name: "topo.toml".to_owned(), text }], FORMATS);
+        let (topology, findings) = parse(&[Source { name: "topo.toml".to_owned(), text }], REGISTRY.formats());
         assert!(topology.is_some(), "{:?}", findings.iter().next());
         findings.iter().count()
     };
@@ -86,6 +86,6 @@ fn large_times() {
         times.min().expect("times")
     };
     let bare = least(&|| drop(toml::de::DeTable::parse_recoverable(&sources[0].text)));
-    let whole = least(&|| drop(parse(&sources, FORMATS)));
+    let whole = least(&|| drop(parse(&sources, REGISTRY.formats())));
     eprintln!("{} KB: {bare:?} to parse, {whole:?} with all checks", sources[0].text.len() / 1024);
 }

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use topo::backend::FORMATS;
+use topo::backend::REGISTRY;
 use topo::topology::{Source, parse, schema};
 
 fn folder(name: &str) -> std::path::PathBuf {
@@ -14,16 +14,16 @@ fn folder(name: &str) -> std::path::PathBuf {
 fn the_schema_that_is_checked_in_is_fresh() {
     let file = folder("schema/topology.schema.json");
     if std::env::var_os("TOPO_BLESS").is_some() {
-        fs::write(&file, schema::text(FORMATS)).expect("bless");
+        fs::write(&file, schema::text(REGISTRY.formats())).expect("bless");
     }
     let is = fs::read_to_string(&file).expect("schema");
-    assert!(is == schema::text(FORMATS), "`topo schema > schema/topology.schema.json` makes it fresh");
+    assert!(is == schema::text(REGISTRY.formats()), "`topo schema > schema/topology.schema.json` makes it fresh");
 }
 
 /// Each file has small documents between lines of `---`, and the first line of each says in a comment what it is about.
 #[test]
 fn schema_and_parser_agree() {
-    let schema = serde_json::from_str(&schema::text(FORMATS)).expect("JSON");
+    let schema = serde_json::from_str(&schema::text(REGISTRY.formats())).expect("JSON");
     assert!(jsonschema::meta::is_valid(&schema));
     let validator = jsonschema::validator_for(&schema).expect("a schema");
     let files = [("valid.txt", true), ("invalid.txt", false), ("azure-valid.txt", true), ("azure-invalid.txt", false)];
@@ -36,7 +36,8 @@ fn schema_and_parser_agree() {
         for document in documents {
             let parsed: toml_edit::DocumentMut = document.parse().expect(document);
             let schema_says = validator.is_valid(&to_json(parsed.as_item()));
-            let (topology, findings) = parse(&[Source { name: file.to_owned(), text: document.to_owned() }], FORMATS);
+            let (topology, findings) =
+                parse(&[Source { name: file.to_owned(), text: document.to_owned() }], REGISTRY.formats());
             assert_eq!(schema_says, valid, "the schema about\n{document}");
             assert_eq!(topology.is_some(), valid, "the parser about\n{document}{findings:?}");
         }
@@ -45,7 +46,7 @@ fn schema_and_parser_agree() {
 
 #[test]
 fn the_example_and_both_kinds_of_init_follow_the_schema() {
-    let schema = serde_json::from_str(&schema::text(FORMATS)).expect("JSON");
+    let schema = serde_json::from_str(&schema::text(REGISTRY.formats())).expect("JSON");
     let validator = jsonschema::validator_for(&schema).expect("a schema");
     let text = fs::read_to_string(folder("examples/kthw/topo.toml")).expect("example");
     let parsed: toml_edit::DocumentMut = text.parse().expect("TOML");

@@ -13,11 +13,17 @@ mod effective;
 mod findings;
 mod format;
 mod forwarding;
+#[cfg(feature = "azure")]
+mod import;
 mod interface;
 pub mod inventory;
+#[cfg(not(feature = "azure"))]
+mod left_out;
 mod live;
 mod look;
 mod names;
+#[cfg(feature = "azure")]
+mod operator;
 #[cfg(test)]
 mod plan_tests;
 mod questions;
@@ -34,6 +40,7 @@ mod wanted;
 pub mod words;
 mod work;
 
+use super::{NodeSource, SiteKind};
 use crate::resource::words::RouteWords;
 use crate::resource::{Kind, PlaceKind};
 
@@ -41,8 +48,14 @@ pub use answers::{forwarding_seen, interface_seen, limit_seen, network_seen, sub
 use compare::covers;
 pub use connection::AzureSite;
 pub use drafts::arm;
+#[cfg(feature = "azure")]
+use import::read;
 pub use interface::InterfaceTask;
+#[cfg(not(feature = "azure"))]
+use left_out::{HELP, KEYS, KINDS, connect, read};
 pub use live::{LiveInterface, LiveInterfaces, LiveNetwork, LiveRoute, LiveSubnet, LiveTable, Seen, key, name_of};
+#[cfg(feature = "azure")]
+use operator::{HELP, KEYS, connect};
 pub use questions::{Questions, questions};
 pub use record::{
     AssociationRecord, Claim, Claimed, ForwardingRecord, Recorded, RoutesRecord, TableClaims, TableRecord, routes_in,
@@ -70,16 +83,56 @@ pub static ARM: PlaceKind = PlaceKind {
 pub struct AzureUdr;
 
 /// A route table.
-pub static AZURE_ROUTE_TABLE: Kind =
-    Kind { id: "azure_route_table", noun: "route table", order: 2, retires: 1, words: &words::TableWords };
+pub static AZURE_ROUTE_TABLE: Kind = Kind {
+    id: "azure_route_table",
+    noun: "route table",
+    order: 2,
+    retires: 1,
+    only_seen: false,
+    words: &words::TableWords,
+};
 /// The routes of a table.
-pub static AZURE_ROUTE: Kind = Kind { id: "azure_route", noun: "route", order: 3, retires: 1, words: &RouteWords };
+pub static AZURE_ROUTE: Kind =
+    Kind { id: "azure_route", noun: "route", order: 3, retires: 1, only_seen: false, words: &RouteWords };
 /// The association of a subnet with a table. A subnet leaves a table before the table goes.
-pub static AZURE_SUBNET_ASSOCIATION: Kind =
-    Kind { id: "azure_subnet_association", noun: "subnet", order: 4, retires: 0, words: &words::AssociationWords };
+pub static AZURE_SUBNET_ASSOCIATION: Kind = Kind {
+    id: "azure_subnet_association",
+    noun: "subnet",
+    order: 4,
+    retires: 0,
+    only_seen: false,
+    words: &words::AssociationWords,
+};
 /// IP forwarding of a network interface. It stays on for as long as routes lead there.
-pub static AZURE_NIC_FORWARDING: Kind =
-    Kind { id: "azure_nic_forwarding", noun: "network interface", order: 5, retires: 2, words: &words::InterfaceWords };
+pub static AZURE_NIC_FORWARDING: Kind = Kind {
+    id: "azure_nic_forwarding",
+    noun: "network interface",
+    order: 5,
+    retires: 2,
+    only_seen: true,
+    words: &words::InterfaceWords,
+};
+
+/// Azure in the registry.
+pub static SITE: SiteKind = SiteKind {
+    name: "Azure",
+    place: &ARM,
+    formats: &[&AzureUdr],
+    kinds: KINDS,
+    wanted: |desired| Wanted::all(desired).iter().flat_map(Wanted::addresses).collect(),
+    table: "azure",
+    keys: KEYS,
+    help: HELP,
+    connect,
+    source: Some(NodeSource {
+        scheme: "azure://",
+        help: "azure://SUBSCRIPTION/RESOURCE_GROUP (its virtual machines and their pod-cidr tags)",
+        read,
+    }),
+};
+
+#[cfg(feature = "azure")]
+const KINDS: &[&Kind] = &[&AZURE_ROUTE_TABLE, &AZURE_ROUTE, &AZURE_SUBNET_ASSOCIATION, &AZURE_NIC_FORWARDING];
 
 /// The tag of tables that topo created, and its value.
 pub const MANAGED_BY: (&str, &str) = ("managed-by", "topo");

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::backend::azure_udr::{
     ARM, BACKEND, LiveInterface, LiveInterfaces, LiveNetwork, LiveSubnet, LiveTable, Seen, Wanted, key,
 };
-use crate::backend::{self, Desired, Inputs, NetworkTable};
+use crate::backend::{Desired, Inputs, NetworkTable, REGISTRY};
 use crate::exchange::Requests;
 use crate::exchange::arm::Document;
 use crate::network::{Memo, Prefix};
@@ -152,7 +152,7 @@ fn state_of(workers: u8, more: &Value) -> State {
 }
 
 fn render(plan: &Plan) -> String {
-    text::plan(plan, &Summary::new(plan, &mut Memo::default()), look(), true, backend::words)
+    text::plan(plan, &Summary::new(plan, &mut Memo::default()), look(), true, REGISTRY.known())
 }
 
 fn json_lines(plan: &Plan) -> Vec<Value> {

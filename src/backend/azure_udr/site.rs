@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::connection::AzureSite;
 use super::look::error_of;
 use super::step::{begin, cut_off, is_reviewed, untouched};
-use super::{ARM, Recorded, Wanted, covers, effective, key, plan};
+use super::{ARM, Recorded, SITE, Wanted, covers, effective, key, plan};
 use crate::backend::{self, Begun, Check, Covered, Inputs, Moment, Question, Site, StepEnd};
 use crate::exchange::Requests;
 use crate::network::Memo;
@@ -17,11 +17,10 @@ use crate::state::Outcome;
 
 /// Whether the user may have selected something that is wanted or recorded in Azure. If not, nobody needs to sign in.
 fn concerns(inputs: &Inputs<'_>) -> bool {
-    let wanted = Wanted::all(inputs.desired);
-    let recorded = inputs.recorded.records().filter(|(place, ..)| *place.kind() == ARM);
-    let recorded = recorded.map(|(place, id, _)| (&*id.kind, place.name()));
-    let mut addresses = recorded.chain(wanted.iter().flat_map(Wanted::addresses));
-    addresses.any(|(kind, place)| inputs.options.selection.may_choose_in(kind, place))
+    let may_choose = |kind: &str, place: &str| inputs.options.selection.may_choose_in(kind, place);
+    let mut recorded = inputs.recorded.records().filter(|(place, ..)| *place.kind() == ARM);
+    recorded.any(|(place, id, _)| may_choose(&id.kind, place.name()))
+        || (SITE.wanted)(inputs.desired).iter().any(|(kind, place)| may_choose(kind, place))
 }
 
 /// Whether an id is that of a place, or of a part of it.

@@ -65,10 +65,10 @@ impl Wanted {
 
     /// Kind and place of what it wants, as in addresses. Network interfaces are missing: nobody has looked for them
     /// yet.
-    pub fn addresses(&self) -> Vec<(&str, &str)> {
+    pub fn addresses(&self) -> Vec<(&'static str, String)> {
         let Settings { route_table, subnets, .. } = &self.settings;
-        let mut addresses = vec![(AZURE_ROUTE_TABLE.id, route_table.as_str()), (AZURE_ROUTE.id, route_table.as_str())];
-        addresses.extend(subnets.iter().map(|subnet| (AZURE_SUBNET_ASSOCIATION.id, subnet.network.as_str())));
+        let mut addresses = vec![(AZURE_ROUTE_TABLE.id, route_table.clone()), (AZURE_ROUTE.id, route_table.clone())];
+        addresses.extend(subnets.iter().map(|subnet| (AZURE_SUBNET_ASSOCIATION.id, subnet.network.clone())));
         addresses
     }
 
@@ -96,8 +96,8 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::backend::REGISTRY;
     use crate::backend::azure_udr::{BACKEND, Recorded, covers};
-    use crate::backend::{self, FORMATS};
     use crate::plan::Options;
     use crate::topology::{self, BackendTable, Source};
 
@@ -109,7 +109,7 @@ mod tests {
     /// With a table for these nodes and subnets.
     fn covered_with(nodes: &[&str], subnets: &[&str]) -> Vec<String> {
         let source = Source { name: "topo.toml".into(), text: TEXT.to_owned() };
-        let mut topology = topology::parse(&[source], FORMATS).0.expect("a topology");
+        let mut topology = topology::parse(&[source], REGISTRY.formats()).0.expect("a topology");
         let name = |text: &str| Name::new(text).expect("name");
         let subnet = |name: &&str| json!({ "resource_group": "kubernetes", "network": "vnet", "subnet": name });
         let settings = json!({
@@ -119,7 +119,7 @@ mod tests {
         Settings::deserialize(&settings).expect("settings");
         let nodes = nodes.iter().map(|text| name(text)).collect();
         topology.backends.insert(name("azure-udr"), BackendTable { backend: BACKEND, nodes, settings });
-        let wanted = Wanted::all(&backend::desire(&topology));
+        let wanted = Wanted::all(&REGISTRY.desire(&topology));
         let covered = covers(&wanted, &Recorded::default(), None, &Options::default());
         covered.0.iter().flat_map(|(_, to)| to).map(ToString::to_string).collect()
     }

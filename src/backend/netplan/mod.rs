@@ -31,7 +31,8 @@ use crate::resource::{Kind, Name, Record, ResourceId, Shape, SharedJson, Token};
 use crate::topology::{BackendTable, Topology};
 
 /// The kind of its resources: one file on a node, or the drop-ins with one name.
-pub static NETPLAN_FILE: Kind = Kind { id: "netplan_file", noun: "file", order: 1, retires: 0, words: &FileWords };
+pub static NETPLAN_FILE: Kind =
+    Kind { id: "netplan_file", noun: "file", order: 1, retires: 0, only_seen: false, words: &FileWords };
 
 /// The backend.
 #[derive(Clone, Copy, Debug)]

@@ -20,7 +20,8 @@ use crate::resource::{Kind, Name, Record, ResourceId, Shape, Token};
 use crate::topology::{BackendTable, Topology};
 
 /// The kind of its resources: the routes of one node.
-pub static KERNEL_ROUTE: Kind = Kind { id: "kernel_route", noun: "route", order: 0, retires: 0, words: &KernelWords };
+pub static KERNEL_ROUTE: Kind =
+    Kind { id: "kernel_route", noun: "route", order: 0, retires: 0, only_seen: false, words: &KernelWords };
 
 /// The words for its resources.
 struct KernelWords;

@@ -143,7 +143,7 @@ mod tests {
 
     use super::super::describe::{describe, describe_row};
     use super::*;
-    use crate::backend::KNOWN;
+    use crate::backend::REGISTRY;
     use crate::resource::SharedJson;
     use crate::state::PlaceRecord;
 
@@ -151,7 +151,7 @@ mod tests {
         "arm:/subscriptions/0/resourceGroups/k/providers/Microsoft.Network/routeTables/kubernetes-routes";
 
     fn place(text: &str) -> Place {
-        KNOWN.place(text).expect("place")
+        REGISTRY.known().place(text).expect("place")
     }
 
     fn resource(text: &str) -> ResourceId {

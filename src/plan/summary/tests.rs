@@ -215,7 +215,7 @@ fn how_long_it_takes() {
                 &summary,
                 crate::render::style::Look::default(),
                 true,
-                crate::backend::words,
+                crate::backend::REGISTRY.known(),
             )
             .len();
             let rendered = start.elapsed();

@@ -7,10 +7,11 @@ use std::sync::Arc;
 
 use super::super::style::{BOLD, DIM, LISTED, Look, style};
 use super::super::words::{clean, counted, named, names, noun, wrapped};
+use super::is_shown_live;
 use super::places::Places;
-use super::{Forms, is_shown_live};
 use crate::network::{MAIN_TABLE, NextHop, Prefix};
 use crate::plan::{Before, Change, Line, Part, Plan, SettingLine, Summary, What};
+use crate::resource::Known;
 use crate::resource::words::{Told, Words};
 use crate::resource::{Action, Place, Reason, natural_order};
 
@@ -24,7 +25,7 @@ pub(super) struct Writer<'a> {
     pub(super) plan: &'a Plan,
     pub(super) summary: &'a Summary,
     pub(super) look: Look,
-    pub(super) forms: Forms,
+    pub(super) known: &'a Known,
 }
 
 impl Writer<'_> {
@@ -38,7 +39,7 @@ impl Writer<'_> {
         if change.part_of.is_some() {
             return together;
         }
-        let words = (self.forms)(&change.kind);
+        let words = self.known.words(&change.kind);
         self.heading(out, changes, words);
         match &change.what {
             What::Routes { .. } => self.routes(out, changes),

@@ -8,17 +8,26 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::time::Duration;
 
-use super::{HELP, KEYS, resolve};
-use crate::cli::CommandError;
+use super::super::SITE;
+use super::{HELP, KEYS, settings};
+use crate::backend::REGISTRY;
+use crate::backend::operator::Operator;
+use crate::cli::configuration;
+use crate::resource::Refusal;
 use crate::transport::arm::ArmSettings;
 
-fn with(variables: &[(&str, &str)]) -> Result<ArmSettings, CommandError> {
+fn resolve(variable: &dyn Fn(&str) -> Option<OsString>) -> Result<ArmSettings, Refusal> {
+    let given = configuration::settings(&SITE, &REGISTRY, variable)?;
+    settings(&Operator { given, connect_timeout: Duration::from_secs(10) })
+}
+
+fn with(variables: &[(&str, &str)]) -> Result<ArmSettings, Refusal> {
     let all: HashMap<&str, &str> = variables.iter().copied().collect();
     resolve(&|name| all.get(name).map(OsString::from))
 }
 
 /// With a home whose configuration is this.
-fn with_file(text: &str, variables: &[(&str, &str)]) -> Result<ArmSettings, CommandError> {
+fn with_file(text: &str, variables: &[(&str, &str)]) -> Result<ArmSettings, Refusal> {
     let home = tempfile::tempdir().unwrap();
     let folder = home.path().join(".config/topo");
     fs::create_dir_all(&folder).unwrap();
@@ -28,7 +37,7 @@ fn with_file(text: &str, variables: &[(&str, &str)]) -> Result<ArmSettings, Comm
     with(&all)
 }
 
-fn message(result: Result<ArmSettings, CommandError>) -> String {
+fn message(result: Result<ArmSettings, Refusal>) -> String {
     let error = result.unwrap_err();
     assert!(error.message.ends_with('.') && !error.message.ends_with(".."), "{}", error.message);
     assert!(!error.hints.is_empty(), "{}", error.message);
@@ -167,7 +176,7 @@ fn tokens_go_to_an_origin_over_tls_only() {
 #[test]
 fn the_help_names_the_file_and_fits_a_terminal() {
     assert!(HELP.lines().count() <= 4 && HELP.lines().all(|line| line.chars().count() <= 80), "{HELP}");
-    for (_, name, _) in KEYS {
-        assert!(HELP.contains(name), "{name}");
+    for key in KEYS {
+        assert!(HELP.contains(key.name), "{}", key.name);
     }
 }

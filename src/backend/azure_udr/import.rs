@@ -2,54 +2,57 @@
 
 use std::net::IpAddr;
 
-use crate::backend::azure_udr::inventory::{self, NoteKind};
-use crate::cli::{CommandError, GlobalArguments, operator, session};
+use super::inventory::{self, NoteKind};
+use super::operator::settings;
+use crate::backend::operator::Operator;
+use crate::backend::{SourceNodes, SourceNote};
 use crate::exchange::arm::Document;
 use crate::plan::Severity;
-use crate::render::json;
-use crate::resource::Name;
+use crate::resource::{Name, Refusal};
+use crate::transport::BoxFuture;
 use crate::transport::arm::{Arm, ArmError};
 use crate::transport::azure::ResourceType;
-use crate::ui::Printer;
 
-use super::{Nodes, SCHEME};
-
-/// Reads the machines of a resource group, and says which ones it skipped.
-pub(super) fn read(from: &str, name: &Name, global: &GlobalArguments, printer: Printer) -> Result<Nodes, CommandError> {
-    let (subscription, resource_group) = parse(from)?;
-    let settings = operator::arm_settings(global)?;
-    let documents = session::block_on(async {
-        let ask = async {
+/// Reads the machines of a resource group, and notes which ones it skipped.
+pub(super) fn read<'a>(
+    from: &'a str,
+    name: &'a Name,
+    operator: &'a Operator,
+    notes: &'a mut Vec<SourceNote>,
+) -> BoxFuture<'a, Result<SourceNodes, Refusal>> {
+    Box::pin(async move {
+        let (subscription, group) = parse(from)?;
+        let settings = settings(operator)?;
+        let documents = async {
             let arm = Arm::connect(&settings)?;
-            ask(&arm, &subscription, &resource_group).await
+            ask(&arm, &subscription, &group).await
         };
-        ask.await.map_err(|error: ArmError| CommandError::new(error.to_string()))
-    })?;
-    let [machines, interfaces, networks] = documents;
-    let inventory = inventory::read(&machines, &interfaces, &networks).map_err(|sentences| {
-        CommandError::new(sentences.join("\n")).hint("Nothing was written. Remove one of the two tags in Azure.")
-    })?;
-    for note in &inventory.notes {
-        let (code, severity) = match note.kind {
-            NoteKind::Skipped => ("machine_skipped", Severity::Warning),
-            NoteKind::WithoutPods => ("machine_without_pods", Severity::Note),
-            NoteKind::NotRead => ("interfaces_not_read", Severity::Note),
-        };
-        let nodes = note.machines.iter().map(String::as_str).collect();
-        printer.event(&json::found(severity, code, nodes, &note.text));
-        printer.note(&format!("{}: {}", severity.label(), note.text));
-    }
-    if inventory.machines.is_empty() {
-        let error = CommandError::new(format!(
-            "No virtual machine of the resource group {} can be a node. Nothing was written.",
-            resource_group.escape_debug()
-        ));
-        return Err(error.hint("Check the subscription and the resource group: `az vm list --output table`."));
-    }
-    let topology = inventory.to_topology(name, &subscription, &resource_group);
-    let machines = inventory.machines.clone();
-    let is_silent_on = Box::new(move |name: &str, addresses: &[IpAddr]| inventory.is_silent_on(name, addresses));
-    Ok(Nodes { machines, topology, is_silent_on })
+        let [machines, interfaces, networks] =
+            documents.await.map_err(|error: ArmError| Refusal::new(error.to_string()))?;
+        let mut inventory = inventory::read(&machines, &interfaces, &networks).map_err(|sentences| {
+            Refusal::new(sentences.join("\n")).hint("Nothing was written. Remove one of the two tags in Azure.")
+        })?;
+        notes.extend(inventory.notes.iter().map(|note| {
+            let (code, severity) = match note.kind {
+                NoteKind::Skipped => ("machine_skipped", Severity::Warning),
+                NoteKind::WithoutPods => ("machine_without_pods", Severity::Note),
+                NoteKind::NotRead => ("interfaces_not_read", Severity::Note),
+            };
+            SourceNote { severity, code, nodes: note.machines.clone(), text: note.text.clone() }
+        }));
+        if inventory.machines.is_empty() {
+            let message = format!(
+                "No virtual machine of the resource group {} can be a node. Nothing was written.",
+                group.escape_debug()
+            );
+            let hint = "Check the subscription and the resource group: `az vm list --output table`.";
+            return Err(Refusal::new(message).hint(hint));
+        }
+        let topology = inventory.to_topology(name, &subscription, &group);
+        let machines = std::mem::take(&mut inventory.machines);
+        let is_silent_on = Box::new(move |name: &str, addresses: &[IpAddr]| inventory.is_silent_on(name, addresses));
+        Ok(SourceNodes { machines, topology, is_silent_on })
+    })
 }
 
 /// The documents of virtual machines, of their network interfaces, and of the networks of those interfaces.
@@ -69,14 +72,14 @@ async fn ask(arm: &Arm, subscription: &str, group: &str) -> Result<[Vec<serde_js
 }
 
 /// The subscription and the resource group in `azure://SUBSCRIPTION/RESOURCE_GROUP`.
-fn parse(from: &str) -> Result<(String, String), CommandError> {
+fn parse(from: &str) -> Result<(String, String), Refusal> {
     let wrong = |what: &str| {
-        CommandError::new(format!("`{}` {what}.", from.escape_debug())).hint(
+        Refusal::new(format!("`{}` {what}.", from.escape_debug())).hint(
             "Write azure://SUBSCRIPTION/RESOURCE_GROUP with the id of the subscription: `az account show --query id \
              --output tsv`.",
         )
     };
-    let rest = from.strip_prefix(SCHEME).unwrap_or(from);
+    let rest = from.strip_prefix("azure://").unwrap_or(from);
     let Some((subscription, group)) = rest.strip_suffix('/').unwrap_or(rest).split_once('/') else {
         return Err(wrong("names no resource group"));
     };

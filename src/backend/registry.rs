@@ -1,0 +1,150 @@
+//! All that a binary knows about backends, as data: a binary of its own can have others.
+
+use std::net::IpAddr;
+use std::sync::{Arc, OnceLock};
+
+use super::mesh::Mesh;
+use super::operator::{Key, Operator};
+use super::{Backend, Desired, NetworkTable, Site, azure_udr, netplan, ssh_static};
+use crate::network::address_text;
+use crate::plan::{DesiredPlace, Severity};
+use crate::resource::{Endpoint, Kind, Known, NODE, Name, Place, PlaceKind, Refusal, Resources};
+use crate::topology::machines::Machine;
+use crate::topology::{Formats, TableFormat, Topology};
+use crate::transport::BoxFuture;
+
+/// The backends of a binary, and the kinds of places where they keep resources.
+pub struct Registry {
+    /// Backends that keep resources on nodes, in the order for users. The first one is best for a new topology.
+    on_nodes: &'static [&'static dyn Backend],
+    /// Kinds of places other than nodes.
+    sites: &'static [&'static SiteKind],
+    formats: OnceLock<Vec<&'static dyn TableFormat>>,
+    known: OnceLock<Known>,
+}
+
+/// A kind of place other than nodes, and the backends that keep resources there.
+pub struct SiteKind {
+    /// The site as sentences name it: `in …`, `to …`.
+    pub name: &'static str,
+    /// Its places.
+    pub place: &'static PlaceKind,
+    /// The formats of its backends' tables in a topology, also if this build does not have these backends.
+    pub formats: &'static [&'static dyn TableFormat],
+    /// The kinds of resources that this build can read.
+    pub kinds: &'static [&'static Kind],
+    /// Kinds and names of the places of what a topology wants, as far as these are known without a look.
+    pub wanted: fn(&Desired) -> Vec<(&'static str, String)>,
+    /// The name of its table in the operator's configuration.
+    pub table: &'static str,
+    /// The keys of that table; none if this build cannot connect.
+    pub keys: &'static [Key],
+    /// The end of the help text of commands that talk to it; empty for nothing.
+    pub help: &'static str,
+    /// Connects, and sends nothing yet. Without the operator's settings, nobody looks, and topo plans from the record.
+    pub connect: fn(Option<&Operator>) -> Result<Arc<dyn Site>, Refusal>,
+    /// Where `topo init` can read nodes.
+    pub source: Option<NodeSource>,
+}
+
+/// A source of nodes for `topo init --from`.
+pub struct NodeSource {
+    /// What its addresses begin with: `cloud://`.
+    pub scheme: &'static str,
+    /// The form of an address, and in brackets what is read there.
+    pub help: &'static str,
+    /// Reads an address. The name is that of the new topology. Notes are for the user, also if it fails.
+    pub read: for<'a> fn(
+        &'a str,
+        &'a Name,
+        &'a Operator,
+        &'a mut Vec<SourceNote>,
+    ) -> BoxFuture<'a, Result<SourceNodes, Refusal>>,
+}
+
+/// The nodes of a source.
+pub struct SourceNodes {
+    /// The machines.
+    pub machines: Vec<Machine>,
+    /// A topology of the machines, as text.
+    pub topology: String,
+    /// Whether a node, by its name and addresses, may exist although the source does not list it.
+    pub is_silent_on: Box<dyn Fn(&str, &[IpAddr]) -> bool + Send>,
+}
+
+/// What the user should know about what a source has.
+#[derive(Clone, Debug)]
+pub struct SourceNote {
+    /// How serious it is.
+    pub severity: Severity,
+    /// A short name, for programs.
+    pub code: &'static str,
+    /// The nodes or machines.
+    pub nodes: Vec<String>,
+    /// Full sentences.
+    pub text: String,
+}
+
+/// The backends of topo.
+pub static REGISTRY: Registry = Registry::new(&[&ssh_static::SshStatic, &netplan::Netplan], &[&azure_udr::SITE]);
+
+impl Registry {
+    /// A registry of backends on nodes, and of other kinds of places.
+    pub const fn new(on_nodes: &'static [&'static dyn Backend], sites: &'static [&'static SiteKind]) -> Self {
+        Self { on_nodes, sites, formats: OnceLock::new(), known: OnceLock::new() }
+    }
+
+    /// The formats of all backends' tables.
+    pub fn formats(&'static self) -> Formats {
+        self.formats.get_or_init(|| {
+            let on_nodes = self.on_nodes.iter().map(|backend| *backend as &dyn TableFormat);
+            on_nodes.chain(self.sites.iter().flat_map(|site| site.formats).copied()).collect()
+        })
+    }
+
+    /// The kinds of places and resources that the binary can read. It keeps places and records of other kinds unchanged.
+    pub fn known(&self) -> &Known {
+        self.known.get_or_init(|| Known {
+            places: [&NODE].into_iter().chain(self.sites.iter().map(|site| site.place)).collect(),
+            kinds: {
+                let on_nodes = self.on_nodes.iter().map(|backend| backend.kind());
+                on_nodes.chain(self.sites.iter().flat_map(|site| site.kinds).copied()).collect()
+            },
+        })
+    }
+
+    /// Kinds of places other than nodes.
+    pub fn sites(&self) -> &'static [&'static SiteKind] {
+        self.sites
+    }
+
+    /// The backend that keeps resources of this kind on nodes.
+    pub fn of_kind(&self, kind: &str) -> Option<&'static dyn Backend> {
+        self.on_nodes.iter().copied().find(|backend| backend.kind().id == kind)
+    }
+
+    /// Everything that a topology wants.
+    pub fn desire(&self, topology: &Topology) -> Desired {
+        let places = topology.nodes.iter().map(|(name, node)| {
+            let host = node.ssh.host.clone().or_else(|| node.addresses.first().copied().map(address_text));
+            let endpoint = host.map(|host| Endpoint {
+                host,
+                port: node.ssh.port,
+                user: node.ssh.user.clone(),
+                sudo: node.ssh.sudo,
+            });
+            let resources = Resources::with_capacity(topology.backends.len());
+            (Place::from(name.clone()), DesiredPlace { endpoint, resources })
+        });
+        let mut desired = Desired { places: places.collect(), ..Desired::default() };
+        let mesh = Mesh::new(topology);
+        for (name, table) in &topology.backends {
+            if let Some(backend) = self.on_nodes.iter().find(|backend| backend.id() == table.backend) {
+                backend.desire(topology, &mesh, name, table, &mut desired);
+            } else {
+                desired.tables.push(NetworkTable::of(topology, name, table));
+            }
+        }
+        desired
+    }
+}
