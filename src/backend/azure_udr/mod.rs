@@ -21,7 +21,6 @@ mod questions;
 mod record;
 mod route;
 mod routes;
-mod schema;
 mod settings;
 mod subnet;
 mod table;
