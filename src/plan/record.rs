@@ -15,7 +15,7 @@ impl ResourcePlan {
         if self.listed.is_some() && !looked {
             return before;
         }
-        let is_touched = self.listed.as_ref().map_or(place.acts || !looked, |listed| listed.touched);
+        let is_touched = self.listed.as_ref().map_or(place.acts || !looked, |listed| !listed.phases.is_empty());
         if !is_touched {
             if self.is_partial() {
                 return before;

@@ -94,7 +94,6 @@ mod tests {
             changes: vec![change],
             is: None,
             to: None,
-            touched: true,
             phases: vec![Phase::Retire],
         };
         let id = resource.id.clone();

@@ -117,7 +117,7 @@ impl SubnetTask {
             let table = live.table.as_deref();
             let (phase, change) = self.change(Phase::Persist, Action::Change, Reason::InDoubt, table, table);
             if let Some(resource) = verdict.resources.last_mut() {
-                (resource.changes, resource.phases, resource.touched) = (vec![change], vec![phase], true);
+                (resource.changes, resource.phases) = (vec![change], vec![phase]);
             }
         }
         if let Some(change) = verdict.association().filter(|one| again || one.before != one.after) {
@@ -249,9 +249,8 @@ impl SubnetTask {
         let Some(backend) = backend.filter(|_| known.is_some() || to.is_some()) else { return };
         let name = known.map_or_else(|| self.name().into(), |id| id.name.clone());
         let id = ResourceId { backend: backend.clone(), kind: AZURE_SUBNET_ASSOCIATION.id.into(), name };
-        verdict.resources.extend(known.filter(|old| **old != id).map(ListedPlan::renamed));
-        let (phases, changes): (Vec<Phase>, Vec<ListedChange>) = change.into_iter().unzip();
-        let (is, to, touched) = (is.map(shape_of), to.map(shape_of), !changes.is_empty());
-        verdict.resources.push(ListedPlan { id, changes, is, to, touched, phases });
+        let (phases, changes) = change.into_iter().unzip();
+        let plan = ListedPlan { id, changes, is: is.map(shape_of), to: to.map(shape_of), phases };
+        verdict.resources.extend(plan.under(known));
     }
 }
