@@ -7,10 +7,10 @@ use std::io::Write as _;
 use std::sync::Arc;
 
 use serde::Serialize;
+use serde_json::Value;
 
 use super::wire::{
-    Address, Addresses, AttributesWire, ListWire, Nullable, RecordWire, References, ShapeReferences, ShapeWire,
-    VERSION, ViewWire,
+    Address, Addresses, ListWire, Nullable, RecordWire, References, ShapeReferences, ShapeWire, VERSION, ViewWire,
 };
 use super::{PlaceRecord, State};
 use crate::network::{Memo, RouteSet, Rows, View};
@@ -211,8 +211,9 @@ impl<'s> Tables<'s> {
                 }
                 Record::Settled { is, token } => RecordWire {
                     is: Some(Nullable(Some(self.shape(is)))),
+                    to: None,
+                    also: Vec::new(),
                     token: token.as_ref().map(Cow::Borrowed),
-                    ..RecordWire::default()
                 },
                 Record::InDoubt { is, to, also } => RecordWire {
                     is: Some(Nullable(is.as_ref().map(|shape| self.shape(shape)))),
@@ -226,10 +227,10 @@ impl<'s> Tables<'s> {
         out.text("}}");
     }
 
-    fn shape<'a>(&self, shape: &'a Shape) -> ShapeWire<'a> {
-        let attributes = (!shape.attributes.is_null()).then(|| AttributesWire::Value(&shape.attributes));
+    fn shape<'a>(&self, shape: &'a Shape) -> ShapeWire<&'a Value> {
+        let attributes = (!shape.attributes.is_null()).then_some(&*shape.attributes);
         let Some(routes) = &shape.routes else {
-            return ShapeWire { attributes, ..ShapeWire::default() };
+            return ShapeWire { rows: None, view: None, own: None, lacks: None, attributes };
         };
         let list = self.list_at.get(&routes.rows.identity()).and_then(|at| self.lists[*at].id);
         let view = self.view_at.get(&Arc::as_ptr(&routes.view)).and_then(|at| self.views[*at].id);

@@ -5,9 +5,10 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use serde_json::Value;
+use serde_json::value::RawValue;
 
 use super::decode::{DocumentError, damaged};
-use super::wire::{Address, AttributesWire, ListWire, Nullable, RecordWire, ShapeWire, ViewWire};
+use super::wire::{Address, ListWire, Nullable, RecordWire, ShapeWire, ViewWire};
 use crate::network::{Family, Prefix, RouteSet, Row, Rows, View};
 use crate::resource::{Known, Place, Record, ResourceId, Shape, SharedJson};
 
@@ -137,8 +138,8 @@ impl<'k> Reader<'k> {
         Ok(resource)
     }
 
-    pub(super) fn record(&mut self, wire: RecordWire<'_>) -> Result<Record, String> {
-        let mut shape = |wire: Nullable<ShapeWire<'_>>| wire.0.map(|wire| self.shape(wire)).transpose();
+    pub(super) fn record(&mut self, wire: RecordWire<'_, &RawValue>) -> Result<Record, String> {
+        let mut shape = |wire: Nullable<ShapeWire<&RawValue>>| wire.0.map(|wire| self.shape(wire)).transpose();
         match (wire.is, wire.to) {
             (Some(is), Some(to)) if wire.token.is_none() => {
                 let (is, to) = (shape(is)?, shape(to)?);
@@ -165,11 +166,10 @@ impl<'k> Reader<'k> {
         Ok(shared)
     }
 
-    fn shape(&mut self, wire: ShapeWire<'_>) -> Result<Shape, String> {
+    fn shape(&mut self, wire: ShapeWire<&RawValue>) -> Result<Shape, String> {
         let attributes = match wire.attributes {
             None => SharedJson::default(),
-            Some(AttributesWire::Text(text)) => self.attributes(text.get())?,
-            Some(AttributesWire::Value(value)) => value.clone().into(),
+            Some(text) => self.attributes(text.get())?,
         };
         let (Some(rows), Some(view)) = (wire.rows, wire.view) else {
             if wire.rows.is_some() || wire.view.is_some() || wire.own.is_some() || wire.lacks.is_some() {
