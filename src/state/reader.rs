@@ -1,6 +1,6 @@
 //! Turns the lists, views and records of a document into those of a state.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -23,9 +23,8 @@ pub(super) struct Reader<'k> {
     pub(super) length: usize,
     pub(super) lists: BTreeMap<u32, Rows>,
     pub(super) views: BTreeMap<u32, Arc<View>>,
-    resources: HashMap<Box<str>, ResourceId>,
     /// The resources of the last few records. Most places have the same ones.
-    recent: [Option<(Box<str>, ResourceId)>; 2],
+    recent: [Option<(Box<str>, ResourceId)>; 4],
     /// Where the next one of these goes.
     next: usize,
     /// Neighbouring records mostly have the same ids.
@@ -49,8 +48,7 @@ impl<'k> Reader<'k> {
             length,
             lists: BTreeMap::new(),
             views: BTreeMap::new(),
-            resources: HashMap::new(),
-            recent: [None, None],
+            recent: [const { None }; 4],
             next: 0,
             own: Arc::from([]),
             last_attributes: None,
@@ -125,14 +123,7 @@ impl<'k> Reader<'k> {
         if let Some((_, resource)) = self.recent.iter().flatten().find(|(recent, _)| **recent == *key) {
             return Ok(resource.clone());
         }
-        let resource = if let Some(resource) = self.resources.get(key) {
-            resource.clone()
-        } else {
-            let resource: ResourceId =
-                key.parse().map_err(|error| damaged(format!("in the place {place}, {error}")))?;
-            self.resources.insert(key.into(), resource.clone());
-            resource
-        };
+        let resource: ResourceId = key.parse().map_err(|error| damaged(format!("in the place {place}, {error}")))?;
         self.recent[self.next] = Some((key.into(), resource.clone()));
         self.next = (self.next + 1) % self.recent.len();
         Ok(resource)
