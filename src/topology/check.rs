@@ -3,13 +3,13 @@
 use std::collections::{BTreeSet, HashSet};
 use std::net::IpAddr;
 
-use crate::network::{Family, Prefix, Row, Rows};
+use crate::network::{Family, Prefix, Row, Rows, number};
 
 use super::diagnostics::{Diagnostic, Reporter, Span};
 use super::document::{Draft, NodeDraft};
 use super::format::Formats;
 use super::glob::matching;
-use super::prefix_index::{Entry, PrefixIndex, number};
+use super::prefix_index::{Entry, PrefixIndex};
 use super::reader::Located;
 use super::{BackendTable, Node, NodeSsh, Subnet, Topology, backends, links};
 use crate::resource::Name;
