@@ -1,9 +1,6 @@
 //! `table` and `metric` of a backend that writes kernel routes.
 
-use serde_json::{Value as Json, json};
-
 use crate::network::MAIN_TABLE;
-
 use crate::topology::Diagnostic;
 use crate::topology::reader::{Located, TableReader};
 
@@ -35,25 +32,5 @@ impl TableAndMetric {
         }
         let unreadable = |key, read: Option<Located<u32>>| read.is_none() && reader.has(key);
         Self { table, metric, damaged: local.is_some() || unreadable("table", table) || unreadable("metric", metric) }
-    }
-
-    /// The JSON schema of the two keys, and of a backend's own: the properties of its table.
-    pub(super) fn schema_with(own: Json) -> Json {
-        let mut properties = json!({
-            "table": {
-                "title": "Routing table",
-                "description": "Number of the kernel's routing table. 254 is the main table.",
-                "type": "integer", "minimum": 1, "maximum": u32::MAX, "not": { "const": LOCAL_TABLE }
-            },
-            "metric": {
-                "title": "Metric",
-                "description": "Metric of the routes. Default: the kernel's choice, 0 for IPv4 and 1024 for IPv6.",
-                "type": "integer", "minimum": 0, "maximum": u32::MAX
-            }
-        });
-        if let (Some(properties), Json::Object(own)) = (properties.as_object_mut(), own) {
-            properties.extend(own);
-        }
-        properties
     }
 }

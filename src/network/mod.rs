@@ -15,7 +15,7 @@ pub use protocol::{BOOT, KERNEL, STATIC};
 pub use route_set::{Memo, Route, RouteChange, RouteSet};
 pub use rows::{Row, Rows};
 pub(crate) use serde_text::serde_text;
-pub use text::{address_text, parse_address};
+pub use text::{address_text, number, parse_address};
 pub use view::{MAIN_TABLE, View};
 
 use std::net::IpAddr;

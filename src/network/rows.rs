@@ -1,5 +1,6 @@
 //! Rows: which destination belongs to which owner.
 
+use std::hash::{Hash, Hasher};
 use std::net::IpAddr;
 use std::sync::{Arc, OnceLock};
 
@@ -95,6 +96,12 @@ impl PartialEq for Rows {
 }
 
 impl Eq for Rows {}
+
+impl Hash for Rows {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.as_slice().hash(state);
+    }
+}
 
 impl Default for Rows {
     fn default() -> Self {

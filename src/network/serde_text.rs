@@ -1,16 +1,17 @@
 //! Reads and writes values in their text form.
 
-/// Implements `Serialize` by `Display` and, with `Deserialize` before the type, `Deserialize` by `FromStr`.
+/// Implements `Serialize` by `Display` and, with `Deserialize` before the type, `Deserialize` by `FromStr`. A constant
+/// parameter of the type stands behind it.
 macro_rules! serde_text {
-    (Serialize $type:ty) => {
-        impl serde::Serialize for $type {
+    (Serialize $type:ty $(, $parameter:tt: $of:ty)?) => {
+        impl$(<const $parameter: $of>)? serde::Serialize for $type {
             fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
                 serializer.collect_str(self)
             }
         }
     };
-    (Deserialize $type:ty) => {
-        impl<'de> serde::Deserialize<'de> for $type {
+    (Deserialize $type:ty $(, $parameter:tt: $of:ty)?) => {
+        impl<'de $(, const $parameter: $of)?> serde::Deserialize<'de> for $type {
             fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
                 let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
                 text.parse().map_err(serde::de::Error::custom)

@@ -13,6 +13,14 @@ pub fn parse_address(text: &str) -> Result<IpAddr, AddrParseError> {
     }
 }
 
+/// An address as a number, which is compared faster. Within a family, numbers have the order of addresses.
+pub fn number(address: IpAddr) -> u128 {
+    match address {
+        IpAddr::V4(address) => u32::from(address).into(),
+        IpAddr::V6(address) => address.into(),
+    }
+}
+
 /// Writes an address. The result is that of `address.to_string()`, which is slower.
 pub fn address_text(address: IpAddr) -> String {
     let IpAddr::V4(address) = address else { return address.to_string() };

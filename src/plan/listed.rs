@@ -51,9 +51,7 @@ pub struct ListedPlan {
     pub is: Option<Shape>,
     /// The shape that it gets. None: it goes.
     pub to: Option<Shape>,
-    /// Whether the run may write the resource. If not, only its record changes.
-    pub touched: bool,
-    /// When it changes.
+    /// When the run may write the resource. Never: only its record changes.
     pub phases: Vec<Phase>,
 }
 
@@ -85,9 +83,13 @@ impl ListedChange {
 }
 
 impl ListedPlan {
-    /// The end of a record whose resource has another id now.
-    pub fn renamed(old: &ResourceId) -> Self {
-        Self { id: old.clone(), changes: Vec::new(), is: None, to: None, touched: false, phases: Vec::new() }
+    /// The plan of a resource. If it is recorded under another id, the end of that record comes first.
+    pub fn under(self, known: Option<&ResourceId>) -> impl Iterator<Item = Self> + use<> {
+        let renamed = known.filter(|old| **old != self.id).map(|old| {
+            let id = old.clone();
+            Self { id, changes: Vec::new(), is: None, to: None, phases: Vec::new() }
+        });
+        renamed.into_iter().chain([self])
     }
 
     fn is_recorded(&self, record: Option<&Record>) -> bool {

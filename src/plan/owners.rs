@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 
 use super::DesiredPlace;
 use super::table::Reasons;
-use crate::network::{Family, RouteSet};
+use crate::network::{Family, RouteSet, number};
 use crate::resource::{Name, Place, Reason, Record, together};
 use crate::state::State;
 
@@ -35,14 +35,11 @@ struct Addresses {
     sorted: OnceLock<Vec<(Number, usize)>>,
 }
 
-/// An address as a number, which is compared faster.
+/// An address as a number.
 type Number = (Family, u128);
 
-fn number(address: IpAddr) -> Number {
-    match address {
-        IpAddr::V4(address) => (Family::V4, u32::from(address).into()),
-        IpAddr::V6(address) => (Family::V6, address.into()),
-    }
+fn numbered(address: IpAddr) -> Number {
+    (Family::of(address), number(address))
 }
 
 impl Addresses {
@@ -51,7 +48,7 @@ impl Addresses {
         let mut before: Option<&RouteSet> = None;
         for set in sets {
             if before.is_none_or(|before| before.own != set.own) {
-                self.list.extend(set.own.iter().map(|address| (number(*address), name.clone())));
+                self.list.extend(set.own.iter().map(|address| (numbered(*address), name.clone())));
             }
             before = Some(set);
         }
@@ -65,7 +62,7 @@ impl Addresses {
 
     /// The node that has an address. If several nodes have it: the last one by name.
     fn owner(&self, address: IpAddr) -> Option<&Name> {
-        let number = number(address);
+        let number = numbered(address);
         let sorted = self.sorted.get_or_init(|| {
             let mut sorted: Vec<(Number, usize)> = self.list.iter().map(|(number, _)| *number).zip(0..).collect();
             sorted.sort_unstable();
@@ -173,7 +170,7 @@ impl Owners {
         recorded: impl Iterator<Item = &'a Name>,
     ) {
         let unknown = wanted.filter(|(address, _)| self.wanted.owner(*address).is_none());
-        self.receivers.list.extend(unknown.map(|(address, name)| (number(address), name.clone())));
+        self.receivers.list.extend(unknown.map(|(address, name)| (numbered(address), name.clone())));
         self.receivers.sorted.take();
         let names: BTreeSet<&Name> = self.receivers.list.iter().map(|(_, name)| name).collect();
         for name in recorded.filter(|name| names.contains(name)) {

@@ -11,7 +11,7 @@ impl ResourcePlan {
     pub fn record_at_start(&self, before: Option<Record>, place: &PlacePlan) -> Option<Record> {
         let looked = place.unseen.is_none();
         let to = self.to();
-        let is_touched = self.listed.as_ref().map_or(place.acts || !looked, |listed| listed.touched);
+        let is_touched = self.listed.as_ref().map_or(place.acts || !looked, |listed| !listed.phases.is_empty());
         if !is_touched {
             // Nothing new can be recorded of a place that nobody looked at.
             if self.is_partial() || (self.listed.is_some() && !looked) {

@@ -95,7 +95,6 @@ mod tests {
             changes: vec![change],
             is: None,
             to: None,
-            touched: true,
             phases: vec![Phase::Retire],
         };
         let id = resource.id.clone();

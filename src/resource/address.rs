@@ -101,24 +101,10 @@ pub fn glob(pattern: &str, text: &str) -> bool {
     }
 }
 
-/// Whether some text that starts with `start` matches the pattern.
+/// Whether some text that starts with `start` matches a pattern that has a `*`: what is before the first one decides.
 fn may_start(pattern: &str, start: &str) -> bool {
-    let pattern: Vec<char> = pattern.chars().collect();
-    let mut at = vec![false; pattern.len() + 1];
-    at[0] = true;
-    for found in start.chars() {
-        let mut next = vec![false; pattern.len() + 1];
-        for position in 0..pattern.len() {
-            if pattern[position] == '*' && at[position] {
-                at[position + 1] = true;
-                next[position] = true;
-            } else if at[position] && (pattern[position] == '?' || pattern[position] == found) {
-                next[position + 1] = true;
-            }
-        }
-        at = next;
-    }
-    at.contains(&true)
+    let fixed = pattern.chars().take_while(|wanted| *wanted != '*');
+    fixed.zip(start.chars()).all(|(wanted, found)| wanted == '?' || wanted == found)
 }
 
 #[cfg(test)]

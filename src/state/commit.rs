@@ -1,9 +1,9 @@
 //! Group commit: writes entries of many places to the journal together, so that one sync makes them durable.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout_at};
 
@@ -19,7 +19,7 @@ const BUNDLE: usize = 1024;
 #[derive(Debug)]
 pub struct JournalWriter {
     queue: mpsc::Sender<Request>,
-    failure: watch::Receiver<Option<StoreError>>,
+    failure: Arc<OnceLock<StoreError>>,
     task: JoinHandle<()>,
 }
 
@@ -33,13 +33,12 @@ impl JournalWriter {
     /// Starts the task on the current runtime.
     pub fn start(store: Arc<dyn Store>) -> Self {
         let (queue, requests) = mpsc::channel(BUNDLE);
-        let (failed, failure) = watch::channel(None);
-        Self { queue, failure, task: tokio::spawn(write(store, requests, failed)) }
+        let failure = Arc::default();
+        Self { queue, failure: Arc::clone(&failure), task: tokio::spawn(write(store, requests, failure)) }
     }
 
     /// Queues an entry. Waits only if the queue is full. The writer numbers the entries.
     pub async fn append(&self, entry: Entry) -> Result<(), StoreError> {
-        self.check()?;
         self.queue.send(Request::Append(Box::new(entry))).await.map_err(|_| self.ended())
     }
 
@@ -47,8 +46,7 @@ impl JournalWriter {
     pub async fn flush(&self) -> Result<(), StoreError> {
         let (done, written) = oneshot::channel();
         self.queue.send(Request::Flush(done)).await.map_err(|_| self.ended())?;
-        written.await.map_err(|_| self.ended())?;
-        self.check()
+        written.await.map_err(|_| self.ended())
     }
 
     /// Writes the queued entries, and ends.
@@ -59,22 +57,15 @@ impl JournalWriter {
         written
     }
 
-    fn check(&self) -> Result<(), StoreError> {
-        self.failure.borrow().clone().map_or(Ok(()), Err)
-    }
-
     fn ended(&self) -> StoreError {
-        self.failure.borrow().clone().unwrap_or_else(|| {
+        self.failure.get().cloned().unwrap_or_else(|| {
             StoreError::unavailable("The task that writes the journal has ended.", "Run the command again.")
         })
     }
 }
 
-async fn write(
-    store: Arc<dyn Store>,
-    mut requests: mpsc::Receiver<Request>,
-    failed: watch::Sender<Option<StoreError>>,
-) {
+/// Ends after a failed write: who waits for the task then finds the failure.
+async fn write(store: Arc<dyn Store>, mut requests: mpsc::Receiver<Request>, failure: Arc<OnceLock<StoreError>>) {
     let mut bundle: Vec<Entry> = Vec::new();
     let mut number = 0;
     let mut due: Option<Instant> = None;
@@ -99,7 +90,13 @@ async fn write(
             // The oldest entry has waited long enough, or no more will come.
             Err(_) | Ok(None) => {}
         }
-        commit(&*store, &mut bundle, &failed).await;
+        if !bundle.is_empty()
+            && let Err(error) = store.append(&bundle).await
+        {
+            let _ = failure.set(error);
+            return;
+        }
+        bundle.clear();
         due = None;
         if let Some(done) = flushed {
             let _ = done.send(());
@@ -108,12 +105,4 @@ async fn write(
             return;
         }
     }
-}
-
-async fn commit(store: &dyn Store, bundle: &mut Vec<Entry>, failed: &watch::Sender<Option<StoreError>>) {
-    let writable = !bundle.is_empty() && failed.borrow().is_none();
-    if writable && let Err(error) = store.append(bundle).await {
-        failed.send_replace(Some(error));
-    }
-    bundle.clear();
 }

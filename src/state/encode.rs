@@ -2,18 +2,20 @@
 //! is short.
 
 use std::borrow::Cow;
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::hash::Hash;
 use std::io::Write as _;
 use std::sync::Arc;
 
 use serde::Serialize;
+use serde_json::Value;
 
 use super::wire::{
-    Address, Addresses, AttributesWire, ListWire, Nullable, RecordWire, References, ShapeReferences, ShapeWire,
-    VERSION, ViewWire,
+    Address, Addresses, ListWire, Nullable, RecordWire, References, ShapeReferences, ShapeWire, VERSION, ViewWire,
 };
 use super::{PlaceRecord, State};
-use crate::network::{Memo, RouteSet, Rows, View};
+use crate::network::{Memo, Rows, View};
 use crate::resource::{Record, Shape};
 
 impl State {
@@ -81,76 +83,87 @@ impl Document {
 }
 
 /// A list or a view with its id and the number of shapes that refer to it.
-struct Counted<T> {
-    value: T,
+struct Counted<'s, T> {
+    value: &'s T,
     count: usize,
     id: Option<u32>,
 }
 
-/// All lists and views of a state, each once.
-#[derive(Default)]
+/// All lists or all views of a state, each once.
+struct Numbered<'s, T> {
+    entries: Vec<Counted<'s, T>>,
+    /// Their positions by address in memory. Most shapes share them.
+    shared: HashMap<usize, usize>,
+    equal: HashMap<&'s T, usize>,
+}
+
+impl<'s, T: Eq + Hash> Numbered<'s, T> {
+    /// Begins with those that are kept. An id must not change, even if two with different ids are equal.
+    fn new(kept: impl Iterator<Item = (u32, usize, &'s T)>) -> Self {
+        let mut numbered = Self { entries: Vec::new(), shared: HashMap::new(), equal: HashMap::new() };
+        for (at, (id, address, value)) in kept.enumerate() {
+            numbered.entries.push(Counted { value, count: 1, id: Some(id) });
+            numbered.shared.entry(address).or_insert(at);
+            numbered.equal.entry(value).or_insert(at);
+        }
+        numbered
+    }
+
+    fn count(&mut self, address: usize, value: &'s T) {
+        let at = *self.shared.entry(address).or_insert_with(|| {
+            *self.equal.entry(value).or_insert_with(|| {
+                self.entries.push(Counted { value, count: 0, id: None });
+                self.entries.len() - 1
+            })
+        });
+        self.entries[at].count += 1;
+    }
+
+    /// Gives the smallest free ids to those that have none, most references first.
+    fn number(&mut self) {
+        let taken: BTreeSet<u32> = self.entries.iter().filter_map(|entry| entry.id).collect();
+        let mut new: Vec<&mut Counted<'s, T>> = self.entries.iter_mut().filter(|entry| entry.id.is_none()).collect();
+        new.sort_by_key(|entry| Reverse(entry.count));
+        for (entry, id) in new.into_iter().zip((0..).filter(|id| !taken.contains(id))) {
+            entry.id = Some(id);
+        }
+    }
+
+    fn id(&self, address: usize) -> Option<u32> {
+        let id = self.shared.get(&address).and_then(|at| self.entries[*at].id);
+        debug_assert!(id.is_some(), "every list and view was counted");
+        id
+    }
+}
+
+/// All lists and views of a state.
 struct Tables<'s> {
-    lists: Vec<Counted<&'s Rows>>,
-    list_at: HashMap<usize, usize>,
-    alike: HashMap<u64, Vec<usize>>,
-    views: Vec<Counted<&'s Arc<View>>>,
-    view_at: HashMap<*const View, usize>,
-    equal_view: HashMap<&'s View, usize>,
+    lists: Numbered<'s, Rows>,
+    views: Numbered<'s, View>,
 }
 
 impl<'s> Tables<'s> {
     fn collect(state: &'s State) -> Self {
-        let mut tables = Self::default();
         let (keep_rows, keep_views) = referenced(state);
-        for (id, rows) in state.kept.rows.iter().filter(|(id, _)| keep_rows.contains(id)) {
-            // An id must not change, even if two lists with different ids are equal.
-            tables.lists.push(Counted { value: rows, count: 1, id: Some(*id) });
-            let at = tables.lists.len() - 1;
-            tables.list_at.entry(rows.identity()).or_insert(at);
-            tables.alike.entry(likeness(rows)).or_default().push(at);
+        let rows = state.kept.rows.iter().filter(|(id, _)| keep_rows.contains(id));
+        let mut lists = Numbered::new(rows.map(|(id, rows)| (*id, rows.identity(), rows)));
+        let views = state.kept.views.iter().filter(|(id, _)| keep_views.contains(id));
+        let mut views = Numbered::new(views.map(|(id, view)| (*id, address(view), &**view)));
+        let shapes = state.records().flat_map(|(_, _, record)| record.shapes());
+        for routes in shapes.filter_map(|shape| shape.routes.as_ref()) {
+            lists.count(routes.rows.identity(), &routes.rows);
+            views.count(address(&routes.view), &routes.view);
         }
-        for (id, view) in state.kept.views.iter().filter(|(id, _)| keep_views.contains(id)) {
-            tables.views.push(Counted { value: view, count: 1, id: Some(*id) });
-            let at = tables.views.len() - 1;
-            tables.view_at.entry(Arc::as_ptr(view)).or_insert(at);
-            tables.equal_view.entry(view).or_insert(at);
-        }
-        for routes in
-            state.records().flat_map(|(_, _, record)| record.shapes()).filter_map(|shape| shape.routes.as_ref())
-        {
-            tables.count(routes);
-        }
-        number(&mut tables.lists);
-        number(&mut tables.views);
-        tables
-    }
-
-    fn count(&mut self, routes: &'s RouteSet) {
-        let (rows, view) = (&routes.rows, &routes.view);
-        let list = *self.list_at.entry(rows.identity()).or_insert_with(|| {
-            let alike = self.alike.entry(likeness(rows)).or_default();
-            if let Some(at) = alike.iter().find(|at| self.lists[**at].value == rows) {
-                return *at;
-            }
-            self.lists.push(Counted { value: rows, count: 0, id: None });
-            alike.push(self.lists.len() - 1);
-            self.lists.len() - 1
-        });
-        self.lists[list].count += 1;
-        let view = *self.view_at.entry(Arc::as_ptr(view)).or_insert_with(|| {
-            *self.equal_view.entry(&**view).or_insert_with(|| {
-                self.views.push(Counted { value: view, count: 0, id: None });
-                self.views.len() - 1
-            })
-        });
-        self.views[view].count += 1;
+        lists.number();
+        views.number();
+        Self { lists, views }
     }
 
     /// The lists by id: the list with most references comes first and whole; the others as a difference to an earlier
     /// list.
     fn write_lists(&self, out: &mut Document) {
-        let mut order: Vec<&Counted<&Rows>> = self.lists.iter().collect();
-        order.sort_by_key(|list| (std::cmp::Reverse(list.count), list.id));
+        let mut order: Vec<&Counted<'_, Rows>> = self.lists.entries.iter().collect();
+        order.sort_by_key(|list| (Reverse(list.count), list.id));
         let mut memo = Memo::default();
         let mut first: Option<(u32, &Rows)> = None;
         let mut previous: Option<(u32, &Rows)> = None;
@@ -186,7 +199,7 @@ impl<'s> Tables<'s> {
     }
 
     fn views_by_id(&self) -> BTreeMap<u32, &'s View> {
-        self.views.iter().map(|view| (view.id.unwrap_or_default(), &**view.value)).collect()
+        self.views.entries.iter().map(|view| (view.id.unwrap_or_default(), view.value)).collect()
     }
 
     fn write_place(&self, out: &mut Document, recorded: &PlaceRecord) {
@@ -211,8 +224,9 @@ impl<'s> Tables<'s> {
                 }
                 Record::Settled { is, token } => RecordWire {
                     is: Some(Nullable(Some(self.shape(is)))),
+                    to: None,
+                    also: Vec::new(),
                     token: token.as_ref().map(Cow::Borrowed),
-                    ..RecordWire::default()
                 },
                 Record::InDoubt { is, to, also } => RecordWire {
                     is: Some(Nullable(is.as_ref().map(|shape| self.shape(shape)))),
@@ -226,17 +240,14 @@ impl<'s> Tables<'s> {
         out.text("}}");
     }
 
-    fn shape<'a>(&self, shape: &'a Shape) -> ShapeWire<'a> {
-        let attributes = (!shape.attributes.is_null()).then(|| AttributesWire::Value(&shape.attributes));
+    fn shape<'a>(&self, shape: &'a Shape) -> ShapeWire<&'a Value> {
+        let attributes = (!shape.attributes.is_null()).then_some(&*shape.attributes);
         let Some(routes) = &shape.routes else {
-            return ShapeWire { attributes, ..ShapeWire::default() };
+            return ShapeWire { rows: None, view: None, own: None, lacks: None, attributes };
         };
-        let list = self.list_at.get(&routes.rows.identity()).and_then(|at| self.lists[*at].id);
-        let view = self.view_at.get(&Arc::as_ptr(&routes.view)).and_then(|at| self.views[*at].id);
-        debug_assert!(list.is_some() && view.is_some(), "every list and view was counted");
         ShapeWire {
-            rows: list,
-            view,
+            rows: self.lists.id(routes.rows.identity()),
+            view: self.views.id(address(&routes.view)),
             own: (!routes.own.is_empty()).then(|| Addresses(Arc::clone(&routes.own))),
             lacks: (!routes.lacks.is_empty()).then(|| Arc::clone(&routes.lacks)),
             attributes,
@@ -262,22 +273,6 @@ fn referenced(state: &State) -> (BTreeSet<u32>, BTreeSet<u32>) {
     (rows, views)
 }
 
-/// Gives the smallest free ids to lists and views that have none, most references first.
-fn number<T>(entries: &mut [Counted<T>]) {
-    let taken: BTreeSet<u32> = entries.iter().filter_map(|entry| entry.id).collect();
-    let mut free = (0..).filter(|id| !taken.contains(id));
-    let mut order: Vec<usize> = (0..entries.len()).filter(|at| entries[*at].id.is_none()).collect();
-    order.sort_by_key(|at| std::cmp::Reverse(entries[*at].count));
-    for at in order {
-        entries[at].id = free.next();
-    }
-}
-
-/// Tells lists apart cheaply: equal lists have equal values, and only such lists are compared row by row.
-fn likeness(rows: &Rows) -> u64 {
-    use std::hash::{DefaultHasher, Hash, Hasher};
-    let mut hasher = DefaultHasher::new();
-    let rows = rows.as_slice();
-    (rows.len(), rows.first(), rows.last()).hash(&mut hasher);
-    hasher.finish()
+fn address(view: &Arc<View>) -> usize {
+    Arc::as_ptr(view) as usize
 }

@@ -1,11 +1,10 @@
 //! Random identifiers: the lineage of a state and the id of a run.
 
-use std::borrow::Cow;
 use std::fmt;
 use std::io;
 use std::str::FromStr;
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use crate::network::serde_text;
 
 /// `N` random bytes, written as lower-case hexadecimal digits.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -60,18 +59,8 @@ impl<const N: usize> fmt::Debug for Identifier<N> {
     }
 }
 
-impl<const N: usize> Serialize for Identifier<N> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
-}
-
-impl<'de, const N: usize> Deserialize<'de> for Identifier<N> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = Cow::<'de, str>::deserialize(deserializer)?;
-        text.parse().map_err(serde::de::Error::custom)
-    }
-}
+serde_text!(Serialize Identifier<N>, N: usize);
+serde_text!(Deserialize Identifier<N>, N: usize);
 
 #[cfg(test)]
 mod tests {

@@ -1,13 +1,14 @@
 //! Turns the lists, views and records of a document into those of a state.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::Arc;
 
 use serde_json::Value;
+use serde_json::value::RawValue;
 
 use super::decode::{DocumentError, damaged};
-use super::wire::{Address, AttributesWire, ListWire, Nullable, RecordWire, ShapeWire, ViewWire};
+use super::wire::{Address, ListWire, Nullable, RecordWire, ShapeWire, ViewWire};
 use crate::network::{Family, Prefix, RouteSet, Row, Rows, View};
 use crate::resource::{Known, Place, Record, ResourceId, Shape, SharedJson};
 
@@ -22,9 +23,8 @@ pub(super) struct Reader<'k> {
     pub(super) length: usize,
     pub(super) lists: BTreeMap<u32, Rows>,
     pub(super) views: BTreeMap<u32, Arc<View>>,
-    resources: HashMap<Box<str>, ResourceId>,
     /// The resources of the last few records. Most places have the same ones.
-    recent: [Option<(Box<str>, ResourceId)>; 2],
+    recent: [Option<(Box<str>, ResourceId)>; 4],
     /// Where the next one of these goes.
     next: usize,
     /// Neighbouring records mostly have the same ids.
@@ -48,8 +48,7 @@ impl<'k> Reader<'k> {
             length,
             lists: BTreeMap::new(),
             views: BTreeMap::new(),
-            resources: HashMap::new(),
-            recent: [None, None],
+            recent: [const { None }; 4],
             next: 0,
             own: Arc::from([]),
             last_attributes: None,
@@ -124,21 +123,14 @@ impl<'k> Reader<'k> {
         if let Some((_, resource)) = self.recent.iter().flatten().find(|(recent, _)| **recent == *key) {
             return Ok(resource.clone());
         }
-        let resource = if let Some(resource) = self.resources.get(key) {
-            resource.clone()
-        } else {
-            let resource: ResourceId =
-                key.parse().map_err(|error| damaged(format!("in the place {place}, {error}")))?;
-            self.resources.insert(key.into(), resource.clone());
-            resource
-        };
+        let resource: ResourceId = key.parse().map_err(|error| damaged(format!("in the place {place}, {error}")))?;
         self.recent[self.next] = Some((key.into(), resource.clone()));
         self.next = (self.next + 1) % self.recent.len();
         Ok(resource)
     }
 
-    pub(super) fn record(&mut self, wire: RecordWire<'_>) -> Result<Record, String> {
-        let mut shape = |wire: Nullable<ShapeWire<'_>>| wire.0.map(|wire| self.shape(wire)).transpose();
+    pub(super) fn record(&mut self, wire: RecordWire<'_, &RawValue>) -> Result<Record, String> {
+        let mut shape = |wire: Nullable<ShapeWire<&RawValue>>| wire.0.map(|wire| self.shape(wire)).transpose();
         match (wire.is, wire.to) {
             (Some(is), Some(to)) if wire.token.is_none() => {
                 let (is, to) = (shape(is)?, shape(to)?);
@@ -165,11 +157,10 @@ impl<'k> Reader<'k> {
         Ok(shared)
     }
 
-    fn shape(&mut self, wire: ShapeWire<'_>) -> Result<Shape, String> {
+    fn shape(&mut self, wire: ShapeWire<&RawValue>) -> Result<Shape, String> {
         let attributes = match wire.attributes {
             None => SharedJson::default(),
-            Some(AttributesWire::Text(text)) => self.attributes(text.get())?,
-            Some(AttributesWire::Value(value)) => value.clone().into(),
+            Some(text) => self.attributes(text.get())?,
         };
         let (Some(rows), Some(view)) = (wire.rows, wire.view) else {
             if wire.rows.is_some() || wire.view.is_some() || wire.own.is_some() || wire.lacks.is_some() {

@@ -9,9 +9,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use serde::de::{self, SeqAccess, Visitor};
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use serde_json::Value;
-use serde_json::value::RawValue;
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::network::{Prefix, View, parse_address};
 use crate::resource::Token;
@@ -108,15 +106,15 @@ impl<'de> Deserialize<'de> for Addresses {
 }
 
 /// A record. It is settled if it has no `to`.
-#[derive(Default, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct RecordWire<'a> {
-    #[serde(borrow, default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
-    pub is: Option<Nullable<ShapeWire<'a>>>,
-    #[serde(borrow, default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
-    pub to: Option<Nullable<ShapeWire<'a>>>,
-    #[serde(borrow, default, skip_serializing_if = "Vec::is_empty")]
-    pub also: Vec<ShapeWire<'a>>,
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields, bound(deserialize = "A: Deserialize<'de>"))]
+pub(super) struct RecordWire<'a, A> {
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    pub is: Option<Nullable<ShapeWire<A>>>,
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    pub to: Option<Nullable<ShapeWire<A>>>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub also: Vec<ShapeWire<A>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub token: Option<Cow<'a, Token>>,
 }
@@ -126,9 +124,10 @@ pub(super) struct RecordWire<'a> {
 #[serde(transparent)]
 pub(super) struct Nullable<T>(pub Option<T>);
 
-#[derive(Default, Serialize, Deserialize)]
+/// A shape. Its attributes are text when read, because most records have the same text.
+#[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct ShapeWire<'a> {
+pub(super) struct ShapeWire<A> {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rows: Option<u32>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -137,29 +136,8 @@ pub(super) struct ShapeWire<'a> {
     pub own: Option<Addresses>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lacks: Option<Arc<BTreeSet<Prefix>>>,
-    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
-    pub attributes: Option<AttributesWire<'a>>,
-}
-
-/// The attributes of a shape: text when read, because most records have the same text.
-pub(super) enum AttributesWire<'a> {
-    Text(&'a RawValue),
-    Value(&'a Value),
-}
-
-impl Serialize for AttributesWire<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self {
-            Self::Text(text) => text.serialize(serializer),
-            Self::Value(value) => value.serialize(serializer),
-        }
-    }
-}
-
-impl<'de: 'a, 'a> Deserialize<'de> for AttributesWire<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        <&RawValue>::deserialize(deserializer).map(Self::Text)
-    }
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub attributes: Option<A>,
 }
 
 /// The ids that a record refers to, whatever else it contains.

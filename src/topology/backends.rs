@@ -22,10 +22,7 @@ pub(super) struct BackendDraft<'a> {
 /// Reads one table below `[backends]`.
 pub(super) fn read<'a>(entry: &Entry<'a>, mut reader: TableReader<'a>, formats: Formats) -> Option<BackendDraft<'a>> {
     let given = reader.string("type");
-    if given.is_none() && reader.has("type") {
-        return None;
-    }
-    if given.is_none() && !Name::is_valid(entry.key) {
+    if given.is_none() && (reader.has("type") || !Name::is_valid(entry.key)) {
         return None;
     }
     let wanted = given.unwrap_or(entry.name());

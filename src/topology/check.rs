@@ -3,13 +3,13 @@
 use std::collections::{BTreeSet, HashSet};
 use std::net::IpAddr;
 
-use crate::network::{Family, Prefix, Row, Rows};
+use crate::network::{Family, Prefix, Row, Rows, number};
 
 use super::diagnostics::{Diagnostic, Reporter, Span};
 use super::document::{Draft, NodeDraft};
 use super::format::Formats;
 use super::glob::matching;
-use super::prefix_index::{Entry, PrefixIndex, number};
+use super::prefix_index::{Entry, PrefixIndex};
 use super::reader::Located;
 use super::{BackendTable, Node, NodeSsh, Subnet, Topology, backends, links};
 use crate::resource::Name;
@@ -27,23 +27,16 @@ pub(super) fn check(draft: &Draft<'_>, formats: Formats, report: &Reporter) -> O
     let names: Vec<Name> = draft.nodes.iter().map(own_name).collect();
     let served = backends::check(draft, &names, formats, report);
     links::check(draft, &served, report);
-    if !report.broken && draft.nodes.is_empty() {
-        Diagnostic::warning(
-            Span::default(),
-            "The topology has no nodes. topo writes no routes, and removes those that it owns.",
-            "",
-        )
-        .hint("Add for example node-0 = { address = \"10.240.0.20\" } below a line [nodes].")
-        .report_to(report);
-    } else if !report.broken && !draft.has_backends {
+    let empty = if draft.nodes.is_empty() {
+        let hint = "Add for example node-0 = { address = \"10.240.0.20\" } below a line [nodes].";
+        Some(("The topology has no nodes.", hint.to_owned()))
+    } else {
         let first = formats.first().map_or("…", |format| format.id());
-        Diagnostic::warning(
-            Span::default(),
-            "No backend is active. topo writes no routes, and removes those that it owns.",
-            "",
-        )
-        .hint(format!("Add a line [backends.{first}]."))
-        .report_to(report);
+        (!draft.has_backends).then(|| ("No backend is active.", format!("Add a line [backends.{first}].")))
+    };
+    if let Some((what, hint)) = empty.filter(|_| !report.broken) {
+        let message = format!("{what} topo writes no routes, and removes those that it owns.");
+        Diagnostic::warning(Span::default(), message, "").hint(hint).report_to(report);
     }
     build(draft, names, merged, served, &rows)
 }
@@ -65,8 +58,8 @@ fn build(
 ) -> Option<Topology> {
     let name = |text: Located<&str>| Name::new(text.value).ok();
     let nodes = draft.nodes.iter().zip(names).zip(merged).map(|((node, name), Merged { ssh, interface })| {
-        let addresses = draft.addresses[node.addresses.clone()].iter().map(|address| address.value).collect();
-        let pods = draft.pods[node.pods.clone()].iter().map(|pod| pod.value).collect();
+        let addresses = draft.addresses_of(node).collect();
+        let pods = draft.pods_of(node).collect();
         (name, Node { addresses, pods, ssh, interface })
     });
     let subnets = draft.subnets.iter().map(|subnet| {
@@ -126,7 +119,7 @@ pub(super) fn check_pods(draft: &Draft<'_>, order: &[usize], report: &Reporter) 
                 .hint("Set the prefix of the node's pods.")
                 .report_to(report);
         }
-        if !node.damaged && !draft.addresses[node.addresses.clone()].iter().any(|own| Family::of(own.value) == family) {
+        if !node.damaged && !draft.addresses_of(node).any(|own| Family::of(own) == family) {
             let message = format!(
                 "Node `{name}` has an {label} pod subnet but no {label} address, so other nodes have no next hop for \
                  it.",
@@ -163,8 +156,7 @@ pub(super) fn check_pods(draft: &Draft<'_>, order: &[usize], report: &Reporter) 
     check_covered(draft, &index, report);
     let row = |entry: &Entry| {
         let node = &draft.nodes[draft.pods[entry.key as usize].node as usize];
-        let mut owners = draft.addresses[node.addresses.clone()].iter().map(|address| address.value);
-        let owner = owners.find(|owner| Family::of(*owner) == entry.prefix.family())?;
+        let owner = draft.addresses_of(node).find(|owner| Family::of(*owner) == entry.prefix.family())?;
         Some(Row { destination: entry.prefix, owner })
     };
     let mut rows: Vec<Row> = Vec::with_capacity(draft.pods.len());

@@ -1,7 +1,7 @@
 //! Findings about a text, with positions, as plain data.
 
 use std::cell::RefCell;
-use std::ops::Range;
+use std::ops::{Deref, Range};
 
 /// A text with its name for messages.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -104,16 +104,6 @@ impl Diagnostic {
 pub struct Diagnostics(Vec<Diagnostic>);
 
 impl Diagnostics {
-    /// All of them.
-    pub fn iter(&self) -> std::slice::Iter<'_, Diagnostic> {
-        self.0.iter()
-    }
-
-    /// Whether there are no findings.
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
     /// Whether one of them is an error.
     pub fn has_errors(&self) -> bool {
         self.iter().any(|diagnostic| diagnostic.severity == Severity::Error)
@@ -127,16 +117,15 @@ impl Diagnostics {
     /// Numbers of errors and of warnings.
     pub fn counts(&self) -> (usize, usize) {
         let errors = self.iter().filter(|diagnostic| diagnostic.severity == Severity::Error).count();
-        (errors, self.0.len() - errors)
+        (errors, self.len() - errors)
     }
 }
 
-impl<'a> IntoIterator for &'a Diagnostics {
-    type Item = &'a Diagnostic;
-    type IntoIter = std::slice::Iter<'a, Diagnostic>;
+impl Deref for Diagnostics {
+    type Target = [Diagnostic];
 
-    fn into_iter(self) -> Self::IntoIter {
-        self.iter()
+    fn deref(&self) -> &[Diagnostic] {
+        &self.0
     }
 }
 

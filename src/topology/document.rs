@@ -34,6 +34,18 @@ pub(super) struct Draft<'a> {
     pub(super) has_backends: bool,
 }
 
+impl Draft<'_> {
+    /// The addresses of a node.
+    pub(super) fn addresses_of(&self, node: &NodeDraft<'_>) -> impl Iterator<Item = IpAddr> {
+        self.addresses[node.addresses.clone()].iter().map(|address| address.value)
+    }
+
+    /// The pod subnets of a node.
+    pub(super) fn pods_of(&self, node: &NodeDraft<'_>) -> impl Iterator<Item = Prefix> {
+        self.pods[node.pods.clone()].iter().map(|pod| pod.value)
+    }
+}
+
 /// A value of a node.
 pub(super) struct OfNode<T> {
     pub(super) value: T,

@@ -33,8 +33,8 @@ pub trait TableFormat: Send + Sync {
     /// Reports errors that need several tables together, or a table and the nodes.
     fn check(&self, tables: &Tables<'_>, report: &Reporter);
 
-    /// The JSON schema of the table.
-    fn schema(&self) -> TableSchema;
+    /// The JSON schema of the table, as text: an object, which can refer to the definitions in `src/topology/schema.json`.
+    fn schema(&self) -> &'static str;
 
     /// The lines of a new topology that activate the backend, or show how to activate it; each with its line end.
     fn example(&self) -> Option<&'static str> {
@@ -65,19 +65,6 @@ pub enum RoutesOf {
         /// Whether the network uses them to forward between the nodes that it serves.
         in_use: bool,
     },
-}
-
-/// The JSON schema of a table.
-#[derive(Clone, Debug)]
-pub struct TableSchema {
-    /// The purpose of the backend, a full sentence.
-    pub description: &'static str,
-    /// The meaning of `nodes`, a full sentence.
-    pub nodes: &'static str,
-    /// The properties of the table, except `type` and `nodes`: an object.
-    pub properties: Json,
-    /// Conditions on several keys together: an object, which may be empty.
-    pub condition: Json,
 }
 
 /// All tables of backends in a document, with the nodes that they serve.

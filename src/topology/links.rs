@@ -171,7 +171,7 @@ fn check_next_hops(draft: &Draft<'_>, served: &[BTreeSet<Name>], homes: &[Option
             if sends[node] {
                 roles.from.insert(&routers[node]);
             }
-            if draft.pods[draft.nodes[node].pods.clone()].iter().any(|pod| pod.value.family() == family) {
+            if draft.pods_of(&draft.nodes[node]).any(|pod| pod.family() == family) {
                 roles.to.insert(&routers[node]);
             }
         }

@@ -67,8 +67,8 @@ pub fn parse(source: &Source) -> (Vec<Machine>, Diagnostics) {
     if !diagnostics.has_errors() {
         machines.extend(draft.nodes.iter().zip(order).map(|(node, name)| Machine {
             name,
-            addresses: draft.addresses[node.addresses.clone()].iter().map(|address| address.value).collect(),
-            pods: draft.pods[node.pods.clone()].iter().map(|pod| pod.value).collect(),
+            addresses: draft.addresses_of(node).collect(),
+            pods: draft.pods_of(node).collect(),
         }));
     }
     (machines, diagnostics)

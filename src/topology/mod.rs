@@ -18,7 +18,7 @@ mod tree;
 pub mod update;
 
 pub use diagnostics::{Diagnostic, Diagnostics, LineIndex, Reporter, Severity, Source, Span};
-pub use format::{Formats, RoutesOf, Table, TableFormat, TableRead, TableSchema, Tables};
+pub use format::{Formats, RoutesOf, Table, TableFormat, TableRead, Tables};
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;

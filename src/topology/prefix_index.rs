@@ -4,7 +4,7 @@
 use std::cell::Cell;
 use std::net::IpAddr;
 
-use crate::network::{Family, Prefix};
+use crate::network::{Family, Prefix, number};
 
 /// Sorted prefixes, each with the closest prefix that contains it: a forest for IPv4, and one for IPv6.
 #[derive(Default)]
@@ -104,14 +104,6 @@ impl Forest {
         std::iter::successors(after.checked_sub(1), |index| self.entries[*index].enclosing)
             .map(|index| &self.entries[index])
             .filter(move |entry| entry.last >= last)
-    }
-}
-
-/// An address as a number. Within a family, numbers have the order of addresses.
-pub(super) fn number(address: IpAddr) -> u128 {
-    match address {
-        IpAddr::V4(address) => u32::from(address).into(),
-        IpAddr::V6(address) => address.into(),
     }
 }
 

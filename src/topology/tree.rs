@@ -16,7 +16,7 @@ pub(super) struct Tree<'a> {
     root: Part,
 }
 
-/// A range of one of the lists.
+/// A range of one of the lists, or of bytes of the text.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(super) struct Part {
     start: u32,
@@ -34,21 +34,14 @@ pub(super) struct Pair<'a> {
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Key<'a> {
     pub(super) text: Cow<'a, str>,
-    pub(super) bytes: Bytes,
+    pub(super) bytes: Part,
 }
 
 /// A value with its position; for a table with a header, that of the header.
 #[derive(Debug, PartialEq)]
 pub(super) struct Item<'a> {
     pub(super) value: Value<'a>,
-    pub(super) bytes: Bytes,
-}
-
-/// The first byte, and the byte after the last.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub(super) struct Bytes {
-    start: u32,
-    end: u32,
+    pub(super) bytes: Part,
 }
 
 #[derive(Debug, PartialEq)]
@@ -104,10 +97,10 @@ impl<'a> Tree<'a> {
                 return None;
             }
         }
-        Part::new(start, self.pairs.len())
+        Some(Part::new(start, self.pairs.len()))
     }
 
-    fn add_array(&mut self, elements: impl IntoIterator<Item = Item<'a>>) -> Option<Part> {
+    fn add_array(&mut self, elements: impl IntoIterator<Item = Item<'a>>) -> Part {
         let start = self.elements.len();
         self.elements.extend(elements);
         Part::new(start, self.elements.len())
@@ -115,22 +108,17 @@ impl<'a> Tree<'a> {
 }
 
 impl Part {
-    fn new(start: usize, end: usize) -> Option<Self> {
-        Some(Self { start: start.try_into().ok()?, end: end.try_into().ok()? })
-    }
-
-    fn of<T>(self, list: &[T]) -> &[T] {
-        list.get(self.start as usize..self.end as usize).unwrap_or_default()
-    }
-}
-
-impl Bytes {
+    /// A text of at most 4 MiB has no larger numbers.
     fn new(start: usize, end: usize) -> Self {
         let narrow = |value: usize| u32::try_from(value).unwrap_or(u32::MAX);
         Self { start: narrow(start), end: narrow(end) }
     }
 
-    /// The position in a file.
+    fn of<T>(self, list: &[T]) -> &[T] {
+        list.get(self.start as usize..self.end as usize).unwrap_or_default()
+    }
+
+    /// The position in a file, of a range of bytes.
     pub(super) fn within(self, file: u32) -> Span {
         Span { file, start: self.start, end: self.end }
     }

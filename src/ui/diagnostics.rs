@@ -96,7 +96,7 @@ pub fn render(diagnostics: &Diagnostics, sources: &[Source], color: bool, width:
         }
         text.push('\n');
     }
-    let hidden = diagnostics.iter().count().saturating_sub(MOST_SHOWN);
+    let hidden = diagnostics.len().saturating_sub(MOST_SHOWN);
     if hidden > 0 {
         let _ = writeln!(text, "  … and {hidden} more; --json lists them all.");
     }

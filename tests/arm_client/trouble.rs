@@ -68,8 +68,9 @@ fn a_table_that_stays_busy_is_no_quota() {
     server.command(Command::Pace { polls: 0, milliseconds: 0, abandoned: 60_000 });
     assert_eq!(server.client().put(&table(), &table_with(&[0])).status, 201);
     let error = block_on(arm.put(ResourceType::Table, &table(), &table_with(&[0]), None)).unwrap_err();
-    assert_eq!(error.kind, ArmErrorKind::Conflict { code: "RetryableError".to_owned() }, "{error}");
-    assert!(check_sentence(&error).contains("another write"), "{error}");
+    assert_eq!(error.kind, ArmErrorKind::Conflict, "{error}");
+    let text = check_sentence(&error);
+    assert!(text.contains("another write") && text.contains("RetryableError: "), "{text}");
 }
 
 #[test]
@@ -112,8 +113,7 @@ fn another_conflict_is_an_answer() {
     let mut body = table_with(&[0, 1]);
     body["properties"]["routes"][1]["properties"]["addressPrefix"] = json!("10.200.0.0/24");
     let error = block_on(arm.put(ResourceType::Table, &table(), &body, None)).unwrap_err();
-    assert!(matches!(&error.kind, ArmErrorKind::Conflict { code } if code == "RouteConflict"), "{error:?}");
-    check_sentence(&error);
+    assert!(error.kind == ArmErrorKind::Conflict && check_sentence(&error).contains("RouteConflict: "), "{error:?}");
     assert_eq!(server.writes().len(), 1);
 }
 
@@ -261,16 +261,16 @@ fn a_missing_role_is_named() {
     let (server, arm) = start(0);
     server.command(Effect::Forbid.next("PUT", "/routeTables/"));
     let error = block_on(arm.put(ResourceType::Table, &table(), &table_with(&[]), None)).unwrap_err();
-    let action = "Microsoft.Network/routeTables/write".to_owned();
-    assert_eq!(error.kind, ArmErrorKind::Denied { action, role: "Network Contributor" });
+    assert_eq!(error.kind, ArmErrorKind::Denied);
     let text = check_sentence(&error);
+    assert!(text.contains("`Microsoft.Network/routeTables/write`"), "{text}");
     assert!(text.contains(&format!(
         "az role assignment create --assignee '11111111-1111-1111-1111-111111111111' --role 'Network Contributor' --scope '{}'",
         group_id()
     )), "{text}");
     server.command(Effect::Forbid.next("GET", "/virtualMachines"));
     let error = block_on(arm.list_machines(SUBSCRIPTION, GROUP)).unwrap_err();
-    assert!(matches!(error.kind, ArmErrorKind::Denied { role: "Reader", .. }), "{error:?}");
+    assert!(error.kind == ArmErrorKind::Denied && check_sentence(&error).contains("--role 'Reader'"), "{error:?}");
 }
 
 #[test]
@@ -328,9 +328,9 @@ fn what_is_missing_on_something_else_is_named_and_not_what_is_there() {
     server.command(answer.next("PUT", "/subnets/"));
     let body = json!({ "properties": { "addressPrefix": "10.240.0.0/24" } });
     let error = block_on(arm.put(ResourceType::Subnet, &subnet(), &body, None)).unwrap_err();
-    let action = "Microsoft.Network/routeTables/join/action".to_owned();
-    assert_eq!(error.kind, ArmErrorKind::Denied { action, role: "Network Contributor" });
+    assert_eq!(error.kind, ArmErrorKind::Denied);
     let text = error.to_string();
+    assert!(text.contains("`Microsoft.Network/routeTables/join/action`"), "{text}");
     assert!(text.contains(&format!("--assignee 'o' --role 'Network Contributor' --scope '{}'", group_id())), "{text}");
     assert!(!error.unsure);
 }
@@ -340,7 +340,7 @@ fn a_refused_poll_leaves_the_write_in_doubt() {
     let (server, arm) = start(0);
     server.command(Effect::Forbid.next("GET", "/operations/"));
     let error = block_on(arm.put(ResourceType::Table, &table(), &table_with(&[0]), None)).unwrap_err();
-    assert!(error.unsure && matches!(error.kind, ArmErrorKind::Denied { .. }), "{error:?}");
+    assert!(error.unsure && error.kind == ArmErrorKind::Denied, "{error:?}");
     let text = check_sentence(&error);
     assert!(text.contains("may have been written") && text.contains("--scope SCOPE"), "{text}");
 }

@@ -86,17 +86,16 @@ fn a_failed_operation_keeps_code_and_message() {
             .next("PUT", "/routeTables/"),
     );
     let error = block_on(arm.put(ResourceType::Table, &table(), &table_with(&[0]), None)).unwrap_err();
-    let ArmErrorKind::Failed { code, message: told, operation } = &error.kind else { panic!("{error:?}") };
-    assert_eq!((code.as_str(), told), ("InternalServerError", &message));
+    assert_eq!(error.kind, ArmErrorKind::Failed);
     let text = check_sentence(&error);
-    assert!(text.contains("InternalServerError: An error occurred") && text.contains(operation.as_str()), "{text}");
-    assert!(server.log().iter().any(|it| it.path.ends_with(operation.as_str())), "the id of the operation");
-    assert!(error.request_id.is_some());
+    let told = format!("InternalServerError: {} (request id ", message.trim_end_matches('.'));
+    let operation = text.split("operation ").nth(1).and_then(|rest| rest.split(' ').next()).unwrap();
+    assert!(text.contains(&told) && server.log().iter().any(|it| it.path.ends_with(operation)), "{text}");
 
     server
         .command(Effect::FailOperation { code: "Busy".into(), message: "No.".into() }.next("DELETE", "/routeTables/"));
     let error = block_on(arm.delete_table(&table(), None)).unwrap_err();
-    assert!(matches!(&error.kind, ArmErrorKind::Failed { code, .. } if code == "Busy"), "{error}");
+    assert!(error.kind == ArmErrorKind::Failed && check_sentence(&error).contains(" failed: Busy: No"), "{error}");
 }
 
 #[test]
@@ -136,7 +135,7 @@ fn a_machine_that_does_not_run_is_a_refusal() {
     let (server, arm) = start(0);
     server.command(Command::Put { path: interface(0), body: crate::arm::nic(20, None) });
     let error = block_on(arm.effective_routes(&interface(0))).unwrap_err();
-    assert!(matches!(error.kind, ArmErrorKind::Conflict { .. }), "{error}");
+    assert!(error.kind == ArmErrorKind::Conflict, "{error}");
     assert!(check_sentence(&error).contains("must be attached to a running virtual machine"), "{error}");
 }
 
@@ -155,7 +154,7 @@ fn a_write_that_was_accepted_is_not_called_undone() {
     let (server, arm) = start(1);
     server.command(Effect::Forbid.nth("GET", "/routeTables/", 0));
     let error = block_on(arm.put(ResourceType::Table, &table(), &table_with(&[0]), None)).unwrap_err();
-    assert!(matches!(error.kind, ArmErrorKind::Denied { role: "Reader", .. }), "{error:?}");
+    assert!(error.kind == ArmErrorKind::Denied && error.to_string().contains("--role 'Reader'"), "{error:?}");
     assert!(check_sentence(&error).contains("may have been written (Azure accepted the request"), "{error}");
 }
 

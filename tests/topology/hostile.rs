@@ -77,7 +77,7 @@ fn check(sources: &[Source]) -> bool {
         assert_eq!(raw, None, "{text}");
         assert!(!text.contains("Failed to read contents"), "{text}");
     }
-    for (event, finding) in events(&findings, sources).zip(&findings) {
+    for (event, finding) in events(&findings, sources).zip(findings.iter()) {
         serde_json::to_string(&event).expect("event");
         assert!((finding.span.end as usize) <= sources[finding.span.file as usize].text.len());
     }

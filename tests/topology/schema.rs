@@ -44,6 +44,19 @@ fn schema_and_parser_agree() {
     }
 }
 
+/// The numbers of protocols that others have stand in the schema and in the parser.
+#[test]
+fn schema_and_parser_agree_about_each_protocol_number() {
+    let schema = serde_json::from_str(&schema::text(REGISTRY.formats())).expect("JSON");
+    let validator = jsonschema::validator_for(&schema).expect("a schema");
+    for number in -1..=256 {
+        let text = format!("[topology]\nname = \"t\"\n[backends.ssh-static]\nprotocol = {number}\n");
+        let parsed: toml_edit::DocumentMut = text.parse().expect("TOML");
+        let (topology, _) = parse(&[Source { name: "t.toml".to_owned(), text }], REGISTRY.formats());
+        assert_eq!(validator.is_valid(&to_json(parsed.as_item())), topology.is_some(), "{number}");
+    }
+}
+
 #[test]
 fn the_example_and_both_kinds_of_init_follow_the_schema() {
     let schema = serde_json::from_str(&schema::text(REGISTRY.formats())).expect("JSON");

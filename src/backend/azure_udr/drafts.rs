@@ -8,7 +8,7 @@ use super::ARM;
 use super::checks::{outside, space_of};
 use super::findings::refusal;
 use super::table::Wish;
-use super::{Recorded, Seen, SubnetTask, TableTask, TableVerdict, Wanted, key};
+use super::{Recorded, Seen, SubnetTask, TableClaims, TableTask, TableVerdict, Wanted, key};
 use crate::plan::Options;
 use crate::plan::findings::Finding;
 use crate::resource::Place;
@@ -53,8 +53,19 @@ impl<'a> Drafts<'a> {
             };
             drafts.subnets.iter().any(|(task, _)| holds(task))
         };
-        let mut tables = Vec::new();
-        let mut findings = Vec::new();
+        let task = |place: Place, id: String, wish: Option<Wish>, claims: TableClaims| TableTask {
+            leaving: leaving(&id),
+            is_held: is_held(&id),
+            place,
+            id,
+            wish,
+            claims,
+            options: Arc::clone(&options),
+            owners: Arc::default(),
+            left_out: BTreeSet::new(),
+            left_to_others: BTreeSet::new(),
+        };
+        let (mut tables, mut findings) = (Vec::new(), Vec::new());
         for wanted in wanted {
             let id = wanted.settings.table_id();
             let place = place_of(&id, recorded.tables.keys());
@@ -78,36 +89,14 @@ impl<'a> Drafts<'a> {
                 routes: routes.routes,
                 space,
             };
-            let task = TableTask {
-                leaving: leaving(&id),
-                is_held: is_held(&id),
-                place,
-                id,
-                wish: Some(wish),
-                claims,
-                options: Arc::clone(&options),
-                owners: Arc::default(),
-                left_out: BTreeSet::new(),
-                left_to_others: BTreeSet::new(),
-            };
+            let task = task(place, id, Some(wish), claims);
             tables.push(TableDraft { task, wanted: Some(wanted), next_hops, strays });
         }
         for (place, claims) in &recorded.tables {
             let Some(id) = arm(place).filter(|_| !tables.iter().any(|draft| draft.task.place == *place)) else {
                 continue;
             };
-            let task = TableTask {
-                place: place.clone(),
-                id: id.to_owned(),
-                wish: None,
-                claims: claims.clone(),
-                options: Arc::clone(&options),
-                leaving: leaving(id),
-                is_held: is_held(id),
-                owners: Arc::default(),
-                left_out: BTreeSet::new(),
-                left_to_others: BTreeSet::new(),
-            };
+            let task = task(place.clone(), id.to_owned(), None, claims.clone());
             tables.push(TableDraft { task, wanted: None, next_hops: BTreeSet::new(), strays: false });
         }
         drafts.tables = tables;

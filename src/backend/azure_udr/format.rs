@@ -5,12 +5,11 @@ use std::collections::HashMap;
 
 use serde_json::json;
 
-use super::schema::schema;
 use super::{AzureUdr, BACKEND, Given, Settings, names};
 use crate::backend::two_mentions;
 use crate::network::Prefix;
 use crate::topology::reader::{Located, TableReader};
-use crate::topology::{Diagnostic, Reporter, RoutesOf, Table, TableFormat, TableRead, TableSchema, Tables};
+use crate::topology::{Diagnostic, Reporter, RoutesOf, Table, TableFormat, TableRead, Tables};
 
 impl TableFormat for AzureUdr {
     fn id(&self) -> &'static str {
@@ -113,8 +112,8 @@ impl TableFormat for AzureUdr {
         }
     }
 
-    fn schema(&self) -> TableSchema {
-        schema()
+    fn schema(&self) -> &'static str {
+        include_str!("schema.json")
     }
 }
 

@@ -107,21 +107,13 @@ impl InterfaceTask {
             (Some(claimed), _) => Some(claimed.clone()),
             _ => None,
         };
-        if let Some(old) = claimed.filter(|old| id.as_ref().is_some_and(|id| id != *old)) {
-            // The backend has another name now.
-            verdict.resources.push(ListedPlan::renamed(old));
-        }
         let shapes = self.claimed.iter().flat_map(|claim| &claim.shapes);
         let confirmed = shapes.filter(|(_, confirmed)| *confirmed).map(|(record, _)| record).next();
-        let (phases, changes): (Vec<Phase>, Vec<ListedChange>) = change.into_iter().unzip();
-        verdict.resources.extend(id.map(|id| ListedPlan {
-            id,
-            is: confirmed.map(shape_of),
-            to: to.as_ref().map(shape_of),
-            touched: !changes.is_empty(),
-            changes,
-            phases,
-        }));
+        if let Some(id) = id {
+            let (phases, changes) = change.into_iter().unzip();
+            let plan = ListedPlan { id, changes, is: confirmed.map(shape_of), to: to.as_ref().map(shape_of), phases };
+            verdict.resources.extend(plan.under(claimed));
+        }
         verdict
     }
 

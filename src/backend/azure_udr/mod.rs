@@ -30,7 +30,6 @@ mod questions;
 mod record;
 mod route;
 mod routes;
-mod schema;
 mod settings;
 mod site;
 mod step;

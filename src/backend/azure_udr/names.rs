@@ -8,21 +8,13 @@ pub(super) const LONGEST_NAME: usize = 80;
 /// The longest start of the names of routes: every IPv4 prefix (`255-255-255-255-32`) fits after it.
 pub(super) const LONGEST_PREFIX: usize = LONGEST_NAME - 18;
 /// The longest name of a region, in characters: twice the longest one today.
-pub(super) const LONGEST_LOCATION: usize = 64;
+const LONGEST_LOCATION: usize = 64;
 /// The end of the table's default name, after the name of the resource group.
 pub(super) const TABLE_ENDING: &str = "-routes";
 
 /// Describes valid names of route tables and subnets to the user.
 pub(super) const NAME_HINT: &str = "A name in Azure starts with a letter or digit, continues with letters, digits, `_`, `.` and `-`, ends with a letter, digit or `_`, \
      and has at most 80 characters.";
-
-/// Regular expressions for the JSON schema, without anchors. Each accepts the same as the function of the same name.
-pub(super) const SUBSCRIPTION: &str = "[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}";
-pub(super) const RESOURCE_GROUP: &str = "[A-Za-z0-9_().-]{0,89}[A-Za-z0-9_()-]";
-pub(super) const LOCATION: &str = "[A-Za-z][A-Za-z0-9 ]*";
-pub(super) const NAME: &str = "[A-Za-z0-9]([A-Za-z0-9_.-]{0,78}[A-Za-z0-9_])?";
-pub(super) const NETWORK: &str = "[A-Za-z0-9][A-Za-z0-9_.-]{0,62}[A-Za-z0-9_]";
-pub(super) const PREFIX: &str = "[A-Za-z0-9][A-Za-z0-9_.-]*";
 
 /// Whether a text is a subscription's id: a UUID.
 pub fn is_subscription(text: &str) -> bool {

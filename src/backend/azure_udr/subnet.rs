@@ -68,14 +68,10 @@ impl SubnetTask {
         self.name().eq_ignore_ascii_case(&id.name)
     }
 
-    fn confirmed(&self) -> Option<&str> {
-        let shapes = &self.claimed.as_ref()?.shapes;
-        shapes.iter().find(|(_, confirmed)| *confirmed).map(|(record, _)| record.route_table.as_str())
-    }
-
     /// The table that the record says it has.
     pub fn believed(&self) -> Option<&str> {
-        self.confirmed()
+        let shapes = &self.claimed.as_ref()?.shapes;
+        shapes.iter().find(|(_, confirmed)| *confirmed).map(|(record, _)| record.route_table.as_str())
     }
 
     /// Whether the user selected it.
@@ -117,7 +113,7 @@ impl SubnetTask {
             let table = live.table.as_deref();
             let (phase, change) = self.change(Phase::Persist, Action::Change, Reason::InDoubt, table, table);
             if let Some(resource) = verdict.resources.last_mut() {
-                (resource.changes, resource.phases, resource.touched) = (vec![change], vec![phase], true);
+                (resource.changes, resource.phases) = (vec![change], vec![phase]);
             }
         }
         if let Some(change) = verdict.association().filter(|one| again || one.before != one.after) {
@@ -137,7 +133,7 @@ impl SubnetTask {
         let mut verdict = SubnetVerdict::default();
         let is = |one: &str| live.is_some_and(|live| live.eq_ignore_ascii_case(one));
         let claimed = self.claimed.iter().flat_map(|claim| &claim.shapes).any(|(record, _)| is(&record.route_table));
-        let confirmed = self.confirmed();
+        let confirmed = self.believed();
         let made = self.made(live);
         let record = |table: &str, made: bool| AssociationRecord { route_table: table.to_owned(), made };
         let recorded = live.filter(|_| claimed).or(confirmed).map(|table| record(table, made));
@@ -194,7 +190,7 @@ impl SubnetTask {
     /// Judges the table that it has. Associations bear no marks.
     fn judge(&self, live: Option<&str>) -> Verdict {
         let shapes = self.claimed.as_ref().map(|claim| claim.shapes.as_slice()).unwrap_or_default();
-        let confirmed = self.confirmed();
+        let confirmed = self.believed();
         let is_wanted = |record: &str| self.table().is_some_and(|table| table.eq_ignore_ascii_case(record));
         let value = |table: &str| table.to_ascii_lowercase();
         let live = live.map(|table| Live { value: Some(value(table)), owner: Owner::Unmarked, form: Form::Plain });
@@ -249,9 +245,8 @@ impl SubnetTask {
         let Some(backend) = backend.filter(|_| known.is_some() || to.is_some()) else { return };
         let name = known.map_or_else(|| self.name().into(), |id| id.name.clone());
         let id = ResourceId { backend: backend.clone(), kind: AZURE_SUBNET_ASSOCIATION.id.into(), name };
-        verdict.resources.extend(known.filter(|old| **old != id).map(ListedPlan::renamed));
-        let (phases, changes): (Vec<Phase>, Vec<ListedChange>) = change.into_iter().unzip();
-        let (is, to, touched) = (is.map(shape_of), to.map(shape_of), !changes.is_empty());
-        verdict.resources.push(ListedPlan { id, changes, is, to, touched, phases });
+        let (phases, changes) = change.into_iter().unzip();
+        let plan = ListedPlan { id, changes, is: is.map(shape_of), to: to.map(shape_of), phases };
+        verdict.resources.extend(plan.under(known));
     }
 }

@@ -176,11 +176,9 @@ impl TableTask {
             let wanted = self.wish.as_ref().map(|wish| &wish.backend);
             let Some(backend) = wanted.or_else(|| known.map(|id| &id.backend)) else { return };
             let id = ResourceId { backend: backend.clone(), kind: kind.id.into(), name: "".into() };
-            // The backend may have another name now.
-            verdict.resources.extend(known.filter(|old| **old != id).map(ListedPlan::renamed));
             // Table and routes are one write.
-            let (touched, phases) = (!phases.is_empty(), phases.clone());
-            verdict.resources.push(ListedPlan { id, changes, is, to, touched, phases });
+            let plan = ListedPlan { id, changes, is, to, phases: phases.clone() };
+            verdict.resources.extend(plan.under(known));
         };
         let (table_is, table_to) = table;
         plan(&AZURE_ROUTE_TABLE, table_is.as_ref().map(shape_of), table_to.as_ref().map(shape_of), of_table);

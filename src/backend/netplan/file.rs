@@ -303,9 +303,7 @@ impl Draft<'_> {
                 change(Action::Change, Reason::TakenOver(difference(expected, &found.files)))
             }
             // Only the first line says otherwise: another state.
-            (Verdict::Stray, _)
-                if is_as(&headless(&found.files), &expected.iter().map(without_header).collect::<Vec<_>>()) =>
-            {
+            (Verdict::Stray, _) if there[0].value.as_deref().map(headless) == wanted.as_deref().map(headless) => {
                 change(Action::Import, Reason::Adopted(String::new()))
             }
             (Verdict::Stray, _) => change(Action::Change, Reason::Stale(difference(expected, &found.files))),
@@ -370,24 +368,10 @@ fn contents(files: &[(String, String)]) -> Vec<Content<'_>> {
     sorted(files.iter().map(|(path, text)| (path.as_str(), text.as_str(), usual_mode(path))).collect())
 }
 
-/// Whether the files that were found are the expected ones, to the letter.
-fn is_as(found: &[FoundFile], expected: &[(String, String)]) -> bool {
-    found.len() == expected.len()
-        && expected.iter().all(|(path, text)| {
-            found.iter().any(|file| file.path == *path && file.text == *text && file.mode == usual_mode(path))
-        })
-}
-
-fn without_header((path, text): &(String, String)) -> (String, String) {
-    (path.clone(), text.split_once('\n').map_or_else(String::new, |(_, rest)| rest.to_owned()))
-}
-
-fn headless(files: &[FoundFile]) -> Vec<FoundFile> {
-    let headless = |file: &FoundFile| {
-        let (path, text) = without_header(&(file.path.clone(), file.text.clone()));
-        FoundFile { path, text, mode: file.mode }
-    };
-    files.iter().map(headless).collect()
+/// The same without their first lines.
+fn headless<'a>(contents: &[Content<'a>]) -> Vec<Content<'a>> {
+    let rest = |text: &'a str| text.split_once('\n').map_or("", |(_, rest)| rest);
+    contents.iter().map(|(path, text, mode)| (*path, rest(text), *mode)).collect()
 }
 
 /// A unified difference from what was found to what it is to be, a part for each file.

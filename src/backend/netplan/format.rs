@@ -4,14 +4,14 @@ use std::collections::{HashMap, HashSet};
 
 use serde_json::json;
 
-use super::settings::{LONGEST_FILE_NAME, check_ending, is_file_name, not_a_file_name};
+use super::settings::{check_ending, is_file_name, not_a_file_name};
 use super::{Activate, BACKEND, Netplan, Persist, Settings};
 use crate::backend::ssh_static::{self, settings_of};
 use crate::backend::table_and_metric::TableAndMetric;
 use crate::backend::two_mentions;
 use crate::resource::Name;
 use crate::topology::reader::{Located, TableReader};
-use crate::topology::{Diagnostic, Reporter, RoutesOf, Table, TableFormat, TableRead, TableSchema, Tables};
+use crate::topology::{Diagnostic, Reporter, RoutesOf, Table, TableFormat, TableRead, Tables};
 
 impl TableFormat for Netplan {
     fn id(&self) -> &'static str {
@@ -80,44 +80,8 @@ impl TableFormat for Netplan {
         }
     }
 
-    fn schema(&self) -> TableSchema {
-        let mut properties = TableAndMetric::schema_with(json!({
-            "file": {
-                "title": "File name",
-                "description": "Name of the file without folder. Default: 60-topo.yaml, or 60-topo.conf for networkd.",
-                "type": "string", "maxLength": LONGEST_FILE_NAME, "pattern": "^[A-Za-z0-9_][A-Za-z0-9._-]*$"
-            },
-            "persist": {
-                "title": "Reader of the file",
-                "description": "`netplan`: a file in /etc/netplan. `networkd`: a drop-in for systemd-networkd instead.",
-                "enum": ["netplan", "networkd"], "default": "netplan"
-            },
-            "activate": {
-                "title": "Activation",
-                "description": "`reload`: systemd-networkd loads the file at once. `defer`: it loads the file at its \
-                 next restart or boot.",
-                "enum": ["reload", "defer"], "default": "reload"
-            }
-        }));
-        for key in ["table", "metric"] {
-            properties[key]["description"] =
-                "Default: the value of ssh-static. If ssh-static serves the node, no other value is allowed.".into();
-        }
-        // The end of the file's name fits its reader.
-        let ending = |persist: Persist| {
-            let pattern = format!("{}$", persist.ending().replace('.', r"\."));
-            json!({ "properties": { "file": { "pattern": pattern } } })
-        };
-        TableSchema {
-            description: "Routes that survive a reboot, in a file on each node.",
-            nodes: "The nodes that it serves. Default: all.",
-            properties,
-            condition: json!({
-                "if": { "properties": { "persist": { "const": "networkd" } }, "required": ["persist"] },
-                "then": ending(Persist::Networkd),
-                "else": ending(Persist::Netplan)
-            }),
-        }
+    fn schema(&self) -> &'static str {
+        include_str!("schema.json")
     }
 
     fn example(&self) -> Option<&'static str> {

@@ -9,7 +9,7 @@ use crate::topology::{Diagnostic, Span};
 pub const BACKEND: &str = "netplan";
 
 /// The longest file name, in bytes: far below the 255 of Linux (`NAME_MAX`), because topo adds to it.
-pub(super) const LONGEST_FILE_NAME: usize = 64;
+const LONGEST_FILE_NAME: usize = 64;
 
 /// The reader of the file.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

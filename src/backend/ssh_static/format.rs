@@ -3,12 +3,12 @@
 use serde::Deserialize;
 use serde_json::json;
 
-use super::settings::{TAKEN, protocol_owner};
+use super::settings::protocol_owner;
 use super::{BACKEND, Settings, SshStatic};
 use crate::backend::table_and_metric::TableAndMetric;
 use crate::backend::two_mentions;
 use crate::topology::reader::{Located, TableReader};
-use crate::topology::{Diagnostic, Reporter, RoutesOf, Table, TableFormat, TableRead, TableSchema, Tables};
+use crate::topology::{Diagnostic, Reporter, RoutesOf, Table, TableFormat, TableRead, Tables};
 
 impl TableFormat for SshStatic {
     fn id(&self) -> &'static str {
@@ -49,23 +49,8 @@ impl TableFormat for SshStatic {
         }
     }
 
-    fn schema(&self) -> TableSchema {
-        let taken: Vec<_> = TAKEN.iter().map(|(first, last, _)| json!({ "minimum": first, "maximum": last })).collect();
-        let usual = Settings::default();
-        let mut properties = TableAndMetric::schema_with(json!({
-            "protocol": {
-                "title": "Route protocol number",
-                "description": "The mark of topo's routes in the kernel. 199 to 254 are free.",
-                "type": "integer", "minimum": 5, "maximum": 254, "not": { "anyOf": taken }, "default": usual.protocol
-            }
-        }));
-        properties["table"]["default"] = usual.table.into();
-        TableSchema {
-            description: "Kernel routes on nodes, over SSH.",
-            nodes: "The nodes that it serves. Default: all.",
-            properties,
-            condition: json!({}),
-        }
+    fn schema(&self) -> &'static str {
+        include_str!("schema.json")
     }
 
     fn example(&self) -> Option<&'static str> {

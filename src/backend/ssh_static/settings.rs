@@ -39,7 +39,7 @@ impl Settings {
 
 /// Route protocol numbers that belong to others: first and last of a range, and the owner (linux/rtnetlink.h,
 /// `/etc/iproute2/rt_protos`, and the sources of the programs named).
-pub(super) const TAKEN: &[(u8, u8, &str)] = &[
+const TAKEN: &[(u8, u8, &str)] = &[
     (0, 4, "the kernel and the boot scripts"),
     (8, 8, "GateD"),
     (9, 9, "router advertisements"),

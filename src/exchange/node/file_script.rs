@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use super::quote::{digest_word, marked, pattern};
+use super::script::push_questions;
 use super::{Activation, FileForm, FileInquiry, FileWrite, Nonce};
 use crate::network::STATIC;
 use crate::resource::Token;
@@ -69,23 +70,9 @@ pub(super) fn inspect(script: &mut String, inquiry: &FileInquiry) {
             "answers=$(ip -force -o -batch - 2>/dev/null <<'COMMANDS' | \
              sed -n 's/^\\([0-9a-f:.]*\\) \\(.* \\)\\{0,1\\}dev \\([^ ]*\\).*/\\1 \\3/p'\n",
         );
-        for next_hop in &inquiry.next_hops {
-            let _ = writeln!(script, "route get {next_hop}");
-        }
+        push_questions(script, &inquiry.next_hops);
         // Send the addresses only if they do not share one device.
-        let _ = write!(
-            script,
-            "COMMANDS\n)\n\
-             devices=$(printf '%s\\n' \"$answers\" | cut -d ' ' -f 2 | sort -u)\n\
-             count=$(printf '%s\\n' \"$answers\" | wc -l)\n\
-             case $devices in\n\
-             '') ;;\n\
-             *\"$newline\"*) printf '%s\\n' \"$answers\" | sed 's/^/hop /' ;;\n\
-             *) if [ \"$count\" -eq {count} ]; then printf 'hops %s\\n' \"$devices\"; \
-             else printf '%s\\n' \"$answers\" | sed 's/^/hop /'; fi ;;\n\
-             esac\n",
-            count = inquiry.next_hops.len(),
-        );
+        let _ = write!(script, include_str!("devices.sh"), count = inquiry.next_hops.len());
     }
     script.push_str("fi\nend\n");
 }
@@ -114,13 +101,7 @@ pub(super) fn write_file(script: &mut String, write: &FileWrite, nonce: &Nonce) 
     let marks: Vec<String> = marks.chain(["none".to_owned()]).collect();
     let _ = write!(
         script,
-        "begin file\n\
-         form={form} name='{name}' known='{known}' activation={activation} table={table} routes={routes}\n\
-         pattern='{pattern}' marks='{marks}'\n\
-         {marked}\
-         read_rows {table}\n\
-         rows_before_file_{table}=$rows\n\
-         want_files() {{\n:\n",
+        include_str!("write_file.sh"),
         form = form_word(write.form),
         name = write.name,
         known = digest_word(write.known.as_ref(), Token::as_str),
@@ -129,12 +110,19 @@ pub(super) fn write_file(script: &mut String, write: &FileWrite, nonce: &Nonce) 
             Activation::Load => "load",
             Activation::Defer => "defer",
         },
+        table = table,
         routes = write.files.iter().map(|(_, content)| count_routes(content)).sum::<usize>(),
         pattern = pattern(&write.listing),
         marks = marks.join("\\|"),
         marked = marked(&write.listing),
+        contents = contents(write, nonce),
     );
-    for (index, (path, content)) in write.files.iter().enumerate() {
+}
+
+/// Puts the files into the staging folder.
+fn contents(write: &FileWrite, nonce: &Nonce) -> String {
+    let mut script = String::new();
+    for (number, (path, content)) in (1..).zip(&write.files) {
         let mut delimiter = nonce.as_str().to_owned();
         while content.contains(&delimiter) {
             delimiter.push('x');
@@ -145,12 +133,11 @@ pub(super) fn write_file(script: &mut String, write: &FileWrite, nonce: &Nonce) 
         let _ = write!(
             script,
             "{program} >\"$staging/want.{number}\" <<'{delimiter}' || return\n{content}{line_break}{delimiter}\n\
-             printf '%s\\n' {path} >>\"$staging/wanted\" || return\n",
-            number = index + 1,
-            path = quoted(path),
+             printf '%s\\n' {} >>\"$staging/wanted\" || return\n",
+            quoted(path),
         );
     }
-    script.push_str("}\nfile_work\nend\n");
+    script
 }
 
 /// The number of routes in a file of topo: counts the keys `to`, as in netplan's lists of routes, in block or flow

@@ -12,7 +12,7 @@ pub(super) fn pattern(listing: &Listing) -> String {
 /// A shell function that recognizes the rows with topo's mark without a process.
 pub(super) fn marked(listing: &Listing) -> String {
     let patterns: Vec<String> = listing.protocols.iter().map(|number| format!("*' proto {number} '*")).collect();
-    format!("marked() {{ case $1 in {}) ;; *) return 1 ;; esac; }}\n", patterns.join(" | "))
+    format!("marked() {{ case $1 in {}) ;; *) return 1 ;; esac; }}", patterns.join(" | "))
 }
 
 /// A part of a token for a script. It comes from a state file, so only a digest may reach the shell.

@@ -2,6 +2,7 @@
 //! function that the last line calls, so the shell reads all of it before the first command runs. A connection that
 //! breaks in the middle cannot leave half of it undone.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::net::IpAddr;
 
@@ -50,8 +51,15 @@ pub fn render(works: &[Work], nonce: &Nonce) -> String {
             Work::Identify => script.push_str(include_str!("identify.sh")),
             Work::List(listing) => list(&mut script, listing),
             Work::Reach(next_hops) => reach(&mut script, next_hops),
-            Work::WriteMarker(marker) => write_marker(&mut script, marker),
-            Work::RemoveMarker(topology) => remove_marker(&mut script, topology),
+            Work::WriteMarker(Marker { topology: name, lineage, protocol }) => script.push_str(&format!(
+                include_str!("write_marker.sh"),
+                topology = name,
+                lineage = lineage,
+                protocol = protocol
+            )),
+            Work::RemoveMarker(name) => {
+                script.push_str(&format!(include_str!("remove_marker.sh"), topology = name));
+            }
             Work::Write(write) => {
                 let table = write.listing.table;
                 let is_behind_file =
@@ -72,14 +80,7 @@ fn list(script: &mut String, listing: &Listing) {
     let known = listing.known.as_ref();
     let _ = write!(
         script,
-        "begin list\n\
-         {marked}\
-         read_rows {table}\n\
-         split_rows \"$rows\" '{pattern}'\n\
-         printf 'token %s %s\\n' \"$ours_digest\" \"$foreign_digest\"\n\
-         [ \"$ours_digest\" = '{ours}' ] || printf 'ours\\n%s\\n' \"$ours\"\n\
-         [ \"$ours_digest.$foreign_digest\" = '{ours}.{foreign}' ] || printf 'foreign\\n%s\\n' \"$foreign\"\n\
-         end\n",
+        include_str!("list.sh"),
         table = listing.table,
         marked = marked(listing),
         pattern = pattern(listing),
@@ -92,31 +93,16 @@ fn list(script: &mut String, listing: &Listing) {
 /// sends the answers only if one of them differs from that.
 fn reach(script: &mut String, next_hops: &[IpAddr]) {
     script.push_str("begin reach\nanswers=$(ip -force -o -batch - 2>&1 <<'COMMANDS'\n");
-    for next_hop in next_hops {
-        let _ = writeln!(script, "route get {next_hop}");
-    }
+    push_questions(script, next_hops);
     script.push_str("COMMANDS\n)\n");
     script.push_str(include_str!("reach.sh"));
 }
 
-fn write_marker(script: &mut String, Marker { topology, lineage, protocol }: &Marker) {
-    let _ = write!(
-        script,
-        "begin marker\n(\n\
-         mkdir -p /etc/topo &&\n\
-         printf 'lineage {lineage}\\nprotocol {protocol}\\n' >'/etc/topo/.{topology}.new' &&\n\
-         mv -f '/etc/topo/.{topology}.new' '/etc/topo/{topology}'\n\
-         ) 2>&1\nend\n"
-    );
-}
-
-fn remove_marker(script: &mut String, topology: &str) {
-    let _ = write!(
-        script,
-        "begin marker\n\
-         if [ -z \"$held\" ] && [ -e '/etc/topo/{topology}' ]; then rm -f '/etc/topo/{topology}' 2>&1; fi\n\
-         rmdir /etc/topo 2>/dev/null\nend\n"
-    );
+/// Asks the kernel for its way to each address.
+pub(super) fn push_questions(script: &mut String, addresses: &[IpAddr]) {
+    for address in addresses {
+        let _ = writeln!(script, "route get {address}");
+    }
 }
 
 /// Guard, the route back before, one batch, the route back after. `comm` prints what changed in the table. After a
@@ -124,12 +110,10 @@ fn remove_marker(script: &mut String, topology: &str) {
 fn write_routes(script: &mut String, write: &RouteWrite, is_behind_file: bool) {
     let listing = &write.listing;
     let table = listing.table;
-    let (pattern, marked) = (pattern(listing), marked(listing));
-    let mut guard = String::from(if is_behind_file { "[ -z \"$held\" ]" } else { "true" });
-    let look = if is_behind_file {
-        format!("before=$rows_before_file_{table}\n")
+    let (look, mut guard) = if is_behind_file {
+        (format!("before=$rows_before_file_{table}"), "[ -z \"$held\" ]".to_owned())
     } else {
-        format!("read_rows {table}\nbefore=$rows\n")
+        (format!("read_rows {table}\nbefore=$rows"), "true".to_owned())
     };
     if let Some(known) = &listing.known {
         let _ = write!(guard, " && [ \"$ours_digest\" = '{}' ]", digest_word(Some(known), Token::ours));
@@ -139,73 +123,30 @@ fn write_routes(script: &mut String, write: &RouteWrite, is_behind_file: bool) {
     }
     let _ = write!(
         script,
-        "begin write\n\
-         {marked}\
-         {look}\
-         split_rows \"$before\" '{pattern}'\n\
-         if {guard}; then\n\
-         way_before=$(way)\n\
-         said=$(ip -force -batch - 2>&1 <<'COMMANDS'\n"
+        include_str!("write.sh"),
+        table = table,
+        marked = marked(listing),
+        pattern = pattern(listing),
+        look = look,
+        guard = guard,
+        commands = write.commands.iter().map(|command| line(table, command)).collect::<String>(),
+        undo = write.commands.iter().rev().map(|command| line(table, &inverse(command))).collect::<String>(),
+        winners = winners(write),
     );
-    for command in &write.commands {
-        push_command(script, table, command);
-    }
-    script.push_str(
-        "COMMANDS\n)\n\
-         way_after=$(way)\n\
-         if [ \"$way_before\" != \"$way_after\" ]; then\n\
-         ip -force -batch - >/dev/null 2>&1 <<'COMMANDS'\n",
-    );
-    for command in write.commands.iter().rev() {
-        push_command(script, table, &inverse(command));
-    }
-    let _ = write!(
-        script,
-        "COMMANDS\n\
-         held=yes\n\
-         printf 'back\\n%s\\nthen\\n%s\\n' \"$way_before\" \"$way_after\"\n\
-         else\n\
-         read_rows {table}\n\
-         after=$rows\n\
-         split_rows \"$after\" '{pattern}'\n\
-         printf 'token %s %s\\nsaid\\n%s\\ndiffers\\n' \"$ours_digest\" \"$foreign_digest\" \"$said\"\n\
-         after=$(printf '%s\\n' \"$after\" | sort)\n\
-         printf '%s\\n' \"$before\" | sort | comm -3 - /dev/fd/3 3<<ROWS\n$after\nROWS\n"
-    );
-    push_winners(script, write);
-    script.push_str("fi\nelse\nheld=yes\nprintf 'moved\\n'\nfi\nend\n");
 }
 
 /// Asks which routes win for an address in each written destination. A plain lookup uses only the main table.
-fn push_winners(script: &mut String, write: &RouteWrite) {
-    let wanted: Vec<Route> = write
-        .commands
-        .iter()
-        .filter(|command| command.verb != RouteVerb::Delete)
-        .map(|command| command.route)
-        .collect();
+fn winners(write: &RouteWrite) -> String {
+    let kept = write.commands.iter().filter(|command| command.verb != RouteVerb::Delete);
+    let (mut questions, mut wanted) = (String::new(), BTreeSet::new());
+    for Route { destination, next_hop } in kept.map(|command| command.route) {
+        let _ = writeln!(questions, "route get fibmatch {}", probe_address(&destination));
+        wanted.insert(format!("{} via {next_hop}\n", destination_text(&destination)));
+    }
     if write.listing.table != MAIN_TABLE || wanted.is_empty() {
-        return;
+        return String::new();
     }
-    script.push_str(
-        "printf 'loses\\n'\n\
-         ip -force -o -batch - 2>/dev/null <<'COMMANDS' | cut -d ' ' -f 1-3 | sort | comm -13 - /dev/fd/3 \
-         3<<'WANTED'\n",
-    );
-    for route in &wanted {
-        let _ = writeln!(script, "route get fibmatch {}", probe_address(&route.destination));
-    }
-    script.push_str("COMMANDS\n");
-    let mut lines: Vec<String> = wanted
-        .iter()
-        .map(|route| format!("{} via {}\n", destination_text(&route.destination), route.next_hop))
-        .collect();
-    lines.sort_unstable();
-    lines.dedup();
-    for line in &lines {
-        script.push_str(line);
-    }
-    script.push_str("WANTED\n");
+    format!(include_str!("winners.sh"), questions = questions, wanted = wanted.into_iter().collect::<String>())
 }
 
 /// The address in a prefix to ask for: its second one, because the first often belongs to a bridge.
@@ -217,26 +158,17 @@ fn probe_address(destination: &Prefix) -> IpAddr {
     }
 }
 
-fn push_command(script: &mut String, table: u32, command: &RouteCommand) {
-    let verb = match command.verb {
+/// A command as a line for `ip -batch`.
+fn line(table: u32, command: &RouteCommand) -> String {
+    let RouteCommand { verb, route: Route { destination, next_hop }, protocol, metric } = command;
+    let verb = match verb {
         RouteVerb::Add => "add",
         RouteVerb::Change { .. } => "change",
         RouteVerb::Delete => "del",
     };
-    let _ = write!(
-        script,
-        "route {verb} {} via {} proto {}",
-        destination_text(&command.route.destination),
-        command.route.next_hop,
-        command.protocol
-    );
-    if table != MAIN_TABLE {
-        let _ = write!(script, " table {table}");
-    }
-    if let Some(metric) = command.metric {
-        let _ = write!(script, " metric {metric}");
-    }
-    script.push('\n');
+    let table = if table == MAIN_TABLE { String::new() } else { format!(" table {table}") };
+    let metric = metric.map(|metric| format!(" metric {metric}")).unwrap_or_default();
+    format!("route {verb} {} via {next_hop} proto {protocol}{table}{metric}\n", destination_text(destination))
 }
 
 /// The command that undoes another one.

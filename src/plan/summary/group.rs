@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::change::{Line, Lines, Part};
 use super::{ChangeKey, KEPT_LINES, line_of, split_reason};
-use crate::network::{Memo, Prefix, RouteSet, Row, Rows};
+use crate::network::{Memo, Prefix, RouteSet, Row, Rows, number};
 use crate::plan::{Operation, Plan, TablePlan};
 use crate::resource::{Action, Place, Reason, ResourceId};
 
@@ -238,10 +238,7 @@ impl Group {
 
 /// An address as its family's place in [`Group::owners`], and a number.
 fn numbered(address: IpAddr) -> (usize, u128) {
-    match address {
-        IpAddr::V4(address) => (0, u32::from(address).into()),
-        IpAddr::V6(address) => (1, address.into()),
-    }
+    (usize::from(address.is_ipv6()), number(address))
 }
 
 /// The address that [`numbered`] gave a number.

@@ -8,7 +8,7 @@ use toml_parser::decoder::{Encoding, ScalarKind};
 use toml_parser::parser::{EventReceiver, parse_document};
 use toml_parser::{ErrorSink, ParseError, Raw, Source, Span};
 
-use super::{Bytes, Item, Key, Pair, Tree, Value};
+use super::{Item, Key, Pair, Part, Tree, Value};
 
 /// The largest depth of values inside of values, and the largest number of parts of a header. `toml` allows more.
 const DEEPEST: usize = 16;
@@ -52,7 +52,7 @@ struct Section<'a> {
     /// The section around it.
     parent: usize,
     /// The position of its header or, without a header, of its name.
-    bytes: Bytes,
+    bytes: Part,
     has_header: bool,
     pairs: Vec<Pair<'a>>,
 }
@@ -118,7 +118,7 @@ impl<'a> Builder<'a> {
     }
 
     /// Enters the section of a header. None: it occurred before, or has a rare form.
-    fn start_section(&mut self, bytes: Bytes, path: Vec<Key<'a>>) -> Option<()> {
+    fn start_section(&mut self, bytes: Part, path: Vec<Key<'a>>) -> Option<()> {
         let depth = path.len();
         if depth == 0 || depth > DEEPEST {
             return None;
@@ -186,7 +186,7 @@ impl<'a> Builder<'a> {
     }
 
     /// Takes a value into the innermost unfinished table or array.
-    fn take(&mut self, key: Option<Key<'a>>, value: Option<Value<'a>>, bytes: Bytes) {
+    fn take(&mut self, key: Option<Key<'a>>, value: Option<Value<'a>>, bytes: Part) {
         let in_array = self.open.last().is_some_and(|open| !open.is_table);
         match (key, value) {
             (None, Some(value)) if in_array => self.elements.push(Item { value, bytes }),
@@ -213,9 +213,9 @@ impl<'a> Builder<'a> {
         let value = if is_table {
             self.tree.add_table(self.pairs.drain(first..)).map(Value::Table)
         } else {
-            self.tree.add_array(self.elements.drain(first..)).map(Value::Array)
+            Some(Value::Array(self.tree.add_array(self.elements.drain(first..))))
         };
-        self.take(key, value, Bytes::new(start, span.end()));
+        self.take(key, value, Part::new(start, span.end()));
     }
 }
 
@@ -227,7 +227,7 @@ impl EventReceiver for Builder<'_> {
 
     fn std_table_close(&mut self, span: Span, _: &mut dyn ErrorSink) {
         let section = self.header.take();
-        let entered = section.and_then(|(start, path)| self.start_section(Bytes::new(start, span.end()), path));
+        let entered = section.and_then(|(start, path)| self.start_section(Part::new(start, span.end()), path));
         self.gave_up |= entered.is_none();
     }
 
@@ -290,6 +290,6 @@ fn without_quotes(text: &str, encoding: Encoding) -> Option<&str> {
     inner.bytes().all(is_plain).then_some(inner)
 }
 
-fn bytes(span: Span) -> Bytes {
-    Bytes::new(span.start(), span.end())
+fn bytes(span: Span) -> Part {
+    Part::new(span.start(), span.end())
 }

@@ -3,7 +3,7 @@
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::{Bytes, Item, Key, Pair, Part, Tree, Value};
+use super::{Item, Key, Pair, Part, Tree, Value};
 
 impl<'a> Tree<'a> {
     /// The document as `toml` recovered it.
@@ -34,7 +34,7 @@ impl<'a> Tree<'a> {
             DeValue::Datetime(_) => Value::Datetime,
             DeValue::Array(array) => {
                 let items: Vec<Item<'a>> = array.into_iter().map(|value| self.item_of(value)).collect();
-                Value::Array(self.add_array(items).unwrap_or_default())
+                Value::Array(self.add_array(items))
             }
             DeValue::Table(table) => Value::Table(self.table_of(table)),
         };
@@ -42,6 +42,6 @@ impl<'a> Tree<'a> {
     }
 }
 
-fn bytes(span: &std::ops::Range<usize>) -> Bytes {
-    Bytes::new(span.start, span.end)
+fn bytes(span: &std::ops::Range<usize>) -> Part {
+    Part::new(span.start, span.end)
 }

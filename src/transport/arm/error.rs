@@ -15,45 +15,28 @@ const EXCERPT: usize = 600;
 pub struct ArmError {
     /// The kind of failure.
     pub kind: ArmErrorKind,
-    /// Azure's id of the request, for its support and its activity log.
-    pub request_id: Option<String>,
     /// Whether a write may have been carried out, completely or partly.
     pub unsure: bool,
     text: Box<str>,
 }
 
 /// Kinds of failure.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ArmErrorKind {
     /// The resource does not exist (404).
     NotFound,
     /// Somebody changed the resource after topo had read it (412): look again and plan again.
     Precondition,
     /// Azure refuses the request in the present situation (409, and other refusals: 400, 422).
-    Conflict {
-        /// Azure's code.
-        code: String,
-    },
+    Conflict,
     /// Azure kept asking to wait until topo's time was up (429).
     Throttled,
     /// The login may not do this (403).
-    Denied {
-        /// The missing permission, such as `Microsoft.Network/routeTables/write`.
-        action: String,
-        /// A built-in role that has it.
-        role: &'static str,
-    },
+    Denied,
     /// Nobody is signed in, or Azure does not accept the token (401).
     SignIn,
     /// Azure accepted the request, but its operation failed.
-    Failed {
-        /// Azure's code.
-        code: String,
-        /// Azure's message.
-        message: String,
-        /// The id of the operation.
-        operation: String,
-    },
+    Failed,
     /// The operation had not ended when the time was up. It may still end.
     TimedOut,
     /// There is no connection, or it broke.
@@ -117,14 +100,13 @@ impl About {
         }
     }
 
-    fn error(&self, kind: ArmErrorKind, request_id: Option<&str>, text: &str) -> ArmError {
-        let text = format!("{} {text}", self.subject);
-        ArmError { kind, request_id: request_id.map(tidy), unsure: self.accepted, text: text.into() }
+    fn error(&self, kind: ArmErrorKind, text: &str) -> ArmError {
+        ArmError { kind, unsure: self.accepted, text: format!("{} {text}", self.subject).into() }
     }
 
     /// A failure with the outcome. `why` is the rest of a sentence and what to do.
-    fn failure(&self, kind: ArmErrorKind, request_id: Option<&str>, why: &str) -> ArmError {
-        self.error(kind, request_id, &format!("{}: {why}", self.outcome()))
+    fn failure(&self, kind: ArmErrorKind, why: &str) -> ArmError {
+        self.error(kind, &format!("{}: {why}", self.outcome()))
     }
 
     /// Whether this is a write that Azure has not accepted yet. Sent twice, its condition would fail because of the
@@ -135,50 +117,49 @@ impl About {
 
     /// A refusal by Azure.
     pub(super) fn refused(&self, answer: &Answer) -> ArmError {
-        let (id, said, limit) = (answer.request_id(), said(answer), self.limit.as_secs());
+        let (said, limit) = (said(answer), self.limit.as_secs());
         let code = answer.error_code().unwrap_or_default();
-        let conflict = ArmErrorKind::Conflict { code: code.to_owned() };
         let (kind, why) = match answer.status {
-            401 => return self.sign_in(&format!("Azure does not accept the token: {said}"), id),
+            401 => return self.sign_in(&format!("Azure does not accept the token: {said}")),
             403 if matches!(code, "AuthorizationFailed" | "LinkedAuthorizationFailed") || answer.names_action() => {
                 return self.denied(answer);
             }
             403 => {
                 let next =
                     "A policy, a lock or a disabled subscription may be the cause; correct that and run topo again.";
-                (conflict, format!("Azure refuses it: {said}. {next}"))
+                (ArmErrorKind::Conflict, format!("Azure refuses it: {said}. {next}"))
             }
             404 => {
                 let next = "Check the subscription, the resource group and the name.";
                 let why = format!("it, or the resource that it belongs to, does not exist: {said}. {next}");
                 (ArmErrorKind::NotFound, why)
             }
-            412 => return self.precondition(id),
+            412 => return self.precondition(answer.request_id()),
             409 | 429 if answer.is_other_write() => {
                 let why = format!(
                     "another write to it, or to the resource that it belongs to, did not end within {limit} s: {said}. \
                      Wait for that write and run topo again."
                 );
-                (conflict, why)
+                (ArmErrorKind::Conflict, why)
             }
             429 => {
                 let next = "Run topo again in a few minutes.";
                 let why = format!("Azure asked topo to wait for more than {limit} s: {said}. {next}");
                 (ArmErrorKind::Throttled, why)
             }
-            400 | 409 | 422 => {
-                (conflict, format!("Azure refuses it: {said}. Correct what Azure names and run topo again."))
-            }
+            400 | 409 | 422 => (
+                ArmErrorKind::Conflict,
+                format!("Azure refuses it: {said}. Correct what Azure names and run topo again."),
+            ),
             _ => return self.unexpected(answer),
         };
-        self.failure(kind, id, &why)
+        self.failure(kind, &why)
     }
 
     /// Somebody changed the resource in between.
     pub(super) fn precondition(&self, id: Option<&str>) -> ArmError {
         self.error(
             ArmErrorKind::Precondition,
-            id,
             &format!(
                 "was not {}: somebody changed it after topo had read it{}. topo did not overwrite that change. Run \
                  topo again: it looks first and makes a new plan.",
@@ -211,31 +192,31 @@ impl About {
              minutes.",
             said(answer)
         );
-        self.failure(ArmErrorKind::Denied { action, role }, answer.request_id(), &why)
+        self.failure(ArmErrorKind::Denied, &why)
     }
 
     /// There is no token, or Azure does not accept it.
-    pub(super) fn sign_in(&self, reason: &str, id: Option<&str>) -> ArmError {
+    pub(super) fn sign_in(&self, reason: &str) -> ArmError {
         let why = format!(
             "nobody is signed in to Azure: {}. Run `az login` (and `az account set --subscription ID`), or set \
              AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET, or run topo on a machine with a workload or \
              managed identity.",
             clause(reason)
         );
-        self.failure(ArmErrorKind::SignIn, id, &why)
+        self.failure(ArmErrorKind::SignIn, &why)
     }
 
     /// An operation that failed.
     pub(super) fn failed(&self, code: &str, message: &str, operation: &str, id: Option<&str>) -> ArmError {
-        let (code, message, operation) = (tidy(code), tidy(message), tidy(operation));
         let text = format!(
-            "was not {}: Azure's operation {operation} failed: {code}: {}{}. Correct what Azure names and run topo \
-             again: it looks first.",
+            "was not {}: Azure's operation {} failed: {}: {}{}. Correct what Azure names and run topo again: it looks first.",
             self.done(),
-            clause(&message),
+            tidy(operation),
+            tidy(code),
+            clause(message),
             in_brackets(id)
         );
-        self.error(ArmErrorKind::Failed { code, message, operation }, id, &text)
+        self.error(ArmErrorKind::Failed, &text)
     }
 
     /// An operation that has not ended.
@@ -247,7 +228,7 @@ impl About {
             tidy(operation),
             in_brackets(id)
         );
-        self.error(ArmErrorKind::TimedOut, id, &text)
+        self.error(ArmErrorKind::TimedOut, &text)
     }
 
     /// No connection. `lost` if the request was a write and had been sent.
@@ -258,7 +239,7 @@ impl About {
              (HTTPS_PROXY) and the endpoint, and run topo again.",
             clause(reason)
         );
-        let error = self.failure(ArmErrorKind::Unreachable, None, &why);
+        let error = self.failure(ArmErrorKind::Unreachable, &why);
         ArmError { unsure: error.unsure || lost, ..error }
     }
 
@@ -270,13 +251,13 @@ impl About {
             answer.status,
             said(answer)
         );
-        let error = self.odd(&why, answer.request_id());
+        let error = self.odd(&why);
         ArmError { unsure: error.unsure || self.is_write(), ..error }
     }
 
     /// Another failure that makes no sense. `why` is the rest of a sentence and what to do.
-    pub(super) fn odd(&self, why: &str, id: Option<&str>) -> ArmError {
-        self.failure(ArmErrorKind::Unexpected, id, why)
+    pub(super) fn odd(&self, why: &str) -> ArmError {
+        self.failure(ArmErrorKind::Unexpected, why)
     }
 
     /// A link to another origin.
@@ -287,7 +268,7 @@ impl About {
              there. Check the endpoint, and which server answers there.",
             in_brackets(id)
         );
-        self.odd(&why, id)
+        self.odd(&why)
     }
 }
 
@@ -301,7 +282,7 @@ impl ArmError {
 
     /// Unusable settings. The text is the whole sentence.
     pub(super) fn settings(text: String) -> Self {
-        Self { kind: ArmErrorKind::Unexpected, request_id: None, unsure: false, text: text.into() }
+        Self { kind: ArmErrorKind::Unexpected, unsure: false, text: text.into() }
     }
 
     /// The result of the look after a write with an unknown outcome.

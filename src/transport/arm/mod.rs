@@ -119,7 +119,7 @@ impl Arm {
         if kind == ResourceType::Table
             && let Err(reason) = network::is_table(body)
         {
-            return Err(about.odd(&format!("the body is not a route table: {reason}."), None));
+            return Err(about.odd(&format!("the body is not a route table: {reason}.")));
         }
         // A subnet with a route table keeps that table busy, too.
         let table = body["properties"]["routeTable"]["id"].as_str().map(resource_id::lock_key);
@@ -136,7 +136,7 @@ impl Arm {
                     let about = about.accepted();
                     let seen = self.read(&id, &about, deadline).await?;
                     return seen.ok_or_else(|| {
-                        about.odd("the resource has disappeared again. Run topo again: it looks first.", None)
+                        about.odd("the resource has disappeared again. Run topo again: it looks first.")
                     });
                 }
                 Ok(answer) => return Err(about.refused(&answer)),
@@ -260,7 +260,7 @@ impl Arm {
     async fn is_gone(&self, id: &ResourceId, about: &About, deadline: Instant) -> Result<(), ArmError> {
         match self.read(id, about, deadline).await? {
             None => Ok(()),
-            Some(_) => Err(about.odd("the resource still exists. Run topo again: it looks first.", None)),
+            Some(_) => Err(about.odd("the resource still exists. Run topo again: it looks first.")),
         }
     }
 
@@ -303,7 +303,7 @@ impl Arm {
             let url = wire.link(link).ok_or_else(|| about.elsewhere(link, &wire.origin(), answer.request_id()))?;
             answer = self.pipeline.ask(about, &Extra::new(), deadline, |extra| wire.get(&url, extra)).await?;
         }
-        Err(about.odd("the list does not end. Check which server answers at the endpoint.", answer.request_id()))
+        Err(about.odd("the list does not end. Check which server answers at the endpoint."))
     }
 
     fn deadline(&self) -> Instant {

@@ -98,13 +98,13 @@ impl Pipeline {
                     (answer.retry_after().unwrap_or_else(|| backoff(stumbles)), Ok(answer))
                 }
                 Ok(answer) => return Ok(answer),
-                Err(NoAnswer::SignIn(reason)) => return Err(Trouble::Plain(about.sign_in(&reason, None))),
+                Err(NoAnswer::SignIn(reason)) => return Err(Trouble::Plain(about.sign_in(&reason))),
                 Err(NoAnswer::Elsewhere(link)) => {
                     return Err(Trouble::Plain(about.elsewhere(&link, &self.wire.origin(), None)));
                 }
                 Err(NoAnswer::TooLong) => {
                     let why = "the answer is longer than 64 MiB. Check which server answers at the endpoint.";
-                    return Err(Trouble::Plain(about.odd(why, None)));
+                    return Err(Trouble::Plain(about.odd(why)));
                 }
                 Err(NoAnswer::Lost(reason)) if about.is_write() => {
                     return Err(Trouble::Unsure(about.unreachable(&self.wire.origin(), &reason, true)));

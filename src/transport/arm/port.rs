@@ -9,11 +9,11 @@ use crate::transport::azure::{Answered, Azure, ResourceType};
 
 impl From<ArmError> for AzureError {
     fn from(error: ArmError) -> Self {
-        let failure = match &error.kind {
+        let failure = match error.kind {
             ArmErrorKind::Precondition if error.unsure => AzureFailure::Overtaken,
             ArmErrorKind::Precondition => AzureFailure::Moved,
             _ if error.unsure => AzureFailure::Unsure,
-            ArmErrorKind::Conflict { .. } => AzureFailure::State,
+            ArmErrorKind::Conflict => AzureFailure::State,
             _ => AzureFailure::Refused,
         };
         Self { failure, text: error.cause() }

@@ -1,7 +1,7 @@
 //! Master connections: `ssh -M -f -N` with a control socket, one per node.
 
 use std::fs;
-use std::io::{self, Read, Seek, SeekFrom};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::Arc;
@@ -26,8 +26,8 @@ const FIRST_WAIT: Duration = Duration::from_millis(200);
 const IDLE_BEYOND_EXCHANGE: Duration = Duration::from_secs(60);
 /// The time limit for asking a master to end.
 const END_LIMIT: Duration = Duration::from_secs(2);
-/// How much of a master's log topo reads, in bytes.
-const LOG_LIMIT: u64 = 64 << 10;
+/// How much of the end of a master's log counts, in bytes.
+const LOG_LIMIT: usize = 64 << 10;
 /// Lines that ssh writes with `-v` and that nobody needs.
 const CHATTER: [&str; 5] = ["debug", "OpenSSH_", "Authenticated to ", "Transferred: ", "Bytes per second: "];
 
@@ -199,16 +199,8 @@ fn jitter() -> f64 {
 
 /// The end of a master's log, without chatter.
 fn read_log(path: &Path) -> String {
-    let read = || {
-        let mut file = fs::File::open(path)?;
-        let length = file.metadata()?.len();
-        file.seek(SeekFrom::Start(length.saturating_sub(LOG_LIMIT)))?;
-        let mut text = Vec::new();
-        file.take(LOG_LIMIT).read_to_end(&mut text)?;
-        Ok::<_, io::Error>(text)
-    };
-    let text = read().unwrap_or_default();
-    let text = String::from_utf8_lossy(&text);
+    let text = fs::read(path).unwrap_or_default();
+    let text = String::from_utf8_lossy(&text[text.len().saturating_sub(LOG_LIMIT)..]);
     let lines = text.lines().filter(|line| !CHATTER.iter().any(|start| line.starts_with(start)));
     lines.collect::<Vec<_>>().join("\n")
 }

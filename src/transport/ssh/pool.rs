@@ -23,6 +23,7 @@ const CLOSE_LIMIT: Duration = Duration::from_secs(5);
 type Key = (Name, String, Option<u16>, Option<String>);
 
 /// One node's place in the pool. Whoever talks to the node holds a share, so a slot that only the pool holds is idle.
+#[derive(Default)]
 pub(super) struct Slot {
     /// The master, if there is one. Locked during the connection.
     pub(super) master: tokio::sync::Mutex<Option<Arc<Master>>>,
@@ -83,11 +84,7 @@ impl Pool {
 
     /// The node's slot; it is in use while somebody holds it.
     pub(super) fn slot(&self, at: &Target) -> Arc<Slot> {
-        let mut slots = lock(&self.slots);
-        let slot = slots
-            .entry(key(at))
-            .or_insert_with(|| Arc::new(Slot { master: tokio::sync::Mutex::new(None), last_used: AtomicU64::new(0) }));
-        Arc::clone(slot)
+        Arc::clone(lock(&self.slots).entry(key(at)).or_default())
     }
 
     /// What topo has learnt about the node so far.
