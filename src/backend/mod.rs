@@ -62,9 +62,12 @@ pub struct Settled {
     pub warnings: Vec<String>,
 }
 
-/// The backend that keeps resources of this kind on nodes.
-pub fn of_kind(kind: &str) -> Option<&'static dyn Backend> {
-    REGISTRY.of_kind(kind)
+/// Backends that keep resources on nodes.
+pub type OnNodes = &'static [&'static dyn Backend];
+
+/// The backend among these that keeps resources of a kind.
+fn of_kind(backends: OnNodes, kind: &str) -> Option<&'static dyn Backend> {
+    backends.iter().copied().find(|backend| backend.kind().id == kind)
 }
 
 /// An error about two mentions of one thing, each in the table of a backend. `message` gets the names of the two tables

@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 
 use super::mesh::Mesh;
 use super::operator::{Key, Operator};
-use super::{Backend, Desired, NetworkTable, Site, azure_udr, netplan, ssh_static};
+use super::{Desired, NetworkTable, OnNodes, Site, azure_udr, netplan, ssh_static};
 use crate::network::address_text;
 use crate::plan::{DesiredPlace, Severity};
 use crate::resource::{Endpoint, Kind, Known, NODE, Name, Place, PlaceKind, Refusal, Resources};
@@ -16,7 +16,7 @@ use crate::transport::BoxFuture;
 /// The backends of a binary, and the kinds of places where they keep resources.
 pub struct Registry {
     /// Backends that keep resources on nodes, in the order for users. The first one is best for a new topology.
-    on_nodes: &'static [&'static dyn Backend],
+    pub on_nodes: OnNodes,
     /// Kinds of places other than nodes.
     sites: &'static [&'static SiteKind],
     formats: OnceLock<Vec<&'static dyn TableFormat>>,
@@ -90,7 +90,7 @@ pub static REGISTRY: Registry = Registry::new(&[&ssh_static::SshStatic, &netplan
 
 impl Registry {
     /// A registry of backends on nodes, and of other kinds of places.
-    pub const fn new(on_nodes: &'static [&'static dyn Backend], sites: &'static [&'static SiteKind]) -> Self {
+    pub const fn new(on_nodes: OnNodes, sites: &'static [&'static SiteKind]) -> Self {
         Self { on_nodes, sites, formats: OnceLock::new(), known: OnceLock::new() }
     }
 
@@ -116,11 +116,6 @@ impl Registry {
     /// Kinds of places other than nodes.
     pub fn sites(&self) -> &'static [&'static SiteKind] {
         self.sites
-    }
-
-    /// The backend that keeps resources of this kind on nodes.
-    pub fn of_kind(&self, kind: &str) -> Option<&'static dyn Backend> {
-        self.on_nodes.iter().copied().find(|backend| backend.kind().id == kind)
     }
 
     /// Everything that a topology wants.

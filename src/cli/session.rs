@@ -168,7 +168,7 @@ pub(super) fn sites(
     looks: bool,
 ) -> Result<Sites, CommandError> {
     let nodes = if looks { Some(transport(global)?) } else { None };
-    let mut sites: Sites = vec![Arc::new(node::NodeSite::new(nodes))];
+    let mut sites: Sites = vec![Arc::new(node::NodeSite::new(registry.on_nodes, nodes))];
     for site in registry.sites() {
         if !(site.wanted)(desired).is_empty() || state.places.keys().any(|place| place.kind() == site.place) {
             let operator = if looks { Some(configuration::read(site, registry, global)?) } else { None };

@@ -75,7 +75,8 @@ async fn make(
     let azure = if in_azure && !no_refresh { Some(azure::connect(case).await) } else { None };
     let nodes = Arc::new(Nodes::new(Arc::clone(case), records));
     let transport: Arc<dyn Transport> = Arc::new(ShellTransport(Way(Arc::clone(&nodes))));
-    let mut sites: Vec<Arc<dyn Site>> = vec![Arc::new(NodeSite::new(Some(transport).filter(|_| !no_refresh)))];
+    let mut sites: Vec<Arc<dyn Site>> =
+        vec![Arc::new(NodeSite::new(REGISTRY.on_nodes, Some(transport).filter(|_| !no_refresh)))];
     if in_azure {
         sites.push(Arc::new(AzureSite::new(azure.clone())));
     }

@@ -68,7 +68,7 @@ impl NodeSite {
         }
         let (site, at, source) = (Arc::clone(self), place.clone(), source.cloned());
         let pose: Pose<'a> = Box::new(move |memo| {
-            let asked = question(&at, wanted, record, memo);
+            let asked = question(site.backends, &at, wanted, record, memo);
             let silent = if asked.is_some() { LOST } else { NO_ENDPOINT };
             let silent = Observation::Unreachable(silent.to_owned());
             site.looks().insert(at.clone(), Look { source, observation: silent });

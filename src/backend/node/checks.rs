@@ -130,9 +130,9 @@ fn tables_of(resources: &Resources<ResourcePlan>) -> impl Iterator<Item = &Table
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::backend::Desired;
     use crate::backend::node::fixture::{World, place, plan_of, prefix, seen};
     use crate::backend::node::replan;
+    use crate::backend::{Desired, REGISTRY};
     use crate::network::Memo;
     use crate::plan::findings::{Finding, Scope};
     use crate::plan::{Options, Selection};
@@ -270,7 +270,7 @@ mod tests {
             let mut plan = plan_of(&desired, &state, vec![unseen], &options);
             let inputs = Inputs { topology: &name, desired: &desired, recorded: &state, options: &options };
             let Some((at, Observation::Seen(seen))) = in_azure(&state, &["node-0"]).pop() else { panic!() };
-            let result = replan(&mut plan, &at, &inputs, *seen, &mut Memo::default());
+            let result = replan(&mut plan, &at, &inputs, REGISTRY.on_nodes, *seen, &mut Memo::default());
             assert_eq!(result.is_ok(), is_covered, "{result:?}");
         }
     }

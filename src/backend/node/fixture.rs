@@ -5,8 +5,8 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
 use crate::backend::Desired;
-use crate::backend::Inputs;
 use crate::backend::node::{Observation, Seen, plan};
+use crate::backend::{Inputs, REGISTRY};
 use crate::exchange::node::{Listed, LiveRoute, Part};
 use crate::network::{MAIN_TABLE, Memo, Prefix, RouteSet, Row, Rows, View};
 use crate::plan::{DesiredPlace, Options, Plan};
@@ -141,5 +141,5 @@ pub(crate) fn plan_of(desired: &Desired, state: &State, seen: Vec<(Place, Observ
     let observed = seen.into_iter().collect();
     let name = Name::new("mesh").expect("name");
     let inputs = Inputs { topology: &name, desired, recorded: state, options };
-    plan(&inputs, &observed, &mut Memo::default())
+    plan(&inputs, REGISTRY.on_nodes, &observed, &mut Memo::default())
 }

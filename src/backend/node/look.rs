@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::observed::{Observation, Seen};
-use crate::backend;
+use crate::backend::{OnNodes, of_kind};
 use crate::exchange::node::{Reply, Work};
 use crate::network::{Memo, STATIC, View};
 use crate::plan::DesiredPlace;
@@ -13,6 +13,7 @@ use crate::transport::{Target, TransportError};
 
 /// How to reach a place, and what to ask it; none if nobody knows how to reach it.
 pub(super) fn question(
+    backends: OnNodes,
     place: &Place,
     wanted: Option<&DesiredPlace>,
     record: Option<&PlaceRecord>,
@@ -25,7 +26,7 @@ pub(super) fn question(
         .or_else(|| record.and_then(|record| record.endpoint.clone()))?;
     let mut works = vec![Work::Identify];
     for id in ids {
-        let Some(backend) = backend::of_kind(&id.kind) else { continue };
+        let Some(backend) = of_kind(backends, &id.kind) else { continue };
         let shape = wanted.and_then(|wanted| wanted.resources.get(id));
         works.extend(backend.inquire(&id.name, shape, record.and_then(|record| record.resources.get(id)), memo));
     }

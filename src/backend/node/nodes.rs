@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::observed::Observation;
 use super::progress::Progress;
+use crate::backend::OnNodes;
 use crate::resource::Place;
 use crate::transport::Transport;
 
@@ -20,14 +21,16 @@ pub(super) struct Look {
 pub struct NodeSite {
     /// None: nobody looks, and nothing is written.
     pub(super) transport: Option<Arc<dyn Transport>>,
+    /// What keeps resources there.
+    pub(super) backends: OnNodes,
     looks: Mutex<BTreeMap<Place, Look>>,
     progress: Mutex<BTreeMap<Place, Progress>>,
 }
 
 impl NodeSite {
-    /// Nodes with this connection. Without one, topo plans from the record alone.
-    pub fn new(transport: Option<Arc<dyn Transport>>) -> Self {
-        Self { transport, looks: Mutex::default(), progress: Mutex::default() }
+    /// Nodes with these backends and this connection. Without one, topo plans from the record alone.
+    pub fn new(backends: OnNodes, transport: Option<Arc<dyn Transport>>) -> Self {
+        Self { transport, backends, looks: Mutex::default(), progress: Mutex::default() }
     }
 
     // A step that panics elsewhere does not make the answers of other nodes wrong.

@@ -119,10 +119,10 @@ impl Seen {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::backend::Desired;
     use crate::backend::Inputs;
     use crate::backend::node::fixture::{World, kernel_route, place, plan_of, seen};
     use crate::backend::node::replan;
+    use crate::backend::{Desired, REGISTRY};
     use crate::network::Memo;
     use crate::plan::{Options, Plan, Severity};
     use crate::resource::{Name, Place};
@@ -194,7 +194,7 @@ mod tests {
             };
             let Some((at, Observation::Seen(seen))) = answer(&state, edit).pop() else { panic!() };
             let mut plan = plan_of(&desired, &state, vec![away.clone()], &options);
-            let result = replan(&mut plan, &at, &inputs, *seen, &mut Memo::default());
+            let result = replan(&mut plan, &at, &inputs, REGISTRY.on_nodes, *seen, &mut Memo::default());
             assert_eq!(result.is_ok(), is_whole, "{result:?}");
         }
     }

@@ -8,8 +8,8 @@ use super::checks::Uncovered;
 use super::claims::Claims;
 use super::observed::{Observation, Seen};
 use super::together::{Both, resources_of};
-use crate::backend::Inputs;
 use crate::backend::netplan::{Attributes, FileInput, FileMemo, Header, NETPLAN_FILE, plan_file, routes_found};
+use crate::backend::{Inputs, OnNodes};
 use crate::network::{Memo, Prefix, RouteSet, STATIC};
 use crate::plan::findings::{FORGOTTEN, Finding, Severity, Text};
 use crate::plan::{
@@ -19,7 +19,7 @@ use crate::resource::{Phase, Place, Record, ResourceId, Resources, Shape, togeth
 use crate::state::PlaceRecord;
 
 /// Makes the plan of the nodes.
-pub fn plan(inputs: &Inputs<'_>, observed: &BTreeMap<Place, Observation>, memo: &mut Memo) -> Plan {
+pub fn plan(inputs: &Inputs<'_>, backends: OnNodes, observed: &BTreeMap<Place, Observation>, memo: &mut Memo) -> Plan {
     let Inputs { topology, desired, recorded, options } = *inputs;
     let answered = observed.values().filter(|observation| observation.seen().is_some()).count();
     let mut plan = Plan { answered, ..Plan::default() };
@@ -52,7 +52,7 @@ pub fn plan(inputs: &Inputs<'_>, observed: &BTreeMap<Place, Observation>, memo: 
         let gap = observation.seen().and_then(|seen| seen.gap(wanted, record)).map(Observation::Unreachable);
         plan.answered -= usize::from(gap.is_some());
         let observation = gap.as_ref().unwrap_or(observation);
-        if observation.seen().is_none() && both.is_unchanged(memo) {
+        if observation.seen().is_none() && both.is_unchanged(backends, memo) {
             plan.note_unseen(place, observation.unreachable());
             continue;
         }

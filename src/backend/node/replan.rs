@@ -6,14 +6,21 @@ use std::sync::Arc;
 
 use super::observed::{Observation, Seen};
 use super::plan::plan as make;
-use crate::backend::{Desired, Inputs, check_late, take_late};
+use crate::backend::{Desired, Inputs, OnNodes, check_late, take_late};
 use crate::network::{Memo, Prefix};
 use crate::plan::Plan;
 use crate::plan::findings::REPLACED;
 use crate::resource::{Phase, Place, ResourceId};
 
 /// Plans a place anew that answers after the plan was made from its record. An error says why that plan does not hold there.
-pub fn replan(plan: &mut Plan, place: &Place, inputs: &Inputs<'_>, seen: Seen, memo: &mut Memo) -> Result<(), String> {
+pub fn replan(
+    plan: &mut Plan,
+    place: &Place,
+    inputs: &Inputs<'_>,
+    backends: OnNodes,
+    seen: Seen,
+    memo: &mut Memo,
+) -> Result<(), String> {
     let summary = |plan: &Plan, memo: &mut Memo| -> BTreeSet<(ResourceId, Prefix, IpAddr, Phase)> {
         let operations = plan.operations(place, memo).into_iter();
         operations.map(|(id, one)| (id, one.route.destination, one.route.next_hop, one.phase)).collect()
@@ -25,7 +32,7 @@ pub fn replan(plan: &mut Plan, place: &Place, inputs: &Inputs<'_>, seen: Seen, m
     state.places.retain(|name, _| name == place);
     let observed = [(place.clone(), Observation::Seen(Box::new(seen)))].into();
     let inputs = Inputs { desired: &desired, recorded: &state, ..*inputs };
-    let mut fresh = make(&inputs, &observed, memo);
+    let mut fresh = make(&inputs, backends, &observed, memo);
     fresh.owners = Arc::clone(&plan.owners);
     check_late(&fresh, place)?;
     if fresh.findings.iter().any(|finding| finding.code == REPLACED) {

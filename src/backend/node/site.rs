@@ -37,7 +37,7 @@ impl Site for NodeSite {
     fn plan(&self, inputs: &Inputs<'_>, plan: &mut Plan, memo: &mut Memo) {
         let looks = std::mem::take(&mut *self.looks());
         let observed = looks.into_iter().map(|(place, look)| (place, look.observation)).collect();
-        let made = plan::plan(inputs, &observed, memo);
+        let made = plan::plan(inputs, self.backends, &observed, memo);
         plan.answered += made.answered;
         plan.owners = made.owners;
         plan.places.extend(made.places);
@@ -47,7 +47,7 @@ impl Site for NodeSite {
 
     fn replan(&self, inputs: &Inputs<'_>, place: &Place, plan: &mut Plan, memo: &mut Memo) -> Result<(), String> {
         match self.looks().remove(place).map(|look| look.observation) {
-            Some(Observation::Seen(seen)) => replan::replan(plan, place, inputs, *seen, memo),
+            Some(Observation::Seen(seen)) => replan::replan(plan, place, inputs, self.backends, *seen, memo),
             _ => Err("topo did not read its answer".to_owned()),
         }
     }

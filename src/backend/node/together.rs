@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 
-use crate::backend;
+use crate::backend::{OnNodes, of_kind};
 use crate::network::{Memo, RouteSet};
 use crate::plan::DesiredPlace;
 use crate::resource::{Place, Record, ResourceId, Shape};
@@ -33,11 +33,12 @@ impl<'a> Both<'a> {
 
     /// Whether there is nothing to do in a place that nobody looked at: the record under its name is as wanted, and nothing of it is
     /// in doubt. Routes that were left to others count as still theirs.
-    pub(super) fn is_unchanged(&self, memo: &mut Memo) -> bool {
+    pub(super) fn is_unchanged(&self, backends: OnNodes, memo: &mut Memo) -> bool {
         let (Some(wanted), Some(record)) = (self.wanted, self.record) else { return false };
         let mut same = |id: &ResourceId, shape: &Shape, record: &Record| match (&shape.routes, record) {
             (Some(to), Record::Settled { is: is @ Shape { routes: Some(from), .. }, .. }) => {
-                from.is_same_mesh(to, memo) && backend::of_kind(&id.kind).is_some_and(|backend| backend.fits(shape, is))
+                from.is_same_mesh(to, memo)
+                    && of_kind(backends, &id.kind).is_some_and(|backend| backend.fits(shape, is))
             }
             _ => false,
         };

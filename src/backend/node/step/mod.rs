@@ -77,7 +77,7 @@ impl NodeSite {
         progress.settle_files(&files, of_files, &mut end);
         let mut failed: Vec<(Operation, String)> = Vec::new();
         for batch in batches {
-            let settled = settle_batch(&batch, &written);
+            let settled = settle_batch(self.backends, &batch, &written);
             let Batch { view, in_file, operations, .. } = batch;
             end.operations += settled.done;
             for (at, operation) in operations.iter().enumerate() {

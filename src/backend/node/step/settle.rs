@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::backend::node::nodes::NodeSite;
 use crate::backend::node::progress::{Batch, File, Progress};
-use crate::backend::{self, Moment, Settled, StepEnd};
+use crate::backend::{Moment, OnNodes, Settled, StepEnd, of_kind};
 use crate::exchange::node::{Activation, Filed, Written};
 use crate::network::Prefix;
 use crate::plan::{FilePlan, Operation, PlacePlan, TablePlan};
@@ -133,9 +133,9 @@ impl NodeSite {
     }
 }
 
-pub(super) fn settle_batch(batch: &Batch, written: &[Written]) -> Settled {
+pub(super) fn settle_batch(backends: OnNodes, batch: &Batch, written: &[Written]) -> Settled {
     let Batch { id, view, operations, write, .. } = batch;
-    let Some(backend) = backend::of_kind(&id.kind) else { return Settled::default() };
+    let Some(backend) = of_kind(backends, &id.kind) else { return Settled::default() };
     // Rows that topo imports unchanged need no write.
     let Some(write) = write else { return Settled { done: operations.len(), ..Settled::default() } };
     let Some(mut written) = written.get(*write).cloned() else {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::backend::netplan::{self, Header};
 use crate::backend::node::nodes::NodeSite;
 use crate::backend::node::progress::{Batch, File, Prepared, Progress};
-use crate::backend::{self, Moment};
+use crate::backend::{Moment, of_kind};
 use crate::exchange::node::{Activation, FileWrite, Listing, Marker, RouteVerb, RouteWrite, Work};
 use crate::network::{MAIN_TABLE, Memo, Prefix, STATIC};
 use crate::plan::{FilePlan, Operation, PlacePlan, ResourcePlan, TablePlan};
@@ -67,7 +67,7 @@ impl NodeSite {
                 false
             });
             let token = progress.tokens.get(&table.view.table);
-            let work = backend::of_kind(&id.kind).and_then(|backend| backend.work(table, &operations, token));
+            let work = of_kind(self.backends, &id.kind).and_then(|backend| backend.work(table, &operations, token));
             let write = match work {
                 Some(Work::Write(write)) => Some(join(&mut writes, write)),
                 _ => None,
