@@ -2,6 +2,7 @@
 
 pub mod azure_udr;
 mod desired;
+mod header;
 pub mod mesh;
 pub mod netplan;
 pub mod node;
@@ -18,6 +19,7 @@ use crate::resource::{Kind, Name, Record, Shape, Token};
 use crate::topology::reader::Located;
 use crate::topology::{BackendTable, Diagnostic, TableFormat, Topology};
 pub use desired::{Covered, Desired, NetworkTable};
+pub use header::Header;
 use mesh::Mesh;
 pub use registry::{NodeSource, REGISTRY, Registry, SiteKind, SourceNodes, SourceNote};
 pub use site::{Begun, Check, Inputs, LOST, Moment, Pose, Question, Site, StepEnd};

@@ -8,8 +8,9 @@ use super::checks::Uncovered;
 use super::claims::Claims;
 use super::observed::{Observation, Seen};
 use super::together::{Both, resources_of};
+use crate::backend::Header;
 use crate::backend::Inputs;
-use crate::backend::netplan::{Attributes, FileInput, FileMemo, Header, NETPLAN_FILE, plan_file, routes_found};
+use crate::backend::netplan::{Attributes, FileInput, FileMemo, NETPLAN_FILE, plan_file, routes_found};
 use crate::network::{Memo, Prefix, RouteSet, STATIC};
 use crate::plan::findings::{FORGOTTEN, Finding, Severity, Text};
 use crate::plan::{

@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use crate::backend::netplan::{self, Header};
+use crate::backend::netplan;
 use crate::backend::node::nodes::NodeSite;
 use crate::backend::node::progress::{Batch, File, Prepared, Progress};
-use crate::backend::{self, Moment};
+use crate::backend::{self, Header, Moment};
 use crate::exchange::node::{Activation, FileWrite, Listing, Marker, RouteVerb, RouteWrite, Work};
 use crate::network::{MAIN_TABLE, Memo, Prefix, STATIC};
 use crate::plan::{FilePlan, Operation, PlacePlan, ResourcePlan, TablePlan};
