@@ -51,8 +51,11 @@ impl Node {
             let found = devices.iter().map(|(_, device)| device);
             keys.extend(inquiry.devices.iter().chain(found).filter_map(|device| setting.of(device)));
         }
-        let words: Vec<String> =
+        let mut words: Vec<String> =
             keys.iter().filter_map(|key| Some(key.path().rsplit_once('/')?.1.to_owned())).collect();
+        if words.iter().any(|word| word == "ip_forward") {
+            words.push("forwarding".to_owned());
+        }
         let is_about = |line: &&str| words.iter().any(|word| line.contains(word)) || line.contains(['*', '?', '[']);
         let lines_of = |text: &String| text.lines().filter(is_about).map(str::to_owned).collect();
         let advertised = if inquiry.advertised { settings.advertised.clone() } else { BTreeMap::new() };

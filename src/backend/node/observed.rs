@@ -2,8 +2,9 @@
 
 use std::net::IpAddr;
 
+use crate::backend;
 use crate::backend::netplan::{Attributes, NETPLAN_FILE};
-use crate::exchange::node::{Identity, Inspected, Listed, Part};
+use crate::exchange::node::{FoundValues, Identity, Inspected, Listed, Part};
 use crate::plan::DesiredPlace;
 use crate::resource::{Record, ResourceId, Shape, Token};
 use crate::state::PlaceRecord;
@@ -32,6 +33,8 @@ pub struct Seen {
     pub not_on_link: Vec<(IpAddr, String)>,
     /// Files that keep routes, by name, and what they depend on.
     pub files: Vec<(String, Inspected)>,
+    /// Settings of the kernel, each with the path of the file that keeps them.
+    pub values: Vec<(String, FoundValues)>,
 }
 
 impl Observation {
@@ -56,6 +59,11 @@ impl Seen {
     /// What the place said about a file.
     pub fn file(&self, name: &str) -> Option<&Inspected> {
         self.files.iter().find(|(file, _)| file == name).map(|(_, inspected)| inspected)
+    }
+
+    /// What the place said about settings of the kernel that a file with this path keeps.
+    pub fn values(&self, path: &str) -> Option<&FoundValues> {
+        self.values.iter().find(|(of, _)| of == path).map(|(_, found)| found)
     }
 
     /// What is missing in these answers, in a sentence: a table or a file that they do not name, or a part that they left out as
@@ -83,6 +91,9 @@ impl Seen {
                 "Its answer does not say what topo has to know about {what}. Run topo again, and report it if that stays."
             ))
         };
+        if shape.routes.is_none() && backend::of_kind(&id.kind).is_some_and(|one| !one.is_answered(&id.name, self)) {
+            return not_answered(format!("{} {}", id.kind, id.name));
+        }
         let mut table_token: Option<Token> = token.cloned();
         if *id.kind == NETPLAN_FILE {
             let (of_table, of_file) = token.map(Token::split).map_or((None, None), |(table, file)| (table, Some(file)));

@@ -8,9 +8,8 @@ use super::checks::Uncovered;
 use super::claims::Claims;
 use super::observed::{Observation, Seen};
 use super::together::{Both, resources_of};
-use crate::backend::Header;
-use crate::backend::Inputs;
 use crate::backend::netplan::{Attributes, FileInput, FileMemo, NETPLAN_FILE, plan_file, routes_found};
+use crate::backend::{self, Header, Inputs, PlannedResource, ResourceInput};
 use crate::network::{Memo, Prefix, RouteSet, STATIC};
 use crate::plan::findings::{FORGOTTEN, Finding, Severity, Text};
 use crate::plan::{
@@ -122,6 +121,7 @@ impl Plan {
                 self.add(finding, options);
             }
         }
+        settles |= self.plan_others(both, &mut resources, &files.header, seen, options);
         // What a file drops when it is written goes from the kernel at once. A file that replaces another is written together
         // with its removal.
         let is_written = |file: &FilePlan| file.writes_in(Phase::Persist);
@@ -165,6 +165,40 @@ impl Plan {
             ends,
             acts,
         })
+    }
+}
+
+impl Plan {
+    /// Plans the resources without routes. True: a record changes.
+    fn plan_others(
+        &mut self,
+        both: &Both<'_>,
+        resources: &mut Resources<ResourcePlan>,
+        header: &Header,
+        seen: Option<&Seen>,
+        options: &Options,
+    ) -> bool {
+        let Both { place, wanted, record, .. } = *both;
+        let mut settles = false;
+        let of_routes = |shape: Option<&Shape>, record: Option<&Record>| {
+            shape.into_iter().chain(record.into_iter().flat_map(Record::shapes)).any(|shape| shape.routes.is_some())
+        };
+        for (id, wanted, record) in
+            resources_of(wanted, record).into_iter().filter(|(_, one, other)| !of_routes(*one, *other))
+        {
+            let input = ResourceInput { place, id, header, wanted, record, seen, options };
+            let planned = backend::of_kind(&id.kind).and_then(|backend| backend.plan_resource(&input));
+            let Some(PlannedResource { plan, guard, findings }) = planned else { continue };
+            for finding in findings {
+                self.add(finding, options);
+            }
+            if let Some(plan) = plan {
+                settles |= seen.is_some() && !plan.is_recorded(record);
+                let planned = ResourcePlan { listed: Some(plan), guard, ..ResourcePlan::default() };
+                resources.insert(id.clone(), planned);
+            }
+        }
+        settles
     }
 }
 

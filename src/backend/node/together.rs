@@ -39,6 +39,9 @@ impl<'a> Both<'a> {
             (Some(to), Record::Settled { is: is @ Shape { routes: Some(from), .. }, .. }) => {
                 from.is_same_mesh(to, memo) && backend::of_kind(&id.kind).is_some_and(|backend| backend.fits(shape, is))
             }
+            (None, Record::Settled { is, .. }) => {
+                is.routes.is_none() && backend::of_kind(&id.kind).is_some_and(|backend| backend.fits(shape, is))
+            }
             _ => false,
         };
         self.source == Some(self.place)

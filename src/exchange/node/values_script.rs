@@ -50,6 +50,10 @@ pub(super) fn read_values(script: &mut String, inquiry: &ValuesInquiry) {
     }
     let mut words: BTreeSet<&str> = inquiry.keys.iter().map(KernelKey::last).collect();
     words.extend(inquiry.of_devices.map(DeviceSetting::last));
+    if words.contains("ip_forward") {
+        // Another name of the same: `net.ipv4.conf.all.forwarding`.
+        words.insert("forwarding");
+    }
     let patterns: Vec<String> = words.iter().map(|word| format!("*{word}*")).collect();
     // A pattern in a file can stand for a setting.
     let _ = write!(
