@@ -2,6 +2,7 @@
 
 pub mod azure_udr;
 mod desired;
+mod header;
 pub mod mesh;
 pub mod netplan;
 pub mod node;
@@ -11,14 +12,16 @@ mod site;
 pub mod ssh_static;
 mod table_and_metric;
 
-use crate::exchange::node::{Work, Written};
+use crate::exchange::node::{Reply, Work, Written};
 use crate::network::Memo;
-use crate::plan::{Operation, TablePlan};
-use crate::resource::{Kind, Name, Record, Shape, Token};
+use crate::plan::{Finding, ListedPlan, Operation, Options, ResourcePlan, TablePlan};
+use crate::resource::{Kind, Name, Place, Record, ResourceId, Shape, SharedJson, Token};
 use crate::topology::reader::Located;
 use crate::topology::{BackendTable, Diagnostic, TableFormat, Topology};
 pub use desired::{Covered, Desired, NetworkTable};
+pub use header::Header;
 use mesh::Mesh;
+use node::Seen;
 pub use registry::{NodeSource, REGISTRY, Registry, SiteKind, SourceNodes, SourceNote};
 pub use site::{Begun, Check, Inputs, LOST, Moment, Pose, Question, Site, StepEnd};
 use site::{check_late, take_late};
@@ -40,11 +43,68 @@ pub trait Backend: TableFormat {
         wanted.attributes == recorded.attributes
     }
 
+    /// Whether a place has said what topo asked about a resource without routes. `name` is the name of the resource.
+    fn is_answered(&self, _name: &str, _seen: &Seen) -> bool {
+        true
+    }
+
+    /// Plans a resource without routes. None: nothing is wanted, recorded and done there.
+    fn plan_resource(&self, _input: &ResourceInput<'_>) -> Option<PlannedResource> {
+        None
+    }
+
+    /// The work of one step on a resource without routes.
+    fn resource_work(&self, _plan: &ResourcePlan, _header: &Header) -> Option<Work> {
+        None
+    }
+
+    /// Reads what came of that work.
+    fn resource_end(&self, _reply: &Reply) -> ResourceEnd {
+        ResourceEnd { failure: Some("The node answered something else.".to_owned()), touched: true }
+    }
+
     /// The work of one step on one table. `token` is the place's last token of the table, which guards the step.
     fn work(&self, table: &TablePlan, operations: &[Operation], token: Option<&Token>) -> Option<Work>;
 
     /// Reads the outcomes of the operations of one step.
     fn settle(&self, operations: &[Operation], written: &Written) -> Settled;
+}
+
+/// What a resource without routes is planned by.
+pub struct ResourceInput<'a> {
+    /// Its place.
+    pub place: &'a Place,
+    /// The resource.
+    pub id: &'a ResourceId,
+    /// The owner of topo's files.
+    pub header: &'a Header,
+    /// What the topology asks for.
+    pub wanted: Option<&'a Shape>,
+    /// What is recorded.
+    pub record: Option<&'a Record>,
+    /// The answers of the place. None: nobody has looked.
+    pub seen: Option<&'a Seen>,
+    /// What the user chose.
+    pub options: &'a Options,
+}
+
+/// What is planned for a resource without routes.
+pub struct PlannedResource {
+    /// What is done. None: somebody else has it, and topo neither writes nor records it.
+    pub plan: Option<ListedPlan>,
+    /// What a step has to find there before it writes.
+    pub guard: SharedJson,
+    /// What was found.
+    pub findings: Vec<Finding>,
+}
+
+/// What came of the work on a resource without routes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ResourceEnd {
+    /// Why it was not done, in full sentences.
+    pub failure: Option<String>,
+    /// Whether something may have been written.
+    pub touched: bool,
 }
 
 /// The outcomes of the operations of a step.

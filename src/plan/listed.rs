@@ -92,7 +92,8 @@ impl ListedPlan {
         renamed.into_iter().chain([self])
     }
 
-    fn is_recorded(&self, record: Option<&Record>) -> bool {
+    /// Whether the record says already what it says after the run.
+    pub fn is_recorded(&self, record: Option<&Record>) -> bool {
         match (record, &self.to) {
             (None, None) => true,
             (Some(Record::Settled { is, .. }), Some(to)) => is == to,

@@ -16,6 +16,10 @@ pub struct ResourcePlan {
     pub file: Option<FilePlan>,
     /// What is planned if the rows and settings of the resource are listed.
     pub listed: Option<ListedPlan>,
+    /// What a step has to find there before it writes, in the backend's own form. Null for nothing.
+    pub guard: SharedJson,
+    /// Whether the user's selection left a listed change for another run.
+    pub is_left: bool,
 }
 
 /// What is planned for the file of a resource.
@@ -89,7 +93,18 @@ impl ResourcePlan {
 
     /// Whether the user's selection left a change or a removal for another run.
     pub fn is_partial(&self) -> bool {
-        self.tables.iter().any(TablePlan::is_partial) || self.file.as_ref().is_some_and(|file| file.is_left)
+        self.is_left
+            || self.tables.iter().any(TablePlan::is_partial)
+            || self.file.as_ref().is_some_and(|file| file.is_left)
+    }
+
+    /// Leaves a listed change for another run, because the user did not select it.
+    pub(super) fn leave_listed(&mut self) {
+        if let Some(listed) = &mut self.listed {
+            self.is_left = !listed.phases.is_empty();
+            listed.phases.clear();
+            listed.changes.clear();
+        }
     }
 
     /// The phases in which something is done.

@@ -37,6 +37,9 @@ impl Plan {
                 for table in &mut resource.tables {
                     table.select(&keep, &reasons, memo);
                 }
+                if resource.listed.is_some() && !chosen(place, &id.kind, &id.name) {
+                    resource.leave_listed();
+                }
                 let file = resource.file.as_mut().filter(|_| !chosen(place, &id.kind, &id.name));
                 if let Some(file) = file {
                     file.is_left = file.change.take().is_some();

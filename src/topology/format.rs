@@ -60,6 +60,8 @@ pub struct TableRead {
 pub enum RoutesOf {
     /// On the nodes that it serves: these need next hops.
     Nodes,
+    /// Nowhere: the backend keeps something else.
+    None,
     /// In the network between the nodes: no node needs a next hop for them.
     Network {
         /// Whether the network uses them to forward between the nodes that it serves.

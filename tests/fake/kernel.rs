@@ -8,6 +8,7 @@ use topo::exchange::node::Marker;
 use topo::network::{BOOT, Family, KERNEL, MAIN_TABLE, Prefix};
 
 use super::network_configuration::Configuration;
+use super::settings::Settings;
 
 /// The asset tag of the chassis of every machine in Azure.
 pub(crate) const AZURE: &str = "7783-7084-3265-9085-8269-3286-77";
@@ -80,6 +81,7 @@ pub(crate) struct Node {
     /// Number of writes that were begun.
     pub(crate) writes: usize,
     pub(crate) configuration: Configuration,
+    pub(crate) settings: Settings,
 }
 
 pub(crate) fn kernel_metric(family: Family, metric: Option<u32>) -> u32 {
@@ -92,7 +94,8 @@ pub(crate) fn kernel_metric(family: Family, metric: Option<u32>) -> u32 {
 impl Node {
     /// A node whose link is up.
     pub(crate) fn new(machine_id: &str, addresses: &[(IpAddr, u8)], peer: Option<IpAddr>) -> Self {
-        let mut node = Self { machine_id: machine_id.to_owned(), peer, ..Self::default() };
+        let settings = Settings::new(&["eth0"]);
+        let mut node = Self { machine_id: machine_id.to_owned(), peer, settings, ..Self::default() };
         node.address(addresses);
         node
     }

@@ -17,6 +17,8 @@ mod pinned;
 mod properties;
 mod replies;
 mod scene;
+mod settings;
+mod settings_differential;
 mod world;
 
 /// How many cases a property is tried with; `TOPO_TEST_CASES` multiplies it.

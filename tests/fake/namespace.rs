@@ -65,10 +65,17 @@ impl Namespace {
 
     /// Runs a script as the transport does, and gives back what it prints.
     pub(crate) fn run(&self, script: &str) -> Vec<u8> {
+        self.run_with(&["sh"], script)
+    }
+
+    /// The same with another shell.
+    pub(crate) fn run_with(&self, shell: &[&str], script: &str) -> Vec<u8> {
         let mut child = Command::new("nsenter")
             .arg(format!("--target={}", self.holder.id()))
             // Its root, too: in a chroot, a mount namespace alone leads out of it.
-            .args(["--net", "--mount", "--root", "--wd", "--", "sh", "-s", "--"])
+            .args(["--net", "--mount", "--root", "--wd", "--"])
+            .args(shell)
+            .args(["-s", "--"])
             .arg(format!("{PEER} 40000 10.240.0.20 22"))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())

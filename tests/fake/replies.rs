@@ -5,7 +5,8 @@ use std::hash::{Hash, Hasher};
 use std::net::IpAddr;
 
 use topo::exchange::node::{
-    Filed, Identity, Listed, Listing, LiveRoute, Part, Reply, RouteCommand, RouteVerb, RouteWrite, Work, Written,
+    Filed, Identity, Listed, Listing, LiveRoute, Part, Reply, RouteCommand, RouteVerb, RouteWrite, ValuesSet, Work,
+    Written,
 };
 use topo::network::{Family, MAIN_TABLE, Prefix, Route};
 use topo::resource::Token;
@@ -80,6 +81,12 @@ impl Node {
                 Work::List(listing) => Reply::Listed(self.list(listing)),
                 Work::Reach(hops) => Reply::NotOnLink(self.not_on_link(hops)),
                 Work::Inspect(inquiry) => Reply::Inspected(self.inspect(inquiry)),
+                Work::Values(inquiry) => Reply::Values(self.values(inquiry)),
+                Work::SetValues(write) => {
+                    let set = if held { ValuesSet::Moved } else { self.set_values(write) };
+                    held |= set != ValuesSet::Done;
+                    Reply::ValuesSet(set)
+                }
                 Work::File(write) => {
                     before = Some((write.listing.table, self.clone()));
                     let filed = self.write_file(write);

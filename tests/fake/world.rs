@@ -86,9 +86,7 @@ impl Transport for Wires {
     fn exchange<'a>(&'a self, at: &'a Target, works: &'a [Work]) -> BoxFuture<'a, Result<Vec<Reply>, TransportError>> {
         let network = &self.0.network;
         Box::pin(async move {
-            let looks =
-                |work: &Work| matches!(work, Work::Identify | Work::List(_) | Work::Reach(_) | Work::Inspect(_));
-            let writes = !works.iter().all(looks);
+            let writes = !works.iter().all(Work::is_question);
             let act = || {
                 let host: IpAddr = at.endpoint.host.parse().expect("an address");
                 let mut nodes = network.nodes();

@@ -7,38 +7,9 @@ use std::net::IpAddr;
 use serde_json::json;
 
 use super::attributes::{Attributes, Link};
+use crate::backend::Header;
 use crate::exchange::node::FileForm;
 use crate::network::{Family, MAIN_TABLE, Prefix, Route, RouteSet, View};
-
-/// The owner of a file, from its first line.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Header {
-    /// The topology's name.
-    pub topology: String,
-    /// The lineage of its state.
-    pub lineage: String,
-}
-
-/// The start of the first line of every file of topo.
-const SIGNATURE: &str = "# Written by topo for topology ";
-
-impl Header {
-    /// The first line.
-    fn line(&self) -> String {
-        format!(
-            "{SIGNATURE}{}, lineage {}. What is changed here by hand, topo changes back.\n",
-            self.topology, self.lineage
-        )
-    }
-
-    /// Reads the first line of a file; none if topo did not write it.
-    pub fn read(text: &str) -> Option<Self> {
-        let rest = text.lines().next()?.strip_prefix(SIGNATURE)?;
-        let (topology, rest) = rest.split_once(", lineage ")?;
-        let lineage: String = rest.chars().take_while(char::is_ascii_hexdigit).collect();
-        Some(Self { topology: topology.to_owned(), lineage })
-    }
-}
 
 /// Path and content of each file that keeps the routes. Leaves out routes whose definition nobody has looked up.
 pub fn render(header: &Header, name: &str, routes: &RouteSet, attributes: &Attributes) -> Vec<(String, String)> {

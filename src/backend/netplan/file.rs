@@ -7,7 +7,8 @@ use std::sync::Arc;
 
 use similar::TextDiff;
 
-use super::{Attributes, Header, find_links, render, routes_in};
+use super::{Attributes, find_links, render, routes_in};
+use crate::backend::header::{Header, Whose};
 use crate::backend::node::findings::{file_conflict, no_link, not_loaded, stays_loaded};
 use crate::exchange::node::{FileForm, FoundFile, Inspected, NetworkConfiguration};
 use crate::network::{Memo, Prefix, RouteSet};
@@ -40,27 +41,9 @@ pub(crate) fn routes_found(
 ) -> BTreeMap<Prefix, IpAddr> {
     let files = inspected.and_then(|inspected| inspected.found.sent()).into_iter().flat_map(|found| &found.files);
     files
-        .filter(|file| whose(&file.text, header, options) == Whose::Ours)
+        .filter(|file| Whose::of(&file.text, header, options.new_lineage) == Whose::Ours)
         .flat_map(|file| routes_in(&file.text))
         .collect()
-}
-
-/// Whose a file is.
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Whose {
-    Ours,
-    OtherLineage(String),
-    OtherTopology(String),
-    Somebodys,
-}
-
-fn whose(text: &str, header: &Header, options: &Options) -> Whose {
-    match Header::read(text) {
-        None => Whose::Somebodys,
-        Some(found) if found.topology != header.topology => Whose::OtherTopology(found.topology),
-        Some(found) if found.lineage != header.lineage && !options.new_lineage => Whose::OtherLineage(found.lineage),
-        Some(_) => Whose::Ours,
-    }
 }
 
 /// Remembers what topo made for the last files, because most files of a topology are alike.
@@ -231,7 +214,7 @@ impl Draft<'_> {
         };
         let mut others = Vec::new();
         for file in &found.files {
-            others.push(match whose(&file.text, input.header, input.options) {
+            others.push(match Whose::of(&file.text, input.header, input.options.new_lineage) {
                 Whose::Ours => continue,
                 // What was confirmed once says more than a first line that is gone.
                 Whose::Somebodys if settled.is_some() => continue,

@@ -12,7 +12,7 @@ mod words;
 mod work;
 
 pub use attributes::{Attributes, Link};
-pub use content::{Header, render, routes_in};
+pub use content::{render, routes_in};
 pub(crate) use file::{FileInput, FileMemo, plan_file, routes_found};
 pub use links::{LinkError, find_links};
 pub use settings::{Activate, BACKEND, Persist, Settings};

@@ -1,7 +1,8 @@
 //! The work on files, and on rows that belong only to a file.
 
 use super::Attributes;
-use super::content::{Header, render};
+use super::content::render;
+use crate::backend::Header;
 use crate::exchange::node::{Activation, FileWrite, Listing};
 use crate::network::{Route, RouteSet};
 use crate::plan::{FilePlan, Operation};

@@ -99,6 +99,7 @@ pub(super) fn read(target: &Target, replies: Result<Vec<Reply>, TransportError>,
             (Work::Inspect(inquiry), Reply::Inspected(inspected)) => {
                 seen.files.push((inquiry.name.clone(), inspected));
             }
+            (Work::Values(inquiry), Reply::Values(found)) => seen.values.push((inquiry.whole.clone(), found)),
             (Work::Reach(_), Reply::NotOnLink(found)) => seen.not_on_link.extend(found),
             _ => return other(),
         }

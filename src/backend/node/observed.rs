@@ -3,7 +3,8 @@
 use std::net::IpAddr;
 
 use crate::backend::netplan::{Attributes, NETPLAN_FILE};
-use crate::exchange::node::{Identity, Inspected, Listed, Part};
+use crate::backend::{OnNodes, of_kind};
+use crate::exchange::node::{FoundValues, Identity, Inspected, Listed, Part};
 use crate::plan::DesiredPlace;
 use crate::resource::{Record, ResourceId, Shape, Token};
 use crate::state::PlaceRecord;
@@ -32,6 +33,8 @@ pub struct Seen {
     pub not_on_link: Vec<(IpAddr, String)>,
     /// Files that keep routes, by name, and what they depend on.
     pub files: Vec<(String, Inspected)>,
+    /// Settings of the kernel, each with the path of the file that keeps them.
+    pub values: Vec<(String, FoundValues)>,
 }
 
 impl Observation {
@@ -58,14 +61,24 @@ impl Seen {
         self.files.iter().find(|(file, _)| file == name).map(|(_, inspected)| inspected)
     }
 
+    /// What the place said about settings of the kernel that a file with this path keeps.
+    pub fn values(&self, path: &str) -> Option<&FoundValues> {
+        self.values.iter().find(|(of, _)| of == path).map(|(_, found)| found)
+    }
+
     /// What is missing in these answers, in a sentence: a table or a file that they do not name, or a part that they left out as
     /// known although this record does not have it. topo can plan nothing without it.
-    pub(super) fn gap(&self, wanted: Option<&DesiredPlace>, record: Option<&PlaceRecord>) -> Option<String> {
+    pub(super) fn gap(
+        &self,
+        backends: OnNodes,
+        wanted: Option<&DesiredPlace>,
+        record: Option<&PlaceRecord>,
+    ) -> Option<String> {
         let entry = |id: &ResourceId| record.and_then(|record| record.resources.get(id));
-        let of_wanted = |(id, shape): (&ResourceId, &Shape)| self.gap_of(id, shape, shape, entry(id));
+        let of_wanted = |(id, shape): (&ResourceId, &Shape)| self.gap_of(backends, id, shape, shape, entry(id));
         let of_record = |(id, record): (&ResourceId, &Record)| {
             let leading = wanted.and_then(|wanted| wanted.resources.get(id)).or_else(|| record.shapes().next())?;
-            record.shapes().find_map(|shape| self.gap_of(id, shape, leading, Some(record)))
+            record.shapes().find_map(|shape| self.gap_of(backends, id, shape, leading, Some(record)))
         };
         let mut wanted = wanted.iter().flat_map(|wanted| &wanted.resources);
         let mut recorded = record.iter().flat_map(|record| &record.resources);
@@ -73,7 +86,14 @@ impl Seen {
     }
 
     /// The same for one shape of a resource. The leading shape says whether the routes belong to the resource alone.
-    fn gap_of(&self, id: &ResourceId, shape: &Shape, leading: &Shape, record: Option<&Record>) -> Option<String> {
+    fn gap_of(
+        &self,
+        backends: OnNodes,
+        id: &ResourceId,
+        shape: &Shape,
+        leading: &Shape,
+        record: Option<&Record>,
+    ) -> Option<String> {
         let token = match record {
             Some(Record::Settled { token, .. }) => token.as_ref(),
             _ => None,
@@ -83,6 +103,9 @@ impl Seen {
                 "Its answer does not say what topo has to know about {what}. Run topo again, and report it if that stays."
             ))
         };
+        if shape.routes.is_none() && of_kind(backends, &id.kind).is_some_and(|one| !one.is_answered(&id.name, self)) {
+            return not_answered(format!("{} {}", id.kind, id.name));
+        }
         let mut table_token: Option<Token> = token.cloned();
         if *id.kind == NETPLAN_FILE {
             let (of_table, of_file) = token.map(Token::split).map_or((None, None), |(table, file)| (table, Some(file)));

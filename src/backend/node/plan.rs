@@ -8,8 +8,8 @@ use super::checks::Uncovered;
 use super::claims::Claims;
 use super::observed::{Observation, Seen};
 use super::together::{Both, resources_of};
-use crate::backend::netplan::{Attributes, FileInput, FileMemo, Header, NETPLAN_FILE, plan_file, routes_found};
-use crate::backend::{Inputs, OnNodes};
+use crate::backend::netplan::{Attributes, FileInput, FileMemo, NETPLAN_FILE, plan_file, routes_found};
+use crate::backend::{Header, Inputs, OnNodes, PlannedResource, ResourceInput, of_kind};
 use crate::network::{Memo, Prefix, RouteSet, STATIC};
 use crate::plan::findings::{FORGOTTEN, Finding, Severity, Text};
 use crate::plan::{
@@ -29,7 +29,7 @@ pub fn plan(inputs: &Inputs<'_>, backends: OnNodes, observed: &BTreeMap<Place, O
     let claims = Claims::new(desired, recorded, observed, options, &mut plan);
     let mut uncovered = Uncovered::new(&desired.covered);
     let header = Header { topology: topology.to_string(), lineage: recorded.lineage.to_string() };
-    let mut files = Files { header, memo: FileMemo::default() };
+    let mut files = Files { backends, header, memo: FileMemo::default() };
     let nodes = |(place, ..): &(&Place, _, _)| place.is_node();
     let mut planned: Vec<(Place, PlacePlan)> = Vec::new();
     for (place, wanted, record) in together(&desired.places, &recorded.places).filter(nodes) {
@@ -49,7 +49,7 @@ pub fn plan(inputs: &Inputs<'_>, backends: OnNodes, observed: &BTreeMap<Place, O
         let source = claims.source(place);
         let record = if source == Some(place) { record } else { source.and_then(|at| recorded.places.get(at)) };
         let both = Both { place, wanted, source, record };
-        let gap = observation.seen().and_then(|seen| seen.gap(wanted, record)).map(Observation::Unreachable);
+        let gap = observation.seen().and_then(|seen| seen.gap(backends, wanted, record)).map(Observation::Unreachable);
         plan.answered -= usize::from(gap.is_some());
         let observation = gap.as_ref().unwrap_or(observation);
         if observation.seen().is_none() && both.is_unchanged(backends, memo) {
@@ -121,6 +121,7 @@ impl Plan {
                 self.add(finding, options);
             }
         }
+        settles |= self.plan_others(both, &mut resources, files, seen, options);
         // What a file drops when it is written goes from the kernel at once. A file that replaces another is written together
         // with its removal.
         let is_written = |file: &FilePlan| file.writes_in(Phase::Persist);
@@ -167,8 +168,44 @@ impl Plan {
     }
 }
 
+impl Plan {
+    /// Plans the resources without routes. True: a record changes.
+    fn plan_others(
+        &mut self,
+        both: &Both<'_>,
+        resources: &mut Resources<ResourcePlan>,
+        files: &Files,
+        seen: Option<&Seen>,
+        options: &Options,
+    ) -> bool {
+        let header = &files.header;
+        let Both { place, wanted, record, .. } = *both;
+        let mut settles = false;
+        let of_routes = |shape: Option<&Shape>, record: Option<&Record>| {
+            shape.into_iter().chain(record.into_iter().flat_map(Record::shapes)).any(|shape| shape.routes.is_some())
+        };
+        for (id, wanted, record) in
+            resources_of(wanted, record).into_iter().filter(|(_, one, other)| !of_routes(*one, *other))
+        {
+            let input = ResourceInput { place, id, header, wanted, record, seen, options };
+            let planned = of_kind(files.backends, &id.kind).and_then(|backend| backend.plan_resource(&input));
+            let Some(PlannedResource { plan, guard, findings }) = planned else { continue };
+            for finding in findings {
+                self.add(finding, options);
+            }
+            if let Some(plan) = plan {
+                settles |= seen.is_some() && !plan.is_recorded(record);
+                let planned = ResourcePlan { listed: Some(plan), guard, ..ResourcePlan::default() };
+                resources.insert(id.clone(), planned);
+            }
+        }
+        settles
+    }
+}
+
 /// What the files of all nodes have in common.
 struct Files {
+    backends: OnNodes,
     header: Header,
     memo: FileMemo,
 }

@@ -15,7 +15,9 @@ pub(super) struct Progress {
     pub(super) tokens: BTreeMap<u32, Token>,
     /// Files that are as wanted now, with the answer of the place for each.
     pub(super) filed: BTreeMap<ResourceId, Token>,
-    /// Files that may have been written.
+    /// Resources without routes that are as wanted now.
+    pub(super) set: BTreeSet<ResourceId>,
+    /// Files and resources without routes that may have been written.
     pub(super) touched_files: BTreeSet<ResourceId>,
     /// Whether something may have been written.
     pub(super) wrote: bool,
@@ -33,6 +35,10 @@ pub(super) struct Prepared {
     pub(super) batches: Vec<Batch>,
     /// The files that the works write or check, in the same order.
     pub(super) files: Vec<File>,
+    /// Resources without routes, each with its action, in the order of their works.
+    pub(super) others: Vec<(ResourceId, Action)>,
+    /// Position of the first of their works.
+    pub(super) first_other: usize,
     pub(super) skipped: BTreeMap<Name, usize>,
 }
 

@@ -8,9 +8,9 @@ use super::observed::{Observation, Seen};
 use super::plan::plan as make;
 use crate::backend::{Desired, Inputs, OnNodes, check_late, take_late};
 use crate::network::{Memo, Prefix};
-use crate::plan::Plan;
 use crate::plan::findings::REPLACED;
-use crate::resource::{Phase, Place, ResourceId};
+use crate::plan::{PlacePlan, Plan};
+use crate::resource::{Action, Phase, Place, ResourceId};
 
 /// Plans a place anew that answers after the plan was made from its record. An error says why that plan does not hold there.
 pub fn replan(
@@ -41,6 +41,15 @@ pub fn replan(
     if !summary(&fresh, memo).is_subset(&before) {
         return Err("it is not as it was recorded".to_owned());
     }
+    if !listed(&fresh, place).is_subset(&listed(plan, place)) {
+        return Err("it is not as it was recorded".to_owned());
+    }
     take_late(fresh, place, plan);
     Ok(())
+}
+
+/// The changes of resources without routes.
+fn listed(plan: &Plan, place: &Place) -> BTreeSet<(ResourceId, Action)> {
+    let resources = plan.places.get(place).into_iter().flat_map(PlacePlan::listed);
+    resources.flat_map(|one| one.changes.iter().map(|change| (one.id.clone(), change.action))).collect()
 }

@@ -8,7 +8,7 @@ use super::progress::Progress;
 use super::{plan, replan};
 use crate::backend::{Begun, Inputs, Moment, Question, Site, StepEnd};
 use crate::network::Memo;
-use crate::plan::{PlacePlan, Plan};
+use crate::plan::{PlacePlan, Plan, ResourcePlan};
 use crate::resource::{NODE, Place, PlaceKind};
 use crate::transport::BoxFuture;
 
@@ -63,7 +63,9 @@ impl Site for NodeSite {
     fn unfinished(&self, moment: &Moment<'_>, touched: bool) -> StepEnd {
         let mut end = StepEnd { touched, ..StepEnd::failed("") };
         if touched {
-            let files = moment.planned().into_iter().flat_map(PlacePlan::files).map(|(id, _)| id.clone());
+            let has_own_write = |resource: &ResourcePlan| resource.file.is_some() || resource.listed.is_some();
+            let resources = moment.planned().into_iter().flat_map(|planned| &planned.resources);
+            let files = resources.filter(|(_, resource)| has_own_write(resource)).map(|(id, _)| id.clone());
             let mut all = self.progress();
             let progress = all.entry(moment.place.clone()).or_default();
             progress.wrote = true;

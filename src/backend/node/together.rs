@@ -40,6 +40,9 @@ impl<'a> Both<'a> {
                 from.is_same_mesh(to, memo)
                     && of_kind(backends, &id.kind).is_some_and(|backend| backend.fits(shape, is))
             }
+            (None, Record::Settled { is, .. }) => {
+                is.routes.is_none() && of_kind(backends, &id.kind).is_some_and(|backend| backend.fits(shape, is))
+            }
             _ => false,
         };
         self.source == Some(self.place)

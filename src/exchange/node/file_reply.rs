@@ -9,7 +9,7 @@ use crate::resource::Token;
 /// The longest content of a file, in bytes; the rest is cut.
 const LONGEST_FILE: usize = 1 << 20;
 /// The longest list of links, files, definitions and restored rows; the rest is cut.
-const LONGEST_LIST: usize = 10_000;
+pub(super) const LONGEST_LIST: usize = 10_000;
 /// The longest text of a refusal, in characters; the rest is cut.
 const LONGEST_REASON: usize = 6_000;
 /// The longest name or path, in bytes.
@@ -23,13 +23,13 @@ fn file_token(line: &str) -> Result<Token, Untrusted> {
 }
 
 /// A name that topo keeps; none if it is too long or empty, or has control characters.
-fn name(text: &str) -> Option<String> {
+pub(super) fn name(text: &str) -> Option<String> {
     let sound = !text.is_empty() && text.len() <= LONGEST_NAME && !text.contains(|c: char| c.is_control());
     sound.then(|| text.to_owned())
 }
 
 /// The text after `|`. Each line of a text that the node did not write itself starts with `|`.
-fn quoted_lines<'a>(lines: &mut std::iter::Peekable<impl Iterator<Item = &'a str>>) -> String {
+pub(super) fn quoted_lines<'a>(lines: &mut std::iter::Peekable<impl Iterator<Item = &'a str>>) -> String {
     let mut text = String::new();
     while let Some(line) = lines.next_if(|line| line.starts_with('|')) {
         if text.len() <= LONGEST_FILE {
@@ -203,7 +203,7 @@ pub(super) fn filed(body: &str) -> Result<Filed, Untrusted> {
 }
 
 /// Sentences, followed by lines of a diff.
-fn reason(text: &str) -> String {
+pub(super) fn reason(text: &str) -> String {
     let mut reason: String =
         text.trim_end().chars().filter(|c| *c == '\n' || !c.is_control()).take(LONGEST_REASON).collect();
     if reason.is_empty() {

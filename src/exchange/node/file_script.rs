@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::quote::{digest_word, marked, pattern};
+use super::quote::{digest_word, marked, pattern, quoted};
 use super::script::push_questions;
 use super::{Activation, FileForm, FileInquiry, FileWrite, Nonce};
 use crate::network::STATIC;
@@ -45,10 +45,6 @@ fn is_path(path: &str, write: &FileWrite) -> bool {
             .and_then(|folder| folder.strip_suffix(".network.d"))
             .is_some_and(|name| !name.is_empty() && !name.contains('/')),
     }
-}
-
-fn quoted(text: &str) -> String {
-    format!("'{}'", text.replace('\'', r"'\''"))
 }
 
 /// If everything is as known, the node sends only the token, and runs nothing expensive.

@@ -11,6 +11,9 @@ mod part;
 mod quote;
 mod reply;
 mod script;
+mod values;
+mod values_reply;
+mod values_script;
 
 pub use file::{
     Activation, Definition, FileForm, FileInquiry, FileWrite, Filed, FoundFile, FoundLink, Inspected,
@@ -21,6 +24,11 @@ pub use live::LiveRoute;
 pub use part::Part;
 pub use reply::parse;
 pub use script::{Nonce, render};
+pub use values::{
+    DeviceSetting, FileLines, FoundValues, KernelKey, ValueWrite, ValuesInquiry, ValuesSet, ValuesWrite, WholeFile,
+    swap_separators,
+};
+pub use values_script::{LAST_SETTINGS_FILE, SETTINGS_FOLDERS};
 
 use std::net::IpAddr;
 
@@ -47,6 +55,17 @@ pub enum Work {
     /// Writes or removes such a file. If the same exchange removes routes, this comes before them, and rows that
     /// disappear with the file count as removed by the following [`RouteWrite`].
     File(FileWrite),
+    /// Asks for settings of the kernel under `/proc/sys`, and for the files that set them.
+    Values(ValuesInquiry),
+    /// Sets settings of the kernel, and writes or removes one file: all of it, or nothing.
+    SetValues(ValuesWrite),
+}
+
+impl Work {
+    /// Whether it only asks.
+    pub fn is_question(&self) -> bool {
+        matches!(self, Self::Identify | Self::List(_) | Self::Reach(_) | Self::Inspect(_) | Self::Values(_))
+    }
 }
 
 /// Asks for the routes of one table.
@@ -129,6 +148,10 @@ pub enum Reply {
     Inspected(Inspected),
     /// To [`Work::File`].
     Filed(Filed),
+    /// To [`Work::Values`].
+    Values(FoundValues),
+    /// To [`Work::SetValues`].
+    ValuesSet(ValuesSet),
     /// The only answer if the node lacks what topo needs there.
     Lacking(String),
     /// To a question about what is live: the node could not answer it, or topo cannot read the answer. Full sentences say why

@@ -1,4 +1,4 @@
-//! Parts of a listing, quoted for a script.
+//! Texts and parts of a listing, quoted for a script.
 
 use super::Listing;
 use crate::resource::Token;
@@ -19,4 +19,9 @@ pub(super) fn marked(listing: &Listing) -> String {
 pub(super) fn digest_word(known: Option<&Token>, part: fn(&Token) -> &str) -> &str {
     let text = known.map(part).unwrap_or_default();
     if text.bytes().all(|byte| byte.is_ascii_hexdigit()) { text } else { "damaged" }
+}
+
+/// A text as one word of the shell.
+pub(super) fn quoted(text: &str) -> String {
+    format!("'{}'", text.replace('\'', r"'\''"))
 }

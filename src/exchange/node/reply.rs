@@ -5,7 +5,9 @@ use std::net::IpAddr;
 
 use super::frame::{Frames, token};
 use super::live::parse_line;
-use super::{Identity, Listed, LiveRoute, Marker, Nonce, Part, Reply, Untrusted, Work, Written, file_reply};
+use super::{
+    Identity, Listed, LiveRoute, Marker, Nonce, Part, Reply, Untrusted, Work, Written, file_reply, values_reply,
+};
 
 /// Parses the output of a rendered exchange into one reply for each work, or a single [`Reply::Lacking`].
 pub fn parse(output: &[u8], works: &[Work], nonce: &Nonce) -> Result<Vec<Reply>, Untrusted> {
@@ -17,8 +19,7 @@ pub fn parse(output: &[u8], works: &[Work], nonce: &Nonce) -> Result<Vec<Reply>,
         if kind == "lacking" {
             return Ok(vec![Reply::Lacking(body.trim().chars().filter(|c| !c.is_control()).take(200).collect())]);
         }
-        let is_look = matches!(work, Work::Identify | Work::List(_) | Work::Reach(_) | Work::Inspect(_));
-        if let Some(why) = failure(body).filter(|_| is_look) {
+        if let Some(why) = failure(body).filter(|_| work.is_question()) {
             replies.push(Reply::Unknown(why));
             continue;
         }
@@ -32,6 +33,8 @@ pub fn parse(output: &[u8], works: &[Work], nonce: &Nonce) -> Result<Vec<Reply>,
             }
             (Work::Inspect(inquiry), "inspect") => Reply::Inspected(file_reply::inspected(body, inquiry)?),
             (Work::File(_), "file") => Reply::Filed(file_reply::filed(body)?),
+            (Work::Values(inquiry), "values") => values_reply::values(body, inquiry)?,
+            (Work::SetValues(_), "set") => Reply::ValuesSet(values_reply::set(body)?),
             (Work::Write(write), "write") => Reply::Written(written(body, write.commands.len())?),
             _ => return Err(Untrusted("an unexpected part")),
         });

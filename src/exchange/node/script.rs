@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 use std::net::IpAddr;
 
 use super::quote::{digest_word, marked, pattern};
-use super::{Listing, Marker, RouteCommand, RouteVerb, RouteWrite, Work, destination_text, file_script};
+use super::{Listing, Marker, RouteCommand, RouteVerb, RouteWrite, Work, destination_text, file_script, values_script};
 use crate::network::{MAIN_TABLE, Prefix, Route};
 use crate::resource::Token;
 
@@ -46,6 +46,12 @@ pub fn render(works: &[Work], nonce: &Nonce) -> String {
     if works.iter().any(|work| matches!(work, Work::File(_))) {
         file_script::push_functions(&mut script);
     }
+    if works.iter().any(|work| matches!(work, Work::Values(_))) {
+        script.push_str(values_script::READING);
+    }
+    if works.iter().any(|work| matches!(work, Work::SetValues(_))) {
+        script.push_str(values_script::SETTING);
+    }
     for (index, work) in works.iter().enumerate() {
         match work {
             Work::Identify => script.push_str(include_str!("identify.sh")),
@@ -68,6 +74,8 @@ pub fn render(works: &[Work], nonce: &Nonce) -> String {
             }
             Work::Inspect(inquiry) => file_script::inspect(&mut script, inquiry),
             Work::File(write) => file_script::write_file(&mut script, write, nonce),
+            Work::Values(inquiry) => values_script::read_values(&mut script, inquiry),
+            Work::SetValues(write) => values_script::set_values(&mut script, write, nonce),
         }
     }
     script.push_str("printf '\\n%s done\\n' \"$nonce\"\n}\ntopo \"$@\"\n");

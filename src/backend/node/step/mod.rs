@@ -37,7 +37,7 @@ impl NodeSite {
 
     /// Reads the replies of a step.
     fn heard(&self, prepared: Prepared, replies: Result<Vec<Reply>, TransportError>) -> StepEnd {
-        let Prepared { place, topology, batches, files, skipped } = prepared;
+        let Prepared { place, topology, batches, files, others, first_other, skipped } = prepared;
         let mut end = StepEnd { skipped, ..StepEnd::default() };
         let mut all = self.progress();
         let progress = all.entry(place.clone()).or_default();
@@ -47,6 +47,7 @@ impl NodeSite {
                 if matches!(error, TransportError::Interrupted(_)) {
                     end.touched = true;
                     progress.touch_files(&files);
+                    progress.touched_files.extend(others.into_iter().map(|(id, _)| id));
                 }
                 progress.wrote |= end.touched;
                 end.failure = Some(error.to_string());
@@ -57,6 +58,7 @@ impl NodeSite {
             end.failure = Some(lacking(place.name(), what));
             return end;
         }
+        progress.settle_others(self.backends, &others, replies.get(first_other..).unwrap_or_default(), &mut end);
         let mut written: Vec<Written> = Vec::new();
         let mut of_files: Vec<Filed> = Vec::new();
         for reply in replies {

@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 
 use crate::backend::node::nodes::NodeSite;
 use crate::backend::node::progress::{Batch, File, Progress};
-use crate::backend::{Moment, OnNodes, Settled, StepEnd, of_kind};
-use crate::exchange::node::{Activation, Filed, Written};
+use crate::backend::{Backend, Moment, OnNodes, ResourceEnd, Settled, StepEnd, of_kind};
+use crate::exchange::node::{Activation, Filed, Reply, Written};
 use crate::network::Prefix;
-use crate::plan::{FilePlan, Operation, PlacePlan, TablePlan};
-use crate::resource::{Record, ResourceId};
+use crate::plan::{Operation, PlacePlan, TablePlan};
+use crate::resource::{Action, Record, ResourceId, SharedJson};
 use crate::state::Outcome;
 
 impl Progress {
@@ -18,9 +18,38 @@ impl Progress {
         self.touched_files.extend(written.map(|file| file.id.clone()));
     }
 
+    /// Reads the outcomes of resources without routes.
+    pub(super) fn settle_others(
+        &mut self,
+        backends: OnNodes,
+        others: &[(ResourceId, Action)],
+        replies: &[Reply],
+        end: &mut StepEnd,
+    ) {
+        for (at, (id, action)) in others.iter().enumerate() {
+            let read = |(backend, reply): (&dyn Backend, &Reply)| backend.resource_end(reply);
+            let missing = || ResourceEnd {
+                failure: Some(format!("The node did not report the outcome of {}.", id.name)),
+                touched: true,
+            };
+            let answer = of_kind(backends, &id.kind).zip(replies.get(at));
+            let ResourceEnd { failure, touched } = answer.map_or_else(missing, read);
+            end.operations += 1;
+            if touched {
+                end.touched = true;
+                self.touched_files.insert(id.clone());
+            }
+            if failure.is_none() {
+                self.set.insert(id.clone());
+                *end.done.entry(*action).or_default() += 1;
+            }
+            end.failure = end.failure.take().or(failure);
+        }
+    }
+
     /// Reads the outcomes of files.
     pub(super) fn settle_files(&mut self, files: &[File], replies: Vec<Filed>, end: &mut StepEnd) {
-        let mut failed = None;
+        let mut failed = end.failure.take();
         let mut replies = replies.into_iter();
         for file in files {
             let (name, checks) = (&file.id.name, file.activation == Activation::Check);
@@ -78,11 +107,11 @@ fn lacks_since(moment: &Moment<'_>, id: &ResourceId, table: &TablePlan) -> Vec<P
     lacks.filter(|key| written.is_some_and(|set| !set.lacks.contains(*key))).copied().collect()
 }
 
-/// Sets the attributes of a file, as found after the state of this run was written.
-fn attributes_since(moment: &Moment<'_>, id: &ResourceId, file: &FilePlan) -> Option<serde_json::Value> {
+/// The attributes of a resource, if they differ from those that the state of this run has.
+fn attributes_since(moment: &Moment<'_>, id: &ResourceId, attributes: &SharedJson) -> Option<serde_json::Value> {
     match moment.state.record(moment.place, id) {
-        Some(Record::InDoubt { to: Some(to), .. }) if to.attributes == file.attributes => None,
-        _ => Some((*file.attributes).clone()),
+        Some(Record::InDoubt { to: Some(to), .. }) if to.attributes == *attributes => None,
+        _ => Some((**attributes).clone()),
     }
 }
 
@@ -103,14 +132,22 @@ impl NodeSite {
         let progress = all.entry(moment.place.clone()).or_default();
         let in_doubt = moment.was_in_doubt();
         for (id, resource) in &planned.resources {
-            let outcome = if failed || progress.held || resource.is_partial() {
+            let is_set = progress.set.contains(id);
+            let is_planned = resource.listed.as_ref().is_some_and(|listed| !listed.phases.is_empty());
+            let is_not_done = if is_planned { !is_set } else { failed || progress.held };
+            let outcome = if is_not_done || resource.is_partial() {
                 // A refused change leaves the resource as it was, whatever else was written there.
-                let wrote = progress.wrote && (resource.file.is_none() || progress.touched_files.contains(id));
+                let has_own_write = resource.file.is_some() || resource.listed.is_some();
+                let wrote = progress.wrote && (!has_own_write || progress.touched_files.contains(id));
                 if wrote || (in_doubt && planned.unseen.is_some()) { Outcome::StillInDoubt } else { Outcome::Untouched }
             } else if resource.to().is_some() {
                 let mut lacks = progress.lacks.get(id).cloned().unwrap_or_default();
                 let mut attributes = None;
                 let mut given = None;
+                if let Some(to) = resource.listed.as_ref().and_then(|listed| listed.to.as_ref()).filter(|_| is_planned)
+                {
+                    attributes = attributes_since(moment, id, &to.attributes);
+                }
                 if let Some(file) = &resource.file {
                     // A written file leaves out the same routes as the kernel.
                     if file.change.is_some() {
@@ -119,7 +156,7 @@ impl NodeSite {
                         lacks.dedup();
                     }
                     given = progress.filed.get(id).or(file.token.as_ref());
-                    attributes = attributes_since(moment, id, file);
+                    attributes = attributes_since(moment, id, &file.attributes);
                 }
                 let token = resource.token(|table| progress.tokens.get(&table.view.table).cloned(), given);
                 let token = token.filter(|_| lacks.is_empty());

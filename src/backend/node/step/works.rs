@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use crate::backend::netplan::{self, Header};
+use crate::backend::netplan;
 use crate::backend::node::nodes::NodeSite;
 use crate::backend::node::progress::{Batch, File, Prepared, Progress};
-use crate::backend::{Moment, of_kind};
+use crate::backend::{Header, Moment, of_kind};
 use crate::exchange::node::{Activation, FileWrite, Listing, Marker, RouteVerb, RouteWrite, Work};
 use crate::network::{MAIN_TABLE, Memo, Prefix, STATIC};
 use crate::plan::{FilePlan, Operation, PlacePlan, ResourcePlan, TablePlan};
@@ -22,6 +22,8 @@ impl NodeSite {
             topology: moment.inputs.topology.clone(),
             batches: Vec::new(),
             files: Vec::new(),
+            others: Vec::new(),
+            first_other: 0,
             skipped: BTreeMap::new(),
         };
         let Some(planned) = moment.planned() else { return (Vec::new(), prepared) };
@@ -84,6 +86,15 @@ impl NodeSite {
         // The file, too, keeps a row whose change was postponed.
         let writes_files = !progress.held;
         let mut works = Vec::new();
+        for (id, resource) in &planned.resources {
+            let listed = resource.listed.as_ref().filter(|listed| listed.phases.contains(&phase));
+            let Some(change) = listed.and_then(|listed| listed.changes.first()) else { continue };
+            let backend = of_kind(self.backends, &id.kind);
+            if let Some(work) = backend.and_then(|backend| backend.resource_work(resource, &header(moment))) {
+                prepared.others.push((id.clone(), change.action));
+                works.push(work);
+            }
+        }
         // Removals come first, so that nobody reads an old file when its successor is installed.
         let mut several: Vec<(&ResourceId, &FilePlan)> = planned.files().filter(|_| writes_files).collect();
         several.sort_by_key(|(_, file)| file.wanted);
@@ -100,6 +111,7 @@ impl NodeSite {
             || works.iter().any(|work| !matches!(work, Work::File(file) if file.only_checks()));
         if does_something && !progress.wrote && !planned.has_marker && !planned.ends {
             works.insert(0, Work::WriteMarker(marker(moment, planned)));
+            prepared.first_other = 1;
         }
         let partial = planned.resources.values().any(ResourcePlan::is_partial);
         if planned.ends && moment.is_last && !partial {
@@ -118,7 +130,6 @@ fn file_write(
     progress: &Progress,
     activation: Activation,
 ) -> FileWrite {
-    let header = Header { topology: moment.inputs.topology.to_string(), lineage: moment.state.lineage.to_string() };
     let mut routes = tables.iter().find_map(|table| table.to.clone()).filter(|_| file.wanted);
     if let Some(routes) = routes.as_mut() {
         let left = progress.lacks.values().flatten();
@@ -128,7 +139,11 @@ fn file_write(
     let (table, protocols) =
         tables.first().map_or((MAIN_TABLE, Vec::new()), |first| (first.view.table, first.marks.clone()));
     let listing = Listing { table, protocols, known: None };
-    netplan::file_write(id, file, &header, routes.as_ref(), listing, activation)
+    netplan::file_write(id, file, &header(moment), routes.as_ref(), listing, activation)
+}
+
+fn header(moment: &Moment<'_>) -> Header {
+    Header { topology: moment.inputs.topology.to_string(), lineage: moment.state.lineage.to_string() }
 }
 
 fn marker(moment: &Moment<'_>, planned: &PlacePlan) -> Marker {

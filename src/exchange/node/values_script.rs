@@ -1,0 +1,195 @@
+//! Renders the works on settings of the kernel.
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+
+use super::Nonce;
+use super::quote::quoted;
+use super::values::{DeviceSetting, KernelKey, ValuesInquiry, ValuesWrite};
+
+/// Shell functions for the work that reads values.
+pub(super) const READING: &str = include_str!("values.sh");
+/// Shell functions for the work that sets values.
+pub(super) const SETTING: &str = include_str!("set_values.sh");
+
+/// The folders of `sysctl.d`, from the one that counts most (sysctl.d(5); `/lib` where it is not a link to `/usr/lib`).
+pub const SETTINGS_FOLDERS: [&str; 5] =
+    ["/etc/sysctl.d", "/run/sysctl.d", "/usr/local/lib/sysctl.d", "/usr/lib/sysctl.d", "/lib/sysctl.d"];
+/// The file that `sysctl --system` of procps reads last (sysctl(8)).
+pub const LAST_SETTINGS_FILE: &str = "/etc/sysctl.conf";
+
+/// Whether a text is the path of a file that topo writes.
+fn is_path(path: &str) -> bool {
+    let name = path.strip_prefix("/etc/sysctl.d/").and_then(|name| name.strip_suffix(".conf")).unwrap_or_default();
+    name.len() <= 100
+        && name.starts_with(|first: char| first.is_ascii_alphanumeric())
+        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-'))
+}
+
+/// The path of a file for the shell. The path comes from a state file, so do not trust it.
+fn path_word(path: &str) -> &str {
+    if is_path(path) { path } else { "/etc/sysctl.d/." }
+}
+
+fn device_setting(script: &mut String, setting: DeviceSetting, device: &str) {
+    if let Some(key) = setting.of(device) {
+        let _ = writeln!(script, "note '{}'", key.path());
+    }
+}
+
+pub(super) fn read_values(script: &mut String, inquiry: &ValuesInquiry) {
+    script.push_str("begin values\n");
+    for key in &inquiry.keys {
+        let _ = writeln!(script, "note '{}'", key.path());
+    }
+    if let Some(setting) = inquiry.of_devices {
+        for device in &inquiry.devices {
+            device_setting(script, setting, device);
+        }
+        reached(script, inquiry, setting);
+    }
+    let mut words: BTreeSet<&str> = inquiry.keys.iter().map(KernelKey::last).collect();
+    words.extend(inquiry.of_devices.map(DeviceSetting::last));
+    if words.contains("ip_forward") {
+        // Another name of the same: `net.ipv4.conf.all.forwarding`.
+        words.insert("forwarding");
+    }
+    let patterns: Vec<String> = words.iter().map(|word| format!("*{word}*")).collect();
+    // A pattern in a file can stand for a setting.
+    let _ = write!(
+        script,
+        "is_about() {{ case $1 in {patterns} | *'*'* | *'?'* | *'['*) ;; *) return 1 ;; esac; }}\n\
+         list_files {folders}\n\
+         for path in {files} {last}; do\n\
+         if [ -d \"$path\" ]; then continue; fi\n\
+         if [ -e \"$path\" ]; then printf 'file %s\\n' \"$path\"; lines_of \"$path\"; fi\n\
+         done\n",
+        patterns = patterns.join(" | "),
+        folders = SETTINGS_FOLDERS.join(" "),
+        files = SETTINGS_FOLDERS.map(|folder| format!("{folder}/*.conf")).join(" "),
+        last = LAST_SETTINGS_FILE,
+    );
+    script.push_str(include_str!("values_networkd.sh"));
+    if inquiry.advertised {
+        script.push_str(include_str!("values_advertised.sh"));
+    }
+    let _ = write!(
+        script,
+        "read_noted\n\
+         if [ -e '{whole}' ] || [ -L '{whole}' ]; then\n\
+         if said=$(cat '{whole}' 2>&1 && printf .); then printf 'whole\\n'; printf '%s\\n' \"$said\" | sed 's/^/|/'\n\
+         else fail 'cat {whole}' \"$said\"; fi\n\
+         else printf 'none\\n'; fi\n\
+         end\n",
+        whole = path_word(&inquiry.whole),
+    );
+}
+
+/// The devices of addresses, and a setting of each of them.
+fn reached(script: &mut String, inquiry: &ValuesInquiry, setting: DeviceSetting) {
+    if inquiry.reached.is_empty() {
+        return;
+    }
+    script.push_str("answers=$(ip -force -o -batch - 2>&1 <<'COMMANDS'\n");
+    for address in &inquiry.reached {
+        let _ = writeln!(script, "route get {address}");
+    }
+    let _ = write!(
+        script,
+        "COMMANDS\n)\nnote_device() {{ note \"{before}$1{after}\"; }}\n",
+        before = setting.before(),
+        after = setting.after(),
+    );
+    script.push_str(include_str!("values_reached.sh"));
+}
+
+pub(super) fn set_values(script: &mut String, write: &ValuesWrite, nonce: &Nonce) {
+    if !is_path(&write.file.path) {
+        let _ = write!(
+            script,
+            "begin set\nheld=yes\nprintf 'refused\\n|%s\\n' 'topo does not use files with this path: '{}\nend\n",
+            quoted(&write.file.path.escape_default().to_string())
+        );
+        return;
+    }
+    let file = &write.file;
+    let with_dot =
+        |content: &Option<String>| quoted(&content.as_ref().map_or_else(String::new, |text| format!("{text}.")));
+    let _ = write!(
+        script,
+        "begin set\npath='{path}' wanted={wanted}\nbefore={before}\nafter={after}\n",
+        path = file.path,
+        wanted = if file.after.is_some() { "yes" } else { "no" },
+        before = with_dot(&file.before),
+        after = with_dot(&file.after),
+    );
+    let content = file.after.as_deref().unwrap_or_default();
+    let mut delimiter = nonce.as_str().to_owned();
+    while content.contains(&delimiter) {
+        delimiter.push('x');
+    }
+    // A here-document ends with a line break. Cut it off if the content has none.
+    let (program, line_break) =
+        if content.ends_with('\n') || content.is_empty() { ("cat", "") } else { ("head -c -1", "\n") };
+    let _ = write!(script, "want() {{\n{program} <<'{delimiter}'\n{content}{line_break}{delimiter}\n}}\n");
+    let push_each = |script: &mut String, name: &str, back: bool| {
+        let _ = writeln!(script, "{name}() {{\n:");
+        let mut values: Vec<_> = write.values.iter().collect();
+        if back {
+            values.reverse();
+        }
+        for value in values {
+            let (before, after) = (quoted(&value.before), quoted(&value.after));
+            let _ = writeln!(script, "\"$1\" '{}' {before} {after}", value.key.path());
+        }
+        script.push_str("}\n");
+    };
+    push_each(script, "each_value", false);
+    push_each(script, "each_value_back", true);
+    script.push_str("set_values\nend\n");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::values::{ValueWrite, WholeFile};
+    use super::super::{Work, render};
+    use super::*;
+
+    fn write(path: &str, before: Option<&str>, after: Option<&str>) -> Work {
+        let text = |content: Option<&str>| content.map(str::to_owned);
+        let file = WholeFile { path: path.to_owned(), before: text(before), after: text(after) };
+        let value = ValueWrite { key: KernelKey::ip_forward(), before: "'0'".to_owned(), after: "1".to_owned() };
+        Work::SetValues(ValuesWrite { file, values: vec![value] })
+    }
+
+    #[test]
+    fn strange_paths_do_not_reach_the_shell() {
+        let nonce = Nonce::random();
+        for path in [
+            "/etc/sysctl.d/../x.conf",
+            "/etc/sysctl.d/a/b.conf",
+            "/etc/sysctl.d/.conf",
+            "/etc/sysctl.d/x.txt",
+            "/etc/sysctl.d/'$(reboot)'.conf",
+            "/etc/passwd",
+            "",
+        ] {
+            let script = render(&[write(path, None, Some("a\n"))], &nonce);
+            assert!(script.contains("does not use files with this path"), "{path}");
+            assert!(!script.contains("each_value()"), "{path}");
+            assert_eq!(path_word(path), "/etc/sysctl.d/.", "{path}");
+        }
+    }
+
+    #[test]
+    fn what_others_wrote_is_quoted() {
+        let nonce = Nonce::random();
+        let before = "it's\n$(reboot)\n";
+        let script = render(&[write("/etc/sysctl.d/60-topo.conf", Some(before), Some("a\n"))], &nonce);
+        assert!(script.contains("before='it'\\''s\n$(reboot)\n.'\n"), "{script}");
+        assert!(script.contains(r"'net/ipv4/ip_forward' ''\''0'\''' '1'"), "{script}");
+        let word = nonce.as_str();
+        let script = render(&[write("/etc/sysctl.d/60-topo.conf", None, Some(&format!("{word}\n")))], &nonce);
+        assert!(script.contains(&format!("cat <<'{word}x'\n{word}\n{word}x\n")), "{script}");
+    }
+}
