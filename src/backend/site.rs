@@ -114,6 +114,31 @@ pub enum Begun {
     Sent(BoxFuture<'static, StepEnd>),
 }
 
+/// Why the plan of a place that answers late does not hold there. The text is a part of a sentence.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum LateError {
+    /// Somebody else has what the plan wants.
+    #[error("somebody else has {key} there: {found}")]
+    Conflict {
+        /// The row or the resource.
+        key: String,
+        /// What is there.
+        found: String,
+    },
+    /// A part of the place could not be looked at, with the reason.
+    #[error("topo could not look at all of it: {0}")]
+    Unseen(String),
+    /// A check before the first write finds an error.
+    #[error("the checks before writing do not pass there")]
+    Refused,
+    /// Another machine answers than the recorded one.
+    #[error("another machine answers there than the one on record")]
+    Replaced,
+    /// The plan would be another one than the reviewed one.
+    #[error("it is not as it was recorded")]
+    Changed,
+}
+
 /// A question to the network after the run: whether routes are in force.
 pub struct Check {
     /// The answer if nobody waits for it.
@@ -146,7 +171,7 @@ pub trait Site: Send + Sync {
     fn plan(&self, inputs: &Inputs<'_>, plan: &mut Plan, memo: &mut Memo);
 
     /// Plans a place anew that answers after the plan was made from its record. An error says why that plan does not hold there.
-    fn replan(&self, inputs: &Inputs<'_>, place: &Place, plan: &mut Plan, memo: &mut Memo) -> Result<(), String>;
+    fn replan(&self, inputs: &Inputs<'_>, place: &Place, plan: &mut Plan, memo: &mut Memo) -> Result<(), LateError>;
 
     /// Whether a place gets its later steps although one of its steps has failed.
     fn continues_after_failure(&self) -> bool {
@@ -184,18 +209,18 @@ pub trait Site: Send + Sync {
 }
 
 /// Whether a plan that was made anew for a place that answers late holds. An error says why it does not.
-pub(super) fn check_late(fresh: &Plan, place: &Place) -> Result<(), String> {
+pub(super) fn check_late(fresh: &Plan, place: &Place) -> Result<(), LateError> {
     let findings = || fresh.findings.iter().filter(|finding| finding.place() == place);
     let found = |finding: &Finding| finding.found.clone().unwrap_or_default();
     if let Some(conflict) = findings().find(|finding| finding.severity == Severity::Conflict) {
         let key = conflict.address.key.as_deref().unwrap_or_default();
-        return Err(format!("somebody else has {key} there: {}", found(conflict)));
+        return Err(LateError::Conflict { key: key.to_owned(), found: found(conflict) });
     }
     if let Some(unseen) = findings().find(|finding| finding.code == UNSEEN) {
-        return Err(format!("topo could not look at all of it: {}", found(unseen)));
+        return Err(LateError::Unseen(found(unseen)));
     }
     if findings().any(Finding::stops) {
-        return Err("the checks before writing do not pass there".to_owned());
+        return Err(LateError::Refused);
     }
     Ok(())
 }

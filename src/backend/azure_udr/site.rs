@@ -7,7 +7,7 @@ use super::connection::AzureSite;
 use super::look::error_of;
 use super::step::{begin, cut_off, is_reviewed, untouched};
 use super::{ARM, Recorded, SITE, Wanted, covers, effective, key, plan};
-use crate::backend::{self, Begun, Check, Covered, Inputs, Moment, Question, Site, StepEnd};
+use crate::backend::{self, Begun, Check, Covered, Inputs, LateError, Moment, Question, Site, StepEnd};
 use crate::exchange::Requests;
 use crate::network::Memo;
 use crate::plan::{PlacePlan, Plan};
@@ -78,7 +78,7 @@ impl Site for AzureSite {
         }
     }
 
-    fn replan(&self, inputs: &Inputs<'_>, place: &Place, made: &mut Plan, _memo: &mut Memo) -> Result<(), String> {
+    fn replan(&self, inputs: &Inputs<'_>, place: &Place, made: &mut Plan, _memo: &mut Memo) -> Result<(), LateError> {
         let mut fresh = Plan { owners: Arc::clone(&made.owners), ..Plan::default() };
         let mut work = plan(inputs, self.seen().as_ref(), &mut fresh);
         backend::check_late(&fresh, place)?;
@@ -89,7 +89,7 @@ impl Site for AzureSite {
         let reviewed = changes(made);
         let is_new = |change| !reviewed.iter().any(|known| is_reviewed(known, change));
         if changes(&fresh).iter().any(is_new) {
-            return Err("it is not as it was recorded".to_owned());
+            return Err(LateError::Changed);
         }
         backend::take_late(fresh, place, made);
         let tasks = work.tasks.remove(place);

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::observed::{Observation, Seen};
 use super::plan::plan as make;
-use crate::backend::{Desired, Inputs, OnNodes, check_late, take_late};
+use crate::backend::{Desired, Inputs, LateError, OnNodes, check_late, take_late};
 use crate::network::{Memo, Prefix};
 use crate::plan::findings::REPLACED;
 use crate::plan::{PlacePlan, Plan};
@@ -20,7 +20,7 @@ pub fn replan(
     backends: OnNodes,
     seen: Seen,
     memo: &mut Memo,
-) -> Result<(), String> {
+) -> Result<(), LateError> {
     let summary = |plan: &Plan, memo: &mut Memo| -> BTreeSet<(ResourceId, Prefix, IpAddr, Phase)> {
         let operations = plan.operations(place, memo).into_iter();
         operations.map(|(id, one)| (id, one.route.destination, one.route.next_hop, one.phase)).collect()
@@ -36,13 +36,13 @@ pub fn replan(
     fresh.owners = Arc::clone(&plan.owners);
     check_late(&fresh, place)?;
     if fresh.findings.iter().any(|finding| finding.code == REPLACED) {
-        return Err("another machine answers there than the one on record".to_owned());
+        return Err(LateError::Replaced);
     }
     if !summary(&fresh, memo).is_subset(&before) {
-        return Err("it is not as it was recorded".to_owned());
+        return Err(LateError::Changed);
     }
     if !listed(&fresh, place).is_subset(&listed(plan, place)) {
-        return Err("it is not as it was recorded".to_owned());
+        return Err(LateError::Changed);
     }
     take_late(fresh, place, plan);
     Ok(())

@@ -6,7 +6,7 @@ use super::nodes::NodeSite;
 use super::observed::Observation;
 use super::progress::Progress;
 use super::{plan, replan};
-use crate::backend::{Begun, Inputs, Moment, Question, Site, StepEnd};
+use crate::backend::{Begun, Inputs, LateError, Moment, Question, Site, StepEnd};
 use crate::network::Memo;
 use crate::plan::{PlacePlan, Plan, ResourcePlan};
 use crate::resource::{NODE, Place, PlaceKind};
@@ -45,10 +45,10 @@ impl Site for NodeSite {
         plan.findings.extend(made.findings);
     }
 
-    fn replan(&self, inputs: &Inputs<'_>, place: &Place, plan: &mut Plan, memo: &mut Memo) -> Result<(), String> {
+    fn replan(&self, inputs: &Inputs<'_>, place: &Place, plan: &mut Plan, memo: &mut Memo) -> Result<(), LateError> {
         match self.looks().remove(place).map(|look| look.observation) {
             Some(Observation::Seen(seen)) => replan::replan(plan, place, inputs, self.backends, *seen, memo),
-            _ => Err("topo did not read its answer".to_owned()),
+            _ => Err(LateError::Unseen("topo did not read its answer".to_owned())),
         }
     }
 
