@@ -1,7 +1,7 @@
 //! `azure-udr`: route tables of Azure, their routes, and the subnets that use them. Pure: documents in, bodies out.
 //!
 //! - [`Wanted`] is what the topology wants, [`Recorded`] what the state has, [`Seen`] what Azure answered.
-//! - [`plan`] makes the plan from these three. When its step starts, a [`TableTask`], [`SubnetTask`] or
+//! - `plan` makes the plan from these three. When its step starts, a [`TableTask`], [`SubnetTask`] or
 //!   [`InterfaceTask`] compares with the live resource again, and gives the body of the one write.
 
 mod answers;

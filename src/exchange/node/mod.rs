@@ -1,5 +1,5 @@
-//! The requests and replies of one exchange with a node: the small vocabulary between backends and nodes. [`script`]
-//! renders requests to a POSIX shell script, and [`reply`] reads its framed output. A fake node in the tests speaks the
+//! The requests and replies of one exchange with a node: the small vocabulary between backends and nodes. `script`
+//! renders requests to a POSIX shell script, and `reply` reads its framed output. A fake node in the tests speaks the
 //! same vocabulary without a shell.
 
 mod file;
