@@ -9,7 +9,7 @@ use topo::backend::REGISTRY;
 use crate::order::files_below;
 
 /// Folders that must work for backends that nobody has written yet.
-const MIDDLE: [&str; 6] = ["src/network", "src/plan", "src/render", "src/resource", "src/state", "src/ui"];
+const MIDDLE: [&str; 7] = ["src/cli", "src/network", "src/plan", "src/render", "src/resource", "src/state", "src/ui"];
 
 /// What the registry cannot tell: makers of clouds, and what carries out netplan's files.
 const MORE: [&str; 3] = ["azure", "microsoft", "networkd"];

@@ -313,7 +313,7 @@ async fn make_plan(inputs: Inputs<'_>, sites: &Sites, parallelism: usize, events
     Planned { plan, desired, options, memo }
 }
 
-/// Everything that is wanted or recorded, except what is only wanted in Azure.
+/// Everything that is wanted or recorded in places that the topology or the state names.
 fn resources<'a>(desired: &'a Desired, state: &'a State) -> impl Iterator<Item = (&'a Place, &'a ResourceId)> {
     let wanted = desired.places.iter().flat_map(|(place, wanted)| wanted.resources.keys().map(move |id| (place, id)));
     wanted.chain(state.records().map(|(place, id, _)| (place, id)))

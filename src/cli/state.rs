@@ -12,11 +12,11 @@ use clap::{Args, Subcommand};
 use serde_json::{Map, Value, json};
 
 use self::describe::{describe, describe_row};
-use self::rows::{has_rows, leave_out, number_of_rows, own_row, selected_rows, selects_whole};
+use self::rows::{Entry, leave_out};
 use super::{CommandError, GlobalArguments, session};
 use crate::backend::Registry;
 use crate::exit::Exit;
-use crate::resource::{AddressPattern, Known, Place};
+use crate::resource::{AddressPattern, Known};
 use crate::state::{DocumentError, LockError, LockRequest, Revision, State, Store, StoreError};
 use crate::ui::Printer;
 
@@ -41,7 +41,7 @@ enum Action {
         #[arg(value_name = "ADDRESS", required = true)]
         patterns: Vec<AddressPattern>,
     },
-    /// Drop records. Nodes and Azure do not change: what the records described stays there, and topo no longer owns it.
+    /// Drop records. No place changes: what the records described stays there, and topo no longer owns it.
     Rm {
         /// An address (with or without a row), or the name of a place. * and ? are wildcards.
         #[arg(value_name = "ADDRESS", required = true)]
@@ -174,8 +174,9 @@ impl Session<'_> {
         let (_, state) = self.recorded().await?;
         let mut lines = String::new();
         for (place, resource, record) in state.records() {
+            let entry = Entry::new(self.known, place, resource, record);
             let mut line = |row: Option<&str>| {
-                let address = address(&resource.kind, place, row);
+                let address = entry.address(row);
                 self.printer.event(&json!({ "type": "address", "address": address, "in_doubt": record.is_in_doubt() }));
                 lines.push_str(&address);
                 lines.push('\n');
@@ -184,11 +185,11 @@ impl Session<'_> {
                     lines.clear();
                 }
             };
-            let whole = patterns.is_empty() || selects_whole(patterns, place, resource);
-            if has_rows(resource, record) {
-                selected_rows(patterns, whole, place, resource, record, |row| line(Some(&row.to_string())));
+            let whole = patterns.is_empty() || entry.is_selected(patterns);
+            if entry.has_rows() {
+                entry.selected_rows(patterns, whole, |row| line(Some(&row.to_string())));
             } else if whole {
-                line(own_row(resource));
+                line(entry.own_row());
             }
         }
         self.printer.result(&lines);
@@ -200,22 +201,18 @@ impl Session<'_> {
         let mut count = 0;
         for (place, recorded) in &state.places {
             for (resource, record) in &recorded.resources {
-                if selects_whole(patterns, place, resource) {
+                let entry = Entry::new(self.known, place, resource, record);
+                if entry.is_selected(patterns) {
                     count += 1;
-                    let row = own_row(resource);
-                    self.block(
-                        count,
-                        &address(&resource.kind, place, row),
-                        &describe(place, recorded, resource, record),
-                    );
+                    self.block(count, &entry.address(entry.own_row()), &describe(&entry, recorded));
                     continue;
                 }
                 let mut rows = Vec::new();
-                selected_rows(patterns, false, place, resource, record, |row| rows.push(row));
+                entry.selected_rows(patterns, false, |row| rows.push(row));
                 for row in rows {
                     count += 1;
-                    let address = address(&resource.kind, place, Some(&row.to_string()));
-                    self.block(count, &address, &describe_row(place, recorded, resource, record, &row));
+                    let address = entry.address(Some(&row.to_string()));
+                    self.block(count, &address, &describe_row(&entry, recorded, &row));
                 }
             }
         }
@@ -236,23 +233,22 @@ impl Session<'_> {
     async fn forget(&self, patterns: &[AddressPattern]) -> Result<Exit, CommandError> {
         let (revision, mut state) = self.recorded().await?;
         let mut forgotten: Vec<(String, usize)> = Vec::new();
-        let mut in_azure = false;
         for (place, recorded) in &mut state.places {
             recorded.resources.retain(|resource, record| {
                 let mut rows = BTreeSet::new();
-                let whole = selects_whole(patterns, place, resource);
-                selected_rows(patterns, whole, place, resource, record, |row| {
+                let entry = Entry::new(self.known, place, resource, record);
+                let (words, whole) = (entry.words, entry.is_selected(patterns));
+                entry.selected_rows(patterns, whole, |row| {
                     rows.insert(row);
                 });
-                in_azure |= !place.is_node() && (whole || !rows.is_empty());
-                if whole || (!rows.is_empty() && rows.len() == number_of_rows(resource, record)) {
-                    let row = own_row(resource);
+                if whole || (!rows.is_empty() && rows.len() == entry.number_of_rows()) {
+                    let row = entry.own_row();
                     // The routes in a file are the same routes as in the kernel, so they do not count twice.
-                    forgotten.push((address(&resource.kind, place, row), if row.is_some() { 0 } else { rows.len() }));
+                    forgotten.push((entry.address(row), if row.is_some() { 0 } else { rows.len() }));
                     return false;
                 }
-                forgotten.extend(rows.iter().map(|row| (address(&resource.kind, place, Some(&row.to_string())), 1)));
-                leave_out(record, &rows);
+                forgotten.extend(rows.iter().map(|row| (entry.address(Some(&row.to_string())), 1)));
+                leave_out(words, record, &rows);
                 true
             });
         }
@@ -267,9 +263,8 @@ impl Session<'_> {
         }
         let routes: usize = forgotten.iter().map(|(_, routes)| routes).sum();
         let others = forgotten.iter().filter(|(_, routes)| *routes == 0).count();
-        let places = if in_azure { "on the nodes or in Azure" } else { "on the nodes" };
         self.printer.note(&format!(
-            "Removed from the state: {routes} routes, {others} other resources. Nothing changed {places}."
+            "Removed from the state: {routes} routes, {others} other resources. topo changed nothing else."
         ));
         Ok(Exit::Done)
     }
@@ -358,9 +353,4 @@ fn nothing_matches(patterns: &[AddressPattern]) -> CommandError {
     let names: Vec<String> = patterns.iter().map(ToString::to_string).collect();
     CommandError::new(format!("Nothing in the state matches {}.", names.join(", ")))
         .hint("`topo state list` lists the addresses in the state.")
-}
-
-fn address(kind: &str, place: &Place, row: Option<&str>) -> String {
-    let place = place.name();
-    row.map_or_else(|| format!("{kind}.{place}"), |row| format!("{kind}.{place}[\"{row}\"]"))
 }

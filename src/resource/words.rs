@@ -1,7 +1,8 @@
-//! The words for changes of a kind of resource. Each backend has the words for its kinds. The code that writes a plan has
-//! none.
+//! The words for changes and records of a kind of resource. Each backend has the words for its kinds. The code that writes
+//! a plan or a record has none.
 
-use super::{Action, Reason};
+use super::{Action, Reason, Shape};
+use crate::network::Prefix;
 
 /// What a heading says: one change, and its places.
 #[derive(Clone, Copy, Debug)]
@@ -51,7 +52,27 @@ impl Setting {
     }
 }
 
-/// The words for changes of one kind of resource.
+/// A record in words.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Recorded {
+    /// What the resource is, in a few words.
+    pub text: String,
+    /// What else there is to say, by name.
+    pub fields: Vec<(&'static str, String)>,
+}
+
+/// A row of a record that has a name. topo compares names without case.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct NamedRow {
+    /// The destination.
+    pub destination: Prefix,
+    /// The name.
+    pub name: Box<str>,
+    /// The next hop as text.
+    pub next_hop: String,
+}
+
+/// The words for changes and records of one kind of resource.
 pub trait Words: Sync {
     /// One sentence about a change, without a full stop.
     fn heading(&self, told: &Told<'_>) -> String {
@@ -67,6 +88,19 @@ pub trait Words: Sync {
     fn setting(&self, action: Action, setting: &Setting) -> String {
         setting.text(action)
     }
+
+    /// A record in words. None if routes and attributes say it all, or if the record is unreadable.
+    fn recorded(&self, _shape: &Shape) -> Option<Recorded> {
+        None
+    }
+
+    /// The rows of a record, if the kind gives names to rows. Rows of other kinds go by their destinations.
+    fn named_rows(&self, _shape: &Shape) -> Option<Vec<NamedRow>> {
+        None
+    }
+
+    /// Drops rows with names from a record.
+    fn leave_out(&self, _shape: &mut Shape, _is_left_out: &dyn Fn(&str) -> bool) {}
 }
 
 /// The words for kinds that are routes.

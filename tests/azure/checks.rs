@@ -246,7 +246,7 @@ fn an_address_that_nothing_has_is_answered_with_one_of_azure() {
     let cloud = Cloud::start(1);
     let said =
         cloud.topo(&["plan", "--target", "worker-9"]).exits(1).says("--target worker-9: there is no such address.");
-    said.says("azure_route.kubernetes-routes[\"NAME\"]");
+    said.says("Addresses look like azure_route.kubernetes-routes, ").says("with [\"ROW\"] at the end for a single row");
 }
 
 /// Somebody stops a machine.

@@ -40,7 +40,6 @@ pub mod words;
 mod work;
 
 use super::{NodeSource, SiteKind};
-use crate::resource::words::RouteWords;
 use crate::resource::{Kind, PlaceKind};
 
 pub use answers::{forwarding_seen, interface_seen, limit_seen, network_seen, subnet_seen, table_seen};
@@ -92,7 +91,7 @@ pub static AZURE_ROUTE_TABLE: Kind = Kind {
 };
 /// The routes of a table.
 pub static AZURE_ROUTE: Kind =
-    Kind { id: "azure_route", noun: "route", order: 3, retires: 1, only_seen: false, words: &RouteWords };
+    Kind { id: "azure_route", noun: "route", order: 3, retires: 1, only_seen: false, words: &words::RouteWords };
 /// The association of a subnet with a table. A subnet leaves a table before the table goes.
 pub static AZURE_SUBNET_ASSOCIATION: Kind = Kind {
     id: "azure_subnet_association",

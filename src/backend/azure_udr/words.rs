@@ -1,9 +1,12 @@
-//! How changes in Azure are told.
+//! How changes and records in Azure are told.
 
-use super::name_of;
+use serde::Deserialize;
+
 use super::names::part_of;
-use crate::resource::words::{Setting, Told, Words, removed};
-use crate::resource::{Action, Reason};
+use super::{AssociationRecord, ForwardingRecord, RoutesRecord, TableRecord, name_of, routes_in};
+use crate::network::Prefix;
+use crate::resource::words::{NamedRow, Recorded, Setting, Told, Words, removed};
+use crate::resource::{Action, Reason, Shape};
 
 const EDITED: &str = "(changed in the topology)";
 const IN_DOUBT: &str = "an earlier run did not finish there";
@@ -11,6 +14,10 @@ const IN_DOUBT: &str = "an earlier run did not finish there";
 /// The words for route tables.
 #[derive(Clone, Copy, Debug)]
 pub struct TableWords;
+
+/// The words for the routes of a table.
+#[derive(Clone, Copy, Debug)]
+pub struct RouteWords;
 
 /// The words for associations of subnets.
 #[derive(Clone, Copy, Debug)]
@@ -35,6 +42,47 @@ impl Words for TableWords {
             (Action::Forget, _) => format!("{name} stays, and topo drops its record"),
         }
     }
+
+    fn recorded(&self, shape: &Shape) -> Option<Recorded> {
+        let table = TableRecord::deserialize(&*shape.attributes).ok()?;
+        let text = if table.made { "created by topo" } else { "created by somebody else; topo never deletes it" };
+        let tags = table.tags.iter().map(|(name, value)| format!("{name} = {value}")).collect();
+        let bgp = match table.bgp_route_propagation {
+            Some(true) => "propagated",
+            Some(false) => "not propagated",
+            None => "not managed",
+        };
+        Some(Recorded { text: text.to_owned(), fields: vec![("tags", list(tags)), ("bgp routes", bgp.to_owned())] })
+    }
+}
+
+impl Words for RouteWords {
+    fn recorded(&self, shape: &Shape) -> Option<Recorded> {
+        let RoutesRecord { routes, space } = routes_in(&shape.attributes)?;
+        let text = format!("{} route{}", routes.len(), if routes.len() == 1 { "" } else { "s" });
+        Some(Recorded { text, fields: vec![("network", list(space.iter().map(Prefix::to_string).collect()))] })
+    }
+
+    fn named_rows(&self, shape: &Shape) -> Option<Vec<NamedRow>> {
+        let routes = routes_in(&shape.attributes).map(|record| record.routes).unwrap_or_default();
+        let rows = routes.into_iter().map(|(destination, route)| NamedRow {
+            destination,
+            name: route.name,
+            next_hop: route.hop.to_string(),
+        });
+        Some(rows.collect())
+    }
+
+    fn leave_out(&self, shape: &mut Shape, is_left_out: &dyn Fn(&str) -> bool) {
+        let attributes = shape.attributes.make_mut();
+        if let Some(routes) = attributes.and_then(|attributes| attributes.get_mut("routes")?.as_object_mut()) {
+            routes.retain(|_, route| !route["name"].as_str().is_some_and(is_left_out));
+        }
+    }
+}
+
+fn list(list: Vec<String>) -> String {
+    if list.is_empty() { "none".to_owned() } else { list.join(", ") }
 }
 
 impl Words for AssociationWords {
@@ -68,6 +116,13 @@ impl Words for AssociationWords {
         format!("{subnets} {uses} {tables}{rest}")
     }
 
+    fn recorded(&self, shape: &Shape) -> Option<Recorded> {
+        let AssociationRecord { route_table, made } = AssociationRecord::deserialize(&*shape.attributes).ok()?;
+        let before = if made { "" } else { ", as before topo" };
+        let text = format!("uses {}{before}", name_of(&route_table));
+        Some(Recorded { text, fields: vec![("table", route_table)] })
+    }
+
     /// Tables are named by their names; where these are alike, with their resource groups.
     fn setting(&self, action: Action, setting: &Setting) -> String {
         let alike = match (setting.before.as_deref(), setting.after.as_deref()) {
@@ -87,6 +142,11 @@ impl Words for AssociationWords {
 }
 
 impl Words for InterfaceWords {
+    fn recorded(&self, shape: &Shape) -> Option<Recorded> {
+        let record = ForwardingRecord::deserialize(&*shape.attributes).ok()?;
+        Some(Recorded { text: "topo turned IP forwarding on".to_owned(), fields: vec![("next hop", record.address)] })
+    }
+
     fn heading(&self, told: &Told<'_>) -> String {
         let (interfaces, one) = (told.places, told.is_one_place);
         let (forwards, forward) = if one { ("forwards", "forward") } else { ("forward", "forward") };
@@ -97,5 +157,69 @@ impl Words for InterfaceWords {
             Reason::InDoubt => format!("topo makes {interfaces} {forward} IP packets: {IN_DOUBT}"),
             _ => format!("topo makes {interfaces} {forward} IP packets"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn shown(words: &dyn Words, attributes: Value) -> Option<Vec<String>> {
+        let Recorded { text, fields } = words.recorded(&Shape { routes: None, attributes: attributes.into() })?;
+        Some([text].into_iter().chain(fields.iter().map(|(name, value)| format!("{name}: {value}"))).collect())
+    }
+
+    fn routes(numbers: &[u8]) -> Shape {
+        let route = |number: &u8| {
+            let route = json!({
+                "name": format!("Route-{number}"), "type": "VirtualAppliance", "address": format!("10.240.0.{number}"),
+            });
+            (format!("10.200.{number}.0/24"), route)
+        };
+        let routes: serde_json::Map<String, Value> = numbers.iter().map(route).collect();
+        Shape { routes: None, attributes: json!({ "space": ["10.240.0.0/16"], "routes": routes }).into() }
+    }
+
+    #[test]
+    fn what_is_recorded_is_shown_in_words() {
+        for (words, attributes, expected) in [
+            (
+                &TableWords as &dyn Words,
+                json!({ "made": true, "tags": { "managed-by": "topo", "topology": "k" } }),
+                &["created by topo", "tags: managed-by = topo, topology = k", "bgp routes: not managed"][..],
+            ),
+            (
+                &TableWords,
+                json!({ "made": false, "bgp_route_propagation": false }),
+                &["created by somebody else; topo never deletes it", "tags: none", "bgp routes: not propagated"],
+            ),
+            (&RouteWords, (*routes(&[2, 9]).attributes).clone(), &["2 routes", "network: 10.240.0.0/16"]),
+            (&AssociationWords, json!({ "route_table": "/x/r", "made": true }), &["uses r", "table: /x/r"]),
+            (
+                &AssociationWords,
+                json!({ "route_table": "/x/r", "made": false }),
+                &["uses r, as before topo", "table: /x/r"],
+            ),
+            (
+                &InterfaceWords,
+                json!({ "address": "10.240.0.20" }),
+                &["topo turned IP forwarding on", "next hop: 10.240.0.20"],
+            ),
+        ] {
+            assert_eq!(shown(words, attributes).as_deref().unwrap_or_default(), expected);
+        }
+        assert_eq!(shown(&InterfaceWords, json!({ "later": 1 })), None);
+    }
+
+    #[test]
+    fn routes_have_names() {
+        let mut shape = routes(&[2, 9]);
+        let rows = RouteWords.named_rows(&shape).expect("rows");
+        assert_eq!((&*rows[1].name, rows[1].next_hop.as_str()), ("Route-9", "VirtualAppliance 10.240.0.9"));
+        assert_eq!(rows[1].destination.to_string(), "10.200.9.0/24");
+        RouteWords.leave_out(&mut shape, &|name| name == "Route-2");
+        assert_eq!(shape, routes(&[9]));
     }
 }

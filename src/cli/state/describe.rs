@@ -1,26 +1,17 @@
 //! Records in words.
 
-use serde::Deserialize;
-
-use super::rows::Row;
-use crate::backend::azure_udr::{
-    AZURE_NIC_FORWARDING, AZURE_ROUTE, AZURE_ROUTE_TABLE, AZURE_SUBNET_ASSOCIATION, AssociationRecord,
-    ForwardingRecord, Route, RoutesRecord, TableRecord, name_of, routes_in,
-};
+use super::rows::{Entry, Row};
 use crate::cli::validate::count;
 use crate::network::{Prefix, View};
-use crate::resource::{Place, Record, ResourceId, Shape};
+use crate::resource::words::NamedRow;
+use crate::resource::{Record, Shape};
 use crate::state::PlaceRecord;
 
 /// The fields of a resource, by name.
-pub(super) fn describe(
-    place: &Place,
-    recorded: &PlaceRecord,
-    resource: &ResourceId,
-    record: &Record,
-) -> Vec<(&'static str, String)> {
-    let words = |shape: &Shape| match (in_azure(resource, shape), &shape.routes) {
-        (Some((words, _)), _) => words,
+pub(super) fn describe(entry: &Entry<'_>, recorded: &PlaceRecord) -> Vec<(&'static str, String)> {
+    let Entry { record, words: own, .. } = entry;
+    let words = |shape: &Shape| match (own.recorded(shape), &shape.routes) {
+        (Some(recorded), _) => recorded.text,
         (None, Some(routes)) => count(routes.routes().count(), "route"),
         (None, None) => "present".to_owned(),
     };
@@ -36,40 +27,33 @@ pub(super) fn describe(
     if let Some(routes) = record.shapes().find_map(|shape| shape.routes.as_ref()) {
         fields.extend(describe_view(&routes.view));
     }
-    if let Some((_, own)) = record.shapes().find_map(|shape| in_azure(resource, shape)) {
-        fields.extend(own);
+    if let Some(recorded) = record.shapes().find_map(|shape| own.recorded(shape)) {
+        fields.extend(recorded.fields);
     } else {
         let attributes = record.shapes().map(|shape| &shape.attributes).find(|attributes| !attributes.is_null());
         fields.extend(attributes.map(|attributes| ("attributes", attributes.to_string())));
     }
-    fields.extend(describe_place(place, recorded, resource));
+    fields.extend(describe_place(entry, recorded));
     fields
 }
 
 /// The fields of one row of a resource, by name.
-pub(super) fn describe_row(
-    place: &Place,
-    recorded: &PlaceRecord,
-    resource: &ResourceId,
-    record: &Record,
-    row: &Row,
-) -> Vec<(&'static str, String)> {
+pub(super) fn describe_row(entry: &Entry<'_>, recorded: &PlaceRecord, row: &Row) -> Vec<(&'static str, String)> {
     let mut fields = match row {
-        Row::Destination(destination) => describe_route(record, destination),
-        Row::Name(name) => describe_named(record, name),
+        Row::Destination(destination) => describe_route(entry.record, destination),
+        Row::Name(name) => describe_named(entry, name),
     };
-    fields.extend(describe_place(place, recorded, resource));
+    fields.extend(describe_place(entry, recorded));
     fields
 }
 
-/// A route of a table in Azure.
-fn describe_named(record: &Record, name: &str) -> Vec<(&'static str, String)> {
-    let find = |shape: &Shape| -> Option<(Prefix, Route)> {
-        let routes = routes_in(&shape.attributes)?.routes;
-        routes.into_iter().find(|(_, route)| route.name.eq_ignore_ascii_case(name))
+/// A row with a name.
+fn describe_named(entry: &Entry<'_>, name: &str) -> Vec<(&'static str, String)> {
+    let find = |shape: &Shape| -> Option<NamedRow> {
+        entry.words.named_rows(shape)?.into_iter().find(|row| row.name.eq_ignore_ascii_case(name))
     };
-    let prefix = record.shapes().find_map(find).map(|(destination, _)| destination.to_string()).unwrap_or_default();
-    let (next_hop, certain) = next_hop_in(record, |shape| Some(find(shape)?.1.hop.to_string()));
+    let prefix = entry.record.shapes().find_map(find).map(|row| row.destination.to_string()).unwrap_or_default();
+    let (next_hop, certain) = next_hop_in(entry.record, |shape| Some(find(shape)?.next_hop));
     vec![("prefix", prefix), ("next hop", next_hop), ("recorded", certain.to_owned())]
 }
 
@@ -95,36 +79,6 @@ fn next_hop_in(record: &Record, find: impl Fn(&Shape) -> Option<String>) -> (Str
     }
 }
 
-/// A record of a resource in Azure: in words, and its fields. None if it is of another kind or unreadable.
-fn in_azure(resource: &ResourceId, shape: &Shape) -> Option<(String, Vec<(&'static str, String)>)> {
-    let list = |list: Vec<String>| if list.is_empty() { "none".to_owned() } else { list.join(", ") };
-    let (attributes, kind) = (&*shape.attributes, &*resource.kind);
-    if *kind == AZURE_ROUTE_TABLE {
-        let table = TableRecord::deserialize(attributes).ok()?;
-        let words = if table.made { "created by topo" } else { "created by somebody else; topo never deletes it" };
-        let tags = table.tags.iter().map(|(name, value)| format!("{name} = {value}")).collect();
-        let bgp = match table.bgp_route_propagation {
-            Some(true) => "propagated",
-            Some(false) => "not propagated",
-            None => "not managed",
-        };
-        Some((words.to_owned(), vec![("tags", list(tags)), ("bgp routes", bgp.to_owned())]))
-    } else if *kind == AZURE_ROUTE {
-        let RoutesRecord { routes, space } = RoutesRecord::deserialize(attributes).ok()?;
-        let network = list(space.iter().map(Prefix::to_string).collect());
-        Some((count(routes.len(), "route"), vec![("network", network)]))
-    } else if *kind == AZURE_SUBNET_ASSOCIATION {
-        let AssociationRecord { route_table, made } = AssociationRecord::deserialize(attributes).ok()?;
-        let before = if made { "" } else { ", as before topo" };
-        Some((format!("uses {}{before}", name_of(&route_table)), vec![("table", route_table)]))
-    } else if *kind == AZURE_NIC_FORWARDING {
-        let record = ForwardingRecord::deserialize(attributes).ok()?;
-        Some(("topo turned IP forwarding on".to_owned(), vec![("next hop", record.address)]))
-    } else {
-        None
-    }
-}
-
 fn describe_view(view: &View) -> Vec<(&'static str, String)> {
     let metric = view.metric.map_or_else(|| "default".to_owned(), |metric| metric.to_string());
     let mut fields =
@@ -133,8 +87,8 @@ fn describe_view(view: &View) -> Vec<(&'static str, String)> {
     fields
 }
 
-fn describe_place(place: &Place, recorded: &PlaceRecord, resource: &ResourceId) -> Vec<(&'static str, String)> {
-    let mut fields = vec![("backend", resource.backend.to_string()), ("place", place.to_string())];
+fn describe_place(entry: &Entry<'_>, recorded: &PlaceRecord) -> Vec<(&'static str, String)> {
+    let mut fields = vec![("backend", entry.resource.backend.to_string()), ("place", entry.place.to_string())];
     if let Some(endpoint) = &recorded.endpoint {
         let user = endpoint.user.as_ref().map(|user| format!("{user}@")).unwrap_or_default();
         let port = endpoint.port.map(|port| format!(", port {port}")).unwrap_or_default();

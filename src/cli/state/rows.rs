@@ -3,16 +3,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use crate::backend::azure_udr::{AZURE_ROUTE, RoutesRecord, routes_in};
 use crate::network::{Prefix, Route, RouteSet};
-use crate::resource::{AddressPattern, Place, Record, ResourceId, Shape};
+use crate::resource::words::{NamedRow, Words};
+use crate::resource::{AddressPattern, Known, Place, Record, ResourceId, Shape};
 
 /// A row of a record.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Row {
     /// A route, by its destination.
     Destination(Prefix),
-    /// A route of a table in Azure, by its name.
+    /// A row of a kind that gives names to rows.
     Name(Box<str>),
 }
 
@@ -25,242 +25,235 @@ impl fmt::Display for Row {
     }
 }
 
-/// The row part of an address, for a resource that has a name of its own.
-pub(super) fn own_row(resource: &ResourceId) -> Option<&str> {
-    (!resource.name.is_empty()).then_some(&*resource.name)
+/// A recorded resource.
+#[derive(Clone, Copy)]
+pub(super) struct Entry<'a> {
+    pub(super) place: &'a Place,
+    pub(super) resource: &'a ResourceId,
+    pub(super) record: &'a Record,
+    pub(super) words: &'static dyn Words,
 }
 
-/// Whether a pattern selects the whole resource.
-pub(super) fn selects_whole(patterns: &[AddressPattern], place: &Place, resource: &ResourceId) -> bool {
-    let row = own_row(resource);
-    patterns.iter().any(|pattern| pattern.matches(&resource.kind, place.name(), row))
-}
-
-/// Whether a resource is listed row by row.
-pub(super) fn has_rows(resource: &ResourceId, record: &Record) -> bool {
-    resource.name.is_empty() && (is_named(resource) || record.shapes().any(|shape| shape.routes.is_some()))
-}
-
-/// Calls the function once for each selected row that may exist.
-pub(super) fn selected_rows(
-    patterns: &[AddressPattern],
-    whole: bool,
-    place: &Place,
-    resource: &ResourceId,
-    record: &Record,
-    mut each: impl FnMut(Row),
-) {
-    let some = |pattern: &&AddressPattern| pattern.may_match_rows(&resource.kind, place.name());
-    let patterns: Vec<&AddressPattern> = patterns.iter().filter(some).collect();
-    if !whole && (patterns.is_empty() || !resource.name.is_empty()) {
-        return;
+impl<'a> Entry<'a> {
+    pub(super) fn new(known: &Known, place: &'a Place, resource: &'a ResourceId, record: &'a Record) -> Self {
+        Self { place, resource, record, words: known.words(&resource.kind) }
     }
-    let is_selected = |row: &Row| {
-        let matches =
-            |text: &str| patterns.iter().any(|pattern| pattern.matches(&resource.kind, place.name(), Some(text)));
-        whole || matches(&row.to_string())
-    };
-    if is_named(resource) {
-        named_rows(record).into_iter().map(Row::Name).filter(is_selected).for_each(each);
-        return;
+
+    /// The row part of the address, for a resource that has a name of its own.
+    pub(super) fn own_row(&self) -> Option<&'a str> {
+        (!self.resource.name.is_empty()).then_some(&*self.resource.name)
     }
-    let mut seen: Option<BTreeMap<Prefix, Route>> = record.is_in_doubt().then(BTreeMap::new);
-    for route in record.shapes().filter_map(|shape| shape.routes.as_ref()).flat_map(RouteSet::routes) {
-        let row = Row::Destination(route.destination);
-        if is_selected(&row) {
-            match &mut seen {
-                Some(seen) => {
-                    seen.insert(route.destination, route);
+
+    /// The address of the resource, or of a row of it.
+    pub(super) fn address(&self, row: Option<&str>) -> String {
+        let (kind, place) = (&self.resource.kind, self.place.name());
+        row.map_or_else(|| format!("{kind}.{place}"), |row| format!("{kind}.{place}[\"{row}\"]"))
+    }
+
+    /// Whether a pattern selects the whole resource.
+    pub(super) fn is_selected(&self, patterns: &[AddressPattern]) -> bool {
+        let row = self.own_row();
+        patterns.iter().any(|pattern| pattern.matches(&self.resource.kind, self.place.name(), row))
+    }
+
+    /// Whether the resource is listed row by row.
+    pub(super) fn has_rows(&self) -> bool {
+        let has_rows = |shape: &Shape| shape.routes.is_some() || self.words.named_rows(shape).is_some();
+        self.resource.name.is_empty() && self.record.shapes().any(has_rows)
+    }
+
+    /// Calls the function once for each selected row that may exist.
+    pub(super) fn selected_rows(&self, patterns: &[AddressPattern], whole: bool, mut each: impl FnMut(Row)) {
+        let (kind, place) = (&self.resource.kind, self.place.name());
+        let some = |pattern: &&AddressPattern| pattern.may_match_rows(kind, place);
+        let patterns: Vec<&AddressPattern> = patterns.iter().filter(some).collect();
+        if !whole && (patterns.is_empty() || !self.resource.name.is_empty()) {
+            return;
+        }
+        let is_selected = |row: &Row| {
+            let matches = |text: &str| patterns.iter().any(|pattern| pattern.matches(kind, place, Some(text)));
+            whole || matches(&row.to_string())
+        };
+        if let Some(names) = self.names() {
+            names.into_iter().map(Row::Name).filter(is_selected).for_each(each);
+            return;
+        }
+        let mut seen: Option<BTreeMap<Prefix, Route>> = self.record.is_in_doubt().then(BTreeMap::new);
+        for route in self.routes() {
+            let row = Row::Destination(route.destination);
+            if is_selected(&row) {
+                match &mut seen {
+                    Some(seen) => {
+                        seen.insert(route.destination, route);
+                    }
+                    None => each(row),
                 }
-                None => each(row),
             }
         }
+        seen.into_iter().flat_map(BTreeMap::into_keys).map(Row::Destination).for_each(each);
     }
-    seen.into_iter().flat_map(BTreeMap::into_keys).map(Row::Destination).for_each(each);
-}
 
-/// The number of rows in a record.
-pub(super) fn number_of_rows(resource: &ResourceId, record: &Record) -> usize {
-    if is_named(resource) {
-        return named_rows(record).len();
+    /// The number of rows.
+    pub(super) fn number_of_rows(&self) -> usize {
+        let destinations = || self.routes().map(|route| route.destination).collect::<BTreeSet<Prefix>>().len();
+        self.names().map_or_else(destinations, |names| names.len())
     }
-    let routes = record.shapes().filter_map(|shape| shape.routes.as_ref());
-    routes.flat_map(RouteSet::routes).map(|route| route.destination).collect::<BTreeSet<Prefix>>().len()
+
+    fn routes(&self) -> impl Iterator<Item = Route> {
+        self.record.shapes().filter_map(|shape| shape.routes.as_ref()).flat_map(RouteSet::routes)
+    }
+
+    /// The names of rows, by destination, each once. None if the rows have no names.
+    fn names(&self) -> Option<Vec<Box<str>>> {
+        let named = self.record.shapes().filter_map(|shape| self.words.named_rows(shape));
+        let mut rows: Vec<NamedRow> = named.reduce(|one, other| [one, other].concat())?;
+        rows.sort();
+        let mut known = BTreeSet::new();
+        rows.retain(|row| known.insert(row.name.to_ascii_lowercase()));
+        Some(rows.into_iter().map(|row| row.name).collect())
+    }
 }
 
 /// Drops rows from a record. Its token no longer proves anything then, so it is dropped too.
-pub(super) fn leave_out(record: &mut Record, rows: &BTreeSet<Row>) {
+pub(super) fn leave_out(words: &dyn Words, record: &mut Record, rows: &BTreeSet<Row>) {
     if rows.is_empty() {
         return;
     }
+    let leave_out_of = |shape: &mut Shape| {
+        shape.leave_out(rows.iter().filter_map(|row| match row {
+            Row::Destination(destination) => Some(*destination),
+            Row::Name(_) => None,
+        }));
+        let is_own = |row: &Row, name: &str| matches!(row, Row::Name(own) if own.eq_ignore_ascii_case(name));
+        words.leave_out(shape, &|name| rows.iter().any(|row| is_own(row, name)));
+    };
     match record {
         Record::Settled { is, token } => {
-            leave_out_of(is, rows);
+            leave_out_of(is);
             *token = None;
         }
-        Record::InDoubt { is, to, also } => {
-            is.iter_mut().chain(to).chain(also).for_each(|shape| leave_out_of(shape, rows));
-        }
+        Record::InDoubt { is, to, also } => is.iter_mut().chain(to).chain(also).for_each(leave_out_of),
         Record::Opaque(_) => {}
     }
 }
 
-fn leave_out_of(shape: &mut Shape, rows: &BTreeSet<Row>) {
-    shape.leave_out(rows.iter().filter_map(|row| match row {
-        Row::Destination(destination) => Some(*destination),
-        Row::Name(_) => None,
-    }));
-    let is_named = |name: &str| rows.iter().any(|row| matches!(row, Row::Name(own) if own.eq_ignore_ascii_case(name)));
-    let attributes = shape.attributes.make_mut();
-    if let Some(routes) = attributes.and_then(|attributes| attributes.get_mut("routes")?.as_object_mut()) {
-        routes.retain(|_, route| !route["name"].as_str().is_some_and(is_named));
-    }
-}
-
-/// Whether the rows of a resource have names.
-fn is_named(resource: &ResourceId) -> bool {
-    *resource.kind == AZURE_ROUTE
-}
-
-/// Names of routes in Azure, by destination, each once. Azure ignores case in names.
-fn named_rows(record: &Record) -> Vec<Box<str>> {
-    let mut routes: Vec<(Prefix, Box<str>)> = record
-        .shapes()
-        .filter_map(|shape| routes_in(&shape.attributes))
-        .flat_map(|RoutesRecord { routes, .. }| {
-            routes.into_iter().map(|(destination, route)| (destination, route.name))
-        })
-        .collect();
-    routes.sort();
-    let mut known = BTreeSet::new();
-    routes.retain(|(_, name)| known.insert(name.to_ascii_lowercase()));
-    routes.into_iter().map(|(_, name)| name).collect()
-}
-
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use serde_json::{Map, Value, json};
 
     use super::super::describe::{describe, describe_row};
     use super::*;
-    use crate::backend::REGISTRY;
-    use crate::resource::SharedJson;
+    use crate::resource::words::Recorded;
+    use crate::resource::{Kind, NODE, PlaceKind};
     use crate::state::PlaceRecord;
 
-    const TABLE: &str =
-        "arm:/subscriptions/0/resourceGroups/k/providers/Microsoft.Network/routeTables/kubernetes-routes";
+    static CLOUD: PlaceKind =
+        PlaceKind { id: "cloud", form: "cloud:ID", order: 9, name: |id| id, is_id: |id| !id.is_empty() };
+    static RULE: Kind = Kind { id: "rule", noun: "rule", order: 90, retires: 0, only_seen: false, words: &RuleWords };
 
-    fn place(text: &str) -> Place {
-        REGISTRY.known().place(text).expect("place")
+    /// Rules with names: `{ "10.200.2.0/24": "Rule-2" }`. A text is a record that the kind cannot read.
+    struct RuleWords;
+
+    impl Words for RuleWords {
+        fn recorded(&self, shape: &Shape) -> Option<Recorded> {
+            let number = shape.attributes.as_object()?.len();
+            Some(Recorded { text: format!("{number} rules"), fields: vec![("cloud", "toy".to_owned())] })
+        }
+
+        fn named_rows(&self, shape: &Shape) -> Option<Vec<NamedRow>> {
+            let row = |(destination, name): (&String, &Value)| NamedRow {
+                destination: destination.parse().expect("prefix"),
+                name: name.as_str().expect("name").into(),
+                next_hop: format!("hop of {destination}"),
+            };
+            Some(shape.attributes.as_object().into_iter().flatten().map(row).collect())
+        }
+
+        fn leave_out(&self, shape: &mut Shape, is_left_out: &dyn Fn(&str) -> bool) {
+            let rules = shape.attributes.make_mut().and_then(Value::as_object_mut).expect("rules");
+            rules.retain(|_, name| !name.as_str().is_some_and(is_left_out));
+        }
     }
 
-    fn resource(text: &str) -> ResourceId {
-        text.parse().expect("resource")
+    fn known() -> Known {
+        Known { places: vec![&NODE, &CLOUD], kinds: vec![&RULE] }
     }
 
-    fn shape(attributes: impl Into<SharedJson>) -> Shape {
+    fn shape(attributes: Value) -> Shape {
         Shape { routes: None, attributes: attributes.into() }
     }
 
-    fn routes(numbers: &[u8]) -> Shape {
-        let route = |number: &u8| {
-            let route = json!({
-                "name": format!("Route-{number}"), "type": "VirtualAppliance", "address": format!("10.240.0.{number}"),
-            });
-            (format!("10.200.{number}.0/24"), route)
-        };
-        let routes: serde_json::Map<String, serde_json::Value> = numbers.iter().map(route).collect();
-        shape(json!({ "space": ["10.240.0.0/16"], "routes": routes }))
+    fn rules(numbers: &[u8]) -> Shape {
+        let rule = |number: &u8| (format!("10.200.{number}.0/24"), json!(format!("Rule-{number}")));
+        shape(Value::Object(numbers.iter().map(rule).collect::<Map<String, Value>>()))
     }
 
     fn settled(is: Shape) -> Record {
         Record::Settled { is, token: None }
     }
 
+    /// Calls the function with a record of rules in the place `cloud:one`.
+    fn with<T>(record: &Record, use_it: impl FnOnce(&Entry<'_>) -> T) -> T {
+        let place = known().place("cloud:one").expect("place");
+        let resource: ResourceId = "toy/rule".parse().expect("resource");
+        use_it(&Entry::new(&known(), &place, &resource, record))
+    }
+
     fn rows(patterns: &[&str], record: &Record) -> Vec<String> {
         let patterns: Vec<AddressPattern> = patterns.iter().map(|pattern| pattern.parse().expect("pattern")).collect();
-        let (place, resource) = (place(TABLE), resource("azure-udr/azure_route"));
-        let whole = selects_whole(&patterns, &place, &resource);
         let mut rows = Vec::new();
-        selected_rows(&patterns, whole, &place, &resource, record, |row| rows.push(row.to_string()));
+        with(record, |entry| {
+            entry.selected_rows(&patterns, entry.is_selected(&patterns), |row| rows.push(row.to_string()));
+        });
         rows
     }
 
-    #[test]
-    fn routes_in_azure_are_listed_and_dropped_by_name() {
-        let mut record = settled(routes(&[2, 10, 9]));
-        let resource = resource("azure-udr/azure_route");
-        assert!(has_rows(&resource, &record));
-        for all in ["kubernetes-routes", "azure_route.kubernetes-routes", "azure_route.*", "*"] {
-            assert_eq!(rows(&[all], &record), ["Route-2", "Route-9", "Route-10"], "{all}");
-        }
-        assert_eq!(rows(&["azure_route.kubernetes-routes[\"Route-9\"]"], &record), ["Route-9"]);
-        assert_eq!(rows(&["azure_route.*[Route-1*]"], &record), ["Route-10"]);
-        assert!(rows(&["azure_route.other"], &record).is_empty() && rows(&["kernel_route.*"], &record).is_empty());
-        assert_eq!(number_of_rows(&resource, &record), 3);
-        leave_out(&mut record, &[Row::Name("route-9".into()), Row::Name("Route-10".into())].into());
-        assert_eq!(record, settled(routes(&[2])));
-        // A record in doubt has the rows of both sides, and they are dropped from both.
-        let mut record = Record::InDoubt { is: Some(routes(&[2, 9])), to: Some(routes(&[9, 10])), also: Vec::new() };
-        assert_eq!(rows(&["*"], &record), ["Route-2", "Route-9", "Route-10"]);
-        leave_out(&mut record, &[Row::Name("Route-9".into())].into());
-        assert_eq!(rows(&["*"], &record), ["Route-2", "Route-10"]);
+    fn texts(fields: &[(&'static str, String)]) -> Vec<String> {
+        fields.iter().map(|(name, value)| format!("{name}: {value}")).collect()
     }
 
     #[test]
-    fn what_is_recorded_of_azure_is_shown_in_words() {
-        let (recorded, table) = (PlaceRecord::default(), place(TABLE));
-        let shown = |text: &str, is: serde_json::Value| {
-            let fields = describe(&table, &recorded, &resource(text), &settled(shape(is)));
-            fields[..fields.len() - 2].iter().map(|(name, value)| format!("{name}: {value}")).collect::<Vec<_>>()
-        };
+    fn rows_with_names_are_listed_and_dropped_by_name() {
+        let mut record = settled(rules(&[2, 10, 9]));
+        assert!(with(&record, |entry| entry.has_rows()));
+        for all in ["one", "rule.one", "rule.*", "*"] {
+            assert_eq!(rows(&[all], &record), ["Rule-2", "Rule-9", "Rule-10"], "{all}");
+        }
+        assert_eq!(rows(&["rule.one[\"Rule-9\"]"], &record), ["Rule-9"]);
+        assert_eq!(rows(&["rule.*[Rule-1*]"], &record), ["Rule-10"]);
+        assert!(rows(&["rule.other"], &record).is_empty() && rows(&["kernel_route.*"], &record).is_empty());
+        assert_eq!(with(&record, |entry| entry.number_of_rows()), 3);
+        leave_out(&RuleWords, &mut record, &[Row::Name("rule-9".into()), Row::Name("Rule-10".into())].into());
+        assert_eq!(record, settled(rules(&[2])));
+        // A record in doubt has the rows of both sides, and they are dropped from both.
+        let mut record = Record::InDoubt { is: Some(rules(&[2, 9])), to: Some(rules(&[9, 10])), also: Vec::new() };
+        assert_eq!(rows(&["*"], &record), ["Rule-2", "Rule-9", "Rule-10"]);
+        leave_out(&RuleWords, &mut record, &[Row::Name("Rule-9".into())].into());
+        assert_eq!(rows(&["*"], &record), ["Rule-2", "Rule-10"]);
+    }
+
+    #[test]
+    fn records_are_shown_in_the_words_of_their_kind() {
+        let recorded = PlaceRecord::default();
+        let shown = |record: &Record| with(record, |entry| texts(&describe(entry, &recorded)));
         assert_eq!(
-            shown(
-                "azure-udr/azure_route_table",
-                json!({ "made": true, "tags": { "managed-by": "topo", "topology": "k" } })
-            ),
-            ["recorded: created by topo", "tags: managed-by = topo, topology = k", "bgp routes: not managed"]
-        );
-        assert_eq!(
-            shown("azure-udr/azure_route_table", json!({ "made": false, "bgp_route_propagation": false })),
-            ["recorded: created by somebody else; topo never deletes it", "tags: none", "bgp routes: not propagated"]
-        );
-        assert_eq!(
-            shown("azure-udr/azure_route", (*routes(&[2, 9]).attributes).clone()),
-            ["recorded: 2 routes", "network: 10.240.0.0/16"]
-        );
-        assert_eq!(
-            shown(
-                "azure-udr/azure_subnet_association/kubernetes-subnet",
-                json!({ "route_table": "/x/routes", "made": true })
-            ),
-            ["recorded: uses routes", "table: /x/routes"]
-        );
-        assert_eq!(
-            shown("azure-udr/azure_subnet_association/s", json!({ "route_table": "/x/routes", "made": false })),
-            ["recorded: uses routes, as before topo", "table: /x/routes"]
-        );
-        assert_eq!(
-            shown("azure-udr/azure_nic_forwarding", json!({ "address": "10.240.0.20" })),
-            ["recorded: topo turned IP forwarding on", "next hop: 10.240.0.20"]
+            shown(&settled(rules(&[2, 9]))),
+            ["recorded: 2 rules", "cloud: toy", "backend: toy", "place: cloud:one"]
         );
         // topo shows a record that it cannot read as it is.
         assert_eq!(
-            shown("azure-udr/azure_nic_forwarding", json!({ "later": 1 })),
-            ["recorded: present", "attributes: {\"later\":1}"]
+            shown(&settled(shape(json!("later")))),
+            ["recorded: present", "attributes: \"later\"", "backend: toy", "place: cloud:one"]
         );
-        let in_doubt = Record::InDoubt { is: None, to: Some(routes(&[2])), also: Vec::new() };
-        let resource = resource("azure-udr/azure_route");
-        let fields = describe_row(&table, &recorded, &resource, &in_doubt, &Row::Name("Route-2".into()));
-        let fields: Vec<String> = fields.iter().map(|(name, value)| format!("{name}: {value}")).collect();
+        let in_doubt = Record::InDoubt { is: None, to: Some(rules(&[2])), also: Vec::new() };
         assert_eq!(
-            fields,
+            with(&in_doubt, |entry| texts(&describe_row(entry, &recorded, &Row::Name("Rule-2".into())))),
             [
                 "prefix: 10.200.2.0/24",
-                "next hop: none, should become VirtualAppliance 10.240.0.2",
+                "next hop: none, should become hop of 10.200.2.0/24",
                 "recorded: in doubt",
-                "backend: azure-udr",
-                &format!("place: {TABLE}"),
+                "backend: toy",
+                "place: cloud:one",
             ]
         );
     }
