@@ -144,12 +144,9 @@ pub(crate) fn key(name: &str) -> String {
 
 /// The value in a node's line.
 pub(super) fn node_value(machine: &Machine) -> String {
-    let mut text = format!("{{ address = {}", addresses_value(&machine.addresses));
-    if !machine.pods.is_empty() {
-        let _ = write!(text, ", pods = {}", list(&machine.pods));
-    }
-    text.push_str(" }");
-    text
+    let address = addresses_value(&machine.addresses);
+    let pods = if machine.pods.is_empty() { String::new() } else { format!(", pods = {}", list(&machine.pods)) };
+    format!("{{ address = {address}{pods} }}")
 }
 
 /// A string, or a list for dual stack.
