@@ -346,7 +346,7 @@ fn read_document(file: &Path, known: &Known) -> Result<State, CommandError> {
     };
     let content =
         content.map_err(|error| CommandError::new(format!("topo could not read the state {name}: {error}.")))?;
-    Ok(State::from_json(&content, known).map_err(|error| StoreError::document(&name, error))?)
+    Ok(State::from_json(&content, known).map_err(|error| StoreError::document(&name, &error))?)
 }
 
 fn nothing_matches(patterns: &[AddressPattern]) -> CommandError {

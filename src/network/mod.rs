@@ -11,7 +11,7 @@ mod view;
 
 pub use next_hop::NextHop;
 pub use prefix::{Prefix, PrefixError};
-pub use protocol::{BOOT, KERNEL, STATIC};
+pub use protocol::{BOOT, KERNEL, STATIC, protocol_owner};
 pub use route_set::{Memo, Route, RouteChange, RouteSet};
 pub use rows::{Row, Rows};
 pub(crate) use serde_text::serde_text;

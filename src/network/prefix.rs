@@ -132,12 +132,7 @@ impl fmt::Display for Prefix {
     }
 }
 
-impl fmt::Debug for Prefix {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
-
+serde_text!(Debug Prefix);
 serde_text!(Serialize Prefix);
 serde_text!(Deserialize Prefix);
 

@@ -1,12 +1,19 @@
 //! Reads and writes values in their text form.
 
-/// Implements `Serialize` by `Display` and, with `Deserialize` before the type, `Deserialize` by `FromStr`. A constant
+/// Implements `Serialize` or `Debug` by `Display`, or `Deserialize` by `FromStr`: the word before the type says which. A constant
 /// parameter of the type stands behind it.
 macro_rules! serde_text {
     (Serialize $type:ty $(, $parameter:tt: $of:ty)?) => {
         impl$(<const $parameter: $of>)? serde::Serialize for $type {
             fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
                 serializer.collect_str(self)
+            }
+        }
+    };
+    (Debug $type:ty $(, $parameter:tt: $of:ty)?) => {
+        impl$(<const $parameter: $of>)? std::fmt::Debug for $type {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                std::fmt::Display::fmt(self, f)
             }
         }
     };

@@ -27,13 +27,13 @@ pub use findings::{Address, Finding, Remedy, Severity};
 pub use listed::{Listed, ListedChange, ListedPlace, ListedPlan, ListedWhat};
 pub use operation::{Live, Operation};
 pub use options::Options;
-pub use owners::{Owners, PlaceReasons};
+pub use owners::{Owners, Reasons};
 pub use place::DesiredPlace;
 pub use resource::{FileChange, FilePlan, ResourcePlan, align};
 pub use selection::Selection;
 pub use steps::{Steps, Vertex, steps};
 pub use summary::{Before, Change, Line, Part, SettingLine, Summary, What};
-pub use table::{FiledRoutes, Reasons, TableFindings, TableInput, TablePlan};
+pub use table::{FiledRoutes, TableFindings, TableInput, TablePlan};
 
 /// What is planned for one place.
 #[derive(Clone, Debug, Default)]
@@ -129,7 +129,7 @@ impl Plan {
     }
 
     /// Why the rows of a place come and go.
-    pub fn reasons(&self, place: &Place) -> PlaceReasons<'_> {
+    pub fn reasons(&self, place: &Place) -> Reasons<'_> {
         self.owners.reasons(place)
     }
 

@@ -5,7 +5,6 @@ use std::net::IpAddr;
 use std::sync::OnceLock;
 
 use super::DesiredPlace;
-use super::table::Reasons;
 use crate::network::{Family, RouteSet, number};
 use crate::resource::{Name, Place, Reason, Record, together};
 use crate::state::State;
@@ -74,14 +73,14 @@ impl Addresses {
     }
 }
 
-/// Why the rows of one place come and go.
-pub struct PlaceReasons<'a> {
+/// Why the rows of one place come and go, by the address that they belong to.
+pub struct Reasons<'a> {
     owners: &'a Owners,
     is_new: bool,
     is_wanted: bool,
 }
 
-impl PlaceReasons<'_> {
+impl Reasons<'_> {
     /// Everything in which the reasons of two places can differ: whether the place is new, and whether it is wanted.
     pub(super) fn distinction(&self) -> (bool, bool) {
         (self.is_new, self.is_wanted)
@@ -96,10 +95,9 @@ impl PlaceReasons<'_> {
     pub(super) fn removed_all(&self) -> Option<Reason> {
         (self.owners.destroy || !self.is_wanted).then(|| self.removed(None))
     }
-}
 
-impl Reasons for PlaceReasons<'_> {
-    fn added(&self, owner: Option<IpAddr>) -> Reason {
+    /// Why a row of this owner is added.
+    pub fn added(&self, owner: Option<IpAddr>) -> Reason {
         if self.is_new {
             return Reason::NewNode;
         }
@@ -107,7 +105,8 @@ impl Reasons for PlaceReasons<'_> {
         owner.map_or(Reason::Edited, |name| Reason::NodeAdded(name.clone()))
     }
 
-    fn removed(&self, owner: Option<IpAddr>) -> Reason {
+    /// Why a row of this owner is removed.
+    pub fn removed(&self, owner: Option<IpAddr>) -> Reason {
         if self.owners.destroy {
             return Reason::Destroy;
         }
@@ -145,13 +144,18 @@ impl Owners {
     }
 
     /// Why the rows of a place come and go.
-    pub(super) fn reasons(&self, place: &Place) -> PlaceReasons<'_> {
+    pub(super) fn reasons(&self, place: &Place) -> Reasons<'_> {
         let name = place.node();
-        PlaceReasons {
+        Reasons {
             owners: self,
             is_new: name.is_some_and(|name| self.new.contains(name)),
             is_wanted: name.is_none_or(|name| !self.gone.contains(name)),
         }
+    }
+
+    /// The same for a place that is neither new nor gone.
+    pub(super) fn reasons_anywhere(&self) -> Reasons<'_> {
+        Reasons { owners: self, is_new: false, is_wanted: true }
     }
 
     /// Another machine answers under a known name, so the node starts from nothing.

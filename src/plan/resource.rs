@@ -108,7 +108,7 @@ impl ResourcePlan {
     }
 
     /// The phases in which something is done.
-    pub fn phases(&self, reasons: &dyn Reasons, memo: &mut Memo) -> BTreeSet<Phase> {
+    pub fn phases(&self, reasons: &Reasons<'_>, memo: &mut Memo) -> BTreeSet<Phase> {
         if let Some(listed) = &self.listed {
             return listed.phases.iter().copied().collect();
         }

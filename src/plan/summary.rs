@@ -173,7 +173,8 @@ impl Summary {
 fn in_natural_order(plan: &Plan) -> Vec<(&Place, &PlacePlan)> {
     let mut planned: Vec<(NaturalName<'_>, (&Place, &PlacePlan))> = Vec::with_capacity(plan.places.len());
     planned.extend(plan.places.iter().map(|(place, planned)| (place.name().into(), (place, planned))));
-    planned.sort_unstable_by(|(one, (place, _)), (other, (second, _))| one.cmp(other).then_with(|| place.cmp(second)));
+    planned
+        .sort_unstable_by(|(one, (place, _)), (other, (second, _))| one.order(other).then_with(|| place.cmp(second)));
     planned.into_iter().map(|(_, planned)| planned).collect()
 }
 

@@ -12,7 +12,6 @@ use super::classify::KeyVerdict;
 use crate::exchange::node::{Listed, LiveRoute};
 use crate::network::{Prefix, RouteSet, View};
 use crate::resource::{Phase, Token};
-pub use operations::Reasons;
 
 /// The changes of one table (and metric) of one node. Routes are computed when they are asked for.
 #[derive(Clone, Debug)]

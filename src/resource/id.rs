@@ -47,12 +47,7 @@ impl fmt::Display for ResourceId {
     }
 }
 
-impl fmt::Debug for ResourceId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
-}
-
+serde_text!(Debug ResourceId);
 serde_text!(Serialize ResourceId);
 serde_text!(Deserialize ResourceId);
 

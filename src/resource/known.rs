@@ -42,22 +42,16 @@ impl Known {
     pub fn place(&self, text: &str) -> Result<Place, PlaceError> {
         match self.split(text) {
             Some((kind, id)) if (kind.is_id)(id) => Ok(Place::new(kind, id)),
-            _ => Err(PlaceError { text: text.to_owned(), forms: self.forms() }),
+            _ => {
+                let forms: Vec<&str> = self.places.iter().map(|kind| kind.form).collect();
+                Err(PlaceError { text: text.to_owned(), forms: forms.join(" or ") })
+            }
         }
     }
 
     fn split<'t>(&self, text: &'t str) -> Option<(&'static PlaceKind, &'t str)> {
         let id_of = |kind: &PlaceKind| text.strip_prefix(kind.id)?.strip_prefix(':');
         self.places.iter().find_map(|kind| Some((*kind, id_of(kind)?)))
-    }
-
-    /// `a:X, b:Y or c:Z`.
-    fn forms(&self) -> String {
-        let forms: Vec<&str> = self.places.iter().map(|kind| kind.form).collect();
-        match forms.split_last() {
-            Some((last, others)) if !others.is_empty() => format!("{} or {last}", others.join(", ")),
-            _ => forms.concat(),
-        }
     }
 }
 

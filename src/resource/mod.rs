@@ -29,7 +29,7 @@ pub use known::{Known, PlaceError};
 pub use name::{Name, NameError};
 pub use order::{NaturalName, natural_order};
 pub use place::{NODE, Place, PlaceKind};
-pub use record::{Record, Shape};
+pub use record::{Raw, Record, Shape};
 pub use refusal::Refusal;
 pub use resources::{ResourceIter, Resources};
 pub use shared_json::SharedJson;

@@ -21,28 +21,15 @@ impl<'n> From<&'n str> for NaturalName<'n> {
     }
 }
 
-impl Ord for NaturalName<'_> {
-    fn cmp(&self, other: &Self) -> Ordering {
+impl NaturalName<'_> {
+    /// Compares as [`natural_order`] does.
+    pub fn order(&self, other: &Self) -> Ordering {
         match (self.number, other.number) {
             (Some(one), Some(two)) if self.stem == other.stem => one.cmp(&two),
             _ => natural_order(self.name, other.name),
         }
     }
 }
-
-impl PartialOrd for NaturalName<'_> {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl PartialEq for NaturalName<'_> {
-    fn eq(&self, other: &Self) -> bool {
-        self.cmp(other) == Ordering::Equal
-    }
-}
-
-impl Eq for NaturalName<'_> {}
 
 /// Compares names with runs of digits as numbers: `node-2` before `node-10`.
 pub fn natural_order(one: &str, other: &str) -> Ordering {
@@ -80,13 +67,13 @@ mod tests {
     proptest! {
         #[test]
         fn names_that_are_split_keep_their_order(one in "[ab]{0,2}[-0-9]{0,4}[b0-9]{0,21}", other in "[ab]{0,2}[-0-9]{0,4}[b0-9]{0,21}") {
-            let split = NaturalName::from(&*one).cmp(&NaturalName::from(&*other));
+            let split = NaturalName::from(&*one).order(&NaturalName::from(&*other));
             prop_assert_eq!(split, natural_order(&one, &other));
         }
 
         #[test]
         fn numbers_behind_one_stem_keep_their_order(one in "n[0-9]{1,20}", other in "n[0-9]{1,20}") {
-            let split = NaturalName::from(&*one).cmp(&NaturalName::from(&*other));
+            let split = NaturalName::from(&*one).order(&NaturalName::from(&*other));
             prop_assert_eq!(split, natural_order(&one, &other));
         }
     }

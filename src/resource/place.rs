@@ -84,13 +84,8 @@ impl fmt::Display for Place {
     }
 }
 
-impl fmt::Debug for Place {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
-}
-
 // A place serves as a key of JSON objects.
+serde_text!(Debug Place);
 serde_text!(Serialize Place);
 
 impl fmt::Debug for PlaceKind {

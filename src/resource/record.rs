@@ -1,12 +1,31 @@
 //! What the state records of resources.
 
+use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::{SharedJson, Token};
 use crate::network::RouteSet;
 
+/// JSON that is kept byte for byte.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Raw(Box<RawValue>);
+
+impl Raw {
+    /// The text.
+    pub fn get(&self) -> &str {
+        self.0.get()
+    }
+}
+
+impl PartialEq for Raw {
+    fn eq(&self, other: &Self) -> bool {
+        self.get() == other.get()
+    }
+}
+
 /// What the state records of one resource.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Record {
     /// topo has confirmed that it is so.
     Settled {
@@ -26,7 +45,7 @@ pub enum Record {
         also: Vec<Shape>,
     },
     /// A record of a backend that this binary does not have, kept byte for byte.
-    Opaque(Box<RawValue>),
+    Opaque(Raw),
 }
 
 /// What a resource is: a route set in a container, and the container's attributes.
@@ -63,19 +82,6 @@ impl Record {
     /// Whether the outcome of its last run is not known.
     pub fn is_in_doubt(&self) -> bool {
         matches!(self, Self::InDoubt { .. })
-    }
-}
-
-impl PartialEq for Record {
-    fn eq(&self, other: &Self) -> bool {
-        match (self, other) {
-            (Self::Settled { is, token }, Self::Settled { is: other, token: others }) => is == other && token == others,
-            (Self::InDoubt { is, to, also }, Self::InDoubt { is: other, to: others, also: more }) => {
-                is == other && to == others && also == more
-            }
-            (Self::Opaque(raw), Self::Opaque(other)) => raw.get() == other.get(),
-            _ => false,
-        }
     }
 }
 

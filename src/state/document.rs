@@ -4,11 +4,9 @@ use std::collections::BTreeMap;
 use std::io;
 use std::sync::Arc;
 
-use serde_json::value::RawValue;
-
 use super::{Lineage, RunId};
 use crate::network::{Rows, View};
-use crate::resource::{Endpoint, Name, Place, Record, ResourceId, Resources};
+use crate::resource::{Endpoint, Name, Place, Raw, Record, ResourceId, Resources};
 
 /// What topo has created, and therefore owns.
 #[derive(Clone, Debug, PartialEq)]
@@ -42,7 +40,7 @@ pub struct PlaceRecord {
 /// views whose ids the unread records may contain.
 #[derive(Clone, Debug, Default)]
 pub struct Kept {
-    pub(super) places: BTreeMap<Box<str>, Box<RawValue>>,
+    pub(super) places: BTreeMap<Box<str>, Raw>,
     pub(super) rows: BTreeMap<u32, Rows>,
     pub(super) views: BTreeMap<u32, Arc<View>>,
 }
@@ -75,11 +73,6 @@ impl State {
 /// Equal if both keep the same unknown places. The lists that are kept follow from the places.
 impl PartialEq for Kept {
     fn eq(&self, other: &Self) -> bool {
-        self.places.len() == other.places.len()
-            && self
-                .places
-                .iter()
-                .zip(&other.places)
-                .all(|(one, other)| one.0 == other.0 && one.1.get() == other.1.get())
+        self.places == other.places
     }
 }

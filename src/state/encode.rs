@@ -15,7 +15,7 @@ use super::wire::{
     Address, Addresses, ListWire, Nullable, RecordWire, References, ShapeReferences, ShapeWire, VERSION, ViewWire,
 };
 use super::{PlaceRecord, State};
-use crate::network::{Memo, Rows, View};
+use crate::network::{Memo, Prefix, Row, Rows, View};
 use crate::resource::{Record, Shape};
 
 impl State {
@@ -169,12 +169,8 @@ impl<'s> Tables<'s> {
         let mut previous: Option<(u32, &Rows)> = None;
         for (at, list) in order.into_iter().enumerate() {
             let (rows, id) = (list.value, list.id.unwrap_or_default());
-            let mut best = ListWire {
-                id,
-                from: None,
-                remove: Vec::new(),
-                add: rows.as_slice().iter().map(|row| (row.destination, Address(row.owner))).collect(),
-            };
+            let mut best =
+                ListWire { id, from: None, remove: Vec::new(), add: rows.as_slice().iter().map(wire_row).collect() };
             let cost = |list: &ListWire| 2 * list.add.len() + list.remove.len() + usize::from(list.from.is_some());
             for (from, base) in first.into_iter().chain(previous) {
                 let delta = memo.delta(base, rows);
@@ -182,10 +178,7 @@ impl<'s> Tables<'s> {
                     id,
                     from: Some(from),
                     remove: delta.pairs().filter_map(|(before, _)| before.map(|row| row.destination)).collect(),
-                    add: delta
-                        .pairs()
-                        .filter_map(|(_, after)| after.map(|row| (row.destination, Address(row.owner))))
-                        .collect(),
+                    add: delta.pairs().filter_map(|(_, after)| after.map(wire_row)).collect(),
                 };
                 if cost(&wire) < cost(&best) {
                     best = wire;
@@ -271,6 +264,10 @@ fn referenced(state: &State) -> (BTreeSet<u32>, BTreeSet<u32>) {
         }
     }
     (rows, views)
+}
+
+fn wire_row(row: &Row) -> (Prefix, Address) {
+    (row.destination, Address(row.owner))
 }
 
 fn address(view: &Arc<View>) -> usize {

@@ -53,12 +53,7 @@ impl<const N: usize> fmt::Display for Identifier<N> {
     }
 }
 
-impl<const N: usize> fmt::Debug for Identifier<N> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
-}
-
+serde_text!(Debug Identifier<N>, N: usize);
 serde_text!(Serialize Identifier<N>, N: usize);
 serde_text!(Deserialize Identifier<N>, N: usize);
 

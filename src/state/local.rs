@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 use super::lock::{self, Attempt, HeldLock};
 use super::store::BoxFuture;
 use super::{
-    Entry, LockError, LockInfo, LockRequest, Locked, Revision, RunId, Snapshot, State, Store, StoreError,
-    StoreErrorKind, from_lines, to_lines,
+    Entry, LockError, LockInfo, LockRequest, Locked, Revision, RunId, Snapshot, State, Store, StoreError, from_lines,
+    to_lines,
 };
 use crate::resource::Known;
 
@@ -212,7 +212,6 @@ impl Files {
     fn snapshot(&self, journal: &[u8], state: Option<&[u8]>) -> Result<Snapshot, StoreError> {
         let state = state.map(|document| self.decode(document)).transpose()?;
         let entries = from_lines(journal, self.known).map_err(|damage| StoreError {
-            kind: StoreErrorKind::Journal,
             message: format!("The journal {} is damaged: {damage}.", self.beside(".journal").display()),
             hint:
                 "topo changed nothing. You may move the journal away: this loses only the outcomes in it, and the next \
@@ -228,7 +227,7 @@ impl Files {
 
     fn decode(&self, document: &[u8]) -> Result<State, StoreError> {
         State::from_json(document, self.known)
-            .map_err(|error| StoreError::document(&self.given.display().to_string(), error))
+            .map_err(|error| StoreError::document(&self.given.display().to_string(), &error))
     }
 
     fn swap(&self, expect: Revision, document: &[u8]) -> Result<(), StoreError> {

@@ -23,4 +23,4 @@ pub use identifier::{Identifier, Lineage, RunId};
 pub use journal::{Entry, Outcome, fold, from_lines, to_lines};
 pub use local::LocalStore;
 pub use lock::{LockError, LockInfo, LockRequest};
-pub use store::{Locked, Revision, Snapshot, Store, StoreError, StoreErrorKind};
+pub use store::{Locked, Revision, Snapshot, Store, StoreError};

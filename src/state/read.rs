@@ -12,7 +12,7 @@ use super::decode::{DocumentError, damaged};
 use super::reader::Reader;
 use super::wire::{Text, VERSION};
 use super::{Kept, PlaceRecord, State};
-use crate::resource::{Endpoint, Known, Place, Record, Resources};
+use crate::resource::{Endpoint, Known, Place, Raw, Record, Resources};
 
 /// About how many bytes a place takes in a document, with one record.
 const BYTES_OF_PLACE: usize = 250;
@@ -171,7 +171,7 @@ fn only<E: de::Error>(occurred: bool, name: &'static str) -> Result<(), E> {
 struct ReadPlaces<'r, 'k>(&'r mut Reader<'k>);
 
 impl<'de> Visitor<'de> for ReadPlaces<'_, '_> {
-    type Value = (BTreeMap<Place, PlaceRecord>, BTreeMap<Box<str>, Box<RawValue>>);
+    type Value = (BTreeMap<Place, PlaceRecord>, BTreeMap<Box<str>, Raw>);
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("an object of places")

@@ -37,25 +37,10 @@ pub enum Revision {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
 pub struct StoreError {
-    /// The kind of failure.
-    pub kind: StoreErrorKind,
     /// What happened, and where.
     pub message: String,
     /// What to do next, a full sentence.
     pub hint: String,
-}
-
-/// The kind of a store's failure.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum StoreErrorKind {
-    /// topo does not accept the document.
-    Document(DocumentError),
-    /// The journal has a damaged line before its last one.
-    Journal,
-    /// Somebody else wrote a state after it was read.
-    Moved,
-    /// The file system or the network failed.
-    Unavailable,
 }
 
 /// Where a state is kept. Writers hold the lock; readers need none.
@@ -110,7 +95,7 @@ impl Snapshot {
     /// Refuses the state of another topology.
     pub fn expect_topology(self, asked: &Name, location: &str) -> Result<Self, StoreError> {
         match self.state.as_ref().map(|state| state.expect_topology(asked)) {
-            Some(Err(error)) => Err(StoreError::document(location, error)),
+            Some(Err(error)) => Err(StoreError::document(location, &error)),
             _ => Ok(self),
         }
     }
@@ -125,17 +110,17 @@ impl State {
 
 impl StoreError {
     /// topo does not accept the document.
-    pub fn document(location: &str, error: DocumentError) -> Self {
-        let message = match &error {
+    pub fn document(location: &str, error: &DocumentError) -> Self {
+        let message = match error {
             DocumentError::Damaged(reason) => format!("The state {location} is damaged: {reason}."),
             other => format!("topo does not accept the state {location}: {other}."),
         };
-        Self { hint: error.hint().to_owned(), kind: StoreErrorKind::Document(error), message }
+        Self { hint: error.hint().to_owned(), message }
     }
 
     /// A failure of the file system or the network.
     pub fn unavailable(message: impl Into<String>, hint: impl Into<String>) -> Self {
-        Self { kind: StoreErrorKind::Unavailable, message: message.into(), hint: hint.into() }
+        Self { message: message.into(), hint: hint.into() }
     }
 
     /// The present state is not the expected one.
@@ -145,7 +130,6 @@ impl StoreError {
             Revision::Written { lineage, serial } => format!("serial {serial} of lineage {lineage}"),
         };
         Self {
-            kind: StoreErrorKind::Moved,
             message: format!(
                 "Somebody else has changed the state {location} since topo read it: expected {}, found {}.",
                 describe(expect),

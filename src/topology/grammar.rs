@@ -9,13 +9,6 @@ use super::diagnostics::{Diagnostic, Reporter};
 use super::reader::Located;
 use crate::resource::Name;
 
-/// Longest host name, in bytes (RFC 1035).
-const LONGEST_HOST: usize = 255;
-/// Longest login name, in bytes.
-const LONGEST_USER: usize = 64;
-/// Longest name of a network device, in bytes (`IFNAMSIZ` without its last byte, linux/if.h).
-const LONGEST_DEVICE: usize = 15;
-
 /// What words of a topology can be.
 pub(super) struct Form {
     pub(super) is_valid: fn(&str) -> bool,
@@ -32,23 +25,27 @@ pub(super) const NAME: Form = Form {
            characters.",
 };
 pub(super) const PATTERN: Form = Form {
-    is_valid: is_pattern,
+    is_valid: |text| is_word(text, 64, b"_.-*?") && !text.starts_with(['.', '_']),
     label: "not a pattern",
     hint: "A pattern is a name where `*` matches any characters and `?` matches one. It has at most 64 characters.",
 };
+/// A host for ssh, at most as long as names of hosts are (RFC 1035). `%` stands before an IPv6 scope.
 pub(super) const HOST: Form = Form {
-    is_valid: is_host,
+    is_valid: |text| is_word(text, 255, b".-_:%"),
     label: "not a host",
     hint: "A host has letters, digits, `.`, `-`, `_`, `:` and `%`, does not start with `-`, and has at most 255 \
            characters.",
 };
+/// A login name for ssh.
 pub(super) const USER: Form = Form {
-    is_valid: is_user,
+    is_valid: |text| is_word(text, 64, b"_.-"),
     label: "not a login name",
     hint: "A login name has letters, digits, `_`, `.` and `-`, does not start with `-`, and has at most 64 characters.",
 };
+/// A network device; its name is shorter than `IFNAMSIZ` (linux/if.h). The kernel accepts more, for example quotes and `$`. No
+/// real device has such a name, and the name becomes part of files and commands.
 pub(super) const DEVICE: Form = Form {
-    is_valid: is_device,
+    is_valid: |text| is_word(text, 15, b"._-") && !text.starts_with('.'),
     label: "not the name of a device",
     hint: "The name of a device starts with a letter, digit or `_`, then has letters, digits, `.`, `_` and `-`, at most \
            15 characters. `ip link` shows it before any `@`.",
@@ -66,29 +63,7 @@ impl Form {
     }
 }
 
-/// Whether a text can be a host for ssh: letters, digits, `.`, `-`, `_`, `:`, and `%` before an IPv6 scope; not a
-/// leading `-`.
-fn is_host(text: &str) -> bool {
-    is_word(text, LONGEST_HOST, b".-_:%")
-}
-
-/// Whether a text can be a login name for ssh: letters, digits, `_`, `.`, `-`; not a leading `-`.
-fn is_user(text: &str) -> bool {
-    is_word(text, LONGEST_USER, b"_.-")
-}
-
-/// Whether a text can be the name of a network device: letters, digits, `.`, `_`, `-`; not a leading `.` or `-`. The
-/// kernel accepts more, for example quotes and `$`. No real device has such a name, and the name becomes part of files
-/// and commands.
-fn is_device(text: &str) -> bool {
-    is_word(text, LONGEST_DEVICE, b"._-") && !text.starts_with('.')
-}
-
-/// Whether a text can be a pattern for names.
-fn is_pattern(text: &str) -> bool {
-    is_word(text, LONGEST_USER, b"_.-*?") && !text.starts_with(['.', '_'])
-}
-
+/// Letters, digits and the others, without a leading `-`.
 fn is_word(text: &str, longest: usize, others: &[u8]) -> bool {
     !text.is_empty()
         && text.len() <= longest
@@ -187,12 +162,12 @@ mod tests {
     #[test]
     fn hosts_and_users_cannot_act_on_a_command_line() {
         for text in ["", "-oProxyCommand=x", "a b", "a\nb", "a;b", "$(x)", "a/b", "ä", "a@b", "\"", "#", "*"] {
-            assert!(!is_host(text) && !is_user(text), "{text:?}");
+            assert!(!(HOST.is_valid)(text) && !(USER.is_valid)(text), "{text:?}");
         }
         for text in ["10.0.0.1", "fd00::1", "fe80::1%eth0", "node_0.example-domain.org"] {
-            assert!(is_host(text), "{text:?}");
+            assert!((HOST.is_valid)(text), "{text:?}");
         }
-        assert!(is_user("deploy.user-1_x") && !is_user("a:b") && !is_user(&"a".repeat(65)));
+        assert!((USER.is_valid)("deploy.user-1_x") && !(USER.is_valid)("a:b") && !(USER.is_valid)(&"a".repeat(65)));
     }
 
     #[test]
@@ -214,10 +189,10 @@ mod tests {
             "ä",
             "abcdefghijklmnop",
         ] {
-            assert!(!is_device(text), "{text:?}");
+            assert!(!(DEVICE.is_valid)(text), "{text:?}");
         }
         for text in ["a", "eth0.100", "br-0a1b2c3d4e5f", "_x", "7"] {
-            assert!(is_device(text), "{text:?}");
+            assert!((DEVICE.is_valid)(text), "{text:?}");
         }
     }
 

@@ -7,7 +7,7 @@ use crate::network::{Family, Prefix};
 
 use super::check::{edge_of_link, list_names};
 use super::diagnostics::{Diagnostic, Reporter, Span};
-use super::document::{Draft, SubnetDraft};
+use super::document::{Draft, NodeDraft, SubnetDraft};
 use super::format::RoutesOf;
 use super::machines;
 use super::prefix_index::PrefixIndex;
@@ -123,18 +123,13 @@ struct Roles<'a> {
 
 /// For each node, the backends whose routes the network uses to forward to and from it.
 fn routed_by_network(draft: &Draft<'_>, served: &[BTreeSet<Name>]) -> Vec<Routers> {
-    let mut routers = vec![Routers::new(); draft.nodes.len()];
-    for ((number, backend), nodes) in (0..).zip(&draft.backends).zip(served) {
-        if backend.read.routes != (RoutesOf::Network { in_use: true }) {
-            continue;
-        }
-        for (routers, node) in routers.iter_mut().zip(&draft.nodes) {
-            if nodes.contains(node.name.value) {
-                routers.push(number);
-            }
-        }
-    }
-    routers
+    let in_use = RoutesOf::Network { in_use: true };
+    let all = (0..).zip(&draft.backends).zip(served).filter(|((_, backend), _)| backend.read.routes == in_use);
+    let routers: Vec<(u32, &BTreeSet<Name>)> = all.map(|((number, _), nodes)| (number, nodes)).collect();
+    let of = |node: &NodeDraft<'_>| {
+        routers.iter().filter(|(_, nodes)| nodes.contains(node.name.value)).map(|(number, _)| *number).collect()
+    };
+    draft.nodes.iter().map(of).collect()
 }
 
 /// Whether each sender shares a backend with each owner.
@@ -155,12 +150,8 @@ fn check_next_hops(draft: &Draft<'_>, served: &[BTreeSet<Name>], homes: &[Option
         .collect();
     // Every node sends, unless a backend says otherwise.
     let all = served.is_empty() || on_nodes.iter().any(|nodes| nodes.len() == draft.nodes.len());
-    let mut sends = vec![all; draft.nodes.len()];
-    if !all {
-        for (sends, node) in sends.iter_mut().zip(&draft.nodes) {
-            *sends = on_nodes.iter().any(|nodes| nodes.contains(node.name.value));
-        }
-    }
+    let sends = |node: &NodeDraft<'_>| all || on_nodes.iter().any(|nodes| nodes.contains(node.name.value));
+    let sends: Vec<bool> = draft.nodes.iter().map(sends).collect();
     let routers = routed_by_network(draft, served);
     for family in [Family::V4, Family::V6] {
         let mut roles = vec![Roles::default(); draft.subnets.len()];

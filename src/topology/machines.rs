@@ -119,25 +119,7 @@ fn read_line<'a>(draft: &mut Draft<'a>, content: &'a str, start: usize, report: 
 pub fn to_topology(name: &Name, machines: &[Machine], formats: Formats) -> String {
     let nodes = node_lines(machines);
     let backends = examples(formats);
-    format!(
-        "\
-# A topology: the nodes, and the pod subnets behind each node. `topo validate` checks it.
-
-[topology]
-name = \"{name}\"
-
-# topo assumes that all nodes share one link. If not, add the networks, and the router that leads to the others:
-# [subnets.kubernetes]
-# cidr = \"10.240.0.0/24\"
-# gateway = \"10.240.0.1\"
-
-[nodes]
-{nodes}
-[ssh]
-user = \"root\"
-
-{backends}"
-    )
+    format!(include_str!("new.toml"), name = name, nodes = nodes, backends = backends.trim_end())
 }
 
 /// The lines that activate backends in a new topology.
@@ -162,12 +144,9 @@ pub(crate) fn key(name: &str) -> String {
 
 /// The value in a node's line.
 pub(super) fn node_value(machine: &Machine) -> String {
-    let mut text = format!("{{ address = {}", addresses_value(&machine.addresses));
-    if !machine.pods.is_empty() {
-        let _ = write!(text, ", pods = {}", list(&machine.pods));
-    }
-    text.push_str(" }");
-    text
+    let address = addresses_value(&machine.addresses);
+    let pods = if machine.pods.is_empty() { String::new() } else { format!(", pods = {}", list(&machine.pods)) };
+    format!("{{ address = {address}{pods} }}")
 }
 
 /// A string, or a list for dual stack.

@@ -12,7 +12,7 @@ use topo::backend::REGISTRY;
 use topo::resource::{Place, Record};
 use topo::state::{
     Entry, LocalStore, LockError, LockInfo, LockRequest, Locked, Outcome, Revision, Snapshot, State, Store, StoreError,
-    StoreErrorKind, to_lines,
+    to_lines,
 };
 use topo::transport::BoxFuture;
 
@@ -78,7 +78,7 @@ fn a_state_that_somebody_else_wrote_is_not_written_over() {
     let other = Revision::Written { lineage: state.lineage, serial: state.serial + 1 };
     for expect in [Revision::Absent, other] {
         let error = wait(at.store.swap(expect, &state)).expect_err("moved");
-        assert_eq!(error.kind, StoreErrorKind::Moved);
+        assert!(error.message.contains("has changed the state"), "{error}");
     }
     assert_eq!(fs::read(at.path("kthw.json")).expect("file"), before);
 }
@@ -143,7 +143,7 @@ fn the_journal_goes_on_after_a_torn_line() {
     damaged[whole - 5] ^= 1;
     fs::write(at.store.journal_path(), &damaged).expect("journal");
     let error = wait(at.store.read()).expect_err("damage");
-    assert!(error.kind == StoreErrorKind::Journal && error.message.contains("line 1 is damaged"), "{error}");
+    assert!(error.message.contains("The journal ") && error.message.contains("line 1 is damaged"), "{error}");
     wait(at.store.clear_journal()).expect("cleared");
     wait(at.store.clear_journal()).expect("nothing to clear");
     assert_eq!(at.files(), ["kthw.json"]);

@@ -30,26 +30,14 @@ impl TableFormat for AzureUdr {
 
     fn hint_about(&self, key: &str) -> Option<String> {
         // Parts of key names that tools use for credentials, endpoints and clouds.
-        const OF_THE_OPERATOR: &[&str] = &[
-            "secret",
-            "password",
-            "credential",
-            "token",
-            "certificate",
-            "tenant",
-            "client",
-            "identity",
-            "principal",
-            "authority",
-            "endpoint",
-            "cloud",
-        ];
+        const OF_THE_OPERATOR: &str = "secret password credential token certificate tenant client identity principal \
+                                       authority endpoint cloud";
         let lower = key.to_ascii_lowercase();
         let hint = match lower.as_str() {
             "table" => "`route_table` sets the name of the route table in Azure. Kernel tables belong to `ssh-static`.",
             "metric" => "A route in Azure has no metric: the longest prefix wins.",
             "protocol" => "A route in Azure has no protocol number: topo finds its routes in its state.",
-            _ if OF_THE_OPERATOR.iter().any(|part| lower.contains(part)) => {
+            _ if OF_THE_OPERATOR.split(' ').any(|part| lower.contains(part)) => {
                 "Credentials, endpoints and clouds are never in a topology. Whoever runs topo sets them: `az login` or \
                  the environment, `TOPO_*` variables, ~/.config/topo/config.toml."
             }

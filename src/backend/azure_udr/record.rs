@@ -130,17 +130,21 @@ impl Recorded {
         rows.filter_map(move |(destination, (address, name))| is_known(destination, address).then_some(name))
     }
 
+    fn claims(&mut self, place: &Place, id: &ResourceId, entry: &Record) -> &mut TableClaims {
+        let claims = self.tables.entry(place.clone()).or_default();
+        claims.ids.push(id.clone());
+        claims.in_doubt |= entry.is_in_doubt();
+        claims
+    }
+
     fn add(&mut self, place: &Place, record: &PlaceRecord) {
         for (id, entry) in &record.resources {
             match &*id.kind {
                 kind if *kind == AZURE_ROUTE_TABLE => {
-                    let claims = self.tables.entry(place.clone()).or_default();
-                    claims.note(id, entry);
-                    claims.table.extend(shapes(entry));
+                    self.claims(place, id, entry).table.extend(shapes(entry));
                 }
                 kind if *kind == AZURE_ROUTE => {
-                    let claims = self.tables.entry(place.clone()).or_default();
-                    claims.note(id, entry);
+                    let claims = self.claims(place, id, entry);
                     for (RoutesRecord { space, routes }, confirmed) in shapes(entry) {
                         claims.space = Some(space);
                         for (destination, route) in routes {
@@ -170,11 +174,6 @@ impl<T: for<'de> Deserialize<'de>> Claimed<T> {
 }
 
 impl TableClaims {
-    fn note(&mut self, id: &ResourceId, entry: &Record) {
-        self.ids.push(id.clone());
-        self.in_doubt |= entry.is_in_doubt();
-    }
-
     /// The record of this kind for an id.
     pub fn id(&self, kind: &str) -> Option<&ResourceId> {
         self.ids.iter().find(|id| &*id.kind == kind)

@@ -78,6 +78,13 @@ impl Route {
         self.name.eq_ignore_ascii_case(&other.name) && self.hop.is(&other.hop)
     }
 
+    /// A new route of a table's body.
+    pub(super) fn value(&self, destination: &Prefix) -> Value {
+        let mut value = json!({ "name": self.name });
+        self.write(destination, &mut value);
+        value
+    }
+
     /// Puts it into a route of a table's body, which may be one that was read: what topo does not know of it stays.
     pub(super) fn write(&self, destination: &Prefix, into: &mut Value) {
         if !into.is_object() {

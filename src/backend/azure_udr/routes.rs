@@ -290,11 +290,7 @@ impl Edits {
             }
             list.push(value);
         }
-        for (destination, route) in left {
-            let mut value = json!({ "name": route.name });
-            route.write(destination, &mut value);
-            list.push(value);
-        }
+        list.extend(left.into_iter().map(|(destination, route)| route.value(destination)));
         properties["routes"] = list.into();
     }
 }

@@ -82,12 +82,7 @@ impl TableTask {
         if table.is_none() && routes.is_empty() && !unmanaged {
             return None;
         }
-        let mut list = Vec::new();
-        for (destination, route) in &routes {
-            let mut value = json!({ "name": route.name });
-            route.write(destination, &mut value);
-            list.push(value);
-        }
+        let list: Vec<Value> = routes.iter().map(|(destination, route)| route.value(destination)).collect();
         let location = self.wish.as_ref().map(|wish| wish.settings.location.clone());
         let bgp = table.and_then(|table| table.bgp_route_propagation).unwrap_or(true);
         let body = json!({

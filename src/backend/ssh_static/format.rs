@@ -3,10 +3,10 @@
 use serde::Deserialize;
 use serde_json::json;
 
-use super::settings::protocol_owner;
 use super::{BACKEND, Settings, SshStatic};
 use crate::backend::table_and_metric::TableAndMetric;
 use crate::backend::two_mentions;
+use crate::network::protocol_owner;
 use crate::topology::reader::{Located, TableReader};
 use crate::topology::{Diagnostic, Reporter, RoutesOf, Table, TableFormat, TableRead, Tables};
 

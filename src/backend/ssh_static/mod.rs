@@ -61,13 +61,12 @@ impl Backend for SshStatic {
         let mut tables: Vec<Listing> = Vec::new();
         for set in wanted.into_iter().chain(recorded.iter().copied()) {
             let table = set.view.table;
-            if !tables.iter().any(|listing| listing.table == table) {
+            let at = tables.iter().position(|listing| listing.table == table).unwrap_or_else(|| {
                 tables.push(Listing { table, protocols: Vec::new(), known: None });
-            }
-            for listing in tables.iter_mut().filter(|listing| listing.table == table) {
-                if !listing.protocols.contains(&set.view.protocol) {
-                    listing.protocols.push(set.view.protocol);
-                }
+                tables.len() - 1
+            });
+            if !tables[at].protocols.contains(&set.view.protocol) {
+                tables[at].protocols.push(set.view.protocol);
             }
         }
         if let (Some(Record::Settled { is, token: Some(token) }), [listing]) = (record, tables.as_mut_slice()) {

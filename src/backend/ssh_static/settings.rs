@@ -37,34 +37,6 @@ impl Settings {
     }
 }
 
-/// Route protocol numbers that belong to others: first and last of a range, and the owner (linux/rtnetlink.h,
-/// `/etc/iproute2/rt_protos`, and the sources of the programs named).
-const TAKEN: &[(u8, u8, &str)] = &[
-    (0, 4, "the kernel and the boot scripts"),
-    (8, 8, "GateD"),
-    (9, 9, "router advertisements"),
-    (10, 10, "MRT"),
-    (11, 11, "Zebra"),
-    (12, 12, "BIRD"),
-    (13, 13, "DECnet"),
-    (14, 14, "XORP"),
-    (15, 15, "netsukuku"),
-    (16, 16, "DHCP clients"),
-    (17, 17, "mrouted"),
-    (18, 18, "keepalived"),
-    (42, 42, "babeld"),
-    (66, 66, "the guest agent of Google Compute Engine"),
-    (80, 80, "Calico"),
-    (84, 84, "OVN"),
-    (99, 99, "Open/R"),
-    (186, 198, "FRR"),
-    (255, 255, "the kernel"),
-];
-
-pub(super) fn protocol_owner(protocol: u8) -> Option<&'static str> {
-    TAKEN.iter().find(|(first, last, _)| (*first..=*last).contains(&protocol)).map(|(_, _, owner)| *owner)
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::json;

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use crate::network::{Family, Prefix};
+use crate::network::{Family, Prefix, protocol_owner};
 
 /// A live row of a routing table.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,51 +44,16 @@ impl LiveRoute {
     }
 }
 
-/// The owner of a route protocol number (rtnetlink(7), `rt_protos` of iproute2, and the defaults of Calico, OVN and
-/// FRR).
+/// A route protocol number, with its owner if it has one.
 pub(crate) fn protocol_label(protocol: u8) -> String {
-    let owner = match protocol {
-        1 => "an ICMP redirect",
-        2 => "the kernel",
-        3 => "boot, typed by hand",
-        4 => "static",
-        8 => "gated",
-        9 => "router advertisements",
-        11 => "zebra",
-        12 => "BIRD",
-        16 => "DHCP",
-        17 => "mrouted",
-        18 => "keepalived",
-        42 => "Babel",
-        66 => "the guest agent of Google Cloud",
-        80 => "Calico",
-        84 => "OVN",
-        186 => "BGP",
-        187 => "IS-IS",
-        188 => "OSPF",
-        189 => "RIP",
-        192 => "EIGRP",
-        _ => return format!("protocol {protocol}"),
-    };
-    format!("protocol {protocol}, {owner}")
+    match protocol_owner(protocol) {
+        Some(owner) => format!("protocol {protocol}, {owner}"),
+        None => format!("protocol {protocol}"),
+    }
 }
 
 /// What `ip` prints of a row's state, which nobody gave it (`print_rt_flags` of iproute2).
-const STATE: [&str; 13] = [
-    "dead",
-    "linkdown",
-    "pervasive",
-    "offload",
-    "offload_failed",
-    "trap",
-    "notify",
-    "rt_offload",
-    "rt_offload_failed",
-    "rt_trap",
-    "unresolved",
-    "cache",
-    "\\",
-];
+const STATE: &str = "dead linkdown pervasive offload offload_failed trap notify rt_offload rt_offload_failed rt_trap unresolved cache \\";
 
 /// Parses `TYPE DESTINATION [tos T] [via [inet6] ADDRESS] [dev D] … [proto P] … [metric M] …`. Every word that is not known is an
 /// attribute.
@@ -146,7 +111,7 @@ pub(crate) fn parse_line(line: &str) -> Option<LiveRoute> {
                 attributes.push(word);
                 words.next();
             }
-            state if STATE.contains(&state) => {}
+            state if STATE.split(' ').any(|known| known == state) => {}
             attribute => attributes.push(attribute),
         }
     }

@@ -100,14 +100,10 @@ impl TablePlan {
             Key {
                 owned: &owned,
                 firm: input.firm.iter().any(|set| set.find(&key).is_some()),
-                in_doubt: input.in_doubt,
                 wanted,
-                protocol: self.view.protocol,
-                marks: &self.marks,
                 filed: input.files.has(&key),
-                stays_static: input.files.wanted,
                 take_over: (input.take_over)(&key),
-                is_own: false,
+                ..self.key(input)
             },
             live,
         );
@@ -182,6 +178,22 @@ impl TablePlan {
         self.special.insert(key, KeyVerdict { verdict, surplus });
     }
 
+    /// What is known about a key that is neither recorded nor wanted.
+    fn key<'k>(&'k self, input: &TableInput<'_>) -> Key<'k> {
+        Key {
+            owned: &[],
+            in_doubt: input.in_doubt,
+            firm: false,
+            wanted: None,
+            protocol: self.view.protocol,
+            marks: &self.marks,
+            filed: false,
+            stays_static: input.files.wanted,
+            take_over: false,
+            is_own: false,
+        }
+    }
+
     /// `ip route change` changes the first row of a key, and a listing does not tell which row that is. So if others have a row with
     /// the same key, topo leaves its own row as it is and keeps it.
     fn hold(&mut self, key: Prefix, other: &LiveRoute, findings: &mut TableFindings) {
@@ -242,18 +254,7 @@ impl TablePlan {
         }
         // An operation can only name the metric of its own table.
         let here = row.metric == self.view.kernel_metric(row.family());
-        let own = Key {
-            owned: &[],
-            firm: false,
-            in_doubt: input.in_doubt,
-            wanted: None,
-            protocol: self.view.protocol,
-            marks: &self.marks,
-            filed: false,
-            stays_static: input.files.wanted,
-            take_over: here && (input.take_over)(&key),
-            is_own: true,
-        };
+        let own = Key { take_over: here && (input.take_over)(&key), is_own: true, ..self.key(input) };
         let KeyVerdict { verdict, .. } = classify(own, &[row]);
         findings.stray.retain(|stray| stray != row);
         if let Verdict::Conflict(foreign) = &verdict {

@@ -9,19 +9,12 @@ use super::TablePlan;
 use crate::network::{Memo, Prefix, Route, RouteChange, RouteSet};
 use crate::plan::classify::{KeyVerdict, Surplus, Verdict};
 use crate::plan::operation::{Live, Operation};
+use crate::plan::{Owners, Reasons};
 use crate::resource::{Action, Phase, Reason, Token};
-
-/// Tells why rows are added or removed, by the address that they belong to.
-pub trait Reasons {
-    /// Why a row of this owner is added.
-    fn added(&self, owner: Option<IpAddr>) -> Reason;
-    /// Why a row of this owner is removed.
-    fn removed(&self, owner: Option<IpAddr>) -> Reason;
-}
 
 impl TablePlan {
     /// All operations, sorted by destination.
-    pub fn operations(&self, reasons: &dyn Reasons, memo: &mut Memo) -> Vec<Operation> {
+    pub fn operations(&self, reasons: &Reasons<'_>, memo: &mut Memo) -> Vec<Operation> {
         let ordinary = |destination: &Prefix| self.special.is_empty() || !self.special.contains_key(destination);
         let mut operations: Vec<Operation> = match (&self.from, &self.to) {
             // A whole set comes. Each row says who owns it.
@@ -52,7 +45,7 @@ impl TablePlan {
     /// one.
     pub(in crate::plan) fn for_each_operation(
         &self,
-        reasons: &dyn Reasons,
+        reasons: &Reasons<'_>,
         memo: &mut Memo,
         take: impl FnMut(Operation) -> ControlFlow<()>,
     ) -> ControlFlow<()> {
@@ -86,15 +79,6 @@ impl TablePlan {
 
     /// Whether rows only go, in the phase Retire. None: there is nothing to do.
     pub fn only_loses(&self, memo: &mut Memo) -> Option<bool> {
-        struct Unnamed;
-        impl Reasons for Unnamed {
-            fn added(&self, _: Option<IpAddr>) -> Reason {
-                Reason::Edited
-            }
-            fn removed(&self, _: Option<IpAddr>) -> Reason {
-                Reason::Edited
-            }
-        }
         // One row that comes is enough to know. Mostly many come, so this ends soon.
         if let (true, Some(from), Some(to)) = (self.special.is_empty(), &self.from, &self.to) {
             let walked = from.for_each_change(to, memo, |change| match change {
@@ -105,7 +89,7 @@ impl TablePlan {
                 return Some(false);
             }
         }
-        let operations = self.operations(&Unnamed, memo);
+        let operations = self.operations(&Owners::default().reasons_anywhere(), memo);
         let loses = |operation: &Operation| operation.action == Action::Remove && operation.phase == Phase::Retire;
         (!operations.is_empty()).then(|| operations.iter().all(loses))
     }
@@ -120,7 +104,7 @@ impl TablePlan {
         }
     }
 
-    fn operation(&self, change: RouteChange, reasons: &dyn Reasons) -> Operation {
+    fn operation(&self, change: RouteChange, reasons: &Reasons<'_>) -> Operation {
         let destination = change.destination();
         let mark = self.recorded_protocol().unwrap_or(self.view.protocol);
         match change {
@@ -139,7 +123,7 @@ impl TablePlan {
         }
     }
 
-    fn removal(&self, route: Route, before: Live, reason: Option<Reason>, reasons: &dyn Reasons) -> Operation {
+    fn removal(&self, route: Route, before: Live, reason: Option<Reason>, reasons: &Reasons<'_>) -> Operation {
         let owner = |set: &Option<RouteSet>| {
             set.as_ref()
                 .and_then(|set| set.rows.find(&route.destination).map(|row| (row.owner, set.own.contains(&row.owner))))
@@ -166,13 +150,13 @@ impl TablePlan {
 
     /// Removes a row of topo's that stands beside another one. `ip route change` changes the first row of a key, and a listing does
     /// not tell which row that is. So if the other row changes, this one goes first.
-    fn surplus_operation(&self, key: &Prefix, surplus: &Surplus, changes: bool, reasons: &dyn Reasons) -> Operation {
+    fn surplus_operation(&self, key: &Prefix, surplus: &Surplus, changes: bool, reasons: &Reasons<'_>) -> Operation {
         let route = Route { destination: *key, next_hop: surplus.live.next_hop };
         let removal = self.removal(route, surplus.live, surplus.reason.clone(), reasons);
         if changes { Operation { phase: Phase::Prepare, ..removal } } else { removal }
     }
 
-    fn special_operation(&self, key: &Prefix, verdict: &Verdict, reasons: &dyn Reasons) -> Option<Operation> {
+    fn special_operation(&self, key: &Prefix, verdict: &Verdict, reasons: &Reasons<'_>) -> Option<Operation> {
         let Verdict::Act { action, reason, before } = verdict else { return None };
         let wanted = self.to.as_ref().and_then(|set| set.find(key));
         let receiver = self.owner_after(key);
@@ -223,7 +207,7 @@ impl TablePlan {
     }
 
     /// The phases in which there is something to do. If a whole set comes or goes, this computes no operations.
-    pub fn phases(&self, reasons: &dyn Reasons, memo: &mut Memo) -> BTreeSet<Phase> {
+    pub fn phases(&self, reasons: &Reasons<'_>, memo: &mut Memo) -> BTreeSet<Phase> {
         if self.special.is_empty() {
             match (&self.from, &self.to) {
                 (None, Some(to)) => return to.routes().next().map(|_| Phase::Install).into_iter().collect(),
@@ -236,7 +220,7 @@ impl TablePlan {
 
     /// Keeps only the selected operations. A route that is not added is not recorded. If a change or a removal is left for later, the
     /// record stays in doubt (see [`TablePlan::is_partial`]), so that both sides of it stay topo's.
-    pub fn select(&mut self, keep: &dyn Fn(&Operation) -> bool, reasons: &dyn Reasons, memo: &mut Memo) {
+    pub fn select(&mut self, keep: &dyn Fn(&Operation) -> bool, reasons: &Reasons<'_>, memo: &mut Memo) {
         let left: Vec<Operation> =
             self.operations(reasons, memo).into_iter().filter(|operation| !keep(operation)).collect();
         let mut lacks: BTreeSet<Prefix> = BTreeSet::new();
@@ -291,7 +275,7 @@ impl TablePlan {
     }
 }
 
-fn addition(route: Route, owner: Option<IpAddr>, reasons: &dyn Reasons) -> Operation {
+fn addition(route: Route, owner: Option<IpAddr>, reasons: &Reasons<'_>) -> Operation {
     let reason = reasons.added(owner);
     Operation { action: Action::Add, reason, phase: Phase::Install, route, before: None, receiver: owner }
 }

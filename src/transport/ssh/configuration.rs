@@ -24,21 +24,7 @@ const SEARCH_LIMIT: usize = 1 << 20;
 /// topo's lines. They win over the operator's lines, also for jump hosts. They contain only what topo needs: no
 /// questions, no unknown host keys, no forwarding, no command except the script, detection of dead connections,
 /// read-only known hosts.
-const OURS: &str = "\
-BatchMode yes
-StrictHostKeyChecking yes
-UpdateHostKeys no
-ForwardAgent no
-ForwardX11 no
-ClearAllForwardings yes
-PermitLocalCommand no
-RequestTTY no
-RemoteCommand none
-LogLevel ERROR
-ConnectionAttempts 1
-ServerAliveInterval 5
-ServerAliveCountMax 3
-";
+const OURS: &str = include_str!("ours.conf");
 
 /// The private directory and its content.
 pub(super) struct Configuration {
@@ -100,15 +86,16 @@ impl Configuration {
         }
         let path = at.join("config");
         write_private(&path, text.as_bytes()).map_err(failed)?;
-        let words = Words::read(&path, &names)?;
-        if options.known_hosts.is_some() && words.known_hosts_command {
+        let said = read_by_ssh(&path, &names)?;
+        if options.known_hosts.is_some() && said.contains("knownhostscommand") {
             // The operator's file is then the only source of keys. Older versions of ssh do not know this option.
             let text = text.replace("VerifyHostKeyDNS no\n", "VerifyHostKeyDNS no\nKnownHostsCommand none\n");
             fs::write(&path, text).map_err(failed)?;
         }
         // Whoever uses it removes it, or leaves it to the next run.
         let _ = directory.keep();
-        Ok(Self { path, proxies: words.proxies, names, serial: AtomicU64::new(0) })
+        let proxies = said.contains("proxyjump") || said.contains("proxycommand");
+        Ok(Self { path, proxies, names, serial: AtomicU64::new(0) })
     }
 
     /// The file for `ssh -F`.
@@ -224,43 +211,30 @@ fn in_operators_words(names: &[(String, String)], text: &str) -> String {
     names.iter().fold(text.to_owned(), |text, (ours, theirs)| text.replace(ours, theirs))
 }
 
-/// What the files that ssh reads mention.
-#[derive(Default)]
-struct Words {
-    proxies: bool,
-    known_hosts_command: bool,
-}
-
-impl Words {
-    /// Lets `ssh` read the configuration once, to learn which files it reads, and whether it accepts them.
-    fn read(path: &Path, names: &[(String, String)]) -> Result<Self, SshSetupError> {
-        let mut command = std::process::Command::new("ssh");
-        command.args(["-v", "-G", "-F"]).arg(path).args(["--", "localhost"]).stdin(Stdio::null());
-        let output = command.output().map_err(|error| match error.kind() {
-            io::ErrorKind::NotFound => SshSetupError::NoClient,
-            _ => SshSetupError::Client(error),
-        })?;
-        let said = String::from_utf8_lossy(&output.stderr);
-        if !output.status.success() {
-            let lines = said.lines().filter(|line| !line.starts_with("debug") && !line.starts_with("OpenSSH_"));
-            let reason = lines.collect::<Vec<_>>().join("; ");
-            let reason = in_operators_words(names, &reason);
-            return Err(SshSetupError::Configuration(super::failure::sanitise(&reason)));
-        }
-        let mut words = Self::default();
-        for file in said.lines().filter_map(|line| line.trim().strip_prefix("debug1: Reading configuration data ")) {
-            words.add(&fs::read(file).unwrap_or_default());
-        }
-        Ok(words)
+/// Lets `ssh` read the configuration once, to learn whether it accepts the files, and what is in them. The lines of all files
+/// without comments, in small letters.
+fn read_by_ssh(path: &Path, names: &[(String, String)]) -> Result<String, SshSetupError> {
+    let mut command = std::process::Command::new("ssh");
+    command.args(["-v", "-G", "-F"]).arg(path).args(["--", "localhost"]).stdin(Stdio::null());
+    let output = command.output().map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound => SshSetupError::NoClient,
+        _ => SshSetupError::Client(error),
+    })?;
+    let said = String::from_utf8_lossy(&output.stderr);
+    if !output.status.success() {
+        let lines = said.lines().filter(|line| !line.starts_with("debug") && !line.starts_with("OpenSSH_"));
+        let reason = lines.collect::<Vec<_>>().join("; ");
+        let reason = in_operators_words(names, &reason);
+        return Err(SshSetupError::Configuration(super::failure::sanitise(&reason)));
     }
-
-    fn add(&mut self, text: &[u8]) {
+    let mut all = String::new();
+    for file in said.lines().filter_map(|line| line.trim().strip_prefix("debug1: Reading configuration data ")) {
+        let text = fs::read(file).unwrap_or_default();
         let text = String::from_utf8_lossy(&text[..text.len().min(SEARCH_LIMIT)]).to_ascii_lowercase();
-        for line in text.lines().map(str::trim_start).filter(|line| !line.starts_with('#')) {
-            self.proxies |= line.contains("proxyjump") || line.contains("proxycommand");
-            self.known_hosts_command |= line.contains("knownhostscommand");
-        }
+        let lines = text.lines().filter(|line| !line.trim_start().starts_with('#'));
+        all.extend(lines.flat_map(|line| [line, "\n"]));
     }
+    Ok(all)
 }
 
 fn write_private(path: &Path, text: &[u8]) -> io::Result<()> {

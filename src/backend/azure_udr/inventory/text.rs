@@ -13,17 +13,7 @@ impl Inventory {
     /// A topology of the nodes, as text. `subscription` and `resource_group` say where the machines are: topo creates
     /// tables there.
     pub fn to_topology(&self, name: &Name, subscription: &str, resource_group: &str) -> String {
-        let mut text = format!(
-            "\
-# A topology made from machines in Azure. `topo validate` checks it. `topo init --from azure://… --update` updates \
-[nodes].
-
-[topology]
-name = \"{name}\"
-
-# The subnets of the virtual network that contain nodes.
-"
-        );
+        let mut text = format!(include_str!("head.toml"), name = name);
         for Subnet { name, cidr } in &self.subnets {
             let cidr = match &cidr[..] {
                 [one] => format!("\"{one}\""),
