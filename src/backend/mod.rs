@@ -19,7 +19,7 @@ use crate::topology::reader::Located;
 use crate::topology::{BackendTable, Diagnostic, TableFormat, Topology};
 pub use desired::{Covered, Desired, NetworkTable};
 use mesh::Mesh;
-pub use registry::{NodeSource, REGISTRY, Registry, SiteKind, SourceNodes, SourceNote};
+pub use registry::{NodeSource, REGISTRY, Registry, SiteKind, SourceNodes};
 pub use site::{Begun, Check, Inputs, LOST, Moment, Pose, Question, Site, StepEnd};
 use site::{check_late, take_late};
 
