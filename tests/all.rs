@@ -9,6 +9,8 @@ mod azure;
 mod azure_example;
 #[cfg(feature = "azure")]
 mod azure_init;
+mod event_schema;
+mod events;
 mod fake;
 mod order;
 #[cfg(feature = "azure")]

@@ -1,9 +1,12 @@
 //! What is done, when, and why.
 
+use serde::{Deserialize, Serialize};
+
 use super::Name;
 
 /// When something happens in a run. A phase begins when the phase before it has ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Phase {
     /// Checks, and the removal of routes to subnets that become the node's own.
     Prepare,
@@ -16,6 +19,9 @@ pub enum Phase {
 }
 
 impl Phase {
+    /// All of them, in their order.
+    pub const ALL: [Self; 4] = [Self::Prepare, Self::Install, Self::Persist, Self::Retire];
+
     /// Its name in text, JSON and the journal.
     pub fn label(self) -> &'static str {
         match self {
@@ -28,7 +34,8 @@ impl Phase {
 }
 
 /// What is done.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Action {
     /// topo records a live row that is as wanted, and gives it topo's mark if it has another.
     Import,
@@ -43,6 +50,9 @@ pub enum Action {
 }
 
 impl Action {
+    /// What a change of a plan can do.
+    pub const OF_CHANGES: [Self; 4] = [Self::Import, Self::Add, Self::Change, Self::Remove];
+
     /// Its name in JSON.
     pub fn label(self) -> &'static str {
         match self {
@@ -106,6 +116,27 @@ pub enum Reason {
 }
 
 impl Reason {
+    /// The names of all of them in JSON.
+    pub const LABELS: [&str; 17] = [
+        "new",
+        "new_node",
+        "node_added",
+        "node_removed",
+        "not_wanted",
+        "destroy",
+        "edited",
+        "becomes_own",
+        "missing",
+        "altered",
+        "mark_lost",
+        "in_doubt",
+        "adopted",
+        "taken_over",
+        "not_loaded",
+        "redefined",
+        "stale",
+    ];
+
     /// Its name in JSON.
     pub fn label(&self) -> &'static str {
         match self {
