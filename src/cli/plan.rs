@@ -10,8 +10,8 @@ use crate::ui::{Printer, review};
 
 /// Show what apply would change. Writes nothing, neither on nodes nor to the state.
 ///
-/// Exit code 0; or 1 if the topology is wrong or a conflict prevents the changes. With --detailed-exitcode also 2 for
-/// changes, and 5 if topo could not look at every node and found nothing else.
+/// Exit code 0; or 1 if the topology is wrong, a conflict prevents the changes, or topo reached nothing. With
+/// --detailed-exitcode also 2 for changes, and 5 if topo could not look at every node and found nothing else.
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
     #[command(flatten)]

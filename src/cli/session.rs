@@ -326,7 +326,7 @@ pub(super) fn concerns(options: &Options, registry: &Registry, place: &Place) ->
 
 /// The exit code of a plan that is not applied.
 pub(super) fn exit_of(plan: &Plan, has_changes: bool, detailed: bool) -> Exit {
-    if plan.is_stopped() {
+    if plan.is_stopped() || (!detailed && plan.reached_nothing()) {
         Exit::NothingChanged
     } else if !detailed {
         Exit::Done

@@ -8,7 +8,6 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use super::Printer;
 use crate::plan::findings::UNSEEN;
 use crate::plan::{Finding, Plan};
-use crate::render::counted;
 use crate::report::{Event, Finding as Found, STOPPING, Timed};
 
 /// Shows a run: a bar if standard error is a terminal, and a line for each thing that goes wrong.
@@ -53,7 +52,7 @@ impl Progress {
         let event = &timed.event;
         match event {
             Event::ObserveStarted { places } => {
-                self.start(*places, format!("Looking at {}", counted(*places, "node")));
+                self.start(*places, "Looking".to_owned());
             }
             Event::ApplyStarted { steps, .. } => self.start(*steps, "Applying".to_owned()),
             Event::Observed { .. } | Event::StepDone { .. } | Event::StepFailed { .. } => self.bar.inc(1),

@@ -141,7 +141,7 @@ fn chosen(case: &Case, topology: &Topology) -> Chosen {
 
 /// As `cli::session` does.
 fn exit_of(plan: &Plan, detailed: bool) -> u8 {
-    if plan.is_stopped() {
+    if plan.is_stopped() || (!detailed && plan.reached_nothing()) {
         1
     } else if detailed && plan.has_changes() {
         2
