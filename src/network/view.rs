@@ -2,8 +2,6 @@
 
 use std::net::IpAddr;
 
-use serde::{Deserialize, Serialize};
-
 use super::{Family, Prefix};
 
 /// The number of the kernel's main routing table (`RT_TABLE_MAIN`, linux/rtnetlink.h).
@@ -11,23 +9,19 @@ pub const MAIN_TABLE: u32 = 254;
 
 /// How a group of senders reaches an owner, and the attributes of the routes. If the owner's address is on-link, the
 /// next hop is the owner, else it is the sender's gateway. All nodes of one link share a view.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct View {
     /// Number of the routing table.
     pub table: u32,
     /// Metric of the routes. None means the kernel's default: 0 for IPv4, 1024 for IPv6.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub metric: Option<u32>,
     /// Route protocol number: topo's mark.
     pub protocol: u8,
     /// Device of the routes. None lets the kernel choose the device by the next hop.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub device: Option<Box<str>>,
     /// Prefixes whose addresses need no gateway.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub on_link: Vec<Prefix>,
     /// The gateways, at most one of each family.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub via: Vec<IpAddr>,
 }
 

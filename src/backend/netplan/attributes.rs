@@ -1,6 +1,6 @@
 //! The record of a file, except its routes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
@@ -105,26 +105,15 @@ impl Attributes {
 
 /// Assigns next hops to definitions. The definition with most next hops also takes all that no other definition has.
 pub(super) fn gather(found: impl IntoIterator<Item = (IpAddr, Link)>) -> Vec<Link> {
-    let mut links: BTreeMap<Link, Vec<IpAddr>> = BTreeMap::new();
+    let mut links: BTreeMap<Link, BTreeSet<IpAddr>> = BTreeMap::new();
     for (next_hop, link) in found {
-        let hops = links.entry(Link { hops: Vec::new(), ..link }).or_default();
-        hops.push(next_hop);
+        links.entry(Link { hops: Vec::new(), ..link }).or_default().insert(next_hop);
     }
-    let most = links.values().map(Vec::len).max();
-    let mut rest = true;
-    let mut gathered: Vec<Link> = Vec::new();
-    for (mut link, mut hops) in links {
-        if rest && Some(hops.len()) == most {
-            rest = false;
-            gathered.insert(0, link);
-        } else {
-            hops.sort_unstable();
-            hops.dedup();
-            link.hops = hops;
-            gathered.push(link);
-        }
-    }
-    gathered
+    // Of several with as many next hops, the first one.
+    let most = links.iter().rev().max_by_key(|(_, hops)| hops.len()).map(|(link, _)| link.clone());
+    links.retain(|link, _| Some(link) != most.as_ref());
+    let others = links.into_iter().map(|(link, hops)| Link { hops: hops.into_iter().collect(), ..link });
+    most.into_iter().chain(others).collect()
 }
 
 #[cfg(test)]
