@@ -8,7 +8,6 @@ pub mod style;
 pub mod text;
 mod words;
 
-pub(crate) use words::counted;
 
 #[cfg(test)]
 mod tests;

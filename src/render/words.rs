@@ -3,7 +3,7 @@
 use crate::resource::Place;
 
 /// `1 route`, `2 routes`.
-pub(crate) fn counted(number: usize, noun: &str) -> String {
+pub(super) fn counted(number: usize, noun: &str) -> String {
     if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
 }
 
