@@ -4,6 +4,7 @@
 #![allow(unreachable_pub, reason = "a binary has no outside")]
 #![allow(dead_code, reason = "the harness offers more than the cases of the day need")]
 
+mod events;
 mod harness;
 mod lab_cases;
 

@@ -22,7 +22,7 @@ pub use desired::{Covered, Desired, NetworkTable};
 pub use header::Header;
 use mesh::Mesh;
 use node::Seen;
-pub use registry::{NodeSource, REGISTRY, Registry, SiteKind, SourceNodes, SourceNote};
+pub use registry::{NodeSource, REGISTRY, Registry, SiteKind, SourceNodes};
 pub use site::{Begun, Check, Inputs, LOST, LateError, Moment, Pose, Question, Site, StepEnd};
 use site::{check_late, take_late};
 

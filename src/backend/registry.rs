@@ -7,7 +7,8 @@ use super::mesh::Mesh;
 use super::operator::{Key, Operator};
 use super::{Desired, NetworkTable, OnNodes, Site, azure_udr, netplan, ssh_static};
 use crate::network::address_text;
-use crate::plan::{DesiredPlace, Severity};
+use crate::plan::DesiredPlace;
+use crate::report::Finding;
 use crate::resource::{Endpoint, Kind, Known, NODE, Name, Place, PlaceKind, Refusal, Resources};
 use crate::topology::machines::Machine;
 use crate::topology::{Formats, TableFormat, Topology};
@@ -53,12 +54,12 @@ pub struct NodeSource {
     pub scheme: &'static str,
     /// The form of an address, and in brackets what is read there.
     pub help: &'static str,
-    /// Reads an address. The name is that of the new topology. Notes are for the user, also if it fails.
+    /// Reads an address. The name is that of the new topology. Findings are for the user, also if it fails.
     pub read: for<'a> fn(
         &'a str,
         &'a Name,
         &'a Operator,
-        &'a mut Vec<SourceNote>,
+        &'a mut Vec<Finding>,
     ) -> BoxFuture<'a, Result<SourceNodes, Refusal>>,
 }
 
@@ -70,19 +71,6 @@ pub struct SourceNodes {
     pub topology: String,
     /// Whether a node, by its name and addresses, may exist although the source does not list it.
     pub is_silent_on: Box<dyn Fn(&str, &[IpAddr]) -> bool + Send>,
-}
-
-/// What the user should know about what a source has.
-#[derive(Clone, Debug)]
-pub struct SourceNote {
-    /// How serious it is.
-    pub severity: Severity,
-    /// A short name, for programs.
-    pub code: &'static str,
-    /// The nodes or machines.
-    pub nodes: Vec<String>,
-    /// Full sentences.
-    pub text: String,
 }
 
 /// The backends of topo.

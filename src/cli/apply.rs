@@ -10,8 +10,8 @@ use super::{CommandError, GlobalArguments};
 use crate::backend::{Desired, Registry};
 use crate::drive::{Run, end_earlier_run};
 use crate::exit::Exit;
-use crate::plan::Options;
 use crate::plan::findings::{Finding, LeftOut};
+use crate::plan::{Options, Plan};
 use crate::report::RunOutcome;
 use crate::resource::{Name, Place};
 use crate::state::{LockRequest, Store};
@@ -143,7 +143,7 @@ impl Job<'_> {
                 recorded.store.location()
             ));
         }
-        review::show(&plan, self.registry.known(), &mut memo, !options.destroy, &session::requests(sites), printer);
+        review::show(&plan, self.registry.known(), &mut memo, !options.destroy, printer);
         if plan.is_stopped() {
             return Err(CommandError::new("Nothing was changed: the plan has errors or conflicts."));
         }
@@ -159,7 +159,15 @@ impl Job<'_> {
                     recorded.store.location()
                 ));
             }
-            if options.skip_conflicts && plan.leaves_out() {
+            let skips = options.skip_conflicts && plan.leaves_out();
+            if printer.is_json() {
+                if skips {
+                    left.extend(left_out(&plan));
+                }
+                let (nothing, told) = (RunOutcome::default(), Told::by(&plan));
+                review::outcome(options.destroy, &nothing, &told, &left, &session::requests(sites), printer);
+            }
+            if skips {
                 return Ok(Exit::Partial);
             }
             return Ok(match (plan.reached_nothing(), !left.is_empty()) {
@@ -172,7 +180,7 @@ impl Job<'_> {
             let how = if *stop.borrow() { "interrupted" } else { "declined" };
             return Err(CommandError::new(format!("topo {} was {how}. Nothing was changed.", self.what)));
         }
-        left.extend(plan.findings.iter().filter_map(|one| Some((one.place().clone(), one.left_out.clone()?))));
+        left.extend(left_out(&plan));
         let incomplete = !left.is_empty();
         let (events, listener) = session::events();
         let told = Told::by(&plan);
@@ -200,6 +208,11 @@ impl Job<'_> {
         review::outcome(options.destroy, &outcome, &told, &left, &session::requests(sites), printer);
         Ok(exit_of(&outcome, incomplete))
     }
+}
+
+/// What the plan leaves out, by place.
+fn left_out(plan: &Plan) -> impl Iterator<Item = (Place, LeftOut)> {
+    plan.findings.iter().filter_map(|one| Some((one.place().clone(), one.left_out.clone()?)))
 }
 
 fn interrupted_early(what: &str) -> CommandError {

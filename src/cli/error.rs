@@ -1,8 +1,7 @@
 //! The one error type of the command line.
 
-use serde::Serialize;
-
 use crate::exit::Exit;
+use crate::report::Event;
 use crate::resource::Refusal;
 use crate::ui::Printer;
 
@@ -45,14 +44,8 @@ impl CommandError {
 
     /// Prints the error, and returns the exit code.
     pub fn report(self, printer: Printer) -> Exit {
-        #[derive(Serialize)]
-        struct Event<'a> {
-            r#type: &'static str,
-            message: &'a str,
-            hints: &'a [String],
-        }
         if !self.message.is_empty() {
-            printer.event(&Event { r#type: "error", message: &self.message, hints: &self.hints });
+            printer.event(Event::Error { text: self.message.clone(), hints: self.hints.clone() });
             let (start, end) = if printer.colors_err() { ("\u{1b}[1;31m", "\u{1b}[0m") } else { ("", "") };
             printer.note(&format!("{start}Error:{end} {}", self.message));
             for hint in &self.hints {

@@ -5,11 +5,9 @@ use std::io::{self, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use serde::Serialize;
-
-use crate::backend::{Registry, SourceNodes, SourceNote};
+use crate::backend::{Registry, SourceNodes};
 use crate::plan::Severity;
-use crate::render::json;
+use crate::report::{CommandResult, Event, Finding, NODES_KEPT};
 use crate::resource::Name;
 use crate::topology::machines;
 use crate::topology::update::{self, Changes};
@@ -54,10 +52,9 @@ fn read(
     let operator = configuration::read(site, registry, global)?;
     let mut notes = Vec::new();
     let nodes = session::block_on(async { Ok((source.read)(address, name, &operator, &mut notes).await) })?;
-    for SourceNote { severity, code, nodes, text } in &notes {
-        let nodes = nodes.iter().map(String::as_str).collect();
-        printer.event(&json::found(*severity, code, nodes, text));
-        printer.note(&format!("{}: {text}", severity.label()));
+    for finding in notes {
+        printer.note(&format!("{}: {}", finding.severity.label(), finding.text));
+        printer.event(Event::Finding(finding));
     }
     Ok(nodes?)
 }
@@ -80,18 +77,6 @@ fn check(
     Ok(source.text)
 }
 
-#[derive(Serialize)]
-struct Summary<'a> {
-    r#type: &'static str,
-    command: &'static str,
-    file: &'static str,
-    written: bool,
-    nodes: usize,
-    added: Vec<&'a str>,
-    changed: Vec<&'a str>,
-    removed: Vec<&'a str>,
-}
-
 /// Runs the command.
 pub(super) fn run(
     arguments: &Arguments,
@@ -109,7 +94,7 @@ pub(super) fn run(
     let next = "Next: edit the file, then run `topo validate` and `topo plan`.";
     let Some(from) = &arguments.from else {
         write(path, &starter(&name, registry), false)?;
-        printer.event(&summary(true, 0, &Changes::default()));
+        printer.event(result(true, 0, &Changes::default()));
         printer.result(&format!("Wrote {FILE}, a commented example. {next}\n"));
         return Ok(Exit::Done);
     };
@@ -121,26 +106,22 @@ pub(super) fn run(
     let hint = "Correct the tags or addresses of the machines at their source, and run topo init again.";
     write(path, &check(nodes.topology, &wrong, hint, registry, printer)?, false)?;
     let machines = &nodes.machines;
-    printer.event(&summary(true, machines.len(), &Changes::default()));
+    printer.event(result(true, machines.len(), &Changes::default()));
     let (nodes, pods) = (machines.len(), machines.iter().map(|machine| machine.pods.len()).sum());
     printer.result(&format!("Wrote {FILE}: {}, {}. {next}\n", count(nodes, "node"), count(pods, "pod subnet")));
     Ok(Exit::Done)
 }
 
-fn summary(written: bool, nodes: usize, changes: &Changes) -> Summary<'_> {
-    fn names(list: &[(String, String)]) -> Vec<&str> {
-        list.iter().map(|(name, _)| name.as_str()).collect()
-    }
-    Summary {
-        r#type: "summary",
-        command: "init",
-        file: FILE,
+fn result(written: bool, nodes: usize, changes: &Changes) -> Event {
+    let names = |list: &[(String, String)]| list.iter().map(|(name, _)| name.clone()).collect();
+    Event::Result(CommandResult::Init {
+        file: FILE.to_owned(),
         written,
         nodes,
-        added: names(&changes.added),
-        changed: names(&changes.changed),
-        removed: names(&changes.removed),
-    }
+        nodes_added: names(&changes.added),
+        nodes_changed: names(&changes.changed),
+        nodes_removed: names(&changes.removed),
+    })
 }
 
 fn read_machines(
@@ -182,7 +163,7 @@ fn rewrite(
     if written {
         write(path, &after, true)?;
     }
-    printer.event(&summary(written, machines.len(), &changes));
+    printer.event(result(written, machines.len(), &changes));
     let mut text = String::new();
     for (sign, list) in [('+', &changes.added), ('~', &changes.changed), ('-', &changes.removed)] {
         for (name, what) in list {
@@ -195,8 +176,8 @@ fn rewrite(
         let listed: Vec<String> = changes.kept.iter().map(|name| format!("`{name}`")).collect();
         let them = if listed.len() == 1 { "it" } else { "them" };
         let message = format!("Kept {}: the source does not say anything about {them}.", listed.join(", "));
-        let nodes = changes.kept.iter().map(String::as_str).collect();
-        printer.event(&json::found(Severity::Note, "nodes_kept", nodes, &message));
+        let finding = Finding::new(Severity::Note, NODES_KEPT, message.as_str());
+        printer.event(Event::Finding(finding.about(changes.kept.iter().map(String::as_str))));
         printer.note(&format!("Note: {message}"));
     }
     printer.result(&if changes.is_empty() {

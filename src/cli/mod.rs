@@ -24,6 +24,7 @@ use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use crate::backend::operator::parse_duration;
 use crate::backend::{REGISTRY, Registry};
 use crate::exit::Exit;
+use crate::report::Event;
 use crate::ui::{ColorChoice, Printer};
 
 /// Keeps the routes between the nodes of a network as you declare them.
@@ -85,6 +86,17 @@ enum Command {
     Man(man::Arguments),
 }
 
+impl Command {
+    /// Whether the result is a document, also with --json: then there are no events beside it.
+    fn writes_document(&self) -> bool {
+        match self {
+            Self::State(arguments) => arguments.writes_document(),
+            Self::Schema(_) | Self::Completions(_) | Self::Man(_) => true,
+            _ => false,
+        }
+    }
+}
+
 /// Runs the command line of this process, and returns the exit code.
 pub fn main() -> Exit {
     run_with(&REGISTRY, std::env::args_os())
@@ -121,7 +133,9 @@ pub fn run_with(registry: &'static Registry, arguments: impl IntoIterator<Item =
     };
     let printer = Printer::new(cli.global.json, cli.global.color);
     crate::ui::log(cli.global.verbose, printer);
-    printer.event(&crate::render::json::version());
+    if !cli.command.writes_document() {
+        printer.event(Event::version());
+    }
     let exit = match run(cli, registry, printer) {
         Ok(exit) => exit,
         Err(error) => error.report(printer),

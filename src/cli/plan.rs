@@ -5,6 +5,7 @@ use super::validate::TopologyFile;
 use super::{CommandError, GlobalArguments};
 use crate::backend::Registry;
 use crate::exit::Exit;
+use crate::render::json;
 use crate::ui::{Printer, review};
 
 /// Show what apply would change. Writes nothing, neither on nodes nor to the state.
@@ -49,7 +50,8 @@ pub(super) fn run(
         session::close(&sites).await;
         let Some(mut planned) = planned else { return Err(CommandError::new("topo plan was interrupted.")) };
         let requests = session::requests(&sites);
-        let has_changes = review::show(&planned.plan, registry.known(), &mut planned.memo, true, &requests, printer);
+        let has_changes = review::show(&planned.plan, registry.known(), &mut planned.memo, true, printer);
+        printer.event(json::plan_result(&planned.plan, &requests));
         review::requests(&requests, printer);
         if arguments.no_refresh {
             printer.note("topo looked at no node: with --no-refresh it compares the topology with the state alone.");

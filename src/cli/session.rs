@@ -14,7 +14,7 @@ use crate::exchange::Requests;
 use crate::exit::Exit;
 use crate::network::Memo;
 use crate::plan::{self, Options, Plan};
-use crate::report::Event;
+use crate::report::Timed;
 use crate::resource::{AddressPattern, Name, Place, Record, ResourceId};
 use crate::state::{LocalStore, Revision, State, Store};
 use crate::topology::{self, Topology};
@@ -203,7 +203,7 @@ pub(super) fn block_on<T>(future: impl Future<Output = Result<T, CommandError>>)
 }
 
 /// A channel for events.
-pub(super) fn events() -> (mpsc::Sender<Event>, mpsc::Receiver<Event>) {
+pub(super) fn events() -> (mpsc::Sender<Timed>, mpsc::Receiver<Timed>) {
     mpsc::channel(EVENTS)
 }
 
@@ -302,7 +302,7 @@ pub(super) async fn plan(
 }
 
 /// Looks at all places to which there is a connection, and plans.
-async fn make_plan(inputs: Inputs<'_>, sites: &Sites, parallelism: usize, events: &mpsc::Sender<Event>) -> Planned {
+async fn make_plan(inputs: Inputs<'_>, sites: &Sites, parallelism: usize, events: &mpsc::Sender<Timed>) -> Planned {
     let Inputs { name: topology, mut desired, options, state: recorded } = inputs;
     let mut memo = Memo::default();
     let inputs = backend::Inputs { topology, desired: &desired, recorded, options: &options };

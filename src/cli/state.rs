@@ -9,13 +9,13 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
-use serde_json::{Map, Value, json};
 
 use self::describe::{describe, describe_row};
 use self::rows::{Entry, leave_out};
 use super::{CommandError, GlobalArguments, session};
 use crate::backend::Registry;
 use crate::exit::Exit;
+use crate::report::{CommandResult, Event};
 use crate::resource::{AddressPattern, Known};
 use crate::state::{DocumentError, LockError, LockRequest, Revision, State, Store, StoreError};
 use crate::ui::Printer;
@@ -25,6 +25,13 @@ use crate::ui::Printer;
 pub(super) struct Arguments {
     #[command(subcommand)]
     action: Action,
+}
+
+impl Arguments {
+    /// Whether the result is a document.
+    pub(super) fn writes_document(&self) -> bool {
+        matches!(self.action, Action::Pull)
+    }
 }
 
 #[derive(Debug, Subcommand)]
@@ -177,7 +184,8 @@ impl Session<'_> {
             let entry = Entry::new(self.known, place, resource, record);
             let mut line = |row: Option<&str>| {
                 let address = entry.address(row);
-                self.printer.event(&json!({ "type": "address", "address": address, "in_doubt": record.is_in_doubt() }));
+                let in_doubt = record.is_in_doubt();
+                self.printer.event(Event::Result(CommandResult::StateList { address: address.clone(), in_doubt }));
                 lines.push_str(&address);
                 lines.push('\n');
                 if lines.len() > 1 << 16 {
@@ -220,9 +228,9 @@ impl Session<'_> {
     }
 
     fn block(&self, number: usize, address: &str, fields: &[(&'static str, String)]) {
-        let mut event = Map::from_iter([("type".to_owned(), json!("record")), ("address".to_owned(), json!(address))]);
-        event.extend(fields.iter().map(|(name, value)| (name.replace(' ', "_"), Value::from(value.as_str()))));
-        self.printer.event(&event);
+        let named = fields.iter().map(|(name, value)| (name.replace(' ', "_"), value.clone())).collect();
+        let result = CommandResult::StateShow { address: address.to_owned(), fields: named };
+        self.printer.event(Event::Result(result));
         let mut text = format!("{}# {address}\n", if number > 1 { "\n" } else { "" });
         for (name, value) in fields {
             let _ = writeln!(text, "{name:<10}  {value}");
@@ -258,7 +266,8 @@ impl Session<'_> {
         state.places.retain(|_, recorded| !recorded.resources.is_empty());
         self.write(revision, state).await?;
         for (address, routes) in &forgotten {
-            self.printer.event(&json!({ "type": "forgotten", "address": address, "routes": routes }));
+            let result = CommandResult::StateRm { address: address.clone(), routes: *routes };
+            self.printer.event(Event::Result(result));
             self.printer.result(&format!("Forgot {address}.\n"));
         }
         let routes: usize = forgotten.iter().map(|(_, routes)| routes).sum();
@@ -295,7 +304,7 @@ impl Session<'_> {
         }
         pushed.run = None;
         let serial = self.write(revision, pushed).await?;
-        self.printer.event(&json!({ "type": "pushed", "serial": serial }));
+        self.printer.event(Event::Result(CommandResult::StatePush { serial }));
         self.printer.result(&format!("Wrote serial {serial} of the state {}.\n", self.store.location()));
         Ok(Exit::Done)
     }
@@ -318,7 +327,7 @@ impl Session<'_> {
             self.printer.note(&format!("Note: {note}"));
         }
         let id = &locked.info.id;
-        self.printer.event(&json!({ "type": "locked", "id": id }));
+        self.printer.event(Event::Result(CommandResult::StateLock { id: id.clone() }));
         self.printer.result(&format!(
             "Locked the state {}. Remove the lock with `topo state unlock {id}`.\n",
             self.store.location()
@@ -328,7 +337,8 @@ impl Session<'_> {
 
     async fn unlock(&self, id: &str) -> Result<Exit, CommandError> {
         let removed = self.store.unlock(id).await?;
-        self.printer.event(&json!({ "type": "unlocked", "removed": removed }));
+        let boxed = removed.clone().map(Box::new);
+        self.printer.event(Event::Result(CommandResult::StateUnlock { removed: boxed }));
         self.printer.result(&match removed {
             Some(info) => format!("Removed the lock of {info}.\n"),
             None => format!("The state {} is not locked.\n", self.store.location()),

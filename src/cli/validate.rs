@@ -2,14 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
-use serde::Serialize;
-
 use crate::backend::Registry;
 use crate::topology::{self, Diagnostics, Source, load};
 use crate::ui::{Printer, diagnostics};
 
 use super::CommandError;
 use crate::exit::Exit;
+use crate::report::{CommandResult, Event};
 use crate::resource::Name;
 
 /// Check the topology. Uses neither the state nor the network.
@@ -30,20 +29,6 @@ pub(super) struct TopologyFile {
     pub(super) file: PathBuf,
 }
 
-#[derive(Serialize)]
-struct Summary<'a> {
-    r#type: &'static str,
-    command: &'static str,
-    valid: bool,
-    errors: usize,
-    warnings: usize,
-    file: String,
-    topology: Option<&'a str>,
-    nodes: Option<usize>,
-    pod_subnets: Option<usize>,
-    backends: Vec<&'a str>,
-}
-
 /// Runs the command.
 pub(super) fn run(arguments: &Arguments, registry: &'static Registry, printer: Printer) -> Result<Exit, CommandError> {
     let file = &arguments.topology.file;
@@ -53,18 +38,16 @@ pub(super) fn run(arguments: &Arguments, registry: &'static Registry, printer: P
     let (errors, warnings) = diagnostics.counts();
     let pods = topology.as_ref().map(|topology| topology.nodes.values().map(|node| node.pods.len()).sum());
     let backends = || topology.iter().flat_map(|topology| topology.backends.keys()).map(Name::as_str);
-    printer.event(&Summary {
-        r#type: "summary",
-        command: "validate",
+    printer.event(Event::Result(CommandResult::Validate {
         valid: topology.is_some(),
         errors,
         warnings,
         file: file.display().to_string(),
-        topology: topology.as_ref().map(|topology| topology.name.as_str()),
+        topology: topology.as_ref().map(|topology| topology.name.to_string()),
         nodes: topology.as_ref().map(|topology| topology.nodes.len()),
         pod_subnets: pods,
-        backends: backends().collect(),
-    });
+        backends: backends().map(str::to_owned).collect(),
+    }));
     let Some(topology) = &topology else { return Err(invalid(file, errors)) };
     let listed: Vec<&str> = backends().collect();
     let backends = match listed.len() {
@@ -97,7 +80,7 @@ pub(super) fn report(findings: &Diagnostics, sources: &[Source], printer: Printe
         return;
     }
     for event in diagnostics::events(findings, sources) {
-        printer.event(&event);
+        printer.event(event);
     }
     let text = diagnostics::render(findings, sources, printer.colors_err(), diagnostics::PLAIN_WIDTH);
     if !text.is_empty() {

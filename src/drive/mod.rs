@@ -10,10 +10,10 @@ pub use record::end_earlier_run;
 
 use tokio::sync::mpsc;
 
-use crate::report::Event;
+use crate::report::{Event, Timed};
 
-/// Sends an event without waiting. If the channel is full, the event is dropped: the outcome contains everything
+/// Sends an event with the present time, without waiting. If the channel is full, the event is dropped: the outcome contains everything
 /// important, too.
-fn tell(events: &mpsc::Sender<Event>, event: Event) {
-    let _ = events.try_send(event);
+fn tell(events: &mpsc::Sender<Timed>, event: Event) {
+    let _ = events.try_send(event.now());
 }

@@ -10,7 +10,7 @@ use super::tell;
 use crate::backend::{Covered, Inputs, LOST, Question, Site};
 use crate::network::Memo;
 use crate::plan::Plan;
-use crate::report::Event;
+use crate::report::{Event, Timed};
 use crate::resource::Place;
 
 /// More rounds of questions than any site needs: answers lead to further questions.
@@ -30,7 +30,7 @@ pub async fn observe<'a>(
     sites: &'a [Arc<dyn Site>],
     inputs: &Inputs<'a>,
     parallelism: usize,
-    events: &mpsc::Sender<Event>,
+    events: &mpsc::Sender<Timed>,
     memo: &mut Memo,
 ) {
     let mut all: Vec<Asked<'a>> = Vec::with_capacity(sites.len());
@@ -64,7 +64,7 @@ pub async fn observe<'a>(
         // A question that panics has no answer.
         let error = ended.map_or_else(|_| Some(LOST.to_owned()), |(_, error)| error);
         if told.insert(place.clone()) || error.is_some() {
-            tell(events, Event::Observed { place, error });
+            tell(events, Event::Observed { place: place.name().into(), error });
         }
     }
 }

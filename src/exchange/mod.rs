@@ -4,13 +4,15 @@
 pub mod arm;
 pub mod node;
 
-use serde::Serialize;
+use std::borrow::Cow;
+
+use serde::{Deserialize, Serialize};
 
 /// How many requests topo has sent to a service.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Requests {
     /// The name of the service, as people know it.
-    pub service: &'static str,
+    pub service: Cow<'static, str>,
     /// Requests that change nothing.
     pub reads: u64,
     /// Requests that may change something.

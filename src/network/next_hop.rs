@@ -1,7 +1,9 @@
 //! The next hop of a route.
 
+use std::convert::Infallible;
 use std::fmt;
 use std::net::IpAddr;
+use std::str::FromStr;
 use std::sync::Arc;
 
 use super::serde_text::serde_text;
@@ -30,4 +32,13 @@ impl fmt::Display for NextHop {
     }
 }
 
+impl FromStr for NextHop {
+    type Err = Infallible;
+
+    fn from_str(text: &str) -> Result<Self, Infallible> {
+        Ok(text.parse().map_or_else(|_| Self::Target(text.into()), Self::Address))
+    }
+}
+
 serde_text!(Serialize NextHop);
+serde_text!(Deserialize NextHop);

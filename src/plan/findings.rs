@@ -4,11 +4,14 @@ use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use crate::network::Prefix;
 use crate::resource::Place;
 
 /// How much a finding matters.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Severity {
     /// Good to know.
     Note,
@@ -28,16 +31,6 @@ impl Severity {
             Self::Warning => "Warning",
             Self::Conflict => "Conflict",
             Self::Error => "Error",
-        }
-    }
-
-    /// Its name in JSON.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Note => "note",
-            Self::Warning => "warning",
-            Self::Conflict => "conflict",
-            Self::Error => "error",
         }
     }
 }
@@ -129,15 +122,6 @@ impl Remedy {
     /// `--skip-conflicts`: what somebody else has stays with them.
     pub const SKIP: Self = Self::Flag(Cow::Borrowed("--skip-conflicts"), "leave it to them");
 
-    /// Its name in JSON.
-    pub fn kind(&self) -> &'static str {
-        match self {
-            Self::TakeOver | Self::Flag(..) => "option",
-            Self::Edit(_) => "edit",
-            Self::Act(_) => "act",
-        }
-    }
-
     /// The sentence; `address` is that of the finding.
     pub fn text(&self, address: &str) -> Cow<'_, str> {
         match self {
@@ -199,6 +183,10 @@ pub const FORGOTTEN: &str = "forgotten";
 /// The code of findings about machines that answer under a name that another one had.
 pub const REPLACED: &str = "replaced";
 
+/// The code of findings about what somebody else has.
+const CONFLICT: &str = "conflict";
+/// The code of findings about conflicts that the user leaves to others.
+const SKIPPED: &str = "skipped";
 impl Finding {
     /// A finding about a place, or about what `address` names there.
     pub fn new(severity: Severity, code: &'static str, address: Address, text: Text) -> Self {
@@ -223,7 +211,7 @@ impl Finding {
 
     /// Somebody else has what is wanted.
     pub fn conflict(address: Address, text: Text, found: impl Into<String>) -> Self {
-        Self { found: Some(found.into()), ..Self::new(Severity::Conflict, "conflict", address, text) }
+        Self { found: Some(found.into()), ..Self::new(Severity::Conflict, CONFLICT, address, text) }
     }
 
     /// A place that could not be looked at, with the reason in full sentences.
@@ -281,7 +269,7 @@ impl Finding {
         let what = self.address.key.clone().unwrap_or_default();
         Self {
             severity: Severity::Warning,
-            code: "skipped",
+            code: SKIPPED,
             text: self.text.clone().followed_by("topo leaves it out, as --skip-conflicts asks."),
             remedies: Vec::new(),
             ..self

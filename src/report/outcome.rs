@@ -2,9 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
-use super::Skipped;
 use crate::network::Prefix;
 use crate::resource::{Action, Phase, Place};
 
@@ -17,6 +16,19 @@ pub struct Failure {
     pub phase: Phase,
     /// What happened, in full sentences.
     pub message: String,
+}
+
+/// Routes of a place that topo skipped, because something failed where they lead to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Skipped {
+    /// The place.
+    pub place: Place,
+    /// The name of the node that they lead to, or its address.
+    pub receiver: String,
+    /// Number of routes.
+    pub routes: usize,
+    /// What failed, without a full stop.
+    pub why: String,
 }
 
 /// The outcome of a run.
@@ -58,7 +70,7 @@ impl RunOutcome {
 }
 
 /// Whether the routes of a place are in force, according to the network after a run.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Confirmation {
     /// The name of the place.
     pub place: String,
@@ -67,20 +79,20 @@ pub struct Confirmation {
     /// What the network says.
     pub verdict: Verdict,
     /// The network interface that says it.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub interface: Option<String>,
     /// Number of routes that are in force.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub routes: Option<usize>,
     /// Routes that are not in force.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub missing: Vec<Prefix>,
     /// The same in full sentences.
     pub text: String,
 }
 
 /// Whether routes are in force.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
     /// All of them are.

@@ -1,9 +1,12 @@
 //! What is done, when, and why.
 
+use serde::{Deserialize, Serialize};
+
 use super::Name;
 
 /// When something happens in a run. A phase begins when the phase before it has ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Phase {
     /// Checks, and the removal of routes to subnets that become the node's own.
     Prepare,
@@ -28,7 +31,8 @@ impl Phase {
 }
 
 /// What is done.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Action {
     /// topo records a live row that is as wanted, and gives it topo's mark if it has another.
     Import,

@@ -1,14 +1,15 @@
 //! Findings about a text, as a report for people (miette's graphical report) and as JSON events.
 
 use std::fmt::Write;
+use std::sync::Arc;
 
+use crate::plan;
+use crate::report::{Event, Finding, Remedy, RemedyKind, SourcePosition, TOPOLOGY};
+use crate::topology::{Diagnostics, LineIndex, Severity, Source, Span};
 use miette::{
     GraphicalReportHandler, GraphicalTheme, LabeledSpan, MietteDiagnostic, MietteError, MietteSpanContents, SourceCode,
     SourceSpan, SpanContents, ThemeCharacters, ThemeStyles,
 };
-use serde::Serialize;
-
-use crate::topology::{Diagnostics, LineIndex, Severity, Source, Span};
 
 /// The usual width of a report, in columns.
 pub const PLAIN_WIDTH: usize = 80;
@@ -19,20 +20,9 @@ const LONGEST_LINE: usize = 120;
 /// How much of a message a report shows, in characters.
 const LONGEST_MESSAGE: usize = 600;
 
-/// A finding as a JSON event.
-#[derive(Debug, Serialize)]
-pub struct DiagnosticEvent<'a> {
-    r#type: &'static str,
-    severity: &'static str,
-    message: &'a str,
-    file: &'a str,
-    line: usize,
-    column: usize,
-    hint: Option<&'a str>,
-}
-
-/// All findings as JSON events.
-pub fn events<'a>(diagnostics: &'a Diagnostics, sources: &'a [Source]) -> impl Iterator<Item = DiagnosticEvent<'a>> {
+/// All findings as events.
+pub fn events<'a>(diagnostics: &'a Diagnostics, sources: &'a [Source]) -> impl Iterator<Item = Event> {
+    let names: Vec<Arc<str>> = sources.iter().map(|source| source.name.as_str().into()).collect();
     let files: Vec<LineIndex> = sources.iter().map(|source| LineIndex::new(&source.text)).collect();
     // File, line, byte and column of the previous finding: findings are sorted, and lines can be long.
     let mut before = (usize::MAX, 0, 0, 0);
@@ -50,15 +40,19 @@ pub fn events<'a>(diagnostics: &'a Diagnostics, sources: &'a [Source]) -> impl I
             };
             before = (file, line, byte, column + source.text[from..byte].chars().count());
         }
-        DiagnosticEvent {
-            r#type: "diagnostic",
-            severity: diagnostic.severity.label(),
-            message: &diagnostic.message,
-            file: sources.get(file).map_or("", |source| &source.name),
-            line: before.1 + 1,
-            column: before.3 + 1,
-            hint: diagnostic.hint.as_deref(),
-        }
+        let severity = match diagnostic.severity {
+            Severity::Error => plan::Severity::Error,
+            Severity::Warning => plan::Severity::Warning,
+        };
+        let edit = |hint: &String| Remedy { kind: RemedyKind::Edit, option: None, text: hint.clone() };
+        let hint = diagnostic.hint.as_ref();
+        let text = hint.map_or_else(|| diagnostic.message.clone(), |hint| format!("{} {hint}", diagnostic.message));
+        let file = names.get(file).cloned().unwrap_or_default();
+        Event::Finding(Finding {
+            source: Some(SourcePosition { file, line: before.1 + 1, column: before.3 + 1 }),
+            remedies: hint.map(edit).into_iter().collect(),
+            ..Finding::new(severity, TOPOLOGY, text)
+        })
     })
 }
 

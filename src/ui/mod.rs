@@ -10,7 +10,7 @@ pub mod review;
 use std::io::{self, IsTerminal, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use serde::Serialize;
+use crate::report::{Event, Timed};
 
 /// Whether topo failed to write to standard output although somebody still reads it.
 static LOST: AtomicBool = AtomicBool::new(false);
@@ -88,8 +88,15 @@ impl Printer {
         note_loss(out.write_all(text.as_bytes()).and_then(|()| out.flush()));
     }
 
-    /// Writes one JSON event; writes nothing outside JSON mode.
-    pub fn event(&self, event: &impl Serialize) {
+    /// Writes an event of this moment; writes nothing outside JSON mode.
+    pub fn event(&self, event: Event) {
+        if self.json {
+            self.timed(&event.now());
+        }
+    }
+
+    /// Writes an event; writes nothing outside JSON mode.
+    pub fn timed(&self, event: &Timed) {
         if self.json {
             let mut out = io::BufWriter::new(io::stdout().lock());
             let written = serde_json::to_writer(&mut out, event).map_err(io::Error::from);

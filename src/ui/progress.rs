@@ -8,9 +8,8 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use super::Printer;
 use crate::plan::findings::UNSEEN;
 use crate::plan::{Finding, Plan};
-use crate::render::{counted, json};
-use crate::report::{Event, Skipped};
-use crate::resource::Place;
+use crate::render::counted;
+use crate::report::{Event, Finding as Found, STOPPING, Timed};
 
 /// Shows a run: a bar if standard error is a terminal, and a line for each thing that goes wrong.
 pub struct Progress {
@@ -24,19 +23,19 @@ pub struct Progress {
 /// Why topo could not look at places that are not nodes, as the plan reported it. Many places may have the same reason,
 /// and one line is enough.
 #[derive(Clone, Debug, Default)]
-pub struct Told(BTreeSet<(Place, String)>);
+pub struct Told(BTreeSet<(Box<str>, String)>);
 
 impl Told {
     /// The part of a plan that progress need not repeat.
     pub fn by(plan: &Plan) -> Self {
         let unseen = |finding: &&Finding| finding.code == UNSEEN && !finding.place().is_node();
-        let told = |finding: &Finding| (finding.place().clone(), finding.found.clone().unwrap_or_default());
+        let told = |finding: &Finding| (finding.place().name().into(), finding.found.clone().unwrap_or_default());
         Self(plan.findings.iter().filter(unseen).map(told).collect())
     }
 
-    /// Whether the plan has reported the place.
-    pub fn has(&self, place: &Place, reason: &str) -> bool {
-        self.0.contains(&(place.clone(), reason.to_owned()))
+    /// Whether the plan has reported the place with this name.
+    pub fn has(&self, place: &str, reason: &str) -> bool {
+        self.0.contains(&(place.into(), reason.to_owned()))
     }
 }
 
@@ -49,18 +48,19 @@ impl Progress {
     }
 
     /// Handles the next event.
-    pub fn event(&mut self, event: &Event) {
-        self.printer.event(&json::run(event));
+    pub fn event(&mut self, timed: &Timed) {
+        self.printer.timed(timed);
+        let event = &timed.event;
         match event {
             Event::ObserveStarted { places } => {
                 self.start(*places, format!("Looking at {}", counted(*places, "node")));
             }
             Event::ApplyStarted { steps, .. } => self.start(*steps, "Applying".to_owned()),
             Event::Observed { .. } | Event::StepDone { .. } | Event::StepFailed { .. } => self.bar.inc(1),
-            Event::Stopping => self.bar.set_message("Stopping"),
-            Event::Skipped(_) | Event::Warning { .. } => {}
+            Event::Finding(finding) if finding.code == STOPPING => self.bar.set_message("Stopping"),
+            _ => {}
         }
-        if matches!(event, Event::StepFailed { place, message, .. } if self.told.has(place, message)) {
+        if matches!(event, Event::StepFailed { place, text, .. } if self.told.has(place, text)) {
             return;
         }
         if let Some((line, is_error)) = line(event) {
@@ -95,26 +95,23 @@ impl Drop for Progress {
 }
 
 /// Says which routes topo skipped, and why.
-pub(super) fn skipped(Skipped { receiver, routes, why, .. }: &Skipped) -> String {
-    let what = if *routes == 1 { "the route".to_owned() } else { format!("{routes} routes") };
+pub(super) fn skipped(receiver: &str, routes: usize, why: &str) -> String {
+    let what = if routes == 1 { "the route".to_owned() } else { format!("{routes} routes") };
     format!("Skipped {what} to {receiver}: {why}.")
 }
 
 /// The line for an event, if it needs one, and whether the line reports an error. The plan's notes report nodes that
 /// topo could not look at, too, but only after all other nodes have answered.
 fn line(event: &Event) -> Option<(String, bool)> {
-    let (place, text, is_error): (Option<&Place>, String, bool) = match event {
-        Event::StepFailed { place, message, .. } => (Some(place), message.clone(), true),
-        Event::Warning { place, message } => (Some(place), message.clone(), false),
-        Event::Skipped(one) => (Some(&one.place), skipped(one), false),
-        Event::Stopping => {
-            (None, "Stopping: topo finishes the steps in progress, and starts no others.".to_owned(), false)
-        }
+    let (place, text, is_error) = match event {
+        Event::StepFailed { place, text, .. } => (Some(place), text.clone(), true),
+        Event::Finding(Found { places, text, .. }) => (places.first(), text.clone(), false),
+        Event::Skipped { place, receiver, routes, text } => (Some(place), skipped(receiver, *routes, text), false),
         _ => return None,
     };
     // A node's output must not control the terminal.
     let text: String = text.chars().map(|c| if c.is_control() && c != '\n' { '\u{fffd}' } else { c }).collect();
-    Some((place.map_or(text.clone(), |place| format!("{}: {text}", place.name())), is_error))
+    Some((place.map_or_else(|| text.clone(), |place| format!("{place}: {text}")), is_error))
 }
 
 fn paint(line: &str, is_error: bool, color: bool) -> String {
@@ -128,23 +125,18 @@ fn paint(line: &str, is_error: bool, color: bool) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::resource::{Name, Phase};
-
-    fn place(name: &str) -> Place {
-        Place::from(Name::new(name).expect("a name"))
-    }
+    use crate::resource::Phase;
 
     #[test]
     fn only_what_went_wrong_is_worth_a_line() {
-        let node = || place("node-1");
+        let node = || "node-1".into();
         let text =
             |event: Event| line(&event).map(|(text, is_error)| format!("{text}{}", if is_error { " !" } else { "" }));
-        let failed =
-            Event::StepFailed { place: node(), phase: Phase::Install, message: "It broke \u{1b}[2J.".to_owned() };
+        let failed = Event::StepFailed { place: node(), phase: Phase::Install, text: "It broke \u{1b}[2J.".to_owned() };
         assert_eq!(text(failed).as_deref(), Some("node-1: It broke \u{fffd}[2J. !"));
         let why = "node-2 failed".to_owned();
-        let one = |routes| Skipped { place: node(), receiver: "node-2".to_owned(), routes, why: why.clone() };
-        let skipped = |routes| text(Event::Skipped(one(routes)));
+        let skipped =
+            |routes| text(Event::Skipped { place: node(), receiver: "node-2".into(), routes, text: why.clone() });
         assert_eq!(skipped(3).as_deref(), Some("node-1: Skipped 3 routes to node-2: node-2 failed."));
         assert_eq!(skipped(1).as_deref(), Some("node-1: Skipped the route to node-2: node-2 failed."));
         for quiet in [
@@ -162,11 +154,11 @@ mod tests {
     fn without_a_terminal_there_is_no_bar() {
         let printer = Printer::new(false, super::super::ColorChoice::Never);
         let mut progress = Progress { printer, shows_bar: false, bar: ProgressBar::hidden(), told: Told::default() };
-        progress.event(&Event::ObserveStarted { places: 3 });
+        progress.event(&Event::ObserveStarted { places: 3 }.now());
         assert_eq!(progress.bar.length(), None);
         progress.shows_bar = true;
-        progress.event(&Event::ObserveStarted { places: 3 });
-        progress.event(&Event::Observed { place: place("node-1"), error: None });
+        progress.event(&Event::ObserveStarted { places: 3 }.now());
+        progress.event(&Event::Observed { place: "node-1".into(), error: None }.now());
         assert_eq!((progress.bar.length(), progress.bar.position()), (Some(3), 1));
         progress.finish();
         assert_eq!(progress.bar.length(), None);

@@ -16,11 +16,11 @@ use crate::plan::findings::LeftOut;
 use crate::plan::{Plan, Summary};
 use crate::render::style::Look;
 use crate::render::{json, text};
-use crate::report::{Event, RunOutcome};
+use crate::report::{RunOutcome, Skipped, Timed};
 use crate::resource::{Known, Place};
 
 /// Writes events while they happen, until the sender is dropped. `told` is what the user has seen already.
-pub fn listen(mut events: mpsc::Receiver<Event>, told: Told, printer: Printer) -> JoinHandle<()> {
+pub fn listen(mut events: mpsc::Receiver<Timed>, told: Told, printer: Printer) -> JoinHandle<()> {
     tokio::spawn(async move {
         let mut progress = Progress::new(printer, told);
         while let Some(event) = events.recv().await {
@@ -80,17 +80,10 @@ async fn caught(signals: &mut Option<Signal>) {
 }
 
 /// Writes a plan, and returns whether it has changes. `volatile` says whether to name the new routes that do not last.
-pub fn show(
-    plan: &Plan,
-    known: &Known,
-    memo: &mut Memo,
-    volatile: bool,
-    requests: &[Requests],
-    printer: Printer,
-) -> bool {
+pub fn show(plan: &Plan, known: &Known, memo: &mut Memo, volatile: bool, printer: Printer) -> bool {
     let summary = Summary::new(plan, memo);
     if printer.is_json() {
-        json::plan(plan, &summary, requests, &mut |event| printer.event(&event));
+        json::plan(plan, &summary, &mut |event| printer.event(event));
     } else {
         printer.result(&text::plan(plan, &summary, look(printer), volatile, known));
     }
@@ -115,23 +108,21 @@ pub fn outcome(
 ) {
     let why = |place: &Place, message: &str| {
         // Each JSON event stands for itself.
-        let is_above = !printer.is_json() && told.has(place, message);
+        let is_above = !printer.is_json() && told.has(place.name(), message);
         if is_above { "topo could not look there. The warning above says why." } else { message }.to_owned()
     };
     let failures = run.failures.iter();
     let mut left: Vec<(Place, usize, String)> =
         failures.map(|failure| (failure.place.clone(), 0, why(&failure.place, &failure.message))).collect();
+    let said = |one: &Skipped| progress::skipped(&one.receiver, one.routes, &one.why);
     let skipped = run.skipped.iter();
-    left.extend(skipped.map(|one| (one.place.clone(), one.routes, progress::skipped(one))));
+    left.extend(skipped.map(|one| (one.place.clone(), one.routes, said(one))));
     let not_begun = || "topo did not begin here, because you interrupted the run.".to_owned();
     left.extend(run.left.iter().map(|(place, _)| (place.clone(), 0, not_begun())));
     left.extend(left_out.iter().map(|(place, LeftOut { routes, text })| (place.clone(), *routes, why(place, text))));
     let outcome = text::Outcome { destroy, run, left, requests };
     if printer.is_json() {
-        for one in &run.confirmations {
-            printer.event(&json::Event::Confirmation(one));
-        }
-        printer.event(&json::result(&outcome));
+        printer.event(json::result(&outcome));
     } else {
         printer.result(&format!("\n{}", text::result(&outcome, look(printer))));
     }

@@ -203,7 +203,7 @@ Note: topo did not read 1 network interface of the scale set `pool` in the subne
 
     fs::remove_file(bench.file()).unwrap();
     let (out, _, _) = bench.init(&["--json"]);
-    let events: Vec<Value> = out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let events = crate::events::checked(&out);
     let codes: Vec<_> = events.iter().filter_map(|event| event["code"].as_str()).collect();
     assert_eq!(codes, ["machine_skipped", "machine_skipped", "machine_skipped", "interfaces_not_read"]);
     assert_eq!(events[1]["places"], json!(["bad-tag"]));

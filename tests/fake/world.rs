@@ -19,6 +19,7 @@ use topo::transport::{BoxFuture, Target, Transport, TransportError};
 
 use super::books::{Books, Disk};
 use super::kernel::{Node, Owner, TableRow, Way};
+use crate::events::checked;
 
 /// Counts what a run does to the world, and kills it at one of them: from then on nothing it does has any effect.
 #[derive(Default)]
@@ -205,7 +206,7 @@ impl World {
                 }
             });
         }
-        let (events, _listener) = mpsc::channel(1);
+        let (events, mut listener) = mpsc::channel(4096);
         let (_stop, stop) = watch::channel(false);
         let run = Run {
             plan,
@@ -227,6 +228,9 @@ impl World {
                 outcome = run.carry_out(memo) => Ran::Done(outcome.expect("the store works")),
             }
         });
+        while let Ok(event) = listener.try_recv() {
+            checked(&serde_json::to_string(&event).expect("JSON"));
+        }
         fate.at.store(0, Ordering::SeqCst);
         // What is as it was and not recorded was not adopted: the run died before it began, or the owner of the row did not
         // answer.

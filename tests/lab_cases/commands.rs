@@ -73,9 +73,8 @@ pub fn plans_without_a_look_and_events() {
 
 #[track_caller]
 fn objects(reply: &Reply) -> Vec<Value> {
-    let parse = |line: &str| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"));
-    let events: Vec<Value> = reply.stdout.lines().map(parse).collect();
-    assert!(!events.is_empty() && events.iter().all(|event| event["type"].is_string()), "{}", reply.stdout);
+    let events = crate::events::checked(&reply.stdout);
+    assert!(!events.is_empty(), "{}", reply.stdout);
     events
 }
 

@@ -50,20 +50,21 @@ pub fn files_changed_by_hand_are_put_back() {
     }
     assert!(plan.said().contains("node-0 gets 60-topo.yaml again"), "{}", plan.stdout);
     let plan = machines.topo(&["--json", "plan", "--detailed-exitcode"]).exits(2);
+    crate::events::checked(&plan.stdout);
     let events = file_events(&plan);
     assert_eq!(events.len(), 3, "{events:?}");
     let of = |name: &str| {
         let found = events.iter().find(|event| event.contains(&format!("\"places\":[\"{name}\"]")));
         serde_json::from_str::<serde_json::Value>(found.expect("an event for each")).expect("an event is JSON")
     };
-    let difference = of("server")["difference"].as_str().expect("a difference").to_owned();
+    let difference = of("server")["items"][0]["difference"].as_str().expect("a difference").to_owned();
     assert!(
         difference.contains("\n+      - {to: \"10.200.1.0/24\"") && difference.starts_with("--- /etc/"),
         "{difference}"
     );
     assert_eq!((of("server")["drift"].clone(), of("server")["reason"].clone()), (true.into(), "altered".into()));
     assert_eq!((of("node-0")["action"].clone(), of("node-0")["reason"].clone()), ("add".into(), "missing".into()));
-    assert_eq!(of("node-1")["difference"], "old mode 0644\nnew mode 0600\n");
+    assert_eq!(of("node-1")["items"][0]["difference"], "old mode 0644\nnew mode 0600\n");
     assert_plan(&machines.topo(&["apply", "-y"]).exits(0), Counts { add: 1, change: 2, ..Counts::default() });
     assert_no_changes(&machines);
     after.assert_is_now(&machines);

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use tokio::sync::mpsc;
 use topo::backend::azure_udr::AzureSite;
 use topo::backend::node::NodeSite;
@@ -10,6 +11,7 @@ use topo::drive::{covered, observe};
 use topo::network::Memo;
 use topo::plan::{Options, Plan, Summary};
 use topo::render::{json, style::Look, text};
+use topo::report::{Event, Timed, Version};
 use topo::resource::{AddressPattern, Name};
 use topo::state::State;
 use topo::topology::{self, Source, Topology};
@@ -19,6 +21,7 @@ use topo::transport::{ShellTransport, Transport};
 use super::azure;
 use super::case::Case;
 use super::nodes::{Nodes, Way};
+use crate::events::checked;
 
 /// The lineage where a case has no state; with one, it is the state's.
 const LINEAGE: &str = "0a1b2c3d4e5f60718293a4b5c6d7e8f9";
@@ -50,10 +53,15 @@ pub(super) fn plan(case: &Arc<Case>, records: bool) -> Planned {
         let requests = azure.map(|azure| azure.requests());
         let summary = Summary::new(&plan, &mut memo);
         let mut json = String::new();
-        json::plan(&plan, &summary, requests.as_slice(), &mut |event| {
-            json += &serde_json::to_string(&event).expect("JSON");
+        let mut write = |event: Event| {
+            // The same time at each run.
+            let timed = Timed { version: Version::V2, time: Timestamp::UNIX_EPOCH, event };
+            json += &serde_json::to_string(&timed).expect("JSON");
             json.push('\n');
-        });
+        };
+        json::plan(&plan, &summary, &mut write);
+        write(json::plan_result(&plan, requests.as_slice()));
+        checked(&json);
         let text = text::plan(&plan, &summary, Look::default(), !chosen.options.destroy, REGISTRY.known());
         Planned { text, json, exit: exit_of(&plan, chosen.detailed_exit_code) }
     })

@@ -7,6 +7,7 @@ use std::path::Path;
 use serde_json::Value;
 
 use super::{cases, name};
+use crate::events::checked;
 
 /// Signs of the text, the actions of JSON, and the fields of the summary.
 const ACTIONS: [(char, &str, &str); 4] =
@@ -26,7 +27,7 @@ fn count(line: &str) -> Option<(char, u64)> {
 
 fn events(folder: &Path) -> Vec<Value> {
     let text = fs::read_to_string(folder.join("plan.json")).expect("plan.json");
-    text.lines().map(|line| serde_json::from_str(line).expect("an event")).collect()
+    checked(&text)
 }
 
 #[test]
@@ -34,7 +35,8 @@ fn signs_and_counts_add_up_to_the_summary() {
     for folder in cases() {
         let events = events(&folder);
         let text = fs::read_to_string(folder.join("plan.txt")).expect("plan.txt");
-        let summary = events.last().filter(|event| event["type"] == "summary").expect("a summary");
+        let summary = events.iter().find(|event| event["type"] == "summary").expect("a summary");
+        assert_eq!(events.last().expect("a result")["type"], "result", "{}", name(&folder));
         let mut signs: BTreeMap<char, u64> = BTreeMap::new();
         text.lines().filter_map(count).for_each(|(sign, count)| *signs.entry(sign).or_default() += count);
         // What stands in a file counts with the file.

@@ -12,6 +12,7 @@ use topo::state::{LocalStore, Revision, State, Store, to_lines};
 use super::journal::{begun, entry};
 use super::store::wait;
 use super::{kernel_route, mesh, node, pods};
+use crate::events::checked;
 
 struct Folder(TempDir);
 
@@ -65,7 +66,7 @@ fn list_and_show() {
     let (_, out, _) = at.run(&["--json", "list", "node-2"]);
     // The version, and two rows.
     assert_eq!(out.lines().count(), 3);
-    assert!(out.lines().all(|line| serde_json::from_str::<serde_json::Value>(line).is_ok()), "{out}");
+    checked(&out);
 
     let (code, out, _) = at.run(&["show", "kernel_route.node-0[\"10.100.1.0/24\"]"]);
     assert_eq!(code, 0);
@@ -186,6 +187,35 @@ fn locks() {
     let (code, out, _) = at.run(&["unlock", &id]);
     assert!(code == 0 && out.contains("is not locked"), "{out}");
     assert_eq!(at.run(&["rm", "node-0"]).0, 0);
+}
+
+#[test]
+fn each_command_says_its_result_as_events() {
+    let at = Folder::with(&mesh(3));
+    fs::write(at.0.path().join("pushed.json"), at.state().to_json()).expect("file");
+    let results = |arguments: &[&str]| {
+        let (code, out, _) = at.run(&[&["--json"], arguments].concat());
+        let events = checked(&out);
+        assert_eq!((code, &events[0]["type"]), (0, &"version".into()), "{out}");
+        let command = format!("state {}", arguments[0]);
+        let are_results = events[1..].iter().all(|event| event["type"] == "result" && event["command"] == *command);
+        assert!(are_results && events.len() > 1, "{out}");
+        events[1..].to_vec()
+    };
+    assert_eq!(results(&["list"]).len(), 6);
+    let shown = results(&["show", "node-0"]);
+    assert_eq!(shown[0]["fields"]["reached_at"], "10.240.0.10");
+    assert_eq!(results(&["rm", "node-0[10.100.1.0/24]"])[0]["routes"], 1);
+    let serial = at.state().serial;
+    fs::write(at.0.path().join("pushed.json"), at.state().to_json()).expect("file");
+    assert_eq!(results(&["push", "pushed.json"])[0]["serial"], serial + 1);
+    let id = results(&["lock"])[0]["id"].as_str().expect("an id").to_owned();
+    assert_eq!(results(&["unlock", &id])[0]["removed"]["id"], *id);
+    assert!(results(&["unlock", &id])[0]["removed"].is_null());
+    let (_, out, _) = at.run(&["--json", "pull"]);
+    assert_eq!(out.as_bytes(), at.state().to_json(), "a document alone");
+    let (code, out, _) = at.run(&["--json", "rm", "node-9"]);
+    assert_eq!((code, &checked(&out)[1]["type"]), (1, &"error".into()));
 }
 
 #[test]

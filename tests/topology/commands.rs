@@ -110,14 +110,14 @@ fn validate_says_everything_as_events_too() {
     let (_holder, path) = directory("x");
     let (out, _, code) = topo(&path, &["--json", "validate", "-"], "[topology]\nnam = \"x\"\n[nodes]\nä = 1\n");
     assert_eq!(code, 1);
-    let events: Vec<serde_json::Value> = out.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    let events = crate::events::checked(&out);
     assert_eq!(events[0]["type"], "version");
     let events = &events[1..];
-    assert_eq!(events[0]["type"], "diagnostic");
-    assert_eq!((events[0]["line"].as_u64(), events[0]["column"].as_u64()), (Some(2), Some(1)));
-    assert_eq!(events[0]["hint"], "Did you mean `name`?");
-    let summary = events.iter().find(|event| event["type"] == "summary").expect("summary");
-    assert_eq!((summary["command"].as_str(), summary["valid"].as_bool()), (Some("validate"), Some(false)));
+    assert_eq!((&events[0]["type"], &events[0]["severity"]), (&"finding".into(), &"error".into()));
+    assert_eq!(events[0]["source"], serde_json::json!({ "file": "-", "line": 2, "column": 1 }));
+    assert_eq!(events[0]["remedies"][0]["text"], "Did you mean `name`?");
+    let result = events.iter().find(|event| event["type"] == "result").expect("a result");
+    assert_eq!((result["command"].as_str(), result["valid"].as_bool()), (Some("validate"), Some(false)));
 }
 
 #[test]

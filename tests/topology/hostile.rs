@@ -5,6 +5,8 @@ use topo::backend::REGISTRY;
 use topo::topology::{Source, machines, parse, update};
 use topo::ui::diagnostics::{events, render};
 
+use crate::events::checked;
+
 const EXAMPLE: &str = include_str!("../../examples/kthw/topo.toml");
 const MACHINES: &str = include_str!("../../examples/kthw/machines.txt");
 /// A template with every field; `@` stands for the value.
@@ -78,7 +80,7 @@ fn check(sources: &[Source]) -> bool {
         assert!(!text.contains("Failed to read contents"), "{text}");
     }
     for (event, finding) in events(&findings, sources).zip(findings.iter()) {
-        serde_json::to_string(&event).expect("event");
+        checked(&serde_json::to_string(&event.now()).expect("event"));
         assert!((finding.span.end as usize) <= sources[finding.span.file as usize].text.len());
     }
     topology.is_some()

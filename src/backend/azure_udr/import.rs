@@ -4,10 +4,11 @@ use std::net::IpAddr;
 
 use super::inventory::{self, NoteKind};
 use super::operator::settings;
+use crate::backend::SourceNodes;
 use crate::backend::operator::Operator;
-use crate::backend::{SourceNodes, SourceNote};
 use crate::exchange::arm::Document;
 use crate::plan::Severity;
+use crate::report::Finding;
 use crate::resource::{Name, Refusal};
 use crate::transport::BoxFuture;
 use crate::transport::arm::{Arm, ArmError};
@@ -18,7 +19,7 @@ pub(super) fn read<'a>(
     from: &'a str,
     name: &'a Name,
     operator: &'a Operator,
-    notes: &'a mut Vec<SourceNote>,
+    notes: &'a mut Vec<Finding>,
 ) -> BoxFuture<'a, Result<SourceNodes, Refusal>> {
     Box::pin(async move {
         let (subscription, group) = parse(from)?;
@@ -38,7 +39,7 @@ pub(super) fn read<'a>(
                 NoteKind::WithoutPods => ("machine_without_pods", Severity::Note),
                 NoteKind::NotRead => ("interfaces_not_read", Severity::Note),
             };
-            SourceNote { severity, code, nodes: note.machines.clone(), text: note.text.clone() }
+            Finding::new(severity, code, note.text.as_str()).about(note.machines.iter().map(String::as_str))
         }));
         if inventory.machines.is_empty() {
             let message = format!(

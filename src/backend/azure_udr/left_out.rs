@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use super::AzureSite;
 use crate::backend::operator::{Key, Operator};
-use crate::backend::{Site, SourceNodes, SourceNote};
+use crate::backend::{Site, SourceNodes};
+use crate::report::Finding;
 use crate::resource::{Kind, Name, Refusal};
 use crate::transport::BoxFuture;
 
@@ -28,7 +29,7 @@ pub(super) fn read<'a>(
     _: &'a str,
     _: &'a Name,
     _: &'a Operator,
-    _: &'a mut Vec<SourceNote>,
+    _: &'a mut Vec<Finding>,
 ) -> BoxFuture<'a, Result<SourceNodes, Refusal>> {
     let refusal = Refusal::new("This topo was built without Azure, so it cannot read machines there.")
         .hint("Use a topo that was built with the feature `azure`, or give a machines.txt.");

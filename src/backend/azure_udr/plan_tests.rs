@@ -8,7 +8,6 @@ use crate::backend::azure_udr::{
     ARM, BACKEND, LiveInterface, LiveInterfaces, LiveNetwork, LiveSubnet, LiveTable, Seen, Wanted, key,
 };
 use crate::backend::{Desired, Inputs, NetworkTable, REGISTRY};
-use crate::exchange::Requests;
 use crate::exchange::arm::Document;
 use crate::network::{Memo, Prefix};
 use crate::plan::{DesiredPlace, Finding, Options, Plan, Summary};
@@ -157,8 +156,7 @@ fn render(plan: &Plan) -> String {
 
 fn json_lines(plan: &Plan) -> Vec<Value> {
     let mut lines = Vec::new();
-    let requests = [Requests { service: "Azure", reads: 4, writes: 2 }];
-    events::plan(plan, &Summary::new(plan, &mut Memo::default()), &requests, &mut |event| {
+    events::plan(plan, &Summary::new(plan, &mut Memo::default()), &mut |event| {
         lines.push(serde_json::to_value(&event).expect("JSON"));
     });
     lines
@@ -372,14 +370,12 @@ fn every_change_has_its_address_in_json() {
     let lines = json_lines(&plan);
     let addresses: Vec<&str> = lines
         .iter()
-        .flat_map(|line| ["routes", "settings"].map(|list| line[list].as_array()))
-        .flat_map(|list| list.into_iter().flatten())
+        .flat_map(|line| line["items"].as_array().into_iter().flatten())
         .filter_map(|change| change["address"].as_str())
         .collect();
     assert_eq!(
         addresses,
         [
-            "azure_route_table.kubernetes-routes",
             "azure_route_table.kubernetes-routes",
             r#"azure_route.kubernetes-routes["kubernetes-route-10-200-0-0-24"]"#,
             r#"azure_route.kubernetes-routes["kubernetes-route-10-200-1-0-24"]"#,
@@ -392,24 +388,17 @@ fn every_change_has_its_address_in_json() {
     assert_eq!(
         lines[1],
         json!({
-            "type": "change", "id": 1, "kind": "azure_route", "addresses": ["azure_route.kubernetes-routes"],
-            "action": "add", "reason": "new", "drift": false, "places": ["kubernetes-routes"], "count": 2, "routes": [
-                { "destination": "10.200.0.0/24", "address": addresses[2], "after": hop("10.240.0.20") },
-                { "destination": "10.200.1.0/24", "address": addresses[3], "after": hop("10.240.0.21") },
+            "type": "change", "id": lines[1]["id"], "kind": "azure_route", "addresses": ["azure_route.kubernetes-routes"],
+            "action": "add", "reason": "new", "drift": false, "places": ["kubernetes-routes"], "count": 2, "items": [
+                { "destination": "10.200.0.0/24", "address": addresses[1], "after": hop("10.240.0.20") },
+                { "destination": "10.200.1.0/24", "address": addresses[2], "after": hop("10.240.0.21") },
             ],
         })
     );
-    let set =
-        |event: usize, at: usize| [&lines[event]["settings"][at]["before"], &lines[event]["settings"][at]["after"]];
-    assert_eq!(set(2, 0), [&json!(null), &json!(table_id())]);
+    let set = |event: usize, at: usize| [&lines[event]["items"][at]["before"], &lines[event]["items"][at]["after"]];
+    assert_eq!(set(2, 0), [&json!(null), &json!({ "route table": table_id() })]);
     // Each network interface is a place of its own.
     assert_eq!(lines[3]["places"], json!(["worker-0-nic", "worker-1-nic"]));
-    assert_eq!(set(3, 1), [&json!("off"), &json!("on")]);
-    assert_eq!(
-        lines[4],
-        json!({
-            "type": "summary", "import": 0, "add": 4, "change": 2, "destroy": 0, "unseen": 0,
-            "requests": [{ "service": "Azure", "reads": 4, "writes": 2 }],
-        })
-    );
+    assert_eq!(set(3, 1), [&json!({ "IP forwarding": "off" }), &json!({ "IP forwarding": "on" })]);
+    assert_eq!(lines[4], json!({ "type": "summary", "import": 0, "add": 4, "change": 2, "destroy": 0, "unseen": 0 }));
 }

@@ -13,7 +13,7 @@ use super::record::begin;
 use crate::backend::{Desired, Site};
 use crate::network::Memo;
 use crate::plan::{Options, Plan};
-use crate::report::{Event, RunOutcome};
+use crate::report::{RunOutcome, Timed};
 use crate::resource::{Name, Phase, Place};
 use crate::state::{Entry, JournalWriter, Revision, RunId, State, Store, StoreError, fold};
 
@@ -38,7 +38,7 @@ pub struct Run<'a> {
     /// What the user chose.
     pub options: &'a Options,
     /// Who listens.
-    pub events: mpsc::Sender<Event>,
+    pub events: mpsc::Sender<Timed>,
     /// Becomes true when the user asks to stop.
     pub stop: watch::Receiver<bool>,
 }

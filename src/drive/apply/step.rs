@@ -107,7 +107,7 @@ impl Executor<'_> {
         }
         if !self.outcome.stopped {
             self.outcome.stopped = true;
-            tell(&self.run.events, Event::Stopping);
+            tell(&self.run.events, Event::stopping());
         }
         self.outcome.left.push((step.place.clone(), step.phase));
         let outcomes = self.unfinished(step, false).outcomes;
@@ -146,13 +146,17 @@ impl Executor<'_> {
         }
         self.lost.extend(lost);
         for message in warnings {
-            tell(&self.run.events, Event::Warning { place: place.clone(), message: message.clone() });
+            tell(&self.run.events, Event::warning(&place, &message));
             self.outcome.warnings.push((place.clone(), message));
         }
         match failure {
-            None => tell(&self.run.events, Event::StepDone { place, phase, operations }),
+            None => {
+                let place = place.name().into();
+                tell(&self.run.events, Event::StepDone { place, phase, operations });
+            }
             Some(message) => {
-                tell(&self.run.events, Event::StepFailed { place: place.clone(), phase, message: message.clone() });
+                let name = place.name().into();
+                tell(&self.run.events, Event::StepFailed { place: name, phase, text: message.clone() });
                 self.failed.insert(place.clone());
                 self.outcome.failures.push(Failure { place, phase, message });
             }
@@ -164,7 +168,7 @@ impl Executor<'_> {
     fn skip(&mut self, place: &Place, receiver: &Name, routes: usize) {
         let why = self.lost.get(receiver).cloned().unwrap_or_default();
         let skipped = Skipped { place: place.clone(), receiver: receiver.to_string(), routes, why };
-        tell(&self.run.events, Event::Skipped(skipped.clone()));
+        tell(&self.run.events, Event::from(&skipped));
         self.outcome.skipped.push(skipped);
     }
 

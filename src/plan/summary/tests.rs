@@ -221,7 +221,7 @@ fn how_long_it_takes() {
             let rendered = start.elapsed();
             let start = Instant::now();
             let mut counter = Counter(0);
-            crate::render::json::plan(&plan, &summary, &[], &mut |event| {
+            crate::render::json::plan(&plan, &summary, &mut |event| {
                 serde_json::to_writer(&mut counter, &event).expect("json");
             });
             let written = start.elapsed();

@@ -112,7 +112,7 @@ impl Wire {
     /// and DELETE are writes.
     pub(super) fn requests(&self) -> Requests {
         let [reads, writes] = [&self.reads, &self.writes].map(|count| count.load(Ordering::Relaxed));
-        Requests { service: "Azure", reads, writes }
+        Requests { service: "Azure".into(), reads, writes }
     }
 
     /// Azure no longer accepts the token.
