@@ -9,6 +9,7 @@ mod azure;
 mod azure_example;
 #[cfg(feature = "azure")]
 mod azure_init;
+mod event_schema;
 mod events;
 mod fake;
 mod order;

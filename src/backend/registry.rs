@@ -1,14 +1,15 @@
 //! All that a binary knows about backends, as data: a binary of its own can have others.
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::sync::{Arc, OnceLock};
 
 use super::mesh::Mesh;
 use super::operator::{Key, Operator};
-use super::{Desired, NetworkTable, OnNodes, Site, azure_udr, netplan, ssh_static};
+use super::{Desired, NetworkTable, OnNodes, Site, azure_udr, netplan, node, ssh_static};
 use crate::network::address_text;
-use crate::plan::DesiredPlace;
-use crate::report::Finding;
+use crate::plan::{DesiredPlace, findings};
+use crate::report::{self, Finding};
 use crate::resource::{Endpoint, Kind, Known, NODE, Name, Place, PlaceKind, Refusal, Resources};
 use crate::topology::machines::Machine;
 use crate::topology::{Formats, TableFormat, Topology};
@@ -99,6 +100,17 @@ impl Registry {
                 on_nodes.chain(self.sites.iter().flat_map(|site| site.kinds).copied()).collect()
             },
         })
+    }
+
+    /// The names of the kinds of resources that the binary can read.
+    pub fn kinds(&self) -> BTreeSet<&'static str> {
+        self.known().kinds.iter().map(|kind| kind.id).collect()
+    }
+
+    /// The codes of all findings.
+    pub fn codes(&'static self) -> BTreeSet<&'static str> {
+        let of_backends = self.formats().iter().flat_map(|format| format.codes());
+        [findings::CODES, report::CODES, node::CODES].into_iter().flatten().chain(of_backends).copied().collect()
     }
 
     /// Kinds of places other than nodes.

@@ -24,6 +24,9 @@ pub enum Severity {
 }
 
 impl Severity {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Note, Self::Warning, Self::Conflict, Self::Error];
+
     /// The word in front of the sentence.
     pub fn label(self) -> &'static str {
         match self {
@@ -187,6 +190,9 @@ pub const REPLACED: &str = "replaced";
 const CONFLICT: &str = "conflict";
 /// The code of findings about conflicts that the user leaves to others.
 const SKIPPED: &str = "skipped";
+/// The codes of findings that are the same for all places.
+pub const CODES: &[&str] = &[UNSEEN, FORGOTTEN, REPLACED, CONFLICT, SKIPPED];
+
 impl Finding {
     /// A finding about a place, or about what `address` names there.
     pub fn new(severity: Severity, code: &'static str, address: Address, text: Text) -> Self {

@@ -74,6 +74,8 @@ pub const STEP: &str = "step";
 pub const TOPOLOGY: &str = "topology";
 /// The code of the finding about nodes that stay in a topology although the source of the nodes does not list them.
 pub const NODES_KEPT: &str = "nodes_kept";
+/// The codes of findings that come neither from plans nor from backends.
+pub const CODES: &[&str] = &[STOPPING, STEP, TOPOLOGY, NODES_KEPT];
 
 impl Finding {
     /// A finding about no place.

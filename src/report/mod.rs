@@ -5,9 +5,10 @@ mod event;
 mod finding;
 mod outcome;
 mod result;
+pub mod schema;
 
 pub use change::{AllRows, Change, Item, RouteValues, Values};
 pub use event::{Event, Timed, Totals, Version};
-pub use finding::{Finding, NODES_KEPT, Remedy, RemedyKind, STEP, STOPPING, SourcePosition, TOPOLOGY};
+pub use finding::{CODES, Finding, NODES_KEPT, Remedy, RemedyKind, STEP, STOPPING, SourcePosition, TOPOLOGY};
 pub use outcome::{Confirmation, Failure, RunOutcome, Skipped, Verdict};
 pub use result::{CommandResult, Left, RunResult};

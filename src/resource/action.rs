@@ -19,6 +19,9 @@ pub enum Phase {
 }
 
 impl Phase {
+    /// All of them, in their order.
+    pub const ALL: [Self; 4] = [Self::Prepare, Self::Install, Self::Persist, Self::Retire];
+
     /// Its name in text, JSON and the journal.
     pub fn label(self) -> &'static str {
         match self {
@@ -47,6 +50,9 @@ pub enum Action {
 }
 
 impl Action {
+    /// What a change of a plan can do.
+    pub const OF_CHANGES: [Self; 4] = [Self::Import, Self::Add, Self::Change, Self::Remove];
+
     /// Its name in JSON.
     pub fn label(self) -> &'static str {
         match self {
@@ -110,6 +116,27 @@ pub enum Reason {
 }
 
 impl Reason {
+    /// The names of all of them in JSON.
+    pub const LABELS: [&str; 17] = [
+        "new",
+        "new_node",
+        "node_added",
+        "node_removed",
+        "not_wanted",
+        "destroy",
+        "edited",
+        "becomes_own",
+        "missing",
+        "altered",
+        "mark_lost",
+        "in_doubt",
+        "adopted",
+        "taken_over",
+        "not_loaded",
+        "redefined",
+        "stale",
+    ];
+
     /// Its name in JSON.
     pub fn label(&self) -> &'static str {
         match self {

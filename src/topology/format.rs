@@ -36,6 +36,11 @@ pub trait TableFormat: Send + Sync {
     /// The JSON schema of the table, as text: an object, which can refer to the definitions in `src/topology/schema.json`.
     fn schema(&self) -> &'static str;
 
+    /// The codes of its own findings.
+    fn codes(&self) -> &'static [&'static str] {
+        &[]
+    }
+
     /// The lines of a new topology that activate the backend, or show how to activate it; each with its line end.
     fn example(&self) -> Option<&'static str> {
         None

@@ -5,6 +5,30 @@ use crate::network::Prefix;
 use crate::plan::findings::{Address, Finding, Remedy, Text};
 use crate::resource::Place;
 
+/// The codes of findings in Azure, and about machines there.
+pub(super) const CODES: &[&str] = &[
+    "association_stays",
+    "forwarding_not_selected",
+    "forwarding_off",
+    "forwarding_stays",
+    "forwarding_unknown",
+    "interfaces_not_read",
+    "lost",
+    "machine_skipped",
+    "machine_without_pods",
+    "network_missing",
+    "outside",
+    "region",
+    "space_unknown",
+    "subnet_missing",
+    "table_elsewhere",
+    "table_missing",
+    "table_stays",
+    "too_many_routes",
+    "unverified",
+    "wins",
+];
+
 /// A sentence about a route table that goes on behind its name.
 pub(super) fn table_text(place: &Place, rest: &str) -> Text {
     Text::whole(format!("The route table {} {rest}", place.name()))

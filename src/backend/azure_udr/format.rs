@@ -21,6 +21,10 @@ impl TableFormat for AzureUdr {
             .then_some("Use a topo that was built with the cargo feature `azure` (on by default).")
     }
 
+    fn codes(&self) -> &'static [&'static str] {
+        super::findings::CODES
+    }
+
     fn read(&self, reader: &mut TableReader<'_>) -> TableRead {
         let (settings, given) = Settings::read(reader);
         // If subnets use the table, Azure forwards between the nodes that it serves.

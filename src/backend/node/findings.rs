@@ -11,6 +11,28 @@ use crate::plan::findings::{Address, Finding, REPLACED, Remedy, Scope, Severity,
 use crate::plan::{ForeignKey, TableFindings};
 use crate::resource::{Name, Place, ResourceId};
 
+/// The codes of findings on nodes.
+pub const CODES: &[&str] = &[
+    "captures",
+    "deferred",
+    "file",
+    "in_azure",
+    "lineage_lost",
+    "lost",
+    "name_taken",
+    "not_loaded",
+    "not_on_link",
+    "other_lineage",
+    "own_pods",
+    "protocol_taken",
+    "provided",
+    "renamed",
+    "same_machine",
+    "stays_loaded",
+    "stray",
+    "wins",
+];
+
 impl TableFindings {
     /// All of them, as findings about a place.
     pub(super) fn into_findings(self, place: &Place, id: &ResourceId) -> Vec<Finding> {

@@ -17,6 +17,7 @@ mod site;
 mod step;
 mod together;
 
+pub use findings::CODES;
 pub use nodes::NodeSite;
 pub use observed::{Observation, Seen};
 pub use plan::plan;
