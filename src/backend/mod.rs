@@ -10,6 +10,7 @@ pub mod operator;
 mod registry;
 mod site;
 pub mod ssh_static;
+pub mod sysctl;
 mod table_and_metric;
 
 use crate::exchange::node::{Reply, Work, Written};

@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock};
 
 use super::mesh::Mesh;
 use super::operator::{Key, Operator};
-use super::{Desired, NetworkTable, OnNodes, Site, azure_udr, netplan, node, ssh_static};
+use super::{Desired, NetworkTable, OnNodes, Site, azure_udr, netplan, node, ssh_static, sysctl};
 use crate::network::address_text;
 use crate::plan::{DesiredPlace, findings};
 use crate::report::{self, Finding};
@@ -75,7 +75,8 @@ pub struct SourceNodes {
 }
 
 /// The backends of topo.
-pub static REGISTRY: Registry = Registry::new(&[&ssh_static::SshStatic, &netplan::Netplan], &[&azure_udr::SITE]);
+pub static REGISTRY: Registry =
+    Registry::new(&[&ssh_static::SshStatic, &netplan::Netplan, &sysctl::Sysctl], &[&azure_udr::SITE]);
 
 impl Registry {
     /// A registry of backends on nodes, and of other kinds of places.

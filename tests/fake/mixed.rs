@@ -237,3 +237,23 @@ fn no_table_gets_a_route_to_a_node_that_is_down() {
         assert!(matches!(scene.run(), Ran::Nothing));
     }
 }
+
+#[test]
+fn a_node_whose_kernel_cannot_be_made_to_forward_loses_its_routes_in_azure_too() {
+    let scene = Scene::new("[backends.ssh-static]\n[backends.sysctl]\nip_forward = true\n");
+    let forward = "net/ipv4/ip_forward".to_owned();
+    scene.world.network.nodes()[2].settings.fixed.insert(forward);
+    let outcome = scene.apply();
+    assert!(!outcome.is_complete(), "{outcome:?}");
+    assert!(scene.nodes_with(PODS).is_empty(), "{outcome:?}");
+    assert_eq!(scene.routes(), Some(["10.200.0.0/24 by 10.240.0.20".to_owned()].into()));
+
+    scene.world.network.nodes()[2].settings.fixed.clear();
+    let outcome = scene.apply();
+    assert!(outcome.is_complete(), "{outcome:?}");
+    assert_eq!(
+        (scene.nodes_with(PODS), scene.routes().map(|routes| routes.len())),
+        (vec!["server", "node-0"], Some(2))
+    );
+    assert!(scene.destroy().is_complete());
+}

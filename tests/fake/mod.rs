@@ -7,6 +7,7 @@ mod golden;
 mod in_azure;
 mod judged;
 mod kernel;
+mod kernel_settings;
 mod looks;
 #[cfg(feature = "azure")]
 mod mixed;

@@ -38,6 +38,21 @@ impl Settings {
             value.clone_into(live);
         }
     }
+
+    /// Boots the machine: the kernel's values, then those of the files.
+    pub(crate) fn boot(&mut self) {
+        let devices: Vec<String> = self
+            .values
+            .keys()
+            .filter_map(|path| path.strip_prefix("net/ipv4/conf/")?.strip_suffix("/rp_filter").map(str::to_owned))
+            .collect();
+        self.values = Self::new(&devices.iter().map(String::as_str).collect::<Vec<_>>()).values;
+        for text in self.files.clone().values() {
+            for (name, value) in text.lines().filter_map(|line| line.split_once('=')) {
+                self.set(&topo::exchange::node::swap_separators(name.trim()), value.trim());
+            }
+        }
+    }
 }
 
 impl Node {

@@ -4,6 +4,7 @@ mod commands;
 mod families;
 mod file_scripts;
 mod file_scripts_refusals;
+mod forwarding;
 mod hostile;
 mod interrupted;
 mod machines;
@@ -98,4 +99,6 @@ crate::harness::machine_tests! {
     file_scripts_refusals::files_that_do_harm_are_refused,
     file_scripts::a_deferred_file_is_pending_until_networkd_restarts,
     file_scripts_refusals::what_cannot_be_loaded_is_put_back,
+    forwarding::forwarding_outlives_a_reboot,
+    forwarding::router_advertisements_are_not_lost,
 }

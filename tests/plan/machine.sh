@@ -19,6 +19,15 @@ device() {
   ip link set "$1" up
 }
 device eth0
+# The kernel may start a namespace with the values of this machine.
+for setting in net/ipv4/ip_forward net/ipv6/conf/all/forwarding net/ipv4/conf/all/rp_filter net/ipv4/conf/default/rp_filter \
+  net/ipv4/conf/eth0/rp_filter; do
+  echo 0 >"/proc/sys/$setting"
+done
+# Files of this machine say nothing about others.
+for vendor in /usr/lib/sysctl.d /usr/local/lib/sysctl.d /lib/sysctl.d /usr/lib/systemd/network; do
+  if [ -d "$vendor" ]; then mount -t tmpfs tmpfs "$vendor"; fi
+done
 
 # --- what live.sh is made of ---
 
@@ -123,6 +132,23 @@ waiting() {
   mkdir -p /run/topo
   printf '00000000000000000000000000000001\n' >"/run/topo/${1:-60-topo.yaml}.pending"
 }
+
+# sysctl_file NAME LINE…: a file of somebody else in /etc/sysctl.d.
+sysctl_file() {
+  mkdir -p /etc/sysctl.d
+  file=/etc/sysctl.d/$1
+  shift
+  printf '%s\n' "$@" >"$file"
+}
+
+# our_sysctl_file LINE…: the file of topo.
+our_sysctl_file() {
+  sysctl_file 60-topo.conf \
+    "# Written by topo for topology ${topology:-kthw}, lineage $lineage. What is changed here by hand, topo changes back." "$@"
+}
+
+# setting PATH VALUE: a value of the kernel.
+setting() { printf '%s\n' "$2" >"/proc/sys/$1"; }
 
 # A program that does what it says here.
 stub() {

@@ -12,7 +12,8 @@ use super::record;
 /// What stands in recorded replies for the word that frames them.
 pub(super) const NONCE: &str = "topo0000000000000000";
 /// How lines begin that say what a script asks; the others are the same in each look.
-const QUESTIONS: [&str; 6] = ["begin ", "read_rows ", "split_rows ", "[ \"$ours_digest", "form=", "route get "];
+const QUESTIONS: [&str; 7] =
+    ["begin ", "read_rows ", "split_rows ", "[ \"$ours_digest", "form=", "route get ", "note '"];
 
 pub(super) struct Nodes {
     case: Arc<Case>,

@@ -10,8 +10,8 @@ use topo::state::{DocumentError, State};
 
 use super::{any_state, kernel_route, mesh, name, node, rows, view};
 
-static SYSCTL_FILE: Kind = Kind {
-    id: "sysctl_file",
+static UNIT_FILE: Kind = Kind {
+    id: "unit_file",
     noun: "file",
     order: 100,
     retires: 0,
@@ -21,7 +21,7 @@ static SYSCTL_FILE: Kind = Kind {
 
 /// What another topo can read.
 static OTHER: LazyLock<Known> =
-    LazyLock::new(|| Known { places: REGISTRY.known().places.clone(), kinds: vec![&KERNEL_ROUTE, &SYSCTL_FILE] });
+    LazyLock::new(|| Known { places: REGISTRY.known().places.clone(), kinds: vec![&KERNEL_ROUTE, &UNIT_FILE] });
 
 fn read(document: &[u8]) -> Result<State, DocumentError> {
     State::from_json(document, REGISTRY.known())
@@ -162,7 +162,7 @@ fn what_a_binary_does_not_know_is_kept_with_the_lists_that_it_points_to() {
     let ending = r#""token":"t"}}}}}"#;
     let document = SMALL.replace("\"rows\":4", "\"rows\":0");
     let document =
-        document.replace(ending, &format!(r#""token":"t"}},"sysctl/sysctl_file/60-topo.conf":{file}}}}}}}}}"#));
+        document.replace(ending, &format!(r#""token":"t"}},"systemd/unit_file/60-topo.service":{file}}}}}}}}}"#));
     let written = String::from_utf8(read(document.as_bytes()).expect("document").to_json()).expect("text");
     assert!(written.contains(file), "{written}");
     assert!(written.contains(r#"{"id":4,"#) && written.contains("fd00:1::/64"), "{written}");
@@ -183,7 +183,7 @@ fn what_a_binary_does_not_know_is_kept_with_the_lists_that_it_points_to() {
 
     // A binary that knows the kind reads what this one wrote.
     let whole = State::from_json(written.as_bytes(), &OTHER).expect("document");
-    let file = "sysctl/sysctl_file/60-topo.conf".parse().expect("resource");
+    let file = "systemd/unit_file/60-topo.service".parse().expect("resource");
     let Some(Record::Settled { is, .. }) = whole.record(&node(0), &file) else { panic!("settled") };
     assert_eq!(is.routes.as_ref().expect("routes").rows.as_slice().len(), 3);
 }

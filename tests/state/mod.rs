@@ -141,7 +141,7 @@ pub(crate) fn any_state() -> impl Strategy<Value = State> {
             let resources = [
                 ("ssh-static/kernel_route", first),
                 ("second/kernel_route", second),
-                ("sysctl/sysctl_file/60-topo.conf", opaque.map(raw)),
+                ("systemd/unit_file/60-topo.service", opaque.map(raw)),
             ];
             PlaceRecord {
                 endpoint: endpoint.map(|(host, port, sudo)| Endpoint {

@@ -1,0 +1,131 @@
+//! Kernel settings that forwarding needs, on whole machines: across a reboot, and with router advertisements.
+
+use std::time::Duration;
+
+use super::persistence::{BOTH, node, topology};
+use super::support::{adds, apply, assert_no_changes, changes};
+use crate::harness::{LabOptions, Machines, within};
+
+const FORWARDING: &str = "[backends.sysctl]\nip_forward = true\n";
+const FILE: &str = "/etc/sysctl.d/60-topo.conf";
+const NODES: [&str; 3] = ["server", "node-0", "node-1"];
+
+/// Nodes that do not forward, as distributions deliver them.
+fn turn_off(machines: &Machines) {
+    for name in NODES {
+        let settings = "net.ipv4.ip_forward=0 net.ipv6.conf.all.forwarding=0";
+        machines.node(name).run(&format!("rm /etc/sysctl.d/90-forwarding.conf; sysctl -q -w {settings}"));
+    }
+}
+
+fn values(machines: &Machines, setting: &str) -> Vec<String> {
+    NODES.iter().map(|name| machines.node(name).run(&format!("sysctl -n {setting}")).trim().to_owned()).collect()
+}
+
+pub fn forwarding_outlives_a_reboot() {
+    let machines = Machines::up(LabOptions::default());
+    turn_off(&machines);
+    let nodes = [node("server", 10, None), node("node-0", 20, Some(0)), node("node-1", 21, Some(1))];
+    let nodes = [&*nodes[0], &*nodes[1], &*nodes[2]];
+    // Routes alone do not bring pods together.
+    machines.write("topo.toml", &topology(&nodes, BOTH));
+    apply(&machines, adds(4 + 3));
+    machines.assert_pods_apart("node-0", "node-1");
+    machines.write("topo.toml", &topology(&nodes, &format!("{BOTH}{FORWARDING}")));
+    apply(&machines, adds(3));
+    machines.assert_pods_meet("node-0", "node-1");
+    for name in NODES {
+        let owner =
+            machines.node(name).run(&format!("stat -c '%a %U' {FILE}; ls -A /etc/sysctl.d | grep -c '^[.]' || true"));
+        assert_eq!(owner.trim(), "644 root\n0", "{name}");
+    }
+
+    for name in ["node-0", "node-1"] {
+        machines.node(name).reboot();
+    }
+    assert_eq!(values(&machines, "net.ipv4.ip_forward"), ["1", "1", "1"]);
+    machines.assert_pods_meet("node-0", "node-1");
+    assert_no_changes(&machines);
+
+    // Somebody turns it off, and a later file would do so at the next boot.
+    machines.node("node-1").run("sysctl -q -w net.ipv4.ip_forward=0");
+    apply(&machines, changes(1)).says(&["net.ipv4.ip_forward: 0 → 1"]);
+    machines.node("node-0").run("echo net.ipv4.ip_forward=0 >/etc/sysctl.d/90-later.conf");
+    machines.topo(&["plan"]).exits(1).says(&["/etc/sysctl.d/90-later.conf says `net.ipv4.ip_forward=0`"]);
+    machines.node("node-0").reboot();
+    assert_eq!(values(&machines, "net.ipv4.ip_forward"), ["1", "0", "1"], "the later file counts, as topo says");
+    machines.node("node-0").run("rm /etc/sysctl.d/90-later.conf");
+    apply(&machines, changes(1));
+
+    machines.topo(&["destroy", "-y"]).exits(0).says(&["Kernel settings stay on"]);
+    assert_eq!(values(&machines, "net.ipv4.ip_forward"), ["1", "1", "1"]);
+    for name in NODES {
+        machines.node(name).run(&format!("! [ -e {FILE} ] && ! [ -e /etc/topo ]"));
+    }
+    machines.node("node-0").reboot();
+    assert_eq!(values(&machines, "net.ipv4.ip_forward"), ["1", "0", "1"]);
+    machines.node("node-0").run("sysctl -q -w net.ipv4.ip_forward=0");
+}
+
+const DUAL: &str = r#"
+[topology]
+name = "kthw"
+[nodes]
+node-0 = { address = ["10.240.0.20", "fd00:240::20"], pods = ["10.200.0.0/24", "fd00:200::/64"] }
+node-1 = { address = ["10.240.0.21", "fd00:240::21"], pods = ["10.200.1.0/24", "fd00:200:1::/64"] }
+[ssh]
+user = "root"
+[backends.sysctl]
+ip_forward = true
+"#;
+
+const RADVD: &str =
+    "interface eth0 { AdvSendAdvert on; MinRtrAdvInterval 3; MaxRtrAdvInterval 4; prefix fd77::/64 { }; };";
+
+/// The kernel of node-0 reads router advertisements itself; on node-1, systemd-networkd does.
+pub fn router_advertisements_are_not_lost() {
+    let machines = Machines::up(LabOptions { ipv6: true, ..LabOptions::default() });
+    turn_off(&machines);
+    let kernel = "mkdir -p /etc/systemd/network/10-netplan-eth0.network.d
+        printf '[Network]\\nIPv6AcceptRA=no\\n' >/etc/systemd/network/10-netplan-eth0.network.d/ra.conf
+        systemctl restart systemd-networkd
+        sysctl -q -w net.ipv6.conf.eth0.accept_ra=1 net.ipv6.conf.eth0.autoconf=1";
+    machines.node("node-0").run(kernel);
+    machines.node("server").run(&format!(
+        "sysctl -q -w net.ipv6.conf.all.forwarding=1; echo '{RADVD}' >/run/radvd.conf; radvd -C /run/radvd.conf -p /run/radvd.pid"
+    ));
+    let has = |name: &str| {
+        let said = machines.node(name).run("ip -6 route show default proto ra; ip -6 addr show dev eth0 to fd77::/64");
+        said.contains("default") && said.contains("fd77:")
+    };
+    for name in ["node-0", "node-1"] {
+        assert!(within(Duration::from_secs(20), || has(name)), "{name} hears no router");
+    }
+    machines.write("topo.toml", DUAL);
+    let advice = "sysctl -w net.ipv6.conf.eth0.accept_ra=2";
+    let reply = machines.topo(&["apply", "-y"]).exits(1).says(&["On node-0, the kernel takes", advice]);
+    assert!(!reply.said().contains("node-1, the kernel"), "{}", reply.said());
+    assert!(has("node-0") && has("node-1"));
+    // This is why: with forwarding the kernel drops what came by advertisements.
+    machines.node("node-0").run("sysctl -q -w net.ipv6.conf.all.forwarding=1");
+    assert!(within(Duration::from_secs(5), || !has("node-0")), "the kernel keeps its default route");
+    machines.node("node-0").run("sysctl -q -w net.ipv6.conf.all.forwarding=0");
+    assert!(within(Duration::from_secs(20), || has("node-0")), "node-0 hears the router again");
+
+    machines.node("node-0").run(advice);
+    apply(&machines, adds(2));
+    // The next advertisement is heard: the lifetime of the route grows again.
+    let mut last = i64::MAX;
+    let renewed = within(Duration::from_secs(20), || {
+        let said = machines
+            .node("node-0")
+            .run("ip -6 route show default proto ra | sed -n 's/.*expires \\([0-9]*\\)sec.*/\\1/p'");
+        let now = said.trim().parse().unwrap_or(i64::MAX);
+        std::mem::replace(&mut last, now) < now
+    });
+    assert!(renewed && has("node-0") && has("node-1"));
+    machines.topo(&["destroy", "-y", "--revert-forwarding"]).exits(0);
+    let now = values(&machines, "net.ipv6.conf.all.forwarding");
+    assert_eq!(now[1..], ["0", "0"]);
+    assert!(within(Duration::from_secs(20), || has("node-0") && has("node-1")));
+}

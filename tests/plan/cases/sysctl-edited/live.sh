@@ -1,0 +1,4 @@
+kthw
+marked
+setting net/ipv4/ip_forward 1
+our_sysctl_file 'net.ipv4.ip_forward = 1'

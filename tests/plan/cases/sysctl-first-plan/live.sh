@@ -1,0 +1,2 @@
+kthw
+if on server; then sysctl_file 50-early.conf net.ipv4.ip_forward=0; fi

@@ -1,0 +1,2 @@
+kthw
+netplan
