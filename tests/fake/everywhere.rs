@@ -5,6 +5,7 @@ mod draft;
 mod faults;
 mod gone;
 mod judged;
+mod kills;
 mod scene;
 
 /// What goes wrong in a list of cases, with the number of cases.
