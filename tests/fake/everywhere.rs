@@ -6,6 +6,7 @@ mod faults;
 mod gone;
 mod judged;
 mod kills;
+mod receivers;
 mod scene;
 
 /// What goes wrong in a list of cases, with the number of cases.
