@@ -6,6 +6,7 @@ mod faults;
 mod gone;
 mod judged;
 mod kills;
+mod late;
 mod receivers;
 mod scene;
 
