@@ -7,6 +7,7 @@ mod gone;
 mod judged;
 mod kills;
 mod late;
+mod random;
 mod receivers;
 mod scene;
 

@@ -81,6 +81,12 @@ impl Scene {
         Self { world: Arc::new(world), cloud, name: self.name.clone(), before: Arc::clone(&self.before) }
     }
 
+    /// The same, with everything that is there now as what others had before.
+    pub(super) fn begin_anew(self) -> Self {
+        let before = Arc::new(others(&self.world, &self.cloud.documents()));
+        Self { before, ..self }
+    }
+
     /// A run, which dies at write `at` if that is not 0, and its exit code.
     pub(super) fn run_until(&self, order: &Order, at: usize, how: usize) -> (Ran, u8) {
         let (desired, options) = order.inputs();
