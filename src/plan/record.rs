@@ -23,7 +23,11 @@ impl ResourcePlan {
         let (is, also) = match (&self.listed, before) {
             // Nobody knows what is there: all sides of the doubt stay, and this run does nothing to the resource.
             (_, Some(doubt @ Record::InDoubt { .. })) if !looked => return Some(doubt),
-            (Some(listed), _) => (listed.is.clone(), Vec::new()),
+            (Some(listed), before) => {
+                // The place says that it is not there any more. What the record has stays until the step has confirmed that.
+                let gone = before.filter(|_| listed.is.is_none());
+                (listed.is.clone(), gone.iter().flat_map(Record::confirmed).cloned().collect())
+            }
             (None, None) => (None, Vec::new()),
             (None, Some(Record::Settled { is, .. })) => (Some(is), Vec::new()),
             (None, Some(Record::Opaque(raw))) => return Some(Record::Opaque(raw)),

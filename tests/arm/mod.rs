@@ -25,6 +25,7 @@ mod cases;
 mod client;
 mod command;
 mod compute;
+mod direct;
 mod effective;
 mod entity;
 mod exchange;
@@ -44,9 +45,12 @@ mod world;
 
 pub use client::{Answer, Client};
 pub use command::{Command, Effect, Fault};
+pub use direct::Direct;
 pub use exchange::Exchange;
+pub use reply::Reply;
 pub use seed::{
-    GROUP, LOCATION, NETWORK, SUBNET, SUBSCRIPTION, TABLE, TENANT, compute_path, network_path, nic, worker,
+    GROUP, LOCATION, NETWORK, SUBNET, SUBSCRIPTION, TABLE, TENANT, compute_path, network, network_path, nic, worker,
 };
 pub use server::ArmServer;
 pub use tls::Identity;
+pub use world::World as Subscription;

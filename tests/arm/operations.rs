@@ -23,7 +23,7 @@ pub enum Work {
 }
 
 /// A running or ended operation.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Operation {
     location: String,
     api_version: String,

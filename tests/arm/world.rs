@@ -76,6 +76,7 @@ impl Request {
 }
 
 /// What the server knows.
+#[derive(Clone)]
 pub struct World {
     pub(super) settings: Settings,
     /// By lower-case name.

@@ -33,6 +33,15 @@ impl Disk {
         (document, self.journal.lock().expect("no panic before").clone())
     }
 
+    /// The same state and journal for another world.
+    pub(crate) fn copy(&self) -> Self {
+        let (state, journal) = (&self.state, &self.journal);
+        Self {
+            state: Mutex::new(state.lock().expect("no panic before").clone()),
+            journal: Mutex::new(journal.lock().expect("no panic before").clone()),
+        }
+    }
+
     /// Whether no run is under way, or was cut off: the document says so, and there is no journal.
     pub(crate) fn is_at_rest(&self) -> bool {
         let snapshot = self.snapshot();

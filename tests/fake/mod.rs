@@ -1,8 +1,12 @@
 //! A fake node, proved equal to the kernel, and what it carries: properties of plans and runs, and crashes.
 
 mod books;
+#[cfg(feature = "azure")]
+mod cloud;
 mod differential;
 mod draft;
+#[cfg(feature = "azure")]
+mod everywhere;
 mod golden;
 mod in_azure;
 mod judged;
@@ -15,6 +19,7 @@ pub(crate) mod namespace;
 mod network_configuration;
 mod panics;
 mod pinned;
+mod post;
 mod properties;
 mod replies;
 mod scene;

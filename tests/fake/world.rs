@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use tokio::sync::{Notify, mpsc, watch};
@@ -19,6 +19,7 @@ use topo::transport::{BoxFuture, Target, Transport, TransportError};
 
 use super::books::{Books, Disk};
 use super::kernel::{Node, Owner, TableRow, Way};
+use super::post::{Form, Mishap, Post};
 use crate::events::checked;
 
 /// Counts what a run does to the world, and kills it at one of them: from then on nothing it does has any effect.
@@ -72,7 +73,10 @@ pub(crate) struct Network {
     /// Machines whose exchanges fail, with how: 0 before anything ran, 1 before, said to be after, 2 after all ran; with 3 more it is
     /// the writes alone. 6 and 7: writes panic, before and after all ran; 8: looks panic.
     pub(crate) faults: Mutex<BTreeMap<usize, u8>>,
-    pub(crate) fate: Fate,
+    /// Counts writes on nodes, in Azure and of the state.
+    pub(crate) fate: Arc<Fate>,
+    /// Counts messages to nodes and to Azure.
+    pub(crate) post: Arc<Post>,
 }
 
 impl Network {
@@ -88,6 +92,7 @@ impl Transport for Wires {
         let network = &self.0.network;
         Box::pin(async move {
             let writes = !works.iter().all(Work::is_question);
+            let mishap = network.post.send(if writes { Form::Write } else { Form::Look }, at.name.as_str());
             let act = || {
                 let host: IpAddr = at.endpoint.host.parse().expect("an address");
                 let mut nodes = network.nodes();
@@ -104,6 +109,9 @@ impl Transport for Wires {
                     drop(nodes);
                     // A panic that is not printed.
                     std::panic::resume_unwind(Box::new("the transport panics"));
+                }
+                if let Some(mishap) = mishap {
+                    return strike(mishap, node, works);
                 }
                 match fault.map(|fault| (fault % 3, fault > 2)) {
                     Some((_, true)) if !writes => Ok(node.exchange(works)),
@@ -125,13 +133,32 @@ impl Transport for Wires {
     }
 }
 
+/// A message that something goes wrong with.
+fn strike(mishap: Mishap, node: &mut Node, works: &[Work]) -> Result<Vec<Reply>, TransportError> {
+    match mishap {
+        Mishap::NotSent => return Err(TransportError::Unreachable("The node is down.".to_owned())),
+        Mishap::LostBefore => return Err(TransportError::Interrupted("The node went away.".to_owned())),
+        Mishap::Refused => return Ok(vec![Reply::Lacking("ip".to_owned())]),
+        _ => {}
+    }
+    let mut replies = node.exchange(works);
+    match mishap {
+        Mishap::LostBehind => return Err(TransportError::Interrupted("The node went away behind it.".to_owned())),
+        Mishap::Half => _ = replies.pop(),
+        _ => replies[0] = Reply::Unknown("The node said something else.".to_owned()),
+    }
+    Ok(replies)
+}
+
 /// All that outlives a run.
 #[derive(Default)]
 pub(crate) struct World {
     pub(crate) network: Network,
     pub(crate) disk: Disk,
-    /// Azure, where there is one: what happens in it does not count as a run's operation.
+    /// Azure, where there is one. Only a `Cloud` counts messages and writes.
     pub(crate) azure: Option<Arc<dyn Azure>>,
+    /// Whether the plan of the last run left out something that no outcome tells.
+    pub(crate) left_out: AtomicBool,
 }
 
 /// What became of a run.
@@ -184,6 +211,8 @@ impl World {
         if plan.is_stopped() {
             return Ran::Refused(plan);
         }
+        let left_out = plan.left_unseen(|_| true).next().is_some() || plan.leaves_out();
+        self.left_out.store(left_out, Ordering::SeqCst);
         let is_nothing = plan.places.is_empty() && plan.forgotten.is_empty();
         let adopted = self.adopt(&plan, &mut memo);
         let fate = &self.network.fate;
