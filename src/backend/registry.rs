@@ -44,10 +44,20 @@ pub struct SiteKind {
     /// The end of the help text of commands that talk to it; empty for nothing.
     pub help: &'static str,
     /// Connects, and sends nothing yet. Without the operator's settings, nobody looks, and topo plans from the record.
-    pub connect: fn(Option<&Operator>) -> Result<Arc<dyn Site>, Refusal>,
+    pub connect: Connect,
     /// Where `topo init` can read nodes.
     pub source: Option<NodeSource>,
 }
+
+/// Makes a site with its connection.
+pub type Connect = fn(Option<&Operator>) -> Result<Arc<dyn Site>, Refusal>;
+
+/// Reads the nodes of a source.
+pub type ReadNodes =
+    for<'a> fn(&'a str, &'a Name, &'a Operator, &'a mut Vec<Finding>) -> BoxFuture<'a, Result<SourceNodes, Refusal>>;
+
+/// Whether a node, by its name and addresses, may exist although the source does not list it.
+pub type IsSilentOn = Box<dyn Fn(&str, &[IpAddr]) -> bool + Send>;
 
 /// A source of nodes for `topo init --from`.
 pub struct NodeSource {
@@ -56,12 +66,7 @@ pub struct NodeSource {
     /// The form of an address, and in brackets what is read there.
     pub help: &'static str,
     /// Reads an address. The name is that of the new topology. Findings are for the user, also if it fails.
-    pub read: for<'a> fn(
-        &'a str,
-        &'a Name,
-        &'a Operator,
-        &'a mut Vec<Finding>,
-    ) -> BoxFuture<'a, Result<SourceNodes, Refusal>>,
+    pub read: ReadNodes,
 }
 
 /// The nodes of a source.
@@ -71,7 +76,7 @@ pub struct SourceNodes {
     /// A topology of the machines, as text.
     pub topology: String,
     /// Whether a node, by its name and addresses, may exist although the source does not list it.
-    pub is_silent_on: Box<dyn Fn(&str, &[IpAddr]) -> bool + Send>,
+    pub is_silent_on: IsSilentOn,
 }
 
 /// The backends of topo.

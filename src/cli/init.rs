@@ -51,12 +51,12 @@ fn read(
     };
     let operator = configuration::read(site, registry, global)?;
     let mut notes = Vec::new();
-    let nodes = session::block_on(async { Ok((source.read)(address, name, &operator, &mut notes).await) })?;
+    let read = session::block_on(async { Ok((source.read)(address, name, &operator, &mut notes).await) })?;
     for finding in notes {
         printer.note(&format!("{}: {}", finding.severity.label(), finding.text));
         printer.event(Event::Finding(finding));
     }
-    Ok(nodes?)
+    Ok(read?)
 }
 
 /// Checks a new text of the file. Fails with this sentence and hint if it is not valid.

@@ -52,7 +52,7 @@ impl Words for TableWords {
             Some(false) => "not propagated",
             None => "not managed",
         };
-        Some(Recorded { text: text.to_owned(), fields: vec![("tags", list(tags)), ("bgp routes", bgp.to_owned())] })
+        Some(Recorded { text: text.to_owned(), fields: vec![("tags", list(&tags)), ("bgp routes", bgp.to_owned())] })
     }
 }
 
@@ -60,7 +60,10 @@ impl Words for RouteWords {
     fn recorded(&self, shape: &Shape) -> Option<Recorded> {
         let RoutesRecord { routes, space } = routes_in(&shape.attributes)?;
         let text = format!("{} route{}", routes.len(), if routes.len() == 1 { "" } else { "s" });
-        Some(Recorded { text, fields: vec![("network", list(space.iter().map(Prefix::to_string).collect()))] })
+        Some(Recorded {
+            text,
+            fields: vec![("network", list(&space.iter().map(Prefix::to_string).collect::<Vec<_>>()))],
+        })
     }
 
     fn named_rows(&self, shape: &Shape) -> Option<Vec<NamedRow>> {
@@ -81,7 +84,7 @@ impl Words for RouteWords {
     }
 }
 
-fn list(list: Vec<String>) -> String {
+fn list(list: &[String]) -> String {
     if list.is_empty() { "none".to_owned() } else { list.join(", ") }
 }
 
