@@ -119,7 +119,7 @@ impl Scene {
             let hop = of["nextHopIpAddress"].as_str().or(of["nextHopType"].as_str()).unwrap_or("-");
             format!("{} by {hop}", of["addressPrefix"].as_str().unwrap_or("-"))
         };
-        let routes = table.iter().flat_map(|table| table["properties"]["routes"].as_array()).flatten();
+        let routes = table.iter().filter_map(|table| table["properties"]["routes"].as_array()).flatten();
         let subnet = network_path(&format!("virtualNetworks/{NETWORK}/subnets/{SUBNET}"));
         let forwards = |worker: &u8| {
             let interface = self.cloud.look(&network_path(&format!("networkInterfaces/worker-{worker}-nic")));

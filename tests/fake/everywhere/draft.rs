@@ -1,6 +1,7 @@
 //! What the topologies of these tests ask for, worked out without topo.
 
 use std::collections::BTreeSet;
+use std::fmt::Write as _;
 
 use topo::backend::{Desired, REGISTRY};
 use topo::topology::{self, Source};
@@ -74,10 +75,11 @@ impl Draft {
         text += "[nodes]\n";
         for (machine, pods) in &self.nodes {
             let (name, host, _) = MACHINES[*machine];
-            text += &format!("{name} = {{ address = \"{host}\", pods = {pods:?} }}\n");
+            let _ = writeln!(text, "{name} = {{ address = \"{host}\", pods = {pods:?} }}");
         }
         text += self.on_nodes;
-        text += &format!(
+        let _ = write!(
+            text,
             "[backends.azure-udr]\nsubscription = \"{SUBSCRIPTION}\"\nresource_group = \"{GROUP}\"\nlocation = \"{LOCATION}\"\n\
              route_table = \"{TABLE}\"\nsubnets = [\"{NETWORK}/{SUBNET}\"]\nip_forwarding = \"enable\"\n"
         );

@@ -60,7 +60,9 @@ fn outcome(ran: &Ran) -> String {
 fn the_cloud_of_these_tests_is_as_the_server_behind_the_client() {
     let server = ArmServer::start(WORKERS);
     server.command(Command::RetryAfter { percent: Some(0) });
-    things_of_others(true).into_iter().for_each(|command| server.command(command));
+    for command in things_of_others(true) {
+        server.command(command);
+    }
     let settings = ArmSettings {
         endpoint: server.endpoint(),
         certificate_authorities: Some(server.authority_file()),

@@ -3,6 +3,7 @@
 use std::sync::atomic::Ordering;
 
 use serde_json::json;
+use topo::report::Failure;
 
 use super::draft::{KERNEL, KERNEL_AND_FILES, changed, grown, small};
 use super::scene::{Order, PARTLY, Scene, WHOLE};
@@ -20,7 +21,8 @@ fn run_late(scene: &Scene, order: &Order, (form, to): (Form, &str)) -> (Ran, u8)
 
 fn failures(ran: &Ran) -> String {
     let Ran::Done(outcome) = ran else { panic!("{ran:?}") };
-    outcome.failures.iter().map(|failure| format!("{}: {}\n", failure.place.name(), failure.message)).collect()
+    let said = |failure: &Failure| format!("{}: {}", failure.place.name(), failure.message);
+    outcome.failures.iter().map(said).collect::<Vec<_>>().join("\n")
 }
 
 #[test]

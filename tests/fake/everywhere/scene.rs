@@ -55,7 +55,9 @@ impl Scene {
     /// Machines and a subscription, both with things of others. `with_table`: the table is there already, and is not topo's.
     pub(super) fn new(with_table: bool) -> Self {
         let cloud = Cloud::new(WORKERS);
-        things_of_others(with_table).into_iter().for_each(|command| cloud.command(command));
+        for command in things_of_others(with_table) {
+            cloud.command(command);
+        }
         Self::of(cloud)
     }
 
@@ -94,11 +96,12 @@ impl Scene {
         let left_out = self.world.left_out.load(Ordering::SeqCst);
         let exit = match &ran {
             Ran::Refused(_) => UNCHANGED,
-            Ran::Nothing if left_out => PARTLY,
-            Ran::Nothing => WHOLE,
-            Ran::Done(outcome) if outcome.is_complete() && !left_out => WHOLE,
-            Ran::Done(outcome) if outcome.touched || outcome.is_complete() => PARTLY,
-            Ran::Done(_) => UNCHANGED,
+            Ran::Nothing => [WHOLE, PARTLY][usize::from(left_out)],
+            Ran::Done(outcome) => match (outcome.is_complete(), left_out, outcome.touched) {
+                (true, false, _) => WHOLE,
+                (true, true, _) | (false, _, true) => PARTLY,
+                (false, _, false) => UNCHANGED,
+            },
             Ran::Died => u8::MAX,
         };
         (ran, exit)
