@@ -8,6 +8,5 @@ pub mod style;
 pub mod text;
 mod words;
 
-
 #[cfg(test)]
 mod tests;
