@@ -1,5 +1,6 @@
 //! All integration tests that need no lab.
 
+mod architecture;
 mod arm;
 #[cfg(feature = "azure")]
 mod arm_client;
@@ -12,10 +13,8 @@ mod azure_init;
 mod event_schema;
 mod events;
 mod fake;
-mod order;
 #[cfg(feature = "azure")]
 mod plan;
 mod ssh;
 mod state;
 mod topology;
-mod words;

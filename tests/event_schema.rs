@@ -140,7 +140,7 @@ fn wrong_events_do_not_follow_the_schema() {
 fn each_code_in_the_sources_is_listed() {
     let known = REGISTRY.codes();
     let mut found = 0;
-    for path in crate::order::files_below(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src")) {
+    for path in crate::architecture::files_below(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src")) {
         if path.file_stem().is_some_and(|stem| stem == "tests" || stem == "plan_tests") {
             continue;
         }

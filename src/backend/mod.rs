@@ -24,8 +24,7 @@ pub use header::Header;
 use mesh::Mesh;
 use node::Seen;
 pub use registry::{NodeSource, REGISTRY, Registry, SiteKind, SourceNodes};
-pub use site::{Begun, Check, Inputs, LOST, LateError, Moment, Pose, Question, Site, StepEnd};
-use site::{check_late, take_late};
+pub use site::{Begun, Check, Inputs, LOST, LateError, Moment, Pose, Question, Site, StepEnd, check_late, take_late};
 
 /// A way to put routes in place. A backend says what it wants, and turns operations into work and replies into
 /// outcomes. It does no I/O.

@@ -209,7 +209,7 @@ pub trait Site: Send + Sync {
 }
 
 /// Whether a plan that was made anew for a place that answers late holds. An error says why it does not.
-pub(super) fn check_late(fresh: &Plan, place: &Place) -> Result<(), LateError> {
+pub fn check_late(fresh: &Plan, place: &Place) -> Result<(), LateError> {
     let findings = || fresh.findings.iter().filter(|finding| finding.place() == place);
     let found = |finding: &Finding| finding.found.clone().unwrap_or_default();
     if let Some(conflict) = findings().find(|finding| finding.severity == Severity::Conflict) {
@@ -226,7 +226,7 @@ pub(super) fn check_late(fresh: &Plan, place: &Place) -> Result<(), LateError> {
 }
 
 /// Takes what was planned anew for a place.
-pub(super) fn take_late(mut fresh: Plan, place: &Place, plan: &mut Plan) {
+pub fn take_late(mut fresh: Plan, place: &Place, plan: &mut Plan) {
     if let Some(planned) = fresh.places.remove(place) {
         plan.places.insert(place.clone(), planned);
     } else if let Some(planned) = plan.places.get_mut(place) {

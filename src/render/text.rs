@@ -11,7 +11,7 @@ use super::sentence;
 use super::style::{BOLD, Look, style};
 use super::words::{counted, names, noun, wrapped};
 use crate::plan::findings::{FORGOTTEN, Finding, Severity};
-use crate::plan::{Change, Plan, Summary};
+use crate::plan::{Plan, Summary};
 use crate::resource::{Action, Known, Place};
 
 /// So many sentences with the same code are written. The rest is counted.
@@ -77,26 +77,13 @@ fn not_kept(plan: &Plan, summary: &Summary, known: &Known) -> Option<String> {
     if lost.is_empty() {
         None
     } else if lost.len() == all.len() {
-        let elsewhere = (0..summary.place_count()).any(|number| !summary.place(number).is_node());
+        let kind_of = |number: u32| summary.place(number).kind();
+        let elsewhere = (0..summary.place_count()).any(|number| kind_of(number) != kind_of(lost[0]));
         let these = if elsewhere { "The routes on nodes" } else { "These routes" };
         Some(format!("{these} {end}"))
     } else {
         Some(format!("The routes of {} {end}", names(lost.iter().map(|number| summary.place(*number).name()))))
     }
-}
-
-/// Whether a change of live routes has the same routes, nodes and reason as this one of routes in a file.
-fn is_shown_live(file: &Change, summary: &Summary) -> bool {
-    let lines = |change: &Change| change.parts().iter().map(|part| part.len).sum::<usize>();
-    summary.changes.iter().any(|live| {
-        live.part_of.is_none()
-            && live.name.is_empty()
-            && live.action == file.action
-            && live.count == file.count
-            && live.reason == file.reason
-            && live.members == file.members
-            && lines(live) == lines(file)
-    })
 }
 
 fn totals(plan: &Plan, summary: &Summary) -> String {

@@ -19,15 +19,14 @@ pub struct Progress {
     told: Told,
 }
 
-/// Why topo could not look at places that are not nodes, as the plan reported it. Many places may have the same reason,
-/// and one line is enough.
+/// Why topo could not look at places, as the plan reported it. Many places may have the same reason, and one line is enough.
 #[derive(Clone, Debug, Default)]
 pub struct Told(BTreeSet<(Box<str>, String)>);
 
 impl Told {
     /// The part of a plan that progress need not repeat.
     pub fn by(plan: &Plan) -> Self {
-        let unseen = |finding: &&Finding| finding.code == UNSEEN && !finding.place().is_node();
+        let unseen = |finding: &&Finding| finding.code == UNSEEN;
         let told = |finding: &Finding| (finding.place().name().into(), finding.found.clone().unwrap_or_default());
         Self(plan.findings.iter().filter(unseen).map(told).collect())
     }

@@ -4,7 +4,7 @@
 
 mod failures;
 mod login;
-mod sshd;
+pub(crate) mod sshd;
 mod transfer;
 
 use std::future::Future;
@@ -21,7 +21,7 @@ use self::sshd::Sshd;
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Why the tests here cannot run on this machine, if they cannot; said once for each test.
-fn skipped() -> bool {
+pub(crate) fn skipped() -> bool {
     let reason = if !Path::new("/usr/sbin/sshd").exists() {
         "sshd is not installed (openssh-server)"
     } else if std::fs::metadata("/proc/self").is_ok_and(|it| std::os::unix::fs::MetadataExt::uid(&it) != 0) {

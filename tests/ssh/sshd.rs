@@ -9,15 +9,20 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 /// Listens on a free port of 127.0.0.1 until it is dropped; has its own host key, and takes one key for root.
-pub(super) struct Sshd {
+pub(crate) struct Sshd {
     directory: TempDir,
     process: Child,
     files: std::cell::Cell<u32>,
-    pub(super) port: u16,
+    pub(crate) port: u16,
 }
 
 impl Sshd {
-    pub(super) fn start(more: &str) -> Self {
+    pub(crate) fn start(more: &str) -> Self {
+        Self::start_on(more, "")
+    }
+
+    /// The same on a machine that a script has made ready, in a mount namespace of its own. `$2` is the folder of the sshd.
+    pub(crate) fn start_on(more: &str, script: &str) -> Self {
         let directory = tempfile::Builder::new().prefix("topo sshd ").tempdir().unwrap();
         let at = directory.path();
         keygen(&at.join("host"));
@@ -37,9 +42,13 @@ impl Sshd {
             // sshd wants /run/sshd: in a mount namespace of its own, not on this machine.
             let mut process = Command::new("unshare")
                 .args(["--mount", "--propagation", "private", "sh", "-c"])
-                .arg("mount -t tmpfs tmpfs /run && mkdir /run/sshd && exec /usr/sbin/sshd -D -e -f \"$1\"")
+                .arg(format!(
+                    "mount -t tmpfs tmpfs /run && mkdir /run/sshd || exit\n{script}\n\
+                     exec /usr/sbin/sshd -D -e -f \"$1\""
+                ))
                 .arg("sh")
                 .arg(at.join("sshd_config"))
+                .arg(at)
                 .stdin(Stdio::null())
                 .stdout(Stdio::null())
                 .stderr(fs::File::create(at.join("log")).unwrap())
@@ -52,16 +61,16 @@ impl Sshd {
         panic!("sshd does not start: {}", fs::read_to_string(at.join("log")).unwrap());
     }
 
-    pub(super) fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         self.directory.path()
     }
 
     /// What sshd said so far.
-    pub(super) fn log(&self) -> String {
+    pub(crate) fn log(&self) -> String {
         fs::read_to_string(self.path().join("log")).unwrap()
     }
 
-    pub(super) fn host_key(&self) -> String {
+    pub(crate) fn host_key(&self) -> String {
         fs::read_to_string(self.path().join("host.pub")).unwrap()
     }
 
@@ -71,7 +80,7 @@ impl Sshd {
     }
 
     /// A client configuration that uses the key of this one, with more lines before.
-    pub(super) fn client_config(&self, more: &str) -> PathBuf {
+    pub(crate) fn client_config(&self, more: &str) -> PathBuf {
         let path = self.new_file("client config");
         let key = self.path().join("key");
         let text =
@@ -81,12 +90,12 @@ impl Sshd {
     }
 
     /// A known hosts file with this one's key under some names.
-    pub(super) fn known_hosts(&self, names: &[&str]) -> PathBuf {
+    pub(crate) fn known_hosts(&self, names: &[&str]) -> PathBuf {
         let lines = names.iter().map(|name| format!("{name} {}", self.host_key()));
         self.known_hosts_text(&lines.collect::<String>())
     }
 
-    pub(super) fn known_hosts_text(&self, text: &str) -> PathBuf {
+    pub(crate) fn known_hosts_text(&self, text: &str) -> PathBuf {
         let path = self.new_file("known hosts 100%");
         fs::write(&path, text).unwrap();
         path
@@ -118,7 +127,7 @@ fn listens(port: u16, process: &mut Child) -> bool {
 }
 
 /// A new key pair at a path. Its comment is fixed: by default it carries the name of this machine.
-pub(super) fn keygen(path: &Path) {
+pub(crate) fn keygen(path: &Path) {
     let mut command = Command::new("ssh-keygen");
     command.args(["-q", "-t", "ed25519", "-N", "", "-C", "a test", "-f"]).arg(path);
     let status = command.status().unwrap();
@@ -126,7 +135,7 @@ pub(super) fn keygen(path: &Path) {
 }
 
 /// A port on 127.0.0.1 where nothing listens. It is bound while the socket lives, so that nobody else can listen there.
-pub(super) fn silent_port() -> (tokio::net::TcpSocket, u16) {
+pub(crate) fn silent_port() -> (tokio::net::TcpSocket, u16) {
     let socket = tokio::net::TcpSocket::new_v4().unwrap();
     socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
     let port = socket.local_addr().unwrap().port();

@@ -2,8 +2,8 @@
 
 use std::fmt::Write as _;
 
+use super::question::push_questions;
 use super::quote::{digest_word, marked, pattern, quoted};
-use super::script::push_questions;
 use super::{Activation, FileForm, FileInquiry, FileWrite, Nonce};
 use crate::network::STATIC;
 use crate::resource::Token;

@@ -7,7 +7,9 @@ mod file_reply;
 mod file_script;
 mod frame;
 mod live;
+mod nonce;
 mod part;
+mod question;
 mod quote;
 mod reply;
 mod script;
@@ -21,9 +23,10 @@ pub use file::{
 };
 pub use frame::Untrusted;
 pub use live::LiveRoute;
+pub use nonce::Nonce;
 pub use part::Part;
 pub use reply::parse;
-pub use script::{Nonce, render};
+pub use script::render;
 pub use values::{
     DeviceSetting, FileLines, FoundValues, KernelKey, ValueWrite, ValuesInquiry, ValuesSet, ValuesWrite, WholeFile,
     swap_separators,

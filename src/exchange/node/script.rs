@@ -6,28 +6,13 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::net::IpAddr;
 
+use super::question::push_questions;
 use super::quote::{digest_word, marked, pattern};
-use super::{Listing, Marker, RouteCommand, RouteVerb, RouteWrite, Work, destination_text, file_script, values_script};
+use super::{
+    Listing, Marker, Nonce, RouteCommand, RouteVerb, RouteWrite, Work, destination_text, file_script, values_script,
+};
 use crate::network::{MAIN_TABLE, Prefix, Route};
 use crate::resource::Token;
-
-/// A random word that frames a reply, so that nobody can confuse output of login scripts with it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Nonce(String);
-
-impl Nonce {
-    /// A new one from the operating system's random numbers.
-    pub fn random() -> Self {
-        // Without random numbers, use the time: it differs between exchanges, and frames need no secret.
-        let number = getrandom::u64().unwrap_or_else(|_| jiff::Timestamp::now().as_microsecond().unsigned_abs());
-        Self(format!("topo{number:016x}"))
-    }
-
-    /// The word.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
 
 /// Renders the works of one exchange.
 pub fn render(works: &[Work], nonce: &Nonce) -> String {
@@ -104,13 +89,6 @@ fn reach(script: &mut String, next_hops: &[IpAddr]) {
     push_questions(script, next_hops);
     script.push_str("COMMANDS\n)\n");
     script.push_str(include_str!("reach.sh"));
-}
-
-/// Asks the kernel for its way to each address.
-pub(super) fn push_questions(script: &mut String, addresses: &[IpAddr]) {
-    for address in addresses {
-        let _ = writeln!(script, "route get {address}");
-    }
 }
 
 /// Guard, the route back before, one batch, the route back after. `comm` prints what changed in the table. After a

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use super::Nonce;
+use super::question::push_questions;
 use super::quote::quoted;
 use super::values::{DeviceSetting, KernelKey, ValuesInquiry, ValuesWrite};
 
@@ -54,17 +55,17 @@ pub(super) fn read_values(script: &mut String, inquiry: &ValuesInquiry) {
         // Another name of the same: `net.ipv4.conf.all.forwarding`.
         words.insert("forwarding");
     }
-    let patterns: Vec<String> = words.iter().map(|word| format!("*{word}*")).collect();
+    let patterns = words.iter().map(|word| format!("*{word}* | "));
     // A pattern in a file can stand for a setting.
     let _ = write!(
         script,
-        "is_about() {{ case $1 in {patterns} | *'*'* | *'?'* | *'['*) ;; *) return 1 ;; esac; }}\n\
+        "is_about() {{ case $1 in {patterns}*'*'* | *'?'* | *'['*) ;; *) return 1 ;; esac; }}\n\
          list_files {folders}\n\
          for path in {files} {last}; do\n\
          if [ -d \"$path\" ]; then continue; fi\n\
          if [ -e \"$path\" ]; then printf 'file %s\\n' \"$path\"; lines_of \"$path\"; fi\n\
          done\n",
-        patterns = patterns.join(" | "),
+        patterns = patterns.collect::<String>(),
         folders = SETTINGS_FOLDERS.join(" "),
         files = SETTINGS_FOLDERS.map(|folder| format!("{folder}/*.conf")).join(" "),
         last = LAST_SETTINGS_FILE,
@@ -91,9 +92,7 @@ fn reached(script: &mut String, inquiry: &ValuesInquiry, setting: DeviceSetting)
         return;
     }
     script.push_str("answers=$(ip -force -o -batch - 2>&1 <<'COMMANDS'\n");
-    for address in &inquiry.reached {
-        let _ = writeln!(script, "route get {address}");
-    }
+    push_questions(script, &inquiry.reached);
     let _ = write!(
         script,
         "COMMANDS\n)\nnote_device() {{ note \"{before}$1{after}\"; }}\n",
@@ -160,6 +159,22 @@ mod tests {
         let file = WholeFile { path: path.to_owned(), before: text(before), after: text(after) };
         let value = ValueWrite { key: KernelKey::ip_forward(), before: "'0'".to_owned(), after: "1".to_owned() };
         Work::SetValues(ValuesWrite { file, values: vec![value] })
+    }
+
+    #[test]
+    fn a_question_about_a_file_alone_is_a_script() {
+        let inquiry = ValuesInquiry {
+            keys: Vec::new(),
+            of_devices: None,
+            devices: Vec::new(),
+            reached: Vec::new(),
+            advertised: false,
+            whole: "/etc/sysctl.d/60-x.conf".to_owned(),
+        };
+        let script = render(&[Work::Values(inquiry)], &Nonce::random());
+        assert!(script.contains("case $1 in *'*'* | *'?'* | *'['*) ;;"), "{script}");
+        let check = std::process::Command::new("sh").args(["-n", "-c", &script]).output().expect("sh");
+        assert!(check.status.success(), "{}", String::from_utf8_lossy(&check.stderr));
     }
 
     #[test]

@@ -7,7 +7,6 @@ use std::sync::Arc;
 
 use super::super::style::{BOLD, DIM, LISTED, Look, style};
 use super::super::words::{clean, counted, named, names, noun, wrapped};
-use super::is_shown_live;
 use super::places::Places;
 use crate::network::{MAIN_TABLE, NextHop, Prefix};
 use crate::plan::{Before, Change, Line, Part, Plan, SettingLine, Summary, What};
@@ -299,4 +298,18 @@ fn route_text(change: &Change, part: &Part, line: &Line) -> String {
         let _ = write!(text, " ({})", clean(found.split_once(", ").map_or(found, |(_, owner)| owner)));
     }
     text
+}
+
+/// Whether a change of live routes has the same routes, nodes and reason as this one of routes in a file.
+fn is_shown_live(file: &Change, summary: &Summary) -> bool {
+    let lines = |change: &Change| change.parts().iter().map(|part| part.len).sum::<usize>();
+    summary.changes.iter().any(|live| {
+        live.part_of.is_none()
+            && live.name.is_empty()
+            && live.action == file.action
+            && live.count == file.count
+            && live.reason == file.reason
+            && live.members == file.members
+            && lines(live) == lines(file)
+    })
 }

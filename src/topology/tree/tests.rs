@@ -131,7 +131,7 @@ node-1 = { address = "10.240.0.21", pods = ["10.200.1.0/24"] } # last
 user = 'x'
 [groups.edge]
 nodes = ["edge-*"]
-[backends.ssh-static]
+[backends.routes]
 metric = 0x10
 "#;
 

@@ -1,7 +1,6 @@
 //! Each folder of src imports only from folders below it, so that no circle of files goes across folders.
 
-use std::fs;
-use std::path::{Path, PathBuf};
+use super::source::{files_below, is_test, read, root, without_tests};
 
 /// The folders from the lowest to the highest. Those of one line do not import each other.
 const ORDER: [&[&str]; 10] = [
@@ -22,22 +21,9 @@ fn height(folder: &str) -> Option<usize> {
     ORDER.iter().position(|folders| folders.contains(&folder))
 }
 
-pub(crate) fn files_below(folder: &Path) -> Vec<PathBuf> {
-    let entries = fs::read_dir(folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
-    let mut files = Vec::new();
-    for path in entries.map(|entry| entry.expect("an entry").path()) {
-        if path.is_dir() {
-            files.extend(files_below(&path));
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
-            files.push(path);
-        }
-    }
-    files
-}
-
 /// The folders that a text imports from. Test modules may import from anywhere.
 fn imports(text: &str) -> impl Iterator<Item = &str> {
-    let code = text.split_once("#[cfg(test)]\nmod tests {").map_or(text, |(code, _)| code);
+    let code = without_tests(text);
     let name =
         |rest: &'_ str| rest.find(|letter: char| !letter.is_alphanumeric() && letter != '_').unwrap_or(rest.len());
     code.split("crate::").skip(1).map(move |rest| &rest[..name(rest)])
@@ -55,21 +41,18 @@ fn wrong_imports<'t>(folder: &str, text: &'t str) -> Vec<&'t str> {
 
 #[test]
 fn each_folder_imports_from_folders_below_it() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let root = root();
     let mut found = Vec::new();
     for path in files_below(&root) {
         let inside = path.strip_prefix(&root).expect("a path below src");
-        let is_test = |part: &Path| {
-            part.file_stem().is_some_and(|stem| stem == "tests" || stem == "plan_tests" || stem == "fixture")
-        };
         let mut parts = inside.components().map(|part| part.as_os_str().to_string_lossy().into_owned());
         let folder = parts.next().expect("a name");
-        let is_beside_folders = path.parent() == Some(&root);
+        let is_beside_folders = path.parent() == Some(root.as_path());
         assert!(is_beside_folders || height(&folder).is_some(), "src/{folder} has no place in the order");
-        if inside.iter().any(|part| is_test(Path::new(part))) {
+        if is_test(inside) {
             continue;
         }
-        let text = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        let text = read(&path);
         found.extend(
             wrong_imports(&folder, &text).into_iter().map(|other| format!("{} imports {other}", inside.display())),
         );
