@@ -67,7 +67,7 @@ impl Backend for Sysctl {
                     set(device, filter.value());
                 }
                 attributes.reached = neighbours.of(node);
-                attributes.devices = node.interface.iter().map(|device| device.to_string()).collect();
+                attributes.devices = node.interface.iter().map(ToString::to_string).collect();
             }
             if !attributes.values.is_empty() {
                 place.resources.insert(id.clone(), Shape { routes: None, attributes: attributes.to_value().into() });
@@ -157,7 +157,9 @@ impl Neighbours {
         }
         for address in topology.nodes.values().flat_map(|node| node.addresses.iter()) {
             let link = links.iter_mut().find(|(prefix, addresses)| addresses.len() < 3 && prefix.contains(*address));
-            link.into_iter().for_each(|(_, addresses)| addresses.push(*address));
+            if let Some((_, addresses)) = link {
+                addresses.push(*address);
+            }
         }
         Self(links)
     }

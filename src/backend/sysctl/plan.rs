@@ -180,12 +180,12 @@ impl Draft<'_> {
         }
         let change = (!settings.is_empty()).then(|| Self::change(Action::Remove, self.removal(), settings));
         // What is somebody else's stays.
-        let guard = if is_ours || found.whole.is_none() { self.guard(found, values) } else { Value::Null };
+        let guard = if is_ours || found.whole.is_none() { self.guard(found, &values) } else { Value::Null };
         let planned = self.planned(None, change.filter(|_| !guard.is_null()), guard);
         PlannedResource { findings: notes, ..planned }
     }
 
-    fn guard(&self, found: &FoundValues, values: Vec<Value>) -> Value {
+    fn guard(&self, found: &FoundValues, values: &[Value]) -> Value {
         json!({ "path": self.path, "file": found.whole, "values": values })
     }
 
@@ -389,7 +389,7 @@ impl Draft<'_> {
                 None => shown.map(setting).chain(file).collect(),
             }
         };
-        let values = all
+        let values: Vec<Value> = all
             .iter()
             .map(|one| json!([one.key.path(), one.live, if one.is_wrong { &one.wanted } else { &one.live }]))
             .collect();
@@ -398,7 +398,7 @@ impl Draft<'_> {
             // A part of the settings goes at once with what stays of them.
             (if action == Action::Remove { Phase::Retire } else { phase }, change)
         });
-        let guard = self.guard(found, values);
+        let guard = self.guard(found, &values);
         let to = (!to.values.is_empty()).then_some(&to);
         self.planned(to, change, guard)
     }
