@@ -31,6 +31,7 @@ const REPLY_LIMIT: usize = 64 << 20;
 /// What a plan excludes, takes over or forgets.
 #[derive(Clone, Debug, Default, Args)]
 pub(super) struct Selection {
+    #[allow(clippy::doc_link_with_quotes)] // The text is shown as it is written here.
     /// Only these addresses, as `topo state list` writes them: KIND.PLACE for all of a kind in a place, or
     /// KIND.PLACE["ROW"] for a single route or file. PLACE alone is everything in the place, such as a node. * and ? are
     /// wildcards. May be given several times.
@@ -260,7 +261,7 @@ impl Inputs<'_> {
             |pattern: &AddressPattern| only_seen().any(|kind| pattern.to_string().starts_with(&format!("{kind}.")));
         let unknown = named.find(|(option, pattern)| {
             let is_known = addresses.iter().any(|(kind, place)| pattern.may_match_in(kind, place));
-            !is_known && !(*option == "--exclude" && may_be_seen(pattern))
+            !(is_known || *option == "--exclude" && may_be_seen(pattern))
         });
         let Some((option, pattern)) = unknown else { return Ok(()) };
         let mut hint = "* and ? are wildcards. `topo state list` lists the recorded addresses.".to_owned();

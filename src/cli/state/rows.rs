@@ -139,6 +139,8 @@ pub(super) fn leave_out(words: &dyn Words, record: &mut Record, rows: &BTreeSet<
 
 #[cfg(test)]
 mod tests {
+    use std::sync::LazyLock;
+
     use serde_json::{Map, Value, json};
 
     use super::super::describe::{describe, describe_row};
@@ -192,19 +194,18 @@ mod tests {
         Record::Settled { is, token: None }
     }
 
-    /// Calls the function with a record of rules in the place `cloud:one`.
-    fn with<T>(record: &Record, use_it: impl FnOnce(&Entry<'_>) -> T) -> T {
-        let place = known().place("cloud:one").expect("place");
-        let resource: ResourceId = "toy/rule".parse().expect("resource");
-        use_it(&Entry::new(&known(), &place, &resource, record))
+    /// A record of rules in the place `cloud:one`.
+    fn entry(record: &Record) -> Entry<'_> {
+        static ID: LazyLock<(Place, ResourceId)> =
+            LazyLock::new(|| (known().place("cloud:one").expect("place"), "toy/rule".parse().expect("resource")));
+        Entry::new(&known(), &ID.0, &ID.1, record)
     }
 
     fn rows(patterns: &[&str], record: &Record) -> Vec<String> {
         let patterns: Vec<AddressPattern> = patterns.iter().map(|pattern| pattern.parse().expect("pattern")).collect();
         let mut rows = Vec::new();
-        with(record, |entry| {
-            entry.selected_rows(&patterns, entry.is_selected(&patterns), |row| rows.push(row.to_string()));
-        });
+        let entry = entry(record);
+        entry.selected_rows(&patterns, entry.is_selected(&patterns), |row| rows.push(row.to_string()));
         rows
     }
 
@@ -215,14 +216,14 @@ mod tests {
     #[test]
     fn rows_with_names_are_listed_and_dropped_by_name() {
         let mut record = settled(rules(&[2, 10, 9]));
-        assert!(with(&record, |entry| entry.has_rows()));
+        assert!(entry(&record).has_rows());
         for all in ["one", "rule.one", "rule.*", "*"] {
             assert_eq!(rows(&[all], &record), ["Rule-2", "Rule-9", "Rule-10"], "{all}");
         }
         assert_eq!(rows(&["rule.one[\"Rule-9\"]"], &record), ["Rule-9"]);
         assert_eq!(rows(&["rule.*[Rule-1*]"], &record), ["Rule-10"]);
         assert!(rows(&["rule.other"], &record).is_empty() && rows(&["kernel_route.*"], &record).is_empty());
-        assert_eq!(with(&record, |entry| entry.number_of_rows()), 3);
+        assert_eq!(entry(&record).number_of_rows(), 3);
         leave_out(&RuleWords, &mut record, &[Row::Name("rule-9".into()), Row::Name("Rule-10".into())].into());
         assert_eq!(record, settled(rules(&[2])));
         // A record in doubt has the rows of both sides, and they are dropped from both.
@@ -235,7 +236,7 @@ mod tests {
     #[test]
     fn records_are_shown_in_the_words_of_their_kind() {
         let recorded = PlaceRecord::default();
-        let shown = |record: &Record| with(record, |entry| texts(&describe(entry, &recorded)));
+        let shown = |record: &Record| texts(&describe(&entry(record), &recorded));
         assert_eq!(
             shown(&settled(rules(&[2, 9]))),
             ["recorded: 2 rules", "cloud: toy", "backend: toy", "place: cloud:one"]
@@ -247,7 +248,7 @@ mod tests {
         );
         let in_doubt = Record::InDoubt { is: None, to: Some(rules(&[2])), also: Vec::new() };
         assert_eq!(
-            with(&in_doubt, |entry| texts(&describe_row(entry, &recorded, &Row::Name("Rule-2".into())))),
+            texts(&describe_row(&entry(&in_doubt), &recorded, &Row::Name("Rule-2".into()))),
             [
                 "prefix: 10.200.2.0/24",
                 "next hop: none, should become hop of 10.200.2.0/24",
