@@ -23,7 +23,7 @@ pub use desired::{Covered, Desired, NetworkTable};
 pub use header::Header;
 use mesh::Mesh;
 use node::Seen;
-pub use registry::{NodeSource, REGISTRY, Registry, SiteKind, SourceNodes};
+pub use registry::{Connect, IsSilentOn, NodeSource, REGISTRY, ReadNodes, Registry, SiteKind, SourceNodes};
 pub use site::{Begun, Check, Inputs, LOST, LateError, Moment, Pose, Question, Site, StepEnd, check_late, take_late};
 
 /// A way to put routes in place. A backend says what it wants, and turns operations into work and replies into

@@ -46,7 +46,7 @@ impl Words for TableWords {
     fn recorded(&self, shape: &Shape) -> Option<Recorded> {
         let table = TableRecord::deserialize(&*shape.attributes).ok()?;
         let text = if table.made { "created by topo" } else { "created by somebody else; topo never deletes it" };
-        let tags = table.tags.iter().map(|(name, value)| format!("{name} = {value}")).collect();
+        let tags: Vec<String> = table.tags.iter().map(|(name, value)| format!("{name} = {value}")).collect();
         let bgp = match table.bgp_route_propagation {
             Some(true) => "propagated",
             Some(false) => "not propagated",
