@@ -4,6 +4,7 @@
 //! is defined. What only tests import does not count.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
 
 use super::source::{files_below, is_test, read, root, without_words};
 
@@ -86,7 +87,7 @@ fn expand(before: &[String], tree: &str, found: &mut Vec<(Module, String)>) {
 fn uses(code: &str) -> Vec<(Module, String)> {
     let mut found = Vec::new();
     for (at, _) in code.match_indices("use ") {
-        let is_word = code[..at].chars().next_back().is_none_or(|before| before.is_whitespace());
+        let is_word = code[..at].chars().next_back().is_none_or(char::is_whitespace);
         if let Some((tree, _)) = code[at + 4..].split_once(';').filter(|_| is_word) {
             expand(&[], tree, &mut found);
         }
@@ -201,7 +202,7 @@ fn files_do_not_lead_to_each_other_in_circles() {
             let module: Module = file.split('/').map(str::to_owned).collect();
             let inside: Vec<String> =
                 graph[&module].iter().map(|to| to.join("/")).filter(|to| circle.contains(to)).collect();
-            text += &format!("    {file} leads to {}\n", inside.join(", "));
+            let _ = writeln!(text, "    {file} leads to {}", inside.join(", "));
         }
         text
     };

@@ -44,7 +44,7 @@ pub(super) fn without_words(text: &str) -> String {
     let line = |line: &str| {
         let code = line.split_once("//").map_or(line, |(code, _)| code);
         let parts: Vec<&str> = code.split('"').collect();
-        let ends_inside = if parts.len() % 2 == 0 { "\"" } else { "" };
+        let ends_inside = if parts.len().is_multiple_of(2) { "\"" } else { "" };
         parts.into_iter().step_by(2).collect::<Vec<_>>().join("\"\"") + ends_inside + "\n"
     };
     without_tests(text).lines().map(line).collect()

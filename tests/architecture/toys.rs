@@ -1,5 +1,6 @@
 //! The toys go through the real commands, with real nodes: each is an sshd with an `/etc` of its own.
 
+use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -47,13 +48,14 @@ impl World {
         let (mut known, mut keys) = (String::new(), String::new());
         for (number, node) in self.nodes.iter().enumerate() {
             let Some(node) = node else { continue };
-            text += &format!(
+            let _ = writeln!(
+                text,
                 "node-{number} = {{ address = \"10.240.0.2{number}\", pods = [\"10.200.{number}.0/24\"], ssh = {{ host = \
-                 \"127.0.0.1\", port = {}, user = \"root\" }} }}\n",
+                 \"127.0.0.1\", port = {}, user = \"root\" }} }}",
                 node.port
             );
-            known += &format!("[127.0.0.1]:{} {}", node.port, node.host_key());
-            keys += &format!("IdentityFile \"{}\"\n", node.path().join("key").display());
+            let _ = write!(known, "[127.0.0.1]:{} {}", node.port, node.host_key());
+            let _ = writeln!(keys, "IdentityFile \"{}\"", node.path().join("key").display());
         }
         fs::write(self.at("topo.toml"), text + backends).expect("a topology");
         fs::write(self.at("known_hosts"), known).expect("known hosts");
@@ -219,7 +221,7 @@ fn the_toys_are_planned_applied_and_destroyed() {
 
     // Routes and files of others stay.
     world.edit("north", |zone| {
-        _ = zone.routes.insert("10.9.0.0/24".parse().expect("a prefix"), "10.240.0.9".parse().expect("an address"))
+        zone.routes.insert("10.9.0.0/24".parse().expect("a prefix"), "10.240.0.9".parse().expect("an address"));
     });
     has(&world.ends(0, &["plan", "--detailed-exitcode"]), &["No changes."]);
     world.ends(0, &["destroy", "-y"]);
