@@ -45,7 +45,9 @@ pub(super) fn change(plan: &Plan, summary: &Summary, number: usize) -> Change {
             // The rows of a whole list are written once. Each view says how its places reach the owners.
             let whole = if parts.len() > 1 { parts.iter().find_map(Part::whole_list) } else { None };
             event.rows = whole.map_or_else(Vec::new, |set| set.rows.as_slice().to_vec());
-            event.items = parts.iter().flat_map(|part| part_items(plan, summary, change, part)).collect();
+            for part in parts {
+                add_items(&mut event.items, plan, summary, change, part);
+            }
         }
         What::Settings(lines) => event.items = lines.iter().map(|line| settings(summary, change, line)).collect(),
         What::File { path, definition, difference } => {
@@ -79,22 +81,22 @@ fn names(summary: &Summary, members: &[u32]) -> Vec<String> {
     if members.len() > NAMED { folded(names) } else { names.map(str::to_owned).collect() }
 }
 
-/// The routes of a part, one after the other, or as one item if its places get or lose a whole list.
-fn part_items(plan: &Plan, summary: &Summary, change: &plan::Change, part: &Part) -> Vec<Item> {
+/// Adds the routes of a part, one after the other, or as one item if its places get or lose a whole list.
+fn add_items(items: &mut Vec<Item>, plan: &Plan, summary: &Summary, change: &plan::Change, part: &Part) {
     let places = if part.members == change.members { Vec::new() } else { names(summary, &part.members) };
     let parts = change.parts().len();
     if let Some(set) = part.whole_list().filter(|_| parts > 1) {
         let (on_link, gateways) = (set.view.on_link.clone(), set.view.via.clone());
         let all_rows = Some(AllRows { count: part.count, on_link, gateways });
         let (table, metric) = (part.table, part.metric);
-        return vec![Item { all_rows, places, table, metric, ..Item::default() }];
+        items.push(Item { all_rows, places, table, metric, ..Item::default() });
+        return;
     }
-    let mut items = Vec::with_capacity(part.len);
+    items.reserve(part.len);
     let _ = part.for_each(plan, change, |line| {
         items.push(route(summary, change, part, line, places.clone()));
         ControlFlow::Continue(())
     });
-    items
 }
 
 fn route(summary: &Summary, change: &plan::Change, part: &Part, line: Line, places: Vec<String>) -> Item {
