@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::checks::Uncovered;
 use super::claims::Claims;
 use super::observed::{Observation, Seen};
-use super::together::{Both, resources_of};
+use super::together::{Both, Compared, resources_of};
 use crate::backend::netplan::{Attributes, FileInput, FileMemo, NETPLAN_FILE, plan_file, routes_found};
 use crate::backend::{Header, Inputs, OnNodes, PlannedResource, ResourceInput, of_kind};
 use crate::network::{Memo, Prefix, RouteSet, STATIC};
@@ -106,7 +106,7 @@ impl Plan {
             }
         }
         align(&mut resources);
-        for (id, wanted, record) in all.into_iter().filter(|(id, ..)| *id.kind == NETPLAN_FILE) {
+        for &(id, wanted, record) in all.iter().filter(|(id, ..)| *id.kind == NETPLAN_FILE) {
             let Some(resource) = resources.get_mut(id) else { continue };
             let inspected = seen.and_then(|seen| seen.file(&id.name));
             let input = FileInput { place, id, header: &files.header, wanted, record, inspected, options };
@@ -121,7 +121,7 @@ impl Plan {
                 self.add(finding, options);
             }
         }
-        settles |= self.plan_others(both, &mut resources, files, seen, options);
+        settles |= self.plan_others(place, &all, &mut resources, files, seen, options);
         // What a file drops when it is written goes from the kernel at once. A file that replaces another is written together
         // with its removal.
         let is_written = |file: &FilePlan| file.writes_in(Phase::Persist);
@@ -172,21 +172,19 @@ impl Plan {
     /// Plans the resources without routes. True: a record changes.
     fn plan_others(
         &mut self,
-        both: &Both<'_>,
+        place: &Place,
+        all: &[Compared<'_>],
         resources: &mut Resources<ResourcePlan>,
         files: &Files,
         seen: Option<&Seen>,
         options: &Options,
     ) -> bool {
         let header = &files.header;
-        let Both { place, wanted, record, .. } = *both;
         let mut settles = false;
         let of_routes = |shape: Option<&Shape>, record: Option<&Record>| {
             shape.into_iter().chain(record.into_iter().flat_map(Record::shapes)).any(|shape| shape.routes.is_some())
         };
-        for (id, wanted, record) in
-            resources_of(wanted, record).into_iter().filter(|(_, one, other)| !of_routes(*one, *other))
-        {
+        for &(id, wanted, record) in all.iter().filter(|(_, one, other)| !of_routes(*one, *other)) {
             let input = ResourceInput { place, id, header, wanted, record, seen, options };
             let planned = of_kind(files.backends, &id.kind).and_then(|backend| backend.plan_resource(&input));
             let Some(PlannedResource { plan, guard, findings }) = planned else { continue };

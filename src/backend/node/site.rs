@@ -37,10 +37,11 @@ impl Site for NodeSite {
     fn plan(&self, inputs: &Inputs<'_>, plan: &mut Plan, memo: &mut Memo) {
         let looks = std::mem::take(&mut *self.looks());
         let observed = looks.into_iter().map(|(place, look)| (place, look.observation)).collect();
-        let made = plan::plan(inputs, self.backends, &observed, memo);
+        let mut made = plan::plan(inputs, self.backends, &observed, memo);
         plan.answered += made.answered;
         plan.owners = made.owners;
-        plan.places.extend(made.places);
+        // As a rule there is nothing yet, and both trees become one without a copy.
+        plan.places.append(&mut made.places);
         plan.forgotten.extend(made.forgotten);
         plan.findings.extend(made.findings);
     }

@@ -56,11 +56,11 @@ impl<'a> Both<'a> {
     }
 }
 
+/// A resource, with what is wanted and what is recorded.
+pub(super) type Compared<'a> = (&'a ResourceId, Option<&'a Shape>, Option<&'a Record>);
+
 /// The resources of one place, sorted, each with what is wanted and what is recorded.
-pub(super) fn resources_of<'a>(
-    wanted: Option<&'a DesiredPlace>,
-    record: Option<&'a PlaceRecord>,
-) -> Vec<(&'a ResourceId, Option<&'a Shape>, Option<&'a Record>)> {
+pub(super) fn resources_of<'a>(wanted: Option<&'a DesiredPlace>, record: Option<&'a PlaceRecord>) -> Vec<Compared<'a>> {
     let mut resources = Vec::with_capacity(2);
     let mut left = wanted.iter().flat_map(|wanted| &wanted.resources).peekable();
     for (id, entry) in record.iter().flat_map(|record| &record.resources) {
