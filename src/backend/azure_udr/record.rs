@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::{AZURE_NIC_FORWARDING, AZURE_ROUTE, AZURE_ROUTE_TABLE, AZURE_SUBNET_ASSOCIATION, Route, Wanted};
+use super::{ARM, AZURE_NIC_FORWARDING, AZURE_ROUTE, AZURE_ROUTE_TABLE, AZURE_SUBNET_ASSOCIATION, Route, Wanted};
 use crate::network::Prefix;
 use crate::resource::{Name, Place, Record, ResourceId, Shape};
 use crate::state::{PlaceRecord, State};
@@ -103,7 +103,7 @@ impl Recorded {
     /// Reads the records from a state.
     pub fn of(state: &State) -> Self {
         let mut recorded = Self::default();
-        for (place, record) in state.places.iter().filter(|(place, _)| !place.is_node()) {
+        for (place, record) in state.places.iter().filter(|(place, _)| *place.kind() == ARM) {
             recorded.add(place, record);
         }
         recorded
