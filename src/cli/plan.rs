@@ -57,6 +57,10 @@ pub(super) fn run(
             printer.note("topo looked at no node: with --no-refresh it compares the topology with the state alone.");
         }
         let exit = session::exit_of(&planned.plan, has_changes, arguments.detailed_exitcode);
+        if exit == Exit::NothingChanged && !planned.plan.is_stopped() {
+            let error = CommandError::new("No place answered, so topo compared the topology with the state alone.");
+            return Err(error.hint("The warnings above say why."));
+        }
         // The process ends here. It would only take time to free many thousands of small pieces one by one.
         std::mem::forget((planned, recorded.state, topology));
         Ok(exit)

@@ -339,3 +339,24 @@ pub(super) fn exit_of(plan: &Plan, has_changes: bool, detailed: bool) -> Exit {
         Exit::Done
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::Finding;
+
+    #[test]
+    fn a_plan_that_reached_nothing_fails_and_one_that_reached_something_does_not() {
+        let place = Place::from(Name::new("node-0").expect("name"));
+        let exits = |answered: usize, findings: Vec<Finding>, has_changes: bool| {
+            let plan = Plan { findings, answered, ..Plan::default() };
+            [false, true].map(|detailed| exit_of(&plan, has_changes, detailed))
+        };
+        let unseen = || vec![Finding::unseen(&place, "It is away.")];
+        assert_eq!(exits(0, unseen(), false), [Exit::NothingChanged, Exit::NotEverywhere]);
+        assert_eq!(exits(0, unseen(), true), [Exit::NothingChanged, Exit::Changes]);
+        assert_eq!(exits(1, unseen(), false), [Exit::Done, Exit::NotEverywhere]);
+        // Nobody looked, as with --no-refresh.
+        assert_eq!(exits(0, Vec::new(), true), [Exit::Done, Exit::Changes]);
+    }
+}
