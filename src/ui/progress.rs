@@ -54,7 +54,7 @@ impl Progress {
                 self.start(*places, "Looking".to_owned());
             }
             Event::ApplyStarted { steps, .. } => self.start(*steps, "Applying".to_owned()),
-            Event::Observed { .. } | Event::StepDone { .. } | Event::StepFailed { .. } => self.bar.inc(1),
+            Event::Observed { .. } | Event::StepDone { .. } | Event::StepFailed { .. } => self.count(),
             Event::Finding(finding) if finding.code == STOPPING => self.bar.set_message("Stopping"),
             _ => {}
         }
@@ -70,6 +70,15 @@ impl Progress {
     /// Removes the bar: other output follows, or the run is over.
     pub fn finish(&mut self) {
         std::mem::replace(&mut self.bar, ProgressBar::hidden()).finish_and_clear();
+    }
+
+    /// Counts one more. Answers can lead to questions about further places.
+    fn count(&self) {
+        self.bar.inc(1);
+        let position = self.bar.position();
+        if self.bar.length().is_some_and(|length| length < position) {
+            self.bar.set_length(position);
+        }
     }
 
     fn start(&mut self, length: usize, message: String) {
@@ -158,6 +167,10 @@ mod tests {
         progress.event(&Event::ObserveStarted { places: 3 }.now());
         progress.event(&Event::Observed { place: "node-1".into(), error: None }.now());
         assert_eq!((progress.bar.length(), progress.bar.position()), (Some(3), 1));
+        for _ in 0..3 {
+            progress.event(&Event::Observed { place: "router".into(), error: None }.now());
+        }
+        assert_eq!((progress.bar.length(), progress.bar.position()), (Some(4), 4));
         progress.finish();
         assert_eq!(progress.bar.length(), None);
     }
