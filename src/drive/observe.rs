@@ -25,7 +25,7 @@ struct Asked<'a> {
     rounds: u32,
 }
 
-/// Asks all sites' questions. At most `parallelism` questions of one site are on their way at the same time.
+/// Asks all sites' questions. Sends no event if there are none, as without connections. At most `parallelism` questions of one site are on their way at the same time.
 pub async fn observe<'a>(
     sites: &'a [Arc<dyn Site>],
     inputs: &Inputs<'a>,
@@ -39,6 +39,9 @@ pub async fn observe<'a>(
         all.push(Asked { site, waiting, running: 0, rounds: 1 });
     }
     let places: BTreeSet<&Place> = all.iter().flat_map(|one| &one.waiting).map(|question| &question.place).collect();
+    if places.is_empty() {
+        return;
+    }
     tell(events, Event::ObserveStarted { places: places.len() });
     let mut tasks: JoinSet<Option<String>> = JoinSet::new();
     let mut asked: HashMap<Id, (usize, Place)> = HashMap::new();
