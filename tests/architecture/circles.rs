@@ -23,7 +23,6 @@ const KNOWN: &[&[&str]] = &[
     &["backend/sysctl", "backend/sysctl/format"],
     &["plan/listed", "plan/resource"],
     &["plan/summary", "plan/summary/change", "plan/summary/group", "plan/summary/listed"],
-    &["state/decode", "state/read", "state/reader"],
     &[
         "topology/backends",
         "topology/check",
