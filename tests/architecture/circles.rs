@@ -32,7 +32,6 @@ const KNOWN: &[&[&str]] = &[
         "topology/links",
         "topology/machines",
     ],
-    &["transport/arm/sign_in", "transport/arm/wire"],
 ];
 
 /// A path of modules.
