@@ -19,8 +19,6 @@ const KNOWN: &[&[&str]] = &[
         "backend/azure_udr/work",
     ],
     &["backend/azure_udr/names", "backend/azure_udr/settings"],
-    &["plan/listed", "plan/resource"],
-    &["plan/summary", "plan/summary/change", "plan/summary/group", "plan/summary/listed"],
     &["state/decode", "state/read", "state/reader"],
     &[
         "topology/backends",

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use super::change::{Before, Change, Line, Lines, Part, SettingLine, What};
-use super::split_reason;
+use super::change::{Change, Lines, Part, What};
+use super::line::{Before, Line, SettingLine, split_reason};
 use crate::plan::{ListedChange, ListedWhat, PlacePlan};
 use crate::resource::{Action, Kind, Place, Reason, natural_order};
 
