@@ -20,14 +20,6 @@ const KNOWN: &[&[&str]] = &[
     ],
     &["backend/azure_udr/names", "backend/azure_udr/settings"],
     &["state/decode", "state/read", "state/reader"],
-    &[
-        "topology/backends",
-        "topology/check",
-        "topology/document",
-        "topology/format",
-        "topology/links",
-        "topology/machines",
-    ],
     &["transport/arm/sign_in", "transport/arm/wire"],
     &[
         "transport/ssh",
