@@ -12,8 +12,10 @@ use crate::resource::words::Setting;
 pub struct SettingLine {
     /// The place, as a number for [`super::Summary::place`].
     pub place: u32,
-    /// Which thing in its place; empty for what stands for the whole place.
-    pub key: Arc<str>,
+    /// Which thing in its place; empty if the place has one of the kind.
+    pub name: Arc<str>,
+    /// Whether the thing stands for the whole place, so that people read the place's name.
+    pub is_whole: bool,
     /// What is set.
     pub settings: Vec<Setting>,
     /// What is live there, where the reason says that.
