@@ -19,18 +19,6 @@ const KNOWN: &[&[&str]] = &[
         "backend/azure_udr/work",
     ],
     &["backend/azure_udr/names", "backend/azure_udr/settings"],
-    &["backend/netplan/file", "backend/node/findings"],
-    &["backend/sysctl", "backend/sysctl/format"],
-    &["plan/listed", "plan/resource"],
-    &["plan/summary", "plan/summary/change", "plan/summary/group", "plan/summary/listed"],
-    &[
-        "topology/backends",
-        "topology/check",
-        "topology/document",
-        "topology/format",
-        "topology/links",
-        "topology/machines",
-    ],
 ];
 
 /// A path of modules.
