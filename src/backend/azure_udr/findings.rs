@@ -22,6 +22,7 @@ pub(super) const CODES: &[&str] = &[
     "network_missing",
     "outside",
     "region",
+    "space_missing",
     "space_unknown",
     "subnet_missing",
     "table_elsewhere",

@@ -26,7 +26,7 @@ pub(super) fn space_of(wanted: &Wanted, seen: Option<&Seen>) -> Result<Option<Ve
                      inside.",
                     name_of(&id)
                 );
-                return Err(("space_unknown", text));
+                return Err(("space_missing", text));
             }
             Evidence::Seen(network) => space.extend(&network.space),
             Evidence::Absent => {
