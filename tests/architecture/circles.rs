@@ -10,15 +10,6 @@ use super::source::{files_below, is_test, read, root, without_words};
 
 /// Circles that are there still, by their files without `.rs` and `/mod.rs`. This list only shrinks.
 const KNOWN: &[&[&str]] = &[
-    &["backend/azure_udr", "backend/registry"],
-    &[
-        "backend/azure_udr/checks",
-        "backend/azure_udr/compare",
-        "backend/azure_udr/drafts",
-        "backend/azure_udr/forwarding",
-        "backend/azure_udr/work",
-    ],
-    &["backend/azure_udr/names", "backend/azure_udr/settings"],
 ];
 
 /// A path of modules.
