@@ -5,6 +5,7 @@ mod boot;
 mod content;
 mod findings;
 mod format;
+mod pattern;
 mod plan;
 mod words;
 
