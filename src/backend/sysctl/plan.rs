@@ -6,8 +6,9 @@ use serde_json::{Value, json};
 
 use super::attributes::{Attributes, is_of_device};
 use super::boot::{Line, Others, others};
-use super::content::{difference, render};
+use super::content::render;
 use super::{SYSCTL_FILE, findings, path_of};
+use crate::backend::difference::unified;
 use crate::backend::header::{Header, Whose};
 use crate::backend::{PlannedResource, ResourceInput};
 use crate::exchange::node::{DeviceSetting, FoundValues, KernelKey, ValueWrite, ValuesWrite, WholeFile};
@@ -361,12 +362,12 @@ impl Draft<'_> {
             (_, None) => Some((Action::Remove, Reason::Edited)),
             (None, _) if known.is_none() => Some((Action::Add, Reason::New)),
             (Some(live), Some(expected)) if known.is_none() => {
-                Some((Action::Change, Reason::Stale(difference(live, expected))))
+                Some((Action::Change, Reason::Stale(unified(&self.path, live, expected))))
             }
             (None, _) => Some((Action::Change, Reason::Missing)),
             (Some(live), _) if !is_recorded && is_file_wrong => {
                 let before = recorded_file.as_deref().unwrap_or_default();
-                Some((Action::Change, Reason::Altered(difference(live, before))))
+                Some((Action::Change, Reason::Altered(unified(&self.path, live, before))))
             }
             _ if altered.is_some() => Some((Action::Change, Reason::Altered(String::new()))),
             _ => Some((Action::Change, Reason::Edited)),

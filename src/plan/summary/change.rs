@@ -69,6 +69,8 @@ pub struct SettingLine {
     pub settings: Vec<Setting>,
     /// What is live there, where the reason says that.
     pub found: Option<Arc<str>>,
+    /// A unified difference, where somebody changed a file by hand.
+    pub difference: Option<Arc<str>>,
 }
 
 /// Lines of a change that apply to the same places.

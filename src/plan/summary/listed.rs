@@ -98,5 +98,10 @@ fn setting_line(item: &Item<'_>) -> SettingLine {
         ListedWhat::Settings(settings) => settings.clone(),
         ListedWhat::Route { .. } => Vec::new(),
     };
-    SettingLine { place: item.place, key: Arc::clone(&item.change.key), settings, found: item.found.clone() }
+    let is_changed = matches!(item.change.reason, Reason::Altered(_) | Reason::Stale(_));
+    let (difference, found) = match &item.found {
+        Some(text) if is_changed && item.change.kind.words.tells_difference() => (Some(Arc::clone(text)), None),
+        found => (None, found.clone()),
+    };
+    SettingLine { place: item.place, key: Arc::clone(&item.change.key), settings, found, difference }
 }
