@@ -92,7 +92,7 @@ impl Backend for Note {
     fn inquire(&self, _: &str, _: Option<&Shape>, _: Option<&Record>, _: &mut Memo) -> Vec<Work> {
         vec![Work::Values(ValuesInquiry {
             keys: Vec::new(),
-            of_devices: None,
+            of_devices: Vec::new(),
             devices: Vec::new(),
             reached: Vec::new(),
             advertised: false,

@@ -50,6 +50,14 @@ pub fn forwarding_outlives_a_reboot() {
     // Somebody turns it off, and a later file would do so at the next boot.
     machines.node("node-1").run("sysctl -q -w net.ipv4.ip_forward=0");
     apply(&machines, changes(1)).says(&["net.ipv4.ip_forward: 0 → 1"]);
+    machines.node("node-1").run("sysctl -q -w net.ipv4.conf.eth0.forwarding=0");
+    machines.assert_pods_apart("node-0", "node-1");
+    apply(&machines, changes(1)).says(&["net.ipv4.conf.eth0.forwarding: 0 → 1"]);
+    machines.assert_pods_meet("node-0", "node-1");
+    machines.node("node-0").run("echo net.ipv4.conf.a[k-m]l.forwarding=0 >/etc/sysctl.d/90-later.conf");
+    machines.topo(&["plan"]).exits(1).says(&["/etc/sysctl.d/90-later.conf says `net.ipv4.conf.a[k-m]l.forwarding=0`"]);
+    machines.node("node-0").run("systemctl restart systemd-sysctl");
+    assert_eq!(values(&machines, "net.ipv4.ip_forward"), ["1", "0", "1"], "the pattern counts, as topo says");
     machines.node("node-0").run("echo net.ipv4.ip_forward=0 >/etc/sysctl.d/90-later.conf");
     machines.topo(&["plan"]).exits(1).says(&["/etc/sysctl.d/90-later.conf says `net.ipv4.ip_forward=0`"]);
     machines.node("node-0").reboot();

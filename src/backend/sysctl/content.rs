@@ -1,10 +1,11 @@
 //! The content of the file.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use crate::backend::Header;
 use crate::exchange::node::KernelKey;
+use crate::resource::words::Setting;
 
 /// The file that sets these values. One line for each.
 pub(super) fn render(header: &Header, values: &BTreeMap<KernelKey, String>) -> String {
@@ -13,6 +14,18 @@ pub(super) fn render(header: &Header, values: &BTreeMap<KernelKey, String>) -> S
         let _ = writeln!(text, "{key} = {value}");
     }
     text
+}
+
+/// The lines of the file that come, change or go because the topology has changed.
+pub(super) fn lines_changed(before: &BTreeMap<KernelKey, String>, after: &BTreeMap<KernelKey, String>) -> Vec<Setting> {
+    let keys: BTreeSet<&KernelKey> = before.keys().chain(after.keys()).collect();
+    let changed = keys.into_iter().filter(|key| before.get(key) != after.get(key));
+    let setting = |key: &KernelKey| Setting {
+        name: format!("{key} in the file").into(),
+        before: before.get(key).cloned(),
+        after: after.get(key).cloned(),
+    };
+    changed.map(setting).collect()
 }
 
 #[cfg(test)]
