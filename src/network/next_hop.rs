@@ -40,5 +40,13 @@ impl FromStr for NextHop {
     }
 }
 
-serde_text!(Serialize NextHop);
+impl serde::Serialize for NextHop {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Address(address) => address.serialize(serializer),
+            Self::Target(words) => serializer.serialize_str(words),
+        }
+    }
+}
+
 serde_text!(Deserialize NextHop);
