@@ -76,19 +76,29 @@ fn goes_on(cloud: &Cloud, life: &str, destroys: bool, about: &str) {
     assert!(!state.exists() || cloud.state()["places"] == json!({}), "{about}: {}", cloud.state());
 }
 
-/// The process is killed once a request has arrived, which then is not carried out; or once it has been answered.
-fn kill(life: &str, at: usize, answered: bool, about: &str) {
+/// The process is killed once a request has arrived, which then is not carried out; or once it has been answered. False if it ended
+/// before that: it asks for the state of an operation as often as that takes, so some runs send fewer requests.
+fn kill(life: &str, at: usize, answered: bool, about: &str) -> bool {
     let cloud = prepare(life);
     cloud.server.command(Command::Latency { milliseconds: SLOW });
     let mut child = cloud.begin(&arguments(life));
+    let mut ended = None;
     await_that(about, || {
+        let status = child.try_wait().unwrap();
         let log = cloud.server.log();
         let request = log.iter().filter(|it| it.service == "arm").nth(at);
-        request.is_some_and(|it| !answered || it.ended.is_some())
+        let is_due = request.is_some_and(|it| !answered || it.ended.is_some());
+        ended = status.filter(|_| !is_due);
+        is_due || ended.is_some()
     });
     child.kill().unwrap();
     child.wait().unwrap();
+    if let Some(ended) = ended {
+        assert!(ended.success(), "{about}: {ended}");
+        return false;
+    }
     goes_on(&cloud, life, at % 2 == usize::from(answered), about);
+    true
 }
 
 #[test]
@@ -104,19 +114,21 @@ fn a_kill_at_any_request_loses_nothing() {
             kills.extend([(life, at, false), (life, at, true)]);
         }
     }
-    let number = kills.len();
-    assert!(number > 30, "{number}");
     let kills = std::sync::Mutex::new(kills);
+    let killed = std::sync::atomic::AtomicUsize::new(0);
     std::thread::scope(|scope| {
         for _ in 0..3 {
             scope.spawn(|| {
                 while let Some((life, at, answered)) = { kills.lock().unwrap().pop_front() } {
                     let when = if answered { "after" } else { "at" };
-                    kill(life, at, answered, &format!("{life}, killed {when} request {at}"));
+                    let was_killed = kill(life, at, answered, &format!("{life}, killed {when} request {at}"));
+                    killed.fetch_add(usize::from(was_killed), std::sync::atomic::Ordering::Relaxed);
                 }
             });
         }
     });
+    let killed = killed.into_inner();
+    assert!(killed > 30, "{killed}");
 }
 
 /// A run that has done all and was cut off before it wrote that into the state: the document is the one that it began with, and the

@@ -95,7 +95,7 @@ fn topology(workers: u8, backend: &str) -> String {
     )
 }
 
-fn await_that(what: &str, condition: impl Fn() -> bool) {
+fn await_that(what: &str, mut condition: impl FnMut() -> bool) {
     let patience = Instant::now() + Duration::from_secs(60);
     while !condition() {
         assert!(Instant::now() < patience, "waited in vain: {what}");
