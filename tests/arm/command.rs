@@ -78,6 +78,11 @@ pub enum Command {
     Settle,
     /// Tokens given out so far are refused from now on (401 `ExpiredAuthenticationToken`).
     ExpireTokens,
+    /// Whether `If-None-Match: *` counts for nothing: Azure documents it for no network resource.
+    IgnoreNew {
+        /// Off at the start.
+        on: bool,
+    },
     /// The log is emptied.
     ClearLog,
     /// The server ends (from scripts).
@@ -129,6 +134,8 @@ pub enum Effect {
         #[serde(default)]
         retry_after: Option<u64>,
     },
+    /// A read shows what was there before the last write: reads are only eventually consistent.
+    Older,
     /// 403 `AuthorizationFailed`, naming the action and the scope.
     Forbid,
     /// The connection ends before the server acts.

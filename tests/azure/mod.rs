@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod checks;
+mod contradictions;
 mod drift;
 mod failures;
 mod forwarding;

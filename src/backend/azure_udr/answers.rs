@@ -110,11 +110,12 @@ fn network(body: &Value) -> Result<LiveNetwork, Odd> {
     let space: Option<Vec<Prefix>> = prefixes.iter().map(|prefix| prefix.as_str()?.parse().ok()).collect();
     let mut space = space.ok_or(Odd("addressPrefixes", "a list of prefixes"))?;
     space.sort_unstable();
-    let mut configurations = Vec::new();
+    let (mut subnets, mut configurations) = (Vec::new(), Vec::new());
     for subnet in list(&properties["subnets"], "subnets")? {
+        subnets.extend(subnet["id"].as_str().map(str::to_owned));
         configurations.extend(ids(&subnet["properties"]["ipConfigurations"], "ipConfigurations")?);
     }
-    Ok(LiveNetwork { location, space, configurations })
+    Ok(LiveNetwork { location, space, subnets, configurations })
 }
 
 fn interface(body: &Value) -> Result<LiveInterface, Odd> {

@@ -11,7 +11,7 @@ use super::table::Wish;
 use super::{Recorded, Seen, SubnetTask, TableClaims, TableTask, TableVerdict, Wanted, key};
 use crate::plan::Options;
 use crate::plan::findings::Finding;
-use crate::resource::Place;
+use crate::resource::{Evidence, Place};
 
 /// A table with what it is compared with.
 pub(super) struct TableDraft<'a> {
@@ -34,7 +34,7 @@ impl<'a> Drafts<'a> {
     pub(super) fn new(wanted: &'a [Wanted], recorded: &Recorded, options: &Options, seen: Option<&Seen>) -> Self {
         let options = Arc::new(options.clone());
         let mut drafts = Self { tables: Vec::new(), subnets: Vec::new(), findings: Vec::new() };
-        drafts.add_subnets(wanted, recorded, &options);
+        drafts.add_subnets(wanted, recorded, &options, seen);
         // A subnet whose association goes, or goes elsewhere, does not keep its table.
         let leaving = |table: &str| -> BTreeSet<String> {
             let leaves = |task: &&(SubnetTask, Option<&Wanted>)| {
@@ -56,6 +56,7 @@ impl<'a> Drafts<'a> {
         let task = |place: Place, id: String, wish: Option<Wish>, claims: TableClaims| TableTask {
             leaving: leaving(&id),
             is_held: is_held(&id),
+            was_seen: matches!(Seen::table(seen, &id), Evidence::Seen(_)),
             place,
             id,
             wish,
@@ -104,7 +105,8 @@ impl<'a> Drafts<'a> {
         drafts
     }
 
-    fn add_subnets(&mut self, wanted: &'a [Wanted], recorded: &Recorded, options: &Arc<Options>) {
+    fn add_subnets(&mut self, wanted: &'a [Wanted], recorded: &Recorded, options: &Arc<Options>, seen: Option<&Seen>) {
+        let was_seen = |id: &str| matches!(Seen::subnet(seen, id), Evidence::Seen(_));
         let claims =
             || recorded.associations.iter().flat_map(|(place, claims)| claims.iter().map(move |claim| (place, claim)));
         for (wanted, id) in wanted.iter().flat_map(|wanted| subnets_of(wanted).map(move |(_, id)| (wanted, id))) {
@@ -116,6 +118,7 @@ impl<'a> Drafts<'a> {
             let known = claimed.map(|(place, _)| place).into_iter().chain(recorded.associations.keys());
             let place = place_of(network, known.chain(self.subnets.iter().map(|(task, _)| &task.place)));
             let task = SubnetTask {
+                was_seen: was_seen(&id),
                 place,
                 wanted: Some((wanted.backend.clone(), wanted.settings.table_id())),
                 claimed: claimed.map(|(_, claim)| claim.clone()),
@@ -130,7 +133,9 @@ impl<'a> Drafts<'a> {
                 continue;
             }
             let (claimed, options) = (Some(claim.clone()), Arc::clone(options));
-            self.subnets.push((SubnetTask { place: place.clone(), id, wanted: None, claimed, options }, None));
+            let was_seen = was_seen(&id);
+            let task = SubnetTask { place: place.clone(), id, wanted: None, claimed, was_seen, options };
+            self.subnets.push((task, None));
         }
     }
 }

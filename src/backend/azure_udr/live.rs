@@ -87,6 +87,8 @@ pub struct LiveNetwork {
     pub location: String,
     /// Its address space.
     pub space: Vec<Prefix>,
+    /// Ids of its subnets.
+    pub subnets: Vec<String>,
     /// Ids of the IP configurations in its subnets. Each starts with the id of a network interface.
     pub configurations: Vec<String>,
 }

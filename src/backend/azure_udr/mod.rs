@@ -8,6 +8,7 @@ mod answers;
 mod checks;
 mod compare;
 mod connection;
+mod contradictions;
 mod drafts;
 mod effective;
 mod findings;

@@ -109,6 +109,17 @@ impl Recorded {
         recorded
     }
 
+    /// Whether something is recorded of the route table with this id.
+    pub(super) fn has_table(&self, id: &str) -> bool {
+        self.tables.keys().any(|place| place.id().eq_ignore_ascii_case(id))
+    }
+
+    /// Whether the association of the subnet with this id is recorded.
+    pub(super) fn has_subnet(&self, id: &str) -> bool {
+        let is_it = |place: &Place, name: &str| format!("{}/subnets/{name}", place.id()).eq_ignore_ascii_case(id);
+        self.associations.iter().any(|(place, claims)| claims.iter().any(|claim| is_it(place, &claim.id.name)))
+    }
+
     /// Nodes to which a recorded route leads: to the address of the node, or to its pods through a gateway.
     pub(super) fn receivers<'w>(&self, wanted: &'w [Wanted]) -> impl Iterator<Item = &'w Name> {
         let (mut addresses, mut destinations) = (BTreeSet::new(), BTreeSet::new());

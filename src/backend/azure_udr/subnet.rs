@@ -23,6 +23,8 @@ pub struct SubnetTask {
     /// The backend, and the id of the table that it is to go by.
     pub(super) wanted: Option<(Name, String)>,
     pub(super) claimed: Option<Claimed<AssociationRecord>>,
+    /// Whether it was there when the plan was made.
+    pub(super) was_seen: bool,
     pub(super) options: Arc<Options>,
 }
 

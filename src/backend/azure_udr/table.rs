@@ -45,6 +45,8 @@ pub struct TableTask {
     pub(super) is_held: bool,
     /// Nodes that get no new routes in this run.
     pub left_out: BTreeSet<Name>,
+    /// Whether it was there when the plan was made.
+    pub(super) was_seen: bool,
     /// Names of routes that the plan left to others, as asked.
     pub left_to_others: BTreeSet<Box<str>>,
     /// To whom next hops belong.
@@ -90,6 +92,11 @@ impl TableTask {
             "properties": { "routes": list, "disableBgpRoutePropagation": !bgp },
         });
         Some(LiveTable::of(Document { body, etag: None }))
+    }
+
+    /// Whether something of it is recorded.
+    pub fn is_recorded(&self) -> bool {
+        !self.claims.ids.is_empty()
     }
 
     /// Whether subnets of a virtual network are to leave it in the same run.
