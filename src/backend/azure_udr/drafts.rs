@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::ARM;
 use super::findings::refusal;
 use super::space::{outside, space_of};
-use super::table::Wish;
+use super::table::{Wish, is_marked};
 use super::{Recorded, Seen, SubnetTask, TableClaims, TableTask, TableVerdict, Wanted, key};
 use crate::plan::Options;
 use crate::plan::findings::Finding;
@@ -117,10 +117,16 @@ impl<'a> Drafts<'a> {
             // One network is one place, however its name is written.
             let known = claimed.map(|(place, _)| place).into_iter().chain(recorded.associations.keys());
             let place = place_of(network, known.chain(self.subnets.iter().map(|(task, _)| &task.place)));
+            let table = wanted.settings.table_id();
+            let is_own = match Seen::table(seen, &table) {
+                Evidence::Seen(live) => !recorded.has_table(&table) && is_marked(live, &wanted.topology),
+                Evidence::Absent | Evidence::Unknown(_) => false,
+            };
             let task = SubnetTask {
+                is_own,
                 was_seen: was_seen(&id),
                 place,
-                wanted: Some((wanted.backend.clone(), wanted.settings.table_id())),
+                wanted: Some((wanted.backend.clone(), table)),
                 claimed: claimed.map(|(_, claim)| claim.clone()),
                 options: Arc::clone(options),
                 id,
@@ -134,7 +140,7 @@ impl<'a> Drafts<'a> {
             }
             let (claimed, options) = (Some(claim.clone()), Arc::clone(options));
             let was_seen = was_seen(&id);
-            let task = SubnetTask { place: place.clone(), id, wanted: None, claimed, was_seen, options };
+            let task = SubnetTask { place: place.clone(), id, wanted: None, claimed, is_own: false, was_seen, options };
             self.subnets.push((task, None));
         }
     }

@@ -10,6 +10,7 @@ const NAMED: usize = 5;
 
 /// The codes of findings in Azure, and about machines there.
 pub(super) const CODES: &[&str] = &[
+    "adopted_routes",
     "association_stays",
     "forwarding_not_selected",
     "forwarding_off",
@@ -88,6 +89,17 @@ pub(super) fn lost_route(place: &Place, key: Prefix, name: &str, found: &str) ->
          its record."
     );
     Finding::note("lost", place, Text::around("In the route table ", text)).at(AZURE_ROUTE.id, name).found(found)
+}
+
+/// Routes that topo removes, and that were there before it came.
+pub(super) fn adopted_routes(place: &Place, names: &[String]) -> Option<Finding> {
+    let routes = match names {
+        [] => return None,
+        [_] => "this route, which somebody else had made",
+        _ => "these routes, which somebody else had made",
+    };
+    let text = format!(", topo removes {routes}: {}.", some_of(names));
+    Some(Finding::note("adopted_routes", place, Text::around("In the route table ", text)))
 }
 
 /// A longer prefix of somebody else in a table.

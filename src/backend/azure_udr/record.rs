@@ -33,6 +33,9 @@ pub struct RoutesRecord {
     pub space: Vec<Prefix>,
     /// The routes.
     pub routes: BTreeMap<Prefix, Route>,
+    /// Destinations of routes that were there before topo came.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub adopted: BTreeSet<Prefix>,
 }
 
 /// The record of an association.
@@ -71,6 +74,8 @@ pub struct TableClaims {
     pub table: Vec<(TableRecord, bool)>,
     /// Routes by destination.
     pub routes: BTreeMap<Prefix, Vec<Claim>>,
+    /// Destinations of routes that were there before topo came.
+    pub adopted: BTreeSet<Prefix>,
     /// The address space, if known.
     pub space: Option<Vec<Prefix>>,
     /// Whether some of it is in doubt.
@@ -156,8 +161,9 @@ impl Recorded {
                 }
                 kind if *kind == AZURE_ROUTE => {
                     let claims = self.claims(place, id, entry);
-                    for (RoutesRecord { space, routes }, confirmed) in shapes(entry) {
+                    for (RoutesRecord { space, routes, adopted }, confirmed) in shapes(entry) {
                         claims.space = Some(space);
+                        claims.adopted.extend(adopted);
                         for (destination, route) in routes {
                             let known = claims.routes.entry(destination).or_default();
                             if !known.iter().any(|claim| claim.route == route) {

@@ -23,6 +23,8 @@ pub struct SubnetTask {
     /// The backend, and the id of the table that it is to go by.
     pub(super) wanted: Option<(Name, String)>,
     pub(super) claimed: Option<Claimed<AssociationRecord>>,
+    /// Whether its table is topo's own, although no record is left of that: then the association is, too.
+    pub(super) is_own: bool,
     /// Whether it was there when the plan was made.
     pub(super) was_seen: bool,
     pub(super) options: Arc<Options>,
@@ -152,7 +154,7 @@ impl SubnetTask {
         match (judged, live, self.table()) {
             (Verdict::Same, _, Some(table)) => to = Some(record(table, made)),
             (Verdict::Adopt, _, Some(table)) => {
-                to = Some(record(table, made));
+                to = Some(record(table, made || self.is_own));
                 change(Phase::Persist, Action::Import, Reason::Adopted(String::new()), live);
             }
             (Verdict::Edited, _, table) => change(Phase::Persist, Action::Change, Reason::Edited, table),

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
+use std::iter;
 use std::sync::Arc;
 
 use serde_json::{Value, json};
@@ -117,6 +118,12 @@ impl TableTask {
         let topology = live.tag(MADE_FOR).filter(|_| live.tag(MANAGED_BY.0) == Some(MANAGED_BY.1))?;
         let wish = self.wish.as_ref()?;
         (topology != wish.topology.as_str()).then_some(topology)
+    }
+
+    /// Whether its tags say that topo made it for this topology, and no record is left of that.
+    pub(super) fn is_own_by_tags(&self, live: &LiveTable) -> bool {
+        let is_of = |wish: &Wish| is_marked(live, &wish.topology);
+        self.claims.ids.is_empty() && self.wish.as_ref().is_some_and(is_of)
     }
 
     /// The name that addresses have.
@@ -239,7 +246,9 @@ impl TableTask {
             let tags = marks(&wish.topology);
             return (is, Some(TableRecord { made: true, tags, bgp_route_propagation: settings.bgp_route_propagation }));
         };
-        let before = is.clone().unwrap_or_default();
+        let is_own = self.is_own_by_tags(live);
+        let own = || TableRecord { made: true, tags: marks(&wish.topology), bgp_route_propagation: None };
+        let before = is.clone().unwrap_or_else(|| if is_own { own() } else { TableRecord::default() });
         let mut to = TableRecord { bgp_route_propagation: settings.bgp_route_propagation, ..before.clone() };
         let mut words = Vec::new();
         let mut drift = Vec::new();
@@ -289,7 +298,12 @@ impl TableTask {
             }
             say(Action::Change, reason, words);
         } else if self.judge(is.is_some(), is.is_some(), true) == Verdict::Adopt {
-            say(Action::Import, Reason::Adopted(String::new()), vec![self.resource_group()]);
+            let mark = is_own.then(|| setting(format!("tag {}", MANAGED_BY.0), Some(MANAGED_BY.1), Some(MANAGED_BY.1)));
+            say(
+                Action::Import,
+                Reason::Adopted(String::new()),
+                iter::once(self.resource_group()).chain(mark).collect(),
+            );
         }
         (is, Some(to))
     }
@@ -350,7 +364,9 @@ impl TableTask {
             (true, 1, _) => "a route of somebody else is in it".to_owned(),
             (true, left, _) => format!("{left} routes of others are in it"),
         };
-        let text = format!("stays: {kept}. topo removes only what it put there, and drops the record of the table.");
+        let text = format!(
+            "stays: {kept}. topo removes only the routes that it made or adopted, and drops the record of the table."
+        );
         verdict.findings.push(Finding::note("table_stays", &self.place, table_text(&self.place, &text)));
         (is, None)
     }
@@ -382,6 +398,11 @@ fn judge_own<V: PartialEq + Copy>(wanted: &V, recorded: Option<&V>, live: Option
         live: Evidence::Seen(live.as_slice()),
     })
     .verdict
+}
+
+/// Whether the tags of a table say that topo made it for a topology.
+pub(super) fn is_marked(live: &LiveTable, topology: &Name) -> bool {
+    live.tag(MANAGED_BY.0) == Some(MANAGED_BY.1) && live.tag(MADE_FOR) == Some(topology.as_str())
 }
 
 /// The tags of a table that topo makes.

@@ -58,12 +58,15 @@ impl Words for TableWords {
 
 impl Words for RouteWords {
     fn recorded(&self, shape: &Shape) -> Option<Recorded> {
-        let RoutesRecord { routes, space } = routes_in(&shape.attributes)?;
+        let RoutesRecord { routes, space, adopted } = routes_in(&shape.attributes)?;
         let text = format!("{} route{}", routes.len(), if routes.len() == 1 { "" } else { "s" });
-        Some(Recorded {
-            text,
-            fields: vec![("network", list(&space.iter().map(Prefix::to_string).collect::<Vec<_>>()))],
-        })
+        let texts =
+            |prefixes: &mut dyn Iterator<Item = &Prefix>| list(&prefixes.map(Prefix::to_string).collect::<Vec<_>>());
+        let mut fields = vec![("network", texts(&mut space.iter()))];
+        if !adopted.is_empty() {
+            fields.push(("adopted", texts(&mut adopted.iter())));
+        }
+        Some(Recorded { text, fields })
     }
 
     fn named_rows(&self, shape: &Shape) -> Option<Vec<NamedRow>> {
