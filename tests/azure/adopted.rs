@@ -46,3 +46,27 @@ fn a_table_with_the_tags_of_another_topology_is_not_topos_own() {
     cloud.topo(&["destroy", "-y"]).exits(0).says("topo did not make it");
     assert_eq!(cloud.routes(), [""; 0]);
 }
+
+#[test]
+fn the_table_that_a_subnet_had_before_is_kept_and_shown() {
+    let cloud = Cloud::start(1);
+    cloud.make("routeTables", "firewall", json!({ "location": LOCATION, "properties": {} }));
+    cloud.associate(Some("firewall"));
+    cloud.topo(&["apply", "-y", "--take-over", "azure_subnet_association.*"]).exits(0);
+    let theirs = network_path("routeTables/firewall");
+    let address = "azure_subnet_association.kubernetes-vnet[\"kubernetes-subnet\"]";
+    cloud.topo(&["state", "show", address]).exits(0).says("in place of firewall").says(&theirs);
+    let said = cloud.topo(&["destroy", "-y"]).exits(0);
+    said.says(&format!("used the route table {theirs} before topo took it over. topo does not put that back."))
+        .says(&format!("az network vnet subnet update --ids {} --route-table {theirs}", subnet()));
+    assert_eq!(cloud.association(), None);
+}
+
+#[test]
+fn a_link_in_an_error_has_no_query() {
+    let cloud = Cloud::start(1);
+    cloud.server.command(Command::LinksOrigin { origin: Some("https://127.0.0.1:1".into()) });
+    let said = cloud.topo(&["apply", "-y"]);
+    assert_ne!(said.code, 0);
+    said.says("leads to https://127.0.0.1:1/").not("api-version");
+}

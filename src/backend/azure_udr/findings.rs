@@ -11,6 +11,7 @@ const NAMED: usize = 5;
 /// The codes of findings in Azure, and about machines there.
 pub(super) const CODES: &[&str] = &[
     "adopted_routes",
+    "association_before",
     "association_stays",
     "forwarding_not_selected",
     "forwarding_off",
@@ -27,6 +28,7 @@ pub(super) const CODES: &[&str] = &[
     "space_unknown",
     "subnet_missing",
     "table_elsewhere",
+    "table_failed",
     "table_missing",
     "table_stays",
     "too_many_routes",
@@ -100,6 +102,23 @@ pub(super) fn adopted_routes(place: &Place, names: &[String]) -> Option<Finding>
     };
     let text = format!(", topo removes {routes}: {}.", some_of(names));
     Some(Finding::note("adopted_routes", place, Text::around("In the route table ", text)))
+}
+
+/// Somebody's table, whose last write did not end well.
+pub(super) fn table_failed(place: &Place) -> Finding {
+    let text = "belongs to somebody else, and is in the state Failed: Azure gave up on its last write, so its routes may not be in force.";
+    Finding::warning("table_failed", place, table_text(place, text))
+        .act("Ask whoever keeps the table to write it again.")
+}
+
+/// What a subnet had before topo took it over.
+pub(super) fn association_before(place: &Place, subnet: &str, id: &str, table: &str) -> Finding {
+    let text = format!(
+        ", the subnet {subnet} used the route table {table} before topo took it over. topo does not put that back."
+    );
+    Finding::note("association_before", place, Text::around("In the virtual network ", text))
+        .at(AZURE_SUBNET_ASSOCIATION.id, subnet)
+        .act(format!("To put it back, run `az network vnet subnet update --ids {id} --route-table {table}`."))
 }
 
 /// A longer prefix of somebody else in a table.

@@ -46,6 +46,9 @@ pub struct AssociationRecord {
     pub route_table: String,
     /// Whether topo made the association. topo removes only associations that it made.
     pub made: bool,
+    /// The id of the table of somebody else that the subnet had before topo took it over.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub before: Option<String>,
 }
 
 /// The record of a network interface where topo turned forwarding on.

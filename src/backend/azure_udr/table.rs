@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::resource::words::Setting;
 
-use super::findings::{refusal, table_text};
+use super::findings::{refusal, table_failed, table_text};
 use super::record::{TableClaims, TableRecord, shape_of};
 use super::{AZURE_ROUTE, AZURE_ROUTE_TABLE, LiveTable, MADE_FOR, MANAGED_BY, Route, Settings, key, name_of};
 use crate::exchange::arm::Document;
@@ -162,6 +162,9 @@ impl TableTask {
         let mut body = live.map(|live| live.document.body.clone());
         let mut of_table = Vec::new();
         let mut table = self.table(live, &mut body, &mut of_table);
+        if self.wish.is_some() && self.claims.table.is_empty() && live.is_some_and(|live| live.failed) {
+            verdict.findings.push(table_failed(&self.place));
+        }
         let (routes_is, routes_to, of_routes) = self.routes(live, &mut body, &mut verdict);
         let list = body.as_ref().and_then(|body| body["properties"]["routes"].as_array());
         verdict.count = list.map_or(0, Vec::len);
@@ -270,7 +273,8 @@ impl TableTask {
                 drift.push(format!("BGP route propagation: {}", on_off(!bgp)));
             }
         }
-        if live.failed {
+        // What others left behind like that is no drift of what topo has recorded.
+        if live.failed && is.is_some() {
             words.push(setting("provisioning state", Some("Failed"), Some("Succeeded")));
             drift.push("provisioning state: Failed".to_owned());
         }

@@ -123,10 +123,16 @@ impl Words for AssociationWords {
     }
 
     fn recorded(&self, shape: &Shape) -> Option<Recorded> {
-        let AssociationRecord { route_table, made } = AssociationRecord::deserialize(&*shape.attributes).ok()?;
-        let before = if made { "" } else { ", as before topo" };
-        let text = format!("uses {}{before}", name_of(&route_table));
-        Some(Recorded { text, fields: vec![("table", route_table)] })
+        let AssociationRecord { route_table, made, before } =
+            AssociationRecord::deserialize(&*shape.attributes).ok()?;
+        let rest = match &before {
+            Some(before) => format!(", in place of {}", name_of(before)),
+            None if made => String::new(),
+            None => ", as before topo".to_owned(),
+        };
+        let text = format!("uses {}{rest}", name_of(&route_table));
+        let before = before.map(|before| ("before", before));
+        Some(Recorded { text, fields: [("table", route_table)].into_iter().chain(before).collect() })
     }
 
     /// Tables are named by their names; where these are alike, with their resource groups.
@@ -207,6 +213,11 @@ mod tests {
                 &AssociationWords,
                 json!({ "route_table": "/x/r", "made": false }),
                 &["uses r, as before topo", "table: /x/r"],
+            ),
+            (
+                &AssociationWords,
+                json!({ "route_table": "/x/r", "made": true, "before": "/x/q" }),
+                &["uses r, in place of q", "table: /x/r", "before: /x/q"],
             ),
             (
                 &InterfaceWords,
