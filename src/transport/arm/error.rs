@@ -3,6 +3,8 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
+use tokio::time::Instant;
+
 use super::answer::Answer;
 use crate::transport::{between, one_line};
 
@@ -66,6 +68,8 @@ pub(super) struct About {
     pub(super) resource_type: String,
     /// The time limit in sentences.
     pub(super) limit: Duration,
+    /// When topo began.
+    pub(super) began: Instant,
     /// Whether Azure has accepted the write. Then it may be carried out, whatever goes wrong later.
     pub(super) accepted: bool,
 }
@@ -117,7 +121,7 @@ impl About {
 
     /// A refusal by Azure.
     pub(super) fn refused(&self, answer: &Answer) -> ArmError {
-        let (said, limit) = (said(answer), self.limit.as_secs());
+        let (said, passed) = (said(answer), self.began.elapsed().as_secs());
         let code = answer.error_code().unwrap_or_default();
         let (kind, why) = match answer.status {
             401 => return self.sign_in(&format!("Azure does not accept the token: {said}")),
@@ -137,14 +141,21 @@ impl About {
             412 => return self.precondition(answer.request_id()),
             409 | 429 if answer.is_other_write() => {
                 let why = format!(
-                    "another write to it, or to the resource that it belongs to, did not end within {limit} s: {said}. \
+                    "another write to it, or to the resource that it belongs to, has not ended after {passed} s: {said}. \
                      Wait for that write and run topo again."
                 );
                 (ArmErrorKind::Conflict, why)
             }
             429 => {
-                let next = "Run topo again in a few minutes.";
-                let why = format!("Azure asked topo to wait for more than {limit} s: {said}. {next}");
+                let limit = self.limit.as_secs();
+                let wait = match answer.retry_after() {
+                    Some(wait) => format!("{} s more", wait.as_secs()),
+                    None => "again".to_owned(),
+                };
+                let why = format!(
+                    "after {passed} s, Azure asked topo to wait {wait}: {said}. topo waits {limit} s in all. Run topo again in a few \
+                     minutes."
+                );
                 (ArmErrorKind::Throttled, why)
             }
             400 | 409 | 422 => (
@@ -224,7 +235,7 @@ impl About {
         let text = format!(
             "is still being {} after {} s: Azure's operation {}{} has not ended yet. Run topo again: it looks first.",
             self.done(),
-            self.limit.as_secs(),
+            self.began.elapsed().as_secs(),
             tidy(operation),
             in_brackets(id)
         );

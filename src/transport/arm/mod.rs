@@ -162,24 +162,35 @@ impl Arm {
                 Guard::None | Guard::New => None,
             };
             let extra = Extra { body: body_sent, is_new, if_match, ..Extra::new() };
-            let error = match self.pipeline.ask(&about, &extra, deadline, |extra| self.network.put(&id, extra)).await {
-                Ok(answer) if answer.succeeded() => {
-                    self.pipeline.finish(&about, &answer, deadline).await?;
-                    let document = self.written(&id, &about.accepted(), extra.if_match.as_deref(), deadline).await?;
-                    // After a lost answer, what was there may be topo's own.
-                    let replaced = extra.is_new && answer.status == 200 && lost.is_none();
-                    return Ok(PutAnswer { document, replaced });
-                }
-                Ok(answer) => return Err(after(about.refused(&answer), lost)),
-                Err(Trouble::Plain(error)) => return Err(after(error, lost)),
-                Err(Trouble::Unsure(error)) => error,
-            };
+            let (error, is_busy) =
+                match self.pipeline.ask(&about, &extra, deadline, |extra| self.network.put(&id, extra)).await {
+                    Ok(answer) if answer.succeeded() => {
+                        self.pipeline.finish(&about, &answer, deadline).await?;
+                        let document =
+                            self.written(&id, &about.accepted(), extra.if_match.as_deref(), deadline).await?;
+                        // After a lost answer, what was there may be topo's own.
+                        let replaced = extra.is_new && answer.status == 200 && lost.is_none();
+                        return Ok(PutAnswer { document, replaced });
+                    }
+                    Ok(answer) => return Err(after(about.refused(&answer), lost)),
+                    Err(Trouble::Plain(error)) => return Err(after(error, lost)),
+                    Err(Trouble::Unsure(error)) => (error, false),
+                    Err(Trouble::Busy(error, wait)) => {
+                        if wait > deadline.saturating_duration_since(Instant::now()) {
+                            return Err(after(error, lost));
+                        }
+                        tokio::time::sleep(wait).await;
+                        (error, true)
+                    }
+                };
             let seen = self.settled(&id, &error, deadline).await?;
             let is_as_before = match &seen {
                 None => extra.if_match.is_none(),
                 Some(seen) => seen.etag == extra.if_match,
             };
             match seen {
+                // It was not carried out, so this was no try. The time limit ends it.
+                _ if is_as_before && is_busy => tries -= 1,
                 // The write never arrived, so topo may send it again under the same condition.
                 _ if is_as_before && tries < GUARDED_TRIES => {
                     lost = Some(error);
@@ -213,14 +224,16 @@ impl Arm {
                 Ok(answer) if answer.status == 404 => return self.is_gone(&id, &about, deadline).await,
                 Ok(answer) => return Err(about.refused(&answer)),
                 Err(Trouble::Plain(error)) => return Err(error),
-                Err(Trouble::Unsure(error)) => match self.settled(&id, &error, deadline).await? {
-                    None => return Ok(()),
-                    Some(seen) if seen.etag.as_deref() != if_match => {
-                        return Err(about.precondition(None).after(&error));
+                Err(Trouble::Unsure(error) | Trouble::Busy(error, _)) => {
+                    match self.settled(&id, &error, deadline).await? {
+                        None => return Ok(()),
+                        Some(seen) if seen.etag.as_deref() != if_match => {
+                            return Err(about.precondition(None).after(&error));
+                        }
+                        Some(_) if tries < GUARDED_TRIES => pipeline::pause(tries).await,
+                        Some(_) => return Err(error),
                     }
-                    Some(_) if tries < GUARDED_TRIES => pipeline::pause(tries).await,
-                    Some(_) => return Err(error),
-                },
+                }
             }
         }
     }
@@ -383,7 +396,7 @@ impl Arm {
     }
 
     fn about_subject(&self, subject: String, doing: Doing, resource_type: String) -> About {
-        About { subject, doing, resource_type, limit: self.pipeline.limit, accepted: false }
+        About { subject, doing, resource_type, limit: self.pipeline.limit, began: Instant::now(), accepted: false }
     }
 }
 
