@@ -36,7 +36,9 @@ pub(super) fn check_table(
                 "The route table {} would have {} routes, but it can hold only {limit} ({source}).",
                 settings.route_table, verdict.count
             );
-            let edit = "Divide the nodes between several tables, or ask Azure for a higher limit.";
+            let edit = "Ask Azure for a higher limit, give the nodes fewer and larger pod subnets, or give `nodes` only those \
+                        that the subnets have to reach. Several tables do not help: a subnet has one table, and loses the pods that \
+                        this table does not lead to.";
             findings.add([refusal("too_many_routes", place, text).edit(edit)]);
         }
     }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::ARM;
 use super::findings::refusal;
-use super::space::{outside, space_of};
+use super::space::{left_out, outside, space_of};
 use super::table::{Wish, is_marked};
 use super::{Recorded, Seen, SubnetTask, TableClaims, TableTask, TableVerdict, Wanted, key};
 use crate::plan::Options;
@@ -81,6 +81,7 @@ impl<'a> Drafts<'a> {
             };
             let routes = wanted.routes(space.as_deref().filter(|space| !space.is_empty()));
             findings.extend(outside(wanted, &place, &routes.outside, space.as_deref()));
+            findings.extend(left_out(wanted, &place));
             let next_hops = routes.routes.values().filter_map(|(route, _)| route.hop.address).collect();
             let strays = wanted.settings.outside.is_none() && !routes.outside.is_empty();
             let wish = Wish {

@@ -22,6 +22,8 @@ pub(super) const CODES: &[&str] = &[
     "machine_skipped",
     "machine_without_pods",
     "network_missing",
+    "networks_apart",
+    "nodes_left_out",
     "outside",
     "region",
     "space_missing",
