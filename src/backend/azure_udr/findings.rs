@@ -23,6 +23,7 @@ pub(super) const CODES: &[&str] = &[
     "machine_without_pods",
     "network_missing",
     "networks_apart",
+    "next_hops_unknown",
     "nodes_left_out",
     "outside",
     "region",
