@@ -23,16 +23,6 @@ const KNOWN: &[&[&str]] = &[
         "topology/links",
         "topology/machines",
     ],
-    &["transport/arm/sign_in", "transport/arm/wire"],
-    &[
-        "transport/ssh",
-        "transport/ssh/configuration",
-        "transport/ssh/failure",
-        "transport/ssh/known_hosts",
-        "transport/ssh/leftovers",
-        "transport/ssh/master",
-        "transport/ssh/pool",
-    ],
 ];
 
 /// A path of modules.
