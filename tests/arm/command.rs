@@ -83,6 +83,13 @@ pub enum Command {
         /// Off at the start.
         on: bool,
     },
+    /// Microsoft Entra refuses applications with this sentence.
+    RefuseSignIn {
+        /// The code of OAuth, such as `invalid_client`.
+        error: String,
+        /// The sentence, which begins with a code.
+        description: String,
+    },
     /// The log is emptied.
     ClearLog,
     /// The server ends (from scripts).

@@ -30,6 +30,7 @@ pub struct Settings {
     pub tables: usize,
     pub links_origin: Option<String>,
     pub ignores_new: bool,
+    pub refuses_sign_in: Option<(String, String)>,
 }
 
 impl Default for Settings {
@@ -45,6 +46,7 @@ impl Default for Settings {
             tables: 200,
             links_origin: None,
             ignores_new: false,
+            refuses_sign_in: None,
         }
     }
 }
@@ -178,6 +180,9 @@ impl World {
                 self.expired.append(&mut tokens);
             }
             Command::IgnoreNew { on } => self.settings.ignores_new = on,
+            Command::RefuseSignIn { error, description } => {
+                self.settings.refuses_sign_in = Some((error, description));
+            }
             Command::ClearLog => self.log.clear(),
             Command::Stop => {}
         }

@@ -6,10 +6,9 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::answer::Answer;
-use crate::transport::{between, one_line};
-
-/// Longest excerpt of Azure's or a program's text in a message, in characters.
-const EXCERPT: usize = 600;
+use super::text::{TRUST, clause, is_untrusted, tidy};
+use super::token::SignInError;
+use crate::transport::between;
 
 /// Why something in Azure failed. The text is a full sentence with Azure's request id that says what to do next.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -124,7 +123,7 @@ impl About {
         let (said, passed) = (said(answer), self.began.elapsed().as_secs());
         let code = answer.error_code().unwrap_or_default();
         let (kind, why) = match answer.status {
-            401 => return self.sign_in(&format!("Azure does not accept the token: {said}")),
+            401 => return self.sign_in(&SignInError::Token(said)),
             403 if matches!(code, "AuthorizationFailed" | "LinkedAuthorizationFailed") || answer.names_action() => {
                 return self.denied(answer);
             }
@@ -207,13 +206,8 @@ impl About {
     }
 
     /// There is no token, or Azure does not accept it.
-    pub(super) fn sign_in(&self, reason: &str) -> ArmError {
-        let why = format!(
-            "nobody is signed in to Azure: {}. Run `az login` (and `az account set --subscription ID`), or set \
-             AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET, or run topo on a machine with a workload or \
-             managed identity.",
-            clause(reason)
-        );
+    pub(super) fn sign_in(&self, reason: &SignInError) -> ArmError {
+        let why = format!("nobody is signed in to Azure: {}. {}", clause(&reason.to_string()), reason.hint());
         self.failure(ArmErrorKind::SignIn, &why)
     }
 
@@ -245,6 +239,10 @@ impl About {
     /// No connection. `lost` if the request was a write and had been sent.
     pub(super) fn unreachable(&self, endpoint: &str, reason: &str, lost: bool) -> ArmError {
         let after = if lost { "Azure may still have carried out the request. " } else { "" };
+        if is_untrusted(reason) {
+            let why = format!("topo does not trust {endpoint}: {}. {TRUST}", clause(reason));
+            return self.failure(ArmErrorKind::Unreachable, &why);
+        }
         let why = format!(
             "topo cannot reach {endpoint}, or the connection broke: {}. {after}Check the network, the proxy \
              (HTTPS_PROXY) and the endpoint, and run topo again.",
@@ -256,6 +254,16 @@ impl About {
 
     /// An answer that makes no sense.
     pub(super) fn unexpected(&self, answer: &Answer) -> ArmError {
+        if matches!(answer.status, 407 | 502 | 504) && answer.error_code().is_none() {
+            let why = format!(
+                "a proxy or another server in between answered with HTTP {}: {}. Check the proxy (HTTPS_PROXY) and the network, and \
+                 run topo again.",
+                answer.status,
+                said(answer)
+            );
+            let error = self.odd(&why);
+            return ArmError { unsure: error.unsure || self.is_write(), ..error };
+        }
         let why = format!(
             "Azure answered with HTTP {}: {}. Run topo again. If it happens again, give the request id to Azure's \
              support.",
@@ -336,50 +344,4 @@ fn in_brackets(id: Option<&str>) -> String {
 /// For a command that somebody may paste into a shell.
 fn quote(text: &str) -> String {
     format!("'{}'", text.replace('\'', ""))
-}
-
-/// Makes a text from outside safe for a message. Links lose what comes after `?`: signed links are secrets.
-pub(super) fn tidy(text: &str) -> String {
-    one_line(&without_secrets(text), " ", EXCERPT)
-}
-
-/// The text without queries, fragments and passwords of its links.
-fn without_secrets(text: &str) -> String {
-    let mut safe = String::new();
-    let mut rest = text;
-    while let Some(at) = rest.find("://") {
-        let (before, link) = rest.split_at(at + 3);
-        safe.push_str(before);
-        let ends = |letter: char| letter.is_whitespace() || matches!(letter, '"' | '\'' | '`' | '<' | '>' | ')' | ',');
-        let (link, behind) = link.split_at(link.find(ends).unwrap_or(link.len()));
-        let (shown, hidden) = link.split_at(link.find(['?', '#']).unwrap_or(link.len()));
-        let (host, path) = shown.split_at(shown.find('/').unwrap_or(shown.len()));
-        safe.push_str(host.rsplit_once('@').map_or(host, |(_, host)| host));
-        safe.push_str(path);
-        safe.push_str(if hidden.is_empty() { "" } else { "?…" });
-        rest = behind;
-    }
-    safe + rest
-}
-
-/// The same, to be followed by the end of a sentence.
-fn clause(text: &str) -> String {
-    tidy(text).trim_end_matches('.').to_owned()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::tidy;
-
-    #[test]
-    fn links_lose_what_may_be_secret() {
-        for (given, shown) in [
-            ("see https://a.example/b?sig=hidden&x=1 for more", "see https://a.example/b?… for more"),
-            ("`https://user:hidden@a.example/b#hidden`", "`https://a.example/b?…`"),
-            ("https://a.example/b, (https://b.example?hidden)", "https://a.example/b, (https://b.example?…)"),
-            ("no link? none", "no link? none"),
-        ] {
-            assert_eq!(tidy(given), shown);
-        }
-    }
 }

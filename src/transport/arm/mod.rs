@@ -11,6 +11,7 @@
 
 mod answer;
 mod client;
+mod entra;
 mod error;
 mod network;
 mod operation;
@@ -19,6 +20,7 @@ mod port;
 mod resource_id;
 mod settings;
 mod sign_in;
+mod text;
 mod token;
 mod wire;
 
@@ -393,7 +395,7 @@ impl Arm {
     }
 
     fn about_list(&self, what: &str, scope: &str, name: &str, permission: &str) -> About {
-        let subject = format!("The list of {what} ({scope} {})", error::tidy(name));
+        let subject = format!("The list of {what} ({scope} {})", text::tidy(name));
         self.about_subject(subject, Doing::Read, permission.to_owned())
     }
 

@@ -10,6 +10,7 @@ use tokio::time::Instant;
 
 use super::answer::Answer;
 use super::error::{About, ArmError};
+use super::text::is_untrusted;
 use super::wire::{Extra, NoAnswer, Wire};
 
 /// How often topo sends a request again after a broken connection or a server error.
@@ -101,13 +102,16 @@ impl Pipeline {
                     (answer.retry_after().unwrap_or_else(|| backoff(stumbles)), Ok(answer))
                 }
                 Ok(answer) => return Ok(answer),
-                Err(NoAnswer::SignIn(reason)) => return Err(Trouble::Plain(about.sign_in(&reason.to_string()))),
+                Err(NoAnswer::SignIn(reason)) => return Err(Trouble::Plain(about.sign_in(&reason))),
                 Err(NoAnswer::Elsewhere(link)) => {
                     return Err(Trouble::Plain(about.elsewhere(&link, &self.wire.origin(), None)));
                 }
                 Err(NoAnswer::TooLong) => {
                     let why = "the answer is longer than 64 MiB. Check which server answers at the endpoint.";
                     return Err(Trouble::Plain(about.odd(why)));
+                }
+                Err(NoAnswer::NotSent(reason)) if is_untrusted(&reason) => {
+                    return Err(Trouble::Plain(about.unreachable(&self.wire.origin(), &reason, false)));
                 }
                 Err(NoAnswer::Lost(reason)) if about.is_write() => {
                     return Err(Trouble::Unsure(about.unreachable(&self.wire.origin(), &reason, true)));

@@ -12,8 +12,9 @@ use tokio::sync::Semaphore;
 
 use super::answer::Answer;
 use super::client::{built, http_client, reason};
-use super::error::{ArmError, tidy};
+use super::error::ArmError;
 use super::settings::ArmSettings;
+use super::text::tidy;
 use super::token::{SignInError, TokenSource};
 use crate::exchange::Requests;
 
