@@ -1,6 +1,6 @@
 //! What is to be so before anything is written to a table: limits and regions.
 
-use super::drafts::TableDraft;
+use super::drafts::TableInputs;
 use super::findings::refusal;
 use super::work::Findings;
 use super::{Seen, TableVerdict, Wanted, name_of};
@@ -11,7 +11,7 @@ const USUAL_LIMIT: u64 = 400;
 
 /// What is to be so before anything is written to a table.
 pub(super) fn check_table(
-    draft: &TableDraft<'_>,
+    draft: &TableInputs<'_>,
     wanted: &Wanted,
     verdict: &TableVerdict,
     seen: &Seen,

@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::checks::check_table;
-use super::drafts::{Drafts, TableDraft, subnets_of};
+use super::drafts::{AllInputs, TableInputs, subnets_of};
 use super::findings::table_text;
 use super::forwarding::interfaces_of;
 use super::subnet::SubnetVerdict;
-use super::table::Wish;
+use super::table::DesiredTable;
 use super::work::{Findings, Work};
 use super::{
     AZURE_ROUTE, AzureTask, EffectiveCheck, Hop, LiveInterface, LiveTable, Recorded, Route, Seen, Settings, SubnetTask,
@@ -30,10 +30,11 @@ pub(super) fn covers(wanted: &[Wanted], recorded: &Recorded, seen: Option<&Seen>
     if seen.is_none() {
         return wanted.iter().filter(is_in_use).flat_map(|wanted| wanted.rows.keys().copied()).collect();
     }
-    let drafts = Drafts::new(wanted, recorded, options, seen);
+    let drafts = AllInputs::new(wanted, recorded, options, seen);
     let in_use = drafts.tables.iter().filter(|draft| draft.wanted.as_ref().is_some_and(is_in_use));
-    let wishes = in_use.filter_map(|draft| draft.task.wish.as_ref());
-    let of = |wish: &Wish| (wish.space.clone().unwrap_or_default(), wish.routes.keys().copied().collect());
+    let wishes = in_use.filter_map(|draft| draft.task.desired.as_ref());
+    let of =
+        |desired: &DesiredTable| (desired.space.clone().unwrap_or_default(), desired.routes.keys().copied().collect());
     Covered(wishes.map(of).collect())
 }
 
@@ -59,7 +60,7 @@ fn compare(
     owners: &Arc<Owners>,
     options: &Options,
 ) -> Findings {
-    let mut drafts = Drafts::new(wanted, recorded, options, seen);
+    let mut drafts = AllInputs::new(wanted, recorded, options, seen);
     let mut findings = Findings::default();
     findings.add(drafts.findings.iter().filter(|finding| seen.is_some() || !finding.stops()).cloned());
     drafts.leave_out_unknown_next_hops(seen, &mut findings);
@@ -89,10 +90,10 @@ fn compare(
     findings
 }
 
-impl Drafts<'_> {
+impl AllInputs<'_> {
     /// Leaves out tables, and the subnets that would use them, where nobody knows the next hops.
     fn leave_out_unknown_next_hops(&mut self, seen: Option<&Seen>, findings: &mut Findings) {
-        let is_unknown = |draft: &&TableDraft<'_>| draft.next_hops_are_unknown(seen);
+        let is_unknown = |draft: &&TableInputs<'_>| draft.next_hops_are_unknown(seen);
         let unknown: BTreeSet<Place> =
             self.tables.iter().filter(is_unknown).map(|draft| draft.task.place.clone()).collect();
         for draft in self.tables.iter().filter(|draft| unknown.contains(&draft.task.place)) {
@@ -176,7 +177,7 @@ fn place_id(subnet: &str) -> &str {
     subnet.rsplit_once("/subnets/").map_or(subnet, |(network, _)| network)
 }
 
-impl TableDraft<'_> {
+impl TableInputs<'_> {
     /// Whether nobody knows which nodes are outside, although that decides their next hops: the networks are not recorded, and nobody
     /// could look at them.
     fn next_hops_are_unknown(&self, seen: Option<&Seen>) -> bool {
@@ -184,7 +185,7 @@ impl TableDraft<'_> {
             let Settings { outside, subnets, .. } = &wanted.settings;
             outside.is_some() && !subnets.is_empty() && !wanted.rows.is_empty()
         };
-        let has_space = self.task.wish.as_ref().is_some_and(|wish| wish.space.is_some());
+        let has_space = self.task.desired.as_ref().is_some_and(|desired| desired.space.is_some());
         self.wanted.is_some_and(depend) && !has_space && self.unseen(seen).is_some()
     }
 

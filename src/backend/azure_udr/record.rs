@@ -61,7 +61,7 @@ pub struct ForwardingRecord {
 
 /// A route that topo may own.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Claim {
+pub struct RecordedRoute {
     /// The route as it is, or as it should become.
     pub route: Route,
     /// Whether topo has once seen it live.
@@ -76,7 +76,7 @@ pub struct TableClaims {
     /// First the versions of the table that topo has once seen, then those that it should become.
     pub table: Vec<(TableRecord, bool)>,
     /// Routes by destination.
-    pub routes: BTreeMap<Prefix, Vec<Claim>>,
+    pub routes: BTreeMap<Prefix, Vec<RecordedRoute>>,
     /// Destinations of routes that were there before topo came.
     pub adopted: BTreeSet<Prefix>,
     /// The address space, if known.
@@ -170,7 +170,7 @@ impl Recorded {
                         for (destination, route) in routes {
                             let known = claims.routes.entry(destination).or_default();
                             if !known.iter().any(|claim| claim.route == route) {
-                                known.push(Claim { route, confirmed });
+                                known.push(RecordedRoute { route, confirmed });
                             }
                         }
                     }

@@ -129,7 +129,7 @@ impl Step<'_> {
     }
 
     /// A change that nobody has reviewed, in words.
-    fn surprise<'c>(&self, mut changes: impl Iterator<Item = &'c ListedChange>) -> Option<String> {
+    fn unreviewed_change<'c>(&self, mut changes: impl Iterator<Item = &'c ListedChange>) -> Option<String> {
         let known = || self.planned.iter().flat_map(|resource| &resource.changes);
         let other = changes.find(|change| !known().any(|known| is_reviewed(known, change)))?;
         Some(match &other.what {
@@ -191,18 +191,18 @@ impl Step<'_> {
                 return self.stop(&format!("the subnet {} no longer exists", task.name()), touched);
             }
             let verdict = task.compare(live.as_ref());
-            let surprise = match verdict.finding.as_ref().filter(|finding| finding.stops()) {
+            let unreviewed_change = match verdict.finding.as_ref().filter(|finding| finding.stops()) {
                 Some(Finding { severity: Severity::Conflict, found, .. }) => {
                     let table = found.as_deref().unwrap_or_default();
                     Some(format!("the subnet {} uses the route table {table}", task.name()))
                 }
                 Some(_) => Some(format!("the subnet {} no longer exists", task.name())),
-                None => self.surprise(verdict.change().into_iter()),
+                None => self.unreviewed_change(verdict.change().into_iter()),
             };
             let unversioned = live.as_ref().is_some_and(|live| live.document.etag.is_none());
-            let surprise =
-                surprise.or_else(|| unversioned.then(|| "Azure does not tell the version of the subnet".to_owned()));
-            if let Some(why) = surprise {
+            let unreviewed_change = unreviewed_change
+                .or_else(|| unversioned.then(|| "Azure does not tell the version of the subnet".to_owned()));
+            if let Some(why) = unreviewed_change {
                 return self.stop(&why, touched);
             }
             let etag = live.as_ref().and_then(|live| live.document.etag.as_deref());
@@ -319,7 +319,7 @@ pub(super) fn is_reviewed(known: &ListedChange, change: &ListedChange) -> bool {
 /// The outcomes of resources that are as they should become.
 fn settled(resources: &[ListedPlan]) -> Vec<(ResourceId, Outcome)> {
     let outcome = |resource: &ListedPlan| match &resource.to {
-        Some(to) => Outcome::Done { lacks: Vec::new(), token: None, attributes: Some((*to.attributes).clone()) },
+        Some(to) => Outcome::Done { excluded: Vec::new(), token: None, attributes: Some((*to.attributes).clone()) },
         None => Outcome::Removed,
     };
     resources.iter().map(|resource| (resource.id.clone(), outcome(resource))).collect()

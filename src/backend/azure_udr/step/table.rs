@@ -31,7 +31,7 @@ impl Step<'_> {
             let key = |conflict: &Finding| conflict.address.key.clone().unwrap_or_default();
             let conflict = verdict.conflicts().find(|conflict| !task.left_to_others.contains(&key(conflict)));
             let found = |conflict: &Finding| conflict.found.clone().unwrap_or_default();
-            let surprise = conflict.map(|conflict| format!("{}: {}", key(conflict), found(conflict)));
+            let unreviewed_change = conflict.map(|conflict| format!("{}: {}", key(conflict), found(conflict)));
             if let Some(subnets) = live.as_ref().and_then(|live| task.still_used(live)) {
                 // The table shows a moment later that a subnet has left it.
                 error = Some(AzureError {
@@ -50,7 +50,7 @@ impl Step<'_> {
             if live.as_ref().is_some_and(|live| live.document.etag.is_none()) {
                 return self.stop("Azure does not tell its version", touched);
             }
-            if let Some(why) = surprise.or_else(|| self.surprise(verdict.changes())) {
+            if let Some(why) = unreviewed_change.or_else(|| self.unreviewed_change(verdict.changes())) {
                 return self.stop(&why, touched);
             }
             if verdict.findings.iter().any(|finding| finding.severity == Severity::Error) {
@@ -132,7 +132,7 @@ impl Step<'_> {
             let record = known.and_then(|shape| TableRecord::deserialize(&*shape.attributes).ok()).unwrap_or_default();
             let record = TableRecord { made: false, tags: BTreeMap::new(), ..record };
             let attributes = Some((*shape_of(&record).attributes).clone());
-            *outcome = Outcome::Done { lacks: Vec::new(), token: None, attributes };
+            *outcome = Outcome::Done { excluded: Vec::new(), token: None, attributes };
         }
         let text = "Somebody else made this table after topo had looked, and Azure replaced it although topo had asked it not to. \
                     Routes and tags that it had are lost. topo keeps its routes in the table, and counts the table as made by \
