@@ -2,6 +2,7 @@
 
 pub mod azure_udr;
 mod desired;
+mod difference;
 mod header;
 pub mod mesh;
 pub mod netplan;
