@@ -102,7 +102,10 @@ impl AllInputs<'_> {
             let reason = draft.unseen(seen).filter(|_| seen.is_some());
             findings.add([Finding::unseen(&draft.task.place, reason.as_deref().unwrap_or(why))]);
             if reason.is_some() {
-                findings.add([Finding::warning("next_hops_unknown", &draft.task.place, table_text(&draft.task.place, "is left out of the plan: whether a node is inside the virtual network decides the next hop of its pods, and topo could not look."))]);
+                let text = "is left out of the plan: whether a node is inside the virtual network decides the next hop of its pods, and \
+                            topo could not look.";
+                let place = &draft.task.place;
+                findings.add([Finding::warning("next_hops_unknown", place, table_text(place, text))]);
             }
         }
         self.tables.retain(|draft| !unknown.contains(&draft.task.place));
