@@ -42,6 +42,8 @@ pub struct NetworkTable {
     pub settings: Value,
     /// The pod subnets of the nodes that it serves, each with the address and the name of its node.
     pub rows: BTreeMap<Prefix, (IpAddr, Name)>,
+    /// Nodes with pods that it does not serve.
+    pub left_out: Vec<Name>,
 }
 
 impl NetworkTable {
@@ -54,8 +56,10 @@ impl NetworkTable {
                 rows.extend(owners.next().map(|owner| (*pods, (*owner, name.clone()))));
             }
         }
+        let others = topology.nodes.iter().filter(|(name, node)| !table.nodes.contains(*name) && !node.pods.is_empty());
+        let left_out = others.map(|(name, _)| name.clone()).collect();
         let (topology, settings) = (topology.name.clone(), table.settings.clone());
-        Self { topology, name: name.clone(), backend: table.backend, settings, rows }
+        Self { topology, name: name.clone(), backend: table.backend, settings, rows, left_out }
     }
 }
 

@@ -24,19 +24,29 @@ pub enum ResourceType {
     ScaleSet,
 }
 
+/// What came of a write.
+#[derive(Clone, Debug)]
+pub struct PutAnswer {
+    /// The resource as it was read at the end of the operation.
+    pub document: Document,
+    /// Whether the write was to create the resource, and Azure has replaced one that was there: it answers 200 instead of 201.
+    pub replaced: bool,
+}
+
 /// The part of Azure Resource Manager that topo needs. Ids name the resources.
 pub trait Azure: Send + Sync {
     /// A resource; none if it does not exist.
     fn get<'a>(&'a self, kind: ResourceType, id: &'a str) -> Answered<'a, Option<Document>>;
 
-    /// Writes a whole resource, and reads it at the end of the operation.
+    /// Writes a whole resource, and reads it at the end of the operation. With a version, only this version is written. Without one,
+    /// the resource is to be new.
     fn put<'a>(
         &'a self,
         kind: ResourceType,
         id: &'a str,
         body: &'a Value,
         if_match: Option<&'a str>,
-    ) -> Answered<'a, Document>;
+    ) -> Answered<'a, PutAnswer>;
 
     /// Deletes a route table. Success if it does not exist.
     fn delete_table<'a>(&'a self, id: &'a str, if_match: Option<&'a str>) -> Answered<'a, ()>;

@@ -110,19 +110,26 @@ impl Printer {
     }
 }
 
-/// Sends the log to standard error: only warnings at level 0, what topo does at 1, everything from 2.
+/// Sends the log to standard error: only topo's own warnings at level 0, what topo does at 1, everything from 2. What dependencies log
+/// is for those who look for a mistake in topo.
 pub fn log(verbose: u8, printer: Printer) {
     use tracing::level_filters::LevelFilter;
+    use tracing_subscriber::filter::Targets;
+    use tracing_subscriber::layer::SubscriberExt as _;
+    use tracing_subscriber::util::SubscriberInitExt as _;
     let level = match verbose {
         0 => LevelFilter::WARN,
         1 => LevelFilter::INFO,
         _ => LevelFilter::DEBUG,
     };
     // Tests may set a second subscriber, which fails; the first one stays.
-    let _ = tracing_subscriber::fmt()
+    let of_others = if verbose < 2 { LevelFilter::OFF } else { level };
+    let targets = Targets::new().with_default(of_others).with_target("topo", level);
+    let subscriber = tracing_subscriber::fmt()
         .with_max_level(level)
         .with_writer(io::stderr)
         .with_ansi(printer.colors_err())
         .with_target(false)
-        .try_init();
+        .finish();
+    let _ = subscriber.with(targets).try_init();
 }

@@ -169,6 +169,10 @@ impl World {
                 )
             }
             [_, "oauth2", "token"] | [_, "oauth2", "v2.0", "token"] if request.method == "POST" => {
+                if let Some((error, description)) = &self.settings.refuses_sign_in {
+                    let body = json!({ "error": error, "error_description": description });
+                    return Some(Reply::json(401, body));
+                }
                 let (token, _) = self.token("https://management.azure.com/");
                 let seconds = 86_399;
                 Reply::json(

@@ -78,6 +78,18 @@ pub enum Command {
     Settle,
     /// Tokens given out so far are refused from now on (401 `ExpiredAuthenticationToken`).
     ExpireTokens,
+    /// Whether `If-None-Match: *` counts for nothing: Azure documents it for no network resource.
+    IgnoreNew {
+        /// Off at the start.
+        on: bool,
+    },
+    /// Microsoft Entra refuses applications with this sentence.
+    RefuseSignIn {
+        /// The code of OAuth, such as `invalid_client`.
+        error: String,
+        /// The sentence, which begins with a code.
+        description: String,
+    },
     /// The log is emptied.
     ClearLog,
     /// The server ends (from scripts).
@@ -129,6 +141,8 @@ pub enum Effect {
         #[serde(default)]
         retry_after: Option<u64>,
     },
+    /// A read shows what was there before the last write: reads are only eventually consistent.
+    Older,
     /// 403 `AuthorizationFailed`, naming the action and the scope.
     Forbid,
     /// The connection ends before the server acts.

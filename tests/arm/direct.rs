@@ -15,6 +15,8 @@ pub struct Direct<'a> {
     pub path: &'a str,
     /// Only this version is written.
     pub if_match: Option<&'a str>,
+    /// Nothing that is there is written.
+    pub is_new: bool,
     /// The body.
     pub body: Option<&'a Value>,
     /// The operation that it begins fails with this code and this message.
@@ -30,6 +32,7 @@ impl World {
             parts: path::parts(direct.path),
             api_version: "2024-03-01".to_owned(),
             if_match: direct.if_match.map(str::to_owned),
+            if_none_match: direct.is_new.then(|| "*".to_owned()),
             body: direct.body.cloned(),
             fail: direct.fail.map(|(code, message)| (code.to_owned(), message.to_owned())),
             ..Request::default()

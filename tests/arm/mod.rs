@@ -8,7 +8,8 @@
 //! - **Usual wording, without a source at hand**: 401 and 403, the statuses of `RouteConflict` and of refusals in use, messages of
 //!   `InUse…CannotBeDeleted`, `Invalid…`, `Netcfg…`, `ParentResourceNotFound`, `LocationRequired`. Go by their codes at most.
 //! - **Hand-made**, and marked so in the code: codes of the limits, of a next hop that does not fit and of a machine that does not
-//!   run, tokens of next links, what a failed operation leaves behind, a table's new version when a subnet takes or leaves it.
+//!   run, tokens of next links, what a failed operation leaves behind, a table's new version when a subnet takes or leaves it, how old
+//!   a read can be, that `If-None-Match` counts (a command turns that off).
 //!
 //! Independent clients judge it, see `tests/judges`; they can tell that an answer is well formed, not that Azure would give it.
 //!

@@ -40,6 +40,9 @@ impl World {
     /// Begins an operation on a resource that was changed already, and says under which identifier it is found.
     pub(super) fn begin(&mut self, request: &Request, key: &str, work: Work, before: Option<Entity>) -> String {
         let id = self.uuid();
+        if !matches!(work, Work::Ask(_)) {
+            self.older.insert(key.to_owned(), before.clone());
+        }
         let location = self.entities.get(key).map_or("eastus2", Entity::location).to_owned();
         if let (false, Some(entity)) = (matches!(work, Work::Ask(_)), self.entities.get_mut(key)) {
             let name = match (&work, entity.kind, request.parts.len() > 8) {

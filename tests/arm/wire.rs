@@ -119,7 +119,7 @@ async fn exchange(request: hyper::Request<Incoming>, shared: Arc<Shared>, secure
         (world.settings.latency, effects)
     };
     let mut wait = latency;
-    let (mut instead, mut drop_after, mut until) = (None, false, None);
+    let (mut instead, mut drop_after, mut until, mut older) = (None, false, None, false);
     for effect in effects {
         match effect {
             Effect::Answer { status, code, message, retry_after } => {
@@ -130,6 +130,7 @@ async fn exchange(request: hyper::Request<Incoming>, shared: Arc<Shared>, secure
                     None => reply,
                 });
             }
+            Effect::Older => older = true,
             Effect::Forbid => instead = Some(forbidden(&request)),
             Effect::Garbage { status, text } => {
                 instead = Some(Reply::json(status, Value::String(text)).header("content-type", "text/html"));
@@ -153,7 +154,8 @@ async fn exchange(request: hyper::Request<Incoming>, shared: Arc<Shared>, secure
     let reply = instead.unwrap_or_else(|| {
         let authorization = header("authorization");
         let mut world = shared.world();
-        front_door(&world, &request, authorization.as_deref(), secure).unwrap_or_else(|| world.handle(&request))
+        let refused = front_door(&world, &request, authorization.as_deref(), secure);
+        refused.unwrap_or_else(|| if older { world.handle_older(&request) } else { world.handle(&request) })
     });
     if drop_after {
         record_drop(&shared, number, "after");

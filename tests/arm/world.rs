@@ -29,6 +29,8 @@ pub struct Settings {
     pub routes: usize,
     pub tables: usize,
     pub links_origin: Option<String>,
+    pub ignores_new: bool,
+    pub refuses_sign_in: Option<(String, String)>,
 }
 
 impl Default for Settings {
@@ -43,6 +45,8 @@ impl Default for Settings {
             routes: 400,
             tables: 200,
             links_origin: None,
+            ignores_new: false,
+            refuses_sign_in: None,
         }
     }
 }
@@ -83,6 +87,8 @@ pub struct World {
     pub(super) groups: BTreeMap<String, Map<String, Value>>,
     /// By lower-case identifier.
     pub(super) entities: BTreeMap<String, Entity>,
+    /// What was there before the last write, by lower-case identifier.
+    pub(super) older: HashMap<String, Option<Entity>>,
     pub(super) operations: HashMap<String, Operation>,
     pub(super) faults: Vec<Fault>,
     /// Whether requests that are to be held may go on.
@@ -101,6 +107,7 @@ impl World {
             settings: Settings::default(),
             groups: BTreeMap::new(),
             entities: BTreeMap::new(),
+            older: HashMap::new(),
             operations: HashMap::new(),
             faults: Vec::new(),
             released: watch::Sender::new(false),
@@ -172,6 +179,10 @@ impl World {
                 let mut tokens = std::mem::take(&mut self.tokens);
                 self.expired.append(&mut tokens);
             }
+            Command::IgnoreNew { on } => self.settings.ignores_new = on,
+            Command::RefuseSignIn { error, description } => {
+                self.settings.refuses_sign_in = Some((error, description));
+            }
             Command::ClearLog => self.log.clear(),
             Command::Stop => {}
         }
@@ -216,6 +227,20 @@ impl World {
     pub fn handle(&mut self, request: &Request) -> Reply {
         self.advance();
         self.dispatch(request).unwrap_or_else(|refusal| refusal)
+    }
+
+    /// Answers a read as if the last write to the resource were still to come.
+    pub fn handle_older(&mut self, request: &Request) -> Reply {
+        let key = path::key(&request.id(request.parts.len().min(8)));
+        let older = self.older.get(&key).cloned().filter(|_| request.method == "GET");
+        let Some(older) = older else { return self.handle(request) };
+        self.advance();
+        let now = self.entities.remove(&key);
+        self.entities.extend(older.map(|older| (key.clone(), older)));
+        let reply = self.dispatch(request).unwrap_or_else(|refusal| refusal);
+        self.entities.remove(&key);
+        self.entities.extend(now.map(|now| (key, now)));
+        reply
     }
 
     fn dispatch(&mut self, request: &Request) -> Handled {
@@ -303,7 +328,9 @@ impl World {
             }
         }
         match (&request.if_none_match, current) {
-            (Some(unwanted), Some(current)) if unwanted.trim() == "*" => Err(etag_mismatch("*", &current, &id)),
+            (Some(unwanted), Some(current)) if unwanted.trim() == "*" && !self.settings.ignores_new => {
+                Err(etag_mismatch("*", &current, &id))
+            }
             _ => Ok(()),
         }
     }

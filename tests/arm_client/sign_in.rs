@@ -1,5 +1,6 @@
 //! Sign-in as Azure users expect it. The environment is that of a child process: this very binary with one test.
 
+use std::io::Write as _;
 use std::process::Command as Process;
 
 use super::*;
@@ -18,6 +19,7 @@ fn child() {
     let requests: u8 = std::env::var("TOPO_TEST_REQUESTS").map_or(1, |number| number.parse().unwrap());
     let network = network();
     let outcomes = block_on(futures::future::join_all((0..requests).map(|_| arm.get(ResourceType::Network, &network))));
+    writeln!(std::io::stderr(), "READS {}", arm.requests().reads).unwrap();
     let mut sentences: Vec<String> = outcomes.iter().filter_map(|it| Some(it.as_ref().err()?.to_string())).collect();
     sentences.dedup();
     assert!(sentences.len() < 2, "{sentences:?}");
@@ -87,6 +89,64 @@ fn a_workload_identity_signs_in() {
     ];
     sign_in(&server, &environment).unwrap();
     assert!(server.log()[0].request_body.as_ref().unwrap().as_str().unwrap().contains("client_assertion=federated"));
+}
+
+#[test]
+fn what_entra_says_is_told_with_what_to_do_about_it() {
+    let server = ArmServer::start(0);
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("token");
+    std::fs::write(&file, "hidden").unwrap();
+    let endpoint = server.endpoint();
+    let of_secret = ("AZURE_CLIENT_SECRET", "hidden");
+    let of_file = ("AZURE_FEDERATED_TOKEN_FILE", file.to_str().unwrap());
+    for (proof, error, sentence, hint) in [
+        (
+            of_secret,
+            "invalid_client",
+            "AADSTS7000222: The provided client secret keys for app 'client' are expired.",
+            "set AZURE_CLIENT_SECRET to it.",
+        ),
+        (
+            of_secret,
+            "invalid_request",
+            "AADSTS90002: Tenant 'tenant' not found. Check to make sure you have the correct tenant ID.",
+            "Correct AZURE_TENANT_ID.",
+        ),
+        (
+            of_file,
+            "invalid_request",
+            "AADSTS700213: No matching federated identity record found for presented assertion subject 'x'.",
+            "Check the federated credential of the application",
+        ),
+        (of_file, "invalid_client", "AADSTS53003: Access has been blocked.", "Correct what Microsoft Entra names"),
+    ] {
+        let description = format!("{sentence} Trace ID: 1 Correlation ID: 2 Timestamp: 3");
+        server.command(Command::RefuseSignIn { error: error.to_owned(), description });
+        let environment = [
+            ("AZURE_AUTHORITY_HOST", endpoint.as_str()),
+            ("AZURE_TENANT_ID", "tenant"),
+            ("AZURE_CLIENT_ID", "client"),
+            proof,
+        ];
+        let error = sign_in(&server, &environment).unwrap_err();
+        assert!(error.contains("ERROR SignIn") && error.contains(sentence.trim_end_matches('.')), "{error}");
+        assert!(error.contains(hint) && !error.contains("Trace ID") && !error.contains("hidden"), "{error}");
+        assert!(!error.contains("az login"), "{error}");
+    }
+}
+
+#[test]
+fn a_server_that_topo_does_not_trust_is_asked_once() {
+    let (server, other) = (ArmServer::start(0), ArmServer::start(0));
+    let (endpoint, authority) = (server.endpoint(), other.authority_file());
+    let [(name, url), (header, secret)] = server.identity_environment();
+    let environment =
+        [(name, url.as_str()), (header, secret.as_str()), ("TOPO_TEST_AUTHORITY", authority.to_str().unwrap())];
+    let error = sign_in(&server, &environment).unwrap_err();
+    assert!(error.contains("topo does not trust") && error.contains("certificate_authorities"), "{error}");
+    assert!(error.contains(&endpoint), "{error}");
+    assert!(error.contains("READS 1\n"), "{error}");
 }
 
 /// An `az` in a folder that is the first of PATH: the only thing here that is not real.

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::*;
-use crate::arm::Effect;
+use crate::arm::{Effect, Fault};
 
 /// Runs a write. What somebody else has under way ends once the write was refused with this status, and not before.
 fn once_refused<T>(server: &ArmServer, status: u16, write: impl Future<Output = T>) -> T {
@@ -71,6 +71,56 @@ fn a_table_that_stays_busy_is_no_quota() {
     assert_eq!(error.kind, ArmErrorKind::Conflict, "{error}");
     let text = check_sentence(&error);
     assert!(text.contains("another write") && text.contains("RetryableError: "), "{text}");
+}
+
+#[test]
+fn a_new_table_waits_as_long_as_azure_asks_for() {
+    let (server, arm) = start_with(1, |settings| settings.operation_timeout = Duration::from_secs(60));
+    let (method, path) = (Some("PUT".to_owned()), Some("/routeTables/".to_owned()));
+    let effect = Effect::Answer { status: 429, code: "RetryableError".into(), message: None, retry_after: Some(1) };
+    server.command(Command::Fault(Fault { method, path, skip: 0, times: 5, effect }));
+    let began = Instant::now();
+    block_on(arm.create(ResourceType::Table, &table(), &table_with(&[0]))).unwrap();
+    assert!(began.elapsed() >= Duration::from_secs(5));
+    assert_eq!(puts(&server, TABLE).last(), Some(&Some(201)));
+    // What cannot be waited for is told with the time that has passed.
+    server.command(Command::Delete { path: table() });
+    let busy = Effect::Answer { status: 429, code: "RetryableError".into(), message: None, retry_after: Some(3600) };
+    server.command(busy.next("PUT", "/routeTables/"));
+    let error = block_on(arm.create(ResourceType::Table, &table(), &table_with(&[0]))).unwrap_err();
+    assert!(check_sentence(&error).contains("has not ended after 0 s"), "{error}");
+}
+
+#[test]
+fn somebodys_table_of_that_moment_is_not_replaced_after_a_wait() {
+    let (server, arm) = start(2);
+    // A server that does not respect `If-None-Match`.
+    server.command(Command::IgnoreNew { on: true });
+    let busy = Effect::Answer { status: 429, code: "RetryableError".into(), message: None, retry_after: Some(1) };
+    server.command(busy.next("PUT", "/routeTables/"));
+    let (id, body) = (table(), table_with(&[0]));
+    let error = block_on(async {
+        let somebody = async {
+            while server.count("PUT", "/routeTables/") == 0 {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+            server.command(Command::Put { path: table(), body: table_with(&[1]) });
+        };
+        tokio::join!(arm.create(ResourceType::Table, &id, &body), somebody).0.unwrap_err()
+    });
+    assert_eq!(error.kind, ArmErrorKind::Precondition, "{error}");
+    assert_eq!(routes(&server), ["worker-1"]);
+}
+
+#[test]
+fn a_table_that_is_replaced_is_told() {
+    let (server, arm) = start(2);
+    let create = || block_on(arm.create(ResourceType::Table, &table(), &table_with(&[0])));
+    assert!(!create().unwrap().replaced);
+    assert_eq!(create().unwrap_err().kind, ArmErrorKind::Precondition);
+    assert_eq!(server.writes().last().unwrap().request_headers["if-none-match"], "*");
+    server.command(Command::IgnoreNew { on: true });
+    assert!(create().unwrap().replaced);
 }
 
 #[test]

@@ -28,11 +28,14 @@ enum Life {
     Destroy,
     /// Likewise, beside somebody's route.
     DestroyBesideOthers,
+    /// Beside somebody's routes and tags, in a table that somebody has made.
+    Adopt,
     /// From nothing, with a network interface that does not forward yet.
     Forwarding,
 }
 
-const LIVES: [Life; 5] = [Life::First, Life::Later, Life::Destroy, Life::DestroyBesideOthers, Life::Forwarding];
+const LIVES: [Life; 6] =
+    [Life::First, Life::Later, Life::Destroy, Life::DestroyBesideOthers, Life::Adopt, Life::Forwarding];
 
 impl Life {
     /// Just before.
@@ -40,6 +43,10 @@ impl Life {
         let cloud = Cloud::start(5);
         match self {
             Self::First => cloud.write(&topology(3, "")),
+            Self::Adopt => {
+                cloud.write(&topology(3, ""));
+                cloud.make_table(&[route("theirs", "192.168.0.0/16", "10.240.0.99")], &json!({ "owner": "somebody" }));
+            }
             Self::Forwarding => {
                 cloud.write(&topology(3, "ip_forwarding = \"enable\""));
                 cloud.forward(1, false);
@@ -92,6 +99,14 @@ fn strikes() -> Vec<Kind> {
         message: None,
         retry_after: Some(seconds.into()),
     };
+    /// Of a resource: no poll of an operation.
+    fn read(request: &Exchange) -> bool {
+        request.method == "GET" && !request.concerns("/locations/")
+    }
+    /// Of one resource: nothing that topo reads contradicts a list that is old.
+    fn one(request: &Exchange) -> bool {
+        read(request) && !request.path.ends_with("/networkInterfaces")
+    }
     let write = Exchange::is_write as fn(&Exchange) -> bool;
     let failed = Effect::FailOperation { code: "InternalServerError".into(), message: "An error occurred.".into() };
     let garbage = |status| Effect::Garbage { status, text: "<html>A proxy speaks.</html>".into() };
@@ -99,6 +114,10 @@ fn strikes() -> Vec<Kind> {
         ("403", Strike::Effect(Effect::Forbid, 1), any),
         ("401", Strike::Effect(Effect::answer(401, "ExpiredAuthenticationToken"), 2), any),
         ("404", Strike::Effect(Effect::answer(404, "ParentResourceNotFound"), 1), write),
+        ("404 once", Strike::Effect(Effect::answer(404, "ResourceNotFound"), 1), read),
+        ("404 twice", Strike::Effect(Effect::answer(404, "ResourceNotFound"), 2), read),
+        ("older once", Strike::Effect(Effect::Older, 1), one),
+        ("older for a while", Strike::Effect(Effect::Older, 3), one),
         ("404 of all", Strike::Effect(Effect::answer(404, "SubscriptionNotFound"), 1), any),
         ("409 busy", Strike::Effect(wait(409, "AnotherOperationInProgress", 0), 1), write),
         ("409", Strike::Effect(Effect::answer(409, "RouteConflict"), 1), write),
@@ -191,7 +210,10 @@ fn others(live: &Value) -> Value {
     let routes = live["table"]["properties"]["routes"].as_array().into_iter().flatten();
     let theirs: Vec<Value> =
         routes.filter(|it| !it["name"].as_str().unwrap().starts_with("kubernetes-route-")).cloned().collect();
-    others["table"] = theirs.into();
+    let tags = live["table"]["tags"].as_object().into_iter().flatten();
+    let tags = tags.filter(|(name, _)| !matches!(name.as_str(), "managed-by" | "topology"));
+    let tags: serde_json::Map<String, Value> = tags.map(|(name, value)| (name.clone(), value.clone())).collect();
+    others["table"] = json!({ "routes": theirs, "tags": tags });
     others["interface-1"]["properties"].as_object_mut().unwrap().remove("enableIPForwarding");
     let subnet = &mut others["network"]["properties"]["subnets"][0]["properties"];
     subnet.as_object_mut().unwrap().remove("routeTable");

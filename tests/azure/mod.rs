@@ -2,7 +2,9 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod adopted;
 mod checks;
+mod contradictions;
 mod drift;
 mod failures;
 mod forwarding;

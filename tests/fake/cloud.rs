@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use serde_json::{Value, json};
 use topo::exchange::Requests;
 use topo::exchange::arm::{AzureError, AzureFailure, Document};
-use topo::transport::azure::{Answered, Azure, ResourceType};
+use topo::transport::azure::{Answered, Azure, PutAnswer, ResourceType};
 
 use super::post::{Form, Mishap, Post};
 use super::world::Fate;
@@ -173,16 +173,18 @@ impl Azure for Cloud {
         id: &'a str,
         body: &'a Value,
         if_match: Option<&'a str>,
-    ) -> Answered<'a, Document> {
+    ) -> Answered<'a, PutAnswer> {
         Box::pin(async move {
             let before = self.read(id)?;
             let form = if if_match.is_some() { Form::Update } else { Form::Create };
-            let direct = Direct { method: "PUT", path: id, if_match, body: Some(body), ..Direct::default() };
-            match self.change(form, direct).await? {
-                Some(Mishap::Nonsense) => Ok(nonsense()),
-                Some(Mishap::Contradiction) => Ok(before.unwrap_or_else(nonsense)),
-                _ => self.read(id)?.ok_or_else(|| error(AzureFailure::Unsure)),
-            }
+            let is_new = if_match.is_none();
+            let direct = Direct { method: "PUT", path: id, if_match, is_new, body: Some(body), ..Direct::default() };
+            let document = match self.change(form, direct).await? {
+                Some(Mishap::Nonsense) => nonsense(),
+                Some(Mishap::Contradiction) => before.unwrap_or_else(nonsense),
+                _ => self.read(id)?.ok_or_else(|| error(AzureFailure::Unsure))?,
+            };
+            Ok(PutAnswer { document, replaced: false })
         })
     }
 

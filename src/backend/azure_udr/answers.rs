@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use serde_json::Value;
 
 use super::names::location;
-use super::{LiveInterface, LiveNetwork, LiveSubnet, LiveTable, key, name_of};
+use super::{LiveInterface, LiveNetwork, LiveSubnet, LiveTable, Peer, key, name_of};
 use crate::exchange::arm::{AzureError, Document};
 use crate::network::Prefix;
 use crate::resource::{Evidence, Why};
@@ -81,7 +81,7 @@ fn unreadable(name: &str, field: &str, expected: &str) -> String {
 }
 
 /// A field, and what it should be.
-struct Odd(&'static str, &'static str);
+pub(super) struct Odd(&'static str, &'static str);
 
 fn check_table(body: &Value) -> Result<(), Odd> {
     text(&body["location"], "location")?;
@@ -106,15 +106,38 @@ fn check_subnet(body: &Value) -> Result<(), Odd> {
 fn network(body: &Value) -> Result<LiveNetwork, Odd> {
     let location = location(text(&body["location"], "location")?);
     let properties = object(&body["properties"], "properties")?;
-    let prefixes = list(&properties["addressSpace"]["addressPrefixes"], "addressPrefixes")?;
-    let space: Option<Vec<Prefix>> = prefixes.iter().map(|prefix| prefix.as_str()?.parse().ok()).collect();
-    let mut space = space.ok_or(Odd("addressPrefixes", "a list of prefixes"))?;
-    space.sort_unstable();
-    let mut configurations = Vec::new();
+    let space = prefixes(&properties["addressSpace"])?;
+    let mut peers = Vec::new();
+    for peering in list(&properties["virtualNetworkPeerings"], "virtualNetworkPeerings")? {
+        peers.extend(peer(&peering["properties"])?);
+    }
+    let (mut subnets, mut configurations) = (Vec::new(), Vec::new());
     for subnet in list(&properties["subnets"], "subnets")? {
+        subnets.extend(subnet["id"].as_str().map(str::to_owned));
         configurations.extend(ids(&subnet["properties"]["ipConfigurations"], "ipConfigurations")?);
     }
-    Ok(LiveNetwork { location, space, configurations })
+    Ok(LiveNetwork { location, space, peers, subnets, configurations })
+}
+
+fn prefixes(space: &Value) -> Result<Vec<Prefix>, Odd> {
+    let prefixes = list(&space["addressPrefixes"], "addressPrefixes")?;
+    let prefixes: Option<Vec<Prefix>> = prefixes.iter().map(|prefix| prefix.as_str()?.parse().ok()).collect();
+    let mut prefixes = prefixes.ok_or(Odd("addressPrefixes", "a list of prefixes"))?;
+    prefixes.sort_unstable();
+    Ok(prefixes)
+}
+
+/// The network of a peering that is connected and forwards; none where it is not, or not yet.
+pub(super) fn peer(properties: &Value) -> Result<Option<Peer>, Odd> {
+    let is_connected = properties["peeringState"].as_str().is_some_and(|it| it.eq_ignore_ascii_case("Connected"));
+    // Access is on where nothing is said, forwarding is not.
+    let access = &properties["allowVirtualNetworkAccess"];
+    let has_access = access.is_null() || flag(access, "allowVirtualNetworkAccess")?;
+    if !is_connected || !has_access || !flag(&properties["allowForwardedTraffic"], "allowForwardedTraffic")? {
+        return Ok(None);
+    }
+    let id = text(&properties["remoteVirtualNetwork"]["id"], "remoteVirtualNetwork.id")?.to_owned();
+    Ok(Some(Peer { id, space: prefixes(&properties["remoteAddressSpace"])? }))
 }
 
 fn interface(body: &Value) -> Result<LiveInterface, Odd> {
@@ -235,6 +258,40 @@ mod tests {
         assert_eq!(network.space.len(), 1);
         assert_eq!(odd(with(json!(["10.0.0.0/8", "10.1.0.0/99"]))), "addressPrefixes");
         assert_eq!(odd(with(json!("10.0.0.0/8"))), "addressPrefixes");
+    }
+
+    #[test]
+    fn peers_are_connected_and_forward() {
+        let with = |change: &dyn Fn(&mut Value)| {
+            let mut peering = json!({ "properties": {
+                "peeringState": "Connected", "allowForwardedTraffic": true, "allowVirtualNetworkAccess": true,
+                "remoteVirtualNetwork": { "id": "a/m" }, "remoteAddressSpace": { "addressPrefixes": ["10.1.0.0/16"] },
+            } });
+            change(&mut peering["properties"]);
+            let properties = json!({
+                "addressSpace": { "addressPrefixes": ["10.0.0.0/16"] }, "virtualNetworkPeerings": [peering],
+            });
+            network_seen("a/n", Ok(Some(document(json!({ "location": "x", "properties": properties })))))
+        };
+        let reach = |evidence: Evidence<LiveNetwork>| match evidence {
+            Evidence::Seen(network) => network.reach().map(ToString::to_string).collect::<Vec<_>>(),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(reach(with(&|_| ())), ["10.0.0.0/16", "10.1.0.0/16"]);
+        for (field, value) in [
+            ("peeringState", json!("Initiated")),
+            ("peeringState", json!("Disconnected")),
+            ("allowForwardedTraffic", json!(false)),
+            ("allowForwardedTraffic", Value::Null),
+            ("allowVirtualNetworkAccess", json!(false)),
+        ] {
+            assert_eq!(reach(with(&|peering| peering[field] = value.clone())), ["10.0.0.0/16"], "{field}: {value}");
+        }
+        assert_eq!(
+            odd(with(&|peering| peering["remoteAddressSpace"]["addressPrefixes"] = json!("x"))),
+            "addressPrefixes"
+        );
+        assert_eq!(odd(with(&|peering| peering["remoteVirtualNetwork"] = Value::Null)), "remoteVirtualNetwork.id");
     }
 
     #[test]

@@ -36,23 +36,33 @@ pub(super) fn check_table(
                 "The route table {} would have {} routes, but it can hold only {limit} ({source}).",
                 settings.route_table, verdict.count
             );
-            let edit = "Divide the nodes between several tables, or ask Azure for a higher limit.";
+            let edit = "Ask Azure for a higher limit, give the nodes fewer and larger pod subnets, or give `nodes` only those \
+                        that the subnets have to reach. Several tables do not help: a subnet has one table, and loses the pods that \
+                        this table does not lead to.";
             findings.add([refusal("too_many_routes", place, text).edit(edit)]);
         }
     }
     for id in wanted.networks() {
+        let location = match Seen::table(Some(seen), &draft.task.id) {
+            Evidence::Seen(live) if !settings.manage_table => &live.location,
+            _ if settings.manage_table => &settings.location,
+            _ => continue,
+        };
         if let Evidence::Seen(network) = Seen::network(Some(seen), &id)
-            && settings.manage_table
-            && network.location != settings.location
+            && network.location != *location
         {
+            let (is, edit) = if settings.manage_table {
+                ("would be", "Correct `location`.")
+            } else {
+                ("is", "Choose a table of the same region with `route_table`, or other `subnets`.")
+            };
             let text = format!(
-                "The virtual network {} is in {}, but its route table {} would be in {}. Both must be in one region.",
+                "The virtual network {} is in {}, but its route table {} {is} in {location}. Both must be in one region.",
                 name_of(&id),
                 network.location,
                 settings.route_table,
-                settings.location
             );
-            findings.add([refusal("region", place, text).edit("Correct `location`.")]);
+            findings.add([refusal("region", place, text).edit(edit)]);
         }
     }
 }

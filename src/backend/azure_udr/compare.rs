@@ -5,12 +5,13 @@ use std::sync::Arc;
 
 use super::checks::check_table;
 use super::drafts::{AllInputs, TableInputs, subnets_of};
+use super::findings::table_text;
 use super::forwarding::interfaces_of;
 use super::subnet::SubnetVerdict;
 use super::table::DesiredTable;
 use super::work::{Findings, Work};
 use super::{
-    AZURE_ROUTE, AzureTask, EffectiveCheck, Hop, LiveInterface, LiveTable, Recorded, Route, Seen, SubnetTask,
+    AZURE_ROUTE, AzureTask, EffectiveCheck, Hop, LiveInterface, LiveTable, Recorded, Route, Seen, Settings, SubnetTask,
     TableVerdict, Wanted, routes_in,
 };
 use crate::backend::{Covered, Inputs};
@@ -62,6 +63,7 @@ fn compare(
     let mut drafts = AllInputs::new(wanted, recorded, options, seen);
     let mut findings = Findings::default();
     findings.add(drafts.findings.iter().filter(|finding| seen.is_some() || !finding.stops()).cloned());
+    drafts.leave_out_unknown_next_hops(seen, &mut findings);
     for draft in &mut drafts.tables {
         draft.task.owners = Arc::clone(owners);
         let mut verdict = draft.verdict(seen);
@@ -89,6 +91,30 @@ fn compare(
 }
 
 impl AllInputs<'_> {
+    /// Leaves out tables, and the subnets that would use them, where nobody knows the next hops.
+    fn leave_out_unknown_next_hops(&mut self, seen: Option<&Seen>, findings: &mut Findings) {
+        let is_unknown = |draft: &&TableInputs<'_>| draft.next_hops_are_unknown(seen);
+        let unknown: BTreeSet<Place> =
+            self.tables.iter().filter(is_unknown).map(|draft| draft.task.place.clone()).collect();
+        for draft in self.tables.iter().filter(|draft| unknown.contains(&draft.task.place)) {
+            let why = "Whether a node is inside the virtual network decides the next hop of its pods, and topo knows that only after a \
+                       look. So the plan leaves out the route table and its subnets.";
+            let reason = draft.unseen(seen).filter(|_| seen.is_some());
+            findings.add([Finding::unseen(&draft.task.place, reason.as_deref().unwrap_or(why))]);
+            if reason.is_some() {
+                let text = "is left out of the plan: whether a node is inside the virtual network decides the next hop of its pods, and \
+                            topo could not look.";
+                let place = &draft.task.place;
+                findings.add([Finding::warning("next_hops_unknown", place, table_text(place, text))]);
+            }
+        }
+        self.tables.retain(|draft| !unknown.contains(&draft.task.place));
+        let goes_by = |task: &SubnetTask| {
+            task.table().is_some_and(|table| unknown.iter().any(|place| place.id().eq_ignore_ascii_case(table)))
+        };
+        self.subnets.retain(|(task, _)| !goes_by(task));
+    }
+
     fn compare_subnets(&self, seen: Option<&Seen>, findings: &mut Findings) {
         let was_read = |task: &SubnetTask| !Seen::subnet(seen, &task.id).is_unknown();
         // Where one subnet of a network could be read, the others wait for nobody.
@@ -155,6 +181,17 @@ fn place_id(subnet: &str) -> &str {
 }
 
 impl TableInputs<'_> {
+    /// Whether nobody knows which nodes are outside, although that decides their next hops: the networks are not recorded, and nobody
+    /// could look at them.
+    fn next_hops_are_unknown(&self, seen: Option<&Seen>) -> bool {
+        let depend = |wanted: &Wanted| {
+            let Settings { outside, subnets, .. } = &wanted.settings;
+            outside.is_some() && !subnets.is_empty() && !wanted.rows.is_empty()
+        };
+        let has_space = self.task.desired.as_ref().is_some_and(|desired| desired.space.is_some());
+        self.wanted.is_some_and(depend) && !has_space && self.unseen(seen).is_some()
+    }
+
     /// The routes of ours that are there after the run; what drifted and is not selected is not.
     fn routes_afterwards(&self, seen: &Seen) -> Vec<(Prefix, Hop)> {
         // Nothing is written to a table that could not be looked at.

@@ -26,6 +26,15 @@ impl AzureSite {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// What was seen. An absence that another answer contradicts is unknown.
+    pub(super) fn weighed(&self) -> MutexGuard<'_, Option<Seen>> {
+        let mut seen = self.seen();
+        if let Some(seen) = seen.as_mut() {
+            seen.doubt_contradictions();
+        }
+        seen
+    }
+
     pub(super) fn work(&self) -> MutexGuard<'_, Work> {
         self.work.lock().unwrap_or_else(PoisonError::into_inner)
     }

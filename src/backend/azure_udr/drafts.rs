@@ -6,12 +6,12 @@ use std::sync::Arc;
 
 use super::ARM;
 use super::findings::refusal;
-use super::space::{outside, space_of};
-use super::table::DesiredTable;
+use super::space::{left_out, outside, space_of};
+use super::table::{DesiredTable, is_marked};
 use super::{Recorded, Seen, SubnetTask, TableClaims, TableTask, TableVerdict, Wanted, key};
 use crate::plan::Options;
 use crate::plan::findings::Finding;
-use crate::resource::Place;
+use crate::resource::{Evidence, Place};
 
 /// A table with what it is compared with.
 pub(super) struct TableInputs<'a> {
@@ -34,7 +34,7 @@ impl<'a> AllInputs<'a> {
     pub(super) fn new(wanted: &'a [Wanted], recorded: &Recorded, options: &Options, seen: Option<&Seen>) -> Self {
         let options = Arc::new(options.clone());
         let mut drafts = Self { tables: Vec::new(), subnets: Vec::new(), findings: Vec::new() };
-        drafts.add_subnets(wanted, recorded, &options);
+        drafts.add_subnets(wanted, recorded, &options, seen);
         // A subnet whose association goes, or goes elsewhere, does not keep its table.
         let leaving = |table: &str| -> BTreeSet<String> {
             let leaves = |task: &&(SubnetTask, Option<&Wanted>)| {
@@ -56,6 +56,7 @@ impl<'a> AllInputs<'a> {
         let task = |place: Place, id: String, desired: Option<DesiredTable>, claims: TableClaims| TableTask {
             leaving: leaving(&id),
             is_held: is_held(&id),
+            was_seen: matches!(Seen::table(seen, &id), Evidence::Seen(_)),
             place,
             id,
             desired,
@@ -80,6 +81,7 @@ impl<'a> AllInputs<'a> {
             };
             let routes = wanted.routes(space.as_deref().filter(|space| !space.is_empty()));
             findings.extend(outside(wanted, &place, &routes.outside, space.as_deref()));
+            findings.extend(left_out(wanted, &place));
             let next_hops = routes.routes.values().filter_map(|(route, _)| route.hop.address).collect();
             let strays = wanted.settings.outside.is_none() && !routes.outside.is_empty();
             let desired = DesiredTable {
@@ -104,7 +106,8 @@ impl<'a> AllInputs<'a> {
         drafts
     }
 
-    fn add_subnets(&mut self, wanted: &'a [Wanted], recorded: &Recorded, options: &Arc<Options>) {
+    fn add_subnets(&mut self, wanted: &'a [Wanted], recorded: &Recorded, options: &Arc<Options>, seen: Option<&Seen>) {
+        let was_seen = |id: &str| matches!(Seen::subnet(seen, id), Evidence::Seen(_));
         let claims =
             || recorded.associations.iter().flat_map(|(place, claims)| claims.iter().map(move |claim| (place, claim)));
         for (wanted, id) in wanted.iter().flat_map(|wanted| subnets_of(wanted).map(move |(_, id)| (wanted, id))) {
@@ -115,9 +118,16 @@ impl<'a> AllInputs<'a> {
             // One network is one place, however its name is written.
             let known = claimed.map(|(place, _)| place).into_iter().chain(recorded.associations.keys());
             let place = place_of(network, known.chain(self.subnets.iter().map(|(task, _)| &task.place)));
+            let table = wanted.settings.table_id();
+            let is_own = match Seen::table(seen, &table) {
+                Evidence::Seen(live) => !recorded.has_table(&table) && is_marked(live, &wanted.topology),
+                Evidence::Absent | Evidence::Unknown(_) => false,
+            };
             let task = SubnetTask {
+                is_own,
+                was_seen: was_seen(&id),
                 place,
-                wanted: Some((wanted.backend.clone(), wanted.settings.table_id())),
+                wanted: Some((wanted.backend.clone(), table)),
                 claimed: claimed.map(|(_, claim)| claim.clone()),
                 options: Arc::clone(options),
                 id,
@@ -130,7 +140,9 @@ impl<'a> AllInputs<'a> {
                 continue;
             }
             let (claimed, options) = (Some(claim.clone()), Arc::clone(options));
-            self.subnets.push((SubnetTask { place: place.clone(), id, wanted: None, claimed, options }, None));
+            let was_seen = was_seen(&id);
+            let task = SubnetTask { place: place.clone(), id, wanted: None, claimed, is_own: false, was_seen, options };
+            self.subnets.push((task, None));
         }
     }
 }

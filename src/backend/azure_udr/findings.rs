@@ -10,6 +10,8 @@ const NAMED: usize = 5;
 
 /// The codes of findings in Azure, and about machines there.
 pub(super) const CODES: &[&str] = &[
+    "adopted_routes",
+    "association_before",
     "association_stays",
     "forwarding_not_selected",
     "forwarding_off",
@@ -20,12 +22,16 @@ pub(super) const CODES: &[&str] = &[
     "machine_skipped",
     "machine_without_pods",
     "network_missing",
+    "networks_apart",
+    "next_hops_unknown",
+    "nodes_left_out",
     "outside",
     "region",
     "space_missing",
     "space_unknown",
     "subnet_missing",
     "table_elsewhere",
+    "table_failed",
     "table_missing",
     "table_stays",
     "too_many_routes",
@@ -88,6 +94,34 @@ pub(super) fn lost_route(place: &Place, key: Prefix, name: &str, found: &str) ->
          its record."
     );
     Finding::note("lost", place, Text::around("In the route table ", text)).at(AZURE_ROUTE.id, name).found(found)
+}
+
+/// Routes that topo removes, and that were there before it came.
+pub(super) fn adopted_routes(place: &Place, names: &[String]) -> Option<Finding> {
+    let routes = match names {
+        [] => return None,
+        [_] => "this route, which somebody else had made",
+        _ => "these routes, which somebody else had made",
+    };
+    let text = format!(", topo removes {routes}: {}.", some_of(names));
+    Some(Finding::note("adopted_routes", place, Text::around("In the route table ", text)))
+}
+
+/// Somebody's table, whose last write did not end well.
+pub(super) fn table_failed(place: &Place) -> Finding {
+    let text = "belongs to somebody else, and is in the state Failed: Azure gave up on its last write, so its routes may not be in force.";
+    Finding::warning("table_failed", place, table_text(place, text))
+        .act("Ask whoever keeps the table to write it again.")
+}
+
+/// What a subnet had before topo took it over.
+pub(super) fn association_before(place: &Place, subnet: &str, id: &str, table: &str) -> Finding {
+    let text = format!(
+        ", the subnet {subnet} used the route table {table} before topo took it over. topo does not put that back."
+    );
+    Finding::note("association_before", place, Text::around("In the virtual network ", text))
+        .at(AZURE_SUBNET_ASSOCIATION.id, subnet)
+        .act(format!("To put it back, run `az network vnet subnet update --ids {id} --route-table {table}`."))
 }
 
 /// A longer prefix of somebody else in a table.

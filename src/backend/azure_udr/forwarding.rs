@@ -44,7 +44,9 @@ impl AllInputs<'_> {
             let (interfaces, unread) = interfaces;
             let (mut unknown, mut off) = (Vec::new(), Vec::new());
             for address in &draft.judged(seen, &options) {
-                let Some(found) = interfaces.iter().find(|one| one.addresses.contains(address)) else {
+                let has_it = |one: &&LiveInterface| one.addresses.contains(address);
+                let in_peers = || seen.and_then(|seen| backend.interfaces_of_peers(seen).find(has_it));
+                let Some(found) = interfaces.iter().copied().find(has_it).or_else(in_peers) else {
                     unknown.push(backend.node_at(*address));
                     continue;
                 };
@@ -52,7 +54,7 @@ impl AllInputs<'_> {
                     continue;
                 }
                 if !enables || found.scale_set.is_some() {
-                    off.push((*address, *found));
+                    off.push((*address, found));
                     continue;
                 }
                 let place = place_of(&found.id, recorded.forwardings.keys());
@@ -220,6 +222,21 @@ fn addresses_of(place: &Place, claim: &Claimed<ForwardingRecord>, seen: Option<&
         addresses.extend(live);
     }
     addresses
+}
+
+impl Wanted {
+    /// Interfaces in networks that are peered with those of the backend, if another backend asked for them.
+    fn interfaces_of_peers<'s>(&self, seen: &'s Seen) -> impl Iterator<Item = &'s LiveInterface> {
+        let networks = self.networks().into_iter().filter_map(|id| seen.networks.get(&key(&id)));
+        let peers = networks.filter_map(|network| match network {
+            Evidence::Seen(network) => Some(&network.peers),
+            Evidence::Absent | Evidence::Unknown(_) => None,
+        });
+        peers.flatten().flat_map(|peer| {
+            let interfaces = seen.interfaces.get(&key(&peer.id)).into_iter().flat_map(|interfaces| &interfaces.found);
+            interfaces.filter(|one| one.is_in(&peer.id))
+        })
+    }
 }
 
 /// All interfaces of a backend's virtual networks, and why others could not be read; none where nobody has asked for them.

@@ -87,8 +87,21 @@ pub struct LiveNetwork {
     pub location: String,
     /// Its address space.
     pub space: Vec<Prefix>,
+    /// Networks that are peered with it, if machines there get what is forwarded from here.
+    pub peers: Vec<Peer>,
+    /// Ids of its subnets.
+    pub subnets: Vec<String>,
     /// Ids of the IP configurations in its subnets. Each starts with the id of a network interface.
     pub configurations: Vec<String>,
+}
+
+/// A virtual network that is peered with another one.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Peer {
+    /// Its id.
+    pub id: String,
+    /// Its address space.
+    pub space: Vec<Prefix>,
 }
 
 /// A network interface.
@@ -217,6 +230,13 @@ impl LiveNetwork {
             }
         }
         (groups.into_values().collect(), sets.into_values().collect())
+    }
+}
+
+impl LiveNetwork {
+    /// The addresses that its route tables can lead to: its own, and those of its peers.
+    pub fn reach(&self) -> impl Iterator<Item = &Prefix> {
+        self.space.iter().chain(self.peers.iter().flat_map(|peer| &peer.space))
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::connection::AzureSite;
 use super::{
@@ -12,6 +13,16 @@ use crate::backend::{Inputs, Question};
 use crate::exchange::arm::{AzureError, Document};
 use crate::resource::{Evidence, Place, Why};
 use crate::transport::azure::{Azure, ResourceType};
+
+/// What is asked.
+struct About {
+    kind: ResourceType,
+    /// Its type in sentences.
+    what: &'static str,
+    id: String,
+    /// Whether the record says that it is there.
+    is_recorded: bool,
+}
 
 /// The answers about the resources of one type.
 type Answers<T> = fn(&mut Seen) -> &mut BTreeMap<String, Evidence<T>>;
@@ -32,6 +43,26 @@ pub(super) fn error_of<T>(answer: &Evidence<T>) -> Option<String> {
     answer.as_ref().known().err().map(|why| why.to_string())
 }
 
+/// How long topo waits before it asks again about a resource that is said to be gone.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// Reads a resource. Azure's reads agree with its writes only after a while, so topo asks twice before it believes that there is none.
+/// `is_recorded`: the record says that it is there, so topo gives Azure some time in between.
+pub(super) async fn get(
+    azure: &dyn Azure,
+    kind: ResourceType,
+    id: &str,
+    is_recorded: bool,
+) -> Result<Option<Document>, AzureError> {
+    if let Some(document) = azure.get(kind, id).await? {
+        return Ok(Some(document));
+    }
+    if is_recorded {
+        tokio::time::sleep(PAUSE).await;
+    }
+    azure.get(kind, id).await
+}
+
 fn place(id: &str) -> Place {
     Place::new(&ARM, id)
 }
@@ -40,24 +71,28 @@ impl AzureSite {
     /// The next questions, given the answers so far.
     pub(super) fn next<'a>(self: &Arc<Self>, inputs: &Inputs<'_>, azure: &Arc<dyn Azure>) -> Vec<Question<'a>> {
         let wanted = Wanted::all(inputs.desired);
-        let mut looked = self.seen();
+        let mut looked = self.weighed();
         let seen = looked.get_or_insert_default();
-        let asked = questions(&wanted, &Recorded::of(inputs.recorded), inputs.options, seen);
+        let recorded = Recorded::of(inputs.recorded);
+        let asked = questions(&wanted, &recorded, inputs.options, seen);
         let Questions { tables, subnets, networks, limits, interfaces, forwardings } = asked;
         let mut all = Vec::new();
         for id in tables {
-            all.push(self.get(azure, ResourceType::Table, "route table", id, table_seen, |seen| &mut seen.tables));
+            let one =
+                About { kind: ResourceType::Table, what: "route table", is_recorded: recorded.has_table(&id), id };
+            all.push(self.get(azure, one, table_seen, |seen| &mut seen.tables));
         }
         for id in subnets {
-            all.push(self.get(azure, ResourceType::Subnet, "subnet", id, subnet_seen, |seen| &mut seen.subnets));
+            let one = About { kind: ResourceType::Subnet, what: "subnet", is_recorded: recorded.has_subnet(&id), id };
+            all.push(self.get(azure, one, subnet_seen, |seen| &mut seen.subnets));
         }
         for id in networks {
-            let kind = ResourceType::Network;
-            all.push(self.get(azure, kind, "virtual network", id, network_seen, |seen| &mut seen.networks));
+            let one = About { kind: ResourceType::Network, what: "virtual network", is_recorded: false, id };
+            all.push(self.get(azure, one, network_seen, |seen| &mut seen.networks));
         }
         for id in forwardings {
-            let kind = ResourceType::Interface;
-            all.push(self.get(azure, kind, "network interface", id, forwarding_seen, |seen| &mut seen.forwardings));
+            let one = About { kind: ResourceType::Interface, what: "network interface", is_recorded: true, id };
+            all.push(self.get(azure, one, forwarding_seen, |seen| &mut seen.forwardings));
         }
         for (subscription, location) in limits {
             let settings = wanted.iter().map(|wanted| &wanted.settings);
@@ -78,9 +113,7 @@ impl AzureSite {
     fn get<'a, T: Send + 'static>(
         self: &Arc<Self>,
         azure: &Arc<dyn Azure>,
-        kind: ResourceType,
-        what: &'static str,
-        id: String,
+        About { kind, what, id, is_recorded }: About,
         read: Read<T>,
         answers: Answers<T>,
     ) -> Question<'a> {
@@ -94,7 +127,11 @@ impl AzureSite {
         let at = place(id.split_once("/subnets/").map_or(id.as_str(), |(network, _)| network));
         let pose = Box::new(move |_: &mut _| {
             note(&id, lost(what, &id));
-            Box::pin(async move { note(&id, read(&id, azure.get(kind, &id).await)) }) as _
+            Box::pin(async move {
+                // What nobody has recorded and nobody has made is the usual case. A step asks twice before it creates it.
+                let answer = if is_recorded { get(&*azure, kind, &id, true).await } else { azure.get(kind, &id).await };
+                note(&id, read(&id, answer))
+            }) as _
         });
         Question { place: at, pose }
     }

@@ -8,6 +8,7 @@ mod answers;
 mod checks;
 mod compare;
 mod connection;
+mod contradictions;
 mod drafts;
 mod effective;
 mod findings;
@@ -53,7 +54,9 @@ use import::read;
 pub use interface::InterfaceTask;
 #[cfg(not(feature = "azure"))]
 use left_out::{HELP, KEYS, KINDS, connect, read};
-pub use live::{LiveInterface, LiveInterfaces, LiveNetwork, LiveRoute, LiveSubnet, LiveTable, Seen, key, name_of};
+pub use live::{
+    LiveInterface, LiveInterfaces, LiveNetwork, LiveRoute, LiveSubnet, LiveTable, Peer, Seen, key, name_of,
+};
 #[cfg(feature = "azure")]
 use operator::{HELP, KEYS, connect};
 pub use questions::{Questions, questions};

@@ -66,6 +66,7 @@ fn wanted(workers: u8, more: &Value) -> Vec<Wanted> {
         backend: name("azure-udr"),
         settings: serde_json::from_value(settings).expect("settings"),
         rows: (0..workers).map(row).collect(),
+        left_out: Vec::new(),
     }]
 }
 
@@ -121,6 +122,7 @@ fn planned(wanted: &[Wanted], state: &State, seen: Option<&Seen>, options: &Opti
         backend: BACKEND,
         settings: serde_json::to_value(&wanted.settings).expect("settings"),
         rows: wanted.rows.clone(),
+        left_out: wanted.left_out.clone(),
     };
     let mut desired = Desired { tables: wanted.iter().map(table).collect(), ..Desired::default() };
     let nodes = wanted.iter().flat_map(|wanted| wanted.rows.values()).map(|(_, name)| Place::from(name.clone()));

@@ -33,6 +33,9 @@ pub struct RoutesRecord {
     pub space: Vec<Prefix>,
     /// The routes.
     pub routes: BTreeMap<Prefix, Route>,
+    /// Destinations of routes that were there before topo came.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub adopted: BTreeSet<Prefix>,
 }
 
 /// The record of an association.
@@ -43,6 +46,9 @@ pub struct AssociationRecord {
     pub route_table: String,
     /// Whether topo made the association. topo removes only associations that it made.
     pub made: bool,
+    /// The id of the table of somebody else that the subnet had before topo took it over.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub before: Option<String>,
 }
 
 /// The record of a network interface where topo turned forwarding on.
@@ -71,6 +77,8 @@ pub struct TableClaims {
     pub table: Vec<(TableRecord, bool)>,
     /// Routes by destination.
     pub routes: BTreeMap<Prefix, Vec<RecordedRoute>>,
+    /// Destinations of routes that were there before topo came.
+    pub adopted: BTreeSet<Prefix>,
     /// The address space, if known.
     pub space: Option<Vec<Prefix>>,
     /// Whether some of it is in doubt.
@@ -109,6 +117,17 @@ impl Recorded {
         recorded
     }
 
+    /// Whether something is recorded of the route table with this id.
+    pub(super) fn has_table(&self, id: &str) -> bool {
+        self.tables.keys().any(|place| place.id().eq_ignore_ascii_case(id))
+    }
+
+    /// Whether the association of the subnet with this id is recorded.
+    pub(super) fn has_subnet(&self, id: &str) -> bool {
+        let is_it = |place: &Place, name: &str| format!("{}/subnets/{name}", place.id()).eq_ignore_ascii_case(id);
+        self.associations.iter().any(|(place, claims)| claims.iter().any(|claim| is_it(place, &claim.id.name)))
+    }
+
     /// Nodes to which a recorded route leads: to the address of the node, or to its pods through a gateway.
     pub(super) fn receivers<'w>(&self, wanted: &'w [Wanted]) -> impl Iterator<Item = &'w Name> {
         let (mut addresses, mut destinations) = (BTreeSet::new(), BTreeSet::new());
@@ -145,8 +164,9 @@ impl Recorded {
                 }
                 kind if *kind == AZURE_ROUTE => {
                     let claims = self.claims(place, id, entry);
-                    for (RoutesRecord { space, routes }, confirmed) in shapes(entry) {
+                    for (RoutesRecord { space, routes, adopted }, confirmed) in shapes(entry) {
                         claims.space = Some(space);
+                        claims.adopted.extend(adopted);
                         for (destination, route) in routes {
                             let known = claims.routes.entry(destination).or_default();
                             if !known.iter().any(|claim| claim.route == route) {

@@ -33,6 +33,10 @@ impl TableTask {
             .collect();
         let mut edits = Edits::default();
         let (mut is, mut to) = (BTreeMap::new(), BTreeMap::new());
+        // What was there before topo came, as long as nothing else is done to it than to change its next hop.
+        let mut adopted: BTreeSet<Prefix> =
+            self.claims.adopted.iter().filter(|key| there.contains_key(key)).copied().collect();
+        let (mut leaving, is_own) = (Vec::new(), live.is_some_and(|live| self.is_own_by_tags(live)));
         let confirmed = self.claims.routes.values().flatten().filter(|claim| claim.confirmed);
         let own_names: BTreeSet<String> = confirmed.map(|claim| key_of(&claim.route.name)).collect();
         for key in &keys {
@@ -78,6 +82,7 @@ impl TableTask {
                         let reason = self.removal(confirmed.is_some_and(|route| !route.is(&live.route)), &live.route);
                         edits.push(*key, &live.route.name, Action::Remove, reason, Some(&live.route.hop), None);
                         edits.removed.insert(key_of(&live.route.name));
+                        leaving.extend(adopted.contains(key).then(|| live.route.name.to_string()));
                     }
                     (_, None, Some((other, live))) => {
                         let reason = Reason::Altered(format!("{other} by {}", live.route.hop));
@@ -164,6 +169,10 @@ impl TableTask {
                     continue;
                 }
             };
+            let has_name_of_topo = is_own && becomes.name.eq_ignore_ascii_case(&route.name);
+            if matches!(reason, Reason::Adopted(_) | Reason::TakenOver(_)) && !has_name_of_topo {
+                adopted.insert(*key);
+            }
             edits.push(*key, &becomes.name, action, reason, before, hop);
             if action == Action::Change {
                 edits.written.insert(*key, becomes.clone());
@@ -179,6 +188,7 @@ impl TableTask {
                 }
             }
         }
+        verdict.findings.extend(findings::adopted_routes(&self.place, &leaving));
         if let Some(body) = body {
             edits.write(body);
         }
@@ -187,9 +197,9 @@ impl TableTask {
         let space = space.unwrap_or_default();
         let known = self.claims.id(AZURE_ROUTE.id).is_some();
         let is = (known && live.is_some())
-            .then(|| RoutesRecord { space: self.claims.space.clone().unwrap_or_default(), routes: is });
+            .then(|| record(self.claims.space.clone().unwrap_or_default(), is, &self.claims.adopted));
         let keeps = self.desired.is_some() || !to.is_empty();
-        (is, keeps.then_some(RoutesRecord { space, routes: to }), edits.changes)
+        (is, keeps.then(|| record(space, to, &adopted)), edits.changes)
     }
 
     fn removal(&self, altered: bool, live: &Route) -> Reason {
@@ -208,6 +218,12 @@ impl TableTask {
     fn takes_over(&self, name: &str) -> bool {
         self.options.takes_over(AZURE_ROUTE.id, self.name(), Some(name))
     }
+}
+
+/// The record of routes, of which those in `adopted` were there before topo came.
+fn record(space: Vec<Prefix>, routes: BTreeMap<Prefix, Route>, adopted: &BTreeSet<Prefix>) -> RoutesRecord {
+    let adopted = adopted.iter().filter(|key| routes.contains_key(key)).copied().collect();
+    RoutesRecord { space, routes, adopted }
 }
 
 /// A next hop that is live, as changes tell it.

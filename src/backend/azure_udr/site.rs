@@ -49,7 +49,7 @@ impl Site for AzureSite {
     }
 
     fn silence(&self, place: &Place) -> Option<String> {
-        let looked = self.seen();
+        let looked = self.weighed();
         let seen = looked.as_ref()?;
         let tables = errors(&seen.tables, place).chain(errors(&seen.subnets, place));
         let answers: Vec<Option<String>> = tables.chain(errors(&seen.forwardings, place)).collect();
@@ -68,19 +68,19 @@ impl Site for AzureSite {
     }
 
     fn covered(&self, inputs: &Inputs<'_>) -> Covered {
-        let seen = self.seen();
+        let seen = self.weighed();
         covers(&Wanted::all(inputs.desired), &Recorded::of(inputs.recorded), seen.as_ref(), inputs.options)
     }
 
     fn plan(&self, inputs: &Inputs<'_>, made: &mut Plan, _memo: &mut Memo) {
         if concerns(inputs) {
-            *self.work() = plan(inputs, self.seen().as_ref(), made);
+            *self.work() = plan(inputs, self.weighed().as_ref(), made);
         }
     }
 
     fn replan(&self, inputs: &Inputs<'_>, place: &Place, made: &mut Plan, _memo: &mut Memo) -> Result<(), LateError> {
         let mut fresh = Plan { owners: Arc::clone(&made.owners), ..Plan::default() };
-        let mut work = plan(inputs, self.seen().as_ref(), &mut fresh);
+        let mut work = plan(inputs, self.weighed().as_ref(), &mut fresh);
         backend::check_late(&fresh, place)?;
         let changes = |plan: &'_ Plan| -> Vec<_> {
             let listed = plan.places.get(place).into_iter().flat_map(PlacePlan::listed);

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use super::findings::{association_conflict, association_stays, lost_association, refusal};
+use super::findings::{association_before, association_conflict, association_stays, lost_association, refusal};
 use super::record::{AssociationRecord, Claimed, shape_of};
 use super::table::setting;
 use super::{AZURE_SUBNET_ASSOCIATION, LiveSubnet, Seen, name_of};
@@ -23,6 +23,10 @@ pub struct SubnetTask {
     /// The backend, and the id of the table that it is to go by.
     pub(super) wanted: Option<(Name, String)>,
     pub(super) claimed: Option<Claimed<AssociationRecord>>,
+    /// Whether its table is topo's own, although no record is left of that: then the association is, too.
+    pub(super) is_own: bool,
+    /// Whether it was there when the plan was made.
+    pub(super) was_seen: bool,
     pub(super) options: Arc<Options>,
 }
 
@@ -135,7 +139,12 @@ impl SubnetTask {
         let claimed = self.claimed.iter().flat_map(|claim| &claim.shapes).any(|(record, _)| is(&record.route_table));
         let confirmed = self.believed();
         let made = self.made(live);
-        let record = |table: &str, made: bool| AssociationRecord { route_table: table.to_owned(), made };
+        let before = self.before();
+        let record = |table: &str, made: bool| AssociationRecord {
+            route_table: table.to_owned(),
+            made,
+            before: before.map(str::to_owned),
+        };
         let recorded = live.filter(|_| claimed).or(confirmed).map(|table| record(table, made));
         if !self.is_chosen() {
             self.record(&mut verdict, recorded.as_ref(), recorded.as_ref(), None);
@@ -150,11 +159,12 @@ impl SubnetTask {
         match (judged, live, self.table()) {
             (Verdict::Same, _, Some(table)) => to = Some(record(table, made)),
             (Verdict::Adopt, _, Some(table)) => {
-                to = Some(record(table, made));
+                to = Some(record(table, made || self.is_own));
                 change(Phase::Persist, Action::Import, Reason::Adopted(String::new()), live);
             }
             (Verdict::Edited, _, table) => change(Phase::Persist, Action::Change, Reason::Edited, table),
             (Verdict::TakenOver, Some(live), table) => {
+                to = to.map(|record| AssociationRecord { before: Some(live.to_owned()), ..record });
                 change(Phase::Persist, Action::Change, Reason::TakenOver(live.to_owned()), table);
             }
             (Verdict::Conflict, Some(live), _) => {
@@ -174,6 +184,8 @@ impl SubnetTask {
                 verdict.finding = Some(association_stays(&self.place, self.name(), table));
             }
             (Verdict::Remove, ..) => {
+                let place = &self.place;
+                verdict.finding = before.map(|before| association_before(place, self.name(), &self.id, before));
                 let reason = if self.options.destroy { Reason::Destroy } else { Reason::NotWanted };
                 change(Phase::Retire, Action::Remove, reason, None);
             }
@@ -206,6 +218,12 @@ impl SubnetTask {
             live: Evidence::Seen(live.as_slice()),
         })
         .verdict
+    }
+
+    /// The table of somebody else that it had before topo took it over.
+    fn before(&self) -> Option<&str> {
+        let mut shapes = self.claimed.iter().flat_map(|claim| &claim.shapes);
+        shapes.find_map(|(record, _)| record.before.as_deref())
     }
 
     /// Whether topo associated it, or set out to.

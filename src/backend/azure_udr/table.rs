@@ -2,13 +2,14 @@
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
+use std::iter;
 use std::sync::Arc;
 
 use serde_json::{Value, json};
 
 use crate::resource::words::Setting;
 
-use super::findings::{refusal, table_text};
+use super::findings::{refusal, table_failed, table_text};
 use super::record::{TableClaims, TableRecord, shape_of};
 use super::{AZURE_ROUTE, AZURE_ROUTE_TABLE, LiveTable, MADE_FOR, MANAGED_BY, Route, Settings, key, name_of};
 use crate::exchange::arm::Document;
@@ -45,6 +46,8 @@ pub struct TableTask {
     pub(super) is_held: bool,
     /// Nodes that get no new routes in this run.
     pub left_out: BTreeSet<Name>,
+    /// Whether it was there when the plan was made.
+    pub(super) was_seen: bool,
     /// Names of routes that the plan left to others, as asked.
     pub left_to_others: BTreeSet<Box<str>>,
     /// To whom next hops belong.
@@ -92,6 +95,11 @@ impl TableTask {
         Some(LiveTable::of(Document { body, etag: None }))
     }
 
+    /// Whether something of it is recorded.
+    pub fn is_recorded(&self) -> bool {
+        !self.claims.ids.is_empty()
+    }
+
     /// Whether subnets of a virtual network are to leave it in the same run.
     pub fn is_left_by_subnets_of(&self, network: &str) -> bool {
         let start = format!("{}/subnets/", key(network));
@@ -110,6 +118,12 @@ impl TableTask {
         let topology = live.tag(MADE_FOR).filter(|_| live.tag(MANAGED_BY.0) == Some(MANAGED_BY.1))?;
         let desired = self.desired.as_ref()?;
         (topology != desired.topology.as_str()).then_some(topology)
+    }
+
+    /// Whether its tags say that topo made it for this topology, and no record is left of that.
+    pub(super) fn is_own_by_tags(&self, live: &LiveTable) -> bool {
+        let is_of = |desired: &DesiredTable| is_marked(live, &desired.topology);
+        self.claims.ids.is_empty() && self.desired.as_ref().is_some_and(is_of)
     }
 
     /// The name that addresses have.
@@ -150,6 +164,9 @@ impl TableTask {
         let mut body = live.map(|live| live.document.body.clone());
         let mut of_table = Vec::new();
         let mut table = self.table(live, &mut body, &mut of_table);
+        if self.desired.is_some() && self.claims.table.is_empty() && live.is_some_and(|live| live.failed) {
+            verdict.findings.push(table_failed(&self.place));
+        }
         let (routes_is, routes_to, of_routes) = self.routes(live, &mut body, &mut verdict);
         let list = body.as_ref().and_then(|body| body["properties"]["routes"].as_array());
         verdict.count = list.map_or(0, Vec::len);
@@ -234,7 +251,9 @@ impl TableTask {
             let tags = marks(&desired.topology);
             return (is, Some(TableRecord { made: true, tags, bgp_route_propagation: settings.bgp_route_propagation }));
         };
-        let before = is.clone().unwrap_or_default();
+        let is_own = self.is_own_by_tags(live);
+        let own = || TableRecord { made: true, tags: marks(&desired.topology), bgp_route_propagation: None };
+        let before = is.clone().unwrap_or_else(|| if is_own { own() } else { TableRecord::default() });
         let mut to = TableRecord { bgp_route_propagation: settings.bgp_route_propagation, ..before.clone() };
         let mut words = Vec::new();
         let mut drift = Vec::new();
@@ -256,7 +275,8 @@ impl TableTask {
                 drift.push(format!("BGP route propagation: {}", on_off(!bgp)));
             }
         }
-        if live.failed {
+        // What others left behind like that is no drift of what topo has recorded.
+        if live.failed && is.is_some() {
             words.push(setting("provisioning state", Some("Failed"), Some("Succeeded")));
             drift.push("provisioning state: Failed".to_owned());
         }
@@ -284,7 +304,12 @@ impl TableTask {
             }
             say(Action::Change, reason, words);
         } else if self.judge(is.is_some(), is.is_some(), true) == Verdict::Adopt {
-            say(Action::Import, Reason::Adopted(String::new()), vec![self.resource_group()]);
+            let mark = is_own.then(|| setting(format!("tag {}", MANAGED_BY.0), Some(MANAGED_BY.1), Some(MANAGED_BY.1)));
+            say(
+                Action::Import,
+                Reason::Adopted(String::new()),
+                iter::once(self.resource_group()).chain(mark).collect(),
+            );
         }
         (is, Some(to))
     }
@@ -345,7 +370,9 @@ impl TableTask {
             (true, 1, _) => "a route of somebody else is in it".to_owned(),
             (true, left, _) => format!("{left} routes of others are in it"),
         };
-        let text = format!("stays: {kept}. topo removes only what it put there, and drops the record of the table.");
+        let text = format!(
+            "stays: {kept}. topo removes only the routes that it made or adopted, and drops the record of the table."
+        );
         verdict.findings.push(Finding::note("table_stays", &self.place, table_text(&self.place, &text)));
         (is, None)
     }
@@ -377,6 +404,11 @@ fn judge_own<V: PartialEq + Copy>(wanted: &V, recorded: Option<&V>, live: Option
         live: Evidence::Seen(live.as_slice()),
     })
     .verdict
+}
+
+/// Whether the tags of a table say that topo made it for a topology.
+pub(super) fn is_marked(live: &LiveTable, topology: &Name) -> bool {
+    live.tag(MANAGED_BY.0) == Some(MANAGED_BY.1) && live.tag(MADE_FOR) == Some(topology.as_str())
 }
 
 /// The tags of a table that topo makes.

@@ -21,6 +21,8 @@ pub struct Wanted {
     pub settings: Settings,
     /// The pod subnets, each with the address and the name of its node.
     pub rows: BTreeMap<Prefix, (IpAddr, Name)>,
+    /// Nodes with pods that the table does not serve.
+    pub left_out: Vec<Name>,
 }
 
 /// The wanted routes, after topo knows what is inside the virtual networks.
@@ -38,7 +40,7 @@ impl Wanted {
         let of_table = |table: &NetworkTable| {
             let settings = Settings::deserialize(&table.settings).ok()?;
             let (topology, backend, rows) = (table.topology.clone(), table.name.clone(), table.rows.clone());
-            Some(Self { topology, backend, settings, rows })
+            Some(Self { topology, backend, settings, rows, left_out: table.left_out.clone() })
         };
         desired.tables.iter().filter(|table| table.backend == BACKEND).filter_map(of_table).collect()
     }

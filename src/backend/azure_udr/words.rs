@@ -58,12 +58,15 @@ impl Words for TableWords {
 
 impl Words for RouteWords {
     fn recorded(&self, shape: &Shape) -> Option<Recorded> {
-        let RoutesRecord { routes, space } = routes_in(&shape.attributes)?;
+        let RoutesRecord { routes, space, adopted } = routes_in(&shape.attributes)?;
         let text = format!("{} route{}", routes.len(), if routes.len() == 1 { "" } else { "s" });
-        Some(Recorded {
-            text,
-            fields: vec![("network", list(&space.iter().map(Prefix::to_string).collect::<Vec<_>>()))],
-        })
+        let texts =
+            |prefixes: &mut dyn Iterator<Item = &Prefix>| list(&prefixes.map(Prefix::to_string).collect::<Vec<_>>());
+        let mut fields = vec![("network", texts(&mut space.iter()))];
+        if !adopted.is_empty() {
+            fields.push(("adopted", texts(&mut adopted.iter())));
+        }
+        Some(Recorded { text, fields })
     }
 
     fn named_rows(&self, shape: &Shape) -> Option<Vec<NamedRow>> {
@@ -120,10 +123,16 @@ impl Words for AssociationWords {
     }
 
     fn recorded(&self, shape: &Shape) -> Option<Recorded> {
-        let AssociationRecord { route_table, made } = AssociationRecord::deserialize(&*shape.attributes).ok()?;
-        let before = if made { "" } else { ", as before topo" };
-        let text = format!("uses {}{before}", name_of(&route_table));
-        Some(Recorded { text, fields: vec![("table", route_table)] })
+        let AssociationRecord { route_table, made, before } =
+            AssociationRecord::deserialize(&*shape.attributes).ok()?;
+        let rest = match &before {
+            Some(before) => format!(", in place of {}", name_of(before)),
+            None if made => String::new(),
+            None => ", as before topo".to_owned(),
+        };
+        let text = format!("uses {}{rest}", name_of(&route_table));
+        let before = before.map(|before| ("before", before));
+        Some(Recorded { text, fields: [("table", route_table)].into_iter().chain(before).collect() })
     }
 
     /// Tables are named by their names; where these are alike, with their resource groups.
@@ -204,6 +213,11 @@ mod tests {
                 &AssociationWords,
                 json!({ "route_table": "/x/r", "made": false }),
                 &["uses r, as before topo", "table: /x/r"],
+            ),
+            (
+                &AssociationWords,
+                json!({ "route_table": "/x/r", "made": true, "before": "/x/q" }),
+                &["uses r, in place of q", "table: /x/r", "before: /x/q"],
             ),
             (
                 &InterfaceWords,

@@ -2,8 +2,9 @@
 
 use std::io::Read as _;
 
-use super::error::{ArmError, tidy};
+use super::error::ArmError;
 use super::settings::ArmSettings;
+use super::text::tidy;
 use crate::transport::causes;
 
 /// A client for Azure: with the operator's own authorities and time limits, and without redirects.

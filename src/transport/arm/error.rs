@@ -3,11 +3,12 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use super::answer::Answer;
-use crate::transport::{between, one_line};
+use tokio::time::Instant;
 
-/// Longest excerpt of Azure's or a program's text in a message, in characters.
-const EXCERPT: usize = 600;
+use super::answer::Answer;
+use super::text::{TRUST, clause, is_untrusted, tidy};
+use super::token::SignInError;
+use crate::transport::between;
 
 /// Why something in Azure failed. The text is a full sentence with Azure's request id that says what to do next.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -66,6 +67,8 @@ pub(super) struct About {
     pub(super) resource_type: String,
     /// The time limit in sentences.
     pub(super) limit: Duration,
+    /// When topo began.
+    pub(super) began: Instant,
     /// Whether Azure has accepted the write. Then it may be carried out, whatever goes wrong later.
     pub(super) accepted: bool,
 }
@@ -117,10 +120,10 @@ impl About {
 
     /// A refusal by Azure.
     pub(super) fn refused(&self, answer: &Answer) -> ArmError {
-        let (said, limit) = (said(answer), self.limit.as_secs());
+        let (said, passed) = (said(answer), self.began.elapsed().as_secs());
         let code = answer.error_code().unwrap_or_default();
         let (kind, why) = match answer.status {
-            401 => return self.sign_in(&format!("Azure does not accept the token: {said}")),
+            401 => return self.sign_in(&SignInError::Token(said)),
             403 if matches!(code, "AuthorizationFailed" | "LinkedAuthorizationFailed") || answer.names_action() => {
                 return self.denied(answer);
             }
@@ -137,14 +140,21 @@ impl About {
             412 => return self.precondition(answer.request_id()),
             409 | 429 if answer.is_other_write() => {
                 let why = format!(
-                    "another write to it, or to the resource that it belongs to, did not end within {limit} s: {said}. \
+                    "another write to it, or to the resource that it belongs to, has not ended after {passed} s: {said}. \
                      Wait for that write and run topo again."
                 );
                 (ArmErrorKind::Conflict, why)
             }
             429 => {
-                let next = "Run topo again in a few minutes.";
-                let why = format!("Azure asked topo to wait for more than {limit} s: {said}. {next}");
+                let limit = self.limit.as_secs();
+                let wait = match answer.retry_after() {
+                    Some(wait) => format!("{} s more", wait.as_secs()),
+                    None => "again".to_owned(),
+                };
+                let why = format!(
+                    "after {passed} s, Azure asked topo to wait {wait}: {said}. topo waits {limit} s in all. Run topo again in a few \
+                     minutes."
+                );
                 (ArmErrorKind::Throttled, why)
             }
             400 | 409 | 422 => (
@@ -196,13 +206,8 @@ impl About {
     }
 
     /// There is no token, or Azure does not accept it.
-    pub(super) fn sign_in(&self, reason: &str) -> ArmError {
-        let why = format!(
-            "nobody is signed in to Azure: {}. Run `az login` (and `az account set --subscription ID`), or set \
-             AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET, or run topo on a machine with a workload or \
-             managed identity.",
-            clause(reason)
-        );
+    pub(super) fn sign_in(&self, reason: &SignInError) -> ArmError {
+        let why = format!("nobody is signed in to Azure: {}. {}", clause(&reason.to_string()), reason.hint());
         self.failure(ArmErrorKind::SignIn, &why)
     }
 
@@ -224,7 +229,7 @@ impl About {
         let text = format!(
             "is still being {} after {} s: Azure's operation {}{} has not ended yet. Run topo again: it looks first.",
             self.done(),
-            self.limit.as_secs(),
+            self.began.elapsed().as_secs(),
             tidy(operation),
             in_brackets(id)
         );
@@ -234,6 +239,10 @@ impl About {
     /// No connection. `lost` if the request was a write and had been sent.
     pub(super) fn unreachable(&self, endpoint: &str, reason: &str, lost: bool) -> ArmError {
         let after = if lost { "Azure may still have carried out the request. " } else { "" };
+        if is_untrusted(reason) {
+            let why = format!("topo does not trust {endpoint}: {}. {TRUST}", clause(reason));
+            return self.failure(ArmErrorKind::Unreachable, &why);
+        }
         let why = format!(
             "topo cannot reach {endpoint}, or the connection broke: {}. {after}Check the network, the proxy \
              (HTTPS_PROXY) and the endpoint, and run topo again.",
@@ -245,6 +254,16 @@ impl About {
 
     /// An answer that makes no sense.
     pub(super) fn unexpected(&self, answer: &Answer) -> ArmError {
+        if matches!(answer.status, 407 | 502 | 504) && answer.error_code().is_none() {
+            let why = format!(
+                "a proxy or another server in between answered with HTTP {}: {}. Check the proxy (HTTPS_PROXY) and the network, and \
+                 run topo again.",
+                answer.status,
+                said(answer)
+            );
+            let error = self.odd(&why);
+            return ArmError { unsure: error.unsure || self.is_write(), ..error };
+        }
         let why = format!(
             "Azure answered with HTTP {}: {}. Run topo again. If it happens again, give the request id to Azure's \
              support.",
@@ -325,14 +344,4 @@ fn in_brackets(id: Option<&str>) -> String {
 /// For a command that somebody may paste into a shell.
 fn quote(text: &str) -> String {
     format!("'{}'", text.replace('\'', ""))
-}
-
-/// Makes a text from outside safe for a message.
-pub(super) fn tidy(text: &str) -> String {
-    one_line(text, " ", EXCERPT)
-}
-
-/// The same, to be followed by the end of a sentence.
-fn clause(text: &str) -> String {
-    tidy(text).trim_end_matches('.').to_owned()
 }

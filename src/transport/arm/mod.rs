@@ -11,6 +11,7 @@
 
 mod answer;
 mod client;
+mod entra;
 mod error;
 mod network;
 mod operation;
@@ -19,6 +20,7 @@ mod port;
 mod resource_id;
 mod settings;
 mod sign_in;
+mod text;
 mod token;
 mod wire;
 
@@ -34,7 +36,7 @@ use self::pipeline::{Pipeline, Trouble};
 use self::resource_id::{ResourceId, part};
 use self::sign_in::Operator;
 use self::wire::{Extra, NoAnswer, Wire};
-use super::azure::ResourceType;
+use super::azure::{PutAnswer, ResourceType};
 use crate::exchange::Requests;
 use crate::exchange::arm::Document;
 
@@ -47,8 +49,21 @@ const SUBSCRIPTION: &str = "subscription";
 const GROUP: &str = "resource group";
 /// How often topo sends a conditional write whose answers are lost.
 const GUARDED_TRIES: u32 = 3;
+/// How often topo reads back what it has written: for a while, reads may show what was there before.
+const READS_AFTERWARDS: u32 = 3;
 /// More pages than any real list has.
 const PAGES: usize = 10_000;
+/// What must hold so that Azure carries out a write.
+#[derive(Clone, Copy)]
+enum Guard<'a> {
+    /// Nothing.
+    None,
+    /// The resource has this version.
+    Version(&'a str),
+    /// There is no such resource.
+    New,
+}
+
 /// The version of Microsoft.Compute for reading machines.
 const COMPUTE_VERSION: &str = "2024-03-01";
 
@@ -107,8 +122,7 @@ impl Arm {
 
     /// Writes a whole resource and waits for the operation. Azure removes everything that the body leaves out: send
     /// what you have read, with your change. A body without the list `routes` empties a table. With `if_match`, Azure
-    /// writes only if the resource still has that version. Without it there is no guard: no document of Azure says that
-    /// network resources respect `If-None-Match: *`. So whoever creates a table looks right before and right after.
+    /// writes only if the resource still has that version. Without it there is no guard.
     pub async fn put(
         &self,
         kind: ResourceType,
@@ -116,6 +130,17 @@ impl Arm {
         body: &Value,
         if_match: Option<&str>,
     ) -> Result<Document, ArmError> {
+        let guard = if_match.map_or(Guard::None, Guard::Version);
+        self.write(kind, id, body, guard).await.map(|answer| answer.document)
+    }
+
+    /// Creates a resource with `If-None-Match: *`, and waits for the operation. No document of Azure says that network
+    /// resources respect that header, so the answer tells whether Azure has replaced something.
+    pub async fn create(&self, kind: ResourceType, id: &str, body: &Value) -> Result<PutAnswer, ArmError> {
+        self.write(kind, id, body, Guard::New).await
+    }
+
+    async fn write(&self, kind: ResourceType, id: &str, body: &Value, guard: Guard<'_>) -> Result<PutAnswer, ArmError> {
         let id = ResourceId::parse(id, kind)?;
         let about = self.about(&id, Doing::Write);
         if kind == ResourceType::Table
@@ -127,35 +152,59 @@ impl Arm {
         let table = body["properties"]["routeTable"]["id"].as_str().map(resource_id::lock_key);
         let _held = self.pipeline.lock(std::iter::once(id.lock()).chain(table).collect()).await;
         let deadline = self.deadline();
-        let mut tries = 0;
+        let (mut tries, mut lost) = (0, None);
+        // An earlier try may have been carried out.
+        let after = |error: ArmError, lost: Option<ArmError>| match lost {
+            Some(lost) => error.after(&lost),
+            None => error,
+        };
         loop {
             tries += 1;
-            let (body_sent, if_match) = (Some(body.to_string().into_bytes()), if_match.map(str::to_owned));
-            let extra = Extra { body: body_sent, if_match, ..Extra::new() };
-            let error = match self.pipeline.ask(&about, &extra, deadline, |extra| self.network.put(&id, extra)).await {
-                Ok(answer) if answer.succeeded() => {
-                    self.pipeline.finish(&about, &answer, deadline).await?;
-                    let about = about.accepted();
-                    let seen = self.read(&id, &about, deadline).await?;
-                    return seen.ok_or_else(|| {
-                        about.odd("the resource has disappeared again. Run topo again: it looks first.")
-                    });
-                }
-                Ok(answer) => return Err(about.refused(&answer)),
-                Err(Trouble::Plain(error)) => return Err(error),
-                Err(Trouble::Unsure(error)) => error,
+            let (body_sent, is_new) = (Some(body.to_string().into_bytes()), matches!(guard, Guard::New));
+            let if_match = match guard {
+                Guard::Version(version) => Some(version.to_owned()),
+                Guard::None | Guard::New => None,
             };
+            let extra = Extra { body: body_sent, is_new, if_match, ..Extra::new() };
+            let (error, is_busy) =
+                match self.pipeline.ask(&about, &extra, deadline, |extra| self.network.put(&id, extra)).await {
+                    Ok(answer) if answer.succeeded() => {
+                        self.pipeline.finish(&about, &answer, deadline).await?;
+                        let document =
+                            self.written(&id, &about.accepted(), extra.if_match.as_deref(), deadline).await?;
+                        // After a lost answer, what was there may be topo's own.
+                        let replaced = extra.is_new && answer.status == 200 && lost.is_none();
+                        return Ok(PutAnswer { document, replaced });
+                    }
+                    Ok(answer) => return Err(after(about.refused(&answer), lost)),
+                    Err(Trouble::Plain(error)) => return Err(after(error, lost)),
+                    Err(Trouble::Unsure(error)) => (error, false),
+                    Err(Trouble::Busy(error, wait)) => {
+                        if wait > deadline.saturating_duration_since(Instant::now()) {
+                            return Err(after(error, lost));
+                        }
+                        tokio::time::sleep(wait).await;
+                        (error, true)
+                    }
+                };
             let seen = self.settled(&id, &error, deadline).await?;
             let is_as_before = match &seen {
                 None => extra.if_match.is_none(),
                 Some(seen) => seen.etag == extra.if_match,
             };
             match seen {
+                // It was not carried out, so this was no try. The time limit ends it.
+                _ if is_as_before && is_busy => tries -= 1,
                 // The write never arrived, so topo may send it again under the same condition.
-                _ if is_as_before && tries < GUARDED_TRIES => pipeline::pause(tries).await,
+                _ if is_as_before && tries < GUARDED_TRIES => {
+                    lost = Some(error);
+                    pipeline::pause(tries).await;
+                }
                 _ if is_as_before => return Err(error),
                 Some(seen) if seen.is_busy() || seen.state() == "Failed" => return Err(error),
-                Some(seen) if pipeline::holds(&seen.body, body) => return Ok(seen),
+                Some(seen) if pipeline::holds(&seen.body, body) => {
+                    return Ok(PutAnswer { document: seen, replaced: false });
+                }
                 _ => return Err(about.precondition(None).after(&error)),
             }
         }
@@ -179,14 +228,16 @@ impl Arm {
                 Ok(answer) if answer.status == 404 => return self.is_gone(&id, &about, deadline).await,
                 Ok(answer) => return Err(about.refused(&answer)),
                 Err(Trouble::Plain(error)) => return Err(error),
-                Err(Trouble::Unsure(error)) => match self.settled(&id, &error, deadline).await? {
-                    None => return Ok(()),
-                    Some(seen) if seen.etag.as_deref() != if_match => {
-                        return Err(about.precondition(None).after(&error));
+                Err(Trouble::Unsure(error) | Trouble::Busy(error, _)) => {
+                    match self.settled(&id, &error, deadline).await? {
+                        None => return Ok(()),
+                        Some(seen) if seen.etag.as_deref() != if_match => {
+                            return Err(about.precondition(None).after(&error));
+                        }
+                        Some(_) if tries < GUARDED_TRIES => pipeline::pause(tries).await,
+                        Some(_) => return Err(error),
                     }
-                    Some(_) if tries < GUARDED_TRIES => pipeline::pause(tries).await,
-                    Some(_) => return Err(error),
-                },
+                }
             }
         }
     }
@@ -258,11 +309,38 @@ impl Arm {
         }
     }
 
+    /// Reads what was written over a version, or anew.
+    async fn written(
+        &self,
+        id: &ResourceId,
+        about: &About,
+        before: Option<&str>,
+        deadline: Instant,
+    ) -> Result<Document, ArmError> {
+        let mut reads = 0;
+        loop {
+            reads += 1;
+            let seen = self.read(id, about, deadline).await?;
+            let is_older = seen.as_ref().is_none_or(|seen| before.is_some() && seen.etag.as_deref() == before);
+            match seen {
+                Some(seen) if !is_older => return Ok(seen),
+                _ if reads < READS_AFTERWARDS => pipeline::pause(reads).await,
+                Some(seen) => return Ok(seen),
+                None => return Err(about.odd("the resource has disappeared again. Run topo again: it looks first.")),
+            }
+        }
+    }
+
     /// Checks that a deleted resource no longer exists: the answer may come from a server in between.
     async fn is_gone(&self, id: &ResourceId, about: &About, deadline: Instant) -> Result<(), ArmError> {
-        match self.read(id, about, deadline).await? {
-            None => Ok(()),
-            Some(_) => Err(about.odd("the resource still exists. Run topo again: it looks first.")),
+        let mut reads = 0;
+        loop {
+            reads += 1;
+            match self.read(id, about, deadline).await? {
+                None => return Ok(()),
+                Some(_) if reads < READS_AFTERWARDS => pipeline::pause(reads).await,
+                Some(_) => return Err(about.odd("the resource still exists. Run topo again: it looks first.")),
+            }
         }
     }
 
@@ -317,12 +395,12 @@ impl Arm {
     }
 
     fn about_list(&self, what: &str, scope: &str, name: &str, permission: &str) -> About {
-        let subject = format!("The list of {what} ({scope} {})", error::tidy(name));
+        let subject = format!("The list of {what} ({scope} {})", text::tidy(name));
         self.about_subject(subject, Doing::Read, permission.to_owned())
     }
 
     fn about_subject(&self, subject: String, doing: Doing, resource_type: String) -> About {
-        About { subject, doing, resource_type, limit: self.pipeline.limit, accepted: false }
+        About { subject, doing, resource_type, limit: self.pipeline.limit, began: Instant::now(), accepted: false }
     }
 }
 

@@ -10,6 +10,7 @@ use tokio::time::Instant;
 
 use super::answer::Answer;
 use super::error::{About, ArmError};
+use super::text::is_untrusted;
 use super::wire::{Extra, NoAnswer, Wire};
 
 /// How often topo sends a request again after a broken connection or a server error.
@@ -24,12 +25,14 @@ pub(super) enum Trouble {
     /// The request may have been carried out. Look before sending it again: after its own success, its condition would
     /// fail.
     Unsure(ArmError),
+    /// Somebody else writes, and the write has no version as its guard: wait this long, and look before sending it again.
+    Busy(ArmError, Duration),
 }
 
 impl From<Trouble> for ArmError {
     fn from(trouble: Trouble) -> Self {
         match trouble {
-            Trouble::Plain(error) | Trouble::Unsure(error) => error,
+            Trouble::Plain(error) | Trouble::Unsure(error) | Trouble::Busy(error, _) => error,
         }
     }
 }
@@ -63,8 +66,8 @@ impl Pipeline {
     ///
     /// It is safe to send each request twice: GET, PUT and DELETE are idempotent, and the questions with POST change
     /// nothing. A 412 is an answer. After a lost answer, topo looks before it sends a write again, see
-    /// [`Trouble::Unsure`]. The same goes for a write without a condition while somebody else writes, because it would
-    /// replace the result of that other write.
+    /// [`Trouble::Unsure`]. The same goes for a write without a version while somebody else writes, because it would
+    /// replace the result of that other write, see [`Trouble::Busy`].
     pub(super) async fn ask<F>(
         &self,
         about: &About,
@@ -84,7 +87,8 @@ impl Pipeline {
                     continue;
                 }
                 Ok(answer) if answer.is_other_write() && about.is_write() && extra.if_match.is_none() => {
-                    return Err(Trouble::Unsure(about.refused(&answer)));
+                    let wait = answer.retry_after().unwrap_or_else(|| backoff(1)).max(LEAST_PAUSE);
+                    return Err(Trouble::Busy(about.refused(&answer), wait));
                 }
                 Ok(answer) if answer.is_busy() => {
                     waits += 1;
@@ -98,13 +102,16 @@ impl Pipeline {
                     (answer.retry_after().unwrap_or_else(|| backoff(stumbles)), Ok(answer))
                 }
                 Ok(answer) => return Ok(answer),
-                Err(NoAnswer::SignIn(reason)) => return Err(Trouble::Plain(about.sign_in(&reason.to_string()))),
+                Err(NoAnswer::SignIn(reason)) => return Err(Trouble::Plain(about.sign_in(&reason))),
                 Err(NoAnswer::Elsewhere(link)) => {
                     return Err(Trouble::Plain(about.elsewhere(&link, &self.wire.origin(), None)));
                 }
                 Err(NoAnswer::TooLong) => {
                     let why = "the answer is longer than 64 MiB. Check which server answers at the endpoint.";
                     return Err(Trouble::Plain(about.odd(why)));
+                }
+                Err(NoAnswer::NotSent(reason)) if is_untrusted(&reason) => {
+                    return Err(Trouble::Plain(about.unreachable(&self.wire.origin(), &reason, false)));
                 }
                 Err(NoAnswer::Lost(reason)) if about.is_write() => {
                     return Err(Trouble::Unsure(about.unreachable(&self.wire.origin(), &reason, true)));

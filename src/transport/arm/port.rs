@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::{Arm, ArmError, ArmErrorKind};
 use crate::exchange::Requests;
 use crate::exchange::arm::{AzureError, AzureFailure, Document};
-use crate::transport::azure::{Answered, Azure, ResourceType};
+use crate::transport::azure::{Answered, Azure, PutAnswer, ResourceType};
 
 impl From<ArmError> for AzureError {
     fn from(error: ArmError) -> Self {
@@ -38,8 +38,17 @@ impl Azure for Arm {
         id: &'a str,
         body: &'a Value,
         if_match: Option<&'a str>,
-    ) -> Answered<'a, Document> {
-        ask!(Arm::put(self, kind, id, body, if_match))
+    ) -> Answered<'a, PutAnswer> {
+        Box::pin(async move {
+            let answer = match if_match {
+                Some(_) => {
+                    let document = Arm::put(self, kind, id, body, if_match).await;
+                    document.map(|document| PutAnswer { document, replaced: false })
+                }
+                None => self.create(kind, id, body).await,
+            };
+            answer.map_err(AzureError::from)
+        })
     }
 
     fn delete_table<'a>(&'a self, id: &'a str, if_match: Option<&'a str>) -> Answered<'a, ()> {

@@ -4,16 +4,16 @@
 //! none is set up, topo tries the identity of the machine and then `az`. `AZURE_TOKEN_CREDENTIALS` limits the choice,
 //! as in Azure's other tools: `prod` (all but `az`), `dev` (only `az`) or the name of one.
 
-use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use azure_core::auth::{AccessToken, TokenCredential};
-use azure_identity::{AzureCliCredential, ClientSecretCredential, TokenCredentialOptions, WorkloadIdentityCredential};
+use azure_identity::AzureCliCredential;
 use serde_json::Value;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
 use super::client::{built, http_client};
+use super::entra::{self, Proof};
 use super::error::ArmError;
 use super::settings::ArmSettings;
 use super::token::{SignInError, Token, TokenSource, WayError, WayFailure};
@@ -95,12 +95,15 @@ impl Operator {
         let resource = scope.strip_suffix("/.default").unwrap_or(scope);
         match way {
             Way::Workload => {
-                let credential = WorkloadIdentityCredential::create(self.options()).map_err(|it| of_crate(&it))?;
-                self.fetch_with(&credential, scope).await
+                let token = match variable("AZURE_FEDERATED_TOKEN") {
+                    Some(token) => token,
+                    None => federated_token(&variable("AZURE_FEDERATED_TOKEN_FILE").unwrap_or_default())?,
+                };
+                self.fetch_of_entra(&Proof::Federated(token), scope).await
             }
             Way::Secret => {
-                let credential = ClientSecretCredential::create(self.options()).map_err(|it| of_crate(&it))?;
-                self.fetch_with(&credential, scope).await
+                let secret = variable("AZURE_CLIENT_SECRET").unwrap_or_default();
+                self.fetch_of_entra(&Proof::Secret(secret), scope).await
             }
             Way::Cli => self.fetch_with(&AzureCliCredential::new(), scope).await.map_err(|failure| match failure {
                 // These are the crate's words.
@@ -122,13 +125,11 @@ impl Operator {
         Ok(Token::new(token.secret().to_owned(), u64::try_from(expires_on.unix_timestamp()).unwrap_or_default()))
     }
 
-    fn options(&self) -> TokenCredentialOptions {
-        let client: Arc<dyn azure_core::HttpClient> = Arc::new(self.http.clone());
-        let mut options = TokenCredentialOptions::from(client);
-        if let (None, Some(host)) = (variable("AZURE_AUTHORITY_HOST"), &self.authority_host) {
-            options.set_authority_host(host.clone());
-        }
-        options
+    async fn fetch_of_entra(&self, proof: &Proof, scope: &str) -> Result<Token, WayFailure> {
+        let authority = variable("AZURE_AUTHORITY_HOST").or_else(|| self.authority_host.clone());
+        let authority = authority.unwrap_or_else(|| entra::PUBLIC.to_owned());
+        let [tenant, client] = ["AZURE_TENANT_ID", "AZURE_CLIENT_ID"].map(|name| variable(name).unwrap_or_default());
+        entra::token(&self.http, &authority, (&tenant, &client), proof, scope, now()).await
     }
 
     /// Requests the token of a managed identity; `AZURE_CLIENT_ID`, if set, names which one. The crate's own credential
@@ -172,7 +173,7 @@ impl TokenSource for Operator {
         Box::pin(async move {
             // The second caller waits for the first: one sign-in for all.
             let mut held = self.held.lock().await;
-            let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+            let now = now();
             match &*held {
                 Some(Ok(token)) if token.expires > now + MARGIN => return Ok(token.clone()),
                 Some(Err((reason, since))) if since.elapsed() < REMEMBERED => return Err(reason.clone()),
@@ -188,6 +189,16 @@ impl TokenSource for Operator {
     fn forget(&self) -> BoxFuture<'_, ()> {
         Box::pin(async { *self.held.lock().await = None })
     }
+}
+
+/// Seconds since 1970.
+fn now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
+}
+
+fn federated_token(path: &str) -> Result<String, WayFailure> {
+    let read = std::fs::read_to_string(path);
+    read.map(|token| token.trim().to_owned()).map_err(|error| WayFailure::Credential(format!("{path}: {error}")))
 }
 
 /// What the crate says of a failure.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use azure_core::auth::Secret;
 
-use super::error::tidy;
+use super::text::tidy;
 use crate::transport::BoxFuture;
 
 /// A token. Its text is never shown.
@@ -44,12 +44,48 @@ pub enum SignInError {
         /// The variables.
         missing: Vec<&'static str>,
     },
+    /// Azure does not accept the token. Its own words.
+    #[error("Azure does not accept the token: {0}")]
+    Token(String),
     /// Each way that topo tried failed.
     #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
     Refused(Vec<WayError>),
     /// A source of tokens that is not topo's own says why.
     #[error("{0}")]
     Source(String),
+}
+
+impl SignInError {
+    /// What to do about this cause, in a full sentence.
+    pub(super) fn hint(&self) -> &'static str {
+        let text = self.to_string();
+        let code: String =
+            text.split("AADSTS").nth(1).unwrap_or_default().chars().take_while(char::is_ascii_digit).collect();
+        match code.as_str() {
+            "" if super::text::is_untrusted(&text) => super::text::TRUST,
+            "" if text.contains("HTTP 502") || text.contains("HTTP 504") || text.contains("HTTP 407") => {
+                "A proxy or another server in between answered. Check the proxy (HTTPS_PROXY) and the network."
+            }
+            "" => {
+                "Run `az login` (and `az account set --subscription ID`), or set AZURE_TENANT_ID, AZURE_CLIENT_ID and \
+                 AZURE_CLIENT_SECRET, or run topo on a machine with a workload or managed identity."
+            }
+            "7000222" => {
+                "Make a new secret (`az ad app credential reset --id APPLICATION`), and set AZURE_CLIENT_SECRET to it."
+            }
+            "7000215" => "Set AZURE_CLIENT_SECRET to the value of a secret, not to its id.",
+            "90002" | "900021" | "900023" => "Correct AZURE_TENANT_ID.",
+            "700016" | "7000229" => {
+                "Correct AZURE_CLIENT_ID or AZURE_TENANT_ID: the application has to be in this tenant."
+            }
+            // The family of refused tokens of other identity providers.
+            federated if federated.starts_with("70002") || federated.starts_with("7002") => {
+                "Check the federated credential of the application (issuer, subject, audience), and the token in \
+                 AZURE_FEDERATED_TOKEN_FILE."
+            }
+            _ => "Correct what Microsoft Entra names, and run topo again.",
+        }
+    }
 }
 
 /// Why one way to sign in failed.
@@ -82,6 +118,9 @@ pub enum WayFailure {
     /// The identity service did not answer.
     #[error("{0}")]
     Connection(String),
+    /// Microsoft Entra refused. Its own words, which begin with a code.
+    #[error("{0}")]
+    Entra(String),
     /// The identity service refused.
     #[error("it answered with HTTP {status} {error} {message}")]
     Answered {

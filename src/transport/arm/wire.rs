@@ -7,13 +7,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use azure_core::{Body, BytesStream, Context, Policy, PolicyResult, Request, Response, StatusCode, Url};
-use reqwest::header::{ACCEPT, CONTENT_TYPE, IF_MATCH};
+use reqwest::header::{ACCEPT, CONTENT_TYPE, IF_MATCH, IF_NONE_MATCH};
 use tokio::sync::Semaphore;
 
 use super::answer::Answer;
 use super::client::{built, http_client, reason};
-use super::error::{ArmError, tidy};
+use super::error::ArmError;
 use super::settings::ArmSettings;
+use super::text::tidy;
 use super::token::{SignInError, TokenSource};
 use crate::exchange::Requests;
 
@@ -29,6 +30,8 @@ pub(super) struct Extra {
     /// Replaces the crate's body.
     pub(super) body: Option<Vec<u8>>,
     pub(super) if_match: Option<String>,
+    /// Whether the resource is to be new: `If-None-Match: *`.
+    pub(super) is_new: bool,
     /// topo's own id for the request, the same for all tries.
     pub(super) client_request_id: String,
 }
@@ -40,7 +43,7 @@ impl Extra {
         // Without random numbers the id means nothing, and does no harm.
         let _ = getrandom::fill(&mut bytes);
         let id = uuid::Builder::from_random_bytes(bytes).into_uuid();
-        Self { body: None, if_match: None, client_request_id: id.to_string() }
+        Self { body: None, if_match: None, is_new: false, client_request_id: id.to_string() }
     }
 }
 
@@ -152,6 +155,9 @@ impl Wire {
         request = request.header(ACCEPT, JSON).header("x-ms-client-request-id", &extra.client_request_id);
         if let Some(version) = &extra.if_match {
             request = request.header(IF_MATCH, version);
+        }
+        if extra.is_new {
+            request = request.header(IF_NONE_MATCH, "*");
         }
         if changes || method == reqwest::Method::POST {
             request = request.header(CONTENT_TYPE, JSON);

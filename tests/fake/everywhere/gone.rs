@@ -1,7 +1,7 @@
 //! Azure says that something is not there, and it is.
 
 use super::draft::{KERNEL, changed, grown};
-use super::scene::{Order, PARTLY, Scene};
+use super::scene::{Order, Scene, WHOLE};
 use crate::fake::post::{Form, Mishap};
 
 #[test]
@@ -11,7 +11,7 @@ fn a_table_that_is_there_after_all_keeps_its_record() {
         scene.apply(&grown(KERNEL));
         let order = Order::Apply(changed(KERNEL));
         let (ran, exit) = scene.run_with(&order, Form::Get, "Table kubernetes-routes", Mishap::Contradiction);
-        assert_eq!(exit, PARTLY, "{ran:?}");
+        assert_eq!(exit, WHOLE, "{ran:?}");
         assert_eq!(scene.wrong(&order, exit), [""; 0], "{ran:?}");
         assert_eq!(scene.finish(&order), [""; 0]);
     }

@@ -16,7 +16,7 @@ use topo::report::RunOutcome;
 use topo::resource::Name;
 use topo::transport::BoxFuture;
 use topo::transport::arm::{Arm, ArmSettings, SignInError, Token, TokenSource};
-use topo::transport::azure::{Answered, Azure, ResourceType};
+use topo::transport::azure::{Answered, Azure, PutAnswer, ResourceType};
 
 use super::super::books::Books;
 use super::super::world::World;
@@ -73,7 +73,7 @@ impl Azure for Cracked {
         id: &'a str,
         body: &'a Value,
         if_match: Option<&'a str>,
-    ) -> Answered<'a, Document> {
+    ) -> Answered<'a, PutAnswer> {
         through!(self, &format!("put {kind:?}"), put(kind, id, body, if_match))
     }
 

@@ -68,6 +68,10 @@ pub struct Network {
     pub nodes: Vec<Name>,
     /// The nodes with pods whose network interface does not forward.
     pub not_forwarding: Vec<Name>,
+    /// Its id, in small letters.
+    id: String,
+    /// Ids of networks that its machines reach through a peering, in small letters.
+    peers: Vec<String>,
 }
 
 /// Something that the user should know.
@@ -156,6 +160,13 @@ pub fn read(machines: &[Json], interfaces: &[Json], networks: &[Json]) -> Result
     network::fill(&mut inventory, &found, &interfaces, &networks);
     inventory.machines = found.into_iter().map(|found| found.machine).collect();
     Ok(inventory)
+}
+
+impl Network {
+    /// Whether a route table of this network can lead to the nodes of another one: each is a peer of the other.
+    fn reaches(&self, other: &Self) -> bool {
+        self.id == other.id || (self.peers.contains(&other.id) && other.peers.contains(&self.id))
+    }
 }
 
 impl Inventory {

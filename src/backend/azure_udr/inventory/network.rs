@@ -8,6 +8,7 @@ use crate::network::Prefix;
 use crate::resource::Name;
 
 use super::super::SubnetName;
+use super::super::answers::peer;
 use super::super::names::part_of;
 use super::unfit::{Unfit, shown};
 use super::{Documents, Found, Inventory, Network, Note, NoteKind, Subnet, key, list};
@@ -66,6 +67,8 @@ pub(super) fn fill(
                 subnets: Vec::new(),
                 nodes: Vec::new(),
                 not_forwarding: Vec::new(),
+                id: key(&site.name.network_id(site.subscription)),
+                peers: peers(site.network),
             });
             inventory.spaces.extend(prefixes(&site.network["properties"]["addressSpace"]));
             inventory.networks.len() - 1
@@ -141,6 +144,12 @@ pub(super) fn label(parts: &[&str], stand_in: &str, taken: &mut BTreeSet<Name>) 
     let name = free.next().unwrap_or_else(|| unreachable!("numbers do not end"));
     taken.insert(name.clone());
     name
+}
+
+/// The networks that are peered with one, as far as Azure describes them.
+fn peers(network: &Json) -> Vec<String> {
+    let peerings = list(&network["properties"]["virtualNetworkPeerings"]);
+    peerings.filter_map(|peering| Some(key(&peer(&peering["properties"]).ok()??.id))).collect()
 }
 
 /// `addressPrefixes`, or the older `addressPrefix`.

@@ -199,12 +199,17 @@ fn interfaces_of_other_groups_and_networks_are_asked_for() {
 
 /// Two networks of which each has a subnet `default`.
 fn two_networks() -> Inventory {
+    two_networks_with([false, false])
+}
+
+/// The same; each may be peered with the other.
+fn two_networks_with(peered: [bool; 2]) -> Inventory {
     let mut far = interface("c", "10.1.0.4");
     far["properties"]["ipConfigurations"][0]["properties"]["subnet"]["id"] = json!(subnet_id("w", "default"));
     far["properties"]["enableIPForwarding"] = json!(false);
     let mut near = interface("b", "10.0.0.10");
     near["properties"]["ipConfigurations"][0]["properties"]["subnet"]["id"] = json!(subnet_id("v", "default"));
-    let networks = [
+    let mut networks = [
         network(
             "v",
             &["10.0.0.0/16"],
@@ -212,6 +217,13 @@ fn two_networks() -> Inventory {
         ),
         network("w", &["10.1.0.0/16", "fd00:1::/48"], &[("default", &["10.1.0.0/24", "fd00:1::/64"])]),
     ];
+    for ((network, other), _) in networks.iter_mut().zip(["W", "V"]).zip(peered).filter(|(_, peered)| *peered) {
+        network["properties"]["virtualNetworkPeerings"] = json!([{ "properties": {
+            "peeringState": "Connected", "allowForwardedTraffic": true, "allowVirtualNetworkAccess": true,
+            "remoteVirtualNetwork": { "id": id("G", &format!("Microsoft.Network/virtualNetworks/{other}")) },
+            "remoteAddressSpace": { "addressPrefixes": [] },
+        } }]);
+    }
     let tags = |number: u8| json!({ "pod-cidr": format!("10.200.{number}.0/24") });
     let machines = [machine("c", tags(3)), machine("b", tags(2)), machine("a", tags(1))];
     read(&machines, &[far, near, interface("a", "10.0.1.4")], &networks).unwrap()
@@ -249,6 +261,19 @@ subnets        = [\"w/default\"]
 ip_forwarding  = \"enable\"
 "
     );
+}
+
+#[test]
+fn tables_of_peered_networks_lead_to_each_others_nodes() {
+    for (peered, nodes) in [
+        ([true, true], ["[\"b\", \"a\", \"c\"]", "[\"b\", \"a\", \"c\"]"]),
+        ([true, false], ["[\"b\", \"a\"]", "[\"c\"]"]),
+        ([false, true], ["[\"b\", \"a\"]", "[\"c\"]"]),
+    ] {
+        let text = two_networks_with(peered).to_topology(&Name::new("k").unwrap(), SUBSCRIPTION, "g");
+        let found: Vec<&str> = text.lines().filter_map(|line| line.strip_prefix("nodes = ")).collect();
+        assert_eq!(found, nodes, "{peered:?}: {text}");
+    }
 }
 
 #[test]

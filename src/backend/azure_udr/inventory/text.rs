@@ -1,5 +1,6 @@
 //! The topology made from the result.
 
+use std::collections::BTreeSet;
 use std::fmt::Write;
 
 use crate::resource::Name;
@@ -28,8 +29,8 @@ impl Inventory {
             "# A route table for these subnets, with a route to the pods of each node.\n"
         } else {
             "\
-# A route table for each virtual network, with routes to the pods of its own nodes. The tables have no routes to pods in
-# other networks, because these work only between peered networks.
+# A route table for each virtual network, with routes to the pods of its own nodes, and of the nodes in networks that are
+# peered with it (both sides connected, with forwarded traffic allowed). Other routes between networks do not work.
 "
         });
         for network in &self.networks {
@@ -39,7 +40,10 @@ impl Inventory {
             if single {
                 let _ = writeln!(text, "[backends.{BACKEND}]");
             } else {
-                let (name, nodes) = (key(&format!("azure-{}", network.label)), list(&network.nodes));
+                let reached = self.networks.iter().filter(|other| network.reaches(other));
+                let reached: BTreeSet<&Name> = reached.flat_map(|other| &other.nodes).collect();
+                let nodes = self.machines.iter().map(|machine| &machine.name).filter(|name| reached.contains(name));
+                let (name, nodes) = (key(&format!("azure-{}", network.label)), list(&nodes.collect::<Vec<_>>()));
                 let _ = writeln!(text, "[backends.{name}]\ntype = \"{BACKEND}\"\nnodes = {nodes}");
             }
             // A resource group may have a name that is not valid as the start of a table's name.

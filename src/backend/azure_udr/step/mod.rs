@@ -1,20 +1,20 @@
 //! One step in Azure: it compares with the live resource again, and writes under the version that it read.
 
+mod table;
+
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{
-    AzureTask, InterfaceTask, LiveTable, SubnetTask, TableTask, TableVerdict, arm, interface_seen, subnet_seen,
-    table_seen,
-};
+use super::look::get;
+use super::{AzureTask, InterfaceTask, SubnetTask, arm, interface_seen, subnet_seen};
 use crate::backend::{Begun, Moment, StepEnd};
 use crate::exchange::arm::{AzureError, AzureFailure};
 use crate::plan::{Finding, ListedChange, ListedPlan, ListedWhat, PlacePlan, Severity};
 use crate::resource::words::Setting;
 use crate::resource::{Action, Evidence, Name, Phase, Reason, ResourceId};
 use crate::state::Outcome;
-use crate::transport::azure::{Azure, ResourceType};
+use crate::transport::azure::{Azure, PutAnswer, ResourceType};
 
 /// How often topo looks again at a resource that somebody changed in the meantime.
 const TRIES: u32 = 5;
@@ -123,6 +123,11 @@ fn join(end: &mut StepEnd, other: StepEnd) {
 }
 
 impl Step<'_> {
+    /// Whether the plan writes there.
+    fn plans_writes(&self) -> bool {
+        self.planned.iter().flat_map(|resource| &resource.changes).any(ListedChange::writes)
+    }
+
     /// A change that nobody has reviewed, in words.
     fn unreviewed_change<'c>(&self, mut changes: impl Iterator<Item = &'c ListedChange>) -> Option<String> {
         let known = || self.planned.iter().flat_map(|resource| &resource.changes);
@@ -164,105 +169,6 @@ impl Step<'_> {
         self.end(why.to_string(), touched)
     }
 
-    async fn table(&self, task: &TableTask) -> StepEnd {
-        let (mut error, mut touched) = (None, false);
-        for _ in 0..TRIES {
-            let live = match table_seen(&task.id, self.azure.get(ResourceType::Table, &task.id).await).known() {
-                Ok(live) => live,
-                Err(why) => return self.unread(&why, touched),
-            };
-            let verdict = task.compare(live.as_ref());
-            // What the user told topo to leave to others was reviewed, too.
-            let key = |conflict: &Finding| conflict.address.key.clone().unwrap_or_default();
-            let conflict = verdict.conflicts().find(|conflict| !task.left_to_others.contains(&key(conflict)));
-            let found = |conflict: &Finding| conflict.found.clone().unwrap_or_default();
-            let unreviewed_change = conflict.map(|conflict| format!("{}: {}", key(conflict), found(conflict)));
-            if let Some(subnets) = live.as_ref().and_then(|live| task.still_used(live)) {
-                // The table shows a moment later that a subnet has left it.
-                error = Some(AzureError {
-                    failure: AzureFailure::Moved,
-                    text: format!(
-                        "topo did not change it, because subnets still use it: {subnets}. Remove their associations, \
-                         and run topo again."
-                    ),
-                });
-                if self.subnets_failed {
-                    break;
-                }
-                tokio::time::sleep(PAUSE).await;
-                continue;
-            }
-            if live.as_ref().is_some_and(|live| live.document.etag.is_none()) {
-                return self.stop("Azure does not tell its version", touched);
-            }
-            if let Some(why) = unreviewed_change.or_else(|| self.unreviewed_change(verdict.changes())) {
-                return self.stop(&why, touched);
-            }
-            if verdict.findings.iter().any(|finding| finding.severity == Severity::Error) {
-                return self.stop("a check before the write no longer passes", touched);
-            }
-            let etag = live.as_ref().and_then(|live| live.document.etag.as_deref());
-            let written = match &verdict.body {
-                _ if verdict.deletes => self.azure.delete_table(&task.id, etag).await.map(|()| None),
-                Some(body) => match self.azure.put(ResourceType::Table, &task.id, body, etag).await {
-                    Ok(document) => match table_seen(&task.id, Ok(Some(document))).known() {
-                        Ok(seen) => Ok(seen),
-                        Err(why) => return self.unread(&why, true),
-                    },
-                    Err(error) => Err(error),
-                },
-                None => Ok(live.clone()),
-            };
-            match written {
-                Ok(seen) => return Self::table_end(task, &verdict, seen.as_ref(), touched),
-                Err(moved) if is_moved(&moved, &mut touched) => error = Some(moved),
-                Err(error) => return self.failed(&error, touched),
-            }
-        }
-        self.unread(&error.unwrap_or_else(busy), touched)
-    }
-
-    /// Reads back what was written.
-    fn table_end(task: &TableTask, verdict: &TableVerdict, seen: Option<&LiveTable>, touched: bool) -> StepEnd {
-        let touched = touched || verdict.deletes || verdict.body.is_some();
-        let mut end = StepEnd { touched, ..StepEnd::default() };
-        let mut left: Vec<String> = Vec::new();
-        let after = seen.map(|seen| task.compare(Some(seen)));
-        let still = |change: &ListedChange| {
-            let mut after = after.iter().flat_map(TableVerdict::changes);
-            after.any(|other| other.key == change.key && other.writes())
-        };
-        for change in verdict.changes() {
-            let live = match &change.what {
-                ListedWhat::Route { destination, after: Some(_), .. } => {
-                    seen.and_then(|seen| seen.routes.get(destination))
-                }
-                _ => None,
-            };
-            let state = live.map(|live| live.state.as_str()).filter(|state| !matches!(*state, "Succeeded" | ""));
-            match state {
-                _ if still(change) => left.push(format!("{} is not as topo wrote it", change.key)),
-                Some(state) => left.push(format!("{} is {state}", change.key)),
-                None => *end.done.entry(change.action).or_default() += 1,
-            }
-        }
-        for node in &verdict.skipped {
-            *end.skipped.entry(node.clone()).or_default() += 1;
-        }
-        // Ids that have another name now are settled already.
-        end.outcomes = if left.is_empty() { settled(&verdict.resources) } else { in_doubt(&verdict.resources) };
-        if !left.is_empty() {
-            let more = left.len().saturating_sub(5);
-            let more = if more > 0 { format!(", and {more} more") } else { String::new() };
-            left.truncate(5);
-            end.failure = Some(format!(
-                "Azure accepted the routes, but does not have all of them: {}{more}. Run topo again: it looks first.",
-                left.join(", ")
-            ));
-        }
-        end
-    }
-
     async fn subnets(&self, tasks: &[SubnetTask]) -> StepEnd {
         let mut all = StepEnd::default();
         for task in tasks {
@@ -276,10 +182,14 @@ impl Step<'_> {
     async fn subnet(&self, task: &SubnetTask) -> StepEnd {
         let (mut error, mut touched) = (None, false);
         for _ in 0..TRIES {
-            let live = match subnet_seen(&task.id, self.azure.get(ResourceType::Subnet, &task.id).await).known() {
+            let read = get(self.azure, ResourceType::Subnet, &task.id, true).await;
+            let live = match subnet_seen(&task.id, read).known() {
                 Ok(live) => live,
                 Err(why) => return self.unread(&why, touched),
             };
+            if live.is_none() && task.was_seen {
+                return self.stop(&format!("the subnet {} no longer exists", task.name()), touched);
+            }
             let verdict = task.compare(live.as_ref());
             let unreviewed_change = match verdict.finding.as_ref().filter(|finding| finding.stops()) {
                 Some(Finding { severity: Severity::Conflict, found, .. }) => {
@@ -296,9 +206,12 @@ impl Step<'_> {
                 return self.stop(&why, touched);
             }
             let etag = live.as_ref().and_then(|live| live.document.etag.as_deref());
-            let written = match &verdict.body {
+            // A read may be older than a write that others rely on. What seems to be done already is written all the same: Azure
+            // refuses that if the read was old.
+            let as_read = live.as_ref().filter(|_| self.plans_writes()).map(|live| &live.document.body);
+            let written = match verdict.body.as_ref().or(as_read) {
                 Some(body) => match self.azure.put(ResourceType::Subnet, &task.id, body, etag).await {
-                    Ok(document) => match subnet_seen(&task.id, Ok(Some(document))).known() {
+                    Ok(PutAnswer { document, .. }) => match subnet_seen(&task.id, Ok(Some(document))).known() {
                         Ok(seen) => Ok(seen),
                         Err(why) => return self.unread(&why, true),
                     },
@@ -308,7 +221,7 @@ impl Step<'_> {
             };
             match written {
                 Ok(seen) => {
-                    let touched = touched || verdict.body.is_some();
+                    let touched = touched || verdict.body.is_some() || as_read.is_some();
                     let mut end = StepEnd { touched, ..StepEnd::default() };
                     let table = seen.as_ref().and_then(|seen| seen.table.as_deref());
                     let right = match (task.table(), table) {
@@ -342,13 +255,13 @@ impl Step<'_> {
         let (mut error, mut touched) = (None, false);
         for _ in 0..TRIES {
             let (live, document) =
-                match interface_seen(&task.id, self.azure.get(ResourceType::Interface, &task.id).await) {
+                match interface_seen(&task.id, get(self.azure, ResourceType::Interface, &task.id, true).await) {
                     Evidence::Seen(live) => live,
                     Evidence::Absent => return self.stop("it is gone", touched),
                     Evidence::Unknown(why) => return self.unread(&why, touched),
                 };
             let mut end = StepEnd { done: [(Action::Change, 1)].into(), touched, ..StepEnd::default() };
-            if live.forwards == on {
+            if live.forwards == on && !self.plans_writes() {
                 end.outcomes = settled(self.planned);
                 return end;
             }
@@ -357,7 +270,7 @@ impl Step<'_> {
             }
             let body = task.body(&document, on);
             let written = self.azure.put(ResourceType::Interface, &task.id, &body, document.etag.as_deref()).await;
-            match written.map(|document| interface_seen(&task.id, Ok(Some(document))).known()) {
+            match written.map(|written| interface_seen(&task.id, Ok(Some(written.document))).known()) {
                 Ok(Err(why)) => return self.unread(&why, true),
                 Ok(Ok(Some((seen, _)))) if seen.forwards == on => {
                     end.touched = true;
