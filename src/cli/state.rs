@@ -356,7 +356,14 @@ fn read_document(file: &Path, known: &Known) -> Result<State, CommandError> {
     };
     let content =
         content.map_err(|error| CommandError::new(format!("topo could not read the state {name}: {error}.")))?;
-    Ok(State::from_json(&content, known).map_err(|error| StoreError::document(&name, &error))?)
+    State::from_edited_json(&content, known).map_err(|error| {
+        let refused = CommandError::from(StoreError::document(&name, &error));
+        match error {
+            DocumentError::Digest => CommandError::new(refused.message)
+                .hint("Nothing was written. If you changed the document on purpose, remove its line with \"digest\"."),
+            _ => refused,
+        }
+    })
 }
 
 fn nothing_matches(patterns: &[AddressPattern]) -> CommandError {

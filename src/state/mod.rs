@@ -4,6 +4,7 @@
 //! doubt; clear the journal; append outcomes; swap in the folded state; clear the journal; release the lock.
 
 mod commit;
+mod digest;
 mod document;
 mod encode;
 mod error;

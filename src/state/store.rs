@@ -112,7 +112,7 @@ impl StoreError {
     /// topo does not accept the document.
     pub fn document(location: &str, error: &DocumentError) -> Self {
         let message = match error {
-            DocumentError::Damaged(reason) => format!("The state {location} is damaged: {reason}."),
+            DocumentError::Damaged(_) | DocumentError::Digest => format!("The state {location} is damaged: {error}."),
             other => format!("topo does not accept the state {location}: {other}."),
         };
         Self { hint: error.hint().to_owned(), message }

@@ -155,10 +155,23 @@ fn pull_and_push() {
         let (code, _, error) = pushed(&at, &state);
         assert!(code == 1 && error.contains(why) && error.contains("Hint: "), "{error}");
     }
-    fs::write(at.0.path().join("newer.json"), "{\"version\":2}").expect("file");
+    fs::write(at.0.path().join("newer.json"), "{\"version\":3}").expect("file");
     let (code, _, error) = at.run(&["push", "newer.json"]);
-    assert!(code == 1 && error.contains("version 2") && error.contains("Upgrade topo"), "{error}");
+    assert!(code == 1 && error.contains("version 3") && error.contains("Upgrade topo"), "{error}");
     assert_eq!(fs::read(at.path()).expect("file"), before);
+
+    // Who edits a document takes the digest out: it is that of what was there before.
+    let document = String::from_utf8(before.clone()).expect("text");
+    let edited = document.replace("10.240.0.12", "10.240.0.13");
+    fs::write(at.0.path().join("edited.json"), &edited).expect("file");
+    let (code, _, error) = at.run(&["push", "edited.json"]);
+    assert!(code == 1 && error.contains("does not match its digest"), "{error}");
+    assert!(error.contains("remove its line with \"digest\""), "{error}");
+    assert_eq!(fs::read(at.path()).expect("file"), before);
+    let lines: Vec<&str> = edited.split_inclusive('\n').filter(|line| !line.starts_with("\"digest\"")).collect();
+    fs::write(at.0.path().join("edited.json"), lines.concat()).expect("file");
+    assert_eq!(at.run(&["push", "edited.json"]).0, 0);
+    assert_eq!(at.state().places[&node(2)].endpoint.as_ref().expect("endpoint").host, "10.240.0.13");
 
     let empty = Folder(TempDir::new().expect("folder"));
     fs::write(empty.0.path().join("pushed.json"), state.to_json()).expect("file");
