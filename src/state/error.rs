@@ -45,10 +45,14 @@ impl DocumentError {
     /// What to do next, a full sentence.
     pub fn hint(&self) -> &'static str {
         match self {
-            Self::Newer(_) | Self::Unknown(_) => "The file was not changed. Upgrade topo.",
+            Self::Newer(_) | Self::Unknown(_) => {
+                "The file was not changed. Upgrade topo. If nobody uses a newer topo, the file is damaged: `topo state \
+                 recover` puts back the copy of its last write."
+            }
             Self::Damaged(_) | Self::Digest => {
-                "The file was not changed. Restore it from a backup or from version control. If you have none, move it \
-                 away: `topo plan --new-lineage` then shows what topo finds on the nodes."
+                "The file was not changed. `topo state recover` puts back the copy that topo keeps of its last write. Without \
+                 this copy, restore the file from a backup or from version control. If you have none, move it away: `topo plan \
+                 --new-lineage` then shows what topo finds on the nodes."
             }
             Self::OtherTopology { .. } => {
                 "The file was not changed. Give the topology's own state with --state, or correct `name` in the \

@@ -116,6 +116,20 @@ pub fn from_lines(journal: &[u8], known: &Known) -> Result<Vec<Entry>, JournalEr
     Ok(entries)
 }
 
+/// The lines of a damaged journal that are whole, and the number of those that are not. A last line that is cut off does not count:
+/// it is no damage. Each line says what one place has become, whatever the other lines say.
+pub(super) fn whole_lines(journal: &[u8], known: &Known) -> (Vec<u8>, usize) {
+    let (mut whole, mut lost) = (Vec::new(), 0);
+    let mut lines = journal.split_inclusive(|byte| *byte == b'\n').peekable();
+    while let Some(line) = lines.next() {
+        match read_line(line, known) {
+            Ok(_) if line.ends_with(b"\n") => whole.extend_from_slice(line),
+            _ => lost += usize::from(lines.peek().is_some()),
+        }
+    }
+    (whole, lost)
+}
+
 fn read_line(line: &[u8], known: &Known) -> Result<Entry, LineError> {
     let line = std::str::from_utf8(line)?;
     let Line { sum, entry } = serde_json::from_str(line)?;

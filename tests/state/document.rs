@@ -271,7 +271,7 @@ fn refusals_say_why() {
         ("10.200.0.0/24", "10.200.0.1/24", "host bits"),
         ("node:node-0", "node:-x", "is not a place"),
         ("ssh-static/kernel_route", "kernel_route", "is not a resource"),
-        ("{\"is\":", "{\"is\":null,\"was\":", "unknown field `was`"),
+        ("{\"is\":", "{\"was\":null,\"is\":", "unknown field `was`"),
         ("\"token\":\"t\"", "\"to\":null,\"token\":\"t\"", "a record in doubt has a token"),
         ("\"places\"", "\"place\"", "unknown field"),
         ("aabbccddeeff", "aabbccddeef", "32 hexadecimal digits"),

@@ -1,6 +1,7 @@
 //! The state: its document, its journal, its store and lock, and the commands on it.
 
 mod command;
+mod damage;
 mod document;
 pub(crate) mod golden;
 mod journal;
