@@ -8,7 +8,7 @@ use super::session::{self, Inputs, Recorded, Selection, Sites};
 use super::validate::TopologyFile;
 use super::{CommandError, GlobalArguments};
 use crate::backend::{Desired, Registry};
-use crate::drive::{Run, end_earlier_run};
+use crate::drive::{Run, RunError, end_earlier_run};
 use crate::exit::Exit;
 use crate::plan::findings::{Finding, LeftOut};
 use crate::plan::{Options, Plan};
@@ -200,10 +200,14 @@ impl Job<'_> {
         };
         let outcome = run.carry_out(memo).await;
         let _ = progress.await;
-        let outcome = outcome.map_err(|error| {
-            CommandError::from(error)
+        let outcome = outcome.map_err(|error| match error {
+            RunError::NotBegun(error) => CommandError::from(error).hint("Nothing was changed."),
+            RunError::Marked(error) => CommandError::from(error).exit(Exit::Partial).hint(
+                "Nothing was changed but the state: it marks as in doubt what this run was about to change. The next run looks there.",
+            ),
+            RunError::Begun(error) => CommandError::from(error)
                 .exit(Exit::Partial)
-                .hint("The journal has the outcomes, and the next run looks for the rest.")
+                .hint("The journal has the outcomes, and the next run looks for the rest."),
         })?;
         review::outcome(options.destroy, &outcome, &told, &left, &session::requests(sites), printer);
         Ok(exit_of(&outcome, incomplete))
