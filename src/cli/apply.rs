@@ -206,7 +206,7 @@ impl ApplyCommand<'_> {
             RunError::Marked(error) => CommandError::from(error).exit(Exit::Partial).hint(
                 "Nothing was changed but the state: it marks as in doubt what this run was about to change. The next run looks there.",
             ),
-            RunError::Begun(error) => CommandError::from(error)
+            RunError::Running(error) => CommandError::from(error)
                 .exit(Exit::Partial)
                 .hint("The journal has the outcomes, and the next run looks for the rest."),
         })?;

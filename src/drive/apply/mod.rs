@@ -54,7 +54,7 @@ pub enum RunError {
     Marked(StoreError),
     /// The run had begun to change places.
     #[error(transparent)]
-    StepId(#[from] StoreError),
+    Running(#[from] StoreError),
 }
 
 struct Executor<'a> {

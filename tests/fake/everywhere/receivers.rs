@@ -125,7 +125,7 @@ fn a_receiver_that_nobody_reaches_gets_no_new_routes() {
         assert_eq!(scene.wrong(&order, exit), [""; 0], "{ran:?}");
         let rows = scene.rows();
         assert!(before.iter().all(|row| rows.contains(row)), "what leads there already stays: {rows:?}");
-        let new = |row: &&String| row.contains("10.200.0.0") && !before.contains(row);
+        let new = |row: &&String| row.contains("10.200.0.0") && !before.contains(*row);
         assert_eq!(rows.iter().filter(new).count(), 0, "{rows:?}");
         let Ran::Done(outcome) = &ran else { panic!("{ran:?}") };
         let skipped: Vec<_> =
