@@ -98,9 +98,6 @@ impl Run<'_> {
         let journal = JournalWriter::start(Arc::clone(&self.store));
         let base = next.serial;
         let before = std::mem::replace(&mut self.state, next);
-        // Nothing new leads to nodes that topo has not reached. It tries those where there is something to do once more.
-        let unreached = self.plan.left_unseen(|_| true).filter_map(|one| one.place().node_name());
-        let lost = unreached.map(|name| (name, "topo could not look there".to_owned())).collect();
         let mut executor = Executor {
             run: self,
             before,
@@ -111,7 +108,7 @@ impl Run<'_> {
             journal,
             outcome: RunOutcome::default(),
             failed: BTreeSet::new(),
-            lost,
+            lost: BTreeMap::new(),
             unknown: BTreeSet::new(),
         };
         let carried = executor.execute(&mut memo).await;

@@ -110,32 +110,6 @@ fn a_receiver_in_doubt_that_does_not_answer_is_never_done() {
     }
 }
 
-/// A machine that has all of its routes does not answer while another one joins.
-#[test]
-fn a_receiver_that_nobody_reaches_gets_no_new_routes() {
-    for on_nodes in [KERNEL, KERNEL_AND_FILES] {
-        let scene = Scene::new(false);
-        scene.apply(&Draft::new(on_nodes, &[(0, &[]), (1, &["10.200.0.0/24"])]));
-        let before = scene.rows();
-        let draft = Draft::new(on_nodes, &[(0, &[]), (1, &["10.200.0.0/24"]), (OFFICE, &["192.168.50.0/24"])]);
-        let order = Order::Apply(draft.clone());
-        scene.world.network.faults.lock().expect("no panic before").insert(1, 0);
-        let (ran, exit) = scene.run(&order);
-        assert_eq!(exit, PARTLY, "{ran:?}");
-        assert_eq!(scene.wrong(&order, exit), [""; 0], "{ran:?}");
-        let rows = scene.rows();
-        assert!(before.iter().all(|row| rows.contains(row)), "what leads there already stays: {rows:?}");
-        let new = |row: &&String| row.contains("10.200.0.0") && !before.contains(*row);
-        assert_eq!(rows.iter().filter(new).count(), 0, "{rows:?}");
-        let Ran::Done(outcome) = &ran else { panic!("{ran:?}") };
-        let skipped: Vec<_> =
-            outcome.skipped.iter().map(|one| (one.place.name(), &*one.receiver, one.routes)).collect();
-        assert_eq!(skipped, [(MACHINES[OFFICE].0, MACHINES[1].0, 1)], "{ran:?}");
-        scene.world.network.faults.lock().expect("no panic before").clear();
-        assert_eq!(scene.finish(&order), [""; 0], "{ran:?}");
-    }
-}
-
 /// A node that fails only when it is written to fails in the same phase in which others get routes to it.
 #[test]
 fn a_receiver_that_fails_in_the_phase_of_its_routes_costs_nothing() {
