@@ -72,6 +72,18 @@ fn samples() -> Vec<Event> {
         Event::Skipped { place: "a".into(), receiver: "b".into(), routes: 2, text: "b failed".to_owned() },
         Event::Result(CommandResult::Apply(RunResult::default())),
         Event::Result(CommandResult::StateUnlock { removed: None }),
+        Event::Result(CommandResult::StateRecover {
+            serial: None,
+            damaged_serial: None,
+            lost_lines: 2,
+            kept: vec!["a".into()],
+        }),
+        Event::Result(CommandResult::StateRecover {
+            serial: Some(3),
+            damaged_serial: Some(4),
+            lost_lines: 0,
+            kept: vec![],
+        }),
         Event::Error { text: "It is wrong.".to_owned(), hints: Vec::new() },
     ]
 }

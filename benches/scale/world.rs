@@ -152,6 +152,7 @@ fn settled(desired: Desired) -> State {
             endpoint: wanted.endpoint,
             machine_id: Some(format!("{number:032x}").into()),
             resources: wanted.resources.into_iter().map(settle).collect(),
+            ..PlaceRecord::default()
         };
         state.places.insert(place, record);
     }

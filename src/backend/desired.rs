@@ -19,11 +19,15 @@ pub struct Desired {
     pub tables: Vec<NetworkTable>,
     /// Where the network itself routes to, as far as topo knows.
     pub covered: Covered,
+    /// The places where the topology wanted something before [`Desired::clear`].
+    pub cleared: BTreeSet<Place>,
 }
 
 impl Desired {
     /// The same places, with nothing wanted in them.
     pub fn clear(&mut self) {
+        let wanted = self.places.iter().filter(|(_, place)| !place.resources.is_empty());
+        self.cleared = wanted.map(|(place, _)| place.clone()).collect();
         self.places.values_mut().for_each(|place| place.resources.clear());
         self.tables.clear();
     }

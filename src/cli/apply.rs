@@ -8,13 +8,13 @@ use super::context::{self, Inputs, Recorded, Selection, Sites};
 use super::validate::TopologyFile;
 use super::{CommandError, GlobalArguments};
 use crate::backend::{Desired, Registry};
-use crate::drive::{Run, end_earlier_run};
+use crate::drive::{Run, RunError, end_earlier_run};
 use crate::exit::Exit;
 use crate::plan::findings::{Finding, LeftOut};
 use crate::plan::{Options, Plan};
 use crate::report::RunOutcome;
 use crate::resource::{Name, Place};
-use crate::state::{LockRequest, Store};
+use crate::state::{LockRequest, State, Store};
 use crate::ui::review::ReportedReasons;
 use crate::ui::{Printer, review};
 
@@ -182,6 +182,7 @@ impl ApplyCommand<'_> {
         }
         left.extend(left_out(&plan));
         let incomplete = !left.is_empty();
+        let is_open = is_open(&plan, &recorded.state);
         let (events, listener) = context::events();
         let told = ReportedReasons::by(&plan);
         let progress = review::listen(listener, told.clone(), printer);
@@ -200,13 +201,17 @@ impl ApplyCommand<'_> {
         };
         let outcome = run.carry_out(memo).await;
         let _ = progress.await;
-        let outcome = outcome.map_err(|error| {
-            CommandError::from(error)
+        let outcome = outcome.map_err(|error| match error {
+            RunError::NotBegun(error) => CommandError::from(error).hint("Nothing was changed."),
+            RunError::Marked(error) => CommandError::from(error).exit(Exit::Partial).hint(
+                "Nothing was changed but the state: it marks as in doubt what this run was about to change. The next run looks there.",
+            ),
+            RunError::Running(error) => CommandError::from(error)
                 .exit(Exit::Partial)
-                .hint("The journal has the outcomes, and the next run looks for the rest.")
+                .hint("The journal has the outcomes, and the next run looks for the rest."),
         })?;
         review::outcome(options.destroy, &outcome, &told, &left, &context::requests(sites), printer);
-        Ok(exit_of(&outcome, incomplete))
+        Ok(exit_of(&outcome, incomplete, is_open))
     }
 }
 
@@ -219,10 +224,17 @@ fn interrupted_early(what: &str) -> CommandError {
     CommandError::new(format!("topo {what} was interrupted before anything was changed."))
 }
 
-fn exit_of(outcome: &RunOutcome, incomplete: bool) -> Exit {
+/// Whether something is not settled before the run begins: an earlier run left it in doubt, or topo could not look at it. A run that
+/// reached nothing at all is something else.
+fn is_open(plan: &Plan, state: &State) -> bool {
+    let in_doubt = || state.records().any(|(.., record)| record.is_in_doubt());
+    !plan.reached_nothing() && (plan.has_unseen() || in_doubt())
+}
+
+fn exit_of(outcome: &RunOutcome, incomplete: bool, is_open: bool) -> Exit {
     if outcome.is_complete() && !incomplete {
         Exit::Done
-    } else if outcome.touched || outcome.is_complete() {
+    } else if outcome.touched || outcome.is_complete() || is_open {
         Exit::Partial
     } else {
         Exit::NothingChanged

@@ -17,7 +17,7 @@ use crate::backend::Registry;
 use crate::exit::Exit;
 use crate::report::{CommandResult, Event};
 use crate::resource::{AddressPattern, Known};
-use crate::state::{DocumentError, LockError, LockRequest, Revision, State, Store, StoreError};
+use crate::state::{DocumentError, LockError, LockRequest, Recovered, Revision, State, Store, StoreError};
 use crate::ui::Printer;
 
 /// Show or repair the state.
@@ -62,6 +62,9 @@ enum Action {
         #[arg(value_name = "FILE")]
         file: PathBuf,
     },
+    /// Put back a damaged state: the copy of its last write, and the lines of the journal that are whole. topo keeps the damaged
+    /// files.
+    Recover,
     /// Lock the state until `topo state unlock`.
     Lock,
     /// Remove a lock that no running process holds.
@@ -147,6 +150,7 @@ impl Session<'_> {
                 let pushed = read_document(&file, self.known)?;
                 self.locked("state push", async || self.push(pushed).await).await
             }
+            Action::Recover => self.locked("state recover", async || self.recover().await).await,
             Action::Lock => self.lock().await,
             Action::Unlock { id } => self.unlock(&id).await,
         }
@@ -320,6 +324,39 @@ impl Session<'_> {
         Ok(next.serial)
     }
 
+    async fn recover(&self) -> Result<Exit, CommandError> {
+        let Recovered { serial, damaged_serial, lost_lines, kept } = self.store.recover().await?;
+        let location = self.store.location();
+        let mut text = String::new();
+        if let Some(serial) = serial {
+            let _ =
+                writeln!(text, "Put back serial {serial} of the state {location}, from the copy of its last write.");
+        }
+        if let (Some(serial), Some(damaged)) = (serial, damaged_serial.filter(|damaged| Some(*damaged) > serial)) {
+            let _ = writeln!(
+                text,
+                "The damaged state seems to have had serial {damaged}. What was recorded after serial {serial} is missing: look for \
+                 a newer copy, for example in version control."
+            );
+        }
+        if lost_lines > 0 {
+            let lines = if lost_lines == 1 { "1 line".to_owned() } else { format!("{lost_lines} lines") };
+            let _ = writeln!(
+                text,
+                "Took {lines} that could not be read out of the journal. What they said is in doubt: the next run looks at it."
+            );
+        }
+        for path in &kept {
+            let _ = writeln!(text, "Kept the damaged file as {path}.");
+        }
+        if text.is_empty() {
+            let _ = writeln!(text, "The state {location} and its journal are whole. topo changed nothing.");
+        }
+        self.printer.event(Event::Result(CommandResult::StateRecover { serial, damaged_serial, lost_lines, kept }));
+        self.printer.result(&text);
+        Ok(Exit::Done)
+    }
+
     async fn lock(&self) -> Result<Exit, CommandError> {
         let request = LockRequest { what: "state lock".to_owned(), manual: true };
         let locked = self.store.lock(&request, self.global.lock_timeout).await?;
@@ -356,7 +393,14 @@ fn read_document(file: &Path, known: &Known) -> Result<State, CommandError> {
     };
     let content =
         content.map_err(|error| CommandError::new(format!("topo could not read the state {name}: {error}.")))?;
-    Ok(State::from_json(&content, known).map_err(|error| StoreError::document(&name, &error))?)
+    State::from_edited_json(&content, known).map_err(|error| {
+        let refused = CommandError::from(StoreError::document(&name, &error));
+        match error {
+            DocumentError::Digest => CommandError::new(refused.message)
+                .hint("Nothing was written. If you changed the document on purpose, remove its line with \"digest\"."),
+            _ => refused,
+        }
+    })
 }
 
 fn nothing_matches(patterns: &[AddressPattern]) -> CommandError {

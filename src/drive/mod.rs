@@ -4,7 +4,7 @@ mod apply;
 mod observe;
 mod record;
 
-pub use apply::Run;
+pub use apply::{Run, RunError};
 pub use observe::{covered, observe, plan};
 pub use record::end_earlier_run;
 

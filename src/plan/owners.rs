@@ -135,7 +135,10 @@ impl Owners {
             if let Some(record) = record {
                 let shapes = record.resources.values().flat_map(Record::shapes);
                 owners.recorded.push(&name, shapes.filter_map(|shape| shape.routes.as_ref()));
-            } else {
+            }
+            // A run that was cut off before it was sure of anything leaves the node as new as it was.
+            let is_known = |record: &Record| record.confirmed().next().is_some() || matches!(record, Record::Opaque(_));
+            if !record.is_some_and(|record| record.resources.values().any(is_known)) {
                 owners.added.extend(&owners.wanted, before, |_| true);
                 owners.new.insert(name);
             }

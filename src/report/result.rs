@@ -93,6 +93,18 @@ pub enum CommandResult {
         /// The serial of the state.
         serial: u64,
     },
+    /// `topo state recover`.
+    #[serde(rename = "state recover")]
+    StateRecover {
+        /// The serial of the document that topo put back; none if the document was whole.
+        serial: Option<u64>,
+        /// The serial that the damaged document seems to have.
+        damaged_serial: Option<u64>,
+        /// Number of lines of the journal that could not be read.
+        lost_lines: usize,
+        /// Where topo keeps the damaged files.
+        kept: Vec<String>,
+    },
     /// `topo state lock`.
     #[serde(rename = "state lock")]
     StateLock {

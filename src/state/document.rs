@@ -34,6 +34,9 @@ pub struct PlaceRecord {
     pub machine_id: Option<Arc<str>>,
     /// The resources that topo has created there.
     pub resources: Resources<Record>,
+    /// Fields of records that this binary does not know, in their order. It writes them back unchanged with the record, whatever the
+    /// record has become.
+    pub unknown: BTreeMap<ResourceId, Vec<(Box<str>, Raw)>>,
 }
 
 /// Parts of a document that this binary does not know and keeps unchanged: places of unknown form, and the lists and

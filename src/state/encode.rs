@@ -11,20 +11,20 @@ use std::sync::Arc;
 use serde::Serialize;
 use serde_json::Value;
 
+use super::digest::{seal, start};
 use super::wire::{
-    Address, Addresses, ListWire, Nullable, RecordWire, References, ShapeReferences, ShapeWire, VERSION, ViewWire,
+    Address, Addresses, ListWire, Nullable, RecordWire, References, ShapeReferences, ShapeWire, ViewWire,
 };
 use super::{PlaceRecord, State};
 use crate::network::{Memo, Prefix, Row, Rows, View};
-use crate::resource::{Record, Shape};
+use crate::resource::{Raw, Record, Shape};
 
 impl State {
     /// The document, with a line end. Leaves out lists and views that no record refers to.
     pub fn to_json(&self) -> Vec<u8> {
         let tables = Tables::collect(self);
         let mut out = Document(Vec::with_capacity(512 * self.places.len() + 4096));
-        out.text("{");
-        out.field("version", &VERSION, "\n");
+        out.text(&start());
         out.field("lineage", &self.lineage, "\n");
         out.field("serial", &self.serial, "\n");
         out.field("topology", &self.topology, "\n");
@@ -50,6 +50,7 @@ impl State {
             out.json(value);
         }
         out.text("}}\n");
+        seal(&mut out.0);
         out.0
     }
 }
@@ -72,6 +73,18 @@ impl Document {
         self.json(value);
         self.text(",");
         self.text(space);
+    }
+
+    /// Appends fields to the object that was written last, which has others already.
+    fn append(&mut self, fields: &[(Box<str>, Raw)]) {
+        self.0.pop();
+        for (name, value) in fields {
+            self.text(",");
+            self.json(name);
+            self.text(":");
+            self.json(value);
+        }
+        self.text("}");
     }
 
     fn json(&mut self, value: &impl Serialize) {
@@ -220,15 +233,20 @@ impl<'s> Tables<'s> {
                     to: None,
                     also: Vec::new(),
                     token: token.as_ref().map(Cow::Borrowed),
+                    unknown: Vec::new(),
                 },
                 Record::InDoubt { is, to, also } => RecordWire {
                     is: Some(Nullable(is.as_ref().map(|shape| self.shape(shape)))),
                     to: Some(Nullable(to.as_ref().map(|shape| self.shape(shape)))),
                     also: also.iter().map(|shape| self.shape(shape)).collect(),
                     token: None,
+                    unknown: Vec::new(),
                 },
             };
             out.json(&wire);
+            if let Some(unknown) = recorded.unknown.get(resource) {
+                out.append(unknown);
+            }
         }
         out.text("}}");
     }

@@ -12,7 +12,7 @@ use crate::resource::Name;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum DocumentError {
     /// A newer topo wrote it.
-    #[error("it has version {0}, but this topo reads only version {VERSION}")]
+    #[error("it has version {0}, but this topo reads versions up to {VERSION}")]
     Newer(u64),
     /// It has a part that this topo does not know, and would lose when it writes.
     #[error("it has a part that this topo does not know: {0}")]
@@ -20,6 +20,9 @@ pub enum DocumentError {
     /// topo did not write it in this form.
     #[error("{0}")]
     Damaged(String),
+    /// Its digest is not that of its content.
+    #[error("its content does not match its digest")]
+    Digest,
     /// It belongs to another topology.
     #[error("it belongs to the topology `{found}`, not to `{asked}`")]
     OtherTopology {
@@ -42,10 +45,14 @@ impl DocumentError {
     /// What to do next, a full sentence.
     pub fn hint(&self) -> &'static str {
         match self {
-            Self::Newer(_) | Self::Unknown(_) => "The file was not changed. Upgrade topo.",
-            Self::Damaged(_) => {
-                "The file was not changed. Restore it from a backup or from version control. If you have none, move it \
-                 away: `topo plan --new-lineage` then shows what topo finds on the nodes."
+            Self::Newer(_) | Self::Unknown(_) => {
+                "The file was not changed. Upgrade topo. If nobody uses a newer topo, the file is damaged: `topo state \
+                 recover` puts back the copy of its last write."
+            }
+            Self::Damaged(_) | Self::Digest => {
+                "The file was not changed. `topo state recover` puts back the copy that topo keeps of its last write. Without \
+                 this copy, restore the file from a backup or from version control. If you have none, move it away: `topo plan \
+                 --new-lineage` then shows what topo finds on the nodes."
             }
             Self::OtherTopology { .. } => {
                 "The file was not changed. Give the topology's own state with --state, or correct `name` in the \

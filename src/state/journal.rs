@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
 
+use super::digest::digest;
 use super::{JournalError, LineError, PlaceRecord, RunId, State};
 use crate::network::Prefix;
 use crate::resource::{Known, Place, Record, ResourceId, Shape, Token};
@@ -66,15 +67,20 @@ pub enum Outcome {
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Line<'a> {
-    /// See [`checksum`].
+    /// The [`digest`] of the entry's text.
     sum: &'a str,
     #[serde(borrow)]
     entry: &'a RawValue,
 }
 
-/// The first 16 hexadecimal digits of the SHA-256 of an entry's text.
-fn checksum(text: &str) -> String {
+/// What version 1 wrote: the first 16 hexadecimal digits of the SHA-256 of an entry's text.
+fn old_checksum(text: &str) -> String {
     Sha256::digest(text).iter().take(8).fold(String::new(), |sum, byte| sum + &format!("{byte:02x}"))
+}
+
+/// Whether this is the checksum of an entry's text.
+fn is_checksum(sum: &str, text: &str) -> bool {
+    sum == if sum.len() == 16 { old_checksum(text) } else { digest(text.as_bytes()) }
 }
 
 /// The lines of some entries, each with its line end.
@@ -83,7 +89,8 @@ pub fn to_lines(entries: &[Entry]) -> Vec<u8> {
     for entry in entries {
         // Writing to memory does not fail, and all keys are strings.
         if let Ok(entry) = serde_json::value::to_raw_value(entry) {
-            let written = serde_json::to_writer(&mut lines, &Line { sum: &checksum(entry.get()), entry: &entry });
+            let written =
+                serde_json::to_writer(&mut lines, &Line { sum: &digest(entry.get().as_bytes()), entry: &entry });
             debug_assert!(written.is_ok(), "{written:?}");
             lines.push(b'\n');
         }
@@ -109,10 +116,24 @@ pub fn from_lines(journal: &[u8], known: &Known) -> Result<Vec<Entry>, JournalEr
     Ok(entries)
 }
 
+/// The lines of a damaged journal that are whole, and the number of those that are not. A last line that is cut off does not count:
+/// it is no damage. Each line says what one place has become, whatever the other lines say.
+pub(super) fn whole_lines(journal: &[u8], known: &Known) -> (Vec<u8>, usize) {
+    let (mut whole, mut lost) = (Vec::new(), 0);
+    let mut lines = journal.split_inclusive(|byte| *byte == b'\n').peekable();
+    while let Some(line) = lines.next() {
+        match read_line(line, known) {
+            Ok(_) if line.ends_with(b"\n") => whole.extend_from_slice(line),
+            _ => lost += usize::from(lines.peek().is_some()),
+        }
+    }
+    (whole, lost)
+}
+
 fn read_line(line: &[u8], known: &Known) -> Result<Entry, LineError> {
     let line = std::str::from_utf8(line)?;
     let Line { sum, entry } = serde_json::from_str(line)?;
-    if sum != checksum(entry.get()) {
+    if !is_checksum(sum, entry.get()) {
         return Err(LineError::Checksum);
     }
     let Entry::<String> { run, base, seq, at, place, phase, outcomes, machine_id, forget } =

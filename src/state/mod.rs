@@ -4,9 +4,11 @@
 //! doubt; clear the journal; append outcomes; swap in the folded state; clear the journal; release the lock.
 
 mod commit;
+mod digest;
 mod document;
 mod encode;
 mod error;
+mod files;
 mod identifier;
 mod journal;
 mod local;
@@ -23,4 +25,4 @@ pub use identifier::{Identifier, IdentifierError, Lineage, RunId};
 pub use journal::{Entry, Outcome, fold, from_lines, to_lines};
 pub use local::LocalStore;
 pub use lock::{LockError, LockInfo, LockRequest};
-pub use store::{Locked, Revision, Snapshot, Store, StoreError};
+pub use store::{Locked, Recovered, Revision, Snapshot, Store, StoreError};

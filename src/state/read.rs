@@ -8,11 +8,12 @@ use serde::de::{self, DeserializeSeed, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
+use super::digest::{Seal, seal_of};
 use super::error::{DocumentError, damaged};
 use super::reader::Reader;
-use super::wire::{Text, VERSION, VersionOnly};
+use super::wire::{OLD_VERSION, RecordWire, Text, VERSION, VersionOnly};
 use super::{Kept, PlaceRecord, State};
-use crate::resource::{Endpoint, Known, Place, Raw, Record, Resources};
+use crate::resource::{Endpoint, Known, Place, Raw, Record, ResourceId, Resources};
 
 /// About how many bytes a place takes in a document, with one record.
 const BYTES_OF_PLACE: usize = 250;
@@ -20,24 +21,55 @@ const BYTES_OF_PLACE: usize = 250;
 impl State {
     /// Reads a document. Places and records of kinds that are not in `known` stay unchanged.
     pub fn from_json(document: &[u8], known: &Known) -> Result<Self, DocumentError> {
+        Self::from_text(document, known, false)
+    }
+
+    /// Reads a document that somebody may have edited: it may have no digest.
+    pub fn from_edited_json(document: &[u8], known: &Known) -> Result<Self, DocumentError> {
+        Self::from_text(document, known, true)
+    }
+
+    fn from_text(document: &[u8], known: &Known, may_be_edited: bool) -> Result<Self, DocumentError> {
         if document.is_empty() {
             return Err(damaged("it is empty (0 bytes)"));
         }
         let text = std::str::from_utf8(document).map_err(|error| damaged(format!("it is not UTF-8 text ({error})")))?;
-        read(text, known).map_err(|refusal| match serde_json::from_str(text) {
+        let seal = seal_of(document);
+        let refused = |refusal| match serde_json::from_str(text) {
             // A newer topo may have written any form, so the version decides before anything else.
             Ok(VersionOnly { version }) if version > VERSION => DocumentError::Newer(version),
             Ok(VersionOnly { version: 0 }) => damaged("it has version 0, which does not exist"),
+            // Damage may look like a part of a newer form.
+            _ if seal == Seal::Wrong && !matches!(refusal, DocumentError::Damaged(_)) => DocumentError::Digest,
             _ => refusal,
-        })
+        };
+        let mut reader = Reader::new(known, text.len());
+        let read = read(text, &mut reader).map_err(refused)?;
+        match (read.version, read.has_digest, seal) {
+            (VERSION, true, Seal::Right) => Ok(read.state),
+            (VERSION, true, _) => Err(DocumentError::Digest),
+            (VERSION, false, _) if may_be_edited => Ok(read.state),
+            (VERSION, false, _) => Err(damaged("it has no digest")),
+            (OLD_VERSION, true, _) => Err(DocumentError::Unknown("unknown field `digest`".to_owned())),
+            (OLD_VERSION, false, _) => {
+                reader.unknown.map_or(Ok(read.state), |field| Err(DocumentError::Unknown(field)))
+            }
+            (version, ..) => Err(refused(DocumentError::Newer(version))),
+        }
     }
 }
 
-fn read(text: &str, known: &Known) -> Result<State, DocumentError> {
-    let mut reader = Reader::new(known, text.len());
+/// What a document has.
+struct Read {
+    version: u64,
+    has_digest: bool,
+    state: State,
+}
+
+fn read(text: &str, reader: &mut Reader<'_>) -> Result<Read, DocumentError> {
     let mut json = serde_json::Deserializer::from_str(text);
-    let state = ReadDocument(&mut reader).deserialize(&mut json).and_then(|state| json.end().map(|()| state));
-    state.map_err(|error| match reader.refusal {
+    let read = ReadDocument(reader).deserialize(&mut json).and_then(|read| json.end().map(|()| read));
+    read.map_err(|error| match reader.refusal.take() {
         Some(refusal) => refusal,
         None => refuse(&error, &reader.context),
     })
@@ -90,6 +122,7 @@ struct ReadDocument<'r, 'k>(&'r mut Reader<'k>);
 #[serde(field_identifier, rename_all = "lowercase")]
 enum Field {
     Version,
+    Digest,
     Lineage,
     Serial,
     Topology,
@@ -100,19 +133,21 @@ enum Field {
 }
 
 impl<'de> Visitor<'de> for ReadDocument<'_, '_> {
-    type Value = State;
+    type Value = Read;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("struct DocumentWire")
+        f.write_str("an object")
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<State, A::Error> {
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Read, A::Error> {
         let reader = self.0;
-        let (mut version, mut lineage, mut serial, mut topology, mut run) = (None, None, None, None, None);
+        let (mut version, mut digest, mut lineage, mut serial, mut topology, mut run) =
+            (None, None, None, None, None, None);
         let (mut rows, mut views, mut places, mut unread) = (None, None, None, None);
         while let Some(field) = map.next_key()? {
             match field {
                 Field::Version => fill(&mut version, "version", &mut map)?,
+                Field::Digest => fill::<_, Text<'_>>(&mut digest, "digest", &mut map)?,
                 Field::Lineage => fill(&mut lineage, "lineage", &mut map)?,
                 Field::Serial => fill(&mut serial, "serial", &mut map)?,
                 Field::Topology => fill(&mut topology, "topology", &mut map)?,
@@ -148,23 +183,21 @@ impl<'de> Visitor<'de> for ReadDocument<'_, '_> {
         }
         let missing = <A::Error as de::Error>::missing_field;
         let version: u64 = version.ok_or_else(|| missing("version"))?;
-        if version != VERSION {
-            return Err(reader.refuse(DocumentError::Newer(version)));
-        }
         let (places, unknown) = places.ok_or_else(|| missing("places"))?;
         let mut kept = Kept { places: unknown, ..Kept::default() };
         let is_opaque = |record: &Record| matches!(record, Record::Opaque(_));
         if !kept.places.is_empty() || places.values().any(|place| place.resources.values().any(is_opaque)) {
             (kept.rows, kept.views) = (std::mem::take(&mut reader.lists), std::mem::take(&mut reader.views));
         }
-        Ok(State {
+        let state = State {
             lineage: lineage.ok_or_else(|| missing("lineage"))?,
             serial: serial.ok_or_else(|| missing("serial"))?,
             topology: topology.ok_or_else(|| missing("topology"))?,
             run: run.flatten(),
             places,
             kept,
-        })
+        };
+        Ok(Read { version, has_digest: digest.is_some(), state })
     }
 }
 
@@ -248,19 +281,24 @@ impl<'de> Visitor<'de> for ReadPlace<'_, '_> {
                 }
             }
         }
+        let (resources, unknown) = resources.ok_or_else(|| de::Error::missing_field("resources"))?;
         Ok(PlaceRecord {
             endpoint: endpoint.flatten(),
             machine_id: machine_id.flatten().map(|text| Arc::from(&*text.0)),
-            resources: resources.ok_or_else(|| de::Error::missing_field("resources"))?,
+            resources,
+            unknown,
         })
     }
 }
+
+/// The records of a place, and their fields that this binary does not know.
+type Records = (Resources<Record>, BTreeMap<ResourceId, Vec<(Box<str>, Raw)>>);
 
 /// Reads the records of one place.
 struct ReadResources<'r, 'k>(&'r mut Reader<'k>, &'r Place);
 
 impl<'de> Visitor<'de> for ReadResources<'_, '_> {
-    type Value = Resources<Record>;
+    type Value = Records;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("an object")
@@ -269,7 +307,7 @@ impl<'de> Visitor<'de> for ReadResources<'_, '_> {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
         let Self(reader, place) = self;
         // Most places have one or two.
-        let mut resources = Resources::with_capacity(2);
+        let (mut resources, mut unknown) = (Resources::with_capacity(2), BTreeMap::new());
         while let Some(Text(key)) = map.next_key()? {
             let resource = match reader.resource(place, &key) {
                 Ok(resource) => resource,
@@ -277,13 +315,18 @@ impl<'de> Visitor<'de> for ReadResources<'_, '_> {
             };
             let record = if reader.known.has_kind(&resource.kind) {
                 let context = || format!("in {resource} of the place {place}, ");
-                let wire = match map.next_value() {
+                let mut wire: RecordWire<'_, &RawValue> = match map.next_value() {
                     Ok(wire) => wire,
                     Err(error) => {
                         reader.context = context();
                         return Err(error);
                     }
                 };
+                if let Some((field, _)) = wire.unknown.first() {
+                    let field = field.escape_debug();
+                    reader.unknown.get_or_insert_with(|| format!("{}unknown field `{field}`", context()));
+                    unknown.insert(resource.clone(), std::mem::take(&mut wire.unknown));
+                }
                 match reader.record(wire) {
                     Ok(record) => record,
                     Err(reason) => return Err(reader.refuse(damaged(context() + &reason.to_string()))),
@@ -296,6 +339,6 @@ impl<'de> Visitor<'de> for ReadResources<'_, '_> {
                 return Err(reader.refuse(damaged(twice)));
             }
         }
-        Ok(resources)
+        Ok((resources, unknown))
     }
 }

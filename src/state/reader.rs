@@ -35,6 +35,8 @@ pub(super) struct Reader<'k> {
     nothing: Arc<BTreeSet<Prefix>>,
     /// Buffer to put lists together, one after the other.
     scratch: Vec<Row>,
+    /// The first field of a record that this binary does not know, as a part of a sentence.
+    pub(super) unknown: Option<String>,
     /// Why topo refuses the document, if the JSON itself is correct.
     pub(super) refusal: Option<DocumentError>,
     /// The record whose JSON is not correct, as the first words of a message. Empty for the rest of the document.
@@ -55,6 +57,7 @@ impl<'k> Reader<'k> {
             excluded: Arc::default(),
             nothing: Arc::default(),
             scratch: Vec::new(),
+            unknown: None,
             refusal: None,
             context: String::new(),
         }

@@ -58,6 +58,10 @@ pub trait Store: Send + Sync {
     /// Removes the journal.
     fn clear_journal(&self) -> BoxFuture<'_, Result<(), StoreError>>;
 
+    /// Puts back what is damaged, from the copy of the last write and from the lines of the journal that are whole. The caller holds
+    /// the lock. Damaged files are kept. Does nothing if document and journal are whole.
+    fn recover(&self) -> BoxFuture<'_, Result<Recovered, StoreError>>;
+
     /// Takes the lock, and waits for it up to the given time. A note reports a dead holder whose lock it took over. No
     /// process holds a manual lock.
     fn lock<'a>(&'a self, request: &'a LockRequest, wait: Duration) -> BoxFuture<'a, Result<Locked, LockError>>;
@@ -70,6 +74,19 @@ pub trait Store: Send + Sync {
 
     /// The location of the state, as shown to people.
     fn location(&self) -> String;
+}
+
+/// What [`Store::recover`] has done.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Recovered {
+    /// The serial of the document that is back; none if the document was whole.
+    pub serial: Option<u64>,
+    /// The serial that the damaged document seems to have. If it is higher, the copy is older than the document was.
+    pub damaged_serial: Option<u64>,
+    /// How many lines of the journal could not be read. They are no longer in the journal.
+    pub lost_lines: usize,
+    /// Where the damaged files are now, as shown to people.
+    pub kept: Vec<String>,
 }
 
 /// A lock that was taken.
@@ -112,7 +129,7 @@ impl StoreError {
     /// topo does not accept the document.
     pub fn document(location: &str, error: &DocumentError) -> Self {
         let message = match error {
-            DocumentError::Damaged(reason) => format!("The state {location} is damaged: {reason}."),
+            DocumentError::Damaged(_) | DocumentError::Digest => format!("The state {location} is damaged: {error}."),
             other => format!("topo does not accept the state {location}: {other}."),
         };
         Self { hint: error.hint().to_owned(), message }

@@ -5,17 +5,20 @@
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::fmt;
+use std::marker::PhantomData;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use serde::de::{self, SeqAccess, Visitor};
+use serde::de::{self, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::network::{Prefix, View, parse_address};
-use crate::resource::Token;
+use crate::resource::{Raw, Token};
 
-/// The version of documents that this binary reads and writes.
-pub(super) const VERSION: u64 = 1;
+/// The version of documents that this binary writes.
+pub(super) const VERSION: u64 = 2;
+/// The version before it, which this binary reads, too: it has no digest, and no other fields in records than those of [`RecordWire`].
+pub(super) const OLD_VERSION: u64 = 1;
 
 /// A version of the list of rows: whole, or as a difference to a version before it.
 #[derive(Serialize, Deserialize)]
@@ -106,17 +109,54 @@ impl<'de> Deserialize<'de> for Addresses {
 }
 
 /// A record. It is settled if it has no `to`.
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields, bound(deserialize = "A: Deserialize<'de>"))]
+#[derive(Serialize)]
 pub(super) struct RecordWire<'a, A> {
-    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub is: Option<Nullable<ShapeWire<A>>>,
-    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub to: Option<Nullable<ShapeWire<A>>>,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub also: Vec<ShapeWire<A>>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub token: Option<Cow<'a, Token>>,
+    /// Fields that this binary does not know.
+    #[serde(skip)]
+    pub unknown: Vec<(Box<str>, Raw)>,
+}
+
+impl<'de, A: Deserialize<'de>> Deserialize<'de> for RecordWire<'de, A> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Read<A>(PhantomData<A>);
+        impl<'de, A: Deserialize<'de>> Visitor<'de> for Read<A> {
+            type Value = RecordWire<'de, A>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a record")
+            }
+
+            fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Self::Value, M::Error> {
+                let (mut is, mut to, mut also, mut token, mut unknown) = (None, None, None, None, Vec::new());
+                while let Some(Text(field)) = map.next_key()? {
+                    let is_new = match &*field {
+                        "is" => is.replace(Nullable(map.next_value()?)).is_none(),
+                        "to" => to.replace(Nullable(map.next_value()?)).is_none(),
+                        "also" => also.replace(map.next_value()?).is_none(),
+                        "token" => token.replace(map.next_value::<Option<Cow<'de, Token>>>()?).is_none(),
+                        _ => {
+                            let is_new = unknown.iter().all(|(other, _): &(Box<str>, Raw)| **other != *field);
+                            unknown.push((field.as_ref().into(), map.next_value()?));
+                            is_new
+                        }
+                    };
+                    if !is_new {
+                        return Err(de::Error::custom(format!("duplicate field `{}`", field.escape_debug())));
+                    }
+                }
+                Ok(RecordWire { is, to, also: also.unwrap_or_default(), token: token.flatten(), unknown })
+            }
+        }
+        deserializer.deserialize_map(Read(PhantomData))
+    }
 }
 
 /// The value of a field that exists.
@@ -165,8 +205,3 @@ pub(super) struct VersionOnly {
 #[derive(Deserialize, PartialEq, Eq, Hash)]
 #[serde(transparent)]
 pub(super) struct Text<'a>(#[serde(borrow)] pub Cow<'a, str>);
-
-/// Distinguishes a field that is null from a missing one.
-fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<Nullable<T>>, D::Error> {
-    Option::deserialize(deserializer).map(|value| Some(Nullable(value)))
-}

@@ -355,7 +355,7 @@ fn a_node_that_fails_loses_its_rows_in_the_toy_cloud() {
     assert_eq!(world.routes("north"), [ROUTES[0]]);
     assert!(world.note(0).is_some());
     let skipped: Vec<Value> =
-        events(&world, 1, &["apply", "-y"]).into_iter().filter(|event| event["type"] == "skipped").collect();
+        events(&world, 3, &["apply", "-y"]).into_iter().filter(|event| event["type"] == "skipped").collect();
     assert_eq!(skipped.len(), 1, "{skipped:?}");
     assert_eq!((&skipped[0]["place"], &skipped[0]["receiver"]), (&json!("north"), &json!("node-1")));
     assert_eq!(skipped[0]["routes"], 1);
@@ -386,12 +386,12 @@ fn a_zone_that_answers_late_is_planned_anew() {
     world.edit("north", |zone| zone.label = "haze".to_owned());
     world.fault("north.silent", "1");
     let ran = world.topo(&["apply", "-y"]);
-    assert_eq!(ran.exit, 1, "{}{}", ran.out, ran.err);
+    assert_eq!(ran.exit, 3, "{}{}", ran.out, ran.err);
     has(&ran.err, &["north answers again, but it is not as it was recorded"]);
     assert_eq!(world.zone("north").expect("a zone").label, "haze");
     // It stays silent.
     world.fault("north.silent", "9");
-    has(&world.ends(1, &["apply", "-y"]), &["The fog does not answer about north."]);
+    has(&world.ends(3, &["apply", "-y"]), &["The fog does not answer about north."]);
     world.fault("north.silent", "9");
     world.ends(2, &["plan", "--detailed-exitcode"]);
     world.fault("north.silent", "0");

@@ -153,6 +153,26 @@ pub(super) fn all_but_recorded(life: &str) -> Cloud {
     cloud
 }
 
+/// The first write of the state fails: a folder stands where its copy belongs.
+#[test]
+fn a_run_that_cannot_write_the_state_changes_nothing() {
+    for life in ["first", "later", "destroy"] {
+        let cloud = prepare(life);
+        let folder = cloud.folder.path().join("state");
+        let copy = folder.join("kthw.json.backup");
+        let _ = std::fs::remove_file(&copy);
+        std::fs::create_dir_all(&copy).unwrap();
+        let before = std::fs::read(folder.join("kthw.json")).ok();
+        cloud.server.command(Command::ClearLog);
+        let said = cloud.topo(&arguments(life)).exits(1).says("could not write the state").says("Nothing was changed.");
+        assert!(!said.err.contains("journal"), "{life}: {}", said.err);
+        assert!(cloud.server.writes().is_empty(), "{life}: {}", said.out);
+        assert_eq!(std::fs::read(folder.join("kthw.json")).ok(), before, "{life}");
+        std::fs::remove_dir(&copy).unwrap();
+        cloud.topo(&arguments(life)).exits(0);
+    }
+}
+
 #[test]
 fn a_run_that_finds_nothing_to_do_ends_one_that_was_cut_off() {
     for life in ["first", "later", "destroy"] {
@@ -166,7 +186,7 @@ fn a_run_that_finds_nothing_to_do_ends_one_that_was_cut_off() {
             files.map(read).collect::<std::collections::BTreeMap<_, _>>()
         };
         let before = files();
-        assert_eq!(before.len(), 2, "a document and a journal: {before:?}");
+        assert_eq!(before.len(), 3, "a document, its copy and a journal: {before:?}");
         assert!(is_in_doubt(&cloud), "{life}: {}", cloud.state());
         // Whoever only looks writes nothing.
         for arguments in [&["plan"][..], &["plan", "--no-refresh"], &["state", "list"], &["state", "pull"]] {
@@ -175,7 +195,7 @@ fn a_run_that_finds_nothing_to_do_ends_one_that_was_cut_off() {
         }
         let said = cloud.topo(&arguments(life)).exits(0).says("No changes.").says("an earlier run was cut off");
         assert!(cloud.server.writes().is_empty(), "{life}: {}", said.out);
-        assert_eq!(files().len(), 1, "{life}: the journal is still there");
+        assert_eq!(files().len(), 2, "{life}: the journal is still there");
         assert!(!is_in_doubt(&cloud) && cloud.state()["run"].is_null(), "{life}: {}", cloud.state());
         assert_eq!(cloud.state()["places"] == json!({}), life == "destroy", "{life}: {}", cloud.state());
         // And then there is nothing to write any more.

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use topo::backend::REGISTRY;
 use topo::state::{
-    Entry, LockError, LockInfo, LockRequest, Locked, Revision, Snapshot, State, Store, StoreError, from_lines, to_lines,
+    Entry, LockError, LockInfo, LockRequest, Locked, Recovered, Revision, Snapshot, State, Store, StoreError,
+    from_lines, to_lines,
 };
 use topo::transport::BoxFuture;
 
@@ -94,6 +95,10 @@ impl Store for Books {
             self.0.network.fate.effect(act, || ()).await;
             Ok(())
         })
+    }
+
+    fn recover(&self) -> BoxFuture<'_, Result<Recovered, StoreError>> {
+        unreachable!("nothing is damaged")
     }
 
     fn lock<'a>(&'a self, _: &'a LockRequest, _: Duration) -> BoxFuture<'a, Result<Locked, LockError>> {

@@ -163,6 +163,8 @@ pub(crate) struct World {
     pub(crate) azure: Option<Arc<dyn Azure>>,
     /// Whether the plan of the last run left out something that no outcome tells.
     pub(crate) left_out: AtomicBool,
+    /// Whether something was in doubt or could not be looked at when the last run began.
+    pub(crate) is_open: AtomicBool,
 }
 
 /// What became of a run.
@@ -217,6 +219,9 @@ impl World {
         }
         let left_out = plan.left_unseen(|_| true).next().is_some() || plan.leaves_out();
         self.left_out.store(left_out, Ordering::SeqCst);
+        let in_doubt = state.records().any(|(.., record)| record.is_in_doubt());
+        let is_open = !plan.reached_nothing() && (plan.has_unseen() || in_doubt);
+        self.is_open.store(is_open, Ordering::SeqCst);
         let is_nothing = plan.places.is_empty() && plan.forgotten.is_empty();
         let adopted = self.adopt(&plan, &mut memo);
         let fate = &self.network.fate;

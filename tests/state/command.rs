@@ -155,10 +155,23 @@ fn pull_and_push() {
         let (code, _, error) = pushed(&at, &state);
         assert!(code == 1 && error.contains(why) && error.contains("Hint: "), "{error}");
     }
-    fs::write(at.0.path().join("newer.json"), "{\"version\":2}").expect("file");
+    fs::write(at.0.path().join("newer.json"), "{\"version\":3}").expect("file");
     let (code, _, error) = at.run(&["push", "newer.json"]);
-    assert!(code == 1 && error.contains("version 2") && error.contains("Upgrade topo"), "{error}");
+    assert!(code == 1 && error.contains("version 3") && error.contains("Upgrade topo"), "{error}");
     assert_eq!(fs::read(at.path()).expect("file"), before);
+
+    // Who edits a document takes the digest out: it is that of what was there before.
+    let document = String::from_utf8(before.clone()).expect("text");
+    let edited = document.replace("10.240.0.12", "10.240.0.13");
+    fs::write(at.0.path().join("edited.json"), &edited).expect("file");
+    let (code, _, error) = at.run(&["push", "edited.json"]);
+    assert!(code == 1 && error.contains("does not match its digest"), "{error}");
+    assert!(error.contains("remove its line with \"digest\""), "{error}");
+    assert_eq!(fs::read(at.path()).expect("file"), before);
+    let lines: Vec<&str> = edited.split_inclusive('\n').filter(|line| !line.starts_with("\"digest\"")).collect();
+    fs::write(at.0.path().join("edited.json"), lines.concat()).expect("file");
+    assert_eq!(at.run(&["push", "edited.json"]).0, 0);
+    assert_eq!(at.state().places[&node(2)].endpoint.as_ref().expect("endpoint").host, "10.240.0.13");
 
     let empty = Folder(TempDir::new().expect("folder"));
     fs::write(empty.0.path().join("pushed.json"), state.to_json()).expect("file");
@@ -294,7 +307,7 @@ fn a_run_that_finds_nothing_to_do_on_nodes_ends_one_that_was_cut_off() {
                 .collect::<Vec<_>>()
         };
         let before = files();
-        assert_eq!(before.len(), 2);
+        assert_eq!(before.len(), 3, "the document, its copy and the journal");
         let said = run(&["plan", "--no-refresh"]);
         assert!(said.0 == Some(0) && said.1.contains("No changes."), "{said:?}");
         assert!(files() == before, "a plan has written something");
@@ -302,21 +315,27 @@ fn a_run_that_finds_nothing_to_do_on_nodes_ends_one_that_was_cut_off() {
         let said = run(arguments);
         assert!(said.0 == Some(0) && said.1.contains("No changes."), "{arguments:?}: {said:?}");
         assert!(said.2.contains("Note: an earlier run was cut off."), "{said:?}");
-        assert_eq!(names(&at.0.path().join("state")), ["kthw.json"], "the journal is still there");
+        assert_eq!(names(&at.0.path().join("state")), WHOLE, "the journal is still there");
         let state = at.state();
         assert!(state.is_empty() && state.run.is_none() && state.serial == 5, "{state:?}");
 
         // What says nothing any more goes away, too, and the state is not written for it.
         fs::write(at.store().journal_path(), to_lines(&[entry(1, topo::state::Outcome::Removed)])).expect("journal");
         assert_eq!(run(arguments).0, Some(0));
-        assert_eq!(names(&at.0.path().join("state")), ["kthw.json"]);
+        assert_eq!(names(&at.0.path().join("state")), WHOLE);
         assert_eq!(at.state().serial, 5);
     }
 }
 
+/// The files of a state at rest.
+const WHOLE: [&str; 2] = ["kthw.json", "kthw.json.backup"];
+
 fn names(folder: &Path) -> Vec<String> {
     let entries = fs::read_dir(folder).expect("folder");
-    entries.map(|entry| entry.expect("entry").file_name().into_string().expect("text")).collect()
+    let mut names: Vec<String> =
+        entries.map(|entry| entry.expect("entry").file_name().into_string().expect("text")).collect();
+    names.sort();
+    names
 }
 
 #[test]
@@ -327,14 +346,14 @@ fn a_write_that_fails_or_is_killed_halfway_leaves_the_old_state_whole() {
     let error = String::from_utf8_lossy(&failed.stderr);
     assert!(failed.status.code() == Some(1) && error.contains("topo could not write the state"), "{error}");
     assert_eq!(fs::read(at.path()).expect("file"), before);
-    assert_eq!(names(&at.0.path().join("state")), ["kthw.json"]);
+    assert_eq!(names(&at.0.path().join("state")), WHOLE);
 
     assert_eq!(cramped(&at, "").status.code(), None, "killed");
     assert_eq!(fs::read(at.path()).expect("file"), before);
-    assert_eq!(names(&at.0.path().join("state")).len(), 3, "a lock and half a file are left behind");
+    assert_eq!(names(&at.0.path().join("state")).len(), 4, "a lock and half a file are left behind");
 
     let (code, _, note) = at.run(&["rm", "node-1"]);
     assert!(code == 0 && note.contains("that process has ended without removing it"), "{note}");
-    assert_eq!(names(&at.0.path().join("state")), ["kthw.json"]);
+    assert_eq!(names(&at.0.path().join("state")), WHOLE);
     assert_eq!(at.state().places.len(), 39);
 }

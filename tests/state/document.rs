@@ -27,8 +27,9 @@ fn read(document: &[u8]) -> Result<State, DocumentError> {
     State::from_json(document, REGISTRY.known())
 }
 
+/// What is said of a document that somebody has edited.
 fn refusal(document: &str) -> String {
-    read(document.as_bytes()).expect_err("refused").to_string()
+    State::from_edited_json(document.as_bytes(), REGISTRY.known()).expect_err("refused").to_string()
 }
 
 const SMALL: &str = r#"{"version":1,"lineage":"00112233445566778899aabbccddeeff","serial":5,"topology":"kthw","run":null,
@@ -73,9 +74,9 @@ proptest! {
 #[test]
 fn each_cut_off_document_is_damaged() {
     let document = mesh(3).to_json();
-    // Without its line end it is still whole.
-    for length in 0..document.len() - 1 {
-        assert!(matches!(read(&document[..length]), Err(DocumentError::Damaged(_))), "{length}");
+    for length in 0..document.len() {
+        let refusal = read(&document[..length]);
+        assert!(matches!(refusal, Err(DocumentError::Damaged(_) | DocumentError::Digest)), "{length}: {refusal:?}");
     }
 }
 
@@ -99,12 +100,14 @@ fn a_document_is_read_as_it_stands() {
 #[test]
 fn fields_and_places_are_read_in_any_order() {
     let state = mesh(12);
-    let document = String::from_utf8(state.to_json()).expect("text");
+    let document = without_digest(&state);
+    let read = |document: &[u8]| State::from_edited_json(document, REGISTRY.known());
     // Places before the lists that they point to.
     let sorted = serde_json::from_str::<serde_json::Value>(&document).expect("JSON").to_string();
     assert!(sorted.find("\"places\"") < sorted.find("\"rows\":["), "{sorted}");
     assert_eq!(read(sorted.as_bytes()).expect("document"), state);
-    let found = refusal(&sorted.replacen("\"token\"", "\"new\":1,\"token\"", 1));
+    let old = sorted.replacen("\"version\":2", "\"version\":1", 1);
+    let found = refusal(&old.replacen("\"token\"", "\"new\":1,\"token\"", 1));
     assert!(found.contains("in ssh-static/kernel_route of the place node:node-0, unknown field `new`"), "{found}");
 
     let (before, places) = document.split_once("\"places\":{\n").expect("places");
@@ -155,6 +158,54 @@ fn a_list_that_no_record_points_to_is_dropped() {
     assert!(!written.contains("fd00"), "{written}");
 }
 
+/// A document as somebody leaves it who has edited it.
+fn without_digest(state: &State) -> String {
+    let document = String::from_utf8(state.to_json()).expect("text");
+    let lines: Vec<&str> = document.split_inclusive('\n').filter(|line| !line.starts_with("\"digest\"")).collect();
+    assert_eq!(lines.len(), document.lines().count() - 1);
+    lines.concat()
+}
+
+#[test]
+fn a_digest_is_right_or_the_document_is_refused() {
+    let edited = without_digest(&mesh(2));
+    let read_edited = |document: &str| State::from_edited_json(document.as_bytes(), REGISTRY.known());
+    assert_eq!(read_edited(&edited), Ok(mesh(2)));
+    assert_eq!(read(edited.as_bytes()), Err(DocumentError::Damaged("it has no digest".into())));
+    let document = String::from_utf8(mesh(2).to_json()).expect("text");
+    assert_eq!(read_edited(&document), Ok(mesh(2)));
+    // Somebody has changed an address, or has only set it out in another way.
+    let moved = document.replacen("10.240.0.10", "10.240.0.12", 1);
+    let pretty = serde_json::from_str::<serde_json::Value>(&document).expect("JSON").to_string();
+    for other in [moved, pretty, document.replacen(",\n", ", \n", 1)] {
+        assert_eq!(read(other.as_bytes()), Err(DocumentError::Digest), "{other}");
+        assert_eq!(read_edited(&other), Err(DocumentError::Digest), "{other}");
+    }
+    // Version 1 has no digest, so this is damage or another form.
+    let old = document.replacen("\"version\":2", "\"version\":1", 1);
+    assert_eq!(read(old.as_bytes()), Err(DocumentError::Unknown("unknown field `digest`".into())));
+}
+
+#[test]
+fn fields_of_records_that_a_binary_does_not_know_are_kept() {
+    let before = without_digest(&mesh(2));
+    let fields = r#","protected":[ 1.50,"x" ],"before":null"#;
+    let document = before.replacen("\"}}}", &format!("\"{fields}}}}}}}"), 1);
+    assert_ne!(document, before);
+    let mut state = State::from_edited_json(document.as_bytes(), REGISTRY.known()).expect("document");
+    assert_eq!(without_digest(&state), document);
+    // The record changes, and they stay. It goes, and they go.
+    let records = &mut state.places.get_mut(&node(0)).expect("place").resources;
+    let Some(Record::Settled { is, .. }) = records.remove(&kernel_route()) else { panic!("settled") };
+    records.insert(kernel_route(), Record::InDoubt { is: Some(is), to: None, also: vec![] });
+    let written = without_digest(&state);
+    assert!(written.contains(&format!("\"to\":null{fields}}}}}}}")), "{written}");
+    state.places.get_mut(&node(0)).expect("place").resources.clear();
+    assert!(!without_digest(&state).contains("protected"));
+    let doubled = document.replacen("\"before\"", "\"protected\"", 1);
+    assert!(refusal(&doubled).contains("duplicate field `protected`"));
+}
+
 #[test]
 fn what_a_binary_does_not_know_is_kept_with_the_lists_that_it_points_to() {
     let file = r#"{ "is" : {"rows":4,"view":3,"attributes":{"z":1.50, "a":1}} }"#;
@@ -192,8 +243,8 @@ fn what_a_binary_does_not_know_is_kept_with_the_lists_that_it_points_to() {
 fn refusals_say_why() {
     assert!(read(SMALL.as_bytes()).is_ok());
     for (from, to, why) in [
-        ("\"version\":1", "\"version\":2", "it has version 2, but this topo reads only version 1"),
-        ("\"version\":1", "\"version\":2,\"new\":[]", "it has version 2"),
+        ("\"version\":1", "\"version\":3", "it has version 3, but this topo reads versions up to 2"),
+        ("\"version\":1", "\"version\":3,\"new\":[]", "it has version 3"),
         ("\"version\":1", "\"version\":0", "version 0"),
         ("\"version\":1", "\"version\":\"1\"", "invalid type"),
         ("\"serial\":5", "\"serial\":5,\"extra\":1", "a part that this topo does not know: unknown field `extra`"),
@@ -220,7 +271,7 @@ fn refusals_say_why() {
         ("10.200.0.0/24", "10.200.0.1/24", "host bits"),
         ("node:node-0", "node:-x", "is not a place"),
         ("ssh-static/kernel_route", "kernel_route", "is not a resource"),
-        ("{\"is\":", "{\"is\":null,\"was\":", "unknown field `was`"),
+        ("{\"is\":", "{\"was\":null,\"is\":", "unknown field `was`"),
         ("\"token\":\"t\"", "\"to\":null,\"token\":\"t\"", "a record in doubt has a token"),
         ("\"places\"", "\"place\"", "unknown field"),
         ("aabbccddeeff", "aabbccddeef", "32 hexadecimal digits"),

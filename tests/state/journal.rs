@@ -8,8 +8,8 @@ use std::time::Duration;
 use topo::backend::REGISTRY;
 use topo::resource::{Record, Token};
 use topo::state::{
-    Entry, JournalWriter, LockError, LockInfo, LockRequest, Locked, Outcome, Revision, RunId, Snapshot, State, Store,
-    StoreError, fold, from_lines, to_lines,
+    Entry, JournalWriter, LockError, LockInfo, LockRequest, Locked, Outcome, Recovered, Revision, RunId, Snapshot,
+    State, Store, StoreError, fold, from_lines, to_lines,
 };
 use topo::transport::BoxFuture;
 
@@ -182,6 +182,9 @@ impl Store for Memory {
         unimplemented!()
     }
     fn clear_journal(&self) -> BoxFuture<'_, Result<(), StoreError>> {
+        unimplemented!()
+    }
+    fn recover(&self) -> BoxFuture<'_, Result<Recovered, StoreError>> {
         unimplemented!()
     }
     fn lock<'a>(&'a self, _: &'a LockRequest, _: Duration) -> BoxFuture<'a, Result<Locked, LockError>> {

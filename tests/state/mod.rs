@@ -1,6 +1,7 @@
 //! The state: its document, its journal, its store and lock, and the commands on it.
 
 mod command;
+mod damage;
 mod document;
 pub(crate) mod golden;
 mod journal;
@@ -75,6 +76,7 @@ pub(crate) fn mesh(count: usize) -> State {
                 token: Some(Token::new(format!("{number:064x}"))),
             },
         )]),
+        ..PlaceRecord::default()
     };
     State {
         lineage: Identifier::from_bytes([7; 16]),
@@ -135,9 +137,13 @@ pub(crate) fn any_state() -> impl Strategy<Value = State> {
         proptest::option::weighted(0.9, any_record()),
         proptest::option::weighted(0.3, any_record()),
         proptest::option::weighted(0.3, opaque),
+        any::<bool>(),
     )
-        .prop_map(|(endpoint, machine_id, first, second, opaque)| {
+        .prop_map(|(endpoint, machine_id, first, second, opaque, has_unknown)| {
             let raw = |text: &str| Record::Opaque(serde_json::from_str(text).expect("raw"));
+            let has_unknown = has_unknown && first.is_some();
+            let field = || ("before".into(), serde_json::from_str(r#"[ 1.50,"x"]"#).expect("raw"));
+            let unknown = has_unknown.then(|| (kernel_route(), vec![field()])).into_iter().collect();
             let resources = [
                 ("ssh-static/kernel_route", first),
                 ("second/kernel_route", second),
@@ -155,6 +161,7 @@ pub(crate) fn any_state() -> impl Strategy<Value = State> {
                     .into_iter()
                     .filter_map(|(id, record)| Some((id.parse().expect("resource"), record?)))
                     .collect(),
+                unknown,
             }
         });
     (

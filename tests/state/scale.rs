@@ -77,6 +77,7 @@ fn large() -> State {
                 }),
                 machine_id: Some(format!("{number:032x}").into()),
                 resources: [(kernel_route(), settled(number)), (file, settled(number + NODES))].into(),
+                ..PlaceRecord::default()
             };
             (node(number), record)
         })

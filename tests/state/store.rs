@@ -11,8 +11,8 @@ use tempfile::TempDir;
 use topo::backend::REGISTRY;
 use topo::resource::{Place, Record};
 use topo::state::{
-    Entry, LocalStore, LockError, LockInfo, LockRequest, Locked, Outcome, Revision, Snapshot, State, Store, StoreError,
-    to_lines,
+    Entry, LocalStore, LockError, LockInfo, LockRequest, Locked, Outcome, Recovered, Revision, Snapshot, State, Store,
+    StoreError, to_lines,
 };
 use topo::transport::BoxFuture;
 
@@ -60,8 +60,10 @@ fn a_state_is_written_whole_and_private_and_read_back() {
     assert!(!at.path("").exists(), "reading makes nothing");
     let mut state = mesh(3);
     written(&at.store, &state);
-    assert_eq!(at.files(), ["kthw.json"]);
-    assert_eq!(fs::metadata(at.path("kthw.json")).expect("file").permissions().mode() & 0o777, 0o600);
+    assert_eq!(at.files(), ["kthw.json", "kthw.json.backup"]);
+    for file in at.files() {
+        assert_eq!(fs::metadata(at.path(&file)).expect("file").permissions().mode() & 0o777, 0o600, "{file}");
+    }
     let snapshot = wait(at.store.read()).expect("read");
     assert_eq!(snapshot.state.as_ref(), Some(&state));
     state.serial += 1;
@@ -106,7 +108,7 @@ fn a_link_is_written_through() {
     let through = LocalStore::new(&link, REGISTRY.known());
     written(&through, &mesh(1));
     assert!(fs::symlink_metadata(&link).expect("link").is_symlink());
-    assert_eq!(at.files(), ["kthw.json"]);
+    assert_eq!(at.files(), ["kthw.json", "kthw.json.backup"]);
     assert_eq!(through.lock_path(), at.store.lock_path(), "one lock for both ways");
     assert_eq!(wait(at.store.read()).expect("read").state, Some(mesh(1)));
 }
@@ -146,7 +148,7 @@ fn the_journal_goes_on_after_a_torn_line() {
     assert!(error.message.contains("The journal ") && error.message.contains("line 1 is damaged"), "{error}");
     wait(at.store.clear_journal()).expect("cleared");
     wait(at.store.clear_journal()).expect("nothing to clear");
-    assert_eq!(at.files(), ["kthw.json"]);
+    assert_eq!(at.files(), ["kthw.json", "kthw.json.backup"]);
 }
 
 #[test]
@@ -162,7 +164,7 @@ fn what_a_kill_in_the_middle_of_a_write_leaves_is_harmless_and_goes() {
     }
     fs::write(at.path("kthw.json.mine.new"), "").expect("somebody's");
     wait(at.store.swap(state.revision(), &next)).expect("written");
-    assert_eq!(at.files(), ["kthw.json", "kthw.json.mine.new"]);
+    assert_eq!(at.files(), ["kthw.json", "kthw.json.backup", "kthw.json.mine.new"]);
 }
 
 /// A local store that dies at one of its operations: before it, or just after it.
@@ -195,6 +197,9 @@ impl Store for Dying {
     }
     fn clear_journal(&self) -> BoxFuture<'_, Result<(), StoreError>> {
         Box::pin(self.pass(self.store.clear_journal()))
+    }
+    fn recover(&self) -> BoxFuture<'_, Result<Recovered, StoreError>> {
+        Box::pin(self.pass(self.store.recover()))
     }
     fn lock<'a>(&'a self, request: &'a LockRequest, wait: Duration) -> BoxFuture<'a, Result<Locked, LockError>> {
         self.store.lock(request, wait)

@@ -54,7 +54,8 @@ impl NodeSite {
         questions
     }
 
-    /// A question to a place about the record under a name; none if nothing is wanted there and nothing is recorded.
+    /// A question to a place about the record under a name. None if nothing is wanted there and nothing is recorded, unless topo is
+    /// to destroy what a state says that does not exist.
     pub(super) fn question<'a>(
         self: &Arc<Self>,
         inputs: &Inputs<'a>,
@@ -63,7 +64,9 @@ impl NodeSite {
     ) -> Option<Question<'a>> {
         let wanted = inputs.desired.places.get(place);
         let record = source.and_then(|source| inputs.recorded.places.get(source));
-        if record.is_none() && wanted.is_none_or(|wanted| wanted.resources.is_empty()) {
+        // Without any state, only the markers say whether there is anything to destroy.
+        let asks_for_marker = inputs.recorded.serial == 0 && inputs.desired.cleared.contains(place);
+        if record.is_none() && wanted.is_none_or(|wanted| wanted.resources.is_empty()) && !asks_for_marker {
             return None;
         }
         let (site, at, source) = (Arc::clone(self), place.clone(), source.cloned());

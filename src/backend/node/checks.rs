@@ -53,7 +53,7 @@ impl Plan {
                 if !ours && !marker.lineage.is_empty() {
                     self.findings.push(other_lineage(place, &marker.lineage));
                     if !inputs.options.new_lineage {
-                        self.findings.push(lineage_lost(place));
+                        self.findings.push(lineage_lost(place, inputs.options.destroy));
                     }
                 }
             } else if tables_of(resources).any(|table| table.mark_protocols.contains(&marker.protocol)) {

@@ -179,11 +179,16 @@ pub(super) fn other_lineage(place: &Place, lineage: &str) -> Finding {
     Finding::warning("other_lineage", place, Text::around("The marker of this topology on ", text)).found(lineage)
 }
 
-pub(super) fn lineage_lost(place: &Place) -> Finding {
+pub(super) fn lineage_lost(place: &Place, destroy: bool) -> Finding {
     let text = " says that this topology was applied with another state.";
+    let if_lost = if destroy {
+        "If that state is lost, run `topo apply --new-lineage` first: it records what is there and wanted."
+    } else {
+        "If that state is lost, --new-lineage records what is there and wanted, and goes on."
+    };
     Finding::error("lineage_lost", place, Text::around("The marker on ", text))
         .act("Use that state with --state.")
-        .act("If that state is lost, --new-lineage records what is there and wanted, and goes on.")
+        .act(if_lost)
 }
 
 pub(super) fn protocol_taken(place: &Place, topology: &str, protocol: u8) -> Finding {
@@ -267,7 +272,8 @@ mod tests {
             replaced(&one),
             name_taken(&one, &two),
             other_lineage(&one, "abc"),
-            lineage_lost(&one),
+            lineage_lost(&one, false),
+            lineage_lost(&one, true),
             protocol_taken(&one, "other", 202),
             captures(&one, key, "10.200.1.5".parse().expect("address"), "a DNS server in use"),
             not_on_link(&one, "10.0.0.9".parse().expect("address"), "via 10.0.0.1 dev eth0"),

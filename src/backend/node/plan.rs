@@ -275,6 +275,14 @@ impl<'a> Context<'a> {
             if !all.iter().all(|set| set.view.same_key(key)) {
                 recorded = all.iter().copied().filter(|set| set.view.same_key(key)).collect();
             }
+            // Of a doubt that nobody looked at, only what topo once saw counts as live. So the plan names the rest as not done.
+            if self.seen.is_none()
+                && wanted.is_some_and(|set| set.view.same_key(key))
+                && let Some(record) = record.filter(|record| record.is_in_doubt())
+            {
+                let confirmed = record.confirmed().filter_map(|shape| shape.routes.as_ref());
+                recorded = confirmed.filter(|set| set.view.same_key(key)).collect();
+            }
             let listed = self.seen.filter(|_| owns_live_rows).and_then(|seen| seen.table(key.table));
             let mut own_protocols: Vec<u8> = Vec::new();
             for set in sets().filter(|set| listed.is_some() && set.view.table == key.table) {

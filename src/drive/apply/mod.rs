@@ -43,6 +43,20 @@ pub struct Run<'a> {
     pub stop: watch::Receiver<bool>,
 }
 
+/// Why a run has no outcome: the state could not be written.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum RunError {
+    /// Before anything was done. Neither a place nor the state has changed.
+    #[error(transparent)]
+    NotBegun(StoreError),
+    /// The state marks as in doubt what the run was about to touch. No place has changed.
+    #[error(transparent)]
+    Marked(StoreError),
+    /// The run had begun to change places.
+    #[error(transparent)]
+    Running(#[from] StoreError),
+}
+
 struct Executor<'a> {
     run: Run<'a>,
     /// The state before the run: the basis for a new plan when a place answers that topo could not look at before.
@@ -63,10 +77,11 @@ struct Executor<'a> {
 }
 
 impl Run<'_> {
-    /// Carries out the run. An error comes from the state. If it comes before the first write, nothing was changed.
-    pub async fn carry_out(mut self, mut memo: Memo) -> Result<RunOutcome, StoreError> {
+    /// Carries out the run. An error comes from the state.
+    pub async fn carry_out(mut self, mut memo: Memo) -> Result<RunOutcome, RunError> {
         let random = |error: std::io::Error| {
-            StoreError::unavailable(format!("topo could not get random numbers: {error}."), "Run the command again.")
+            let message = format!("topo could not get random numbers: {error}.");
+            RunError::NotBegun(StoreError::unavailable(message, "Run the command again."))
         };
         let id = RunId::random().map_err(random)?;
         let mut next = begin(&self.state, &self.plan, id);
@@ -75,8 +90,8 @@ impl Run<'_> {
         if !acts {
             next.run = None;
         }
-        self.store.swap(self.revision, &next).await?;
-        self.store.clear_journal().await?;
+        self.store.swap(self.revision, &next).await.map_err(RunError::NotBegun)?;
+        self.store.clear_journal().await.map_err(RunError::Marked)?;
         if !acts {
             return Ok(RunOutcome::default());
         }

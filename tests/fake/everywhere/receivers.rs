@@ -75,6 +75,41 @@ fn a_receiver_that_fails_loses_its_routes_everywhere() {
     }
 }
 
+/// A run dies while it tries a new machine that is down. No later run takes the routes of that machine for installed.
+#[test]
+fn a_receiver_in_doubt_that_does_not_answer_is_never_done() {
+    for on_nodes in [KERNEL, KERNEL_AND_FILES] {
+        let before = Scene::new(false);
+        before.apply(&Draft::new(on_nodes, &[(0, &[]), (1, &["10.200.0.0/24"])]));
+        let draft = Draft::new(on_nodes, &[(0, &[]), (1, &["10.200.0.0/24"]), (2, &["10.200.1.0/24"])]);
+        let order = Order::Apply(draft.clone());
+        for how in 0..2 {
+            for at in 1.. {
+                let scene = before.copy();
+                scene.world.network.faults.lock().expect("no panic before").insert(2, 0);
+                if !matches!(scene.run_until(&order, at, how).0, Ran::Died) {
+                    assert!(at > 4, "the run has only {at} writes");
+                    break;
+                }
+                let case = format!("{on_nodes:?}, killed at write {at} in way {how}");
+                for round in 1..3 {
+                    let (ran, exit) = scene.run(&order);
+                    assert_eq!(exit, PARTLY, "{case}, run {round}: {ran:?}");
+                    assert_eq!(scene.wrong(&order, exit), [""; 0], "{case}, run {round}: {ran:?}");
+                    let rows = scene.rows();
+                    assert!(rows.iter().all(|row| !row.contains("10.200.1.0")), "{case}, run {round}: {rows:?}");
+                    let table = scene.in_azure().routes;
+                    assert!(table.iter().all(|row| !row.starts_with("10.200.1.0")), "{case}, run {round}: {table:?}");
+                }
+                scene.world.network.faults.lock().expect("no panic before").clear();
+                // The machine answers: the first run looks, and one more may be needed for what leads to it.
+                scene.run(&order);
+                assert_eq!(scene.finish(&order), [""; 0], "{case}");
+            }
+        }
+    }
+}
+
 /// A node that fails only when it is written to fails in the same phase in which others get routes to it.
 #[test]
 fn a_receiver_that_fails_in_the_phase_of_its_routes_costs_nothing() {

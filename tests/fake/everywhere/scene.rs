@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 
 use serde_json::json;
 use topo::backend::Desired;
@@ -79,7 +79,7 @@ impl Scene {
         let network = Network { fate: Arc::clone(&cloud.fate), post: Arc::clone(&cloud.post), ..Network::default() };
         network.nodes().clone_from(&self.world.network.nodes());
         let azure = Some(Arc::clone(&cloud) as _);
-        let world = World { network, disk: self.world.disk.copy(), azure, left_out: AtomicBool::default() };
+        let world = World { network, disk: self.world.disk.copy(), azure, ..World::default() };
         Self { world: Arc::new(world), cloud, name: self.name.clone(), before: Arc::clone(&self.before) }
     }
 
@@ -94,10 +94,11 @@ impl Scene {
         let (desired, options) = order.inputs();
         let ran = self.world.run(&self.name, &desired, &options, at, how);
         let left_out = self.world.left_out.load(Ordering::SeqCst);
+        let is_open = self.world.is_open.load(Ordering::SeqCst);
         let exit = match &ran {
             Ran::Refused(_) => UNCHANGED,
             Ran::Nothing => [WHOLE, PARTLY][usize::from(left_out)],
-            Ran::Done(outcome) => match (outcome.is_complete(), left_out, outcome.touched) {
+            Ran::Done(outcome) => match (outcome.is_complete(), left_out, outcome.touched || is_open) {
                 (true, false, _) => WHOLE,
                 (true, true, _) | (false, _, true) => PARTLY,
                 (false, _, false) => UNCHANGED,

@@ -1,0 +1,3 @@
+kthw
+marked 201 ffffffffffffffffffffffffffffffff
+mesh 20 21
