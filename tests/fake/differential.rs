@@ -212,7 +212,14 @@ impl Pair<'_> {
                 self.exchange(&write(real), &write(fake));
             }
             Act::Mark(number) => {
-                let marker = Marker { topology: format!("t{number}"), lineage: "ab12".into(), protocol: 201 };
+                let marker = Marker {
+                    topology: format!("t{number}"),
+                    lineage: "ab12".into(),
+                    protocol: 201,
+                    node: Some("n".into()),
+                    machine_id: Some("ab".into()),
+                    serial: Some(7),
+                };
                 let works = [Work::WriteMarker(marker), Work::Identify];
                 self.exchange(&works, &works);
             }

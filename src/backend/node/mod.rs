@@ -1,15 +1,18 @@
 //! What belongs to a machine and not to one of its backends: whose machine it is, what its routing tables hold, what would
 //! lock it out, and the plan of all that backends keep there. Pure.
 
+mod addresses;
 mod ask;
 mod checks;
 mod claims;
 pub(super) mod findings;
 #[cfg(test)]
 pub(crate) mod fixture;
+mod identity;
 mod look;
 mod nodes;
 mod observed;
+mod off_link;
 mod plan;
 mod progress;
 mod replan;
