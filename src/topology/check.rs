@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeSet, HashSet};
 
-use crate::network::{Family, Row, Rows, number};
+use crate::network::{Family, Prefix, Row, Rows, number};
 
 use super::diagnostics::{Diagnostic, Reporter, Span};
 use super::draft::Draft;
@@ -121,12 +121,19 @@ pub(super) fn check_addresses(draft: &Draft<'_>, order: &[usize], report: &Repor
 
 /// Checks the pod subnets. Returns them as rows, sorted by destination.
 pub(super) fn check_pods(draft: &Draft<'_>, order: &[usize], report: &Reporter) -> Vec<Row> {
+    let link_local = link_local();
     for (pod, node) in draft.pods.iter().map(|pod| (pod, &draft.nodes[pod.node as usize])) {
         let (family, name) = (pod.value.family(), node.name.value);
         if pod.value.is_default() {
             let message = format!("The pod subnet {} of node `{name}` is the default route.", pod.value);
             Diagnostic::error(pod.span, message, "contains all addresses")
                 .hint("Set the prefix of the node's pods.")
+                .report_to(report);
+        }
+        if link_local.is_some_and(|local| local.covers(&pod.value)) {
+            let message = format!("The pod subnet {} of node `{name}` has link-local addresses.", pod.value);
+            Diagnostic::error(pod.span, message, "link-local")
+                .hint("No router forwards these, and clouds have their metadata there. Give the pods another subnet.")
                 .report_to(report);
         }
         if !node.damaged && !draft.addresses_of(node).any(|own| Family::of(own) == family) {
@@ -174,6 +181,11 @@ pub(super) fn check_pods(draft: &Draft<'_>, order: &[usize], report: &Reporter) 
     // A destination that occurs twice is an error, which was reported.
     rows.dedup_by_key(|row| row.destination);
     rows
+}
+
+/// The IPv4 addresses that mean something on one link alone (RFC 3927). Those of IPv6 are no prefixes for routes at all.
+fn link_local() -> Option<Prefix> {
+    "169.254.0.0/16".parse().ok()
 }
 
 /// Pod subnets that would cut a network, a gateway or a node off from its link. One finding per pod subnet.

@@ -155,9 +155,11 @@ pub(super) fn same_id(place: &Place, id: &str, is_one: bool) -> Finding {
     if is_one {
         let text = format!(" are names of one machine: the machine-id is {id} and the addresses are the same.");
         return Finding::error("same_machine", place, Text::around("", text))
+            .scope(Scope::All)
             .edit("Leave one of them in the topology, or correct the address of the other.");
     }
     Finding::error("same_machine", place, Text::around("", format!(" have the same machine-id {id}, as clones do.")))
+        .scope(Scope::All)
         .act(format!("On all but one of them, run `{NEW_MACHINE_ID}` and reboot."))
         .act("A machine that gets its address by DHCP may get another one then.")
 }
@@ -177,6 +179,7 @@ pub(super) fn of_another(place: &Place, source: &Place, why: Why<'_>, topology: 
     };
     let text = format!(" is {name} or a clone of {name}, and {why}.");
     Finding::error("other_machine", place, Text::around("The machine that answers as ", text))
+        .scope(Scope::All)
         .found(name)
         .edit("If that is the wrong machine, correct the address or `ssh.host`.")
         .edit("If the machine has a new name, use a name and addresses that no other node has, and take out the old name.")
@@ -202,7 +205,9 @@ pub(super) fn wrong_address(
             .found(has.join(", "))
             .act("The topology says `nat = true`: another machine has to translate the address.");
     }
+    // Other nodes have routes to it.
     Finding::error("address", place, text)
+        .scope(Scope::All)
         .found(has.join(", "))
         .edit("Correct the address; `ssh.host` can be another one. If another machine translates the address, set nat = true.")
 }

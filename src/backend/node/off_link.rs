@@ -78,3 +78,89 @@ fn way(said: &str) -> String {
         _ => format!("says `{}`", words.join(" ")),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::backend::node::Observation;
+    use crate::backend::node::fixture::{World, live, place, plan_of, seen};
+    use crate::exchange::node::{Listed, LiveRoute, Part};
+    use crate::plan::Options;
+    use crate::render::sentence::{Sentence, all};
+    use crate::resource::{Name, Token};
+    use crate::state::State;
+
+    fn hop(number: usize) -> IpAddr {
+        IpAddr::from([10, 128, 0, u8::try_from(number).expect("small")])
+    }
+
+    /// The sentences about nodes that say of these next hops that they are not on the link.
+    fn told(nodes: &[(&str, Vec<IpAddr>)]) -> Vec<String> {
+        let mut off_link = OffLink::default();
+        for (name, hops) in nodes {
+            let said = |hop: &IpAddr| (*hop, format!("{hop} via 10.128.0.1 dev eth0 src 10.128.0.2 uid 0 \\ cache"));
+            let seen = Seen { not_on_link: hops.iter().map(said).collect(), ..Seen::default() };
+            off_link.add(&place(name), &PlacePlan::default(), &seen);
+        }
+        let mut plan = Plan::default();
+        off_link.report(&mut plan);
+        all(&plan).iter().map(Sentence::text).collect()
+    }
+
+    #[test]
+    fn one_cause_is_one_sentence() {
+        // Two links with 50 nodes each.
+        let (near, far): (Vec<IpAddr>, Vec<IpAddr>) = ((0..50).map(hop).collect(), (50..100).map(hop).collect());
+        let names: Vec<String> = (0..100).map(|number| format!("node-{number}")).collect();
+        let of = |number: usize| if number < 50 { far.clone() } else { near.clone() };
+        let two: Vec<(&str, Vec<IpAddr>)> =
+            names.iter().enumerate().map(|(at, name)| (name.as_str(), of(at))).collect();
+        let found = told(&two);
+        assert_eq!(found.len(), 2, "{found:?}");
+        assert!(
+            found.iter().all(|text| text.starts_with("On 50 nodes, 50 next hops are not on the link:")),
+            "{found:?}"
+        );
+        // 100 links with a node each.
+        let others = |number: usize| (0..100).filter(|other| *other != number).map(hop).collect();
+        let apart: Vec<(&str, Vec<IpAddr>)> =
+            names.iter().enumerate().map(|(at, name)| (name.as_str(), others(at))).collect();
+        let found = told(&apart);
+        assert_eq!(found.len(), 1, "{found:?}");
+        assert!(found[0].contains("9900 pairs of a node and a next hop. For example, the kernel of node-0 uses 10.128.0.1 on eth0 for 10.128.0.1."), "{found:?}");
+        // One wrong address: the others do not reach it, and it reaches none of them.
+        assert_eq!(told(&[("a", vec![hop(9)]), ("b", vec![hop(9)]), ("c", vec![hop(1), hop(2)])]).len(), 2);
+    }
+
+    #[test]
+    fn the_kernel_looks_for_a_next_hop_in_the_table_of_the_route_first() {
+        let world = World::mesh(2, 2);
+        let nothing = State::new(Name::new("mesh").expect("name")).expect("lineage");
+        let stops = |table: u32, rows: Vec<LiveRoute>| {
+            let mut desired = world.desired();
+            for wanted in desired.places.values_mut() {
+                for shape in wanted.resources.values_mut() {
+                    let set = shape.routes.as_mut().expect("routes");
+                    set.view = crate::network::View { table, ..(*set.view).clone() }.into();
+                }
+            }
+            let (at, observation) = seen(&nothing, "node-0", |_| ());
+            let Observation::Seen(mut seen) = observation else { panic!() };
+            let none = Part::Sent(Vec::new());
+            seen.tables = vec![(table, Listed { token: Token::of("a", "b"), ours: none, foreign: Part::Sent(rows) })];
+            seen.not_on_link = vec![(world.0[1].address, "via 10.128.0.1 dev eth0".to_owned())];
+            let answers = vec![(at, Observation::Seen(seen))];
+            plan_of(&desired, &nothing, answers, &Options::default())
+                .findings
+                .iter()
+                .any(|one| one.code == "not_on_link")
+        };
+        let connected = LiveRoute { next_hop: None, ..live("10.128.0.0/19", "10.128.0.9", 2) };
+        let behind = live("10.128.0.0/24", "10.128.0.9", 2);
+        assert!(!stops(103, vec![connected.clone()]));
+        // The longest prefix counts, and the main table was asked already.
+        assert!(stops(103, vec![connected.clone(), behind]));
+        assert!(stops(103, vec![]));
+        assert!(stops(MAIN_TABLE, vec![connected]));
+    }
+}

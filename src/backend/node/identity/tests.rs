@@ -142,3 +142,33 @@ fn a_machine_has_a_new_name_only_if_nobody_else_has_the_old_one() {
     let documented: Vec<String> = rows_of("name on record").iter().map(|row| row[2].to_owned()).collect();
     assert_eq!(documented, seen);
 }
+
+#[test]
+fn a_machine_that_answers_late_is_not_taken_for_the_recorded_one_if_it_is_another_nodes() {
+    let world = World::mesh(3, 3);
+    let (state, desired) = (recorded(&world), world.desired());
+    let (topology, options) = (Name::new("mesh").expect("name"), Options::default());
+    let inputs = Inputs { topology: &topology, desired: &desired, recorded: &state, options: &options };
+    let marker = |name: Option<&str>, lineage: &str| Marker {
+        topology: "mesh".to_owned(),
+        lineage: lineage.to_owned(),
+        node: name.map(str::to_owned),
+        ..Marker::default()
+    };
+    let lineage = state.lineage.to_string();
+    for (id, named, is_other) in [
+        ("00", None, false),
+        ("00", Some(marker(Some("node-1"), &lineage)), false),
+        ("01", None, true),
+        ("33", None, false),
+        ("33", Some(marker(Some("node-1"), &lineage)), true),
+        ("33", Some(marker(Some("node-1"), "00")), false),
+        ("01", Some(marker(Some("node-0"), &lineage)), false),
+        ("01", Some(marker(None, &lineage)), true),
+        ("", None, false),
+    ] {
+        let identity =
+            Identity { machine_id: id.to_owned(), markers: named.iter().cloned().collect(), ..Identity::default() };
+        assert_eq!(is_of_another(&place("node-0"), &identity, &inputs), is_other, "{id} {named:?}");
+    }
+}
