@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::identity::{Machine, Machines};
 use super::look::{question, read};
+use super::machines::{Machine, Machines};
 use super::nodes::{Look, NodeSite};
 use super::observed::Observation;
 use crate::backend::{Inputs, LOST, Pose, Question};

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use super::findings::{name_taken, new_id, of_another, renamed, replaced, same_id};
-use super::identity::{Machine, Machines};
+use super::machines::{Machine, Machines};
 use super::observed::Observation;
 use crate::backend::Inputs;
 use crate::plan::{DesiredPlace, Plan};

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use super::identity::Why;
+use super::machines::Why;
 use crate::backend::ssh_static::KERNEL_ROUTE;
 use crate::exchange::node::LiveRoute;
 use crate::network::Prefix;

@@ -8,8 +8,8 @@ mod claims;
 pub(super) mod findings;
 #[cfg(test)]
 pub(crate) mod fixture;
-mod identity;
 mod look;
+mod machines;
 mod nodes;
 mod observed;
 mod off_link;

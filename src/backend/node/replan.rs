@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use super::identity::is_of_another;
+use super::machines::is_of_another;
 use super::observed::{Observation, Seen};
 use super::plan::plan as make;
 use crate::backend::{Desired, Inputs, LateError, OnNodes, check_late, take_late};
