@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 pub use self::change::{Change, Part, What};
-use self::files::{file_changes, tells_routes};
+use self::files::{file_changes, shows_routes};
 use self::group::{Group, restricted};
 use self::line::split_reason;
 pub use self::line::{Before, Line, SettingLine};
@@ -63,7 +63,7 @@ impl Summary {
                 continue;
             }
             let reasons = plan.reasons(place);
-            let told = place_plan.resources.iter().filter(|(_, resource)| tells_routes(resource));
+            let told = place_plan.resources.iter().filter(|(_, resource)| shows_routes(resource));
             for (id, table) in told.flat_map(|(id, resource)| resource.tables.iter().map(move |table| (id, table))) {
                 let shared = |set: &RouteSet| (set.rows.identity(), Arc::as_ptr(&set.view) as usize);
                 let (from, to) = (table.from.as_ref(), table.to.as_ref());

@@ -4,21 +4,21 @@
 mod addresses;
 mod ask;
 mod checks;
-mod claims;
 pub(super) mod findings;
 #[cfg(test)]
 pub(crate) mod fixture;
+mod identities;
 mod look;
 mod machines;
 mod nodes;
 mod observed;
 mod off_link;
+mod place_inputs;
 mod plan;
 mod progress;
 mod replan;
 mod site;
 mod step;
-mod together;
 
 pub use findings::CODES;
 pub use nodes::NodeSite;

@@ -13,7 +13,7 @@ use crate::state::PlaceRecord;
 
 /// The record of each place of the topology.
 #[derive(Default)]
-pub(super) struct Claims {
+pub(super) struct MachineIdentities {
     /// Place of the topology → place of the record.
     sources: HashMap<Place, Place>,
     /// topo saw no machine, so it finds each record by the name.
@@ -26,15 +26,15 @@ pub(super) struct Claims {
     pub(super) refused: BTreeSet<Place>,
 }
 
-impl Claims {
+impl MachineIdentities {
     /// Compares the machines that answered with the recorded ones.
     pub(super) fn new(inputs: &Inputs<'_>, observed: &BTreeMap<Place, Observation>, plan: &mut Plan) -> Self {
         let Inputs { desired, recorded, options, .. } = *inputs;
-        let mut claims = Self::default();
+        let mut identities = Self::default();
         let seen = |(place, observation)| Some((place, Observation::seen(observation)?));
         if !observed.iter().any(|one| seen(one).is_some()) {
-            claims.by_name = true;
-            return claims;
+            identities.by_name = true;
+            return identities;
         }
         let machine = |place: &Place| {
             observed
@@ -52,36 +52,38 @@ impl Claims {
             plan.findings.extend(places.iter().map(|place| same_id(place, id, is_one)));
         }
         for place in desired.places.keys() {
-            let itself = |claims: &mut Self| _ = claims.sources.insert(place.clone(), place.clone());
+            let itself = |identities: &mut Self| _ = identities.sources.insert(place.clone(), place.clone());
             match machines.of(place) {
                 Some(Machine::New) => {}
-                Some(Machine::Same) => itself(&mut claims),
+                Some(Machine::Same) => itself(&mut identities),
                 Some(Machine::NewId) => {
                     plan.findings.push(new_id(place));
-                    itself(&mut claims);
+                    itself(&mut identities);
                 }
                 Some(Machine::Renamed(source)) => {
                     plan.findings.push(renamed(source, place));
-                    claims.moved.insert(source.clone());
-                    claims.sources.insert(place.clone(), source.clone());
+                    identities.moved.insert(source.clone());
+                    identities.sources.insert(place.clone(), source.clone());
                 }
                 Some(Machine::Replaced) => {
                     plan.findings.push(replaced(place));
-                    claims.replaced.insert(place.clone());
-                    Arc::make_mut(&mut plan.owners).begins_anew(place);
+                    identities.replaced.insert(place.clone());
+                    Arc::make_mut(&mut plan.owners).mark_new(place);
                 }
                 Some(Machine::Refused(source, why)) => {
                     plan.findings.push(of_another(place, source, why, inputs.topology));
-                    claims.refused.insert(place.clone());
+                    identities.refused.insert(place.clone());
                 }
-                Some(Machine::Clone) => _ = claims.refused.insert(place.clone()),
-                None if recorded.places.contains_key(place) => itself(&mut claims),
+                Some(Machine::Clone) => _ = identities.refused.insert(place.clone()),
+                None if recorded.places.contains_key(place) => itself(&mut identities),
                 None => {}
             }
         }
         // A place that does not answer cannot have the record that went with its machine to another name.
         let silent = |place: &Place| machine(place).is_none();
-        claims.sources.retain(|place, source| place != source || !silent(place) || !claims.moved.contains(place));
+        identities
+            .sources
+            .retain(|place, source| place != source || !silent(place) || !identities.moved.contains(place));
         // It gets the record of a machine that had the same host, if another place has the name of that machine now.
         let same_host = |wanted: &DesiredPlace, record: &PlaceRecord| {
             let host = |endpoint: &Option<Endpoint>| endpoint.as_ref().map(|one| (one.host.clone(), one.port));
@@ -89,22 +91,22 @@ impl Claims {
         };
         let mut found: Vec<(Place, Place)> = Vec::new();
         for (place, record) in &recorded.places {
-            let lost =
-                claims.replaced.contains(place) || claims.sources.get(place).is_some_and(|source| source != place);
-            if !lost || claims.sources.values().any(|source| source == place) {
+            let lost = identities.replaced.contains(place)
+                || identities.sources.get(place).is_some_and(|source| source != place);
+            if !lost || identities.sources.values().any(|source| source == place) {
                 continue;
             }
             let mut silent =
-                desired.places.iter().filter(|(other, _)| silent(other) && !claims.sources.contains_key(*other));
+                desired.places.iter().filter(|(other, _)| silent(other) && !identities.sources.contains_key(*other));
             let other = silent.find(|(_, wanted)| same_host(wanted, record));
             found.extend(other.map(|(other, _)| (other.clone(), place.clone())));
         }
         for (place, source) in found {
             plan.findings.push(renamed(&source, &place));
-            claims.moved.insert(source.clone());
-            claims.sources.insert(place, source);
+            identities.moved.insert(source.clone());
+            identities.sources.insert(place, source);
         }
-        for (place, source) in &claims.sources {
+        for (place, source) in &identities.sources {
             // If topo never saw the machine and never confirmed the record, no other machine can have it.
             let confirmed = |record: &PlaceRecord| {
                 let is = |record: &Record| !matches!(record, Record::InDoubt { is: None, .. });
@@ -117,9 +119,9 @@ impl Claims {
                 there.any(|(other, _)| machine(other).is_some_and(|id| record.machine_id.as_deref() != Some(id)))
             });
             let machine_gone = reinstalled
-                || claims.replaced.contains(place)
+                || identities.replaced.contains(place)
                 || options.forget.iter().any(|name| place.node() == Some(name.as_str()));
-            if displaced && !machine_gone && !claims.sources.values().any(|source| source == place) {
+            if displaced && !machine_gone && !identities.sources.values().any(|source| source == place) {
                 plan.findings.push(name_taken(place, source));
             }
         }
@@ -129,12 +131,12 @@ impl Claims {
             match (machine(place), record.machine_id.as_deref().filter(|id| !id.is_empty())) {
                 (Some(found), Some(id)) if found != id => {
                     plan.findings.push(replaced(place));
-                    claims.replaced.insert(place.clone());
+                    identities.replaced.insert(place.clone());
                 }
-                _ => _ = claims.sources.insert(place.clone(), place.clone()),
+                _ => _ = identities.sources.insert(place.clone(), place.clone()),
             }
         }
-        claims
+        identities
     }
 
     /// The place under which the state has the record of a place.
