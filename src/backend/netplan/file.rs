@@ -5,10 +5,9 @@ use std::fmt::Write as _;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use similar::TextDiff;
-
 use super::findings::{file_conflict, no_link, not_loaded, stays_loaded};
 use super::{Attributes, find_links, render, routes_in};
+use crate::backend::difference::unified;
 use crate::backend::header::{Header, Whose};
 use crate::exchange::node::{FileForm, FoundFile, Inspected, NetworkConfiguration};
 use crate::network::{Memo, Prefix, RouteSet};
@@ -374,10 +373,7 @@ fn difference(expected: &[(String, String)], found: &[FoundFile]) -> String {
         }
         let there = there.map_or("", |file| file.text.as_str());
         if wanted != there {
-            let diff = TextDiff::from_lines(there, wanted);
-            text.push_str(
-                &diff.unified_diff().header(&format!("{path} as it is"), &format!("{path} as it is to be")).to_string(),
-            );
+            text.push_str(&unified(path, there, wanted));
         }
     }
     text

@@ -20,6 +20,8 @@ pub struct SettingLine {
     pub settings: Vec<Setting>,
     /// What is live there, where the reason says that.
     pub found: Option<Arc<str>>,
+    /// A unified difference, where somebody changed a file by hand.
+    pub difference: Option<Arc<str>>,
 }
 
 /// One route of a change, the same on all places of its part but a few.

@@ -110,5 +110,10 @@ fn setting_line(item: &Item<'_>) -> SettingLine {
     };
     let is_whole = item.change.key.is_empty();
     let name = if is_whole { item.resource } else { &item.change.key };
-    SettingLine { place: item.place, name: Arc::clone(name), is_whole, settings, found: item.found.clone() }
+    let is_changed = matches!(item.change.reason, Reason::Altered(_) | Reason::Stale(_));
+    let (difference, found) = match &item.found {
+        Some(text) if is_changed && item.change.kind.words.tells_difference() => (Some(Arc::clone(text)), None),
+        found => (None, found.clone()),
+    };
+    SettingLine { place: item.place, name: Arc::clone(name), is_whole, settings, found, difference }
 }

@@ -137,5 +137,6 @@ fn settings(summary: &Summary, change: &plan::Change, line: &SettingLine) -> Ite
     };
     let before = (change.action != Action::Add).then(|| values(|setting| setting.before.as_deref()));
     let after = (change.action != Action::Remove).then(|| values(|setting| setting.after.as_deref()));
-    Item { address: Some(address), before, after, found: line.found.clone(), ..Item::default() }
+    let (found, difference) = (line.found.clone(), line.difference.clone());
+    Item { address: Some(address), before, after, found, difference, ..Item::default() }
 }

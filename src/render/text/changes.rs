@@ -137,6 +137,7 @@ impl Writer<'_> {
             if let Some(found) = line.found.as_ref().filter(|found| !is_said(found)) {
                 out.push_str(&self.look.paint_lines(DIM, &format!("      live now: {}", clean(found))));
             }
+            self.difference(out, line.difference.as_deref());
         }
         if let left @ 1.. = lines.len() - rows.len() {
             out.push_str(&self.look.paint_lines(DIM, &format!("  … and {left} more")));
@@ -150,6 +151,11 @@ impl Writer<'_> {
         if !definition.is_empty() {
             out.push_str(&self.look.paint_lines(DIM, &format!("      {}", clean(definition))));
         }
+        self.difference(out, difference);
+    }
+
+    /// A unified difference.
+    fn difference(&self, out: &mut String, difference: Option<&str>) {
         for line in difference.into_iter().flat_map(str::lines) {
             let style = match line.as_bytes().first() {
                 Some(b'+') => "32",
