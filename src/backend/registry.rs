@@ -1,7 +1,7 @@
 //! All that a binary knows about backends, as data: a binary of its own can have others.
 
 use std::collections::BTreeSet;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use super::mesh::Mesh;
 use super::{Desired, NetworkTable, OnNodes, SiteKind, azure_udr, netplan, node, ssh_static, sysctl};
@@ -68,7 +68,7 @@ impl Registry {
 
     /// Everything that a topology wants.
     pub fn desire(&self, topology: &Topology) -> Desired {
-        let places = topology.nodes.iter().map(|(name, node)| {
+        let places = topology.nodes.iter().filter(|(_, node)| node.managed).map(|(name, node)| {
             let host = node.ssh.host.clone().or_else(|| node.addresses.first().copied().map(address_text));
             let endpoint = host.map(|host| Endpoint {
                 host,
@@ -77,7 +77,8 @@ impl Registry {
                 sudo: node.ssh.sudo,
             });
             let resources = Resources::with_capacity(topology.backends.len());
-            (Place::from(name.clone()), DesiredPlace { endpoint, resources })
+            let (addresses, is_translated) = (Arc::clone(&node.addresses), node.nat);
+            (Place::from(name.clone()), DesiredPlace { endpoint, addresses, is_translated, resources })
         });
         let mut desired = Desired { places: places.collect(), ..Desired::default() };
         let mesh = Mesh::new(topology);

@@ -51,6 +51,8 @@ pub struct PlacePlan {
     pub unseen: Option<String>,
     /// Whether the place has the marker of this topology and lineage.
     pub has_marker: bool,
+    /// Whether that marker names the place and its machine as they are. If not, the next write there renews it.
+    pub is_marker_current: bool,
     /// Resources that change, or whose record changes.
     pub resources: Resources<ResourcePlan>,
     /// Whether the topology has nothing there afterwards.

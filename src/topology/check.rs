@@ -2,11 +2,11 @@
 
 use std::collections::{BTreeSet, HashSet};
 
-use crate::network::{Family, Row, Rows, number};
+use crate::network::{Family, Prefix, Row, Rows, number};
 
 use super::diagnostics::{Diagnostic, Reporter, Span};
 use super::draft::Draft;
-use super::format::Formats;
+use super::format::{Formats, RoutesOf};
 use super::glob::matching;
 use super::node_draft::NodeDraft;
 use super::patterns::report_no_match;
@@ -27,13 +27,21 @@ pub(super) fn check(draft: &Draft<'_>, formats: Formats, report: &Reporter) -> O
     let own_name = |node: &NodeDraft<'_>| Name::new(node.name.value).unwrap_or_else(|_| stand_in.clone());
     let names: Vec<Name> = draft.nodes.iter().map(own_name).collect();
     let served = backends::check(draft, &names, formats, report);
-    links::check(draft, &served, report);
+    let managed: Vec<bool> = merged.iter().map(|merged| merged.managed).collect();
+    links::check(draft, &served, &managed, report);
     let empty = if draft.nodes.is_empty() {
         let hint = "Add for example node-0 = { address = \"10.240.0.20\" } below a line [nodes].";
         Some(("The topology has no nodes.", hint.to_owned()))
     } else {
         let first = formats.first().map_or("…", |format| format.id());
-        (!draft.has_backends).then(|| ("No backend is active.", format!("Add a line [backends.{first}].")))
+        let has_routes = || draft.backends.iter().any(|backend| backend.read.routes != RoutesOf::None);
+        let example =
+            "Add the pod subnets behind a node: node-0 = { address = \"10.240.0.20\", pods = [\"10.200.0.0/24\"] }.";
+        match draft.has_backends {
+            false => Some(("No backend is active.", format!("Add a line [backends.{first}]."))),
+            true => (draft.pods.is_empty() && has_routes() && report.is_empty())
+                .then(|| ("No node has pods.", example.to_owned())),
+        }
     };
     if let Some((what, hint)) = empty.filter(|_| !report.broken) {
         let message = format!("{what} topo writes no routes, and removes those that it owns.");
@@ -58,11 +66,12 @@ fn build(
     rows: &[Row],
 ) -> Option<Topology> {
     let name = |text: Located<&str>| Name::new(text.value).ok();
-    let nodes = draft.nodes.iter().zip(names).zip(merged).map(|((node, name), Merged { ssh, interface })| {
-        let addresses = draft.addresses_of(node).collect();
-        let pods = draft.pods_of(node).collect();
-        (name, Node { addresses, pods, ssh, interface })
-    });
+    let nodes =
+        draft.nodes.iter().zip(names).zip(merged).map(|((node, name), Merged { ssh, interface, nat, managed })| {
+            let addresses = draft.addresses_of(node).collect();
+            let pods = draft.pods_of(node).collect();
+            (name, Node { addresses, pods, ssh, interface, nat, managed })
+        });
     let subnets = draft.subnets.iter().map(|subnet| {
         let cidr = subnet.cidr.iter().map(|prefix| prefix.value).collect();
         let gateway = subnet.gateway.iter().map(|gateway| gateway.value).collect();
@@ -112,12 +121,19 @@ pub(super) fn check_addresses(draft: &Draft<'_>, order: &[usize], report: &Repor
 
 /// Checks the pod subnets. Returns them as rows, sorted by destination.
 pub(super) fn check_pods(draft: &Draft<'_>, order: &[usize], report: &Reporter) -> Vec<Row> {
+    let link_local = link_local();
     for (pod, node) in draft.pods.iter().map(|pod| (pod, &draft.nodes[pod.node as usize])) {
         let (family, name) = (pod.value.family(), node.name.value);
         if pod.value.is_default() {
             let message = format!("The pod subnet {} of node `{name}` is the default route.", pod.value);
             Diagnostic::error(pod.span, message, "contains all addresses")
                 .hint("Set the prefix of the node's pods.")
+                .report_to(report);
+        }
+        if link_local.is_some_and(|local| local.covers(&pod.value)) {
+            let message = format!("The pod subnet {} of node `{name}` has link-local addresses.", pod.value);
+            Diagnostic::error(pod.span, message, "link-local")
+                .hint("No router forwards these, and clouds have their metadata there. Give the pods another subnet.")
                 .report_to(report);
         }
         if !node.damaged && !draft.addresses_of(node).any(|own| Family::of(own) == family) {
@@ -165,6 +181,11 @@ pub(super) fn check_pods(draft: &Draft<'_>, order: &[usize], report: &Reporter) 
     // A destination that occurs twice is an error, which was reported.
     rows.dedup_by_key(|row| row.destination);
     rows
+}
+
+/// The IPv4 addresses that mean something on one link alone (RFC 3927). Those of IPv6 are no prefixes for routes at all.
+fn link_local() -> Option<Prefix> {
+    "169.254.0.0/16".parse().ok()
 }
 
 /// Pod subnets that would cut a network, a gateway or a node off from its link. One finding per pod subnet.
@@ -224,6 +245,8 @@ fn check_decommissioned(draft: &Draft<'_>, report: &Reporter) {
 struct Merged {
     ssh: NodeSsh,
     interface: Option<Box<str>>,
+    nat: bool,
+    managed: bool,
 }
 
 /// A value, and the number of the group that it comes from.
@@ -236,6 +259,8 @@ struct FromGroups<'a> {
     user: From<&'a str>,
     sudo: From<bool>,
     interface: From<&'a str>,
+    nat: From<bool>,
+    managed: From<bool>,
 }
 
 /// The settings of each node: its own, else those of its groups, else those for all nodes.
@@ -256,6 +281,8 @@ fn merge_groups(draft: &Draft<'_>, report: &Reporter) -> Vec<Merged> {
                 join.setting(at, "ssh.port", own.port, &mut slot.port, given.port);
                 join.setting(at, "ssh.user", own.user, &mut slot.user, given.user);
                 join.setting(at, "ssh.sudo", own.sudo, &mut slot.sudo, given.sudo);
+                join.setting(at, "managed", own.managed, &mut slot.managed, given.managed);
+                join.setting(at, "nat", own.nat, &mut slot.nat, given.nat);
                 join.setting(at, "interface", own.interface, &mut slot.interface, given.interface);
             }
             if !any {
@@ -272,7 +299,9 @@ fn merge_groups(draft: &Draft<'_>, report: &Reporter) -> Vec<Merged> {
             user: first(own.user, group.user, all.user).map(str::to_owned),
             sudo: first(own.sudo, group.sudo, all.sudo).unwrap_or(false),
         };
-        Merged { ssh, interface: first(own.interface, group.interface, None).map(Box::from) }
+        let nat = first(own.nat, group.nat, None).unwrap_or(false);
+        let managed = first(own.managed, group.managed, None).unwrap_or(true);
+        Merged { ssh, interface: first(own.interface, group.interface, None).map(Box::from), nat, managed }
     });
     nodes.collect()
 }

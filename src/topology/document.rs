@@ -17,7 +17,7 @@ use super::toml_text;
 use crate::resource::Name;
 
 /// Keys that make sense only for a single node.
-const KEYS_OF_ONE_NODE: &[&str] = &["address", "pods"];
+const KEYS_OF_ONE_NODE: &[&str] = &["address", "pods", "prefixes"];
 
 /// Reads the whole document.
 pub(super) fn read(mut root: TableReader<'_>, formats: Formats) -> Draft<'_> {
@@ -189,7 +189,15 @@ fn read_node<'a>(draft: &mut Draft<'a>, entry: &Entry<'a>, reader: Option<TableR
             let found = |address| draft.addresses.push(OfNode::new(address, index));
             damaged |= !read_addresses(texts, reader.subject, "address", report, found);
         }
-        if let Some(texts) = reader.strings("pods") {
+        let (pods, prefixes) = (reader.strings("pods"), reader.strings("prefixes"));
+        if let (Some(pods), Some(prefixes)) = (&pods, &prefixes) {
+            let message = format!("Node `{}` has both `pods` and `prefixes`. They are names of one key.", entry.key);
+            Diagnostic::error(prefixes.span, message, "again here")
+                .second(pods.span, "first here")
+                .hint("Put all prefixes behind the node into one of them.")
+                .report_to(report);
+        }
+        if let Some(texts) = pods.or(prefixes) {
             read_prefixes(texts, report, |prefix| draft.pods.push(OfNode::new(prefix, index)));
         }
         settings = read_settings(&mut reader, "node", entry.key);
@@ -234,7 +242,7 @@ fn read_group<'a>(entry: &Entry<'a>, mut reader: TableReader<'a>) -> GroupDraft<
     GroupDraft { name: entry.name(), patterns: patterns.unwrap_or_default(), settings }
 }
 
-/// Reads `ssh` and `interface` of a node or a group.
+/// Reads `ssh`, `interface`, `nat` and `managed` of a node or a group.
 fn read_settings<'a>(reader: &mut TableReader<'a>, kind: &'static str, name: &'a str) -> SettingsDraft<'a> {
     let mut settings = SettingsDraft::default();
     if let Some(mut ssh) = reader.table("ssh", Subject::SshOf(kind, name)) {
@@ -244,6 +252,8 @@ fn read_settings<'a>(reader: &mut TableReader<'a>, kind: &'static str, name: &'a
     let interface = reader.string("interface");
     settings.interface =
         interface.filter(|text| grammar::DEVICE.accepts(*text, "the name of a network device", reader.report));
+    settings.nat = reader.boolean("nat");
+    settings.managed = reader.boolean("managed");
     settings
 }
 
@@ -252,5 +262,6 @@ fn read_ssh<'a>(reader: &mut TableReader<'a>) -> SettingsDraft<'a> {
     let report = reader.report;
     let host = host.filter(|host| grammar::HOST.accepts(*host, "a host name or address", report));
     let user = user.filter(|user| grammar::USER.accepts(*user, "a login name", report));
-    SettingsDraft { host, port: reader.integer("port", 1..=65535), user, sudo: reader.boolean("sudo"), interface: None }
+    let (port, sudo) = (reader.integer("port", 1..=65535), reader.boolean("sudo"));
+    SettingsDraft { host, port, user, sudo, ..SettingsDraft::default() }
 }

@@ -13,8 +13,8 @@ use super::prefix_index::PrefixIndex;
 use super::toml_text::key;
 use crate::resource::Name;
 
-/// Checks subnets, gateways and next hops. `served` are the nodes of each backend.
-pub(super) fn check(draft: &Draft<'_>, served: &[BTreeSet<Name>], report: &Reporter) {
+/// Checks subnets, gateways and next hops. `served` are the nodes of each backend, `managed` says of each node whether it gets routes.
+pub(super) fn check(draft: &Draft<'_>, served: &[BTreeSet<Name>], managed: &[bool], report: &Reporter) {
     if draft.subnets.is_empty() {
         return;
     }
@@ -61,7 +61,7 @@ pub(super) fn check(draft: &Draft<'_>, served: &[BTreeSet<Name>], report: &Repor
     }
     check_pods_on_link(draft, &index, &cidrs, report);
     if !damaged {
-        check_next_hops(draft, served, &homes, report);
+        check_next_hops(draft, served, managed, &homes, report);
     }
 }
 
@@ -139,7 +139,13 @@ fn all_meet(from: &BTreeSet<&Routers>, to: &BTreeSet<&Routers>) -> bool {
 }
 
 /// Checks that every subnet with senders can reach every other subnet with pods behind its nodes.
-fn check_next_hops(draft: &Draft<'_>, served: &[BTreeSet<Name>], homes: &[Option<u32>], report: &Reporter) {
+fn check_next_hops(
+    draft: &Draft<'_>,
+    served: &[BTreeSet<Name>],
+    managed: &[bool],
+    homes: &[Option<u32>],
+    report: &Reporter,
+) {
     // Only routes on nodes need next hops of nodes.
     let on_nodes: Vec<&BTreeSet<Name>> = draft
         .backends
@@ -151,7 +157,7 @@ fn check_next_hops(draft: &Draft<'_>, served: &[BTreeSet<Name>], homes: &[Option
     // Every node sends, unless a backend says otherwise.
     let all = served.is_empty() || on_nodes.iter().any(|nodes| nodes.len() == draft.nodes.len());
     let sends = |node: &NodeDraft<'_>| all || on_nodes.iter().any(|nodes| nodes.contains(node.name.value));
-    let sends: Vec<bool> = draft.nodes.iter().map(sends).collect();
+    let sends: Vec<bool> = draft.nodes.iter().zip(managed).map(|(node, managed)| *managed && sends(node)).collect();
     let routers = routed_by_network(draft, served);
     for family in [Family::V4, Family::V6] {
         let mut roles = vec![Roles::default(); draft.subnets.len()];

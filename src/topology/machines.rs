@@ -1,4 +1,4 @@
-//! The `machines.txt` of *Kubernetes the hard way*: one line `IP FQDN HOSTNAME [POD_SUBNET]` per machine.
+//! The `machines.txt` of *Kubernetes the hard way*: one line `IP FQDN HOSTNAME [POD_SUBNET]` per machine. The FQDN may be left out.
 
 use std::fmt::Write;
 use std::net::IpAddr;
@@ -39,8 +39,10 @@ pub fn parse(source: &Source) -> (Vec<Machine>, Diagnostics) {
     }
     let mut draft = Draft::default();
     let mut order = Vec::new();
-    let mut start = 0;
-    for line in source.text.split_inclusive('\n') {
+    // Windows puts a byte order mark in front.
+    let text = source.text.strip_prefix('\u{feff}').unwrap_or(&source.text);
+    let mut start = source.text.len() - text.len();
+    for line in text.split_inclusive('\n') {
         let content = line.split('#').next().unwrap_or_default();
         if let Some(name) = read_line(&mut draft, content, start, &report) {
             order.push(name);
@@ -50,6 +52,11 @@ pub fn parse(source: &Source) -> (Vec<Machine>, Diagnostics) {
     if order.is_empty() && report.is_empty() {
         Diagnostic::error(Span::default(), "The file has no machines.", "")
             .hint("Write one line per machine: IP FQDN HOSTNAME [POD_SUBNET].")
+            .report_to(&report);
+    }
+    if draft.pods.is_empty() && report.is_empty() {
+        Diagnostic::warning(Span::default(), "No machine has a pod subnet, so there are no routes to write.", "")
+            .hint("Write the pod subnet at the end of each line: IP FQDN HOSTNAME POD_SUBNET.")
             .report_to(&report);
     }
     let mut by_name: Vec<&NodeDraft<'_>> = draft.nodes.iter().collect();
@@ -83,11 +90,11 @@ fn read_line<'a>(draft: &mut Draft<'a>, content: &'a str, start: usize, report: 
         Located { value: word, span: Span::new(0, at..at + word.len()) }
     };
     let listed = |word: &'a str| word.split(',').filter(|word| !word.is_empty()).map(located);
-    let mut words = content.split_whitespace();
+    let mut words = content.split_whitespace().peekable();
     let first = words.next()?;
-    let (Some(host), Some(name)) = (words.next().map(located), words.next().map(located)) else {
+    let Some(second) = words.next().map(located) else {
         let line = located(content.trim());
-        Diagnostic::error(line.span, "This line does not describe a machine.", "fewer than three words")
+        Diagnostic::error(line.span, "This line has no name of a machine.", "one word")
             .hint(
                 "Write IP FQDN HOSTNAME [POD_SUBNET], for example 10.240.0.20 node-0.kubernetes.local node-0 \
                  10.200.0.0/24.",
@@ -95,11 +102,17 @@ fn read_line<'a>(draft: &mut Draft<'a>, content: &'a str, start: usize, report: 
             .report_to(report);
         return None;
     };
+    // Without the FQDN, the next word is a pod subnet or nothing.
+    let has_host = words.peek().is_some_and(|next| !next.contains('/'));
+    let (host, name) = match words.next_if(|_| has_host).map(located) {
+        Some(name) => (Some(second), name),
+        None => (None, second),
+    };
     let node = u32::try_from(draft.nodes.len()).unwrap_or(u32::MAX);
     let (first_address, first_pod) = (draft.addresses.len(), draft.pods.len());
     let found = |address| draft.addresses.push(OfNode::new(address, node));
     let whole = read_addresses(listed(first), Subject::Named("machine", name.value), "address", report, found);
-    if !(grammar::HOST.is_valid)(host.value) {
+    if let Some(host) = host.filter(|host| !(grammar::HOST.is_valid)(host.value)) {
         let message = format!("`{}` is not a fully qualified host name.", host.value.escape_debug());
         Diagnostic::error(host.span, message, "the second word")
             .hint("Write IP FQDN HOSTNAME [POD_SUBNET].")

@@ -79,6 +79,10 @@ pub struct Node {
     pub ssh: NodeSsh,
     /// The device for its routes; none means the device that the kernel uses.
     pub interface: Option<Box<str>>,
+    /// Whether its addresses are translated on the way, so that the machine itself has others.
+    pub nat: bool,
+    /// Whether topo logs in to it. If not, routes lead to it, and topo writes nothing there.
+    pub managed: bool,
 }
 
 /// How to log in to a node. ssh's own configuration decides what is missing.

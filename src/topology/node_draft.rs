@@ -42,4 +42,6 @@ pub(super) struct SettingsDraft<'a> {
     pub(super) user: Option<Located<&'a str>>,
     pub(super) sudo: Option<Located<bool>>,
     pub(super) interface: Option<Located<&'a str>>,
+    pub(super) nat: Option<Located<bool>>,
+    pub(super) managed: Option<Located<bool>>,
 }

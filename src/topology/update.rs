@@ -71,14 +71,14 @@ pub fn update(text: &str, machines: &[Machine], stays: &dyn Fn(&str, &[IpAddr]) 
                 what.push(format!("address {}", addresses_value(&machine.addresses)));
                 put(node, "address", &addresses_value(&machine.addresses))?;
             }
-            let given: Option<Vec<Prefix>> =
-                parsed(node.get("pods")).or_else(|| (!node.contains_key("pods")).then(Vec::new));
+            let key = if node.contains_key("prefixes") { "prefixes" } else { "pods" };
+            let given: Option<Vec<Prefix>> = parsed(node.get(key)).or_else(|| (!node.contains_key(key)).then(Vec::new));
             if given.as_deref().is_none_or(|given| !same(given, &machine.pods)) {
-                what.push(format!("pods {}", list(&machine.pods)));
+                what.push(format!("{key} {}", list(&machine.pods)));
                 if machine.pods.is_empty() {
-                    node.remove("pods");
+                    node.remove(key);
                 } else {
-                    put(node, "pods", &list(&machine.pods))?;
+                    put(node, key, &list(&machine.pods))?;
                 }
             }
             if !what.is_empty() {

@@ -217,7 +217,14 @@ impl Pair<'_> {
                 self.exchange(&write(real), &write(fake));
             }
             Act::Mark(number) => {
-                let marker = Marker { topology: format!("t{number}"), lineage: "ab12".into(), protocol: 201 };
+                let marker = Marker {
+                    topology: format!("t{number}"),
+                    lineage: "ab12".into(),
+                    protocol: 201,
+                    node: Some("n".into()),
+                    machine_id: Some("ab".into()),
+                    serial: Some(7),
+                };
                 let requests = [Request::WriteMarker(marker), Request::Identify];
                 self.exchange(&requests, &requests);
             }

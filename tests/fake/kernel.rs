@@ -374,7 +374,7 @@ pub(crate) fn text(destination: &Prefix) -> String {
     }
 }
 
-fn link((address, length): &(IpAddr, u8)) -> Prefix {
+pub(super) fn link((address, length): &(IpAddr, u8)) -> Prefix {
     let text = format!("{address}/{length}");
     match text.parse() {
         Ok(prefix) => prefix,

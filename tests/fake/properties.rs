@@ -7,7 +7,7 @@ use topo::backend::{Desired, REGISTRY};
 use topo::plan::Options;
 
 use super::cases;
-use super::draft::{DraftNode, Edit, How, MACHINES, any_draft, any_edit, any_foreign, any_how, any_persistence};
+use super::draft::{Edit, How, MACHINES, any_draft, any_edit, any_foreign, any_how, any_persistence};
 use super::kernel::Owner;
 use super::scene::Scene;
 use super::world::Ran;
@@ -104,12 +104,12 @@ impl Scene {
         let mut desired = self.desired();
         let mut ran = self.run(&desired, &options, 0, 0);
         while let Ran::Refused(plan) = &ran {
-            // A name that somebody has on record who is not in the topology any more: another one helps.
-            let taken = plan.findings.iter().find(|finding| finding.stops() && finding.code == "name_taken");
-            let taken = taken.unwrap_or_else(|| panic!("{:?}", plan.findings)).place();
-            let named = |node: &(&usize, &DraftNode)| node.1.name == taken.name();
-            let machine = *self.draft.nodes.iter().find(named).expect("a node of the topology").0;
-            self.edit(&Edit::Rename(machine));
+            // A name that somebody else has on record: names that nobody has help.
+            let taken = ["name_taken", "other_machine"];
+            let stops = plan.findings.iter().filter(|finding| finding.stops());
+            assert!(stops.clone().all(|finding| taken.contains(&finding.code)), "{:?}", plan.findings);
+            let machines: Vec<usize> = self.draft.nodes.keys().copied().collect();
+            machines.into_iter().for_each(|machine| self.edit(&Edit::Rename(machine)));
             desired = self.desired();
             ran = self.run(&desired, &options, 0, 0);
         }

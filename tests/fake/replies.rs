@@ -11,7 +11,7 @@ use topo::exchange::node::{
 use topo::network::{Family, MAIN_TABLE, Prefix, Route};
 use topo::resource::Token;
 
-use super::kernel::{AZURE, Command, Node, Owner, TableRow, Verb, Way, text};
+use super::kernel::{AZURE, Command, Node, Owner, TableRow, Verb, Way, link, text};
 
 impl Node {
     /// The rows of a table as they are listed, each with what tells it from all others.
@@ -118,13 +118,15 @@ impl Node {
     }
 
     fn identity(&self) -> Identity {
-        let addresses = self.addresses.iter().map(|(address, _)| *address);
+        let is_there = |(own, _): &&(IpAddr, u8)| !self.down || Family::of(*own) == Family::V4;
+        let addresses = self.addresses.iter().filter(is_there);
         let default = |row: &&TableRow| row.table == MAIN_TABLE && row.destination.is_default();
         Identity {
             machine_id: self.machine_id.clone(),
             markers: self.markers.values().cloned().collect(),
             peer: self.peer,
-            addresses: addresses.filter(|own| !self.down || Family::of(*own) == Family::V4).collect(),
+            addresses: addresses.clone().map(|(address, _)| *address).collect(),
+            networks: addresses.map(link).collect(),
             resolvers: Vec::new(),
             gateways: self
                 .rows

@@ -71,10 +71,11 @@ kthw() {
   printf 'nameserver 10.240.0.2\n' >/etc/resolv.conf
 }
 
-# marked [PROTOCOL [LINEAGE [TOPOLOGY]]]: the marker of the topology.
+# marked [PROTOCOL [LINEAGE [TOPOLOGY [NODE]]]]: the marker of the topology. Older versions of topo wrote no name of the node.
 marked() {
   mkdir -p /etc/topo
   printf 'lineage %s\nprotocol %s\n' "${2:-$lineage}" "${1:-201}" >"/etc/topo/${3:-kthw}"
+  [ -z "${4:-}" ] || printf 'node %s\n' "$4" >>"/etc/topo/${3:-kthw}"
 }
 
 # mesh NUMBER…: routes to the pods of these nodes of the tutorial, but for the machine's own.

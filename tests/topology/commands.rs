@@ -100,7 +100,7 @@ node-0   =   { address = \"10.240.0.99\", pods = \"10.200.0.0/24\" } # w0
 
     let (out, _, code) = topo(&path, &["init", "--from", "-", "--update"], MACHINES);
     assert_eq!((code, out.as_str()), (0, "topo.toml has these nodes already. topo did not change it.\n"));
-    let (_, err, code) = topo(&path, &["init", "--from", "-", "--update"], "10.240.0.1 a\n");
+    let (_, err, code) = topo(&path, &["init", "--from", "-", "--update"], "10.240.0.1\n");
     assert!(code == 1 && err.contains("[-:1:1]"), "{err}");
     assert_eq!(fs::read_to_string(path.join("topo.toml")).expect("text"), expected);
 }
@@ -129,11 +129,14 @@ fn validate_reads_directories_and_refuses_what_is_no_text() {
     assert!(code == 1 && err.contains("has no .toml file"), "{err}");
     fs::write(folder.join("a.toml"), "[topology]\nname = \"x\"\n[nodes]\na = { address = \"10.0.0.1\" }\n")
         .expect("write");
-    fs::write(folder.join("b.toml"), "[nodes]\nb = { address = \"10.0.0.2\" }\n[backends.ssh-static]\n")
-        .expect("write");
+    fs::write(
+        folder.join("b.toml"),
+        "[nodes]\nb = { address = \"10.0.0.2\", pods = [\"10.1.0.0/24\"] }\n[backends.ssh-static]\n",
+    )
+    .expect("write");
     let (out, err, code) = topo(&path, &["validate", "net"], "");
     assert_eq!((code, err.as_str()), (0, ""));
-    assert_eq!(out, "net is valid: 2 nodes, 0 pod subnets, backend ssh-static.\n");
+    assert_eq!(out, "net is valid: 2 nodes, 1 pod subnet, backend ssh-static.\n");
     fs::write(folder.join("c.toml"), b"ok = 1\n\xff").expect("write");
     let (_, err, code) = topo(&path, &["validate", "net"], "");
     assert!(code == 1 && err.contains("line 2"), "{err}");

@@ -17,7 +17,7 @@ pub enum LinkError {
     #[error("netplan is not installed, so none of its files can keep the routes")]
     NoNetplan,
     /// systemd-networkd does not run.
-    #[error("systemd-networkd does not run, so nothing would load the routes from a file")]
+    #[error("systemd-networkd does not run: something else keeps the network, such as NetworkManager or ifupdown")]
     NoNetworkd,
     /// The kernel has no device for a next hop.
     #[error("the kernel knows no device for the next hop {0}")]
@@ -48,7 +48,8 @@ impl LinkError {
         match self {
             Self::NoNetplan => "Install netplan.io there, or set persist = \"networkd\" in the backend's table.",
             Self::NoNetworkd => {
-                "Start systemd-networkd there, or exclude the node with `nodes` in the backend's table."
+                "topo cannot keep routes in their files yet. Exclude the node with `nodes` in the backend's table: ssh-static writes \
+                 its routes until the next boot. Do not start systemd-networkd beside another manager: that can cut the node off."
             }
             Self::NoDevice(_) => "Correct the address, or set the device with `interface` in the node's entry.",
             Self::Absent(_) => "Correct `interface` in the node's entry.",

@@ -1,9 +1,10 @@
 //! Which nodes topo asks, and about whose records.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::look::{question, read};
+use super::machines::{Machine, Machines};
 use super::nodes::{Look, NodeSite};
 use super::observed::Observation;
 use crate::backend::{Inputs, LOST, Pose, Question};
@@ -30,24 +31,19 @@ impl NodeSite {
             places.into_iter().filter(|place| is_used(place)).for_each(|place| ask(place, Some(place)));
             return questions;
         }
+        let seen =
+            looks.iter().filter_map(|(place, look)| Some((place, look.source.as_ref()?, look.observation.seen()?)));
+        let answers = seen.map(|(place, source, seen)| (place, source, &seen.identity));
+        // Nobody is asked three times.
+        let first: BTreeSet<&Place> =
+            answers.clone().filter(|(place, source, _)| place == source).map(|(place, ..)| place).collect();
         // What is recorded under a name that is left out is not planned with.
-        let records = recorded.places.iter().filter(|(place, _)| is_used(place));
-        let known: HashMap<&str, &Place> =
-            records.filter_map(|(place, record)| Some((record.machine_id.as_deref()?, place))).collect();
-        for place in desired.places.keys() {
-            // Nobody is asked three times.
-            let Some(Look { source: Some(asked), observation: Observation::Seen(seen) }) = looks.get(place) else {
-                continue;
-            };
-            if asked != place {
-                continue;
-            }
-            let id = seen.identity.machine_id.as_str();
-            let by_name = recorded.places.get(place).and_then(|record| record.machine_id.as_deref());
-            match known.get(id).copied() {
-                Some(source) if source != place => ask(place, Some(source)),
-                // Another machine than the recorded one: a token in the record says nothing about its rows.
-                None if by_name.is_some_and(|recorded| recorded != id) => ask(place, None),
+        let machines = Machines::new(inputs, answers.map(|(place, _, identity)| (place, identity)), is_used);
+        for place in desired.places.keys().filter(|place| first.contains(place)) {
+            match machines.of(place) {
+                Some(Machine::Renamed(source)) => ask(place, Some(source)),
+                // A token in the record says nothing about the rows of another machine.
+                Some(Machine::Replaced) => ask(place, None),
                 _ => {}
             }
         }

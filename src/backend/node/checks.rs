@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use super::findings::{captures, in_azure, lineage_lost, not_on_link, other_lineage, protocol_taken};
+use super::findings::{captures, in_azure, lineage_lost, other_lineage, protocol_taken};
 use super::observed::{Observation, Seen};
 use crate::backend::{Covered, Inputs};
 use crate::network::{Prefix, Rows};
@@ -38,19 +38,23 @@ impl<'a> Uncovered<'a> {
 }
 
 impl Plan {
-    /// Checks the markers of a machine. True: the marker of this topology and lineage is there.
+    /// Checks the markers of a machine. None: the marker of this topology and lineage is not there. Else whether it names the place
+    /// and the machine as they are.
     pub(super) fn check_markers(
         &mut self,
         inputs: &Inputs<'_>,
         place: &Place,
         seen: &Seen,
         resources: &Resources<ResourcePlan>,
-    ) -> bool {
-        let mut ours = false;
+    ) -> Option<bool> {
+        let mut ours = None;
         for marker in &seen.identity.markers {
             if marker.topology == inputs.topology.as_str() {
-                ours = marker.lineage == inputs.recorded.lineage.to_string();
-                if !ours && !marker.lineage.is_empty() {
+                let is_ours = marker.lineage == inputs.recorded.lineage.to_string();
+                let id = Some(seen.identity.machine_id.as_str()).filter(|id| !id.is_empty());
+                let is_current = marker.node.as_deref() == place.node() && marker.machine_id.as_deref() == id;
+                ours = is_ours.then_some(is_current);
+                if !is_ours && !marker.lineage.is_empty() {
                     self.findings.push(other_lineage(place, &marker.lineage));
                     if !inputs.options.new_lineage {
                         self.findings.push(lineage_lost(place, inputs.options.destroy));
@@ -88,10 +92,8 @@ impl Plan {
                 }
             }
         }
-        for (next_hop, found) in &seen.not_on_link {
-            self.findings.push(not_on_link(place, *next_hop, found));
-        }
     }
+
     /// Azure forwards by its own route tables, whatever routes a machine has. If the topology wants a route on the machine that no
     /// table has, packets get lost, also if the route is in force already.
     pub(super) fn check_azure(

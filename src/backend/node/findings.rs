@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use super::machines::Why;
 use crate::backend::ssh_static::KERNEL_ROUTE;
 use crate::exchange::node::LiveRoute;
 use crate::network::Prefix;
@@ -12,15 +13,19 @@ use crate::resource::{Name, Place, ResourceId};
 
 /// The codes of findings on nodes.
 pub const CODES: &[&str] = &[
+    "address",
     "captures",
     "deferred",
     "in_azure",
     "lineage_lost",
     "lost",
     "name_taken",
+    "new_machine_id",
     "not_on_link",
     "other_lineage",
+    "other_machine",
     "own_pods",
+    "part_of_subnet",
     "protocol_taken",
     "provided",
     "renamed",
@@ -142,11 +147,97 @@ fn stray(place: &Place, kind: &str, row: &LiveRoute) -> Finding {
         .act(format!("If nobody needs it, remove it there: `ip route del {key}`."))
 }
 
-pub(super) fn same_machine(one: &Place, other: &Place) -> Finding {
-    let text = format!(" and {} have the same /etc/machine-id, so topo takes them for one machine.", one.name());
-    Finding::error("same_machine", other, Text::around("", text))
-        .edit("If they are one machine, take one of them out of the topology.")
-        .act("If one is a clone of the other, run `rm -f /etc/machine-id /var/lib/dbus/machine-id && systemd-machine-id-setup` on the clone, and reboot it.")
+/// The commands that give a clone a machine-id of its own. `systemd-machine-id-setup` keeps an id that is there.
+const NEW_MACHINE_ID: &str = "rm -f /etc/machine-id /var/lib/dbus/machine-id && systemd-machine-id-setup";
+
+/// Several machines have one id; or they are one machine, since they have the same addresses.
+pub(super) fn same_id(place: &Place, id: &str, is_one: bool) -> Finding {
+    if is_one {
+        let text = format!(" are names of one machine: the machine-id is {id} and the addresses are the same.");
+        return Finding::error("same_machine", place, Text::around("", text))
+            .scope(Scope::All)
+            .edit("Leave one of them in the topology, or correct the address of the other.");
+    }
+    Finding::error("same_machine", place, Text::around("", format!(" have the same machine-id {id}, as clones do.")))
+        .scope(Scope::All)
+        .act(format!("On all but one of them, run `{NEW_MACHINE_ID}` and reboot."))
+        .act("A machine that gets its address by DHCP may get another one then.")
+}
+
+/// The marker says that it is the recorded machine.
+pub(super) fn new_id(place: &Place) -> Finding {
+    let text = " has a new machine-id. Its marker says that it is the recorded machine.";
+    Finding::note("new_machine_id", place, Text::around("", text))
+}
+
+/// The machine of another node, or a clone of it, answers.
+pub(super) fn of_another(place: &Place, source: &Place, why: Why<'_>, topology: &Name) -> Finding {
+    let name = source.name();
+    let why = match why {
+        Why::InTopology => format!("{name} is still in the topology"),
+        Why::AddressOf(address, owner) => format!("its address {address} belongs to {} now", owner.name()),
+    };
+    let text = format!(" is {name} or a clone of {name}, and {why}.");
+    Finding::error("other_machine", place, Text::around("The machine that answers as ", text))
+        .scope(Scope::All)
+        .found(name)
+        .edit("If that is the wrong machine, correct the address or `ssh.host`.")
+        .edit("If the machine has a new name, use a name and addresses that no other node has, and take out the old name.")
+        .act(format!(
+            "If it is a clone, run `{}` there and reboot.", NEW_MACHINE_ID.replacen("rm -f", &format!("rm -f /etc/topo/{topology}"), 1)
+        ))
+}
+
+/// A node does not have an address that the topology says it has.
+pub(super) fn wrong_address(
+    place: &Place,
+    wrong: IpAddr,
+    owner: Option<&str>,
+    has: &[IpAddr],
+    is_translated: bool,
+) -> Finding {
+    let has: Vec<String> = has.iter().map(ToString::to_string).collect();
+    let owner = owner.map(|owner| format!(" {owner} has that address.")).unwrap_or_default();
+    let text = format!(" does not have the address {wrong}. It has {}.{owner}", listed(&has));
+    let text = Text::around("", text);
+    if is_translated {
+        return Finding::warning("address", place, text)
+            .found(has.join(", "))
+            .act("The topology says `nat = true`: another machine has to translate the address.");
+    }
+    // Other nodes have routes to it.
+    Finding::error("address", place, text)
+        .scope(Scope::All)
+        .found(has.join(", "))
+        .edit("Correct the address; `ssh.host` can be another one. If another machine translates the address, set nat = true.")
+}
+
+/// Routes lead a part of a subnet away that the node is connected to.
+pub(super) fn takes_a_part(place: &Place, kind: &str, network: Prefix, first: Prefix, count: usize) -> Finding {
+    let routes = match count {
+        1 => format!("the route to {first} leads"),
+        _ => format!("{count} routes, the first to {first}, lead"),
+    };
+    let text = format!(
+        ", {routes} a part of the node's own subnet {network} away. The node no longer reaches machines there."
+    );
+    Finding::warning("part_of_subnet", place, Text::around("On ", text))
+        .at(kind, first.to_string())
+        .found(network.to_string())
+        .edit("Give the pods another subnet, or leave the node out with `nodes` in the backend's table.")
+}
+
+/// A few words in a list, the others counted.
+fn listed(all: &[String]) -> String {
+    const LISTED: usize = 4;
+    let (shown, more) = all.split_at(all.len().min(LISTED));
+    let more = if more.is_empty() { String::new() } else { format!(" and {} more", more.len()) };
+    match shown.split_last() {
+        None => "none".to_owned(),
+        Some((last, [])) => format!("{last}{more}"),
+        Some((_, _)) if !more.is_empty() => format!("{}{more}", shown.join(", ")),
+        Some((last, first)) => format!("{} and {last}", first.join(", ")),
+    }
 }
 
 pub(super) fn renamed(from: &Place, to: &Place) -> Finding {
@@ -208,11 +299,32 @@ pub(super) fn captures(place: &Place, destination: Prefix, address: IpAddr, what
         .edit("Take that pod subnet out of the topology, or give the pods another one.")
 }
 
-pub(super) fn not_on_link(place: &Place, next_hop: IpAddr, found: &str) -> Finding {
-    let text = format!(", the next hop {next_hop} is not on the link: {found}.");
-    Finding::error("not_on_link", place, Text::around("On ", text)).found(found).edit(
-        "Declare the networks of the nodes in [subnets], with a gateway where one leads to the others, or correct the address.",
-    )
+/// What to do about next hops that are not on the link.
+const DECLARE_LINKS: &str = "Declare the networks of the nodes in [subnets], with a gateway where one leads to the others, or correct the address.";
+
+/// Next hops that are not on the link, and the way to the first of them.
+pub(super) fn not_on_link(place: &Place, next_hops: &[IpAddr], way: &str) -> Finding {
+    let text = match next_hops {
+        [only] => format!(", the next hop {only} is not on the link: the kernel {way}."),
+        all => {
+            let all: Vec<String> = all.iter().map(ToString::to_string).collect();
+            format!(
+                ", {} next hops are not on the link: {}. The kernel {way} for the first one.",
+                all.len(),
+                listed(&all)
+            )
+        }
+    };
+    Finding::error("not_on_link", place, Text::around("On ", text)).found(way).edit(DECLARE_LINKS)
+}
+
+/// The same of many nodes, each with other next hops.
+pub(super) fn not_on_links(place: &Place, pairs: usize, (node, next_hop, way): (&Place, IpAddr, &str)) -> Finding {
+    let text = format!(
+        ", next hops are not on the link: {pairs} pairs of a node and a next hop. For example, the kernel of {} {way} for {next_hop}.",
+        node.name()
+    );
+    Finding::error("not_on_link", place, Text::around("On ", text)).found(way).edit(DECLARE_LINKS)
 }
 
 pub(super) fn in_azure(place: &Place, backends: &[Name], destinations: Arc<[Prefix]>) -> Finding {
@@ -255,6 +367,7 @@ mod tests {
         let (one, two) = (place("node-1"), place("node-2"));
         let (key, kind, found) = (prefix("10.200.1.0/24"), "kernel_route", "via 10.0.0.9 dev eth0, protocol 4, static");
         let foreign = |can_be_taken| ForeignKey { found: found.to_owned(), protocol: 4, can_be_taken };
+        let address: IpAddr = "10.240.0.21".parse().expect("address");
         let backends = [Name::new("netplan").expect("name"), Name::new("ssh-static").expect("name")];
         let findings = vec![
             conflict(&one, kind, &key, &foreign(true)),
@@ -267,7 +380,14 @@ mod tests {
             led_away(&one, kind, &live("10.200.1.0/24", "10.0.0.9", 3), true),
             led_away(&one, kind, &live("10.200.1.0/24", "10.0.0.9", 3), false),
             partly_led_away(&one, kind, &key, &live("10.200.1.128/25", "10.0.0.9", 3)),
-            same_machine(&one, &two),
+            same_id(&one, "ab", false),
+            same_id(&one, "ab", true),
+            new_id(&one),
+            of_another(&one, &two, Why::InTopology, &backends[0]),
+            of_another(&one, &two, Why::AddressOf(address, &two), &backends[0]),
+            wrong_address(&one, address, None, &[address], false),
+            wrong_address(&one, address, Some("node-2"), &[address; 5], false),
+            wrong_address(&one, address, None, &[address; 2], true),
             renamed(&one, &two),
             replaced(&one),
             name_taken(&one, &two),
@@ -275,8 +395,12 @@ mod tests {
             lineage_lost(&one, false),
             lineage_lost(&one, true),
             protocol_taken(&one, "other", 202),
+            takes_a_part(&one, kind, prefix("10.200.0.0/16"), key, 1),
+            takes_a_part(&one, kind, prefix("10.200.0.0/16"), key, 12),
             captures(&one, key, "10.200.1.5".parse().expect("address"), "a DNS server in use"),
-            not_on_link(&one, "10.0.0.9".parse().expect("address"), "via 10.0.0.1 dev eth0"),
+            not_on_link(&one, &[address], "uses 10.0.0.1 on eth0"),
+            not_on_link(&two, &[address; 12], "says `Network is unreachable`"),
+            not_on_links(&two, 9900, (&one, address, "uses 10.0.0.1 on eth0")),
             in_azure(&one, &backends, Arc::from([key; 5])),
         ];
         let plan = Plan { findings, ..Plan::default() };

@@ -90,7 +90,10 @@ impl World {
                 excluded: Arc::default(),
             };
             let resources = [(kernel_route(), Shape::of_routes(set))].into();
-            desired.places.insert(place(&member.name), DesiredPlace { endpoint: None, resources });
+            desired.places.insert(
+                place(&member.name),
+                DesiredPlace { addresses: Arc::from([member.address]), resources, ..DesiredPlace::default() },
+            );
         }
         desired
     }

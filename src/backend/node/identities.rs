@@ -1,16 +1,17 @@
-//! Finds the record of each place. topo knows a machine by its id, not by its name.
+//! Finds the record of each place: topo knows a machine by its marker and its id, not by its name alone.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
-use super::findings::{name_taken, renamed, replaced, same_machine};
+use super::findings::{name_taken, new_id, of_another, renamed, replaced, same_id};
+use super::machines::{Machine, Machines};
 use super::observed::Observation;
-use crate::backend::Desired;
-use crate::plan::{DesiredPlace, Options, Plan};
+use crate::backend::Inputs;
+use crate::plan::{DesiredPlace, Plan};
 use crate::resource::{Endpoint, Place, Record};
-use crate::state::{PlaceRecord, State};
+use crate::state::PlaceRecord;
 
-/// The record of each place of the topology. topo knows a machine by its id, not by its name.
+/// The record of each place of the topology.
 #[derive(Default)]
 pub(super) struct MachineIdentities {
     /// Place of the topology → place of the record.
@@ -21,19 +22,17 @@ pub(super) struct MachineIdentities {
     pub(super) moved: BTreeSet<Place>,
     /// Places where another machine answers than the recorded one.
     pub(super) replaced: BTreeSet<Place>,
+    /// Places where the machine of another node answers, or a clone. Nothing is planned there.
+    pub(super) refused: BTreeSet<Place>,
 }
 
 impl MachineIdentities {
     /// Compares the machines that answered with the recorded ones.
-    pub(super) fn new(
-        desired: &Desired,
-        recorded: &State,
-        observed: &BTreeMap<Place, Observation>,
-        options: &Options,
-        plan: &mut Plan,
-    ) -> Self {
+    pub(super) fn new(inputs: &Inputs<'_>, observed: &BTreeMap<Place, Observation>, plan: &mut Plan) -> Self {
+        let Inputs { desired, recorded, options, .. } = *inputs;
         let mut identities = Self::default();
-        if !observed.values().any(|observation| observation.seen().is_some()) {
+        let seen = |(place, observation)| Some((place, Observation::seen(observation)?));
+        if !observed.iter().any(|one| seen(one).is_some()) {
             identities.by_name = true;
             return identities;
         }
@@ -44,38 +43,40 @@ impl MachineIdentities {
                 .map(|seen| seen.identity.machine_id.as_str())
                 .filter(|id| !id.is_empty())
         };
-        let known: HashMap<&str, &Place> = recorded
-            .places
-            .iter()
-            .filter(|(place, _)| !place.node().is_some_and(|name| options.forget.contains(name)))
-            .filter_map(|(place, record)| Some((record.machine_id.as_deref().filter(|id| !id.is_empty())?, place)))
-            .collect();
-        let mut answering: HashMap<&str, &Place> = HashMap::new();
+        let is_used = |place: &Place| !place.node().is_some_and(|name| options.forget.contains(name));
+        let answers = observed.iter().filter_map(seen).map(|(place, seen)| (place, &seen.identity));
+        let machines = Machines::new(inputs, answers, is_used);
+        for (id, places) in machines.clones() {
+            let addresses = |place: &Place| observed.get(place)?.seen().map(|seen| seen.identity.addresses.as_slice());
+            let is_one = places.windows(2).all(|pair| addresses(pair[0]) == addresses(pair[1]));
+            plan.findings.extend(places.iter().map(|place| same_id(place, id, is_one)));
+        }
         for place in desired.places.keys() {
-            if let Some(id) = machine(place)
-                && let Some(other) = answering.insert(id, place)
-            {
-                plan.findings.push(same_machine(other, place));
-            }
-            let by_name = recorded.places.get(place);
-            let by_machine = machine(place).and_then(|id| known.get(id).copied());
-            match (by_machine, by_name, machine(place)) {
-                (Some(source), _, _) => {
-                    if source != place {
-                        plan.findings.push(renamed(source, place));
-                        identities.moved.insert(source.clone());
-                    }
+            let itself = |identities: &mut Self| _ = identities.sources.insert(place.clone(), place.clone());
+            match machines.of(place) {
+                Some(Machine::New) => {}
+                Some(Machine::Same) => itself(&mut identities),
+                Some(Machine::NewId) => {
+                    plan.findings.push(new_id(place));
+                    itself(&mut identities);
+                }
+                Some(Machine::Renamed(source)) => {
+                    plan.findings.push(renamed(source, place));
+                    identities.moved.insert(source.clone());
                     identities.sources.insert(place.clone(), source.clone());
                 }
-                (None, Some(record), Some(_)) if record.machine_id.as_deref().is_some_and(|id| !id.is_empty()) => {
+                Some(Machine::Replaced) => {
                     plan.findings.push(replaced(place));
                     identities.replaced.insert(place.clone());
                     Arc::make_mut(&mut plan.owners).mark_new(place);
                 }
-                (None, Some(_), _) => {
-                    identities.sources.insert(place.clone(), place.clone());
+                Some(Machine::Refused(source, why)) => {
+                    plan.findings.push(of_another(place, source, why, inputs.topology));
+                    identities.refused.insert(place.clone());
                 }
-                (None, None, _) => {}
+                Some(Machine::Clone) => _ = identities.refused.insert(place.clone()),
+                None if recorded.places.contains_key(place) => itself(&mut identities),
+                None => {}
             }
         }
         // A place that does not answer cannot have the record that went with its machine to another name.

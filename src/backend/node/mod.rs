@@ -1,6 +1,7 @@
 //! What belongs to a machine and not to one of its backends: whose machine it is, what its routing tables hold, what would
 //! lock it out, and the plan of all that backends keep there. Pure.
 
+mod addresses;
 mod ask;
 mod checks;
 pub(super) mod findings;
@@ -8,8 +9,10 @@ pub(super) mod findings;
 pub(crate) mod fixture;
 mod identities;
 mod look;
+mod machines;
 mod nodes;
 mod observed;
+mod off_link;
 mod place_inputs;
 mod plan;
 mod progress;

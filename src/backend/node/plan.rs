@@ -4,9 +4,11 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::addresses::Addresses;
 use super::checks::Uncovered;
 use super::identities::MachineIdentities;
 use super::observed::{Observation, Seen};
+use super::off_link::OffLink;
 use super::place_inputs::{Compared, PlaceInputs, resources_of};
 use crate::backend::netplan::{Attributes, FileInput, FileMemo, NETPLAN_FILE, plan_file, routes_found};
 use crate::backend::{Header, Inputs, OnNodes, PlannedResource, ResourceInput, of_kind};
@@ -26,14 +28,15 @@ pub fn plan(inputs: &Inputs<'_>, backends: OnNodes, observed: &BTreeMap<Place, O
     if plan.answered > 0 {
         plan.owners = Owners::new(&desired.places, recorded, options.destroy).into();
     }
-    let identities = MachineIdentities::new(desired, recorded, observed, options, &mut plan);
+    let identities = MachineIdentities::new(inputs, observed, &mut plan);
     let mut uncovered = Uncovered::new(&desired.covered);
+    let addresses = Addresses::new(desired, observed);
     let header = Header { topology: topology.to_string(), lineage: recorded.lineage.to_string() };
     let mut files = Files { backends, header, memo: FileMemo::default() };
     let nodes = |(place, ..): &(&Place, _, _)| place.is_node();
-    let mut planned: Vec<(Place, PlacePlan)> = Vec::new();
+    let (mut planned, mut off_link): (Vec<(Place, PlacePlan)>, _) = (Vec::new(), OffLink::default());
     for (place, wanted, record) in merge_join(&desired.places, &recorded.places).filter(nodes) {
-        if wanted.is_none() && identities.moved.contains(place) {
+        if (wanted.is_none() && identities.moved.contains(place)) || identities.refused.contains(place) {
             continue;
         }
         if place.node().is_some_and(|name| options.forget.contains(name)) {
@@ -57,10 +60,15 @@ pub fn plan(inputs: &Inputs<'_>, backends: OnNodes, observed: &BTreeMap<Place, O
             continue;
         }
         plan.check_azure(place, wanted, observation, &mut uncovered);
+        addresses.check(place, wanted, observation, &mut plan);
         if let Some(one) = plan.place(inputs, &both, &mut files, observation, &identities, memo) {
+            if let Some(seen) = observation.seen() {
+                off_link.add(place, &one, seen);
+            }
             planned.push((place.clone(), one));
         }
     }
+    off_link.report(&mut plan);
     plan.places = planned.into_iter().collect();
     // Without a look and without changes, nobody asks for the owner of an address.
     if plan.answered == 0 && !plan.places.is_empty() {
@@ -131,7 +139,8 @@ impl Plan {
                 resource.tables.iter_mut().for_each(|table| table.retires = Phase::Persist);
             }
         }
-        let has_marker = seen.is_some_and(|seen| self.check_markers(inputs, place, seen, &resources));
+        let marker = seen.and_then(|seen| self.check_markers(inputs, place, seen, &resources));
+        let (has_marker, is_marker_current) = (marker.is_some(), marker == Some(true));
         let ends = wanted.is_none_or(|wanted| wanted.resources.is_empty());
         let acts = (ends && has_marker) || resources.values().any(|resource| resource.acts(memo));
         let renamed = source.filter(|source| *source != place).cloned();
@@ -161,6 +170,7 @@ impl Plan {
             from_nothing: replaced,
             unseen,
             has_marker,
+            is_marker_current,
             resources,
             ends,
             acts,

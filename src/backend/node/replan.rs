@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use super::machines::is_of_another;
 use super::observed::{Observation, Seen};
 use super::plan::plan as make;
 use crate::backend::{Desired, Inputs, LateError, OnNodes, check_late, take_late};
@@ -25,6 +26,9 @@ pub fn replan(
         let operations = plan.operations(place, memo).into_iter();
         operations.map(|(id, one)| (id, one.route.destination, one.route.next_hop, one.phase)).collect()
     };
+    if is_of_another(place, &seen.identity, inputs) {
+        return Err(LateError::Replaced);
+    }
     let before = summary(plan, memo);
     let mut desired = Desired { covered: inputs.desired.covered.clone(), ..Desired::default() };
     desired.places.extend(inputs.desired.places.get(place).map(|wanted| (place.clone(), wanted.clone())));

@@ -83,7 +83,7 @@ pub struct Listing {
 }
 
 /// The marker file of a topology on a node.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Marker {
     /// Name of the topology, also the file's name.
     pub topology: String,
@@ -91,6 +91,12 @@ pub struct Marker {
     pub lineage: String,
     /// Route protocol number of topo's mark.
     pub protocol: u8,
+    /// The name of the node; older versions of topo did not write it.
+    pub node: Option<String>,
+    /// The machine-id when the marker was written, if it was known.
+    pub machine_id: Option<String>,
+    /// The serial of the state when the marker was written.
+    pub serial: Option<u64>,
 }
 
 /// Changes routes of one table in one `ip -batch`, unless something has changed since the plan.
@@ -173,6 +179,8 @@ pub struct Identity {
     pub peer: Option<IpAddr>,
     /// The node's own addresses.
     pub addresses: Vec<IpAddr>,
+    /// The subnets of these addresses.
+    pub networks: Vec<Prefix>,
     /// DNS servers in use.
     pub resolvers: Vec<IpAddr>,
     /// Default gateways.

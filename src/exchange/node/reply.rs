@@ -8,6 +8,8 @@ use super::live::parse_line;
 use super::{
     Identity, Listed, LiveRoute, Marker, Nonce, Part, Reply, Request, RouteOutcome, Untrusted, file_reply, values_reply,
 };
+use crate::network::PrefixError;
+use crate::resource::Name;
 
 /// Parses the output of a rendered exchange into one reply for each request, or a single [`Reply::Lacking`].
 pub fn parse(output: &[u8], requests: &[Request], nonce: &Nonce) -> Result<Vec<Reply>, Untrusted> {
@@ -98,8 +100,12 @@ fn identity(body: &str) -> Identity {
             Some("in") => identity.in_azure |= line == "in azure",
             Some("resolver") => identity.resolvers.extend(words.next().and_then(|word| word.parse::<IpAddr>().ok())),
             Some("inet" | "inet6") => {
-                let address = words.next().and_then(|word| word.split('/').next()?.parse::<IpAddr>().ok());
-                identity.addresses.extend(address);
+                let word = words.next().unwrap_or_default();
+                identity.addresses.extend(word.split('/').next().and_then(|word| word.parse::<IpAddr>().ok()));
+                identity.networks.extend(match word.parse() {
+                    Ok(network) | Err(PrefixError::HostBits { meant: network, .. }) => Some(network),
+                    Err(PrefixError::Syntax(_)) => None,
+                });
             }
             Some("default") => {
                 let hop = words.skip_while(|word| *word != "via").skip(1).find(|word| !word.starts_with("inet"));
@@ -111,18 +117,27 @@ fn identity(body: &str) -> Identity {
     identity
 }
 
-/// `NAME lineage HEX protocol N`.
+/// `NAME lineage HEX protocol N node NAME machine HEX serial N`. Older versions of topo wrote the first two alone.
 fn marker<'a>(mut words: impl Iterator<Item = &'a str>) -> Option<Marker> {
-    let topology = crate::resource::Name::new(words.next()?).ok()?.to_string();
-    let (mut lineage, mut protocol) = (None, None);
+    let name = |word: &str| Name::new(word).ok().map(|name| name.to_string());
+    let mut marker = Marker { topology: name(words.next()?)?, ..Marker::default() };
     while let Some(word) = words.next() {
         match word {
-            "lineage" => lineage = words.next().filter(|word| word.bytes().all(|byte| byte.is_ascii_hexdigit())),
-            "protocol" => protocol = words.next().and_then(|word| word.parse().ok()),
+            "lineage" => {
+                marker.lineage = words.next().filter(|word| is_hexadecimal(word)).unwrap_or_default().to_owned()
+            }
+            "protocol" => marker.protocol = words.next().and_then(|word| word.parse().ok()).unwrap_or(0),
+            "node" => marker.node = words.next().and_then(name),
+            "machine" => marker.machine_id = words.next().filter(|word| is_hexadecimal(word)).map(str::to_owned),
+            "serial" => marker.serial = words.next().and_then(|word| word.parse().ok()),
             _ => {}
         }
     }
-    Some(Marker { topology, lineage: lineage.unwrap_or_default().to_owned(), protocol: protocol.unwrap_or(0) })
+    Some(marker)
+}
+
+fn is_hexadecimal(word: &str) -> bool {
+    word.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
 fn listed(body: &str) -> Result<Reply, Untrusted> {

@@ -42,12 +42,7 @@ pub fn render(requests: &[Request], nonce: &Nonce) -> String {
             Request::Identify => script.push_str(include_str!("identify.sh")),
             Request::List(listing) => list(&mut script, listing),
             Request::Reach(next_hops) => reach(&mut script, next_hops),
-            Request::WriteMarker(Marker { topology: name, lineage, protocol }) => script.push_str(&format!(
-                include_str!("write_marker.sh"),
-                topology = name,
-                lineage = lineage,
-                protocol = protocol
-            )),
+            Request::WriteMarker(marker) => write_marker(&mut script, marker),
             Request::RemoveMarker(name) => {
                 script.push_str(&format!(include_str!("remove_marker.sh"), topology = name));
             }
@@ -70,6 +65,22 @@ pub fn render(requests: &[Request], nonce: &Nonce) -> String {
 
 /// The node does not send unchanged parts. If topo's rows have changed, it always sends the others' rows, too: they may
 /// now have topo's keys.
+fn write_marker(script: &mut String, Marker { topology, lineage, protocol, node, machine_id, serial }: &Marker) {
+    let line = |name: &str, value: Option<String>| value.map(|value| format!("{name} {value}\\n")).unwrap_or_default();
+    let known = [
+        line("node", node.clone()),
+        line("machine", machine_id.clone()),
+        line("serial", serial.map(|one| one.to_string())),
+    ];
+    script.push_str(&format!(
+        include_str!("write_marker.sh"),
+        topology = topology,
+        lineage = lineage,
+        protocol = protocol,
+        known = known.concat()
+    ));
+}
+
 fn list(script: &mut String, listing: &Listing) {
     let known = listing.known.as_ref();
     let _ = write!(

@@ -1,7 +1,7 @@
 begin marker
 (
 mkdir -p /etc/topo &&
-printf 'lineage {lineage}\nprotocol {protocol}\n' >'/etc/topo/.{topology}.new' &&
+printf 'lineage {lineage}\nprotocol {protocol}\n{known}' >'/etc/topo/.{topology}.new' &&
 mv -f '/etc/topo/.{topology}.new' '/etc/topo/{topology}'
 ) 2>&1
 end

@@ -110,7 +110,7 @@ impl NodeSite {
         requests.extend(writes.into_iter().map(Request::Write));
         let does_something = !prepared.batches.is_empty()
             || requests.iter().any(|request| !matches!(request, Request::File(file) if file.only_checks()));
-        if does_something && !progress.wrote && !planned.has_marker && !planned.ends {
+        if does_something && !progress.wrote && !planned.is_marker_current && !planned.ends {
             requests.insert(0, Request::WriteMarker(marker(moment, planned)));
             prepared.first_other = 1;
         }
@@ -154,6 +154,9 @@ fn marker(moment: &Moment<'_>, planned: &PlacePlan) -> Marker {
         topology: moment.inputs.topology.to_string(),
         lineage: moment.state.lineage.to_string(),
         protocol: planned.tables().find(is_mark).map_or(0, |(_, table)| table.view.protocol),
+        node: moment.place.node().map(str::to_owned),
+        machine_id: planned.machine_id.as_deref().filter(|id| !id.is_empty()).map(str::to_owned),
+        serial: Some(moment.state.serial),
     }
 }
 
