@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use topo::transport::BoxFuture;
-use topo::transport::arm::{Arm, ArmError, ArmErrorKind, ArmSettings, Token, TokenSource};
+use topo::transport::arm::{Arm, ArmError, ArmErrorKind, ArmSettings, SignInError, Token, TokenSource};
 use topo::transport::azure::ResourceType;
 
 use crate::arm::{ArmServer, Command, GROUP, LOCATION, NETWORK, SUBNET, SUBSCRIPTION, TABLE, network_path};
@@ -27,7 +27,7 @@ struct Tokens {
 }
 
 impl TokenSource for Tokens {
-    fn token<'a>(&'a self, scope: &'a str) -> BoxFuture<'a, Result<Token, String>> {
+    fn token<'a>(&'a self, scope: &'a str) -> BoxFuture<'a, Result<Token, SignInError>> {
         assert_eq!(scope, "https://management.azure.com/.default");
         let token = self.held.lock().unwrap().get_or_insert_with(|| self.server.token()).clone();
         Box::pin(async { Ok(Token::new(token, u64::MAX)) })

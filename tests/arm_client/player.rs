@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 use topo::transport::BoxFuture;
-use topo::transport::arm::{Arm, ArmSettings, Token, TokenSource};
+use topo::transport::arm::{Arm, ArmSettings, SignInError, Token, TokenSource};
 
 use super::block_on;
 use crate::arm::Identity;
@@ -97,7 +97,7 @@ pub(super) fn play_within<T>(
 struct Tokens;
 
 impl TokenSource for Tokens {
-    fn token<'a>(&'a self, _scope: &'a str) -> BoxFuture<'a, Result<Token, String>> {
+    fn token<'a>(&'a self, _scope: &'a str) -> BoxFuture<'a, Result<Token, SignInError>> {
         Box::pin(async { Ok(Token::new(TOKEN.to_owned(), u64::MAX)) })
     }
 

@@ -12,7 +12,7 @@ use topo::report::RunOutcome;
 use topo::resource::Name;
 use topo::topology::{self, Source};
 use topo::transport::BoxFuture;
-use topo::transport::arm::{Arm, ArmSettings, Token, TokenSource};
+use topo::transport::arm::{Arm, ArmSettings, SignInError, Token, TokenSource};
 
 use super::kernel::{AZURE, Command as Row, Node, Verb, Way};
 use super::world::{Ran, World};
@@ -26,7 +26,7 @@ const PODS: &str = "10.200.1.0/24";
 struct Tokens(String);
 
 impl TokenSource for Tokens {
-    fn token<'a>(&'a self, _: &'a str) -> BoxFuture<'a, Result<Token, String>> {
+    fn token<'a>(&'a self, _: &'a str) -> BoxFuture<'a, Result<Token, SignInError>> {
         Box::pin(async { Ok(Token::new(self.0.clone(), u64::MAX)) })
     }
 

@@ -15,7 +15,7 @@ use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 use topo::transport::BoxFuture;
-use topo::transport::arm::{Arm, ArmSettings, Token, TokenSource};
+use topo::transport::arm::{Arm, ArmSettings, SignInError, Token, TokenSource};
 use topo::transport::azure::Azure;
 
 use super::case::{Case, files};
@@ -24,9 +24,9 @@ use crate::arm::{Identity, SUBSCRIPTION};
 struct SignIn(Arc<Case>);
 
 impl TokenSource for SignIn {
-    fn token<'a>(&'a self, _: &'a str) -> BoxFuture<'a, Result<Token, String>> {
+    fn token<'a>(&'a self, _: &'a str) -> BoxFuture<'a, Result<Token, SignInError>> {
         let token = match self.0.text("azure/signed-out") {
-            Some(why) => Err(why.trim_end().to_owned()),
+            Some(why) => Err(SignInError::Source(why.trim_end().to_owned())),
             None => Ok(Token::new("of-the-case".to_owned(), u64::MAX)),
         };
         Box::pin(std::future::ready(token))

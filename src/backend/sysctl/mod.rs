@@ -8,6 +8,7 @@ mod findings;
 mod format;
 mod pattern;
 mod plan;
+mod settings;
 mod words;
 
 use std::net::IpAddr;
@@ -15,7 +16,8 @@ use std::net::IpAddr;
 use serde::Deserialize;
 
 use self::attributes::Attributes;
-use self::format::Settings;
+pub use self::settings::BACKEND;
+use self::settings::Settings;
 use super::mesh::{Mesh, served};
 use super::node::Seen;
 use super::{Backend, Desired, Header, PlannedResource, ResourceEnd, ResourceInput, Settled};
@@ -24,9 +26,6 @@ use crate::network::{Family, Memo, Prefix};
 use crate::plan::{Operation, ResourcePlan, TablePlan};
 use crate::resource::{Kind, Name, Record, ResourceId, Shape, Token};
 use crate::topology::{BackendTable, Node, Topology};
-
-/// The name of this backend in a topology.
-pub const BACKEND: &str = "sysctl";
 
 /// The name of the file. Files with later names win over it.
 const FILE: &str = "60-topo.conf";

@@ -122,7 +122,7 @@ impl Writer<'_> {
         let foldable = matches!(change.action, Action::Add | Action::Import);
         let shown = if foldable { LISTED } else { lines.len() };
         let row = |line: &SettingLine| {
-            let name = if line.key.is_empty() { self.summary.place(line.place).name() } else { &line.key };
+            let name = if line.is_whole { self.summary.place(line.place).name() } else { &line.name };
             let settings: Vec<String> =
                 line.settings.iter().map(|setting| words.setting(change.action, setting)).collect();
             (clean(name), clean(&settings.join(", ")))

@@ -10,6 +10,7 @@
 //! - [`ArmError`] is a sentence with a kind.
 
 mod answer;
+mod client;
 mod error;
 mod network;
 mod operation;
@@ -18,6 +19,7 @@ mod port;
 mod resource_id;
 mod settings;
 mod sign_in;
+mod token;
 mod wire;
 
 use std::sync::Arc;
@@ -38,7 +40,7 @@ use crate::exchange::arm::Document;
 
 pub use self::error::{ArmError, ArmErrorKind};
 pub use self::settings::{ArmSettings, Cloud};
-pub use self::sign_in::{Token, TokenSource};
+pub use self::token::{SignInError, Token, TokenSource, WayError, WayFailure};
 
 /// The places of lists, in sentences.
 const SUBSCRIPTION: &str = "subscription";

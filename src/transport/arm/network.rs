@@ -131,6 +131,6 @@ fn not_here() -> NoAnswer {
 
 /// Whether the crate's model accepts a body as a route table. This checks the types of fields before topo sends
 /// anything.
-pub(super) fn is_table(body: &Value) -> Result<(), String> {
-    serde_json::from_value::<models::RouteTable>(body.clone()).map(|_| ()).map_err(|error| error.to_string())
+pub(super) fn is_table(body: &Value) -> serde_json::Result<()> {
+    serde_json::from_value::<models::RouteTable>(body.clone()).map(|_| ())
 }

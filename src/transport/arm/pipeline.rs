@@ -98,7 +98,7 @@ impl Pipeline {
                     (answer.retry_after().unwrap_or_else(|| backoff(stumbles)), Ok(answer))
                 }
                 Ok(answer) => return Ok(answer),
-                Err(NoAnswer::SignIn(reason)) => return Err(Trouble::Plain(about.sign_in(&reason))),
+                Err(NoAnswer::SignIn(reason)) => return Err(Trouble::Plain(about.sign_in(&reason.to_string()))),
                 Err(NoAnswer::Elsewhere(link)) => {
                     return Err(Trouble::Plain(about.elsewhere(&link, &self.wire.origin(), None)));
                 }

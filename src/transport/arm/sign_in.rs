@@ -7,15 +7,16 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use azure_core::auth::{AccessToken, Secret, TokenCredential};
+use azure_core::auth::{AccessToken, TokenCredential};
 use azure_identity::{AzureCliCredential, ClientSecretCredential, TokenCredentialOptions, WorkloadIdentityCredential};
 use serde_json::Value;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
-use super::error::{ArmError, tidy};
+use super::client::{built, http_client};
+use super::error::ArmError;
 use super::settings::ArmSettings;
-use super::wire::{built, http_client};
+use super::token::{SignInError, Token, TokenSource, WayError, WayFailure};
 use crate::transport::{BoxFuture, chain};
 
 /// How long before its end topo renews a token.
@@ -27,42 +28,13 @@ const REMEMBERED: Duration = Duration::from_secs(30);
 /// The address where a virtual machine gets tokens.
 const MACHINE: &str = "http://169.254.169.254/metadata/identity/oauth2/token?api-version=2018-02-01";
 
-/// A token. Its text is never shown.
-#[derive(Clone, Debug)]
-pub struct Token {
-    secret: Secret,
-    /// The end of its validity, in seconds since 1970.
-    pub expires: u64,
-}
-
-impl Token {
-    /// A token that is valid until `expires`, in seconds since 1970.
-    pub fn new(secret: String, expires: u64) -> Self {
-        Self { secret: Secret::new(secret), expires }
-    }
-
-    pub(super) fn secret(&self) -> &str {
-        self.secret.secret()
-    }
-}
-
-/// A source of tokens.
-pub trait TokenSource: Send + Sync {
-    /// A token for a scope such as `https://management.azure.com/.default`. The error is a reason that can follow a
-    /// colon.
-    fn token<'a>(&'a self, scope: &'a str) -> BoxFuture<'a, Result<Token, String>>;
-
-    /// Azure no longer accepts the token that was given out last.
-    fn forget(&self) -> BoxFuture<'_, ()>;
-}
-
 /// The operator's own sign-in.
 pub(super) struct Operator {
     http: reqwest::Client,
     direct: reqwest::Client,
     authority_host: Option<String>,
     /// The result of the last sign-in. All requests have the same scope.
-    held: Mutex<Option<Result<Token, (String, Instant)>>>,
+    held: Mutex<Option<Result<Token, (SignInError, Instant)>>>,
 }
 
 /// Ways to sign in.
@@ -103,36 +75,37 @@ impl Operator {
         })
     }
 
-    async fn fetch(&self, scope: &str) -> Result<Token, String> {
+    async fn fetch(&self, scope: &str) -> Result<Token, SignInError> {
         let mut tried = Vec::new();
         for way in ways(&|name| variable(name))? {
             // `az` may wait for input, or hang.
             let fetched = tokio::time::timeout(LIMIT, self.fetch_by(way, scope)).await;
-            match fetched.unwrap_or_else(|_| Err(format!("no answer within {} s", LIMIT.as_secs()))) {
+            match fetched.unwrap_or(Err(WayFailure::TimedOut(LIMIT))) {
                 Ok(token) => {
                     tracing::info!(way = way.name(), "azure: signed in");
                     return Ok(token);
                 }
-                Err(reason) => tried.push(format!("{}: {}", way.name(), tidy(&reason).trim_end_matches('.'))),
+                Err(cause) => tried.push(WayError { way: way.name(), cause }),
             }
         }
-        Err(tried.join("; "))
+        Err(SignInError::Refused(tried))
     }
 
-    async fn fetch_by(&self, way: Way, scope: &str) -> Result<Token, String> {
+    async fn fetch_by(&self, way: Way, scope: &str) -> Result<Token, WayFailure> {
         let resource = scope.strip_suffix("/.default").unwrap_or(scope);
         match way {
             Way::Workload => {
-                self.fetch_with(&WorkloadIdentityCredential::create(self.options()).map_err(|it| chain(&it))?, scope)
-                    .await
+                let credential = WorkloadIdentityCredential::create(self.options()).map_err(|it| of_crate(&it))?;
+                self.fetch_with(&credential, scope).await
             }
             Way::Secret => {
-                self.fetch_with(&ClientSecretCredential::create(self.options()).map_err(|it| chain(&it))?, scope).await
+                let credential = ClientSecretCredential::create(self.options()).map_err(|it| of_crate(&it))?;
+                self.fetch_with(&credential, scope).await
             }
-            Way::Cli => self.fetch_with(&AzureCliCredential::new(), scope).await.map_err(|reason| {
+            Way::Cli => self.fetch_with(&AzureCliCredential::new(), scope).await.map_err(|failure| match failure {
                 // These are the crate's words.
-                let missing = reason == "Azure CLI not installed";
-                if missing { "`az` is not installed, or not in PATH".to_owned() } else { reason }
+                WayFailure::Credential(words) if words == "Azure CLI not installed" => WayFailure::NoCli,
+                other => other,
             }),
             Way::Service => {
                 let endpoint = variable("IDENTITY_ENDPOINT").unwrap_or_default();
@@ -144,8 +117,8 @@ impl Operator {
         }
     }
 
-    async fn fetch_with(&self, credential: &dyn TokenCredential, scope: &str) -> Result<Token, String> {
-        let AccessToken { token, expires_on } = credential.get_token(&[scope]).await.map_err(|error| chain(&error))?;
+    async fn fetch_with(&self, credential: &dyn TokenCredential, scope: &str) -> Result<Token, WayFailure> {
+        let AccessToken { token, expires_on } = credential.get_token(&[scope]).await.map_err(|it| of_crate(&it))?;
         Ok(Token::new(token.secret().to_owned(), u64::try_from(expires_on.unix_timestamp()).unwrap_or_default()))
     }
 
@@ -165,8 +138,10 @@ impl Operator {
         url: &str,
         header: Option<(&'static str, String)>,
         resource: &str,
-    ) -> Result<Token, String> {
-        let mut url = reqwest::Url::parse(url).map_err(|error| format!("`{url}` is not an address: {error}"))?;
+    ) -> Result<Token, WayFailure> {
+        let odd = |error: &dyn ToString| WayFailure::Address { url: url.to_owned(), reason: error.to_string() };
+        let lost = |error: reqwest::Error| WayFailure::Connection(chain(&error.without_url()));
+        let mut url = reqwest::Url::parse(url).map_err(|error| odd(&error))?;
         url.query_pairs_mut().append_pair("resource", resource);
         if let Some(client) = variable("AZURE_CLIENT_ID") {
             url.query_pairs_mut().append_pair("client_id", &client);
@@ -175,25 +150,25 @@ impl Operator {
         if let Some((name, value)) = header {
             request = request.header(name, value);
         }
-        let response = request.send().await.map_err(|error| chain(&error.without_url()))?;
+        let response = request.send().await.map_err(lost)?;
         let status = response.status();
-        let text = response.text().await.map_err(|error| chain(&error.without_url()))?;
+        let text = response.text().await.map_err(lost)?;
         let json: Value = serde_json::from_str(&text).unwrap_or_default();
         let told = |name: &str| json[name].as_str().unwrap_or_default().to_owned();
         let number = |value: &Value| value.as_u64().or_else(|| value.as_str()?.parse().ok());
         match (status.is_success(), json["access_token"].as_str()) {
             (true, Some(token)) => Ok(Token::new(token.to_owned(), number(&json["expires_on"]).unwrap_or_default())),
-            _ => Err(format!(
-                "it answered with HTTP {status} {} {}",
-                told("error"),
-                told("error_description") + &told("message")
-            )),
+            _ => Err(WayFailure::Answered {
+                status: status.to_string(),
+                error: told("error"),
+                message: told("error_description") + &told("message"),
+            }),
         }
     }
 }
 
 impl TokenSource for Operator {
-    fn token<'a>(&'a self, scope: &'a str) -> BoxFuture<'a, Result<Token, String>> {
+    fn token<'a>(&'a self, scope: &'a str) -> BoxFuture<'a, Result<Token, SignInError>> {
         Box::pin(async move {
             // The second caller waits for the first: one sign-in for all.
             let mut held = self.held.lock().await;
@@ -215,13 +190,18 @@ impl TokenSource for Operator {
     }
 }
 
+/// What the crate says of a failure.
+fn of_crate(error: &azure_core::Error) -> WayFailure {
+    WayFailure::Credential(chain(error))
+}
+
 /// A variable of the environment that is set and not empty.
 fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
 /// The ways to try, in this order.
-fn ways(variable: &dyn Fn(&str) -> Option<String>) -> Result<Vec<Way>, String> {
+fn ways(variable: &dyn Fn(&str) -> Option<String>) -> Result<Vec<Way>, SignInError> {
     let is_set = |name: &str| variable(name).is_some();
     let wanted = variable("AZURE_TOKEN_CREDENTIALS");
     let all = [Way::Workload, Way::Secret, Way::Service, Way::Machine, Way::Cli];
@@ -232,13 +212,7 @@ fn ways(variable: &dyn Fn(&str) -> Option<String>) -> Result<Vec<Way>, String> {
         Some("environmentcredential") => &[Way::Secret],
         Some("workloadidentitycredential") => &[Way::Workload],
         Some("managedidentitycredential") => &[Way::Service, Way::Machine],
-        Some(other) => {
-            return Err(format!(
-                "AZURE_TOKEN_CREDENTIALS is `{}`; topo knows prod, dev, EnvironmentCredential, \
-                 WorkloadIdentityCredential, ManagedIdentityCredential and AzureCliCredential",
-                tidy(other)
-            ));
-        }
+        Some(other) => return Err(SignInError::UnknownCredentials(other.to_owned())),
     };
     let federated = is_set("AZURE_FEDERATED_TOKEN_FILE") || is_set("AZURE_FEDERATED_TOKEN");
     for (way, marked, sign) in [
@@ -250,9 +224,9 @@ fn ways(variable: &dyn Fn(&str) -> Option<String>) -> Result<Vec<Way>, String> {
             continue;
         }
         let needed = ["AZURE_TENANT_ID", "AZURE_CLIENT_ID"].into_iter().filter(|name| !is_set(name));
-        let missing: Vec<&str> = needed.chain((!marked).then_some(sign)).collect();
+        let missing: Vec<&'static str> = needed.chain((!marked).then_some(sign)).collect();
         if !missing.is_empty() {
-            return Err(format!("{} is not complete: {} is not set", way.name(), missing.join(" and ")));
+            return Err(SignInError::Incomplete { way: way.name(), missing });
         }
         return Ok(vec![way]);
     }
@@ -264,9 +238,9 @@ fn ways(variable: &dyn Fn(&str) -> Option<String>) -> Result<Vec<Way>, String> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Token, Way, ways};
+    use super::{SignInError, Way, ways};
 
-    fn with(variables: &[(&str, &str)]) -> Result<Vec<Way>, String> {
+    fn with(variables: &[(&str, &str)]) -> Result<Vec<Way>, SignInError> {
         ways(&|name| variables.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned()))
     }
 
@@ -281,15 +255,11 @@ mod tests {
         assert_eq!(with(&[("IDENTITY_ENDPOINT", "http://x")]), Ok(vec![Way::Service]));
         assert_eq!(with(&[("IDENTITY_ENDPOINT", "http://x"), ("AZURE_TOKEN_CREDENTIALS", "dev")]), Ok(vec![Way::Cli]));
         assert_eq!(with(&[("AZURE_TOKEN_CREDENTIALS", "prod")]), Ok(vec![Way::Machine]));
-        let error = with(&[("AZURE_CLIENT_SECRET", "hidden"), ("AZURE_CLIENT_ID", "c")]).unwrap_err();
+        let error = with(&[("AZURE_CLIENT_SECRET", "hidden"), ("AZURE_CLIENT_ID", "c")]).unwrap_err().to_string();
         assert!(error.contains("AZURE_TENANT_ID is not set") && !error.contains("hidden"), "{error}");
-        let error = with(&[("AZURE_TOKEN_CREDENTIALS", "EnvironmentCredential")]).unwrap_err();
+        let error = with(&[("AZURE_TOKEN_CREDENTIALS", "EnvironmentCredential")]).unwrap_err().to_string();
         assert!(error.contains("AZURE_TENANT_ID and AZURE_CLIENT_ID and AZURE_CLIENT_SECRET is not set"), "{error}");
-        assert!(with(&[("AZURE_TOKEN_CREDENTIALS", "magic")]).is_err());
-    }
-
-    #[test]
-    fn a_token_is_not_shown() {
-        assert!(!format!("{:?}", Token::new("hidden".into(), 1)).contains("hidden"));
+        let error = with(&[("AZURE_TOKEN_CREDENTIALS", "magic")]);
+        assert_eq!(error, Err(SignInError::UnknownCredentials("magic".to_owned())));
     }
 }

@@ -3,7 +3,6 @@
 //! The crate's clients get a credential without a real token. This file checks the origin and then adds the token, so a
 //! request that the crate could log or send elsewhere never contains it.
 
-use std::io::Read as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -12,11 +11,11 @@ use reqwest::header::{ACCEPT, CONTENT_TYPE, IF_MATCH};
 use tokio::sync::Semaphore;
 
 use super::answer::Answer;
-use super::error::ArmError;
+use super::client::{built, http_client, reason};
+use super::error::{ArmError, tidy};
 use super::settings::ArmSettings;
-use super::sign_in::TokenSource;
+use super::token::{SignInError, TokenSource};
 use crate::exchange::Requests;
-use crate::transport::causes;
 
 /// The largest answer that topo accepts, in bytes: much more than a page of any list.
 const ANSWER_LIMIT: usize = 64 << 20;
@@ -49,7 +48,7 @@ impl Extra {
 #[derive(Clone, Debug)]
 pub(super) enum NoAnswer {
     /// There is no token.
-    SignIn(String),
+    SignIn(SignInError),
     /// The request was not sent.
     NotSent(String),
     /// The request may have been sent, and carried out.
@@ -196,14 +195,6 @@ async fn receive(request: reqwest::RequestBuilder) -> Result<Answer, NoAnswer> {
     Ok(Answer::new(status, headers, body))
 }
 
-/// The innermost cause. The sentence already has the URL.
-pub(super) fn reason(error: &reqwest::Error) -> String {
-    if error.is_timeout() {
-        return "no answer in time".to_owned();
-    }
-    causes(error).last().map_or_else(|| "the connection failed".to_owned(), ToString::to_string)
-}
-
 /// The transport of the crate's pipeline.
 pub(super) struct Gate(pub(super) Arc<Wire>);
 
@@ -256,44 +247,7 @@ fn endpoint(text: &str) -> Result<Url, ArmError> {
         ArmError::settings(format!(
             "The endpoint of Azure Resource Manager is not an address such as https://management.azure.com: `{}`. topo \
              sends tokens only to an https origin without a path. Correct it in your settings.",
-            super::error::tidy(text)
+            tidy(text)
         ))
     })
-}
-
-/// A client for Azure: with the operator's own authorities and time limits, and without redirects.
-pub(super) fn http_client(settings: &ArmSettings) -> Result<reqwest::ClientBuilder, ArmError> {
-    let builder = reqwest::Client::builder()
-        .redirect(reqwest::redirect::Policy::none())
-        .connect_timeout(settings.connect_timeout)
-        .timeout(settings.request_timeout);
-    Ok(authorities(settings)?.into_iter().fold(builder, reqwest::ClientBuilder::add_root_certificate))
-}
-
-/// The end of [`http_client`].
-pub(super) fn built(builder: reqwest::ClientBuilder) -> Result<reqwest::Client, ArmError> {
-    builder.build().map_err(|error| {
-        let reason = super::error::tidy(&reason(&error));
-        ArmError::settings(format!("topo cannot send requests to Azure from this machine: {reason}."))
-    })
-}
-
-/// The operator's own certificate authorities.
-fn authorities(settings: &ArmSettings) -> Result<Vec<reqwest::Certificate>, ArmError> {
-    let Some(path) = &settings.certificate_authorities else { return Ok(Vec::new()) };
-    let shown = super::error::tidy(&path.display().to_string());
-    let refused = |reason: String| {
-        ArmError::settings(format!(
-            "topo cannot use the certificate authorities in {shown}: {reason}. Give a readable PEM file, or remove the \
-             setting."
-        ))
-    };
-    let mut pem = Vec::new();
-    let read = std::fs::File::open(path).and_then(|file| file.take(16 << 20).read_to_end(&mut pem));
-    read.map_err(|error| refused(error.to_string()))?;
-    match reqwest::Certificate::from_pem_bundle(&pem) {
-        Ok(certificates) if !certificates.is_empty() => Ok(certificates),
-        Ok(_) => Err(refused("the file has no certificate".to_owned())),
-        Err(error) => Err(refused(reason(&error))),
-    }
 }

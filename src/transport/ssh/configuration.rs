@@ -12,8 +12,10 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 
-use super::{SshOptions, SshSetupError, leftovers};
-use crate::resource::Endpoint;
+use super::destination::{self, Resolved};
+use super::excerpt::sanitise;
+use super::leftovers;
+use super::settings::{SshOptions, SshSetupError, whole_seconds};
 use crate::transport::Target;
 
 /// The longest name of a directory for control directories: a control path may have 107 bytes.
@@ -34,19 +36,6 @@ pub(super) struct Configuration {
     /// topo's names of files, and the operator's names for them.
     names: Vec<(String, String)>,
     serial: AtomicU64,
-}
-
-/// ssh's view of a destination, from `ssh -G`.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Resolved {
-    pub(super) host: String,
-    pub(super) port: u16,
-    /// The jump host or proxy command, if there is one.
-    pub(super) proxy: Option<String>,
-    /// Whether the operator set a `HostKeyAlias`.
-    pub(super) has_alias: bool,
-    /// The known hosts files in use.
-    pub(super) known_hosts: Vec<PathBuf>,
 }
 
 impl Configuration {
@@ -131,7 +120,7 @@ impl Configuration {
     /// Asks `ssh` for its view of the node. This starts a process, so topo asks only if necessary.
     pub(super) async fn resolve(&self, at: &Target) -> Option<Resolved> {
         let mut command = tokio::process::Command::new("ssh");
-        command.arg("-G").arg("-F").arg(&self.path).args(destination(&at.endpoint));
+        command.arg("-G").arg("-F").arg(&self.path).args(destination::arguments(&at.endpoint));
         let output = output(command).await?;
         output.status.success().then(|| Resolved::parse(&String::from_utf8_lossy(&output.stdout)))
     }
@@ -141,70 +130,6 @@ impl Configuration {
 pub(super) async fn output(mut command: tokio::process::Command) -> Option<Output> {
     command.stdin(Stdio::null()).stderr(Stdio::null()).kill_on_drop(true);
     tokio::time::timeout(Duration::from_secs(10), command.output()).await.ok()?.ok()
-}
-
-impl Resolved {
-    fn parse(text: &str) -> Self {
-        let mut resolved = Self { port: 22, ..Self::default() };
-        for (key, value) in text.lines().filter_map(|line| line.split_once(' ')) {
-            match key {
-                "hostname" => resolved.host = value.to_ascii_lowercase(),
-                "port" => resolved.port = value.parse().unwrap_or(22),
-                "proxyjump" | "proxycommand" if value != "none" => resolved.proxy = Some(value.to_owned()),
-                "hostkeyalias" if value != "none" => resolved.has_alias = true,
-                "userknownhostsfile" | "globalknownhostsfile" => resolved
-                    .known_hosts
-                    .extend(value.split_whitespace().filter(|path| *path != "none").map(expand_home)),
-                _ => {}
-            }
-        }
-        resolved
-    }
-}
-
-fn expand_home(path: &str) -> PathBuf {
-    match (path.strip_prefix("~/"), std::env::home_dir()) {
-        (Some(rest), Some(home)) => home.join(rest),
-        _ => PathBuf::from(path),
-    }
-}
-
-/// The arguments that name a node; `--` and the host come last.
-pub(super) fn destination(endpoint: &Endpoint) -> Vec<String> {
-    let mut arguments = Vec::new();
-    if let Some(port) = endpoint.port {
-        arguments.extend(["-p".to_owned(), port.to_string()]);
-    }
-    if let Some(user) = &endpoint.user {
-        arguments.extend(["-l".to_owned(), user.clone()]);
-    }
-    arguments.extend(["--".to_owned(), endpoint.host.clone()]);
-    arguments
-}
-
-/// Refuses a host or user that a shell, `ssh` or its configuration could misread. The topology's reader has checked
-/// them, but somebody may have edited a state.
-pub(super) fn check(at: &Target) -> Result<(), String> {
-    let plain = |text: &str, more: &[u8]| {
-        !text.is_empty()
-            && text.len() <= 255
-            && !text.starts_with('-')
-            && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte) || more.contains(&byte))
-    };
-    let Endpoint { host, user, .. } = &at.endpoint;
-    // A colon for IPv6, a percent sign for its zone. A user may come from a directory (`DOMAIN+name`, `name@domain`).
-    if !plain(host, b":%") {
-        return Err(host.clone());
-    }
-    match user {
-        Some(user) if !plain(user, b"@+") => Err(user.clone()),
-        _ => Ok(()),
-    }
-}
-
-/// At least one: ssh reads 0 as no limit.
-pub(super) fn whole_seconds(time: Duration) -> u64 {
-    time.as_millis().div_ceil(1000).try_into().map_or(u64::MAX, |seconds: u64| seconds.max(1))
 }
 
 fn in_operators_words(names: &[(String, String)], text: &str) -> String {
@@ -225,7 +150,7 @@ fn read_by_ssh(path: &Path, names: &[(String, String)]) -> Result<String, SshSet
         let lines = said.lines().filter(|line| !line.starts_with("debug") && !line.starts_with("OpenSSH_"));
         let reason = lines.collect::<Vec<_>>().join("; ");
         let reason = in_operators_words(names, &reason);
-        return Err(SshSetupError::Configuration(super::failure::sanitise(&reason)));
+        return Err(SshSetupError::Configuration(sanitise(&reason)));
     }
     let mut all = String::new();
     for file in said.lines().filter_map(|line| line.trim().strip_prefix("debug1: Reading configuration data ")) {

@@ -4,9 +4,9 @@ use openssh::{Error, Session, Stdio};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::time::timeout;
 
-use super::SshOptions;
 use super::failure::Sentence;
 use super::master::Master;
+use super::settings::SshOptions;
 use crate::transport::{TransportError, chain};
 
 /// How much of standard error topo keeps, in bytes.

@@ -2,17 +2,14 @@
 
 use std::time::Duration;
 
-use super::SshOptions;
-use super::configuration::{Resolved, whole_seconds};
-use super::known_hosts;
-use crate::transport::{Target, TransportError, between, one_line};
-
-/// Longest excerpt of a remote's or ssh's text in a message, in characters.
-const EXCERPT: usize = 300;
+use super::destination::{Resolved, UnsafeEndpoint};
+use super::excerpt::{sanitise, telling_line};
+use super::settings::{SshOptions, whole_seconds};
+use crate::transport::{Target, TransportError, between};
 
 /// A login that failed.
-pub(super) struct Login {
-    pub(super) kind: LoginKind,
+pub(super) struct Failure {
+    pub(super) kind: FailureKind,
     /// The complete output of ssh.
     pub(super) said: String,
     /// The number of tries.
@@ -21,7 +18,7 @@ pub(super) struct Login {
 
 /// Why a login failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum LoginKind {
+pub(super) enum FailureKind {
     NoClient,
     Local,
     Configuration,
@@ -40,32 +37,35 @@ pub(super) enum LoginKind {
 
 /// What ssh says of each reason. The order matters: the output of one failure can end with the words of another, above
 /// all behind jump hosts.
-const WORDS: [(LoginKind, &[&str]); 11] = [
-    (LoginKind::HostKeyRevoked, &["REVOKED HOST KEY", "marked as revoked"]),
-    (LoginKind::HostKeyChanged, &["HOST IDENTIFICATION HAS CHANGED", "has changed and you have requested strict"]),
-    (LoginKind::HostKeyUnknown, &["host key is known for", "Host key verification failed"]),
-    (LoginKind::Denied, &["Permission denied (", "Too many authentication failures", "Permission denied, please try"]),
-    (LoginKind::Configuration, &["Bad configuration option", "bad configuration option", "Bad owner or permissions"]),
-    (LoginKind::HostUnknown, &["Could not resolve hostname"]),
-    (LoginKind::Refused, &["Connection refused"]),
-    (LoginKind::NoRoute, &["No route to host", "Network is unreachable"]),
-    (LoginKind::TimedOut, &["timed out"]),
-    (LoginKind::Other, &["open failed: ", "stdio forwarding failed"]),
-    (LoginKind::Dropped, &["exchange_identification", "onnection closed by", "onnection reset by", "Broken pipe"]),
+const WORDS: [(FailureKind, &[&str]); 11] = [
+    (FailureKind::HostKeyRevoked, &["REVOKED HOST KEY", "marked as revoked"]),
+    (FailureKind::HostKeyChanged, &["HOST IDENTIFICATION HAS CHANGED", "has changed and you have requested strict"]),
+    (FailureKind::HostKeyUnknown, &["host key is known for", "Host key verification failed"]),
+    (
+        FailureKind::Denied,
+        &["Permission denied (", "Too many authentication failures", "Permission denied, please try"],
+    ),
+    (FailureKind::Configuration, &["Bad configuration option", "bad configuration option", "Bad owner or permissions"]),
+    (FailureKind::HostUnknown, &["Could not resolve hostname"]),
+    (FailureKind::Refused, &["Connection refused"]),
+    (FailureKind::NoRoute, &["No route to host", "Network is unreachable"]),
+    (FailureKind::TimedOut, &["timed out"]),
+    (FailureKind::Other, &["open failed: ", "stdio forwarding failed"]),
+    (FailureKind::Dropped, &["exchange_identification", "onnection closed by", "onnection reset by", "Broken pipe"]),
 ];
 
-impl Login {
+impl Failure {
     /// Finds the reason in the output of ssh.
     pub(super) fn of(said: String) -> Self {
-        let fits = |(_, words): &&(LoginKind, &[&str])| words.iter().any(|word| said.contains(word));
-        let kind = WORDS.iter().find(fits).map_or(LoginKind::Other, |(kind, _)| *kind);
+        let fits = |(_, words): &&(FailureKind, &[&str])| words.iter().any(|word| said.contains(word));
+        let kind = WORDS.iter().find(fits).map_or(FailureKind::Other, |(kind, _)| *kind);
         Self { kind, said, tried: 1 }
     }
 
     /// The host whose key is unknown or has changed, if ssh names it. It may be a jump host.
     pub(super) fn key_of(&self) -> Option<String> {
         let (start, end) = match self.kind {
-            LoginKind::HostKeyChanged => ("Host key for ", " has changed"),
+            FailureKind::HostKeyChanged => ("Host key for ", " has changed"),
             _ => ("host key is known for ", " and you have"),
         };
         between(&self.said, start, end).map(str::to_ascii_lowercase)
@@ -73,32 +73,19 @@ impl Login {
 
     /// There is no `ssh` program.
     pub(super) fn no_client() -> Self {
-        Self { kind: LoginKind::NoClient, said: String::new(), tried: 1 }
+        Self { kind: FailureKind::NoClient, said: String::new(), tried: 1 }
     }
 
     /// Something on this machine failed.
     pub(super) fn local(said: String) -> Self {
-        Self { kind: LoginKind::Local, said, tried: 1 }
+        Self { kind: FailureKind::Local, said, tried: 1 }
     }
 
     /// The login took too long.
     pub(super) fn hung(said: &str, limit: Duration) -> Self {
         let said = format!("{said}\nno login within {} s", limit.as_secs());
-        Self { kind: LoginKind::TimedOut, said, tried: 1 }
+        Self { kind: FailureKind::TimedOut, said, tried: 1 }
     }
-}
-
-/// Makes a text from outside safe for a message.
-pub(super) fn sanitise(text: &str) -> String {
-    one_line(text, "; ", EXCERPT)
-}
-
-/// The line that says most: the last one that is not only about a consequence.
-fn telling_line(said: &str) -> String {
-    let consequence = ["Connection closed by UNKNOWN", "kex_exchange_identification", "Host key verification failed"];
-    let lines = || said.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with("@@@"));
-    let best = lines().rfind(|line| !consequence.iter().any(|start| line.starts_with(start)));
-    sanitise(best.or_else(|| lines().next_back()).unwrap_or("ssh gave no reason").trim_end_matches('.'))
 }
 
 /// Writes the sentences about one node.
@@ -137,26 +124,24 @@ impl<'a> Sentence<'a> {
         TransportError::Unreachable(format!("topo did not contact {}: topo is about to end.", self.at.name))
     }
 
-    pub(super) fn odd_endpoint(&self, odd: &str) -> TransportError {
+    pub(super) fn unsafe_endpoint(&self, found: &UnsafeEndpoint) -> TransportError {
         TransportError::Unreachable(format!(
-            "topo did not contact {}: `{}` is not a safe host or user name for ssh. Correct it in the topology, or in \
-             the state if somebody has edited it.",
-            self.at.name,
-            sanitise(odd)
+            "topo did not contact {}: {found}. Correct it in the topology, or in the state if somebody has edited it.",
+            self.at.name
         ))
     }
 
     /// For a failed login.
     pub(super) fn no_login(
         &self,
-        failure: &Login,
+        failure: &Failure,
         resolved: Option<&Resolved>,
         options: &SshOptions,
         said: &str,
     ) -> TransportError {
         let (node, login, by_hand) = (self.node(), self.login(), self.by_hand());
         let said = telling_line(said);
-        let address = resolved.map_or_else(|| self.at.endpoint.host.clone(), known_hosts::address);
+        let address = resolved.map_or_else(|| self.at.endpoint.host.clone(), Resolved::known_as);
         let file = options.known_hosts.as_ref();
         let file = file.map_or_else(|| "known_hosts".to_owned(), |file| sanitise(&file.display().to_string()));
         let of = failure.key_of();
@@ -170,21 +155,21 @@ impl<'a> Sentence<'a> {
         };
         let cannot = |why: &str| format!("topo cannot reach {node}: {why}");
         let text = match failure.kind {
-            LoginKind::NoClient => cannot(
+            FailureKind::NoClient => cannot(
                 "the OpenSSH client is not installed on this machine (`ssh` is not in PATH). Install it (Debian and \
                  Ubuntu: `apt install openssh-client`).",
             ),
-            LoginKind::Local => cannot(&format!(
+            FailureKind::Local => cannot(&format!(
                 "ssh does not start on this machine ({said}). Check free space, open files and permissions here."
             )),
-            LoginKind::Configuration => {
+            FailureKind::Configuration => {
                 cannot(&format!("ssh does not accept its configuration: {said}. Correct it and run topo again."))
             }
-            LoginKind::HostKeyRevoked => format!(
+            FailureKind::HostKeyRevoked => format!(
                 "topo did not log in to {node}: {file} marks its host key as revoked. Nothing was sent. Find out why \
                  that machine still uses this key."
             ),
-            LoginKind::HostKeyChanged => {
+            FailureKind::HostKeyChanged => {
                 let entry = sanitise(of.as_deref().unwrap_or(&address));
                 let file_argument = options.known_hosts.as_ref().map(|_| format!(" -f '{file}'")).unwrap_or_default();
                 format!(
@@ -195,7 +180,7 @@ impl<'a> Sentence<'a> {
                     whose("has changed")
                 )
             }
-            LoginKind::HostKeyUnknown => format!(
+            FailureKind::HostKeyUnknown => format!(
                 "{}: {file} has no key of this type for its address or its name. Nothing was sent. Log in once by hand \
                  (`{by_hand}`) and compare the fingerprint. Or check the output of `ssh-keyscan {}{}`, and add it to \
                  {file}.",
@@ -203,36 +188,36 @@ impl<'a> Sentence<'a> {
                 self.port(),
                 self.at.endpoint.host
             ),
-            LoginKind::Denied => format!(
+            FailureKind::Denied => format!(
                 "{node} refused the login as {login}: {said}. Check the user name. Check that the agent has your key \
                  (`ssh-add -l`), or that IdentityFile names a key without a passphrase. `{by_hand}` must log in \
                  without a question."
             ),
-            LoginKind::HostUnknown => cannot(&format!(
+            FailureKind::HostUnknown => cannot(&format!(
                 "this machine cannot resolve its host name ({said}). Check the name, or set an address in `ssh.host`."
             )),
-            LoginKind::Refused => {
+            FailureKind::Refused => {
                 cannot(&format!("it refused the connection ({said}). Check that sshd runs there, and check the port."))
             }
-            LoginKind::NoRoute if said.contains("No route to host") => cannot(&format!(
+            FailureKind::NoRoute if said.contains("No route to host") => cannot(&format!(
                 "nobody answers at its address ({said}). Check that the machine runs, and check its address. If only other \
                  machines can reach it, set a jump host in ssh's configuration (ProxyJump)."
             )),
-            LoginKind::NoRoute => cannot(&format!(
+            FailureKind::NoRoute => cannot(&format!(
                 "this machine has no route to it ({said}). Check the network, or set a jump host in ssh's \
                  configuration (ProxyJump)."
             )),
-            LoginKind::TimedOut => cannot(&format!(
+            FailureKind::TimedOut => cannot(&format!(
                 "it did not answer within {} s ({said}). Check that the machine runs and that no firewall blocks the \
                  connection, or raise --connect-timeout.",
                 whole_seconds(options.connect_timeout)
             )),
-            LoginKind::Dropped => cannot(&format!(
+            FailureKind::Dropped => cannot(&format!(
                 "its sshd, or that of its jump host, closed the connection before the login, {} times ({said}). Lower \
                  --parallelism, or raise MaxStartups in sshd_config there.",
                 failure.tried
             )),
-            LoginKind::Other => cannot(&format!("{said}. Check that `{by_hand}` logs in without a question.")),
+            FailureKind::Other => cannot(&format!("{said}. Check that `{by_hand}` logs in without a question.")),
         };
         TransportError::Unreachable(text)
     }
@@ -313,42 +298,36 @@ fn reason_text(reason: &str, said: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{EXCERPT, Login, LoginKind, sanitise, telling_line};
+    use super::{Failure, FailureKind, telling_line};
 
     #[test]
     fn the_reason_is_told_from_its_consequences() {
         let drop = "kex_exchange_identification: Connection closed by remote host\r\nConnection closed by UNKNOWN port 65535\r\n";
         for (said, kind) in [
-            ("", LoginKind::Dropped),
+            ("", FailureKind::Dropped),
             (
                 "No ED25519 host key is known for [10.0.0.1]:2222 and you have requested strict checking.\r\n",
-                LoginKind::HostKeyUnknown,
+                FailureKind::HostKeyUnknown,
             ),
-            ("a@b: Permission denied (publickey).\r\n", LoginKind::Denied),
-            ("ssh: Could not resolve hostname x: Name or service not known\r\n", LoginKind::HostUnknown),
-            ("ssh: connect to host x port 22: Connection refused\r\n", LoginKind::Refused),
-            ("ssh: connect to host x port 22: No route to host\r\n", LoginKind::NoRoute),
-            ("ssh: connect to host x port 22: Connection timed out\r\n", LoginKind::TimedOut),
-            ("channel 0: open failed: connect failed: open failed\r\nstdio forwarding failed\r\n", LoginKind::Other),
+            ("a@b: Permission denied (publickey).\r\n", FailureKind::Denied),
+            ("ssh: Could not resolve hostname x: Name or service not known\r\n", FailureKind::HostUnknown),
+            ("ssh: connect to host x port 22: Connection refused\r\n", FailureKind::Refused),
+            ("ssh: connect to host x port 22: No route to host\r\n", FailureKind::NoRoute),
+            ("ssh: connect to host x port 22: Connection timed out\r\n", FailureKind::TimedOut),
+            ("channel 0: open failed: connect failed: open failed\r\nstdio forwarding failed\r\n", FailureKind::Other),
         ] {
             let all = format!("{said}{drop}");
-            let login = Login::of(all.clone());
+            let login = Failure::of(all.clone());
             assert_eq!(login.kind, kind, "{said}");
-            let key_of = (kind == LoginKind::HostKeyUnknown).then(|| "[10.0.0.1]:2222".to_owned());
+            let key_of = (kind == FailureKind::HostKeyUnknown).then(|| "[10.0.0.1]:2222".to_owned());
             assert_eq!(login.key_of(), key_of, "{said}");
             assert!(said.is_empty() || said.contains(&telling_line(&all)), "{}", telling_line(&all));
         }
         for said in
             ["kex_exchange_identification: read: Connection reset by peer", "Connection closed by 10.0.0.1 port 22"]
         {
-            assert_eq!(Login::of(said.to_owned()).kind, LoginKind::Dropped);
+            assert_eq!(Failure::of(said.to_owned()).kind, FailureKind::Dropped);
         }
-        assert_eq!(Login::of("something new".to_owned()).kind, LoginKind::Other);
-    }
-
-    #[test]
-    fn texts_from_outside_are_harmless() {
-        assert_eq!(sanitise(" a\r\nb\u{1b}[31m\tc\u{202e}d\u{9b}é\n"), "a; b\\u{1b}[31m c\\u{202e}d\\u{9b}é");
-        assert_eq!(sanitise(&"x".repeat(1000)).chars().count(), EXCERPT + 1);
+        assert_eq!(Failure::of("something new".to_owned()).kind, FailureKind::Other);
     }
 }

@@ -2,12 +2,8 @@
 
 use std::path::Path;
 
-use super::configuration::{Resolved, output};
-
-/// The name that ssh uses to look a host up.
-pub(super) fn address(resolved: &Resolved) -> String {
-    if resolved.port == 22 { resolved.host.clone() } else { format!("[{}]:{}", resolved.host, resolved.port) }
-}
+use super::configuration::output;
+use super::destination::Resolved;
 
 /// Whether the node's host key is known by its name, and not at all by its address. Only then may the name replace the
 /// address. If the operator set a `HostKeyAlias`, that one counts.
@@ -18,7 +14,7 @@ pub(super) async fn only_by_name(resolved: &Resolved, name: &str) -> bool {
     let mut by_name = false;
     for file in resolved.known_hosts.iter().filter(|file| file.exists()) {
         // Without the port, too: ssh falls back to that.
-        for form in [&address(resolved), &resolved.host] {
+        for form in [&resolved.known_as(), &resolved.host] {
             // Any kind of entry counts, also an authority's or a revoked one: ssh then decides.
             if found(form, file).await != Some(String::new()) {
                 return false;

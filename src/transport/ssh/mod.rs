@@ -5,91 +5,31 @@
 //! has none in the terminal's process group then.
 
 mod configuration;
+mod destination;
+mod excerpt;
 mod exchange;
 mod failure;
 mod known_hosts;
 mod leftovers;
+mod login;
 mod master;
 mod pool;
+mod settings;
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
 use tokio::sync::{OnceCell, Semaphore};
 
 use self::configuration::Configuration;
 use self::exchange::{Exchange, ExchangeError};
 use self::failure::Sentence;
+use self::login::Login;
 use self::master::Master;
 use self::pool::{Pool, Slot};
 use super::{BoxFuture, Shell, Target, TransportError};
 
-/// How topo talks to nodes. None of it comes from a topology.
-#[derive(Clone, Debug)]
-pub struct SshOptions {
-    /// Concurrent exchanges, at least one. topo keeps at most four times as many connections open.
-    pub parallelism: usize,
-    /// The time limit for one try to connect; rounded up to whole seconds.
-    pub connect_timeout: Duration,
-    /// The time limit for one exchange with a connected node.
-    pub node_timeout: Duration,
-    /// A file to use instead of ssh's own configuration, as with `ssh -F`.
-    pub ssh_config: Option<PathBuf>,
-    /// A file to check host keys against instead of ssh's own.
-    pub known_hosts: Option<PathBuf>,
-    /// The largest reply that topo accepts, in bytes.
-    pub reply_limit: usize,
-}
-
-impl Default for SshOptions {
-    fn default() -> Self {
-        Self {
-            parallelism: 32,
-            connect_timeout: Duration::from_secs(10),
-            node_timeout: Duration::from_secs(60),
-            ssh_config: None,
-            known_hosts: None,
-            reply_limit: 32 << 20,
-        }
-    }
-}
-
-/// Why topo cannot use SSH at all on this machine.
-#[derive(Debug, thiserror::Error)]
-pub enum SshSetupError {
-    /// There is no `ssh`.
-    #[error(
-        "The OpenSSH client is not installed on this machine: `ssh` is not in PATH. Install it \
-         (Debian and Ubuntu: `apt install openssh-client`)."
-    )]
-    NoClient,
-    /// topo could not start `ssh`.
-    #[error("topo could not start `ssh` on this machine: {0}.")]
-    Client(std::io::Error),
-    /// topo cannot read a file that an option names.
-    #[error("topo cannot read the file {path} ({option}): {source}.")]
-    File {
-        /// The option that names the file.
-        option: &'static str,
-        /// The path as given.
-        path: String,
-        /// The system's error.
-        source: std::io::Error,
-    },
-    /// topo cannot make the private directory for control sockets.
-    #[error("topo cannot make a private directory for ssh's control sockets in {directory}: {source}.")]
-    Directory {
-        /// The parent directory.
-        directory: String,
-        /// The system's error.
-        source: std::io::Error,
-    },
-    /// `ssh` does not accept the configuration.
-    #[error("ssh does not accept its configuration: {0}. Correct the file and run topo again.")]
-    Configuration(String),
-}
+pub use self::settings::{SshOptions, SshSetupError};
 
 /// SSH to nodes: implements [`Shell`].
 pub struct Ssh {
@@ -118,7 +58,7 @@ impl Ssh {
 
     async fn exchange(&self, at: &Target, script: &[u8]) -> Result<Vec<u8>, TransportError> {
         let about = Sentence::new(at);
-        configuration::check(at).map_err(|odd| about.odd_endpoint(&odd))?;
+        destination::check(at).map_err(|found| about.unsafe_endpoint(&found))?;
         let _permit = self.exchanges.acquire().await.map_err(|_| about.closed())?;
         if self.closed.load(Ordering::Acquire) {
             return Err(about.closed());
@@ -168,7 +108,7 @@ impl Ssh {
         if let Some(master) = &*held {
             return Ok((Arc::clone(master), false));
         }
-        let login = master::Login { options: &self.options, configuration: &self.configuration, pool: &self.pool, at };
+        let login = Login { options: &self.options, configuration: &self.configuration, pool: &self.pool, at };
         let master = Arc::new(login.connect(about).await?);
         *held = Some(Arc::clone(&master));
         Ok((master, true))

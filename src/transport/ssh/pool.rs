@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
 
-use super::configuration::Resolved;
+use super::destination::Resolved;
 use super::master::Master;
 use crate::resource::{Endpoint, Name};
 use crate::transport::Target;

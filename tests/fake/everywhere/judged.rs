@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 use topo::transport::BoxFuture;
-use topo::transport::arm::{Arm, ArmSettings, Token, TokenSource};
+use topo::transport::arm::{Arm, ArmSettings, SignInError, Token, TokenSource};
 
 use super::books::settled;
 use super::draft::{KERNEL, WORKERS, changed, grown, small};
@@ -15,7 +15,7 @@ use crate::fake::world::{Network, Ran, World};
 struct Tokens(String);
 
 impl TokenSource for Tokens {
-    fn token<'a>(&'a self, _: &'a str) -> BoxFuture<'a, Result<Token, String>> {
+    fn token<'a>(&'a self, _: &'a str) -> BoxFuture<'a, Result<Token, SignInError>> {
         Box::pin(async { Ok(Token::new(self.0.clone(), u64::MAX)) })
     }
 

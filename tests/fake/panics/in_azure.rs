@@ -15,7 +15,7 @@ use topo::plan::Options;
 use topo::report::RunOutcome;
 use topo::resource::Name;
 use topo::transport::BoxFuture;
-use topo::transport::arm::{Arm, ArmSettings, Token, TokenSource};
+use topo::transport::arm::{Arm, ArmSettings, SignInError, Token, TokenSource};
 use topo::transport::azure::{Answered, Azure, ResourceType};
 
 use super::super::books::Books;
@@ -26,7 +26,7 @@ use crate::arm::{ArmServer, Command, GROUP, LOCATION, NETWORK, SUBNET, SUBSCRIPT
 struct Tokens(String);
 
 impl TokenSource for Tokens {
-    fn token<'a>(&'a self, _: &'a str) -> BoxFuture<'a, Result<Token, String>> {
+    fn token<'a>(&'a self, _: &'a str) -> BoxFuture<'a, Result<Token, SignInError>> {
         Box::pin(async { Ok(Token::new(self.0.clone(), u64::MAX)) })
     }
 
