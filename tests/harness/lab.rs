@@ -46,6 +46,8 @@ pub struct LabOptions {
     pub operator: Option<&'static str>,
     /// How the network of the nodes is configured, for [`Machines`](super::Machines) only. Default: `plain`.
     pub shape: Option<&'static str>,
+    /// The release of Debian of whole machines: `bookworm` (the default) or `trixie`.
+    pub release: Option<&'static str>,
     /// The process whose end is that of the lab too. Default: this one.
     pub owner: Option<u32>,
 }
@@ -117,6 +119,9 @@ impl Lab {
         }
         if let Some(operator) = options.operator {
             command.args(["--operator", operator]);
+        }
+        if let Some(release) = options.release {
+            command.args(["--release", release]);
         }
         if let Some(shape) = options.shape {
             command.args(["--shape", shape]);
@@ -272,6 +277,10 @@ impl Lab {
 
     fn fact(&self, node: &str, fact: &str) -> String {
         fs::read_to_string(self.folder.join("nodes").join(node).join(fact)).expect("the node is there")
+    }
+
+    pub(super) fn verb(&self, verb: &str, arguments: &[&str]) {
+        succeed(&mut self.script(verb, arguments.iter().copied()));
     }
 
     fn script<'a>(&self, verb: &str, arguments: impl IntoIterator<Item = &'a str>) -> Command {

@@ -24,6 +24,20 @@ pub fn hindrance() -> Option<String> {
         .clone()
 }
 
+/// The other release of Debian that machines can have.
+pub const TRIXIE: &str = "trixie";
+
+/// Why machines of the other release cannot run here, if so. As for [`hindrance`], the image is there afterwards.
+pub fn trixie_hindrance() -> Option<String> {
+    static HINDRANCE: OnceLock<Option<String>> = OnceLock::new();
+    let image = || {
+        let mut base = script(SCRIPT, ["base"]);
+        let made = base.env("TOPO_LAB_RELEASE", TRIXIE).stdout(Stdio::null()).status().expect("bash starts");
+        (!made.success()).then(|| "the image of trixie could not be made".to_owned())
+    };
+    HINDRANCE.get_or_init(image).clone()
+}
+
 /// Why this kernel has no such shape, if so.
 pub fn shape_hindrance(shape: &str) -> Option<String> {
     if shape.is_empty() { None } else { check(&[shape]) }
@@ -43,6 +57,11 @@ impl Machines {
     /// Boots them. Lines of [`LabOptions::nodes`] may end with `--shape SHAPE`.
     pub fn up(options: LabOptions) -> Self {
         Self(Lab::raise(SCRIPT, options))
+    }
+
+    /// Ends their DHCP server. For the shape `leased`.
+    pub fn end_leases(&self) {
+        self.0.verb("leases", &["off"]);
     }
 
     /// One of them.

@@ -23,10 +23,11 @@ macro_rules! lab_tests {
 }
 pub(crate) use lab_tests;
 
-/// A test on whole machines: its name, the shape of their network that a kernel may not have (or nothing), and itself.
+/// A test on whole machines: its name, what it needs besides (a shape of their network that a kernel may not have, or the release
+/// `trixie`; or nothing), and itself.
 pub type MachineTest = (&'static str, &'static str, fn());
 
-/// Lists the tests of `lab_cases` on whole machines: `MODULE::FUNCTION, MODULE::FUNCTION needs "SHAPE", …`.
+/// Lists the tests of `lab_cases` on whole machines: `MODULE::FUNCTION, MODULE::FUNCTION needs "SHAPE" or "trixie", …`.
 macro_rules! machine_tests {
     ($($module:ident :: $test:ident $(needs $shape:literal)?),* $(,)?) => {
         /// All tests that need whole machines.
@@ -61,10 +62,17 @@ pub fn run(tests: &[(&'static str, fn())], on_machines: &[MachineTest]) -> ExitC
         trial(name, test, move || hindrance.map_or(Ok(()), |reason| Err(Hindrance { reason, failure: required })))
     });
     let on_machines = on_machines.iter().map(|&(name, shape, test)| {
-        trial(name, test, move || match (machines::hindrance(), machines::shape_hindrance(shape)) {
-            (Some(reason), _) => Err(Hindrance { reason, failure: required }),
-            (None, Some(reason)) => Err(Hindrance { reason, failure: false }),
-            (None, None) => Ok(()),
+        trial(name, test, move || {
+            let machines = machines::hindrance();
+            let (machines, shape) = match machines {
+                None if shape == machines::TRIXIE => (machines::trixie_hindrance(), None),
+                machines => (machines, machines::shape_hindrance(shape)),
+            };
+            match (machines, shape) {
+                (Some(reason), _) => Err(Hindrance { reason, failure: required }),
+                (None, Some(reason)) => Err(Hindrance { reason, failure: false }),
+                (None, None) => Ok(()),
+            }
         })
     });
     let trials = in_namespaces.chain(on_machines).collect();

@@ -170,7 +170,9 @@ fn rows(text: &str) -> Result<Vec<LiveRoute>, String> {
             || format!("topo cannot read this row of the routing table there: `{}`. Please report it.", clean(line));
         parse_line(line).ok_or_else(odd)
     };
-    text.lines().filter(|line| !line.trim().is_empty()).map(read).collect()
+    // A line about the next hop object of the row before it (`print_cache_nexthop_id` of iproute2).
+    let is_row = |line: &&str| !line.trim().is_empty() && !line.trim_start().starts_with("nh_info ");
+    text.lines().filter(is_row).map(read).collect()
 }
 
 /// The next hops that are not on-link according to `ip route get`.
@@ -270,6 +272,15 @@ mod tests {
     }
 
     const TOKEN: &str = "token 0123456789abcdef 0123456789abcdef";
+
+    #[test]
+    fn rows_by_next_hop_objects_are_read() {
+        let text = "1 10.9.0.0/24 nhid 7 via 10.0.0.9 dev a0 proto 80 scope 0 \n\tnh_info id 7 via 10.0.0.9 dev a0 scope 253 proto 80 \n";
+        let rows = rows(text).expect("rows");
+        let told: Vec<String> = rows.iter().map(super::super::LiveRoute::describe).collect();
+        assert_eq!(told, ["via 10.0.0.9 dev a0 nhid 7, protocol 80, Calico"]);
+        assert!(super::rows("nh id 7 via 10.0.0.9 dev a0").is_err());
+    }
 
     #[test]
     fn a_table_is_empty_only_where_that_was_answered() {
