@@ -227,7 +227,7 @@ fn what_is_there_already_is_imported_and_long_lists_are_folded() {
     assert!(
         text.starts_with(
             "  # azure_route_table: kubernetes-routes is already as wanted; topo records it
-  < kubernetes-routes   resource group: kubernetes
+  < kubernetes-routes   resource group: kubernetes, tag managed-by: topo
 
   # azure_route: kubernetes-routes already has 25 routes as wanted; topo records
   #   them as its own
