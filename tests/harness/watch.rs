@@ -139,19 +139,16 @@ impl Talk {
         *self.over.lock().expect("nobody panics here") = true;
         // A packet under way is none that was lost: ping tells about the last one when it sends the next, and an answer may come
         // later than that. All lines of a session are owed, however late.
-        let sent = match self.sent.take() {
-            Some(sender) => {
-                let sent = sender.join().expect("nobody panics here");
-                within(Duration::from_secs(10), || {
-                    self.heard().answered.len() >= sent || self.child.try_wait().is_ok_and(|ended| ended.is_some())
-                });
-                sent
-            }
-            None => {
-                let last = self.heard().last;
-                within(Duration::from_secs(1), || (1..=last).all(|sequence| self.heard().answered.contains(&sequence)));
-                last
-            }
+        let sent = if let Some(sender) = self.sent.take() {
+            let sent = sender.join().expect("nobody panics here");
+            within(Duration::from_secs(10), || {
+                self.heard().answered.len() >= sent || self.child.try_wait().is_ok_and(|ended| ended.is_some())
+            });
+            sent
+        } else {
+            let last = self.heard().last;
+            within(Duration::from_secs(1), || (1..=last).all(|sequence| self.heard().answered.contains(&sequence)));
+            last
         };
         let heard = self.heard();
         let silence = if heard.answered.len() < sent { heard.when.elapsed() } else { Duration::ZERO };
