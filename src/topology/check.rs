@@ -37,10 +37,11 @@ pub(super) fn check(draft: &Draft<'_>, formats: Formats, report: &Reporter) -> O
         let has_routes = || draft.backends.iter().any(|backend| backend.read.routes != RoutesOf::None);
         let example =
             "Add the pod subnets behind a node: node-0 = { address = \"10.240.0.20\", pods = [\"10.200.0.0/24\"] }.";
-        match draft.has_backends {
-            false => Some(("No backend is active.", format!("Add a line [backends.{first}]."))),
-            true => (draft.pods.is_empty() && has_routes() && report.is_empty())
-                .then(|| ("No node has pods.", example.to_owned())),
+        if draft.has_backends {
+            (draft.pods.is_empty() && has_routes() && report.is_empty())
+                .then(|| ("No node has pods.", example.to_owned()))
+        } else {
+            Some(("No backend is active.", format!("Add a line [backends.{first}].")))
         }
     };
     if let Some((what, hint)) = empty.filter(|_| !report.broken) {

@@ -50,7 +50,7 @@ impl World {
             let Some(node) = node else { continue };
             let _ = writeln!(
                 text,
-                "node-{number} = {{ address = \"10.240.0.2{number}\", pods = [\"10.200.{number}.0/24\"], ssh = {{ host = \
+                "node-{number} = {{ address = \"10.240.0.2{number}\", nat = true, pods = [\"10.200.{number}.0/24\"], ssh = {{ host = \
                  \"127.0.0.1\", port = {}, user = \"root\" }} }}",
                 node.port
             );

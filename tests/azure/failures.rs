@@ -93,12 +93,6 @@ fn strikes() -> Vec<Kind> {
     fn any(_: &Exchange) -> bool {
         true
     }
-    let wait = |status: u16, code: &str, seconds: u32| Effect::Answer {
-        status,
-        code: code.to_owned(),
-        message: None,
-        retry_after: Some(seconds.into()),
-    };
     /// Of a resource: no poll of an operation.
     fn read(request: &Exchange) -> bool {
         request.method == "GET" && !request.concerns("/locations/")
@@ -107,6 +101,12 @@ fn strikes() -> Vec<Kind> {
     fn one(request: &Exchange) -> bool {
         read(request) && !request.path.ends_with("/networkInterfaces")
     }
+    let wait = |status: u16, code: &str, seconds: u32| Effect::Answer {
+        status,
+        code: code.to_owned(),
+        message: None,
+        retry_after: Some(seconds.into()),
+    };
     let write = Exchange::is_write as fn(&Exchange) -> bool;
     let failed = Effect::FailOperation { code: "InternalServerError".into(), message: "An error occurred.".into() };
     let garbage = |status| Effect::Garbage { status, text: "<html>A proxy speaks.</html>".into() };

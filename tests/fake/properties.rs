@@ -109,7 +109,9 @@ impl Scene {
             let stops = plan.findings.iter().filter(|finding| finding.stops());
             assert!(stops.clone().all(|finding| taken.contains(&finding.code)), "{:?}", plan.findings);
             let machines: Vec<usize> = self.draft.nodes.keys().copied().collect();
-            machines.into_iter().for_each(|machine| self.edit(&Edit::Rename(machine)));
+            for machine in machines {
+                self.edit(&Edit::Rename(machine));
+            }
             desired = self.desired();
             ran = self.run(&desired, &options, 0, 0);
         }

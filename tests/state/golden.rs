@@ -87,10 +87,10 @@ fn check(folder: &Path, bless: bool) -> Result<(), String> {
         Ok(whole) => {
             let has_journal = given.contains_key(JOURNAL);
             expect(REFUSED, None)?;
-            let folded = as_it_was(whole.clone());
-            expect(FOLDED, has_journal.then_some(folded.as_slice()))?;
+            let whole_now = as_it_was(whole.clone());
+            expect(FOLDED, has_journal.then_some(whole_now.as_slice()))?;
             // Without a journal the state is written as it was read, and so is one that is folded already.
-            let mut written = vec![(&found[DOCUMENT], folded)];
+            let mut written = vec![(&found[DOCUMENT], whole_now)];
             if has_journal {
                 let again = |document: &Vec<u8>| pull(&Files::from([(DOCUMENT.to_owned(), document.clone())]));
                 written = vec![(&found[DOCUMENT], as_it_was(again(&found[DOCUMENT])?)), (&whole, again(&whole)?)];

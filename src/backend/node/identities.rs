@@ -54,7 +54,6 @@ impl MachineIdentities {
         for place in desired.places.keys() {
             let itself = |identities: &mut Self| _ = identities.sources.insert(place.clone(), place.clone());
             match machines.of(place) {
-                Some(Machine::New) => {}
                 Some(Machine::Same) => itself(&mut identities),
                 Some(Machine::NewId) => {
                     plan.findings.push(new_id(place));
@@ -76,7 +75,7 @@ impl MachineIdentities {
                 }
                 Some(Machine::Clone) => _ = identities.refused.insert(place.clone()),
                 None if recorded.places.contains_key(place) => itself(&mut identities),
-                None => {}
+                Some(Machine::New) | None => {}
             }
         }
         // A place that does not answer cannot have the record that went with its machine to another name.

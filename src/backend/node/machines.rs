@@ -67,8 +67,9 @@ impl<'a, 'o> Machines<'a, 'o> {
         let mut machines = Self { desired, recorded, answers: BTreeMap::new(), clones: BTreeMap::new() };
         for (place, identity) in answers.filter(|(place, _)| desired.places.contains_key(*place)) {
             let marker = identity.markers.iter().find(is_ours);
-            let named = marker.map(|marker| marker.node.as_deref());
-            let other = named.flatten().and_then(|name| Name::new(name).ok()).map(Place::from);
+            let name = marker.and_then(|marker| marker.node.as_deref());
+            let named = name.map_or(if marker.is_some() { Named::NoNode } else { Named::NoMarker }, Named::Node);
+            let other = name.and_then(|name| Name::new(name).ok()).map(Place::from);
             let other = other.and_then(|other| recorded.places.get_key_value(&other)).map(|(other, _)| other);
             let other = other.filter(|other| is_used(other));
             let by_id = known.get(identity.machine_id.as_str()).copied();
@@ -133,13 +134,23 @@ impl<'a, 'o> Machines<'a, 'o> {
     }
 }
 
-/// The machine that answers with an id. `named` is what its marker says, if it has the marker of this topology and lineage: the name
-/// of a node; an older topo wrote none. `named_record` is the record under that name, `by_id` the one with that id.
+/// Which node the marker of this topology and lineage on a machine names.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Named<'a> {
+    /// The machine has no such marker.
+    NoMarker,
+    /// An older topo wrote the marker, without a name.
+    NoNode,
+    /// This node.
+    Node(&'a str),
+}
+
+/// The machine that answers with an id. `named` is what its marker says. `named_record` is the record under that name, `by_id` the one with that id.
 fn identify<'a>(
     place: &Place,
     id: &str,
     record: Option<&PlaceRecord>,
-    named: Option<Option<&str>>,
+    named: Named<'_>,
     named_record: Option<&'a Place>,
     by_id: Option<&'a Place>,
 ) -> Machine<'a> {
@@ -151,13 +162,13 @@ fn identify<'a>(
         Some(_) => Machine::Same,
     };
     // The marker counts more than the id: an id can change, and clones have the same.
-    if named == Some(Some(place.name())) || recorded_id == Some(id) {
+    if named == Named::Node(place.name()) || recorded_id == Some(id) {
         return own;
     }
     match named_record.or(by_id) {
         Some(source) if source == place => own,
         Some(source) => Machine::Renamed(source),
-        None if has_new_id && named != Some(None) => Machine::Replaced,
+        None if has_new_id && named != Named::NoNode => Machine::Replaced,
         None => own,
     }
 }

@@ -124,7 +124,7 @@ fn marker<'a>(mut words: impl Iterator<Item = &'a str>) -> Option<Marker> {
     while let Some(word) = words.next() {
         match word {
             "lineage" => {
-                marker.lineage = words.next().filter(|word| is_hexadecimal(word)).unwrap_or_default().to_owned()
+                words.next().filter(|word| is_hexadecimal(word)).unwrap_or_default().clone_into(&mut marker.lineage);
             }
             "protocol" => marker.protocol = words.next().and_then(|word| word.parse().ok()).unwrap_or(0),
             "node" => marker.node = words.next().and_then(name),

@@ -38,11 +38,11 @@ fn the_document_says_what_each_combination_means() {
                 _ => None,
             };
             for (marker, named, named_record) in [
-                ("none", None, None),
-                ("without a name", Some(None), None),
-                ("this node", Some(Some("node-0")), own.as_ref().map(|_| &here)),
-                ("another node", Some(Some("node-1")), Some(&other)),
-                ("a node without a record", Some(Some("node-7")), None),
+                ("none", Named::NoMarker, None),
+                ("without a name", Named::NoNode, None),
+                ("this node", Named::Node("node-0"), own.as_ref().map(|_| &here)),
+                ("another node", Named::Node("node-1"), Some(&other)),
+                ("a node without a record", Named::Node("node-7"), None),
             ] {
                 let result = match identify(&here, id, own.as_ref(), named, named_record, by_id) {
                     Machine::New => "new",
@@ -99,6 +99,8 @@ fn answers(desired: &Desired, state: &State, answers: &[(&str, &str)]) -> Vec<St
 
 #[test]
 fn a_machine_has_a_new_name_only_if_nobody_else_has_the_old_one() {
+    const NEW_NAME: &str = "the same machine with a new name";
+    const WRONG: &str = "a wrong machine or a clone";
     let world = World::mesh(3, 3);
     let state = recorded(&world);
     let renamed = |names: [&str; 3]| {
@@ -112,8 +114,6 @@ fn a_machine_has_a_new_name_only_if_nobody_else_has_the_old_one() {
     let of = |world: &World, given: &[(&str, &str)]| answers(&world.desired(), &state, given);
     let mut seen = Vec::new();
     let mut row = |result: &str| seen.push(result.to_owned());
-    const NEW_NAME: &str = "the same machine with a new name";
-    const WRONG: &str = "a wrong machine or a clone";
     // Left, and nobody has its address.
     let left = renamed(["node-0", "worker", "node-2"]);
     assert_eq!(of(&left, &[("node-0", "00"), ("worker", "01")]), ["Same", "was node-1"]);
