@@ -1,5 +1,4 @@
 put_folder=/run/systemd/network
-networkd_settings=/run/systemd/networkd.conf.d
 made_folder=
 refuse() {
   printf 'refused\n'
@@ -98,7 +97,6 @@ is_loaded() {
 }
 write_files() {
   our_files >"$staging/present"
-  if [ ! -s "$staging/wanted" ] && [ ! -s "$staging/present" ] && [ "$was_pending" = no ]; then done_with; return; fi
   runs=yes
   systemctl is-active --quiet systemd-networkd 2>/dev/null || runs=
   if [ -z "$runs" ] && [ -s "$staging/wanted" ]; then
@@ -165,7 +163,6 @@ write_files() {
         if state_is "${link##*/}" configured; then configured="$configured ${link##*/}"; fi
       fi
     done
-    looked_at=$(date +%s)
     look before
     way_before=$(way)
     if ! load; then
@@ -177,7 +174,10 @@ write_files() {
       remove_added
       put_back_rows
       # If even that does not start networkd, systemd tries again, and the rest should stay as it is.
-      if restart_networkd "$staging/rows.present"; then wrong=; fi
+      if restart_networkd "$staging/rows.present"; then
+        wrong=
+        keep_off
+      fi
       remove_added
       put_back_rows
       unmark_pending
@@ -185,6 +185,7 @@ write_files() {
       went_back
       return
     fi
+    keep_off
   fi
   unmark_pending
   tidy_files
@@ -215,7 +216,6 @@ file_work() {
   fi
   rm -rf /run/topo-file.*
   keep_off
-  cover_off
   file_token
   was_pending=$pending
   if [ -n "$known" ] && [ "$token" != "$known" ]; then
