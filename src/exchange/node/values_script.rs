@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use super::Nonce;
-use super::question::push_questions;
+use super::question::questions;
 use super::quote::quoted;
 use super::values::{DeviceSetting, KernelKey, ValuesInquiry, ValuesWrite};
 
@@ -74,16 +74,7 @@ pub(super) fn read_values(script: &mut String, inquiry: &ValuesInquiry) {
     if inquiry.advertised {
         script.push_str(include_str!("values_advertised.sh"));
     }
-    let _ = write!(
-        script,
-        "read_noted\n\
-         if [ -e '{whole}' ] || [ -L '{whole}' ]; then\n\
-         if said=$(cat '{whole}' 2>&1 && printf .); then printf 'whole\\n'; printf '%s\\n' \"$said\" | sed 's/^/|/'\n\
-         else fail 'cat {whole}' \"$said\"; fi\n\
-         else printf 'none\\n'; fi\n\
-         end\n",
-        whole = path_word(&inquiry.whole),
-    );
+    let _ = write!(script, "read_noted\nwhole_file '{whole}'\nend\n", whole = path_word(&inquiry.whole),);
 }
 
 /// The devices of addresses, and a setting of each of them.
@@ -91,15 +82,15 @@ fn reached(script: &mut String, inquiry: &ValuesInquiry, setting: DeviceSetting)
     if inquiry.reached.is_empty() {
         return;
     }
-    script.push_str("answers=$(ip -force -o -batch - 2>&1 <<'COMMANDS'\n");
-    push_questions(script, &inquiry.reached);
     let _ = write!(
         script,
-        "COMMANDS\n)\nnote_device() {{ note \"{before}$1{after}\"; }}\n",
+        "note_device() {{ note \"{before}$1{after}\"; }}\nif ask_ways '{questions}'; then\n",
         before = setting.before(),
         after = setting.after(),
+        questions = questions(&inquiry.reached),
     );
     script.push_str(include_str!("values_reached.sh"));
+    script.push_str("fi\n");
 }
 
 pub(super) fn set_values(script: &mut String, write: &ValuesWrite, nonce: &Nonce) {

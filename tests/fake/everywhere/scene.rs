@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 
 use serde_json::json;
 use topo::backend::Desired;
@@ -79,7 +79,7 @@ impl Scene {
         let network = Network { fate: Arc::clone(&cloud.fate), post: Arc::clone(&cloud.post), ..Network::default() };
         network.nodes().clone_from(&self.world.network.nodes());
         let azure = Some(Arc::clone(&cloud) as _);
-        let world = World { network, disk: self.world.disk.copy(), azure, left_out: AtomicBool::default() };
+        let world = World { network, disk: self.world.disk.copy(), azure, ..World::default() };
         Self { world: Arc::new(world), cloud, name: self.name.clone(), before: Arc::clone(&self.before) }
     }
 

@@ -1,0 +1,5 @@
+//! The scripts that topo runs on nodes, in a namespace, while their commands go wrong.
+
+mod looks;
+mod machine;
+mod runs;
