@@ -2,6 +2,7 @@
 //! nothing is said to be done that is not, and the next run finishes.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -12,26 +13,13 @@ use topo::resource::Name;
 use topo::topology::{self, Source};
 use topo::transport::{BoxFuture, Shell, ShellTransport, Target, Transport, TransportError};
 
+use super::cases::{Aim, Case, cases};
 use super::machine::{Fault, Machine, Mode, Programs};
 use crate::fake::kernel::Node;
 use crate::fake::world::{Ran, Wires, World};
 
 /// What goes wrong with a command that a run needs. What [`Mode`] has beyond is about looks.
 const MODES: [Mode; 6] = [Mode::Message, Mode::Silent, Mode::Nothing, Mode::Half, Mode::Killed, Mode::Behind];
-
-const SETUP: &str = r#"
-mount -t tmpfs tmpfs /run
-ip addr add 10.240.0.10/24 dev eth0
-ip link set lo up
-ip route add default via 10.240.0.1 proto static
-ip route add 10.201.0.0/24 via 10.240.0.23 proto 80
-ip route add 10.201.1.0/24 via 10.240.0.23 proto static
-ip route add blackhole 10.201.2.0/24 proto 80
-mkdir -p /etc/sysctl.d
-printf 'vm.swappiness = 10\n' >/etc/sysctl.d/10-other.conf
-echo 0 >/proc/sys/net/ipv4/ip_forward
-for device in all default eth0; do echo 0 >/proc/sys/net/ipv4/conf/$device/rp_filter; done
-"#;
 
 /// All on the machine that may change, with what is topo's before the rest.
 const SNAPSHOT: &str = r#"
@@ -48,10 +36,10 @@ done
 "#;
 
 /// What is of others there.
-const OTHERS: &str = r#"
+const OTHERS: &str = r"
 { ip -o -d -N -4 route show table all; ip -o -d -N -6 route show table all; } | grep -v 'proto 201 ' | sort
 cat /etc/sysctl.d/10-other.conf
-"#;
+";
 
 /// What goes wrong in an exchange.
 #[derive(Clone, Debug)]
@@ -201,22 +189,6 @@ impl Stage {
     }
 }
 
-/// What a run is for.
-#[derive(Clone, Debug)]
-pub(super) enum Aim {
-    Apply(&'static str),
-    Destroy,
-}
-
-/// A run whose commands go wrong.
-struct Case {
-    name: &'static str,
-    setup: &'static str,
-    /// Runs before it, in which all goes well.
-    before: Vec<Aim>,
-    aim: Aim,
-}
-
 impl Case {
     fn stage(&self, programs: &Arc<Programs>) -> Stage {
         let stage = Stage::new(programs, self.setup).expect("a machine");
@@ -282,7 +254,9 @@ impl Case {
         let mut all = Vec::new();
         for (at, lines) in (1..).zip(&exchanges) {
             let mut times: BTreeMap<usize, usize> = BTreeMap::new();
-            lines.iter().for_each(|line| *times.entry(*line).or_default() += 1);
+            for line in lines {
+                *times.entry(*line).or_default() += 1;
+            }
             for (line, last) in times {
                 let last = if std::env::var_os("TOPO_ALL_CUTS").is_some() { last } else { 1 };
                 for time in [1, last].into_iter().take(last.min(2)) {
@@ -340,120 +314,12 @@ fn difference(expected: &str, found: &str) -> String {
         for line in one.lines() {
             match left.iter().position(|other| *other == line) {
                 Some(at) => _ = left.remove(at),
-                None => text.push_str(&format!("  {sign}{line}\n")),
+                None => _ = writeln!(text, "  {sign}{line}"),
             }
         }
         text
     };
     lines(expected, found, "-") + &lines(found, expected, "+")
-}
-
-const FIRST: &str = r#"
-[topology]
-name = "kthw"
-[nodes]
-n0 = { address = "10.240.0.10", pods = ["10.200.0.0/24"] }
-n1 = { address = "10.240.0.11", pods = ["10.200.1.0/24", "10.200.4.0/24"] }
-n2 = { address = "10.240.0.12", pods = ["10.200.2.0/24", "10.200.5.0/24"] }
-[backends.ssh-static]
-[backends.sysctl]
-nodes = ["n0"]
-ip_forward = true
-"#;
-
-/// One route is added, two change, one goes; one setting is added.
-const SECOND: &str = r#"
-[topology]
-name = "kthw"
-[nodes]
-n0 = { address = "10.240.0.10", pods = ["10.200.0.0/24"] }
-n1 = { address = "10.240.0.11", pods = ["10.200.2.0/24", "10.200.4.0/24"] }
-n2 = { address = "10.240.0.12", pods = ["10.200.1.0/24", "10.200.3.0/24"] }
-[backends.ssh-static]
-[backends.sysctl]
-nodes = ["n0"]
-ip_forward = true
-rp_filter = "loose"
-"#;
-
-/// A machine with systemd-networkd, which does at a restart what the real one does with the routes of drop-ins.
-const NETWORKD: &str = r#"
-mount -t tmpfs tmpfs /run
-ip addr add 10.240.0.10/24 dev eth0
-ip link set lo up
-ip route add default via 10.240.0.1 proto static
-ip route add 10.201.0.0/24 via 10.240.0.23 proto 80
-ip route add blackhole 10.201.2.0/24 proto 80
-mkdir -p /etc/sysctl.d /etc/systemd/network /sys/class/net/eth0 /run/systemd/netif/links /run/systemd/units /run/systemd/network /run/fake
-printf '[Match]\nName=eth0\n' >/etc/systemd/network/eth0.network
-printf 'vm.swappiness = 10\n' >/etc/sysctl.d/10-other.conf
-echo 3 >/sys/class/net/eth0/ifindex
-printf 'ADMIN_STATE=configured\nNETWORK_FILE=/etc/systemd/network/eth0.network\n' >/run/systemd/netif/links/3
-ln -s 00000000000000000000000000000001 /run/systemd/units/invocation:systemd-networkd.service
-: >/run/fake/installed
-stub systemctl 'PATH=/usr/sbin:/usr/bin:/sbin:/bin
-case $* in
-"is-active --quiet systemd-networkd" | "reset-failed systemd-networkd") exit 0 ;;
-"restart systemd-networkd") ;;
-*) exit 1 ;;
-esac
-{ cat /etc/systemd/network/eth0.network.d/*.conf 2>/dev/null; echo "[Route]"; } | while IFS= read -r line; do
-  case $line in
-    "[Route]") [ -z "$to" ] || echo "$to via $via proto ${protocol:-static} dev eth0"; to= via= protocol= ;;
-    Destination=*) to=${line#*=} ;;
-    Gateway=*) via=${line#*=} ;;
-    Protocol=*) protocol=${line#*=} ;;
-  esac
-done >/run/fake/new
-grep -v -x -F -f /run/fake/new /run/fake/installed | while read -r row; do ip route del $row 2>/dev/null; done
-if ! grep -q -s -x KeepConfiguration=yes /run/systemd/network/eth0.network.d/*.conf; then
-  for protocol in 80 201; do ip -4 route flush proto $protocol dev eth0; done
-fi
-while read -r row; do ip route append $row 2>/dev/null; done </run/fake/new
-mv /run/fake/new /run/fake/installed
-ln -s -f -n "$(printf %032d "$(date +%s%N | tail -c 12)")" /run/systemd/units/invocation:systemd-networkd.service
-sleep 0.02
-touch /run/systemd/netif/links/3'
-"#;
-
-const FILE_FIRST: &str = r#"
-[topology]
-name = "kthw"
-[nodes]
-n0 = { address = "10.240.0.10", pods = ["10.200.0.0/24"] }
-n1 = { address = "10.240.0.11", pods = ["10.200.1.0/24", "10.200.4.0/24"] }
-n2 = { address = "10.240.0.12", pods = ["10.200.2.0/24", "10.200.5.0/24"] }
-[backends.ssh-static]
-[backends.netplan]
-nodes = ["n0"]
-persist = "networkd"
-"#;
-
-const FILE_SECOND: &str = r#"
-[topology]
-name = "kthw"
-[nodes]
-n0 = { address = "10.240.0.10", pods = ["10.200.0.0/24"] }
-n1 = { address = "10.240.0.11", pods = ["10.200.2.0/24", "10.200.4.0/24"] }
-n2 = { address = "10.240.0.12", pods = ["10.200.1.0/24", "10.200.3.0/24"] }
-[backends.ssh-static]
-[backends.netplan]
-nodes = ["n0"]
-persist = "networkd"
-"#;
-
-/// What is tried: the name, the machine, the runs before, and the run that goes wrong.
-fn cases() -> [Case; 6] {
-    let routes = |name, before, aim| Case { name, setup: SETUP, before, aim };
-    let file = |name, before, aim| Case { name, setup: NETWORKD, before, aim };
-    [
-        routes("first run", vec![], Aim::Apply(FIRST)),
-        routes("change", vec![Aim::Apply(FIRST)], Aim::Apply(SECOND)),
-        routes("destroy", vec![Aim::Apply(FIRST)], Aim::Destroy),
-        file("first file", vec![], Aim::Apply(FILE_FIRST)),
-        file("changed file", vec![Aim::Apply(FILE_FIRST)], Aim::Apply(FILE_SECOND)),
-        file("removed file", vec![Aim::Apply(FILE_FIRST)], Aim::Destroy),
-    ]
 }
 
 #[expect(clippy::print_stderr, reason = "it says how many failures were tried, or why none were")]

@@ -74,7 +74,7 @@ pub(super) fn read_values(script: &mut String, inquiry: &ValuesInquiry) {
     if inquiry.advertised {
         script.push_str(include_str!("values_advertised.sh"));
     }
-    let _ = write!(script, "read_noted\nwhole_file '{whole}'\nend\n", whole = path_word(&inquiry.whole),);
+    let _ = write!(script, "read_noted\nwhole_file '{whole}'\nend\n", whole = path_word(&inquiry.whole));
 }
 
 /// The devices of addresses, and a setting of each of them.

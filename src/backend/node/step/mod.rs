@@ -67,11 +67,11 @@ impl NodeSite {
         // Each answer by its place: one that is not known must not stand for another one.
         let of_files = replies.iter().skip(first_other + others.len());
         let of_writes = of_files.clone().skip(files.len());
-        let filed = of_files.take(files.len()).map(|reply| match reply {
+        let outcomes = of_files.take(files.len()).map(|reply| match reply {
             Reply::Filed(filed) => Some(filed.clone()),
             _ => None,
         });
-        let filed: Vec<Option<Filed>> = filed.collect();
+        let outcomes: Vec<Option<Filed>> = outcomes.collect();
         let written = of_writes.map(|reply| match reply {
             Reply::Written(written) => Some(written.clone()),
             _ => None,
@@ -87,7 +87,7 @@ impl NodeSite {
             }
         }
         // Read the outcome of routes even if a file failed: routes of other tables were written all the same.
-        progress.settle_files(&files, filed, &mut end);
+        progress.settle_files(&files, outcomes, &mut end);
         let mut failed: Vec<(Operation, String)> = Vec::new();
         for batch in batches {
             let settled = settle_batch(self.backends, &batch, &written);
