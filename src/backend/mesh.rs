@@ -69,7 +69,7 @@ impl<'a> Mesh<'a> {
             rows: self.rows.clone(),
             view,
             own: Arc::clone(&node.addresses),
-            lacks: Arc::clone(&self.nothing),
+            excluded: Arc::clone(&self.nothing),
         };
         let reaches = set.routes().next().is_some();
         reaches.then_some(set)

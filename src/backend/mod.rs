@@ -13,7 +13,7 @@ pub mod ssh_static;
 pub mod sysctl;
 mod table_and_metric;
 
-use crate::exchange::node::{Reply, Work, Written};
+use crate::exchange::node::{Reply, Request, RouteOutcome};
 use crate::network::Memo;
 use crate::plan::{Finding, ListedPlan, Operation, Options, ResourcePlan, TablePlan};
 use crate::resource::{Kind, Name, Place, Record, ResourceId, Shape, SharedJson, Token};
@@ -26,7 +26,7 @@ use node::Seen;
 pub use registry::{Connect, IsSilentOn, NodeSource, REGISTRY, ReadNodes, Registry, SiteKind, SourceNodes};
 pub use site::{Begun, Check, Inputs, LOST, LateError, Moment, Pose, Question, Site, StepEnd, check_late, take_late};
 
-/// A way to put routes in place. A backend says what it wants, and turns operations into work and replies into
+/// A way to put routes in place. A backend says what it wants, and turns operations into requests and replies into
 /// outcomes. It does no I/O.
 pub trait Backend: TableFormat {
     /// The kind of resources that it keeps.
@@ -36,7 +36,7 @@ pub trait Backend: TableFormat {
     fn desire(&self, topology: &Topology, mesh: &Mesh<'_>, name: &Name, table: &BackendTable, desired: &mut Desired);
 
     /// The questions to a place before topo can plan it. `name` is the name of the resource.
-    fn inquire(&self, name: &str, wanted: Option<&Shape>, record: Option<&Record>, memo: &mut Memo) -> Vec<Work>;
+    fn questions(&self, name: &str, wanted: Option<&Shape>, record: Option<&Record>, memo: &mut Memo) -> Vec<Request>;
 
     /// Whether the record of a container is as wanted, except its routes.
     fn fits(&self, wanted: &Shape, recorded: &Shape) -> bool {
@@ -53,21 +53,21 @@ pub trait Backend: TableFormat {
         None
     }
 
-    /// The work of one step on a resource without routes.
-    fn resource_work(&self, _plan: &ResourcePlan, _header: &Header) -> Option<Work> {
+    /// The request of one step about a resource without routes.
+    fn resource_request(&self, _plan: &ResourcePlan, _header: &Header) -> Option<Request> {
         None
     }
 
-    /// Reads what came of that work.
+    /// Reads what came of that request.
     fn resource_end(&self, _reply: &Reply) -> ResourceEnd {
         ResourceEnd { failure: Some("The node answered something else.".to_owned()), touched: true }
     }
 
-    /// The work of one step on one table. `token` is the place's last token of the table, which guards the step.
-    fn work(&self, table: &TablePlan, operations: &[Operation], token: Option<&Token>) -> Option<Work>;
+    /// The request of one step about one table. `token` is the place's last token of the table, which guards the step.
+    fn request(&self, table: &TablePlan, operations: &[Operation], token: Option<&Token>) -> Option<Request>;
 
     /// Reads the outcomes of the operations of one step.
-    fn settle(&self, operations: &[Operation], written: &Written) -> Settled;
+    fn settle(&self, operations: &[Operation], written: &RouteOutcome) -> Settled;
 }
 
 /// What a resource without routes is planned by.
@@ -98,7 +98,7 @@ pub struct PlannedResource {
     pub findings: Vec<Finding>,
 }
 
-/// What came of the work on a resource without routes.
+/// What came of the request about a resource without routes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ResourceEnd {
     /// Why it was not done, in full sentences.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
-use super::session::{self, Inputs, Recorded, Selection, Sites};
+use super::context::{self, Inputs, Recorded, Selection, Sites};
 use super::validate::TopologyFile;
 use super::{CommandError, GlobalArguments};
 use crate::backend::{Desired, Registry};
@@ -15,7 +15,7 @@ use crate::plan::{Options, Plan};
 use crate::report::RunOutcome;
 use crate::resource::{Name, Place};
 use crate::state::{LockRequest, Store};
-use crate::ui::review::Told;
+use crate::ui::review::ReportedReasons;
 use crate::ui::{Printer, review};
 
 /// Plan, ask, and make the changes.
@@ -48,16 +48,16 @@ pub(super) fn run(
     printer: Printer,
 ) -> Result<Exit, CommandError> {
     let arguments = &arguments.run;
-    let topology = session::load_topology(&arguments.topology.file, registry, printer)?;
-    let path = session::state_path(global, &arguments.topology.file, &topology.name)?;
+    let topology = context::load_topology(&arguments.topology.file, registry, printer)?;
+    let path = context::state_path(global, &arguments.topology.file, &topology.name)?;
     let desired = registry.desire(&topology);
     let options = arguments.selection.options(Some(&topology), false);
-    let job = Job { what: "apply", registry, name: &topology.name, desired, options, arguments };
-    job.run(&session::store_at(&path, registry), global, printer)
+    let job = ApplyCommand { what: "apply", registry, name: &topology.name, desired, options, arguments };
+    job.run(&context::store_at(&path, registry), global, printer)
 }
 
 /// A run that plans, asks and makes changes: apply or destroy.
-pub(super) struct Job<'a> {
+pub(super) struct ApplyCommand<'a> {
     /// The command's name.
     pub(super) what: &'static str,
     /// The backends.
@@ -72,7 +72,7 @@ pub(super) struct Job<'a> {
     pub(super) arguments: &'a RunArguments,
 }
 
-impl Job<'_> {
+impl ApplyCommand<'_> {
     /// Locks the state, plans, asks, makes the changes, and reports them.
     pub(super) fn run(
         self,
@@ -87,7 +87,7 @@ impl Job<'_> {
             ))
             .hint("Add -y to continue without confirmation."));
         }
-        session::block_on(async {
+        context::block_on(async {
             let stop = review::stop_on_interrupt(printer);
             let request = LockRequest { what: self.what.to_owned(), manual: false };
             let mut interrupted = stop.clone();
@@ -113,11 +113,11 @@ impl Job<'_> {
         stop: watch::Receiver<bool>,
         printer: Printer,
     ) -> Result<Exit, CommandError> {
-        let recorded = session::read_state(Arc::clone(store), self.name).await?;
-        let sites = session::sites(self.registry, global, &self.desired, &recorded.state, true)?;
+        let recorded = context::read_state(Arc::clone(store), self.name).await?;
+        let sites = context::sites(self.registry, global, &self.desired, &recorded.state, true)?;
         let result = self.carry_out(recorded, &sites, global, stop, printer).await;
-        session::close(&sites).await;
-        review::requests(&session::requests(&sites), printer);
+        context::close(&sites).await;
+        review::requests(&context::requests(&sites), printer);
         result
     }
 
@@ -132,10 +132,10 @@ impl Job<'_> {
         let what = self.what;
         let inputs = Inputs { name: self.name, desired: self.desired, options: self.options, state: &recorded.state };
         let planned =
-            session::plan(inputs, self.registry, &self.arguments.selection, sites, global, stop.clone(), printer)
+            context::plan(inputs, self.registry, &self.arguments.selection, sites, global, stop.clone(), printer)
                 .await?;
         let Some(planned) = planned else { return Err(interrupted_early(what)) };
-        let session::Planned { plan, desired, options, mut memo } = planned;
+        let context::Planned { plan, desired, options, mut memo } = planned;
         if options.destroy && recorded.state.is_empty() {
             printer.note(&format!(
                 "Note: the state {} has no records, so topo has nothing to remove. If you lost the state, `topo plan` \
@@ -147,7 +147,7 @@ impl Job<'_> {
         if plan.is_stopped() {
             return Err(CommandError::new("Nothing was changed: the plan has errors or conflicts."));
         }
-        let unseen = plan.left_unseen(|place| session::concerns(&options, self.registry, place));
+        let unseen = plan.left_unseen(|place| context::concerns(&options, self.registry, place));
         let text = |one: &Finding| one.found.clone().unwrap_or_default();
         let mut left: Vec<(Place, LeftOut)> =
             unseen.map(|one| (one.place().clone(), LeftOut { routes: 0, text: text(one) })).collect();
@@ -164,8 +164,8 @@ impl Job<'_> {
                 if skips {
                     left.extend(left_out(&plan));
                 }
-                let (nothing, told) = (RunOutcome::default(), Told::by(&plan));
-                review::outcome(options.destroy, &nothing, &told, &left, &session::requests(sites), printer);
+                let (nothing, told) = (RunOutcome::default(), ReportedReasons::by(&plan));
+                review::outcome(options.destroy, &nothing, &told, &left, &context::requests(sites), printer);
             }
             if skips {
                 return Ok(Exit::Partial);
@@ -182,8 +182,8 @@ impl Job<'_> {
         }
         left.extend(left_out(&plan));
         let incomplete = !left.is_empty();
-        let (events, listener) = session::events();
-        let told = Told::by(&plan);
+        let (events, listener) = context::events();
+        let told = ReportedReasons::by(&plan);
         let progress = review::listen(listener, told.clone(), printer);
         let run = Run {
             plan,
@@ -205,7 +205,7 @@ impl Job<'_> {
                 .exit(Exit::Partial)
                 .hint("The journal has the outcomes, and the next run looks for the rest.")
         })?;
-        review::outcome(options.destroy, &outcome, &told, &left, &session::requests(sites), printer);
+        review::outcome(options.destroy, &outcome, &told, &left, &context::requests(sites), printer);
         Ok(exit_of(&outcome, incomplete))
     }
 }

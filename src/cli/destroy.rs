@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use super::apply::{Job, RunArguments};
-use super::session;
+use super::apply::{ApplyCommand, RunArguments};
+use super::context;
 use super::{CommandError, GlobalArguments};
 use crate::backend::{Desired, Registry};
 use crate::exit::Exit;
@@ -33,13 +33,13 @@ pub(super) fn run(
     {
         return without(arguments, path, registry, global, printer);
     }
-    let topology = session::load_topology(file, registry, printer)?;
-    let path = session::state_path(global, file, &topology.name)?;
+    let topology = context::load_topology(file, registry, printer)?;
+    let path = context::state_path(global, file, &topology.name)?;
     let mut desired = registry.desire(&topology);
     desired.clear();
     let options = arguments.selection.options(Some(&topology), true);
-    let job = Job { what: "destroy", registry, name: &topology.name, desired, options, arguments };
-    job.run(&session::store_at(&path, registry), global, printer)
+    let job = ApplyCommand { what: "destroy", registry, name: &topology.name, desired, options, arguments };
+    job.run(&context::store_at(&path, registry), global, printer)
 }
 
 /// The topology does not exist. The state has everything that this needs.
@@ -50,8 +50,8 @@ fn without(
     global: &GlobalArguments,
     printer: Printer,
 ) -> Result<Exit, CommandError> {
-    let store = session::store_at(path, registry);
-    let snapshot = session::block_on(async { Ok(store.read().await?) })?;
+    let store = context::store_at(path, registry);
+    let snapshot = context::block_on(async { Ok(store.read().await?) })?;
     let Some(state) = snapshot.state else {
         return Err(CommandError::new(format!(
             "There is no topology {} and no state {}.",
@@ -61,6 +61,13 @@ fn without(
         .hint("Give the path of the topology, or the path of the state with --state."));
     };
     let options = arguments.selection.options(None, true);
-    let job = Job { what: "destroy", registry, name: &state.topology, desired: Desired::default(), options, arguments };
+    let job = ApplyCommand {
+        what: "destroy",
+        registry,
+        name: &state.topology,
+        desired: Desired::default(),
+        options,
+        arguments,
+    };
     job.run(&store, global, printer)
 }

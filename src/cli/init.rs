@@ -15,7 +15,7 @@ use crate::topology::{self, Source, load};
 use crate::ui::Printer;
 
 use super::validate::{count, invalid, load_sources, report};
-use super::{CommandError, GlobalArguments, configuration, session};
+use super::{CommandError, GlobalArguments, configuration, context};
 use crate::exit::Exit;
 
 /// Write a first topology: topo.toml in this directory.
@@ -51,7 +51,7 @@ fn read(
     };
     let operator = configuration::read(site, registry, global)?;
     let mut notes = Vec::new();
-    let read = session::block_on(async { Ok((source.read)(address, name, &operator, &mut notes).await) })?;
+    let read = context::block_on(async { Ok((source.read)(address, name, &operator, &mut notes).await) })?;
     for finding in notes {
         printer.note(&format!("{}: {}", finding.severity.label(), finding.text));
         printer.event(Event::Finding(finding));

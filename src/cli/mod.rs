@@ -3,13 +3,13 @@
 mod apply;
 mod completions;
 pub(crate) mod configuration;
+mod context;
 mod destroy;
 mod error;
 mod init;
 mod man;
 mod plan;
 mod schema;
-mod session;
 mod state;
 mod validate;
 

@@ -1,6 +1,6 @@
 //! `topo plan`.
 
-use super::session::{self, Inputs, Selection};
+use super::context::{self, Inputs, Selection};
 use super::validate::TopologyFile;
 use super::{CommandError, GlobalArguments};
 use crate::backend::Registry;
@@ -33,12 +33,12 @@ pub(super) fn run(
     global: &GlobalArguments,
     printer: Printer,
 ) -> Result<Exit, CommandError> {
-    let topology = session::load_topology(&arguments.topology.file, registry, printer)?;
-    let path = session::state_path(global, &arguments.topology.file, &topology.name)?;
-    session::block_on(async move {
-        let recorded = session::read_state(session::store_at(&path, registry), &topology.name).await?;
+    let topology = context::load_topology(&arguments.topology.file, registry, printer)?;
+    let path = context::state_path(global, &arguments.topology.file, &topology.name)?;
+    context::block_on(async move {
+        let recorded = context::read_state(context::store_at(&path, registry), &topology.name).await?;
         let desired = registry.desire(&topology);
-        let sites = session::sites(registry, global, &desired, &recorded.state, !arguments.no_refresh)?;
+        let sites = context::sites(registry, global, &desired, &recorded.state, !arguments.no_refresh)?;
         let inputs = Inputs {
             name: &topology.name,
             desired,
@@ -46,17 +46,17 @@ pub(super) fn run(
             state: &recorded.state,
         };
         let stop = review::stop_on_interrupt(printer);
-        let planned = session::plan(inputs, registry, &arguments.selection, &sites, global, stop, printer).await?;
-        session::close(&sites).await;
+        let planned = context::plan(inputs, registry, &arguments.selection, &sites, global, stop, printer).await?;
+        context::close(&sites).await;
         let Some(mut planned) = planned else { return Err(CommandError::new("topo plan was interrupted.")) };
-        let requests = session::requests(&sites);
+        let requests = context::requests(&sites);
         let has_changes = review::show(&planned.plan, registry.known(), &mut planned.memo, true, printer);
         printer.event(json::plan_result(&planned.plan, &requests));
         review::requests(&requests, printer);
         if arguments.no_refresh {
             printer.note("topo looked at no node: with --no-refresh it compares the topology with the state alone.");
         }
-        let exit = session::exit_of(&planned.plan, has_changes, arguments.detailed_exitcode);
+        let exit = context::exit_of(&planned.plan, has_changes, arguments.detailed_exitcode);
         if exit == Exit::NothingChanged && !planned.plan.is_stopped() {
             let error = CommandError::new("No place answered, so topo compared the topology with the state alone.");
             return Err(error.hint("The warnings above say why."));

@@ -12,7 +12,7 @@ use clap::{Args, Subcommand};
 
 use self::describe::{describe, describe_row};
 use self::rows::{Entry, leave_out};
-use super::{CommandError, GlobalArguments, session};
+use super::{CommandError, GlobalArguments, context};
 use crate::backend::Registry;
 use crate::exit::Exit;
 use crate::report::{CommandResult, Event};
@@ -121,9 +121,9 @@ pub(super) fn run(
     path: &Path,
     printer: Printer,
 ) -> Result<Exit, CommandError> {
-    let store = session::store_at(path, registry);
-    let session = Session { store: &*store, known: registry.known(), global, printer };
-    session::block_on(session.run(arguments.action))
+    let store = context::store_at(path, registry);
+    let context = Session { store: &*store, known: registry.known(), global, printer };
+    context::block_on(context.run(arguments.action))
 }
 
 struct Session<'a> {

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use super::{Family, Prefix, Row, Rows, View};
 
 /// The routes of one sender: the rows of the topology seen through its view, without the rows that it owns and without
-/// those that it lacks.
+/// those that it leaves out.
 #[derive(Clone, Debug)]
 pub struct RouteSet {
     /// The rows of the whole topology.
@@ -21,7 +21,7 @@ pub struct RouteSet {
     pub own: Arc<[IpAddr]>,
     /// Destinations that other senders have and this one does not: somebody else provides the route, the user skipped
     /// it, or topo dropped its record.
-    pub lacks: Arc<BTreeSet<Prefix>>,
+    pub excluded: Arc<BTreeSet<Prefix>>,
 }
 
 /// One route. It is computed from a row and a view, and never stored.
@@ -60,7 +60,7 @@ impl RouteChange {
 
 impl PartialEq for RouteSet {
     fn eq(&self, other: &Self) -> bool {
-        self.own == other.own && self.view == other.view && self.lacks == other.lacks && self.rows == other.rows
+        self.own == other.own && self.view == other.view && self.excluded == other.excluded && self.rows == other.rows
     }
 }
 
@@ -69,7 +69,7 @@ impl Eq for RouteSet {}
 impl RouteSet {
     /// The route for a row. None if the sender owns the row, lacks it, or has no way to its owner.
     pub fn route(&self, row: &Row) -> Option<Route> {
-        if self.own.contains(&row.owner) || (!self.lacks.is_empty() && self.lacks.contains(&row.destination)) {
+        if self.own.contains(&row.owner) || (!self.excluded.is_empty() && self.excluded.contains(&row.destination)) {
             return None;
         }
         let next_hop = self.view.next_hop(row.owner)?;
@@ -110,7 +110,8 @@ impl RouteSet {
 
     /// Whether both have the same rows, view and exceptions. For sets that share these, the answer costs nothing.
     pub fn is_same(&self, other: &Self, memo: &mut Memo) -> bool {
-        (Arc::ptr_eq(&self.lacks, &other.lacks) || self.lacks == other.lacks) && self.is_same_mesh(other, memo)
+        (Arc::ptr_eq(&self.excluded, &other.excluded) || self.excluded == other.excluded)
+            && self.is_same_mesh(other, memo)
     }
 
     /// Whether both have the same rows and view. They may lack different rows.
@@ -157,11 +158,11 @@ impl RouteSet {
             for (before, after) in delta.pairs() {
                 push(before.and_then(|row| self.route(row)), after.and_then(|row| other.route(row)))?;
             }
-            if Arc::ptr_eq(&self.lacks, &other.lacks) {
+            if Arc::ptr_eq(&self.excluded, &other.excluded) {
                 return ControlFlow::Continue(());
             }
             // Destinations that both lists have, and that only one of the sets lacks.
-            for destination in self.lacks.symmetric_difference(&other.lacks) {
+            for destination in self.excluded.symmetric_difference(&other.excluded) {
                 if !delta.has(destination) {
                     push(self.find(destination), other.find(destination))?;
                 }
@@ -272,7 +273,7 @@ mod tests {
                 via: via.iter().map(|text| text.parse().expect("address")).collect(),
             }),
             own: Arc::from([own.parse().expect("address")]),
-            lacks: Arc::default(),
+            excluded: Arc::default(),
         }
     }
 
@@ -344,7 +345,7 @@ mod tests {
     fn what_a_sender_lacks_is_a_difference_to_one_that_has_it() {
         let whole = set(TWO, "10.240.0.10", &[]);
         let mut less = whole.clone();
-        less.lacks = Arc::new(["10.200.1.0/24".parse().expect("prefix")].into());
+        less.excluded = Arc::new(["10.200.1.0/24".parse().expect("prefix")].into());
         assert!(matches!(less.changes_to(&whole, &mut Memo::default())[..], [RouteChange::Add(_)]));
         assert!(matches!(whole.changes_to(&less, &mut Memo::default())[..], [RouteChange::Remove(_)]));
     }

@@ -35,17 +35,17 @@ pub struct Key<'a> {
     /// Whether the record is in doubt.
     pub in_doubt: bool,
     /// Whether topo once saw that the key is its own.
-    pub firm: bool,
+    pub confirmed: bool,
     /// The route that is wanted.
     pub wanted: Option<Route>,
     /// The protocol that wanted rows carry.
     pub protocol: u8,
     /// Route protocols that are topo's mark. A static row is topo's only if it comes from topo's file.
-    pub marks: &'a [u8],
+    pub mark_protocols: &'a [u8],
     /// Whether a file of topo's has or had the route. A static row of it is then topo's.
-    pub filed: bool,
+    pub kept_in_file: bool,
     /// Whether the topology wants the route in a file. A static row of it then stays static.
-    pub stays_static: bool,
+    pub accepts_static: bool,
     /// Whether the user takes it over from others.
     pub take_over: bool,
     /// Whether the destination is a pod subnet of the node itself. No route may lead these pods elsewhere.
@@ -109,7 +109,7 @@ pub fn classify(key: Key<'_>, live: &[&LiveRoute]) -> KeyVerdict {
     let Judgement { verdict, live: meant, surplus } = judge::judge(&Claim {
         wanted: wanted.as_ref(),
         recorded: key.owned,
-        confirmed: key.firm,
+        confirmed: key.confirmed,
         in_doubt: key.in_doubt,
         take_over: key.take_over,
         kept_free: key.is_own,
@@ -127,12 +127,12 @@ fn as_live(row: &LiveRoute) -> Option<Live> {
 impl Key<'_> {
     /// Whether a protocol is our mark on this key.
     fn is_mark(&self, protocol: u8) -> bool {
-        self.marks.contains(&protocol) && (protocol != STATIC || self.filed)
+        self.mark_protocols.contains(&protocol) && (protocol != STATIC || self.kept_in_file)
     }
 
     /// A live row, as the ownership table takes it.
     fn value(&self, row: &LiveRoute) -> judge::Live<IpAddr> {
-        let is_current = row.protocol == self.protocol || (row.protocol == STATIC && self.stays_static);
+        let is_current = row.protocol == self.protocol || (row.protocol == STATIC && self.accepts_static);
         let owner = match row.protocol {
             protocol if self.is_mark(protocol) => Owner::Ours { is_current },
             BOOT => Owner::ByHand,

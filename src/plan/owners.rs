@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 
 use super::DesiredPlace;
 use crate::network::{Family, RouteSet, number};
-use crate::resource::{Name, Place, Reason, Record, together};
+use crate::resource::{Name, Place, Reason, Record, merge_join};
 use crate::state::State;
 
 /// To whom addresses belong, in the topology and in the record, and which nodes come and go.
@@ -124,7 +124,7 @@ impl Owners {
         let mut owners = Self { destroy, ..Self::default() };
         owners.wanted.list.reserve(2 * wanted.len());
         owners.recorded.list.reserve(2 * recorded.places.len());
-        for (place, wanted, record) in together(wanted, &recorded.places) {
+        for (place, wanted, record) in merge_join(wanted, &recorded.places) {
             let Some(name) = place.node_name() else { continue };
             let before = owners.wanted.list.len();
             if let Some(wanted) = wanted {
@@ -159,7 +159,7 @@ impl Owners {
     }
 
     /// Another machine answers under a known name, so the node starts from nothing.
-    pub fn begins_anew(&mut self, place: &Place) {
+    pub fn mark_new(&mut self, place: &Place) {
         let Some(name) = place.node_name() else { return };
         if self.new.insert(name.clone()) {
             self.added.extend(&self.wanted, 0, |other| *other == name);

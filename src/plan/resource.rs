@@ -119,7 +119,7 @@ impl ResourcePlan {
             return BTreeSet::new();
         }
         let mut phases = BTreeSet::from([file.phase]);
-        for table in self.tables.iter().filter(|table| table.judged) {
+        for table in self.tables.iter().filter(|table| table.owns_live_rows) {
             let operations = table.operations(reasons, memo);
             phases.extend(operations.iter().filter(|one| one.only_marks()).map(|one| one.phase));
         }
@@ -149,7 +149,7 @@ impl Operation {
 /// Brings the routes of files and of the kernel on one place together: a file leaves out what others provide, and a route that
 /// goes from one of the two and stays in the other is not removed.
 pub fn align(resources: &mut Resources<ResourcePlan>) {
-    let stays_whole = |table: &TablePlan| table.to.as_ref().is_some_and(|to| to.lacks.is_empty());
+    let stays_whole = |table: &TablePlan| table.to.as_ref().is_some_and(|to| to.excluded.is_empty());
     // Mostly no table goes, and no route is left to others.
     if resources.values().all(|resource| resource.tables.iter().all(stays_whole)) {
         return;
@@ -157,18 +157,19 @@ pub fn align(resources: &mut Resources<ResourcePlan>) {
     let others: Vec<(ResourceId, bool, RouteSet)> = resources
         .iter()
         .flat_map(|(id, resource)| resource.tables.iter().map(move |table| (id, table)))
-        .filter(|(_, table)| table.judged)
+        .filter(|(_, table)| table.owns_live_rows)
         .filter_map(|(id, table)| Some((id.clone(), table.in_file, table.to.clone()?)))
         .collect();
     for (id, resource) in resources.iter_mut() {
         for table in &mut resource.tables {
             for (_, other_in_file, other) in others.iter().filter(|(other, ..)| other != id) {
-                let lacks = table.to.as_mut().filter(|_| table.in_file && !other_in_file && !other.lacks.is_empty());
-                if let Some(to) = lacks {
-                    to.lacks = Arc::new(to.lacks.union(&other.lacks).copied().collect());
+                let excluded =
+                    table.to.as_mut().filter(|_| table.in_file && !other_in_file && !other.excluded.is_empty());
+                if let Some(to) = excluded {
+                    to.excluded = Arc::new(to.excluded.union(&other.excluded).copied().collect());
                 }
-                if table.to.is_none() && table.judged && other.view.same_key(&table.view) {
-                    table.leave_to(other);
+                if table.to.is_none() && table.owns_live_rows && other.view.same_key(&table.view) {
+                    table.hand_over_to(other);
                 }
             }
         }

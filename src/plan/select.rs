@@ -19,7 +19,7 @@ impl Plan {
         };
         let mut received: BTreeSet<Prefix> = BTreeSet::new();
         for (place, plan) in &self.places {
-            for (id, table) in plan.tables().filter(|(_, table)| table.judged) {
+            for (id, table) in plan.tables().filter(|(_, table)| table.owns_live_rows) {
                 let reasons = self.reasons(place);
                 let selected = table.operations(&reasons, memo);
                 let selected = selected.iter().map(|operation| operation.route.destination);

@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use self::change::Lines;
 pub use self::change::{Before, Change, Line, Part, SettingLine, What};
-use self::files::{file_changes, tells_routes};
+use self::files::{file_changes, shows_routes};
 use self::group::{Group, restricted};
 use self::listed::listed_changes;
 use super::operation::Live;
@@ -77,7 +77,7 @@ impl Summary {
                 continue;
             }
             let reasons = plan.reasons(place);
-            let told = place_plan.resources.iter().filter(|(_, resource)| tells_routes(resource));
+            let told = place_plan.resources.iter().filter(|(_, resource)| shows_routes(resource));
             for (id, table) in told.flat_map(|(id, resource)| resource.tables.iter().map(move |table| (id, table))) {
                 let shared = |set: &RouteSet| (set.rows.identity(), Arc::as_ptr(&set.view) as usize);
                 let (from, to) = (table.from.as_ref(), table.to.as_ref());

@@ -19,15 +19,15 @@ pub struct TablePlan {
     /// How the routes are written: table, metric, protocol.
     pub view: Arc<View>,
     /// Route protocols that are topo's mark there: the one that topo writes, and the recorded one if it differs.
-    pub marks: Vec<u8>,
-    /// The recorded routes. They are live, except the keys in `special`.
+    pub mark_protocols: Vec<u8>,
+    /// The recorded routes. They are live, except the keys in `overrides`.
     pub from: Option<RouteSet>,
     /// The other recorded routes, if the record is in doubt.
     pub doubts: Vec<RouteSet>,
     /// What is wanted.
     pub to: Option<RouteSet>,
     /// Keys whose live rows differ from the record, each with its verdict.
-    pub special: BTreeMap<Prefix, KeyVerdict>,
+    pub overrides: BTreeMap<Prefix, KeyVerdict>,
     /// What a look found a record in doubt to be; several sets if the marks differ.
     pub settled: Vec<RouteSet>,
     /// The token that the place gave for the table.
@@ -40,11 +40,11 @@ pub struct TablePlan {
     pub guard_foreign: bool,
     /// Whether topo compares this resource with the live rows. It does not if the routes stand in a file and another backend puts
     /// them into the kernel.
-    pub judged: bool,
+    pub owns_live_rows: bool,
     /// Whether the routes stand in a file of the same resource, and come and go with it.
     pub in_file: bool,
     /// Whether the topology wants the routes in a file.
-    pub stays_static: bool,
+    pub accepts_static: bool,
     /// When topo removes rows: together with the file, if it writes a file first.
     pub retires: Phase,
 }
@@ -63,7 +63,7 @@ pub struct TableFindings {
     /// Rows that win over a wanted route for some or all of its addresses: the wanted destination, and a description of the row.
     pub wins: Vec<(Prefix, String)>,
     /// Keys of topo's that it cannot change, because somebody else has a row with the same key.
-    pub held: Vec<(Prefix, String)>,
+    pub blocked_keys: Vec<(Prefix, String)>,
     /// Rows that lead the node's own pods elsewhere, each with whether `--take-over` can remove the row.
     pub led_away: Vec<(LiveRoute, bool)>,
     /// Rows that lead a part of the node's own pods elsewhere: the pod subnet, and the row.
@@ -75,9 +75,9 @@ pub struct TableFindings {
 /// What topo judges a table by.
 pub struct TableInput<'a> {
     /// Route protocols that are topo's mark in this table, recorded or wanted.
-    pub marks: Vec<u8>,
+    pub mark_protocols: Vec<u8>,
     /// The marks of this resource alone, if somebody looked.
-    pub own_marks: Vec<u8>,
+    pub own_protocols: Vec<u8>,
     /// The recorded routes: one set, or several if the record is in doubt.
     pub recorded: &'a [&'a RouteSet],
     /// The recorded routes of the resource with any table and metric.
@@ -86,7 +86,7 @@ pub struct TableInput<'a> {
     pub in_doubt: bool,
     /// The recorded routes that topo once saw live, if somebody looked. The rest of a record in doubt may never have been
     /// written.
-    pub firm: Vec<&'a RouteSet>,
+    pub confirmed: Vec<&'a RouteSet>,
     /// The wanted routes.
     pub wanted: Option<&'a RouteSet>,
     /// The live rows, if somebody looked.
@@ -94,7 +94,7 @@ pub struct TableInput<'a> {
     /// Whether the user takes a destination over from others.
     pub take_over: &'a dyn Fn(&Prefix) -> bool,
     /// Whether topo compares this resource with the live rows.
-    pub judged: bool,
+    pub owns_live_rows: bool,
     /// Whether the routes stand in a file of the same resource.
     pub in_file: bool,
     /// The routes that files of topo's keep there.
@@ -126,19 +126,19 @@ impl TablePlan {
         let from = input.recorded.first().map(|set| (*set).clone());
         let mut plan = Self {
             view,
-            marks: std::mem::take(&mut input.marks),
+            mark_protocols: std::mem::take(&mut input.mark_protocols),
             from,
             doubts: input.recorded.iter().skip(1).map(|set| (*set).clone()).collect(),
             to: input.wanted.cloned(),
-            special: BTreeMap::new(),
+            overrides: BTreeMap::new(),
             settled: Vec::new(),
             token: input.listed.map(|listed| listed.token.clone()),
             has_strays: false,
             has_winners: false,
             guard_foreign: false,
-            judged: input.judged,
+            owns_live_rows: input.owns_live_rows,
             in_file: input.in_file,
-            stays_static: input.files.wanted,
+            accepts_static: input.files.wanted,
             retires: Phase::Retire,
         };
         let mut findings = TableFindings::default();
@@ -147,7 +147,7 @@ impl TablePlan {
             // Nobody looked. Routes that somebody else provided at the last look count as still provided.
             None => {
                 if let (Some(from), Some(to)) = (&plan.from, &mut plan.to) {
-                    to.lacks = Arc::clone(&from.lacks);
+                    to.excluded = Arc::clone(&from.excluded);
                 }
             }
         }

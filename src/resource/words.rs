@@ -6,7 +6,7 @@ use crate::network::Prefix;
 
 /// What a heading says: one change, and its places.
 #[derive(Clone, Copy, Debug)]
-pub struct Told<'a> {
+pub struct Heading<'a> {
     /// What is done.
     pub action: Action,
     /// Why.
@@ -75,7 +75,7 @@ pub struct NamedRow {
 /// The words for changes and records of one kind of resource.
 pub trait Words: Sync {
     /// One sentence about a change, without a full stop.
-    fn heading(&self, told: &Told<'_>) -> String {
+    fn heading(&self, told: &Heading<'_>) -> String {
         routes_heading(told)
     }
 
@@ -117,8 +117,8 @@ pub fn removed(reason: &Reason) -> &'static str {
 /// That the topology has changed, in brackets.
 const EDITED: &str = "(changed in the topology)";
 
-fn routes_heading(told: &Told<'_>) -> String {
-    let Told { action, reason, places, is_one_place: one, count, each, reason_nodes, .. } = *told;
+fn routes_heading(told: &Heading<'_>) -> String {
+    let Heading { action, reason, places, is_one_place: one, count, each, reason_nodes, .. } = *told;
     let routes = match each {
         _ if one && count == 1 => "a route".to_owned(),
         _ if one => format!("{count} routes"),

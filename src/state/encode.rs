@@ -236,13 +236,13 @@ impl<'s> Tables<'s> {
     fn shape<'a>(&self, shape: &'a Shape) -> ShapeWire<&'a Value> {
         let attributes = (!shape.attributes.is_null()).then_some(&*shape.attributes);
         let Some(routes) = &shape.routes else {
-            return ShapeWire { rows: None, view: None, own: None, lacks: None, attributes };
+            return ShapeWire { rows: None, view: None, own: None, excluded: None, attributes };
         };
         ShapeWire {
             rows: self.lists.id(routes.rows.identity()),
             view: self.views.id(address(&routes.view)),
             own: (!routes.own.is_empty()).then(|| Addresses(Arc::clone(&routes.own))),
-            lacks: (!routes.lacks.is_empty()).then(|| Arc::clone(&routes.lacks)),
+            excluded: (!routes.excluded.is_empty()).then(|| Arc::clone(&routes.excluded)),
             attributes,
         }
     }

@@ -46,8 +46,8 @@ pub enum Outcome {
     /// The resource is now as intended.
     Done {
         /// Destinations that were left out on purpose.
-        #[serde(default, skip_serializing_if = "Vec::is_empty")]
-        lacks: Vec<Prefix>,
+        #[serde(rename = "lacks", default, skip_serializing_if = "Vec::is_empty")]
+        excluded: Vec<Prefix>,
         /// The token that the place gave for it.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         token: Option<Token>,
@@ -158,8 +158,8 @@ fn settle(recorded: &mut PlaceRecord, resource: &ResourceId, outcome: &Outcome) 
             return;
         }
         Outcome::Untouched => is.take().map(|is| Record::Settled { is, token: None }),
-        Outcome::Done { lacks, token, attributes } => to.take().map(|mut is| {
-            is.leave_out(lacks.iter().copied());
+        Outcome::Done { excluded, token, attributes } => to.take().map(|mut is| {
+            is.leave_out(excluded.iter().copied());
             if let Some(attributes) = attributes {
                 is.attributes = attributes.clone().into();
             }
@@ -178,10 +178,10 @@ impl Shape {
     /// Adds to the destinations that the route set leaves out.
     pub fn leave_out(&mut self, destinations: impl IntoIterator<Item = Prefix>) {
         let Some(routes) = &mut self.routes else { return };
-        let mut destinations = destinations.into_iter().filter(|prefix| !routes.lacks.contains(prefix)).peekable();
+        let mut destinations = destinations.into_iter().filter(|prefix| !routes.excluded.contains(prefix)).peekable();
         if destinations.peek().is_some() {
-            let lacks: BTreeSet<Prefix> = routes.lacks.iter().copied().chain(destinations).collect();
-            routes.lacks = Arc::new(lacks);
+            let excluded: BTreeSet<Prefix> = routes.excluded.iter().copied().chain(destinations).collect();
+            routes.excluded = Arc::new(excluded);
         }
     }
 }

@@ -31,7 +31,7 @@ pub(super) struct Reader<'k> {
     own: Arc<[IpAddr]>,
     /// The attributes of the last record that has some, and their text.
     last_attributes: Option<(Box<str>, SharedJson)>,
-    lacks: Arc<BTreeSet<Prefix>>,
+    excluded: Arc<BTreeSet<Prefix>>,
     nothing: Arc<BTreeSet<Prefix>>,
     /// Buffer to put lists together, one after the other.
     scratch: Vec<Row>,
@@ -52,7 +52,7 @@ impl<'k> Reader<'k> {
             next: 0,
             own: Arc::from([]),
             last_attributes: None,
-            lacks: Arc::default(),
+            excluded: Arc::default(),
             nothing: Arc::default(),
             scratch: Vec::new(),
             refusal: None,
@@ -163,7 +163,7 @@ impl<'k> Reader<'k> {
             Some(text) => self.attributes(text.get())?,
         };
         let (Some(rows), Some(view)) = (wire.rows, wire.view) else {
-            if wire.rows.is_some() || wire.view.is_some() || wire.own.is_some() || wire.lacks.is_some() {
+            if wire.rows.is_some() || wire.view.is_some() || wire.own.is_some() || wire.excluded.is_some() {
                 return Err("a route set is incomplete: it needs both rows and view".to_owned());
             }
             return Ok(Shape { routes: None, attributes });
@@ -174,15 +174,15 @@ impl<'k> Reader<'k> {
         if own != self.own {
             self.own = own;
         }
-        let lacks = match wire.lacks {
+        let excluded = match wire.excluded {
             None => Arc::clone(&self.nothing),
-            Some(lacks) if *lacks == *self.lacks => Arc::clone(&self.lacks),
-            Some(lacks) => {
-                self.lacks = Arc::clone(&lacks);
-                lacks
+            Some(excluded) if *excluded == *self.excluded => Arc::clone(&self.excluded),
+            Some(excluded) => {
+                self.excluded = Arc::clone(&excluded);
+                excluded
             }
         };
-        Ok(Shape { routes: Some(RouteSet { rows, view, own: Arc::clone(&self.own), lacks }), attributes })
+        Ok(Shape { routes: Some(RouteSet { rows, view, own: Arc::clone(&self.own), excluded }), attributes })
     }
 }
 

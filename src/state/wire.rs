@@ -134,8 +134,8 @@ pub(super) struct ShapeWire<A> {
     pub view: Option<u32>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub own: Option<Addresses>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub lacks: Option<Arc<BTreeSet<Prefix>>>,
+    #[serde(rename = "lacks", default, skip_serializing_if = "Option::is_none")]
+    pub excluded: Option<Arc<BTreeSet<Prefix>>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub attributes: Option<A>,
 }

@@ -10,7 +10,7 @@ use std::fmt::Write as _;
 use std::future::Future;
 use std::pin::Pin;
 
-use crate::exchange::node::{self, Nonce, Reply, Work};
+use crate::exchange::node::{self, Nonce, Reply, Request};
 use crate::resource::{Endpoint, Name};
 
 /// A future that can move between threads.
@@ -48,9 +48,13 @@ pub trait Shell: Send + Sync {
 
 /// Carries exchanges to nodes.
 pub trait Transport: Send + Sync {
-    /// Carries out works on a node in their order, and returns one reply for each; or only [`Reply::Lacking`] if the
+    /// Carries out requests on a node in their order, and returns one reply for each; or only [`Reply::Lacking`] if the
     /// node lacks what they need.
-    fn exchange<'a>(&'a self, at: &'a Target, works: &'a [Work]) -> BoxFuture<'a, Result<Vec<Reply>, TransportError>>;
+    fn exchange<'a>(
+        &'a self,
+        at: &'a Target,
+        requests: &'a [Request],
+    ) -> BoxFuture<'a, Result<Vec<Reply>, TransportError>>;
 
     /// Ends all sessions.
     fn close(&self) -> BoxFuture<'_, ()>;
@@ -60,10 +64,14 @@ pub trait Transport: Send + Sync {
 pub struct ShellTransport<S>(pub S);
 
 impl<S: Shell> Transport for ShellTransport<S> {
-    fn exchange<'a>(&'a self, at: &'a Target, works: &'a [Work]) -> BoxFuture<'a, Result<Vec<Reply>, TransportError>> {
+    fn exchange<'a>(
+        &'a self,
+        at: &'a Target,
+        requests: &'a [Request],
+    ) -> BoxFuture<'a, Result<Vec<Reply>, TransportError>> {
         Box::pin(async move {
             let nonce = Nonce::random();
-            let script = node::render(works, &nonce);
+            let script = node::render(requests, &nonce);
             let began = std::time::Instant::now();
             let output = self.0.run(at, script.as_bytes()).await;
             let milliseconds = began.elapsed().as_millis();
@@ -75,7 +83,7 @@ impl<S: Shell> Transport for ShellTransport<S> {
             }
             tracing::debug!(node = %at.name, %script, "script");
             let output = output?;
-            node::parse(&output, works, &nonce)
+            node::parse(&output, requests, &nonce)
                 .map_err(|untrusted| TransportError::Interrupted(format!("{}: {untrusted}", at.name)))
         })
     }

@@ -16,14 +16,14 @@ pub struct Progress {
     shows_bar: bool,
     /// Hidden if nothing is in progress.
     bar: ProgressBar,
-    told: Told,
+    told: ReportedReasons,
 }
 
 /// Why topo could not look at places, as the plan reported it. Many places may have the same reason, and one line is enough.
 #[derive(Clone, Debug, Default)]
-pub struct Told(BTreeSet<(Box<str>, String)>);
+pub struct ReportedReasons(BTreeSet<(Box<str>, String)>);
 
-impl Told {
+impl ReportedReasons {
     /// The part of a plan that progress need not repeat.
     pub fn by(plan: &Plan) -> Self {
         let unseen = |finding: &&Finding| finding.code == UNSEEN;
@@ -39,7 +39,7 @@ impl Told {
 
 impl Progress {
     /// For one run. `told` is what the user has seen already.
-    pub fn new(printer: Printer, told: Told) -> Self {
+    pub fn new(printer: Printer, told: ReportedReasons) -> Self {
         // In JSON mode, a bar would break up the events on a terminal that shows both streams.
         let shows_bar = io::stderr().is_terminal() && !printer.is_json();
         Self { printer, shows_bar, bar: ProgressBar::hidden(), told }
@@ -160,7 +160,8 @@ mod tests {
     #[test]
     fn without_a_terminal_there_is_no_bar() {
         let printer = Printer::new(false, super::super::ColorChoice::Never);
-        let mut progress = Progress { printer, shows_bar: false, bar: ProgressBar::hidden(), told: Told::default() };
+        let mut progress =
+            Progress { printer, shows_bar: false, bar: ProgressBar::hidden(), told: ReportedReasons::default() };
         progress.event(&Event::ObserveStarted { places: 3 }.now());
         assert_eq!(progress.bar.length(), None);
         progress.shows_bar = true;

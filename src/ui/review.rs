@@ -5,7 +5,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
 use super::Printer;
-pub use super::progress::Told;
+pub use super::progress::ReportedReasons;
 use super::progress::{self, Progress};
 use super::prompt;
 pub use super::prompt::can_ask;
@@ -20,7 +20,7 @@ use crate::report::{RunOutcome, Skipped, Timed};
 use crate::resource::{Known, Place};
 
 /// Writes events while they happen, until the sender is dropped. `told` is what the user has seen already.
-pub fn listen(mut events: mpsc::Receiver<Timed>, told: Told, printer: Printer) -> JoinHandle<()> {
+pub fn listen(mut events: mpsc::Receiver<Timed>, told: ReportedReasons, printer: Printer) -> JoinHandle<()> {
     tokio::spawn(async move {
         let mut progress = Progress::new(printer, told);
         while let Some(event) = events.recv().await {
@@ -101,7 +101,7 @@ pub fn requests(requests: &[Requests], printer: Printer) {
 pub fn outcome(
     destroy: bool,
     run: &RunOutcome,
-    told: &Told,
+    told: &ReportedReasons,
     left_out: &[(Place, LeftOut)],
     requests: &[Requests],
     printer: Printer,

@@ -4,11 +4,11 @@ use serde_json::json;
 use topo::backend::mesh::{Mesh, served};
 use topo::backend::node::Seen;
 use topo::backend::{Backend, Desired, Header, PlannedResource, ResourceEnd, ResourceInput, Settled};
-use topo::exchange::node::{Reply, ValuesInquiry, ValuesSet, ValuesWrite, WholeFile, Work, Written};
+use topo::exchange::node::{Reply, Request, RouteOutcome, ValuesInquiry, ValuesSet, ValuesWrite, WholeFile};
 use topo::network::Memo;
 use topo::plan::judge::{Claim, Form, Live, Owner, Verdict, judge};
 use topo::plan::{Address, Finding, ListedChange, ListedPlan, ListedWhat, Operation, Remedy, ResourcePlan, TablePlan};
-use topo::resource::words::{Setting, Told, Words, removed};
+use topo::resource::words::{Heading, Setting, Words, removed};
 use topo::resource::{Action, Evidence, Kind, Name, Phase, Reason, Record, ResourceId, Shape, SharedJson, Token};
 use topo::topology::reader::TableReader;
 use topo::topology::{BackendTable, Reporter, RoutesOf, TableFormat, TableRead, Tables, Topology};
@@ -28,8 +28,8 @@ pub(super) struct Note;
 struct NoteWords;
 
 impl Words for NoteWords {
-    fn heading(&self, told: &Told<'_>) -> String {
-        let Told { action, reason, places, is_one_place: one, .. } = *told;
+    fn heading(&self, told: &Heading<'_>) -> String {
+        let Heading { action, reason, places, is_one_place: one, .. } = *told;
         let (get, have, lose) = if one { ("gets", "has", "loses") } else { ("get", "have", "lose") };
         match (action, reason) {
             (Action::Import, _) => format!("{places} already {have} the note as wanted"),
@@ -89,8 +89,8 @@ impl Backend for Note {
         }
     }
 
-    fn inquire(&self, _: &str, _: Option<&Shape>, _: Option<&Record>, _: &mut Memo) -> Vec<Work> {
-        vec![Work::Values(ValuesInquiry {
+    fn questions(&self, _: &str, _: Option<&Shape>, _: Option<&Record>, _: &mut Memo) -> Vec<Request> {
+        vec![Request::Values(ValuesInquiry {
             keys: Vec::new(),
             of_devices: None,
             devices: Vec::new(),
@@ -175,14 +175,14 @@ impl Backend for Note {
         Some(PlannedResource { plan: Some(plan), guard, findings: Vec::new() })
     }
 
-    fn resource_work(&self, plan: &ResourcePlan, _: &Header) -> Option<Work> {
+    fn resource_request(&self, plan: &ResourcePlan, _: &Header) -> Option<Request> {
         let listed = plan.listed.as_ref()?;
         let file = WholeFile {
             path: PATH.to_owned(),
             before: plan.guard.get("file")?.as_str().map(str::to_owned),
             after: listed.to.as_ref().map(|shape| content(&text_of(shape))),
         };
-        Some(Work::SetValues(ValuesWrite { file, values: Vec::new() }))
+        Some(Request::SetValues(ValuesWrite { file, values: Vec::new() }))
     }
 
     fn resource_end(&self, reply: &Reply) -> ResourceEnd {
@@ -196,11 +196,11 @@ impl Backend for Note {
         }
     }
 
-    fn work(&self, _: &TablePlan, _: &[Operation], _: Option<&Token>) -> Option<Work> {
+    fn request(&self, _: &TablePlan, _: &[Operation], _: Option<&Token>) -> Option<Request> {
         None
     }
 
-    fn settle(&self, _: &[Operation], _: &Written) -> Settled {
+    fn settle(&self, _: &[Operation], _: &RouteOutcome) -> Settled {
         Settled::default()
     }
 }

@@ -6,7 +6,8 @@ use std::net::IpAddr;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use topo::exchange::node::{
-    self, Identity, Listing, LiveRoute, Marker, Nonce, Part, Reply, RouteCommand, RouteVerb, RouteWrite, Work, Written,
+    self, Identity, Listing, LiveRoute, Marker, Nonce, Part, Reply, Request, RouteCommand, RouteOutcome, RouteVerb,
+    RouteWrite,
 };
 use topo::network::{BOOT, Family, MAIN_TABLE, Prefix, Route};
 use topo::resource::Token;
@@ -189,11 +190,15 @@ impl Pair<'_> {
             }
             Act::Look { table, metric_known } => {
                 let known = self.last.get(&(*table, 201)).filter(|_| *metric_known).cloned();
-                let works = |known: Option<Token>| {
-                    vec![Work::Identify, Work::List(Listing { table: *table, protocols: vec![201], known }), reach()]
+                let requests = |known: Option<Token>| {
+                    vec![
+                        Request::Identify,
+                        Request::List(Listing { table: *table, protocols: vec![201], known }),
+                        reach(),
+                    ]
                 };
                 let (real, fake) = known.unzip();
-                let replies = self.exchange(&works(real), &works(fake));
+                let replies = self.exchange(&requests(real), &requests(fake));
                 if let Reply::Listed(listed) = &replies.0[1] {
                     let Reply::Listed(other) = &replies.1[1] else { panic!("{replies:?}") };
                     self.last.insert((*table, 201), (listed.token.clone(), other.token.clone()));
@@ -202,7 +207,7 @@ impl Pair<'_> {
             Act::Write { table, protocol, guard, commands } => {
                 let known = self.last.get(&(*table, *protocol)).cloned().filter(|_| !matches!(guard, Guard::None));
                 let write = |known: Option<Token>| {
-                    vec![Work::Write(RouteWrite {
+                    vec![Request::Write(RouteWrite {
                         listing: Listing { table: *table, protocols: vec![*protocol], known },
                         guard_foreign: matches!(guard, Guard::All),
                         commands: commands.clone(),
@@ -213,12 +218,12 @@ impl Pair<'_> {
             }
             Act::Mark(number) => {
                 let marker = Marker { topology: format!("t{number}"), lineage: "ab12".into(), protocol: 201 };
-                let works = [Work::WriteMarker(marker), Work::Identify];
-                self.exchange(&works, &works);
+                let requests = [Request::WriteMarker(marker), Request::Identify];
+                self.exchange(&requests, &requests);
             }
             Act::Unmark(number) => {
-                let works = [Work::RemoveMarker(format!("t{number}")), Work::Identify];
-                self.exchange(&works, &works);
+                let requests = [Request::RemoveMarker(format!("t{number}")), Request::Identify];
+                self.exchange(&requests, &requests);
             }
             Act::Chassis(tag) => {
                 let script = match tag {
@@ -227,17 +232,17 @@ impl Pair<'_> {
                 };
                 self.real.run(&script);
                 self.fake.chassis = tag.map(str::to_owned);
-                self.exchange(&[Work::Identify], &[Work::Identify]);
+                self.exchange(&[Request::Identify], &[Request::Identify]);
             }
             Act::WriteAndUnmark(write) => {
-                let works = [Work::Write(write.clone()), Work::RemoveMarker("t0".into()), Work::Identify];
-                self.exchange(&works, &works);
+                let requests = [Request::Write(write.clone()), Request::RemoveMarker("t0".into()), Request::Identify];
+                self.exchange(&requests, &requests);
             }
         }
     }
 
     /// The same exchange with both; what they answer must mean the same.
-    fn exchange(&mut self, real: &[Work], fake: &[Work]) -> (Vec<Reply>, Vec<Reply>) {
+    fn exchange(&mut self, real: &[Request], fake: &[Request]) -> (Vec<Reply>, Vec<Reply>) {
         let nonce = Nonce::random();
         let output = self.real.run(&node::render(real, &nonce));
         let answered = node::parse(&output, real, &nonce).expect("an answer");
@@ -261,13 +266,13 @@ impl Pair<'_> {
     }
 }
 
-fn similar_asserts(real: &[String], fake: &[String], works: &[Work]) {
-    assert!(real == fake, "{works:?}\nthe kernel: {}\nthe fake: {}", real.join("\n"), fake.join("\n"));
+fn similar_asserts(real: &[String], fake: &[String], requests: &[Request]) {
+    assert!(real == fake, "{requests:?}\nthe kernel: {}\nthe fake: {}", real.join("\n"), fake.join("\n"));
 }
 
-fn reach() -> Work {
+fn reach() -> Request {
     let hops = [Family::V4, Family::V6].into_iter().flat_map(|family| (1..=5).map(move |number| hop(family, number)));
-    Work::Reach(hops.chain([PEER.parse().expect("address")]).collect())
+    Request::Reach(hops.chain([PEER.parse().expect("address")]).collect())
 }
 
 fn words(command: &Command) -> String {
@@ -295,15 +300,15 @@ fn words(command: &Command) -> String {
 fn token(reply: &Reply) -> Option<Token> {
     match reply {
         Reply::Listed(listed) => Some(listed.token.clone()),
-        Reply::Written(Written::Done { token, .. }) => Some(token.clone()),
+        Reply::RouteOutcome(RouteOutcome::Done { token, .. }) => Some(token.clone()),
         _ => None,
     }
 }
 
-fn table_of(work: &Work) -> u32 {
+fn table_of(work: &Request) -> u32 {
     match work {
-        Work::List(listing) => listing.table,
-        Work::Write(write) => write.listing.table,
+        Request::List(listing) => listing.table,
+        Request::Write(write) => write.listing.table,
         _ => 0,
     }
 }
@@ -327,16 +332,18 @@ fn plain(reply: &Reply) -> Reply {
             Reply::Listed(listed)
         }
         Reply::NotOnLink(found) => Reply::NotOnLink(found.into_iter().map(|(hop, _)| (hop, String::new())).collect()),
-        Reply::Written(Written::PutBack { .. }) => {
-            Reply::Written(Written::PutBack { before: String::new(), after: String::new() })
+        Reply::RouteOutcome(RouteOutcome::PutBack { .. }) => {
+            Reply::RouteOutcome(RouteOutcome::PutBack { before: String::new(), after: String::new() })
         }
-        Reply::Written(Written::Done { appeared, vanished, refused, loses, .. }) => Reply::Written(Written::Done {
-            token: none,
-            appeared: sorted(&appeared),
-            vanished: sorted(&vanished),
-            refused,
-            loses,
-        }),
+        Reply::RouteOutcome(RouteOutcome::Done { appeared, vanished, refused, loses, .. }) => {
+            Reply::RouteOutcome(RouteOutcome::Done {
+                token: none,
+                appeared: sorted(&appeared),
+                vanished: sorted(&vanished),
+                refused,
+                loses,
+            })
+        }
         Reply::Identity(identity) => Reply::Identity(Identity { resolvers: vec![], ..identity }),
         other => other,
     }

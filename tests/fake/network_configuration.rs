@@ -7,7 +7,7 @@ use std::hash::{Hash, Hasher};
 use std::net::IpAddr;
 
 use topo::exchange::node::{
-    Activation, Definition, FileForm, FileInquiry, FileWrite, Filed, FoundFile, FoundLink, Inspected,
+    Activation, Definition, FileForm, FileInquiry, FileOutcome, FileWrite, FoundFile, FoundLink, Inspected,
     NetworkConfiguration, Part,
 };
 use topo::network::{Family, KERNEL, MAIN_TABLE, Prefix, STATIC};
@@ -149,12 +149,12 @@ impl Node {
         Inspected { token, found: Part::Sent(found) }
     }
 
-    pub(crate) fn write_file(&mut self, write: &FileWrite) -> Filed {
+    pub(crate) fn write_file(&mut self, write: &FileWrite) -> FileOutcome {
         if write.known.as_ref().is_some_and(|known| *known != self.configuration.token(write.form, &write.name)) {
-            return Filed::Moved;
+            return FileOutcome::Moved;
         }
         if self.configuration.refuses && !write.only_checks() {
-            return Filed::Refused("topo cannot write the file.".to_owned());
+            return FileOutcome::Refused("topo cannot write the file.".to_owned());
         }
         if !write.only_checks() {
             self.writes += 1;
@@ -167,7 +167,7 @@ impl Node {
                 self.supersede(&route, &write.listing.protocols);
             }
         }
-        Filed::Done {
+        FileOutcome::Done {
             token: self.configuration.token(write.form, &write.name),
             table: self.parts(&write.listing).2,
             restored: Vec::new(),

@@ -5,8 +5,8 @@ use std::hash::{Hash, Hasher};
 use std::net::IpAddr;
 
 use topo::exchange::node::{
-    Filed, Identity, Listed, Listing, LiveRoute, Part, Reply, RouteCommand, RouteVerb, RouteWrite, ValuesSet, Work,
-    Written,
+    FileOutcome, Identity, Listed, Listing, LiveRoute, Part, Reply, Request, RouteCommand, RouteOutcome, RouteVerb,
+    RouteWrite, ValuesSet,
 };
 use topo::network::{Family, MAIN_TABLE, Prefix, Route};
 use topo::resource::Token;
@@ -70,48 +70,48 @@ impl Node {
     }
 
     /// Answers all works of an exchange.
-    pub(crate) fn exchange(&mut self, works: &[Work]) -> Vec<Reply> {
+    pub(crate) fn exchange(&mut self, requests: &[Request]) -> Vec<Reply> {
         let mut held = false;
         // The rows before a file was written.
         let mut before: Option<(u32, Self)> = None;
-        works
+        requests
             .iter()
             .map(|work| match work {
-                Work::Identify => Reply::Identity(self.identity()),
-                Work::List(listing) => Reply::Listed(self.list(listing)),
-                Work::Reach(hops) => Reply::NotOnLink(self.not_on_link(hops)),
-                Work::Inspect(inquiry) => Reply::Inspected(self.inspect(inquiry)),
-                Work::Values(inquiry) => Reply::Values(self.values(inquiry)),
-                Work::SetValues(write) => {
+                Request::Identify => Reply::Identity(self.identity()),
+                Request::List(listing) => Reply::Listed(self.list(listing)),
+                Request::Reach(hops) => Reply::NotOnLink(self.not_on_link(hops)),
+                Request::Inspect(inquiry) => Reply::Inspected(self.inspect(inquiry)),
+                Request::Values(inquiry) => Reply::Values(self.values(inquiry)),
+                Request::SetValues(write) => {
                     let set = if held { ValuesSet::Moved } else { self.set_values(write) };
                     held |= set != ValuesSet::Done;
                     Reply::ValuesSet(set)
                 }
-                Work::File(write) => {
+                Request::File(write) => {
                     before = Some((write.listing.table, self.clone()));
                     let filed = self.write_file(write);
-                    held |= !matches!(filed, Filed::Done { .. });
-                    Reply::Filed(filed)
+                    held |= !matches!(filed, FileOutcome::Done { .. });
+                    Reply::FileOutcome(filed)
                 }
-                Work::WriteMarker(marker) => {
+                Request::WriteMarker(marker) => {
                     self.markers.insert(marker.topology.clone(), marker.clone());
                     Reply::Marker(None)
                 }
-                Work::RemoveMarker(topology) => {
+                Request::RemoveMarker(topology) => {
                     if !held {
                         self.markers.remove(topology);
                     }
                     Reply::Marker(None)
                 }
-                Work::Write(write) => {
+                Request::Write(write) => {
                     let behind = before.as_ref().filter(|(table, _)| *table == write.listing.table);
                     let written = if behind.is_some() && held {
-                        Written::Moved
+                        RouteOutcome::Moved
                     } else {
                         self.write(write, behind.map(|(_, before)| before))
                     };
-                    held |= !matches!(written, Written::Done { .. });
-                    Reply::Written(written)
+                    held |= !matches!(written, RouteOutcome::Done { .. });
+                    Reply::RouteOutcome(written)
                 }
             })
             .collect()
@@ -152,12 +152,12 @@ impl Node {
     }
 
     /// `before` is what was there before a file was written in the same exchange.
-    fn write(&mut self, write: &RouteWrite, before: Option<&Self>) -> Written {
+    fn write(&mut self, write: &RouteWrite, before: Option<&Self>) -> RouteOutcome {
         let (_, _, token) = before.unwrap_or(self).parts(&write.listing);
         if let Some(known) = &write.listing.known {
             let foreign = write.guard_foreign && known.foreign() != token.foreign();
             if known.ours() != token.ours() || foreign {
-                return Written::Moved;
+                return RouteOutcome::Moved;
             }
         }
         self.writes += 1;
@@ -174,7 +174,7 @@ impl Node {
             for command in write.commands.iter().rev() {
                 let _ = self.ours(write.listing.table, &inverse(command));
             }
-            return Written::PutBack { before: way_before, after: way_after };
+            return RouteOutcome::PutBack { before: way_before, after: way_after };
         }
         let after = self.listed(write.listing.table);
         let without = |rows: &[(LiveRoute, String)], others: &[(LiveRoute, String)]| -> Vec<LiveRoute> {
@@ -183,7 +183,7 @@ impl Node {
                 .map(|(row, _)| row.clone())
                 .collect()
         };
-        Written::Done {
+        RouteOutcome::Done {
             token: self.parts(&write.listing).2,
             appeared: without(&after, &before),
             vanished: without(&before, &after),

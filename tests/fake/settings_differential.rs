@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use topo::exchange::node::{
-    self, DeviceSetting, KernelKey, Nonce, Reply, ValueWrite, ValuesInquiry, ValuesSet, ValuesWrite, WholeFile, Work,
+    self, DeviceSetting, KernelKey, Nonce, Reply, Request, ValueWrite, ValuesInquiry, ValuesSet, ValuesWrite, WholeFile,
 };
 
 use super::cases;
@@ -54,8 +54,8 @@ fn act() -> impl Strategy<Value = Act> {
     ]
 }
 
-fn look() -> Work {
-    Work::Values(ValuesInquiry {
+fn look() -> Request {
+    Request::Values(ValuesInquiry {
         keys: keys(),
         of_devices: Some(DeviceSetting::REVERSE_PATH_FILTER),
         devices: vec!["default".to_owned(), "gone0".to_owned()],
@@ -72,10 +72,10 @@ struct Pair<'a> {
     fake: Node,
 }
 
-fn ask(real: &Namespace, shell: &[&str], work: Work) -> Reply {
-    let (nonce, works) = (Nonce::random(), [work]);
-    let output = real.run_with(shell, &node::render(&works, &nonce));
-    node::parse(&output, &works, &nonce).expect("an answer").remove(0)
+fn ask(real: &Namespace, shell: &[&str], work: Request) -> Reply {
+    let (nonce, requests) = (Nonce::random(), [work]);
+    let output = real.run_with(shell, &node::render(&requests, &nonce));
+    node::parse(&output, &requests, &nonce).expect("an answer").remove(0)
 }
 
 /// Without the files of this machine, and without the wording of the kernel.
@@ -92,7 +92,7 @@ fn plain(reply: Reply) -> Reply {
 }
 
 impl Pair<'_> {
-    fn exchange(&mut self, work: &Work) -> Reply {
+    fn exchange(&mut self, work: &Request) -> Reply {
         let real = plain(ask(self.real, self.shell, work.clone()));
         let fake = plain(self.fake.exchange(std::slice::from_ref(work)).remove(0));
         assert_eq!(real, fake, "{work:?}");
@@ -131,7 +131,7 @@ impl Pair<'_> {
                 };
                 let write = ValuesWrite { file, values: values.iter().map(value).collect() };
                 if !values.iter().any(|(_, value)| *value == "x") {
-                    self.exchange(&Work::SetValues(write));
+                    self.exchange(&Request::SetValues(write));
                     return;
                 }
                 // The kernel takes no such value, so that all is put back.
@@ -142,7 +142,7 @@ impl Pair<'_> {
                         self.fake.settings.fixed.remove(one.key.path());
                     }
                 }
-                self.exchange(&Work::SetValues(write));
+                self.exchange(&Request::SetValues(write));
                 self.fake.settings.fixed = fixed;
             }
         }
@@ -194,7 +194,7 @@ fn the_fake_settings_are_as_those_of_the_kernel() {
 }
 
 /// Forwarding on, with a file.
-fn forward(before: Option<&str>, values: &[(KernelKey, &str, &str)]) -> Work {
+fn forward(before: Option<&str>, values: &[(KernelKey, &str, &str)]) -> Request {
     let file = WholeFile {
         path: FILE.to_owned(),
         before: before.map(str::to_owned),
@@ -205,7 +205,7 @@ fn forward(before: Option<&str>, values: &[(KernelKey, &str, &str)]) -> Work {
         before: (*before).to_owned(),
         after: (*after).to_owned(),
     };
-    Work::SetValues(ValuesWrite { file, values: values.iter().map(value).collect() })
+    Request::SetValues(ValuesWrite { file, values: values.iter().map(value).collect() })
 }
 
 #[test]
@@ -266,15 +266,15 @@ fn what_cannot_be_asked_is_unknown() {
         ("grep", "echo Input/output error >&2; exit 2", "Input/output error"),
     ] {
         for shell in SHELLS {
-            let (nonce, works) = (Nonce::random(), [look()]);
-            let script = node::render(&works, &nonce);
+            let (nonce, requests) = (Nonce::random(), [look()]);
+            let script = node::render(&requests, &nonce);
             let folder = format!("/etc/bad-{name}");
             namespace.run(&format!(
                 "mkdir -p {folder}; cat >{folder}/{name} <<'END'\n#!/bin/sh\n{trouble}\nEND\nchmod 755 {folder}/{name}; >{FILE}\n"
             ));
             // In busybox, `ls` and `grep` are not looked up in PATH where they are applets that need no process.
             let output = namespace.run_with(shell, &format!("PATH={folder}:$PATH\nexport PATH\n{script}"));
-            let reply = node::parse(&output, &works, &nonce).expect("an answer").remove(0);
+            let reply = node::parse(&output, &requests, &nonce).expect("an answer").remove(0);
             if shell[0] == "sh" || name == "ip" {
                 assert!(matches!(&reply, Reply::Unknown(why) if why.contains(said)), "{shell:?} {name}: {reply:?}");
             }

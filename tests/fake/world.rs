@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use tokio::sync::{Notify, mpsc, watch};
 use topo::backend::{Desired, Inputs, Site};
 use topo::drive::{Run, covered, end_earlier_run, observe};
-use topo::exchange::node::{Reply, Work};
+use topo::exchange::node::{Reply, Request};
 use topo::network::Memo;
 use topo::plan::{Options, Plan};
 use topo::report::RunOutcome;
@@ -88,10 +88,14 @@ impl Network {
 pub(crate) struct Wires(pub(crate) Arc<World>);
 
 impl Transport for Wires {
-    fn exchange<'a>(&'a self, at: &'a Target, works: &'a [Work]) -> BoxFuture<'a, Result<Vec<Reply>, TransportError>> {
+    fn exchange<'a>(
+        &'a self,
+        at: &'a Target,
+        requests: &'a [Request],
+    ) -> BoxFuture<'a, Result<Vec<Reply>, TransportError>> {
         let network = &self.0.network;
         Box::pin(async move {
-            let writes = !works.iter().all(Work::is_question);
+            let writes = !requests.iter().all(Request::is_question);
             let mishap = network.post.send(if writes { Form::Write } else { Form::Look }, at.name.as_str());
             let act = || {
                 let host: IpAddr = at.endpoint.host.parse().expect("an address");
@@ -104,24 +108,24 @@ impl Transport for Wires {
                 let fault = network.faults.lock().expect("no panic before").get(&machine).copied();
                 if let (Some(fault @ 6..=7), true) | (Some(fault @ 8), false) = (fault, writes) {
                     if fault == 7 {
-                        node.exchange(works);
+                        node.exchange(requests);
                     }
                     drop(nodes);
                     // A panic that is not printed.
                     std::panic::resume_unwind(Box::new("the transport panics"));
                 }
                 if let Some(mishap) = mishap {
-                    return strike(mishap, node, works);
+                    return strike(mishap, node, requests);
                 }
                 match fault.map(|fault| (fault % 3, fault > 2)) {
-                    Some((_, true)) if !writes => Ok(node.exchange(works)),
+                    Some((_, true)) if !writes => Ok(node.exchange(requests)),
                     Some((0, _)) => Err(TransportError::Unreachable(format!("{host} is down."))),
                     Some((1, _)) => Err(TransportError::Interrupted(format!("{host} went away."))),
                     Some(_) => {
-                        node.exchange(works);
+                        node.exchange(requests);
                         Err(TransportError::Interrupted(format!("{host} went away behind it.")))
                     }
-                    None => Ok(node.exchange(works)),
+                    None => Ok(node.exchange(requests)),
                 }
             };
             if writes { network.fate.effect(act, || ()).await } else { act() }
@@ -134,14 +138,14 @@ impl Transport for Wires {
 }
 
 /// A message that something goes wrong with.
-fn strike(mishap: Mishap, node: &mut Node, works: &[Work]) -> Result<Vec<Reply>, TransportError> {
+fn strike(mishap: Mishap, node: &mut Node, requests: &[Request]) -> Result<Vec<Reply>, TransportError> {
     match mishap {
         Mishap::NotSent => return Err(TransportError::Unreachable("The node is down.".to_owned())),
         Mishap::LostBefore => return Err(TransportError::Interrupted("The node went away.".to_owned())),
         Mishap::Refused => return Ok(vec![Reply::Lacking("ip".to_owned())]),
         _ => {}
     }
-    let mut replies = node.exchange(works);
+    let mut replies = node.exchange(requests);
     match mishap {
         Mishap::LostBehind => return Err(TransportError::Interrupted("The node went away behind it.".to_owned())),
         Mishap::Half => _ = replies.pop(),

@@ -5,8 +5,8 @@ use std::net::IpAddr;
 use std::process::Stdio;
 
 use topo::exchange::node::{
-    Activation, Definition, FileForm, FileInquiry, FileWrite, Filed, Inspected, Listing, NetworkConfiguration, Nonce,
-    Part, Reply, RouteCommand, RouteVerb, RouteWrite, Work, Written, parse, render,
+    Activation, Definition, FileForm, FileInquiry, FileOutcome, FileWrite, Inspected, Listing, NetworkConfiguration,
+    Nonce, Part, Reply, Request, RouteCommand, RouteOutcome, RouteVerb, RouteWrite, parse, render,
 };
 use topo::network::Route;
 use topo::resource::Token;
@@ -43,18 +43,18 @@ pub(super) fn add_foreign_rows(machines: &Machines, name: &str, device: &str) {
 
 /// Runs works on a node as topo does, over SSH.
 #[track_caller]
-fn exchange(machines: &Machines, name: &str, works: &[Work]) -> Vec<Reply> {
+fn exchange(machines: &Machines, name: &str, requests: &[Request]) -> Vec<Reply> {
     let nonce = Nonce::random();
     let mut ssh = machines.ssh_command(name, "exec sh -s -- \"$SSH_CONNECTION\"");
     let mut ssh = ssh.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("ssh starts");
     let mut input = ssh.stdin.take().expect("it has an input");
-    input.write_all(render(works, &nonce).as_bytes()).expect("it reads the script");
+    input.write_all(render(requests, &nonce).as_bytes()).expect("it reads the script");
     drop(input);
     let output = ssh.wait_with_output().expect("it ends");
     // `head` may end before the pipe that it reads is empty.
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(said.lines().all(|line| line.ends_with("printf: I/O error")), "{name}: {said}");
-    parse(&output.stdout, works, &nonce)
+    parse(&output.stdout, requests, &nonce)
         .unwrap_or_else(|error| panic!("{error}\n{}", String::from_utf8_lossy(&output.stdout)))
 }
 
@@ -69,7 +69,7 @@ fn inquiry(form: FileForm, known: Option<Token>) -> FileInquiry {
 
 #[track_caller]
 fn inspect(machines: &Machines, name: &str, form: FileForm, known: Option<Token>) -> Inspected {
-    match exchange(machines, name, &[Work::Inspect(inquiry(form, known))]).pop() {
+    match exchange(machines, name, &[Request::Inspect(inquiry(form, known))]).pop() {
         Some(Reply::Inspected(inspected)) => inspected,
         other => panic!("{other:?}"),
     }
@@ -92,25 +92,25 @@ pub(super) fn write(form: FileForm, known: &Token, files: &[(&str, String)], act
 }
 
 #[track_caller]
-pub(super) fn file(machines: &Machines, name: &str, write: &FileWrite) -> Filed {
-    match exchange(machines, name, &[Work::File(write.clone())]).pop() {
-        Some(Reply::Filed(filed)) => filed,
+pub(super) fn file(machines: &Machines, name: &str, write: &FileWrite) -> FileOutcome {
+    match exchange(machines, name, &[Request::File(write.clone())]).pop() {
+        Some(Reply::FileOutcome(filed)) => filed,
         other => panic!("{other:?}"),
     }
 }
 
 /// The token after a work that is done, and that had nothing to put back.
 #[track_caller]
-pub(super) fn done(filed: Filed) -> Token {
+pub(super) fn done(filed: FileOutcome) -> Token {
     match filed {
-        Filed::Done { token, restored, .. } if restored.is_empty() => token,
+        FileOutcome::Done { token, restored, .. } if restored.is_empty() => token,
         other => panic!("{other:?}"),
     }
 }
 
 #[track_caller]
-pub(super) fn refused(filed: Filed, words: &[&str]) {
-    let Filed::Refused(reason) = filed else { panic!("{filed:?}") };
+pub(super) fn refused(filed: FileOutcome, words: &[&str]) {
+    let FileOutcome::Refused(reason) = filed else { panic!("{filed:?}") };
     let reason = reason.split_whitespace().collect::<Vec<_>>().join(" ");
     for word in words {
         assert!(reason.contains(word), "`{word}` is not said: {reason}");
@@ -244,7 +244,7 @@ fn assert_life<'a>(
     };
     assert_eq!(rows(machines, name), expected(&[1, 2], 2), "{name}");
     assert_eq!(foreign(), 5, "{name}: {}", node.routes());
-    assert_eq!(file(machines, name, &write(form, &token, &wanted, Activation::Load)), Filed::Moved);
+    assert_eq!(file(machines, name, &write(form, &token, &wanted, Activation::Load)), FileOutcome::Moved);
 
     // One goes, one is changed, one comes: the row that goes is removed by the command behind the file.
     let wanted = content(&[2, 3], 3);
@@ -255,11 +255,12 @@ fn assert_life<'a>(
             protocol: if protocol == "static" { 4 } else { 201 },
             metric: None,
         });
-        Work::Write(RouteWrite { listing: listing(), guard_foreign: false, commands: commands.collect() })
+        Request::Write(RouteWrite { listing: listing(), guard_foreign: false, commands: commands.collect() })
     };
-    let works = [Work::File(write(form, &loaded, &wanted, Activation::Load)), behind(&[1], 2)];
-    let replies = exchange(machines, name, &works);
-    let [Reply::Filed(filed), Reply::Written(Written::Done { vanished, refused, .. })] = &replies[..] else {
+    let requests = [Request::File(write(form, &loaded, &wanted, Activation::Load)), behind(&[1], 2)];
+    let replies = exchange(machines, name, &requests);
+    let [Reply::FileOutcome(filed), Reply::RouteOutcome(RouteOutcome::Done { vanished, refused, .. })] = &replies[..]
+    else {
         panic!("{name}: {replies:?}")
     };
     let changed = done(filed.clone());
@@ -269,11 +270,14 @@ fn assert_life<'a>(
     assert_eq!(foreign(), 5, "{name}");
 
     // Nothing runs behind a file that was not written.
-    let works = [Work::File(write(form, &loaded, &[], Activation::Load)), behind(&[2, 3], 3)];
-    assert_eq!(exchange(machines, name, &works), [Reply::Filed(Filed::Moved), Reply::Written(Written::Moved)]);
-    let works = [Work::File(write(form, &changed, &[], Activation::Load)), behind(&[2, 3], 3)];
-    let replies = exchange(machines, name, &works);
-    let [Reply::Filed(filed), Reply::Written(Written::Done { vanished, .. })] = &replies[..] else {
+    let requests = [Request::File(write(form, &loaded, &[], Activation::Load)), behind(&[2, 3], 3)];
+    assert_eq!(
+        exchange(machines, name, &requests),
+        [Reply::FileOutcome(FileOutcome::Moved), Reply::RouteOutcome(RouteOutcome::Moved)]
+    );
+    let requests = [Request::File(write(form, &changed, &[], Activation::Load)), behind(&[2, 3], 3)];
+    let replies = exchange(machines, name, &requests);
+    let [Reply::FileOutcome(filed), Reply::RouteOutcome(RouteOutcome::Done { vanished, .. })] = &replies[..] else {
         panic!("{name}: {replies:?}")
     };
     done(filed.clone());
@@ -346,8 +350,10 @@ fn what_goes_while_networkd_restarts(machines: &Machines, first: &Token, wanted:
     let before = foreign();
 
     on_start(&["route del 10.201.2.0/24", "route del blackhole 10.201.4.0/24", "-6 route del blackhole fd01:2::/64"]);
-    let works = write(FileForm::Netplan, first, wanted, Activation::Load);
-    let Filed::Done { token, mut restored, .. } = file(machines, "plain", &works) else { panic!("it is done") };
+    let requests = write(FileForm::Netplan, first, wanted, Activation::Load);
+    let FileOutcome::Done { token, mut restored, .. } = file(machines, "plain", &requests) else {
+        panic!("it is done")
+    };
     restored.sort();
     assert_eq!(
         restored,
@@ -361,7 +367,7 @@ fn what_goes_while_networkd_restarts(machines: &Machines, first: &Token, wanted:
 
     on_start(&["address del 10.240.0.77/32 dev eth0"]);
     match file(machines, "plain", &write(FileForm::Netplan, &token, &[], Activation::Load)) {
-        Filed::PutBack(reason) => {
+        FileOutcome::PutBack(reason) => {
             assert!(reason.contains("addresses no longer exist: eth0 10.240.0.77/32"), "{reason}");
         }
         other => panic!("{other:?}"),

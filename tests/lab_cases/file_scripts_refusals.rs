@@ -1,6 +1,6 @@
 //! The scripts of netplan's files, where a file is refused or put back.
 
-use topo::exchange::node::{Activation, FileForm, FileWrite, Filed};
+use topo::exchange::node::{Activation, FileForm, FileOutcome, FileWrite};
 
 use super::file_scripts::{
     NETPLAN_FILE, add_foreign_rows, done, drop_in, file, files, found, plain_file, refused, routes, write, yaml,
@@ -118,7 +118,7 @@ fn assert_is_put_back(machines: &Machines, name: &str, form: FileForm, bad: (&st
     wanted.extend(routes(&[3], 2, true));
     wanted.push((bad.0.to_owned(), bad.1.to_owned()));
     match file(machines, name, &write(form, &loaded, &content(&wanted), Activation::Load)) {
-        Filed::PutBack(reason) => assert!(reason.contains(words), "{reason}"),
+        FileOutcome::PutBack(reason) => assert!(reason.contains(words), "{reason}"),
         other => panic!("{other:?}"),
     }
     assert_eq!((files(machines, name), node.routes()), before, "{name}");

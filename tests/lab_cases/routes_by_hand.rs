@@ -57,14 +57,14 @@ pub fn a_broken_node_is_mended() {
     let lab = Lab::up(LabOptions { nodes: Some("node-0 10.240.0.20 10.200.0.0/24 --sudo"), ..LabOptions::default() });
     let node = lab.node("node-0");
     let routes = node.routes();
-    let works = || lab.ssh("node-0", "sudo -n sh -c 'touch /etc/written && ip -V'").exit == Some(0);
-    assert!(works());
+    let requests = || lab.ssh("node-0", "sudo -n sh -c 'touch /etc/written && ip -V'").exit == Some(0);
+    assert!(requests());
     for how in ["no-ip", "garbage-shell", "read-only-etc", "sudo-refused", "host-key", "dead"] {
         node.broken(how);
         let reply = lab.ssh("node-0", "sudo -n sh -c 'touch /etc/written && ip -V'");
         assert!(!reply.stdout.starts_with("ip utility") || reply.exit != Some(0), "{how}: {reply:?}");
         node.mended();
-        assert!(works(), "after {how}: {:?}", lab.ssh("node-0", "sudo -n ip -V"));
+        assert!(requests(), "after {how}: {:?}", lab.ssh("node-0", "sudo -n ip -V"));
         assert_eq!(node.routes(), routes, "after {how}");
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use topo::exchange::node::{
-    self, DeviceSetting, FileForm, FileInquiry, KernelKey, Listing, Nonce, Part, Reply, ValuesInquiry, Work,
+    self, DeviceSetting, FileForm, FileInquiry, KernelKey, Listing, Nonce, Part, Reply, Request, ValuesInquiry,
 };
 
 use super::machine::{Fault, Machine, Mode, Programs};
@@ -37,13 +37,13 @@ stub dpkg-query 'printf 0.106-2+deb12u1'
 stub netplan '[ "$*" = get ] && printf "network:\n  version: 2\n  renderer: networkd\n  ethernets:\n    eth0:\n      addresses:\n      - \"10.240.0.10/24\"\n"'
 "#;
 
-fn inquiry(form: FileForm, name: &str) -> Work {
+fn inquiry(form: FileForm, name: &str) -> Request {
     let next_hops = ["10.240.0.21", "10.240.0.22", "10.99.0.1"].map(|hop| hop.parse().expect("an address")).to_vec();
-    Work::Inspect(FileInquiry { form, name: name.to_owned(), next_hops, known: None })
+    Request::Inspect(FileInquiry { form, name: name.to_owned(), next_hops, known: None })
 }
 
-fn works() -> Vec<Work> {
-    let list = |table| Work::List(Listing { table, protocols: vec![201], known: None });
+fn requests() -> Vec<Request> {
+    let list = |table| Request::List(Listing { table, protocols: vec![201], known: None });
     let hops = ["10.240.0.21", "10.99.0.1", "fd00:240::21"].map(|hop| hop.parse().expect("an address")).to_vec();
     let all = DeviceSetting::REVERSE_PATH_FILTER.of("all").expect("a device");
     let values = ValuesInquiry {
@@ -55,14 +55,14 @@ fn works() -> Vec<Work> {
         whole: "/etc/sysctl.d/60-topo.conf".to_owned(),
     };
     vec![
-        Work::Identify,
+        Request::Identify,
         list(254),
         // There is no such table.
         list(103),
-        Work::Reach(hops),
+        Request::Reach(hops),
         inquiry(FileForm::Netplan, "60-topo.yaml"),
         inquiry(FileForm::Networkd, "60-topo.conf"),
-        Work::Values(values),
+        Request::Values(values),
     ]
 }
 
@@ -77,10 +77,10 @@ done | ip -batch -
 "#;
 
 /// What a look says, or that it says nothing.
-fn ask(machine: &Machine, works: &[Work], fault: Option<&Fault>) -> Option<Vec<Option<Reply>>> {
+fn ask(machine: &Machine, requests: &[Request], fault: Option<&Fault>) -> Option<Vec<Option<Reply>>> {
     let nonce = Nonce::random();
-    let output = machine.run(&node::render(works, &nonce), fault);
-    let replies = node::parse(&output, works, &nonce).ok()?;
+    let output = machine.run(&node::render(requests, &nonce), fault);
+    let replies = node::parse(&output, requests, &nonce).ok()?;
     if matches!(replies[..], [Reply::Lacking(_)]) {
         return None;
     }
@@ -102,8 +102,8 @@ fn plain(reply: Reply) -> Option<Reply> {
 }
 
 /// Lets each call of a look go wrong in each way. Gives back how many were tried.
-fn try_all(machine: &Machine, works: &[Work]) -> (usize, Vec<String>) {
-    let whole = ask(machine, works, None).expect("an answer");
+fn try_all(machine: &Machine, requests: &[Request]) -> (usize, Vec<String>) {
+    let whole = ask(machine, requests, None).expect("an answer");
     assert!(whole.iter().all(Option::is_some), "{whole:#?}");
     let calls = machine.calls();
     let mut wrong = Vec::new();
@@ -116,7 +116,7 @@ fn try_all(machine: &Machine, works: &[Work]) -> (usize, Vec<String>) {
                 continue;
             }
             tried += 1;
-            let Some(replies) = ask(machine, works, Some(&fault)) else { continue };
+            let Some(replies) = ask(machine, requests, Some(&fault)) else { continue };
             for (reply, whole) in replies.iter().zip(&whole) {
                 if reply.is_some() && reply != whole {
                     wrong.push(format!("{call} {arguments}, {mode:?}: {reply:#?}\nwhich is {whole:#?}"));
@@ -138,9 +138,9 @@ fn a_look_whose_commands_fail_says_the_same_or_nothing() {
             return;
         }
     };
-    let (mut tried, mut wrong) = try_all(&machine, &works());
+    let (mut tried, mut wrong) = try_all(&machine, &requests());
     machine.by_hand(LONG_TABLE);
-    let (more, also) = try_all(&machine, &works()[..4]);
+    let (more, also) = try_all(&machine, &requests()[..4]);
     tried += more;
     wrong.extend(also);
     eprintln!("looks: {tried} failures tried, {} wrong answers", wrong.len());

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use topo::backend::{Desired, REGISTRY};
-use topo::exchange::node::{Reply, Work};
+use topo::exchange::node::{Reply, Request};
 use topo::plan::Options;
 use topo::resource::Name;
 use topo::topology::{self, Source};
@@ -103,8 +103,12 @@ impl Shell for RealShell {
 }
 
 impl Transport for OneReal {
-    fn exchange<'a>(&'a self, at: &'a Target, works: &'a [Work]) -> BoxFuture<'a, Result<Vec<Reply>, TransportError>> {
-        if at.name.as_str() == "n0" { self.shell.exchange(at, works) } else { self.fakes.exchange(at, works) }
+    fn exchange<'a>(
+        &'a self,
+        at: &'a Target,
+        requests: &'a [Request],
+    ) -> BoxFuture<'a, Result<Vec<Reply>, TransportError>> {
+        if at.name.as_str() == "n0" { self.shell.exchange(at, requests) } else { self.fakes.exchange(at, requests) }
     }
 
     fn close(&self) -> BoxFuture<'_, ()> {

@@ -105,7 +105,7 @@ fn rm_drops_rows_resources_and_places() {
     let state = at.state();
     assert_eq!(state.serial, 4);
     let Some(Record::Settled { is, token: None }) = state.record(&node(0), &kernel_route()) else { panic!("settled") };
-    assert!(is.routes.as_ref().expect("routes").lacks.contains(&pods(2)));
+    assert!(is.routes.as_ref().expect("routes").excluded.contains(&pods(2)));
     assert!(matches!(state.record(&node(1), &kernel_route()), Some(Record::Settled { token: Some(_), .. })));
 
     let (code, out, _) = at.run(&["rm", "node-0[*]", "kernel_route.node-1"]);

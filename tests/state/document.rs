@@ -144,7 +144,7 @@ fn lists_and_views_are_shared_and_written_once() {
     };
     assert!(routes(0).rows.is_same_list(&routes(7).rows));
     assert!(Arc::ptr_eq(&routes(0).view, &routes(7).view));
-    assert!(Arc::ptr_eq(&routes(0).lacks, &routes(8).lacks));
+    assert!(Arc::ptr_eq(&routes(0).excluded, &routes(8).excluded));
     assert!(!routes(0).rows.is_same_list(&routes(8).rows));
 }
 

@@ -49,9 +49,9 @@ pub(crate) fn begun(count: usize) -> State {
     state
 }
 
-fn done(lacks: &[usize]) -> Outcome {
+fn done(excluded: &[usize]) -> Outcome {
     Outcome::Done {
-        lacks: lacks.iter().map(|node| pods(*node)).collect(),
+        excluded: excluded.iter().map(|node| pods(*node)).collect(),
         token: Some(Token::new("t")),
         attributes: None,
     }
@@ -132,10 +132,10 @@ fn outcomes_settle_what_was_in_doubt() {
     let record = |number| state.record(&node(number), &kernel_route());
     let Some(Record::Settled { is, token }) = record(0) else { panic!("settled") };
     assert_eq!(token, &Some(Token::new("t")));
-    assert_eq!(*is.routes.as_ref().expect("routes").lacks, BTreeSet::from([pods(5), pods(7)]));
+    assert_eq!(*is.routes.as_ref().expect("routes").excluded, BTreeSet::from([pods(5), pods(7)]));
     assert!(!state.places.contains_key(&node(1)), "done, and it was to go");
     let Some(Record::Settled { is, token: None }) = record(2) else { panic!("settled") };
-    assert!(is.routes.as_ref().expect("routes").lacks.is_empty(), "as it was before");
+    assert!(is.routes.as_ref().expect("routes").excluded.is_empty(), "as it was before");
     assert_eq!(record(3), before.record(&node(3), &kernel_route()));
     assert!(record(3).is_some_and(Record::is_in_doubt));
     assert!(!state.places.contains_key(&node(4)) && !state.places.contains_key(&node(5)));

@@ -70,7 +70,7 @@ pub(crate) fn mesh(count: usize) -> State {
                     rows: rows.clone(),
                     view: Arc::clone(&view),
                     own: Arc::from([address(number)]),
-                    lacks: Arc::default(),
+                    excluded: Arc::default(),
                 }),
                 token: Some(Token::new(format!("{number:064x}"))),
             },
@@ -98,7 +98,7 @@ fn any_shape() -> impl Strategy<Value = Shape> {
         proptest::collection::btree_set(0_usize..12, 0..3),
         any::<bool>(),
     )
-        .prop_map(|(nodes, metric, own, lacks, gateway)| RouteSet {
+        .prop_map(|(nodes, metric, own, excluded, gateway)| RouteSet {
             rows: rows(nodes),
             view: Arc::new(View {
                 metric: (metric > 0).then_some(u32::try_from(metric).expect("small")),
@@ -107,7 +107,7 @@ fn any_shape() -> impl Strategy<Value = Shape> {
                 ..(*view()).clone()
             }),
             own: own.into_iter().map(address).collect(),
-            lacks: Arc::new(lacks.into_iter().map(pods).collect::<BTreeSet<_>>()),
+            excluded: Arc::new(excluded.into_iter().map(pods).collect::<BTreeSet<_>>()),
         });
     (proptest::option::weighted(0.9, routes), attributes)
         .prop_map(|(routes, attributes)| Shape { routes, attributes: attributes.into() })

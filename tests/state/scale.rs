@@ -61,7 +61,7 @@ fn large() -> State {
                 rows: versions[if number % 50 < 31 { 0 } else { number % 50 - 30 }].clone(),
                 view: Arc::clone(&views[number / 10]),
                 own: Arc::from(addresses(number)),
-                lacks: Arc::default(),
+                excluded: Arc::default(),
             };
             let settled = |token: usize| Record::Settled {
                 is: Shape::of_routes(routes.clone()),

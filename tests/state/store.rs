@@ -221,7 +221,7 @@ async fn run(store: &dyn Store, touched: &Mutex<Vec<Place>>) -> Result<(), Store
     let mut entries = Vec::new();
     for number in 0..NODES {
         touched.lock().expect("touched").push(node(number));
-        let done = entry(number, Outcome::Done { lacks: vec![], token: None, attributes: None });
+        let done = entry(number, Outcome::Done { excluded: vec![], token: None, attributes: None });
         store.append(std::slice::from_ref(&done)).await?;
         entries.push(done);
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use super::drafts::TableDraft;
+use super::drafts::TableInputs;
 use super::findings::{refusal, table_text};
 use super::work::Findings;
 use super::{Outside, Seen, TableVerdict, Wanted, name_of};
@@ -18,7 +18,7 @@ const NAMED: usize = 5;
 
 /// What is to be so before anything is written to a table.
 pub(super) fn check_table(
-    draft: &TableDraft<'_>,
+    draft: &TableInputs<'_>,
     wanted: &Wanted,
     verdict: &TableVerdict,
     seen: &Seen,

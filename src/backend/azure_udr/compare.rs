@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::checks::check_table;
-use super::drafts::{Drafts, TableDraft, subnets_of};
+use super::drafts::{AllInputs, TableInputs, subnets_of};
 use super::forwarding::interfaces_of;
 use super::subnet::SubnetVerdict;
-use super::table::Wish;
+use super::table::DesiredTable;
 use super::work::Findings;
 use super::{
     AZURE_ROUTE, AzureTask, EffectiveCheck, Hop, LiveInterface, LiveTable, Recorded, Route, Seen, SubnetTask,
@@ -29,10 +29,11 @@ pub(super) fn covers(wanted: &[Wanted], recorded: &Recorded, seen: Option<&Seen>
     if seen.is_none() {
         return wanted.iter().filter(is_in_use).flat_map(|wanted| wanted.rows.keys().copied()).collect();
     }
-    let drafts = Drafts::new(wanted, recorded, options, seen);
+    let drafts = AllInputs::new(wanted, recorded, options, seen);
     let in_use = drafts.tables.iter().filter(|draft| draft.wanted.as_ref().is_some_and(is_in_use));
-    let wishes = in_use.filter_map(|draft| draft.task.wish.as_ref());
-    let of = |wish: &Wish| (wish.space.clone().unwrap_or_default(), wish.routes.keys().copied().collect());
+    let wishes = in_use.filter_map(|draft| draft.task.desired.as_ref());
+    let of =
+        |desired: &DesiredTable| (desired.space.clone().unwrap_or_default(), desired.routes.keys().copied().collect());
     Covered(wishes.map(of).collect())
 }
 
@@ -44,7 +45,7 @@ pub(super) fn compare(
     owners: &Arc<Owners>,
     options: &Options,
 ) -> Findings {
-    let mut drafts = Drafts::new(wanted, recorded, options, seen);
+    let mut drafts = AllInputs::new(wanted, recorded, options, seen);
     let mut findings = Findings::default();
     findings.add(drafts.findings.iter().filter(|finding| seen.is_some() || !finding.stops()).cloned());
     for draft in &mut drafts.tables {
@@ -73,7 +74,7 @@ pub(super) fn compare(
     findings
 }
 
-impl Drafts<'_> {
+impl AllInputs<'_> {
     fn compare_subnets(&self, seen: Option<&Seen>, findings: &mut Findings) {
         let was_read = |task: &SubnetTask| !Seen::subnet(seen, &task.id).is_unknown();
         // Where one subnet of a network could be read, the others wait for nobody.
@@ -139,7 +140,7 @@ fn place_id(subnet: &str) -> &str {
     subnet.rsplit_once("/subnets/").map_or(subnet, |(network, _)| network)
 }
 
-impl TableDraft<'_> {
+impl TableInputs<'_> {
     /// The routes of ours that are there after the run; what drifted and is not selected is not.
     fn routes_afterwards(&self, seen: &Seen) -> Vec<(Prefix, Hop)> {
         // Nothing is written to a table that could not be looked at.

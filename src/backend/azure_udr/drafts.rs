@@ -7,14 +7,14 @@ use std::sync::Arc;
 use super::ARM;
 use super::checks::{outside, space_of};
 use super::findings::refusal;
-use super::table::Wish;
+use super::table::DesiredTable;
 use super::{Recorded, Seen, SubnetTask, TableClaims, TableTask, TableVerdict, Wanted, key};
 use crate::plan::Options;
 use crate::plan::findings::Finding;
 use crate::resource::Place;
 
 /// A table with what it is compared with.
-pub(super) struct TableDraft<'a> {
+pub(super) struct TableInputs<'a> {
     pub(super) task: TableTask,
     pub(super) wanted: Option<&'a Wanted>,
     /// Next hops inside.
@@ -24,13 +24,13 @@ pub(super) struct TableDraft<'a> {
 }
 
 /// All that is compared.
-pub(super) struct Drafts<'a> {
-    pub(super) tables: Vec<TableDraft<'a>>,
+pub(super) struct AllInputs<'a> {
+    pub(super) tables: Vec<TableInputs<'a>>,
     pub(super) subnets: Vec<(SubnetTask, Option<&'a Wanted>)>,
     pub(super) findings: Vec<Finding>,
 }
 
-impl<'a> Drafts<'a> {
+impl<'a> AllInputs<'a> {
     pub(super) fn new(wanted: &'a [Wanted], recorded: &Recorded, options: &Options, seen: Option<&Seen>) -> Self {
         let options = Arc::new(options.clone());
         let mut drafts = Self { tables: Vec::new(), subnets: Vec::new(), findings: Vec::new() };
@@ -53,12 +53,12 @@ impl<'a> Drafts<'a> {
             };
             drafts.subnets.iter().any(|(task, _)| holds(task))
         };
-        let task = |place: Place, id: String, wish: Option<Wish>, claims: TableClaims| TableTask {
+        let task = |place: Place, id: String, desired: Option<DesiredTable>, claims: TableClaims| TableTask {
             leaving: leaving(&id),
             is_held: is_held(&id),
             place,
             id,
-            wish,
+            desired,
             claims,
             options: Arc::clone(&options),
             owners: Arc::default(),
@@ -82,22 +82,22 @@ impl<'a> Drafts<'a> {
             findings.extend(outside(wanted, &place, &routes.outside, space.as_deref()));
             let next_hops = routes.routes.values().filter_map(|(route, _)| route.hop.address).collect();
             let strays = wanted.settings.outside.is_none() && !routes.outside.is_empty();
-            let wish = Wish {
+            let desired = DesiredTable {
                 topology: wanted.topology.clone(),
                 backend: wanted.backend.clone(),
                 settings: wanted.settings.clone(),
                 routes: routes.routes,
                 space,
             };
-            let task = task(place, id, Some(wish), claims);
-            tables.push(TableDraft { task, wanted: Some(wanted), next_hops, strays });
+            let task = task(place, id, Some(desired), claims);
+            tables.push(TableInputs { task, wanted: Some(wanted), next_hops, strays });
         }
         for (place, claims) in &recorded.tables {
             let Some(id) = arm(place).filter(|_| !tables.iter().any(|draft| draft.task.place == *place)) else {
                 continue;
             };
             let task = task(place.clone(), id.to_owned(), None, claims.clone());
-            tables.push(TableDraft { task, wanted: None, next_hops: BTreeSet::new(), strays: false });
+            tables.push(TableInputs { task, wanted: None, next_hops: BTreeSet::new(), strays: false });
         }
         drafts.tables = tables;
         drafts.findings = findings;
@@ -135,7 +135,7 @@ impl<'a> Drafts<'a> {
     }
 }
 
-impl TableDraft<'_> {
+impl TableInputs<'_> {
     pub(super) fn verdict(&self, seen: Option<&Seen>) -> TableVerdict {
         match Seen::table(seen, &self.task.id).known() {
             Ok(live) => self.task.compare(live),

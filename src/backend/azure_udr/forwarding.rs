@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::checks::some_of;
-use super::drafts::{Drafts, TableDraft, arm, place_of};
+use super::drafts::{AllInputs, TableInputs, arm, place_of};
 use super::findings::{refusal, table_text};
 use super::interface::InterfaceVerdict;
 use super::work::Findings;
@@ -17,7 +17,7 @@ use crate::network::NextHop;
 use crate::plan::{Finding, ListedWhat, Options};
 use crate::resource::{Evidence, Name, Place, Why};
 
-impl Drafts<'_> {
+impl AllInputs<'_> {
     /// Whether next hops forward; turns it on where that is asked for.
     pub(super) fn compare_interfaces(
         &self,
@@ -121,7 +121,7 @@ impl Drafts<'_> {
 
 impl Findings {
     /// Says which next hops were not found among the network interfaces, and what could not be read of those.
-    fn tell_unknown(&mut self, draft: &TableDraft<'_>, unknown: &[String], unread: &[&str], enables: bool) {
+    fn tell_unknown(&mut self, draft: &TableInputs<'_>, unknown: &[String], unread: &[&str], enables: bool) {
         let place = &draft.task.place;
         let unknown = match unknown {
             [] => return,
@@ -157,7 +157,7 @@ impl Findings {
     }
 }
 
-impl TableDraft<'_> {
+impl TableInputs<'_> {
     /// The next hops that have to forward: of all routes, or of those that are selected.
     fn judged(&self, seen: Option<&Seen>, options: &Options) -> BTreeSet<IpAddr> {
         if options.selection.is_all() {

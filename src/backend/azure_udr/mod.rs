@@ -56,8 +56,8 @@ pub use live::{LiveInterface, LiveInterfaces, LiveNetwork, LiveRoute, LiveSubnet
 use operator::{HELP, KEYS, connect};
 pub use questions::{Questions, questions};
 pub use record::{
-    AssociationRecord, Claim, Claimed, ForwardingRecord, Recorded, RoutesRecord, TableClaims, TableRecord, routes_in,
-    shape_of,
+    AssociationRecord, Claimed, ForwardingRecord, Recorded, RecordedRoute, RoutesRecord, TableClaims, TableRecord,
+    routes_in, shape_of,
 };
 pub use route::{Hop, Route};
 pub use settings::{BACKEND, Given, IpForwarding, Outside, Settings, SubnetName};

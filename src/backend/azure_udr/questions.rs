@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::drafts::{Drafts, arm, subnet_id, subnets_of};
+use super::drafts::{AllInputs, arm, subnet_id, subnets_of};
 use super::{Recorded, Seen, Wanted, key};
 use crate::plan::Options;
 use crate::resource::{Action, Evidence};
@@ -53,7 +53,7 @@ pub fn questions(wanted: &[Wanted], recorded: &Recorded, options: &Options, seen
     if !questions.is_empty() {
         return questions;
     }
-    let drafts = Drafts::new(wanted, recorded, options, Some(seen));
+    let drafts = AllInputs::new(wanted, recorded, options, Some(seen));
     for (draft, wanted) in drafts.tables.iter().filter_map(|draft| Some((draft, draft.wanted?))) {
         let networks = wanted.networks();
         let grows = |action: Action| matches!(action, Action::Add | Action::Change | Action::Import);

@@ -55,7 +55,7 @@ pub struct ForwardingRecord {
 
 /// A route that topo may own.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Claim {
+pub struct RecordedRoute {
     /// The route as it is, or as it should become.
     pub route: Route,
     /// Whether topo has once seen it live.
@@ -70,7 +70,7 @@ pub struct TableClaims {
     /// First the versions of the table that topo has once seen, then those that it should become.
     pub table: Vec<(TableRecord, bool)>,
     /// Routes by destination.
-    pub routes: BTreeMap<Prefix, Vec<Claim>>,
+    pub routes: BTreeMap<Prefix, Vec<RecordedRoute>>,
     /// The address space, if known.
     pub space: Option<Vec<Prefix>>,
     /// Whether some of it is in doubt.
@@ -150,7 +150,7 @@ impl Recorded {
                         for (destination, route) in routes {
                             let known = claims.routes.entry(destination).or_default();
                             if !known.iter().any(|claim| claim.route == route) {
-                                known.push(Claim { route, confirmed });
+                                known.push(RecordedRoute { route, confirmed });
                             }
                         }
                     }

@@ -23,9 +23,14 @@ impl TableTask {
         let whole = live;
         let empty = BTreeMap::new();
         let there = live.map_or(&empty, |live| &live.routes);
-        let wanted = |key: &Prefix| self.wish.as_ref().and_then(|wish| wish.routes.get(key));
-        let keys: BTreeSet<Prefix> =
-            self.wish.iter().flat_map(|wish| wish.routes.keys()).chain(self.claims.routes.keys()).copied().collect();
+        let wanted = |key: &Prefix| self.desired.as_ref().and_then(|desired| desired.routes.get(key));
+        let keys: BTreeSet<Prefix> = self
+            .desired
+            .iter()
+            .flat_map(|desired| desired.routes.keys())
+            .chain(self.claims.routes.keys())
+            .copied()
+            .collect();
         let mut edits = Edits::default();
         let (mut is, mut to) = (BTreeMap::new(), BTreeMap::new());
         let confirmed = self.claims.routes.values().flatten().filter(|claim| claim.confirmed);
@@ -167,7 +172,7 @@ impl TableTask {
         }
         for (other, live) in there.iter().filter(|(other, _)| !keys.contains(other)) {
             let moved = edits.renumbered.contains_key(&key_of(&live.route.name));
-            for wanted in self.wish.iter().flat_map(|wish| wish.routes.keys()) {
+            for wanted in self.desired.iter().flat_map(|desired| desired.routes.keys()) {
                 if !moved && wanted != other && wanted.covers(other) {
                     let found = format!("{} leads {other} to {}", live.route.name, live.route.hop);
                     verdict.findings.push(findings::wins(&self.place, *wanted, &live.route.name, &found));
@@ -177,12 +182,13 @@ impl TableTask {
         if let Some(body) = body {
             edits.write(body);
         }
-        let space = self.wish.as_ref().and_then(|wish| wish.space.clone()).or_else(|| self.claims.space.clone());
+        let space =
+            self.desired.as_ref().and_then(|desired| desired.space.clone()).or_else(|| self.claims.space.clone());
         let space = space.unwrap_or_default();
         let known = self.claims.id(AZURE_ROUTE.id).is_some();
         let is = (known && live.is_some())
             .then(|| RoutesRecord { space: self.claims.space.clone().unwrap_or_default(), routes: is });
-        let keeps = self.wish.is_some() || !to.is_empty();
+        let keeps = self.desired.is_some() || !to.is_empty();
         (is, keeps.then_some(RoutesRecord { space, routes: to }), edits.changes)
     }
 
@@ -193,7 +199,7 @@ impl TableTask {
             // The record of a route has the address of the node, not its name. The name is known only if the node itself is
             // recorded: if another backend keeps something there.
             (false, false) => {
-                let address = self.wish.as_ref().and(live.hop.address);
+                let address = self.desired.as_ref().and(live.hop.address);
                 address.and_then(|address| self.owners.removed(address)).unwrap_or(Reason::NotWanted)
             }
         }
@@ -219,7 +225,7 @@ impl PartialEq for Way<'_> {
     }
 }
 
-fn ways_of(claims: &[super::Claim]) -> Vec<Way<'_>> {
+fn ways_of(claims: &[super::RecordedRoute]) -> Vec<Way<'_>> {
     let (confirmed, others): (Vec<_>, Vec<_>) = claims.iter().partition(|claim| claim.confirmed);
     confirmed.into_iter().chain(others).map(|claim| Way(&claim.route.hop)).collect()
 }

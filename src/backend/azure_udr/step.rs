@@ -124,7 +124,7 @@ fn join(end: &mut StepEnd, other: StepEnd) {
 
 impl Step<'_> {
     /// A change that nobody has reviewed, in words.
-    fn surprise<'c>(&self, mut changes: impl Iterator<Item = &'c ListedChange>) -> Option<String> {
+    fn unreviewed_change<'c>(&self, mut changes: impl Iterator<Item = &'c ListedChange>) -> Option<String> {
         let known = || self.planned.iter().flat_map(|resource| &resource.changes);
         let other = changes.find(|change| !known().any(|known| is_reviewed(known, change)))?;
         Some(match &other.what {
@@ -176,7 +176,7 @@ impl Step<'_> {
             let key = |conflict: &Finding| conflict.address.key.clone().unwrap_or_default();
             let conflict = verdict.conflicts().find(|conflict| !task.left_to_others.contains(&key(conflict)));
             let found = |conflict: &Finding| conflict.found.clone().unwrap_or_default();
-            let surprise = conflict.map(|conflict| format!("{}: {}", key(conflict), found(conflict)));
+            let unreviewed_change = conflict.map(|conflict| format!("{}: {}", key(conflict), found(conflict)));
             if let Some(subnets) = live.as_ref().and_then(|live| task.still_used(live)) {
                 // The table shows a moment later that a subnet has left it.
                 error = Some(AzureError {
@@ -195,7 +195,7 @@ impl Step<'_> {
             if live.as_ref().is_some_and(|live| live.document.etag.is_none()) {
                 return self.stop("Azure does not tell its version", touched);
             }
-            if let Some(why) = surprise.or_else(|| self.surprise(verdict.changes())) {
+            if let Some(why) = unreviewed_change.or_else(|| self.unreviewed_change(verdict.changes())) {
                 return self.stop(&why, touched);
             }
             if verdict.findings.iter().any(|finding| finding.severity == Severity::Error) {
@@ -281,18 +281,18 @@ impl Step<'_> {
                 Err(why) => return self.unread(&why, touched),
             };
             let verdict = task.compare(live.as_ref());
-            let surprise = match verdict.finding.as_ref().filter(|finding| finding.stops()) {
+            let unreviewed_change = match verdict.finding.as_ref().filter(|finding| finding.stops()) {
                 Some(Finding { severity: Severity::Conflict, found, .. }) => {
                     let table = found.as_deref().unwrap_or_default();
                     Some(format!("the subnet {} uses the route table {table}", task.name()))
                 }
                 Some(_) => Some(format!("the subnet {} no longer exists", task.name())),
-                None => self.surprise(verdict.change().into_iter()),
+                None => self.unreviewed_change(verdict.change().into_iter()),
             };
             let unversioned = live.as_ref().is_some_and(|live| live.document.etag.is_none());
-            let surprise =
-                surprise.or_else(|| unversioned.then(|| "Azure does not tell the version of the subnet".to_owned()));
-            if let Some(why) = surprise {
+            let unreviewed_change = unreviewed_change
+                .or_else(|| unversioned.then(|| "Azure does not tell the version of the subnet".to_owned()));
+            if let Some(why) = unreviewed_change {
                 return self.stop(&why, touched);
             }
             let etag = live.as_ref().and_then(|live| live.document.etag.as_deref());
@@ -406,7 +406,7 @@ pub(super) fn is_reviewed(known: &ListedChange, change: &ListedChange) -> bool {
 /// The outcomes of resources that are as they should become.
 fn settled(resources: &[ListedPlan]) -> Vec<(ResourceId, Outcome)> {
     let outcome = |resource: &ListedPlan| match &resource.to {
-        Some(to) => Outcome::Done { lacks: Vec::new(), token: None, attributes: Some((*to.attributes).clone()) },
+        Some(to) => Outcome::Done { excluded: Vec::new(), token: None, attributes: Some((*to.attributes).clone()) },
         None => Outcome::Removed,
     };
     resources.iter().map(|resource| (resource.id.clone(), outcome(resource))).collect()

@@ -19,7 +19,7 @@ use crate::resource::{Action, Evidence, Kind, Name, Phase, Place, Reason, Resour
 
 /// What is wanted of the table.
 #[derive(Clone, Debug)]
-pub(super) struct Wish {
+pub(super) struct DesiredTable {
     pub(super) topology: Name,
     pub(super) backend: Name,
     pub(super) settings: Settings,
@@ -36,7 +36,7 @@ pub struct TableTask {
     pub place: Place,
     /// Its id.
     pub id: String,
-    pub(super) wish: Option<Wish>,
+    pub(super) desired: Option<DesiredTable>,
     pub(super) claims: TableClaims,
     pub(super) options: Arc<Options>,
     /// Subnets that leave it in the same run, in small letters: they do not keep it from being deleted.
@@ -71,19 +71,19 @@ pub struct TableVerdict {
 impl TableTask {
     /// The table as the record has it: what it is taken to be where nobody has looked.
     pub fn believed(&self) -> Option<LiveTable> {
-        let recorded = |claims: &Vec<super::Claim>| {
+        let recorded = |claims: &Vec<super::RecordedRoute>| {
             let claim = claims.iter().find(|claim| claim.confirmed)?;
             Some(claim.route.clone())
         };
         let routes: BTreeMap<Prefix, Route> =
             self.claims.routes.iter().filter_map(|(key, claims)| Some((*key, recorded(claims)?))).collect();
         let table = self.claims.table.iter().find(|(_, confirmed)| *confirmed).map(|(table, _)| table);
-        let unmanaged = self.wish.as_ref().is_some_and(|wish| !wish.settings.manage_table);
+        let unmanaged = self.desired.as_ref().is_some_and(|desired| !desired.settings.manage_table);
         if table.is_none() && routes.is_empty() && !unmanaged {
             return None;
         }
         let list: Vec<Value> = routes.iter().map(|(destination, route)| route.value(destination)).collect();
-        let location = self.wish.as_ref().map(|wish| wish.settings.location.clone());
+        let location = self.desired.as_ref().map(|desired| desired.settings.location.clone());
         let bgp = table.and_then(|table| table.bgp_route_propagation).unwrap_or(true);
         let body = json!({
             "location": location, "tags": table.map(|table| table.tags.clone()),
@@ -100,7 +100,7 @@ impl TableTask {
 
     /// The subnets that were to leave it before and still go by it, where it is not wanted any more.
     pub fn still_used(&self, live: &LiveTable) -> Option<String> {
-        let stay = live.subnets.iter().filter(|subnet| self.wish.is_none() && self.leaving.contains(&key(subnet)));
+        let stay = live.subnets.iter().filter(|subnet| self.desired.is_none() && self.leaving.contains(&key(subnet)));
         let names: Vec<&str> = stay.map(|subnet| name_of(subnet)).collect();
         (!names.is_empty()).then(|| names.join(", "))
     }
@@ -108,8 +108,8 @@ impl TableTask {
     /// The other topology that the table was made for, where it was.
     pub(super) fn made_for_other<'l>(&self, live: &'l LiveTable) -> Option<&'l str> {
         let topology = live.tag(MADE_FOR).filter(|_| live.tag(MANAGED_BY.0) == Some(MANAGED_BY.1))?;
-        let wish = self.wish.as_ref()?;
-        (topology != wish.topology.as_str()).then_some(topology)
+        let desired = self.desired.as_ref()?;
+        (topology != desired.topology.as_str()).then_some(topology)
     }
 
     /// The name that addresses have.
@@ -124,20 +124,22 @@ impl TableTask {
     /// Compares what is wanted and recorded with what is live.
     pub fn compare(&self, live: Option<&LiveTable>) -> TableVerdict {
         let mut verdict = TableVerdict::default();
-        match (&self.wish, live) {
-            (Some(wish), None) if !wish.settings.manage_table => {
+        match (&self.desired, live) {
+            (Some(desired), None) if !desired.settings.manage_table => {
                 let text = format!(
                     "There is no route table {} in the resource group {}, and `manage_table = false` says that somebody else makes it.",
-                    wish.settings.route_table, wish.settings.resource_group
+                    desired.settings.route_table, desired.settings.resource_group
                 );
                 let finding = refusal("table_missing", &self.place, text);
                 verdict.findings.push(finding.edit("Make the table first, or leave `manage_table` out."));
                 return verdict;
             }
-            (Some(wish), Some(live)) if wish.settings.manage_table && live.location != wish.settings.location => {
+            (Some(desired), Some(live))
+                if desired.settings.manage_table && live.location != desired.settings.location =>
+            {
                 let text = format!(
                     "The route table {} is in {}, but the topology says `location = \"{}\"`. Azure cannot move a table.",
-                    wish.settings.route_table, live.location, wish.settings.location
+                    desired.settings.route_table, live.location, desired.settings.location
                 );
                 let finding = refusal("table_elsewhere", &self.place, text);
                 verdict.findings.push(finding.edit("Correct the location, or give the table another name."));
@@ -151,7 +153,7 @@ impl TableTask {
         let (routes_is, routes_to, of_routes) = self.routes(live, &mut body, &mut verdict);
         let list = body.as_ref().and_then(|body| body["properties"]["routes"].as_array());
         verdict.count = list.map_or(0, Vec::len);
-        if self.wish.is_none() && live.is_some() {
+        if self.desired.is_none() && live.is_some() {
             // Of what is ours nothing goes that was not selected; the table is still needed for that.
             let is_needed = self.is_held || routes_to.is_some();
             table = self.end(live, is_needed, table, &mut verdict, &mut of_table);
@@ -168,7 +170,7 @@ impl TableTask {
             if known.is_none() && to.is_none() {
                 return;
             }
-            let wanted = self.wish.as_ref().map(|wish| &wish.backend);
+            let wanted = self.desired.as_ref().map(|desired| &desired.backend);
             let Some(backend) = wanted.or_else(|| known.map(|id| &id.backend)) else { return };
             let id = ResourceId { backend: backend.clone(), kind: kind.id.into(), name: "".into() };
             // Table and routes are one write.
@@ -199,20 +201,20 @@ impl TableTask {
                 meant.map(|table| if made { TableRecord { made, ..table } } else { TableRecord::default() })
             }),
         };
-        let Some(wish) = self.wish.as_ref().filter(|wish| wish.settings.manage_table) else {
+        let Some(desired) = self.desired.as_ref().filter(|desired| desired.settings.manage_table) else {
             return (is.clone(), None);
         };
-        let settings = &wish.settings;
+        let settings = &desired.settings;
         let mut say = |action: Action, reason: Reason, words: Vec<Setting>| {
             changes.push(change_of_table(action, reason, words));
         };
         let Some(live) = live else {
             let chosen_route = |(route, _): &(Route, Name)| self.is_chosen(AZURE_ROUTE.id, Some(&route.name));
-            if !self.is_chosen(AZURE_ROUTE_TABLE.id, None) && !wish.routes.values().any(chosen_route) {
+            if !self.is_chosen(AZURE_ROUTE_TABLE.id, None) && !desired.routes.values().any(chosen_route) {
                 return (is, recorded);
             }
             let mut new = json!({
-                "location": settings.location, "tags": marks(&wish.topology), "properties": { "routes": [] },
+                "location": settings.location, "tags": marks(&desired.topology), "properties": { "routes": [] },
             });
             let mut words = vec![
                 setting("location", None, Some(&settings.location)),
@@ -229,7 +231,7 @@ impl TableTask {
                 _ => Reason::New,
             };
             say(Action::Add, reason, words);
-            let tags = marks(&wish.topology);
+            let tags = marks(&desired.topology);
             return (is, Some(TableRecord { made: true, tags, bgp_route_propagation: settings.bgp_route_propagation }));
         };
         let before = is.clone().unwrap_or_default();

@@ -5,7 +5,7 @@ use serde::Deserialize;
 use super::names::part_of;
 use super::{AssociationRecord, ForwardingRecord, RoutesRecord, TableRecord, name_of, routes_in};
 use crate::network::Prefix;
-use crate::resource::words::{NamedRow, Recorded, Setting, Told, Words, removed};
+use crate::resource::words::{Heading, NamedRow, Recorded, Setting, Words, removed};
 use crate::resource::{Action, Reason, Shape};
 
 const EDITED: &str = "(changed in the topology)";
@@ -28,7 +28,7 @@ pub struct AssociationWords;
 pub struct InterfaceWords;
 
 impl Words for TableWords {
-    fn heading(&self, told: &Told<'_>) -> String {
+    fn heading(&self, told: &Heading<'_>) -> String {
         let name = told.places;
         match (told.action, told.reason) {
             (Action::Import, _) => format!("{name} is already as wanted; topo records it"),
@@ -89,7 +89,7 @@ fn list(list: &[String]) -> String {
 }
 
 impl Words for AssociationWords {
-    fn heading(&self, told: &Told<'_>) -> String {
+    fn heading(&self, told: &Heading<'_>) -> String {
         let network = told.places;
         let one = told.count == 1;
         let subnets =
@@ -150,7 +150,7 @@ impl Words for InterfaceWords {
         Some(Recorded { text: "topo turned IP forwarding on".to_owned(), fields: vec![("next hop", record.address)] })
     }
 
-    fn heading(&self, told: &Told<'_>) -> String {
+    fn heading(&self, told: &Heading<'_>) -> String {
         let (interfaces, one) = (told.places, told.is_one_place);
         let (forwards, forward) = if one { ("forwards", "forward") } else { ("forward", "forward") };
         let off = told.settings.iter().all(|setting| setting.after.as_deref() == Some("off"));

@@ -91,7 +91,7 @@ impl Attributes {
     }
 
     /// Whether both are the same except for their definitions.
-    pub fn says_as(&self, other: &Self) -> bool {
+    pub fn same_settings(&self, other: &Self) -> bool {
         let Self { networkd, deferred, waiting: _, alone, interface, links: _ } = self;
         (*networkd, *deferred, *alone, interface) == (other.networkd, other.deferred, other.alone, &other.interface)
     }

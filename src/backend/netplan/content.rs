@@ -140,7 +140,7 @@ mod tests {
             rows: [row("10.200.1.0/24", "10.240.0.21"), row("fd00:200:1::/64", "fd00:240::21")].into_iter().collect(),
             view: Arc::new(view),
             own: Arc::from([]),
-            lacks: Arc::default(),
+            excluded: Arc::default(),
         }
     }
 

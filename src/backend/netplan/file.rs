@@ -50,11 +50,11 @@ pub(crate) fn routes_found(
 #[derive(Default)]
 pub(crate) struct FileMemo {
     attributes: [Option<(SharedJson, Arc<Attributes>)>; 2],
-    told: Option<Told>,
+    told: Option<FileInWords>,
 }
 
 /// A file in words.
-struct Told {
+struct FileInWords {
     attributes: Arc<Attributes>,
     version: Option<String>,
     name: Arc<str>,
@@ -74,10 +74,11 @@ impl FileMemo {
         attributes
     }
 
-    fn told(&mut self, attributes: &Arc<Attributes>, version: Option<&str>, name: &Arc<str>) -> &Told {
-        let is_same =
-            |told: &Told| told.attributes == *attributes && told.version.as_deref() == version && told.name == *name;
-        let told = self.told.take().filter(is_same).unwrap_or_else(|| Told {
+    fn told(&mut self, attributes: &Arc<Attributes>, version: Option<&str>, name: &Arc<str>) -> &FileInWords {
+        let is_same = |told: &FileInWords| {
+            told.attributes == *attributes && told.version.as_deref() == version && told.name == *name
+        };
+        let told = self.told.take().filter(is_same).unwrap_or_else(|| FileInWords {
             attributes: Arc::clone(attributes),
             version: version.map(str::to_owned),
             name: Arc::clone(name),
@@ -111,7 +112,7 @@ pub(crate) fn plan_file(
         }
         _ => match &recorded_attributes {
             // Mostly nothing but the definitions differs.
-            Some(recorded) if recorded.says_as(&attributes) && recorded.waiting == attributes.waiting => {
+            Some(recorded) if recorded.same_settings(&attributes) && recorded.waiting == attributes.waiting => {
                 attributes = Arc::clone(recorded);
             }
             Some(recorded) => Arc::make_mut(&mut attributes).links.clone_from(&recorded.links),
@@ -126,7 +127,7 @@ pub(crate) fn plan_file(
     };
     // What belongs to the file alone and is not live is brought back by loading it again, where it is loaded at once; and it
     // goes with the file, also where that has gone already.
-    let unsettled = |memo: &mut Memo| tables.iter().any(|table| table.judged && !table.is_settled(memo));
+    let unsettled = |memo: &mut Memo| tables.iter().any(|table| table.owns_live_rows && !table.is_settled(memo));
     if change.is_none() && findings.iter().all(|one| one.severity != Severity::Conflict) && unsettled(memo) {
         change = match (wanted, attributes.deferred) {
             (true, false) => Some((Action::Change, Reason::Missing)),
@@ -190,8 +191,8 @@ impl Draft<'_> {
             (Some(_), None) => change(Action::Add, Reason::NewNode),
             (Some(_), Some(Record::InDoubt { .. } | Record::Opaque(_))) => change(Action::Change, Reason::InDoubt),
             (Some(_), Some(Record::Settled { .. })) => {
-                let fits = recorded.is_some_and(|recorded| recorded.says_as(self.attributes));
-                let edited = !fits || tables.iter().any(|table| !table.judged && !table.is_settled(memo));
+                let fits = recorded.is_some_and(|recorded| recorded.same_settings(self.attributes));
+                let edited = !fits || tables.iter().any(|table| !table.owns_live_rows && !table.is_settled(memo));
                 if edited { change(Action::Change, Reason::Edited) } else { None }
             }
         }
@@ -276,7 +277,7 @@ impl Draft<'_> {
                 return change(Action::Change, Reason::InDoubt);
             }
             // A table that is judged says itself what is adopted.
-            let said = settled.is_none_or(|is| Attributes::of(is).says_as(self.attributes));
+            let said = settled.is_none_or(|is| Attributes::of(is).same_settings(self.attributes));
             return match input.record {
                 None => change(Action::Import, Reason::Adopted(String::new())),
                 // Only when it is loaded has changed in the topology.
@@ -298,7 +299,7 @@ impl Draft<'_> {
             (Verdict::Stray, _) => change(Action::Change, Reason::Stale(difference(expected, &found.files))),
             (Verdict::Edited, Some(_)) => {
                 let rows = tables.iter().any(|table| !table.is_settled(memo));
-                let fits = settled.is_some_and(|is| Attributes::of(is).says_as(self.attributes));
+                let fits = settled.is_some_and(|is| Attributes::of(is).same_settings(self.attributes));
                 change(Action::Change, if rows || !fits { Reason::Edited } else { Reason::Redefined })
             }
             (_, Some(before)) => change(Action::Change, Reason::Altered(difference(&before, &found.files))),
@@ -309,14 +310,14 @@ impl Draft<'_> {
     /// A file that only loses routes is written when removals are made, every other one before.
     fn phase_of(&self, change: Option<&(Action, Reason)>, memo: &mut Memo) -> Phase {
         let Some((action, reason)) = change else { return Phase::Persist };
-        let only_loses = match reason {
+        let only_removes = match reason {
             Reason::Edited => {
-                let mut tables = self.tables.iter().filter_map(|table| table.only_loses(memo)).peekable();
-                tables.peek().is_some() && tables.all(|only_loses| only_loses)
+                let mut tables = self.tables.iter().filter_map(|table| table.only_removes(memo)).peekable();
+                tables.peek().is_some() && tables.all(|only_removes| only_removes)
             }
             _ => false,
         };
-        if *action == Action::Remove || only_loses { Phase::Retire } else { Phase::Persist }
+        if *action == Action::Remove || only_removes { Phase::Retire } else { Phase::Persist }
     }
 }
 

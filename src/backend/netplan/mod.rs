@@ -7,24 +7,24 @@ mod file;
 mod format;
 mod inquiry;
 mod links;
+mod request;
 mod settings;
 mod words;
-mod work;
 
 pub use attributes::{Attributes, Link};
 pub use content::{render, routes_in};
 pub(crate) use file::{FileInput, FileMemo, plan_file, routes_found};
 pub use links::{LinkError, find_links};
+pub use request::file_write;
 pub use settings::{Activate, BACKEND, Persist, Settings};
 pub use words::FileWords;
-pub use work::file_write;
 
 use serde::Deserialize;
 
 use crate::backend::mesh::{Mesh, served};
 use crate::backend::ssh_static::{self, SshStatic};
 use crate::backend::{Backend, Desired, Settled};
-use crate::exchange::node::{FileInquiry, Work, Written};
+use crate::exchange::node::{FileInquiry, Request, RouteOutcome};
 use crate::network::{MAIN_TABLE, Memo, STATIC};
 use crate::plan::{Operation, TablePlan};
 use crate::resource::{Kind, Name, Record, ResourceId, Shape, SharedJson, Token};
@@ -92,7 +92,7 @@ impl Backend for Netplan {
 
     /// The file and what it depends on, with the recorded token, so that an unchanged node gives a short answer. If
     /// routes belong only to the file, also the routing table.
-    fn inquire(&self, name: &str, wanted: Option<&Shape>, record: Option<&Record>, memo: &mut Memo) -> Vec<Work> {
+    fn questions(&self, name: &str, wanted: Option<&Shape>, record: Option<&Record>, memo: &mut Memo) -> Vec<Request> {
         let recorded = record.and_then(|record| record.shapes().next());
         let Some(shape) = wanted.or(recorded) else { return Vec::new() };
         let attributes = Attributes::of(shape);
@@ -113,12 +113,12 @@ impl Backend for Netplan {
             inquiry::next_hops(wanted, settled.map(|(is, _)| is))
         };
         let inquiry = FileInquiry { form: attributes.form(), name: name.to_owned(), next_hops, known };
-        let mut works = vec![Work::Inspect(inquiry)];
+        let mut requests = vec![Request::Inspect(inquiry)];
         if attributes.alone {
             let record = record.map(inquiry::with_table_token);
-            works.extend(SshStatic.inquire("", wanted, record.as_ref(), memo));
+            requests.extend(SshStatic.questions("", wanted, record.as_ref(), memo));
         }
-        works
+        requests
     }
 
     fn fits(&self, wanted: &Shape, recorded: &Shape) -> bool {
@@ -127,18 +127,21 @@ impl Backend for Netplan {
 
     /// systemd-networkd adds the rows of a file that it loads beside existing rows with the same key. This removes the
     /// existing rows. A row that lacks only the mark gets the mark before the file is loaded.
-    fn work(&self, table: &TablePlan, operations: &[Operation], token: Option<&Token>) -> Option<Work> {
-        if !table.judged {
+    fn request(&self, table: &TablePlan, operations: &[Operation], token: Option<&Token>) -> Option<Request> {
+        if !table.owns_live_rows {
             return None;
         }
-        let rows: Vec<Operation> = operations.iter().filter_map(work::on_rows).collect();
-        SshStatic.work(table, &rows, token)
+        let rows: Vec<Operation> = operations.iter().filter_map(request::on_rows).collect();
+        SshStatic.request(table, &rows, token)
     }
 
     /// The outcomes of existing rows. The file settles everything else.
-    fn settle(&self, operations: &[Operation], written: &Written) -> Settled {
-        let (at, rows): (Vec<usize>, Vec<Operation>) =
-            operations.iter().enumerate().filter_map(|(at, operation)| Some((at, work::on_rows(operation)?))).unzip();
+    fn settle(&self, operations: &[Operation], written: &RouteOutcome) -> Settled {
+        let (at, rows): (Vec<usize>, Vec<Operation>) = operations
+            .iter()
+            .enumerate()
+            .filter_map(|(at, operation)| Some((at, request::on_rows(operation)?)))
+            .unzip();
         let mut settled = SshStatic.settle(&rows, written);
         for (index, _) in &mut settled.failed {
             *index = at[*index];

@@ -1,6 +1,6 @@
 //! How changes of files are told.
 
-use crate::resource::words::{Told, Words, removed};
+use crate::resource::words::{Heading, Words, removed};
 use crate::resource::{Action, Reason};
 
 /// The words for files that keep routes.
@@ -8,8 +8,8 @@ use crate::resource::{Action, Reason};
 pub struct FileWords;
 
 impl Words for FileWords {
-    fn heading(&self, told: &Told<'_>) -> String {
-        let Told { action, reason, places, is_one_place: one, name, .. } = *told;
+    fn heading(&self, told: &Heading<'_>) -> String {
+        let Heading { action, reason, places, is_one_place: one, name, .. } = *told;
         let (is, gets) = if one { ("is", "gets") } else { ("are", "get") };
         let rest = match (action, reason) {
             (Action::Import, Reason::Edited) => {

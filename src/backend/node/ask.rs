@@ -73,9 +73,9 @@ impl NodeSite {
             let silent = Observation::Unreachable(silent.to_owned());
             site.looks().insert(at.clone(), Look { source, observation: silent });
             Box::pin(async move {
-                let Some((target, works)) = asked else { return Some(NO_ENDPOINT.to_owned()) };
-                let replies = site.transport.as_ref()?.exchange(&target, &works).await;
-                let observation = read(&target, replies, &works);
+                let Some((target, requests)) = asked else { return Some(NO_ENDPOINT.to_owned()) };
+                let replies = site.transport.as_ref()?.exchange(&target, &requests).await;
+                let observation = read(&target, replies, &requests);
                 let error = observation.unreachable().map(str::to_owned);
                 if let Some(look) = site.looks().get_mut(&at) {
                     look.observation = observation;

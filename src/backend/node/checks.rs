@@ -56,7 +56,7 @@ impl Plan {
                         self.findings.push(lineage_lost(place));
                     }
                 }
-            } else if tables_of(resources).any(|table| table.marks.contains(&marker.protocol)) {
+            } else if tables_of(resources).any(|table| table.mark_protocols.contains(&marker.protocol)) {
                 self.findings.push(protocol_taken(place, &marker.topology, marker.protocol));
             }
         }

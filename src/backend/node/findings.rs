@@ -39,7 +39,7 @@ impl TableFindings {
         let kind = &*id.kind;
         let mut all = Vec::new();
         all.extend(self.conflicts.iter().map(|(key, foreign)| conflict(place, kind, key, foreign)));
-        all.extend(self.held.iter().map(|(key, found)| held(place, kind, key, found)));
+        all.extend(self.blocked_keys.iter().map(|(key, found)| blocked(place, kind, key, found)));
         all.extend(self.provided.iter().map(|(key, found)| provided(place, kind, key, found)));
         all.extend(self.lost.iter().map(|(key, found)| lost(place, kind, key, found)));
         all.extend(self.wins.iter().map(|(key, found)| wins(place, kind, key, found)));
@@ -65,7 +65,7 @@ fn conflict(place: &Place, kind: &str, key: &Prefix, foreign: &ForeignKey) -> Fi
 }
 
 /// `ip route change` may hit the wrong one of two rows with one key.
-fn held(place: &Place, kind: &str, key: &Prefix, found: &str) -> Finding {
+fn blocked(place: &Place, kind: &str, key: &Prefix, found: &str) -> Finding {
     let text = format!(
         ", somebody else has a second route to {key} beside topo's: {found}. topo cannot change its own route while both are there."
     );
@@ -290,7 +290,7 @@ mod tests {
         let findings = vec![
             conflict(&one, kind, &key, &foreign(true)),
             conflict(&one, kind, &key, &foreign(false)),
-            held(&one, kind, &key, found),
+            blocked(&one, kind, &key, found),
             provided(&one, kind, &key, found),
             lost(&one, kind, &key, found),
             wins(&one, kind, &key, found),

@@ -87,7 +87,7 @@ impl World {
                 rows: rows.clone(),
                 view: Arc::clone(view),
                 own: Arc::from([member.address]),
-                lacks: Arc::default(),
+                excluded: Arc::default(),
             };
             let resources = [(kernel_route(), Shape::of_routes(set))].into();
             desired.places.insert(place(&member.name), DesiredPlace { endpoint: None, resources });

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::observed::{Observation, Seen};
 use crate::backend::{OnNodes, of_kind};
-use crate::exchange::node::{Reply, Work};
+use crate::exchange::node::{Reply, Request};
 use crate::network::{Memo, STATIC, View};
 use crate::plan::DesiredPlace;
 use crate::resource::{Place, Record, ResourceId, Shape};
@@ -18,37 +18,37 @@ pub(super) fn question(
     wanted: Option<&DesiredPlace>,
     record: Option<&PlaceRecord>,
     memo: &mut Memo,
-) -> Option<(Target, Vec<Work>)> {
+) -> Option<(Target, Vec<Request>)> {
     let mut ids: BTreeSet<&ResourceId> = wanted.iter().flat_map(|wanted| wanted.resources.keys()).collect();
     ids.extend(record.iter().flat_map(|record| record.resources.keys()));
     let endpoint = wanted
         .and_then(|wanted| wanted.endpoint.clone())
         .or_else(|| record.and_then(|record| record.endpoint.clone()))?;
-    let mut works = vec![Work::Identify];
+    let mut requests = vec![Request::Identify];
     for id in ids {
         let Some(backend) = of_kind(backends, &id.kind) else { continue };
         let shape = wanted.and_then(|wanted| wanted.resources.get(id));
-        works.extend(backend.inquire(&id.name, shape, record.and_then(|record| record.resources.get(id)), memo));
+        requests.extend(backend.questions(&id.name, shape, record.and_then(|record| record.resources.get(id)), memo));
     }
-    Some((Target { name: place.node_name()?, endpoint }, joined(works, wanted, record)))
+    Some((Target { name: place.node_name()?, endpoint }, joined(requests, wanted, record)))
 }
 
 /// Several resources of a place may ask for one table: list it once. Rows of any of them are topo's.
-fn joined(works: Vec<Work>, wanted: Option<&DesiredPlace>, record: Option<&PlaceRecord>) -> Vec<Work> {
+fn joined(requests: Vec<Request>, wanted: Option<&DesiredPlace>, record: Option<&PlaceRecord>) -> Vec<Request> {
     fn view(shape: &Shape) -> Option<&View> {
         Some(&*shape.routes.as_ref()?.view)
     }
     let wanted: Vec<&View> = wanted.iter().flat_map(|wanted| wanted.resources.values()).filter_map(view).collect();
     let recorded = record.iter().flat_map(|record| record.resources.values()).flat_map(Record::shapes);
     let recorded: Vec<&View> = recorded.filter_map(view).collect();
-    let mut joined: Vec<Work> = Vec::with_capacity(works.len());
-    for work in works {
-        let Work::List(mut listing) = work else {
-            joined.push(work);
+    let mut joined: Vec<Request> = Vec::with_capacity(requests.len());
+    for request in requests {
+        let Request::List(mut listing) = request else {
+            joined.push(request);
             continue;
         };
-        let known = joined.iter_mut().find_map(|work| match work {
-            Work::List(other) if other.table == listing.table => Some(other),
+        let known = joined.iter_mut().find_map(|request| match request {
+            Request::List(other) if other.table == listing.table => Some(other),
             _ => None,
         });
         if let Some(other) = known {
@@ -68,13 +68,13 @@ fn joined(works: Vec<Work>, wanted: Option<&DesiredPlace>, record: Option<&Place
         listing.protocols.extend(views.map(|view| view.protocol));
         listing.protocols.sort_unstable();
         listing.protocols.dedup();
-        joined.push(Work::List(listing));
+        joined.push(Request::List(listing));
     }
     joined
 }
 
 /// Reads the answers of a place. It was looked at where each question has its answer, else not at all.
-pub(super) fn read(target: &Target, replies: Result<Vec<Reply>, TransportError>, works: &[Work]) -> Observation {
+pub(super) fn read(target: &Target, replies: Result<Vec<Reply>, TransportError>, requests: &[Request]) -> Observation {
     let replies = match replies {
         Ok(replies) => replies,
         Err(error) => return Observation::Unreachable(error.to_string()),
@@ -87,20 +87,20 @@ pub(super) fn read(target: &Target, replies: Result<Vec<Reply>, TransportError>,
         let reason = format!("{name} did not answer what topo asked. Run topo again, and look at what answers there.");
         Observation::Unreachable(reason)
     };
-    if replies.len() != works.len() {
+    if replies.len() != requests.len() {
         return other();
     }
     let mut seen = Seen::default();
-    for (work, reply) in works.iter().zip(replies) {
-        match (work, reply) {
+    for (request, reply) in requests.iter().zip(replies) {
+        match (request, reply) {
             (_, Reply::Unknown(why)) => return Observation::Unreachable(why),
-            (Work::Identify, Reply::Identity(identity)) => seen.identity = identity,
-            (Work::List(listing), Reply::Listed(listed)) => seen.tables.push((listing.table, listed)),
-            (Work::Inspect(inquiry), Reply::Inspected(inspected)) => {
+            (Request::Identify, Reply::Identity(identity)) => seen.identity = identity,
+            (Request::List(listing), Reply::Listed(listed)) => seen.tables.push((listing.table, listed)),
+            (Request::Inspect(inquiry), Reply::Inspected(inspected)) => {
                 seen.files.push((inquiry.name.clone(), inspected));
             }
-            (Work::Values(inquiry), Reply::Values(found)) => seen.values.push((inquiry.whole.clone(), found)),
-            (Work::Reach(_), Reply::NotOnLink(found)) => seen.not_on_link.extend(found),
+            (Request::Values(inquiry), Reply::Values(found)) => seen.values.push((inquiry.whole.clone(), found)),
+            (Request::Reach(_), Reply::NotOnLink(found)) => seen.not_on_link.extend(found),
             _ => return other(),
         }
     }
@@ -128,8 +128,8 @@ mod tests {
         Target { name: Name::new("node-0").expect("name"), endpoint }
     }
 
-    fn works() -> Vec<Work> {
-        vec![Work::Identify, Work::List(Listing { table: 254, protocols: vec![201], known: None })]
+    fn requests() -> Vec<Request> {
+        vec![Request::Identify, Request::List(Listing { table: 254, protocols: vec![201], known: None })]
     }
 
     fn listed() -> Reply {
@@ -139,7 +139,7 @@ mod tests {
 
     /// Why a place with these replies was not looked at.
     fn unseen(replies: Vec<Reply>) -> Option<String> {
-        match read(&target(), Ok(replies), &works()) {
+        match read(&target(), Ok(replies), &requests()) {
             Observation::Seen(_) => None,
             Observation::Unreachable(why) => Some(why),
             Observation::NotAsked => panic!("it was asked"),

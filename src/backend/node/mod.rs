@@ -3,19 +3,19 @@
 
 mod ask;
 mod checks;
-mod claims;
 pub(super) mod findings;
 #[cfg(test)]
 pub(crate) mod fixture;
+mod identities;
 mod look;
 mod nodes;
 mod observed;
+mod place_inputs;
 mod plan;
 mod progress;
 mod replan;
 mod site;
 mod step;
-mod together;
 
 pub use findings::CODES;
 pub use nodes::NodeSite;

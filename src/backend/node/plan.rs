@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::checks::Uncovered;
-use super::claims::Claims;
+use super::identities::MachineIdentities;
 use super::observed::{Observation, Seen};
-use super::together::{Both, Compared, resources_of};
+use super::place_inputs::{Compared, PlaceInputs, resources_of};
 use crate::backend::netplan::{Attributes, FileInput, FileMemo, NETPLAN_FILE, plan_file, routes_found};
 use crate::backend::{Header, Inputs, OnNodes, PlannedResource, ResourceInput, of_kind};
 use crate::network::{Memo, Prefix, RouteSet, STATIC};
@@ -15,7 +15,7 @@ use crate::plan::findings::{FORGOTTEN, Finding, Severity, Text};
 use crate::plan::{
     FilePlan, FiledRoutes, Options, Owners, PlacePlan, Plan, ResourcePlan, TableFindings, TableInput, TablePlan, align,
 };
-use crate::resource::{Phase, Place, Record, ResourceId, Resources, Shape, together};
+use crate::resource::{Phase, Place, Record, ResourceId, Resources, Shape, merge_join};
 use crate::state::PlaceRecord;
 
 /// Makes the plan of the nodes.
@@ -26,14 +26,14 @@ pub fn plan(inputs: &Inputs<'_>, backends: OnNodes, observed: &BTreeMap<Place, O
     if plan.answered > 0 {
         plan.owners = Owners::new(&desired.places, recorded, options.destroy).into();
     }
-    let claims = Claims::new(desired, recorded, observed, options, &mut plan);
+    let identities = MachineIdentities::new(desired, recorded, observed, options, &mut plan);
     let mut uncovered = Uncovered::new(&desired.covered);
     let header = Header { topology: topology.to_string(), lineage: recorded.lineage.to_string() };
     let mut files = Files { backends, header, memo: FileMemo::default() };
     let nodes = |(place, ..): &(&Place, _, _)| place.is_node();
     let mut planned: Vec<(Place, PlacePlan)> = Vec::new();
-    for (place, wanted, record) in together(&desired.places, &recorded.places).filter(nodes) {
-        if wanted.is_none() && claims.moved.contains(place) {
+    for (place, wanted, record) in merge_join(&desired.places, &recorded.places).filter(nodes) {
+        if wanted.is_none() && identities.moved.contains(place) {
             continue;
         }
         if place.node().is_some_and(|name| options.forget.contains(name)) {
@@ -46,9 +46,9 @@ pub fn plan(inputs: &Inputs<'_>, backends: OnNodes, observed: &BTreeMap<Place, O
             continue;
         }
         let observation = observed.get(place).unwrap_or(&Observation::NotAsked);
-        let source = claims.source(place);
+        let source = identities.source(place);
         let record = if source == Some(place) { record } else { source.and_then(|at| recorded.places.get(at)) };
-        let both = Both { place, wanted, source, record };
+        let both = PlaceInputs { place, wanted, source, record };
         let gap = observation.seen().and_then(|seen| seen.gap(backends, wanted, record)).map(Observation::Unreachable);
         plan.answered -= usize::from(gap.is_some());
         let observation = gap.as_ref().unwrap_or(observation);
@@ -57,7 +57,7 @@ pub fn plan(inputs: &Inputs<'_>, backends: OnNodes, observed: &BTreeMap<Place, O
             continue;
         }
         plan.check_azure(place, wanted, observation, &mut uncovered);
-        if let Some(one) = plan.place(inputs, &both, &mut files, observation, &claims, memo) {
+        if let Some(one) = plan.place(inputs, &both, &mut files, observation, &identities, memo) {
             planned.push((place.clone(), one));
         }
     }
@@ -78,13 +78,13 @@ impl Plan {
     fn place(
         &mut self,
         inputs: &Inputs<'_>,
-        both: &Both<'_>,
+        both: &PlaceInputs<'_>,
         files: &mut Files,
         observation: &Observation,
-        claims: &Claims,
+        identities: &MachineIdentities,
         memo: &mut Memo,
     ) -> Option<PlacePlan> {
-        let Both { place, wanted, source, record } = *both;
+        let PlaceInputs { place, wanted, source, record } = *both;
         let options = inputs.options;
         let seen = observation.seen();
         let all = resources_of(wanted, record);
@@ -137,7 +137,7 @@ impl Plan {
         let renamed = source.filter(|source| *source != place).cloned();
         let machine_id = seen.map(|seen| Arc::from(seen.identity.machine_id.as_str()));
         let drops = record.is_some() && ends;
-        let replaced = claims.replaced.contains(place);
+        let replaced = identities.replaced.contains(place);
         if !acts && renamed.is_none() && !settles && !drops && !replaced {
             self.note_unseen(place, observation.unreachable());
             return None;
@@ -210,7 +210,7 @@ struct Files {
 
 /// What the resources of one place mean for each other.
 struct Context<'a> {
-    both: Both<'a>,
+    both: PlaceInputs<'a>,
     seen: Option<&'a Seen>,
     options: &'a Options,
     files: FiledRoutes<'a>,
@@ -219,7 +219,7 @@ struct Context<'a> {
 }
 
 impl<'a> Context<'a> {
-    fn new(both: Both<'a>, seen: Option<&'a Seen>, header: &Header, options: &'a Options) -> Self {
+    fn new(both: PlaceInputs<'a>, seen: Option<&'a Seen>, header: &Header, options: &'a Options) -> Self {
         let mut context = Self { both, seen, options, files: FiledRoutes::default(), marks: Vec::with_capacity(2) };
         let wanted = both.wanted_routes().map(|(id, set)| (id, set, true));
         for (id, set, is_wanted) in wanted.chain(both.recorded_routes().map(|(id, set)| (id, set, false))) {
@@ -254,7 +254,7 @@ impl<'a> Context<'a> {
     ) {
         let shape = wanted.or_else(|| record.and_then(|record| record.shapes().next()));
         let in_file = *id.kind == NETPLAN_FILE;
-        let judged = !in_file || shape.is_some_and(Attributes::are_alone);
+        let owns_live_rows = !in_file || shape.is_some_and(Attributes::are_alone);
         let wanted = wanted.and_then(|shape| shape.routes.as_ref());
         let all: Vec<&RouteSet> =
             record.iter().flat_map(|record| record.shapes()).filter_map(|shape| shape.routes.as_ref()).collect();
@@ -275,35 +275,36 @@ impl<'a> Context<'a> {
             if !all.iter().all(|set| set.view.same_key(key)) {
                 recorded = all.iter().copied().filter(|set| set.view.same_key(key)).collect();
             }
-            let listed = self.seen.filter(|_| judged).and_then(|seen| seen.table(key.table));
-            let mut own_marks: Vec<u8> = Vec::new();
+            let listed = self.seen.filter(|_| owns_live_rows).and_then(|seen| seen.table(key.table));
+            let mut own_protocols: Vec<u8> = Vec::new();
             for set in sets().filter(|set| listed.is_some() && set.view.table == key.table) {
-                if !own_marks.contains(&set.view.protocol) {
-                    own_marks.push(set.view.protocol);
+                if !own_protocols.contains(&set.view.protocol) {
+                    own_protocols.push(set.view.protocol);
                 }
             }
             let confirmed = record.iter().filter(|_| listed.is_some()).flat_map(|record| record.confirmed());
             let made = TablePlan::new(TableInput {
-                marks: self.marks(key.table),
-                own_marks,
+                mark_protocols: self.marks(key.table),
+                own_protocols,
                 recorded: &recorded,
                 elsewhere: &all,
                 in_doubt: record.is_some_and(Record::is_in_doubt),
-                firm: confirmed
+                confirmed: confirmed
                     .filter_map(|shape| shape.routes.as_ref())
                     .filter(|set| set.view.same_key(key))
                     .collect(),
                 wanted: wanted.filter(|set| set.view.same_key(key)),
                 listed,
                 take_over,
-                judged,
+                owns_live_rows,
                 in_file,
                 files: &self.files,
             });
             let Some((mut plan, findings)) = made else { continue };
             // Whether others provide a route shows in the kernel, where another resource puts the routes.
-            if let (Some(to), Some(wanted)) = (&mut plan.to, wanted.filter(|_| self.seen.is_some() && !judged)) {
-                to.lacks = Arc::clone(&wanted.lacks);
+            if let (Some(to), Some(wanted)) = (&mut plan.to, wanted.filter(|_| self.seen.is_some() && !owns_live_rows))
+            {
+                to.excluded = Arc::clone(&wanted.excluded);
             }
             take(plan, findings);
         }

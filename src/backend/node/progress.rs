@@ -14,7 +14,7 @@ pub(super) struct Progress {
     /// The last token of each routing table.
     pub(super) tokens: BTreeMap<u32, Token>,
     /// Files that are as wanted now, with the answer of the place for each.
-    pub(super) filed: BTreeMap<ResourceId, Token>,
+    pub(super) file_tokens: BTreeMap<ResourceId, Token>,
     /// Resources without routes that are as wanted now.
     pub(super) set: BTreeSet<ResourceId>,
     /// Files and resources without routes that may have been written.
@@ -22,22 +22,22 @@ pub(super) struct Progress {
     /// Whether something may have been written.
     pub(super) wrote: bool,
     /// Destinations that were skipped because their node failed.
-    pub(super) lacks: BTreeMap<ResourceId, Vec<Prefix>>,
+    pub(super) excluded: BTreeMap<ResourceId, Vec<Prefix>>,
     /// Changes that were left out.
-    pub(super) held: bool,
+    pub(super) deferred: bool,
 }
 
 /// One step in progress.
-pub(super) struct Prepared {
+pub(super) struct PendingStep {
     pub(super) place: Place,
     pub(super) topology: Name,
-    /// The operations that the works carry out.
+    /// The operations that the requests carry out.
     pub(super) batches: Vec<Batch>,
-    /// The files that the works write or check, in the same order.
+    /// The files that the requests write or check, in the same order.
     pub(super) files: Vec<File>,
-    /// Resources without routes, each with its action, in the order of their works.
+    /// Resources without routes, each with its action, in the order of their requests.
     pub(super) others: Vec<(ResourceId, Action)>,
-    /// Position of the first of their works.
+    /// Position of the first of their requests.
     pub(super) first_other: usize,
     pub(super) skipped: BTreeMap<Name, usize>,
 }

@@ -82,7 +82,8 @@ impl Site for NodeSite {
         let is_left = |(place, progress): &(&Place, &Progress)| {
             let mut files = plan.places.get(*place).into_iter().flat_map(PlacePlan::files);
             progress.wrote
-                && files.any(|(id, file)| file.wanted && file.change.is_some() && !progress.filed.contains_key(id))
+                && files
+                    .any(|(id, file)| file.wanted && file.change.is_some() && !progress.file_tokens.contains_key(id))
         };
         all.iter().filter(is_left).map(|(place, _)| place.clone()).collect()
     }

@@ -2,8 +2,8 @@
 
 mod format;
 mod inquiry;
+mod request;
 mod settings;
-mod work;
 
 pub(super) use format::settings_of;
 pub use settings::{BACKEND, Settings};
@@ -12,7 +12,7 @@ use serde::Deserialize;
 
 use crate::backend::mesh::{Mesh, served};
 use crate::backend::{Backend, Desired, Settled};
-use crate::exchange::node::{Listing, RouteWrite, Work, Written};
+use crate::exchange::node::{Listing, Request, RouteOutcome, RouteWrite};
 use crate::network::{Memo, RouteSet};
 use crate::plan::{Operation, TablePlan};
 use crate::resource::words::Words;
@@ -54,7 +54,7 @@ impl Backend for SshStatic {
 
     /// A listing of each recorded or wanted table, with the recorded token, so that an unchanged node gives a short
     /// answer. For new routes, also whether their next hops are on-link.
-    fn inquire(&self, _: &str, wanted: Option<&Shape>, record: Option<&Record>, memo: &mut Memo) -> Vec<Work> {
+    fn questions(&self, _: &str, wanted: Option<&Shape>, record: Option<&Record>, memo: &mut Memo) -> Vec<Request> {
         let wanted = wanted.and_then(|shape| shape.routes.as_ref());
         let recorded: Vec<&RouteSet> =
             record.into_iter().flat_map(Record::shapes).filter_map(|shape| shape.routes.as_ref()).collect();
@@ -72,23 +72,25 @@ impl Backend for SshStatic {
         if let (Some(Record::Settled { is, token: Some(token) }), [listing]) = (record, tables.as_mut_slice()) {
             listing.known = inquiry::known(is.routes.as_ref(), wanted, token, memo);
         }
-        let mut works: Vec<Work> = tables.into_iter().map(Work::List).collect();
+        let mut requests: Vec<Request> = tables.into_iter().map(Request::List).collect();
         let next_hops = inquiry::next_hops(wanted, record, memo);
         if !next_hops.is_empty() {
-            works.push(Work::Reach(next_hops.into_iter().collect()));
+            requests.push(Request::Reach(next_hops.into_iter().collect()));
         }
-        works
+        requests
     }
 
     /// One batch for the operations of a step: adds, then changes, then removals. None if no row changes.
-    fn work(&self, table: &TablePlan, operations: &[Operation], token: Option<&Token>) -> Option<Work> {
-        let mut commands: Vec<_> = operations.iter().filter_map(|operation| work::command(table, operation)).collect();
+    fn request(&self, table: &TablePlan, operations: &[Operation], token: Option<&Token>) -> Option<Request> {
+        let mut commands: Vec<_> =
+            operations.iter().filter_map(|operation| request::command(table, operation)).collect();
         commands.sort_by_key(|(order, _)| *order);
         if commands.is_empty() {
             return None;
         }
-        let listing = Listing { table: table.view.table, protocols: table.marks.clone(), known: token.cloned() };
-        Some(Work::Write(RouteWrite {
+        let listing =
+            Listing { table: table.view.table, protocols: table.mark_protocols.clone(), known: token.cloned() };
+        Some(Request::Write(RouteWrite {
             listing,
             guard_foreign: table.guard_foreign,
             commands: commands.into_iter().map(|(_, command)| command).collect(),
@@ -97,7 +99,7 @@ impl Backend for SshStatic {
 
     /// Compares the table after the step with the intended rows. A missing row counts as failed and an existing one as
     /// done, whatever `ip` said.
-    fn settle(&self, operations: &[Operation], written: &Written) -> Settled {
-        work::settle(operations, written)
+    fn settle(&self, operations: &[Operation], written: &RouteOutcome) -> Settled {
+        request::settle(operations, written)
     }
 }

@@ -17,7 +17,7 @@ use self::format::Settings;
 use super::mesh::{Mesh, served};
 use super::node::Seen;
 use super::{Backend, Desired, Header, PlannedResource, ResourceEnd, ResourceInput, Settled};
-use crate::exchange::node::{DeviceSetting, KernelKey, Reply, ValuesInquiry, ValuesSet, Work, Written};
+use crate::exchange::node::{DeviceSetting, KernelKey, Reply, Request, RouteOutcome, ValuesInquiry, ValuesSet};
 use crate::network::{Family, Memo, Prefix};
 use crate::plan::{Operation, ResourcePlan, TablePlan};
 use crate::resource::{Kind, Name, Record, ResourceId, Shape, Token};
@@ -75,7 +75,7 @@ impl Backend for Sysctl {
         }
     }
 
-    fn inquire(&self, name: &str, wanted: Option<&Shape>, record: Option<&Record>, _: &mut Memo) -> Vec<Work> {
+    fn questions(&self, name: &str, wanted: Option<&Shape>, record: Option<&Record>, _: &mut Memo) -> Vec<Request> {
         let wanted = wanted.map(Attributes::of);
         let recorded: Vec<Attributes> = record.into_iter().flat_map(Record::shapes).map(Attributes::of).collect();
         let mut keys: Vec<KernelKey> =
@@ -84,7 +84,7 @@ impl Backend for Sysctl {
         keys.dedup();
         let per_device = wanted.as_ref().is_some_and(Attributes::is_per_device);
         let wanted = wanted.unwrap_or_default();
-        vec![Work::Values(ValuesInquiry {
+        vec![Request::Values(ValuesInquiry {
             advertised: wanted.values.contains_key(&KernelKey::ipv6_forwarding()),
             keys,
             of_devices: per_device.then_some(DeviceSetting::REVERSE_PATH_FILTER),
@@ -106,8 +106,8 @@ impl Backend for Sysctl {
         plan::plan(input)
     }
 
-    fn resource_work(&self, plan: &ResourcePlan, header: &Header) -> Option<Work> {
-        plan::work(plan, header).map(Work::SetValues)
+    fn resource_request(&self, plan: &ResourcePlan, header: &Header) -> Option<Request> {
+        plan::request(plan, header).map(Request::SetValues)
     }
 
     fn resource_end(&self, reply: &Reply) -> ResourceEnd {
@@ -127,12 +127,12 @@ impl Backend for Sysctl {
     }
 
     /// It has no routes.
-    fn work(&self, _: &TablePlan, _: &[Operation], _: Option<&Token>) -> Option<Work> {
+    fn request(&self, _: &TablePlan, _: &[Operation], _: Option<&Token>) -> Option<Request> {
         None
     }
 
     /// It has no routes.
-    fn settle(&self, _: &[Operation], _: &Written) -> Settled {
+    fn settle(&self, _: &[Operation], _: &RouteOutcome) -> Settled {
         Settled::default()
     }
 }

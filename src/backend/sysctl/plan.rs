@@ -37,7 +37,7 @@ pub(super) fn plan(input: &ResourceInput<'_>) -> Option<PlannedResource> {
 }
 
 /// What a step writes, from what the plan found.
-pub(super) fn work(plan: &ResourcePlan, header: &Header) -> Option<ValuesWrite> {
+pub(super) fn request(plan: &ResourcePlan, header: &Header) -> Option<ValuesWrite> {
     let listed = plan.listed.as_ref()?;
     // Without a look nothing is written.
     let path = plan.guard["path"].as_str()?;

@@ -1,6 +1,6 @@
 //! How changes of kernel settings are told.
 
-use crate::resource::words::{Told, Words, removed};
+use crate::resource::words::{Heading, Words, removed};
 use crate::resource::{Action, Reason};
 
 /// The words for kernel settings.
@@ -8,8 +8,8 @@ use crate::resource::{Action, Reason};
 pub(super) struct SettingsWords;
 
 impl Words for SettingsWords {
-    fn heading(&self, told: &Told<'_>) -> String {
-        let Told { places, is_one_place: one, .. } = *told;
+    fn heading(&self, told: &Heading<'_>) -> String {
+        let Heading { places, is_one_place: one, .. } = *told;
         let (get, have, lose, keep) =
             if one { ("gets", "has", "loses", "keeps") } else { ("get", "have", "lose", "keep") };
         let its = if one { "its" } else { "their" };

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::Executor;
-use super::running::{Begun, Ended, Running};
+use super::running::{InFlight, StepId, StepResult};
 use crate::backend::{self, Inputs, Moment, Site, StepEnd};
 use crate::drive::observe::ROUNDS;
 use crate::drive::tell;
@@ -18,8 +18,8 @@ impl Executor<'_> {
     /// Starts a step; false if there is nothing to wait for.
     pub(super) async fn start(
         &mut self,
-        step: &Begun,
-        running: &mut Running,
+        step: &StepId,
+        running: &mut InFlight,
         memo: &mut Memo,
     ) -> Result<bool, StoreError> {
         let Some(site) = self.site(&step.place) else {
@@ -40,15 +40,15 @@ impl Executor<'_> {
     async fn carry_out(
         &mut self,
         site: &Arc<dyn Site>,
-        step: &Begun,
-        running: &mut Running,
+        step: &StepId,
+        running: &mut InFlight,
         memo: &mut Memo,
     ) -> Result<bool, StoreError> {
         match Arc::clone(site).step(&self.moment(step), memo) {
             None => Ok(false),
             Some(backend::Begun::Ended(end)) => self.finish(step, end).await.map(|()| false),
             Some(backend::Begun::Sent(work)) => {
-                running.spawn(step, async move { Ended::Step(work.await) });
+                running.spawn(step, async move { StepResult::Step(work.await) });
                 Ok(true)
             }
         }
@@ -58,9 +58,9 @@ impl Executor<'_> {
     /// for.
     pub(super) async fn answered(
         &mut self,
-        step: &Begun,
+        step: &StepId,
         rounds: u32,
-        running: &mut Running,
+        running: &mut InFlight,
         memo: &mut Memo,
     ) -> Result<bool, StoreError> {
         let place = &step.place;
@@ -75,7 +75,7 @@ impl Executor<'_> {
                     for question in asked {
                         question.await;
                     }
-                    Ended::Looked { rounds: rounds + 1 }
+                    StepResult::Looked { rounds: rounds + 1 }
                 });
                 return Ok(true);
             }
@@ -101,7 +101,7 @@ impl Executor<'_> {
     }
 
     /// Whether a step does not start because the user asked to stop. The outcome then names the step.
-    async fn leaves(&mut self, step: &Begun) -> Result<bool, StoreError> {
+    async fn leaves(&mut self, step: &StepId) -> Result<bool, StoreError> {
         if !*self.run.stop.borrow() {
             return Ok(false);
         }
@@ -117,24 +117,24 @@ impl Executor<'_> {
     }
 
     /// A step that fails before its end. `touched` says whether it may have written something.
-    pub(super) async fn give_up(&mut self, step: &Begun, why: &str, touched: bool) -> Result<(), StoreError> {
+    pub(super) async fn give_up(&mut self, step: &StepId, why: &str, touched: bool) -> Result<(), StoreError> {
         let end = self.unfinished(step, touched);
         self.finish_as(step, StepEnd { failure: Some(why.to_owned()), touched, ..end }).await
     }
 
-    fn unfinished(&self, step: &Begun, touched: bool) -> StepEnd {
+    fn unfinished(&self, step: &StepId, touched: bool) -> StepEnd {
         self.site(&step.place).map(|site| site.unfinished(&self.moment(step), touched)).unwrap_or_default()
     }
 
     /// Handles the end of a step.
-    pub(super) async fn finish(&mut self, step: &Begun, mut end: StepEnd) -> Result<(), StoreError> {
+    pub(super) async fn finish(&mut self, step: &StepId, mut end: StepEnd) -> Result<(), StoreError> {
         if let Some(site) = self.site(&step.place) {
             site.settle(&self.moment(step), &mut end);
         }
         self.finish_as(step, end).await
     }
 
-    async fn finish_as(&mut self, step: &Begun, end: StepEnd) -> Result<(), StoreError> {
+    async fn finish_as(&mut self, step: &StepId, end: StepEnd) -> Result<(), StoreError> {
         let StepEnd { done, operations, outcomes, failure, touched, skipped, lost, warnings } = end;
         let (place, phase) = (step.place.clone(), step.phase);
         self.outcome.touched |= touched;
@@ -173,7 +173,7 @@ impl Executor<'_> {
     }
 
     /// Journals the outcomes of a step.
-    async fn journal(&mut self, step: &Begun, outcomes: Vec<(ResourceId, Outcome)>) -> Result<(), StoreError> {
+    async fn journal(&mut self, step: &StepId, outcomes: Vec<(ResourceId, Outcome)>) -> Result<(), StoreError> {
         if outcomes.is_empty() {
             return Ok(());
         }
@@ -202,8 +202,8 @@ impl Executor<'_> {
         Inputs { topology, desired, recorded: &self.before, options }
     }
 
-    fn moment<'m>(&'m self, step: &'m Begun) -> Moment<'m> {
-        let Begun { place, phase, .. } = step;
+    fn moment<'m>(&'m self, step: &'m StepId) -> Moment<'m> {
+        let StepId { place, phase, .. } = step;
         Moment {
             inputs: self.inputs(),
             state: &self.run.state,

@@ -6,7 +6,7 @@ use petgraph::Direction;
 use petgraph::graph::NodeIndex;
 
 use super::Executor;
-use super::running::{Begun, Ended, Running};
+use super::running::{InFlight, StepId, StepResult};
 use crate::drive::tell;
 use crate::network::Memo;
 use crate::plan::{Steps, Vertex, steps};
@@ -25,7 +25,7 @@ impl Executor<'_> {
         let mut ready: VecDeque<NodeIndex> =
             waits.iter().filter(|(_, waits)| **waits == 0).map(|(index, _)| *index).collect();
         self.note_phases(&graph);
-        let mut running = Running::default();
+        let mut running = InFlight::default();
         let mut waiting: BTreeSet<NodeIndex> = graph.node_indices().collect();
         loop {
             while running.len() < self.run.parallelism.max(1) {
@@ -37,7 +37,7 @@ impl Executor<'_> {
                         false
                     }
                     Vertex::Step(place, phase) => {
-                        let step = Begun { index, place: place.clone(), phase: *phase };
+                        let step = StepId { index, place: place.clone(), phase: *phase };
                         self.start(&step, &mut running, memo).await?
                     }
                 };
@@ -52,12 +52,12 @@ impl Executor<'_> {
                 return self.tell_what_was_not_begun(&graph, &waiting).await;
             };
             let goes_on = match ended {
-                Ended::Step(end) => {
+                StepResult::Step(end) => {
                     self.finish(&step, end).await?;
                     false
                 }
-                Ended::Looked { rounds } => self.answered(&step, rounds, &mut running, memo).await?,
-                Ended::Panicked => {
+                StepResult::Looked { rounds } => self.answered(&step, rounds, &mut running, memo).await?,
+                StepResult::Panicked => {
                     self.panicked(&step).await?;
                     false
                 }
@@ -82,7 +82,7 @@ impl Executor<'_> {
     }
 
     /// Handles a step that has panicked: nobody knows how much it had done, so the run does nothing more in its place.
-    async fn panicked(&mut self, step: &Begun) -> Result<(), StoreError> {
+    async fn panicked(&mut self, step: &StepId) -> Result<(), StoreError> {
         let message = "This step failed because of a bug in topo, and topo does not know how much of it is done. Run topo \
                        again: it looks first.";
         self.unknown.insert(step.place.clone());
@@ -97,7 +97,7 @@ impl Executor<'_> {
     ) -> Result<(), StoreError> {
         for index in waiting {
             let Vertex::Step(place, phase) = &graph[*index] else { continue };
-            let step = Begun { index: *index, place: place.clone(), phase: *phase };
+            let step = StepId { index: *index, place: place.clone(), phase: *phase };
             self.give_up(&step, "This step did not start because of a bug in topo. Run topo again.", false).await?;
         }
         Ok(())

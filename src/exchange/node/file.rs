@@ -125,7 +125,7 @@ pub enum Activation {
 
 /// The outcome of a [`FileWrite`].
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Filed {
+pub enum FileOutcome {
     /// The guard failed; nothing was written.
     Moved,
     /// A check failed; nothing was installed. The sentences say what is wrong, with a diff if there is one.

@@ -1,9 +1,9 @@
-//! Reads the answers to the works on files that keep routes. They come from a machine that topo does not trust.
+//! Reads the answers to requests about files that keep routes. They come from a machine that topo does not trust.
 
 use std::net::IpAddr;
 
 use super::frame::{Untrusted, token as table_token};
-use super::{Definition, FileInquiry, Filed, FoundFile, FoundLink, Inspected, NetworkConfiguration, Part};
+use super::{Definition, FileInquiry, FileOutcome, FoundFile, FoundLink, Inspected, NetworkConfiguration, Part};
 use crate::resource::Token;
 
 /// The longest content of a file, in bytes; the rest is cut.
@@ -189,18 +189,18 @@ fn scalar(text: &str, end: char) -> Option<(String, &str)> {
     None
 }
 
-pub(super) fn filed(body: &str) -> Result<Filed, Untrusted> {
+pub(super) fn file_outcome(body: &str) -> Result<FileOutcome, Untrusted> {
     let mut lines = body.split('\n').peekable();
     match lines.next().unwrap_or_default() {
-        "moved" => Ok(Filed::Moved),
-        "refused" => Ok(Filed::Refused(reason(&quoted_lines(&mut lines)))),
-        "back" => Ok(Filed::PutBack(reason(&quoted_lines(&mut lines)))),
+        "moved" => Ok(FileOutcome::Moved),
+        "refused" => Ok(FileOutcome::Refused(reason(&quoted_lines(&mut lines)))),
+        "back" => Ok(FileOutcome::PutBack(reason(&quoted_lines(&mut lines)))),
         "done" => {
             let token = file_token(lines.next().unwrap_or_default())?;
             let table = lines.next().and_then(|line| line.strip_prefix("table "));
             let table = table_token(&format!("token {}", table.ok_or(Untrusted("the token is missing"))?))?;
             let restored = lines.filter_map(|line| name(line.strip_prefix('+')?)).take(LONGEST_LIST).collect();
-            Ok(Filed::Done { token, table, restored })
+            Ok(FileOutcome::Done { token, table, restored })
         }
         _ => Err(Untrusted("the outcome of a file is missing")),
     }
@@ -299,7 +299,7 @@ mod tests {
             "done\ntoken 0123456789abcdef\ntable 0 1",
             "done\ntable 0123456789abcdef 0123456789abcdef",
         ] {
-            assert!(filed(body).is_err(), "{body:?}");
+            assert!(file_outcome(body).is_err(), "{body:?}");
         }
     }
 
@@ -308,7 +308,7 @@ mod tests {
         let body = "token 0123456789abcdef\nnetplan ü\nlink ü /ü\nfile 600 3 /ü\n|ü\n|.\nhops ü\n>network:\n>  ü:\n>    \"ü\\\": '\n>    'ü'': ü";
         for at in (0..=body.len()).filter(|at| body.is_char_boundary(*at)) {
             let _ = inspected(&body[..at], &inquiry(&["10.0.0.1"]));
-            let _ = filed(&body[at..]);
+            let _ = file_outcome(&body[at..]);
             let _ = definitions(&body[at..]);
         }
     }
@@ -321,7 +321,7 @@ mod tests {
         let links = "link eth0 /a\n".repeat(LONGEST_LIST + 1);
         assert_eq!(found(&links, &[]).links.len(), LONGEST_LIST);
         assert!(found(&format!("link {} /a", "x".repeat(LONGEST_NAME + 1)), &[]).links.is_empty());
-        let Ok(Filed::Refused(reason)) = filed(&format!("refused\n{}", line.repeat(100))) else {
+        let Ok(FileOutcome::Refused(reason)) = file_outcome(&format!("refused\n{}", line.repeat(100))) else {
             panic!("it is sound")
         };
         assert_eq!(reason.chars().count(), LONGEST_REASON);
@@ -329,17 +329,20 @@ mod tests {
 
     #[test]
     fn what_became_of_a_file_is_read() {
-        assert_eq!(filed("moved"), Ok(Filed::Moved));
-        assert_eq!(filed("refused\n|It is\u{1b}[1m so.\n|- a"), Ok(Filed::Refused("It is[1m so.\n- a".to_owned())));
-        assert_eq!(filed("back\n|It is so."), Ok(Filed::PutBack("It is so.".to_owned())));
-        assert_eq!(filed("refused"), Ok(Filed::Refused("The node gave no reason.".to_owned())));
+        assert_eq!(file_outcome("moved"), Ok(FileOutcome::Moved));
+        assert_eq!(
+            file_outcome("refused\n|It is\u{1b}[1m so.\n|- a"),
+            Ok(FileOutcome::Refused("It is[1m so.\n- a".to_owned()))
+        );
+        assert_eq!(file_outcome("back\n|It is so."), Ok(FileOutcome::PutBack("It is so.".to_owned())));
+        assert_eq!(file_outcome("refused"), Ok(FileOutcome::Refused("The node gave no reason.".to_owned())));
         let body = "done\ntoken 0123456789abcdef\ntable 1111111111111111 2222222222222222\n+6 10.0.0.0/8 proto 80 scope 0\nnoise";
-        let done = Filed::Done {
+        let done = FileOutcome::Done {
             token: Token::new("0123456789abcdef"),
             table: Token::of("1111111111111111", "2222222222222222"),
             restored: vec!["6 10.0.0.0/8 proto 80 scope 0".to_owned()],
         };
-        assert_eq!(filed(body), Ok(done));
+        assert_eq!(file_outcome(body), Ok(done));
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Renders the works on files that keep routes.
+//! Renders the requests about files that keep routes.
 
 use std::fmt::Write as _;
 
@@ -8,10 +8,10 @@ use super::{Activation, FileForm, FileInquiry, FileWrite, Nonce};
 use crate::network::STATIC;
 use crate::resource::Token;
 
-/// Shell functions for all works on files.
+/// Shell functions for all requests about files.
 pub(super) const COMMON: &str = include_str!("file_common.sh");
 
-/// Shell functions for the works that write files.
+/// Shell functions for the requests that write files.
 pub(super) fn push_functions(script: &mut String) {
     script.push_str(include_str!("file.sh"));
     script.push_str(include_str!("file_checks.sh"));
@@ -145,7 +145,7 @@ fn count_routes(content: &str) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Listing, Work, render};
+    use super::super::{Listing, Request, render};
     use super::*;
 
     fn write(form: FileForm, name: &str, path: &str, content: &str) -> FileWrite {
@@ -160,7 +160,7 @@ mod tests {
     }
 
     fn script(write: FileWrite, nonce: &Nonce) -> String {
-        render(&[Work::File(write)], nonce)
+        render(&[Request::File(write)], nonce)
     }
 
     #[test]

@@ -9,7 +9,7 @@ use crate::resource::Token;
 )]
 pub struct Untrusted(pub(super) &'static str);
 
-/// The frames of a reply, one for each work.
+/// The frames of a reply, one for each request.
 pub(super) struct Frames<'a> {
     rest: &'a str,
     nonce: &'a str,

@@ -18,7 +18,7 @@ mod values_reply;
 mod values_script;
 
 pub use file::{
-    Activation, Definition, FileForm, FileInquiry, FileWrite, Filed, FoundFile, FoundLink, Inspected,
+    Activation, Definition, FileForm, FileInquiry, FileOutcome, FileWrite, FoundFile, FoundLink, Inspected,
     NetworkConfiguration,
 };
 pub use frame::Untrusted;
@@ -40,7 +40,7 @@ use crate::resource::Token;
 
 /// One request of an exchange.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Work {
+pub enum Request {
     /// Asks which machine this is, and what a route could cut off from it.
     Identify,
     /// Asks for the routes of one table.
@@ -64,7 +64,7 @@ pub enum Work {
     SetValues(ValuesWrite),
 }
 
-impl Work {
+impl Request {
     /// Whether it only asks.
     pub fn is_question(&self) -> bool {
         matches!(self, Self::Identify | Self::List(_) | Self::Reach(_) | Self::Inspect(_) | Self::Values(_))
@@ -134,26 +134,26 @@ pub enum RouteVerb {
     Delete,
 }
 
-/// The answer to one [`Work`].
+/// The answer to one [`Request`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reply {
-    /// To [`Work::Identify`].
+    /// To [`Request::Identify`].
     Identity(Identity),
-    /// To [`Work::List`].
+    /// To [`Request::List`].
     Listed(Listed),
-    /// To [`Work::Reach`]: the next hops that are not on-link, and the kernel's answer for each.
+    /// To [`Request::Reach`]: the next hops that are not on-link, and the kernel's answer for each.
     NotOnLink(Vec<(IpAddr, String)>),
-    /// To [`Work::WriteMarker`] and [`Work::RemoveMarker`]: an error text if it failed.
+    /// To [`Request::WriteMarker`] and [`Request::RemoveMarker`]: an error text if it failed.
     Marker(Option<String>),
-    /// To [`Work::Write`].
-    Written(Written),
-    /// To [`Work::Inspect`].
+    /// To [`Request::Write`].
+    RouteOutcome(RouteOutcome),
+    /// To [`Request::Inspect`].
     Inspected(Inspected),
-    /// To [`Work::File`].
-    Filed(Filed),
-    /// To [`Work::Values`].
+    /// To [`Request::File`].
+    FileOutcome(FileOutcome),
+    /// To [`Request::Values`].
     Values(FoundValues),
-    /// To [`Work::SetValues`].
+    /// To [`Request::SetValues`].
     ValuesSet(ValuesSet),
     /// The only answer if the node lacks what topo needs there.
     Lacking(String),
@@ -201,7 +201,7 @@ impl Listed {
 
 /// The outcome of a [`RouteWrite`].
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Written {
+pub enum RouteOutcome {
     /// The guard failed; nothing was written.
     Moved,
     /// The route back to the operator had changed after the write, so the node restored everything.

@@ -6,15 +6,15 @@ use std::net::IpAddr;
 use super::frame::{Frames, token};
 use super::live::parse_line;
 use super::{
-    Identity, Listed, LiveRoute, Marker, Nonce, Part, Reply, Untrusted, Work, Written, file_reply, values_reply,
+    Identity, Listed, LiveRoute, Marker, Nonce, Part, Reply, Request, RouteOutcome, Untrusted, file_reply, values_reply,
 };
 
-/// Parses the output of a rendered exchange into one reply for each work, or a single [`Reply::Lacking`].
-pub fn parse(output: &[u8], works: &[Work], nonce: &Nonce) -> Result<Vec<Reply>, Untrusted> {
+/// Parses the output of a rendered exchange into one reply for each request, or a single [`Reply::Lacking`].
+pub fn parse(output: &[u8], requests: &[Request], nonce: &Nonce) -> Result<Vec<Reply>, Untrusted> {
     let text = String::from_utf8_lossy(output);
     let mut frames = Frames::new(&text, nonce.as_str());
-    let mut replies = Vec::with_capacity(works.len());
-    for work in works {
+    let mut replies = Vec::with_capacity(requests.len());
+    for request in requests {
         let (kind, body) = frames.next()?;
         if kind == "lacking" {
             return Ok(vec![Reply::Lacking(body.trim().chars().filter(|c| !c.is_control()).take(200).collect())]);
@@ -23,19 +23,19 @@ pub fn parse(output: &[u8], works: &[Work], nonce: &Nonce) -> Result<Vec<Reply>,
             replies.push(Reply::Unknown(why));
             continue;
         }
-        replies.push(match (work, kind) {
-            (Work::Identify, "identity") => identified(body)?,
-            (Work::List(_), "list") => listed(body)?,
-            (Work::Reach(next_hops), "reach") => Reply::NotOnLink(not_on_link(body, next_hops)),
-            (Work::WriteMarker(_) | Work::RemoveMarker(_), "marker") => {
+        replies.push(match (request, kind) {
+            (Request::Identify, "identity") => identified(body)?,
+            (Request::List(_), "list") => listed(body)?,
+            (Request::Reach(next_hops), "reach") => Reply::NotOnLink(not_on_link(body, next_hops)),
+            (Request::WriteMarker(_) | Request::RemoveMarker(_), "marker") => {
                 let said = body.trim();
                 Reply::Marker((!said.is_empty()).then(|| clean(said)))
             }
-            (Work::Inspect(inquiry), "inspect") => Reply::Inspected(file_reply::inspected(body, inquiry)?),
-            (Work::File(_), "file") => Reply::Filed(file_reply::filed(body)?),
-            (Work::Values(inquiry), "values") => values_reply::values(body, inquiry)?,
-            (Work::SetValues(_), "set") => Reply::ValuesSet(values_reply::set(body)?),
-            (Work::Write(write), "write") => Reply::Written(written(body, write.commands.len())?),
+            (Request::Inspect(inquiry), "inspect") => Reply::Inspected(file_reply::inspected(body, inquiry)?),
+            (Request::File(_), "file") => Reply::FileOutcome(file_reply::file_outcome(body)?),
+            (Request::Values(inquiry), "values") => values_reply::values(body, inquiry)?,
+            (Request::SetValues(_), "set") => Reply::ValuesSet(values_reply::set(body)?),
+            (Request::Write(write), "write") => Reply::RouteOutcome(written(body, write.commands.len())?),
             _ => return Err(Untrusted("an unexpected part")),
         });
     }
@@ -189,13 +189,13 @@ fn not_on_link(body: &str, next_hops: &[IpAddr]) -> Vec<(IpAddr, String)> {
         .collect()
 }
 
-fn written(body: &str, commands: usize) -> Result<Written, Untrusted> {
+fn written(body: &str, commands: usize) -> Result<RouteOutcome, Untrusted> {
     if body.trim() == "moved" {
-        return Ok(Written::Moved);
+        return Ok(RouteOutcome::Moved);
     }
     if let Some(ways) = body.strip_prefix("back\n") {
         let (before, after) = ways.split_once("\nthen\n").ok_or(Untrusted("the route back is missing"))?;
-        return Ok(Written::PutBack { before: clean(before), after: clean(after) });
+        return Ok(RouteOutcome::PutBack { before: clean(before), after: clean(after) });
     }
     let (first, rest) = body.split_once('\n').ok_or(Untrusted("the token is missing"))?;
     let token = token(first)?;
@@ -214,7 +214,7 @@ fn written(body: &str, commands: usize) -> Result<Written, Untrusted> {
         }
     }
     let loses = loses.lines().map(clean).filter(|line| !line.is_empty()).collect();
-    Ok(Written::Done { token, appeared, vanished, refused: refused(said, commands), loses })
+    Ok(RouteOutcome::Done { token, appeared, vanished, refused: refused(said, commands), loses })
 }
 
 /// `ip -batch` prints a message and then `Command failed -:LINE`, with lines counted from one.
@@ -243,15 +243,15 @@ mod tests {
     use crate::exchange::node::Listing;
 
     /// The reply to one question, whose frame has this body.
-    fn replied(work: Work, kind: &str, body: &str) -> Result<Reply, Untrusted> {
+    fn replied(request: Request, kind: &str, body: &str) -> Result<Reply, Untrusted> {
         let nonce = Nonce::random();
         let frame = nonce.as_str();
         let output = format!("noise\n{frame} begin {kind}\n{body}\n{frame} end\n\n{frame} done\n");
-        parse(output.as_bytes(), &[work], &nonce).map(|mut replies| replies.remove(0))
+        parse(output.as_bytes(), &[request], &nonce).map(|mut replies| replies.remove(0))
     }
 
     fn list(body: &str) -> Result<Reply, Untrusted> {
-        replied(Work::List(Listing { table: 254, protocols: vec![201], known: None }), "list", body)
+        replied(Request::List(Listing { table: 254, protocols: vec![201], known: None }), "list", body)
     }
 
     const TOKEN: &str = "token 0123456789abcdef 0123456789abcdef";
@@ -287,8 +287,8 @@ mod tests {
 
     #[test]
     fn a_question_that_failed_is_not_answered() {
-        for (work, kind) in [(Work::Identify, "identity"), (Work::Reach(Vec::new()), "reach")] {
-            let reply = replied(work, kind, "machine ab\ninet 10.240.0.20/24\nfailed ip -6 route show default");
+        for (request, kind) in [(Request::Identify, "identity"), (Request::Reach(Vec::new()), "reach")] {
+            let reply = replied(request, kind, "machine ab\ninet 10.240.0.20/24\nfailed ip -6 route show default");
             let Ok(Reply::Unknown(why)) = reply else { panic!("{reply:?}") };
             assert!(why.contains("it gave no reason"), "{why}");
         }
@@ -296,7 +296,7 @@ mod tests {
 
     #[test]
     fn a_machine_that_names_no_address_did_not_answer() {
-        let identify = |body: &str| replied(Work::Identify, "identity", body);
+        let identify = |body: &str| replied(Request::Identify, "identity", body);
         assert!(matches!(identify("machine ab\npeer \ninet 10.240.0.20/24"), Ok(Reply::Identity(_))));
         assert!(matches!(identify("machine \npeer \ninet6 fd00::20/64"), Ok(Reply::Identity(_))));
         assert!(matches!(identify("machine ab\npeer "), Ok(Reply::Unknown(why)) if why.contains("ip addr show")));

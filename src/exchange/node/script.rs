@@ -9,58 +9,59 @@ use std::net::IpAddr;
 use super::question::questions;
 use super::quote::{digest_word, marked, pattern};
 use super::{
-    Listing, Marker, Nonce, RouteCommand, RouteVerb, RouteWrite, Work, destination_text, file_script, values_script,
+    Listing, Marker, Nonce, Request, RouteCommand, RouteVerb, RouteWrite, destination_text, file_script, values_script,
 };
 use crate::network::{MAIN_TABLE, Prefix, Route};
 use crate::resource::Token;
 
-/// Renders the works of one exchange.
-pub fn render(works: &[Work], nonce: &Nonce) -> String {
+/// Renders the requests of one exchange.
+pub fn render(requests: &[Request], nonce: &Nonce) -> String {
     let mut script = String::from("topo() {\nnonce=");
     script.push_str(nonce.as_str());
     script.push('\n');
     script.push_str(include_str!("prelude.sh"));
     // A node that has answered once has everything it needs.
-    if works.contains(&Work::Identify) {
+    if requests.contains(&Request::Identify) {
         script.push_str(include_str!("requirements.sh"));
     }
-    let about_files = |work: &Work| matches!(work, Work::Inspect(_) | Work::File(_));
-    if works.iter().any(about_files) {
+    let about_files = |request: &Request| matches!(request, Request::Inspect(_) | Request::File(_));
+    if requests.iter().any(about_files) {
         script.push_str(file_script::COMMON);
     }
-    if works.iter().any(|work| matches!(work, Work::File(_))) {
+    if requests.iter().any(|request| matches!(request, Request::File(_))) {
         file_script::push_functions(&mut script);
     }
-    if works.iter().any(|work| matches!(work, Work::Values(_))) {
+    if requests.iter().any(|request| matches!(request, Request::Values(_))) {
         script.push_str(values_script::READING);
     }
-    if works.iter().any(|work| matches!(work, Work::SetValues(_))) {
+    if requests.iter().any(|request| matches!(request, Request::SetValues(_))) {
         script.push_str(values_script::SETTING);
     }
-    for (index, work) in works.iter().enumerate() {
-        match work {
-            Work::Identify => script.push_str(include_str!("identify.sh")),
-            Work::List(listing) => list(&mut script, listing),
-            Work::Reach(next_hops) => reach(&mut script, next_hops),
-            Work::WriteMarker(Marker { topology: name, lineage, protocol }) => script.push_str(&format!(
+    for (index, request) in requests.iter().enumerate() {
+        match request {
+            Request::Identify => script.push_str(include_str!("identify.sh")),
+            Request::List(listing) => list(&mut script, listing),
+            Request::Reach(next_hops) => reach(&mut script, next_hops),
+            Request::WriteMarker(Marker { topology: name, lineage, protocol }) => script.push_str(&format!(
                 include_str!("write_marker.sh"),
                 topology = name,
                 lineage = lineage,
                 protocol = protocol
             )),
-            Work::RemoveMarker(name) => {
+            Request::RemoveMarker(name) => {
                 script.push_str(&format!(include_str!("remove_marker.sh"), topology = name));
             }
-            Work::Write(write) => {
+            Request::Write(write) => {
                 let table = write.listing.table;
-                let is_behind_file =
-                    works[..index].iter().any(|work| matches!(work, Work::File(file) if file.listing.table == table));
+                let is_behind_file = requests[..index]
+                    .iter()
+                    .any(|request| matches!(request, Request::File(file) if file.listing.table == table));
                 write_routes(&mut script, write, is_behind_file);
             }
-            Work::Inspect(inquiry) => file_script::inspect(&mut script, inquiry),
-            Work::File(write) => file_script::write_file(&mut script, write, nonce),
-            Work::Values(inquiry) => values_script::read_values(&mut script, inquiry),
-            Work::SetValues(write) => values_script::set_values(&mut script, write, nonce),
+            Request::Inspect(inquiry) => file_script::inspect(&mut script, inquiry),
+            Request::File(write) => file_script::write_file(&mut script, write, nonce),
+            Request::Values(inquiry) => values_script::read_values(&mut script, inquiry),
+            Request::SetValues(write) => values_script::set_values(&mut script, write, nonce),
         }
     }
     script.push_str("printf '\\n%s done\\n' \"$nonce\"\n}\ntopo \"$@\"\n");

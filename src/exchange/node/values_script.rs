@@ -1,4 +1,4 @@
-//! Renders the works on settings of the kernel.
+//! Renders the requests about settings of the kernel.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -8,9 +8,9 @@ use super::question::questions;
 use super::quote::quoted;
 use super::values::{DeviceSetting, KernelKey, ValuesInquiry, ValuesWrite};
 
-/// Shell functions for the work that reads values.
+/// Shell functions for the request that reads values.
 pub(super) const READING: &str = include_str!("values.sh");
-/// Shell functions for the work that sets values.
+/// Shell functions for the request that sets values.
 pub(super) const SETTING: &str = include_str!("set_values.sh");
 
 /// The folders of `sysctl.d`, from the one that counts most (sysctl.d(5); `/lib` where it is not a link to `/usr/lib`).
@@ -142,14 +142,14 @@ pub(super) fn set_values(script: &mut String, write: &ValuesWrite, nonce: &Nonce
 #[cfg(test)]
 mod tests {
     use super::super::values::{ValueWrite, WholeFile};
-    use super::super::{Work, render};
+    use super::super::{Request, render};
     use super::*;
 
-    fn write(path: &str, before: Option<&str>, after: Option<&str>) -> Work {
+    fn write(path: &str, before: Option<&str>, after: Option<&str>) -> Request {
         let text = |content: Option<&str>| content.map(str::to_owned);
         let file = WholeFile { path: path.to_owned(), before: text(before), after: text(after) };
         let value = ValueWrite { key: KernelKey::ip_forward(), before: "'0'".to_owned(), after: "1".to_owned() };
-        Work::SetValues(ValuesWrite { file, values: vec![value] })
+        Request::SetValues(ValuesWrite { file, values: vec![value] })
     }
 
     #[test]
@@ -162,7 +162,7 @@ mod tests {
             advertised: false,
             whole: "/etc/sysctl.d/60-x.conf".to_owned(),
         };
-        let script = render(&[Work::Values(inquiry)], &Nonce::random());
+        let script = render(&[Request::Values(inquiry)], &Nonce::random());
         assert!(script.contains("case $1 in *'*'* | *'?'* | *'['*) ;;"), "{script}");
         let check = std::process::Command::new("sh").args(["-n", "-c", &script]).output().expect("sh");
         assert!(check.status.success(), "{}", String::from_utf8_lossy(&check.stderr));

@@ -22,14 +22,14 @@ fn judged(recorded: bool, wanted: bool, live: &[LiveRoute], take_over: bool) -> 
     let hop = IpAddr::from([10, 240, 0, 21]);
     let owned = [hop];
     let key = Key {
-        filed: false,
-        stays_static: false,
+        kept_in_file: false,
+        accepts_static: false,
         owned: if recorded { &owned } else { &[] },
         in_doubt: false,
-        firm: recorded,
+        confirmed: recorded,
         wanted: wanted.then(|| Route { destination: "10.200.1.0/24".parse().expect("prefix"), next_hop: hop }),
         protocol: 201,
-        marks: &[201],
+        mark_protocols: &[201],
         take_over,
         is_own: false,
     };
@@ -145,7 +145,7 @@ fn for_each_key(take: &mut dyn FnMut(Key<'_>)) {
     for owned in records {
         for bits in 0..32_u8 {
             let bit = |at: u8| bits & (1 << at) != 0;
-            for (protocol, marks, filed, stays_static) in [
+            for (protocol, mark_protocols, kept_in_file, accepts_static) in [
                 (201, &[201][..], false, false),
                 (201, &[201, 202], false, false),
                 (201, &[4, 201], true, false),
@@ -156,12 +156,12 @@ fn for_each_key(take: &mut dyn FnMut(Key<'_>)) {
                 take(Key {
                     owned,
                     in_doubt: bit(0),
-                    firm: bit(1),
+                    confirmed: bit(1),
                     wanted: bit(2).then_some(route),
                     protocol,
-                    marks,
-                    filed: filed || bit(3),
-                    stays_static,
+                    mark_protocols,
+                    kept_in_file: kept_in_file || bit(3),
+                    accepts_static,
                     take_over: bit(4),
                     is_own: false,
                 });
@@ -175,7 +175,7 @@ fn for_each_key(take: &mut dyn FnMut(Key<'_>)) {
 fn expected_surplus(key: &Key<'_>, verdict: &Verdict, live: &[&LiveRoute]) -> usize {
     let is_ours = |row: &&&LiveRoute| {
         let known = |hop: IpAddr| key.owned.contains(&hop) || key.wanted.is_some_and(|route| route.next_hop == hop);
-        let marked = key.marks.contains(&row.protocol) && (row.protocol != STATIC || key.filed);
+        let marked = key.mark_protocols.contains(&row.protocol) && (row.protocol != STATIC || key.kept_in_file);
         marked && row.plain && row.next_hop.is_some_and(known)
     };
     let ours = live.iter().filter(is_ours).count();
@@ -257,17 +257,17 @@ fn what_is_judged_otherwise_than_before_is_listed() {
         ("P1", &[22, 21], true, true, false, &[(22, STATIC), (21, 201)], "remove: topology", &[(21, 201)]),
         ("P1", &[21, 22], false, true, false, &[(21, STATIC), (22, STATIC)], "remove: topology", &[(22, STATIC)]),
     ];
-    for (case, recorded, firm, in_doubt, wanted, live, verdict, surplus) in list {
+    for (case, recorded, confirmed, in_doubt, wanted, live, verdict, surplus) in list {
         let owned: Vec<IpAddr> = recorded.iter().copied().map(hop).collect();
         let key = Key {
             owned: &owned,
             in_doubt: *in_doubt,
-            firm: *firm,
+            confirmed: *confirmed,
             wanted: wanted.then(|| Route { destination: "10.200.1.0/24".parse().expect("prefix"), next_hop: hop(21) }),
             protocol: 201,
-            marks: &[4, 201],
-            filed: true,
-            stays_static: true,
+            mark_protocols: &[4, 201],
+            kept_in_file: true,
+            accepts_static: true,
             take_over: false,
             is_own: false,
         };
@@ -296,16 +296,16 @@ fn a_plan_loses_no_attribute_that_it_does_not_show() {
     ] {
         let owned: Vec<IpAddr> = recorded.map(self::hop).into_iter().collect();
         let wanted = Some(Route { destination: "10.200.1.0/24".parse().expect("prefix"), next_hop: self::hop(21) });
-        let (firm, in_doubt) = (recorded.is_some(), false);
+        let (confirmed, in_doubt) = (recorded.is_some(), false);
         let key = Key {
             owned: &owned,
             in_doubt,
-            firm,
+            confirmed,
             wanted,
             protocol: 201,
-            marks: &[201],
-            filed: false,
-            stays_static: false,
+            mark_protocols: &[201],
+            kept_in_file: false,
+            accepts_static: false,
             take_over,
             is_own: false,
         };
@@ -340,12 +340,12 @@ fn no_route_may_lead_the_nodes_own_pods_away() {
         let key = Key {
             owned: &[],
             in_doubt: false,
-            firm: false,
+            confirmed: false,
             wanted: None,
             protocol: 201,
-            marks: &[201],
-            filed: false,
-            stays_static: false,
+            mark_protocols: &[201],
+            kept_in_file: false,
+            accepts_static: false,
             take_over,
             is_own: true,
         };

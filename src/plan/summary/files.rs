@@ -61,7 +61,7 @@ pub(super) fn file_changes(planned: &[(&Place, &PlacePlan)]) -> Vec<Change> {
 
 /// Whether the routes of a resource are told: those of a file that is written anew and was not recorded are told by the
 /// difference, or are there already.
-pub(super) fn tells_routes(resource: &ResourcePlan) -> bool {
+pub(super) fn shows_routes(resource: &ResourcePlan) -> bool {
     let Some(file) = &resource.file else { return true };
     match &file.change {
         Some(change) => {

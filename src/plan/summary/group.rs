@@ -35,12 +35,12 @@ pub(super) struct Group {
 impl Group {
     pub(super) fn new(id: &ResourceId, first: &Place, table: &TablePlan, memo: &mut Memo) -> Self {
         let bare = |set: &Option<RouteSet>| {
-            set.as_ref().map(|set| RouteSet { own: Arc::from([]), lacks: Arc::default(), ..set.clone() })
+            set.as_ref().map(|set| RouteSet { own: Arc::from([]), excluded: Arc::default(), ..set.clone() })
         };
         let template = TablePlan {
             from: bare(&table.from),
             to: bare(&table.to),
-            special: BTreeMap::new(),
+            overrides: BTreeMap::new(),
             settled: Vec::new(),
             ..table.clone()
         };
@@ -68,10 +68,10 @@ impl Group {
 
     /// Takes a place in; gives back the destinations that are to be computed for it alone.
     pub(super) fn admit(&mut self, index: u32, table: &TablePlan) -> Vec<Prefix> {
-        let mut exceptions: Vec<Prefix> = table.special.keys().copied().collect();
+        let mut exceptions: Vec<Prefix> = table.overrides.keys().copied().collect();
         let sides = || table.from.iter().chain(&table.to);
         for set in sides() {
-            exceptions.extend(set.lacks.iter());
+            exceptions.extend(set.excluded.iter());
         }
         let unchanged = match (&table.from, &table.to) {
             (Some(from), Some(to)) => from.own == to.own,

@@ -149,7 +149,7 @@ fn what_was_left_to_others_and_is_not_theirs_any_more_comes_on_that_node_alone()
     let record = state.places.get_mut(&crate::backend::node::fixture::place("node-4")).expect("record");
     for record in record.resources.values_mut() {
         let crate::resource::Record::Settled { is, .. } = record else { continue };
-        is.routes.as_mut().expect("routes").lacks = Arc::new([left].into());
+        is.routes.as_mut().expect("routes").excluded = Arc::new([left].into());
     }
     let plan = plan_of(&world.desired(), &state, vec![seen(&state, "node-4", |_| ())], &Options::default());
     assert_eq!(same(&plan), 1);

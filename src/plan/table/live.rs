@@ -41,23 +41,23 @@ impl TablePlan {
         }
         if input.in_doubt {
             let one_mark = input.recorded.iter().all(|set| Some(set.view.protocol) == self.recorded_protocol());
-            let one_row = self.special.values().all(|judged| judged.surplus.is_empty());
+            let one_row = self.overrides.values().all(|judged| judged.surplus.is_empty());
             self.settled = if one_mark && one_row {
-                settle(input.recorded, &live, &self.special).into_iter().collect()
+                settle(input.recorded, &live, &self.overrides).into_iter().collect()
             } else {
                 // A set has one mark for all its rows and one row for each key, but rows of both sides may be there.
-                let there = |key: &Prefix| live.contains_key(key) && is_ours(self.special.get(key));
+                let there = |key: &Prefix| live.contains_key(key) && is_ours(self.overrides.get(key));
                 let settled = input.recorded.iter().map(|set| {
                     let gone = set.routes().map(|route| route.destination).filter(|key| !there(key));
-                    let lacks = Arc::new(set.lacks.iter().copied().chain(gone).collect());
-                    RouteSet { lacks, ..(*set).clone() }
+                    let excluded = Arc::new(set.excluded.iter().copied().chain(gone).collect());
+                    RouteSet { excluded, ..(*set).clone() }
                 });
                 settled.collect()
             };
         }
         // If such a token was recorded, it would hide a row with topo's mark that is not recorded.
-        let marked = |(_, foreign): &(Prefix, ForeignKey)| self.marks.contains(&foreign.protocol);
-        let is_marked = |row: &LiveRoute| self.marks.contains(&row.protocol);
+        let marked = |(_, foreign): &(Prefix, ForeignKey)| self.mark_protocols.contains(&foreign.protocol);
+        let is_marked = |row: &LiveRoute| self.mark_protocols.contains(&row.protocol);
         self.has_strays = !findings.stray.is_empty()
             || findings.conflicts.iter().any(marked)
             || findings.led_away.iter().any(|(row, _)| is_marked(row))
@@ -82,7 +82,7 @@ impl TablePlan {
         }
         if wanted.is_none() && owned.is_empty() {
             // Others write static rows as well.
-            let is_stray = |row: &&&LiveRoute| input.own_marks.contains(&row.protocol) && row.protocol != STATIC;
+            let is_stray = |row: &&&LiveRoute| input.own_protocols.contains(&row.protocol) && row.protocol != STATIC;
             findings.stray.extend(live.iter().filter(is_stray).map(|row| (*row).clone()));
             return;
         }
@@ -92,16 +92,16 @@ impl TablePlan {
             let changes =
                 wanted.is_some_and(|to| owned != [to.next_hop]) || self.recorded_protocol() != Some(self.view.protocol);
             if wanted.is_some() && changes {
-                self.hold(key, live[0], findings);
+                self.block(key, live[0], findings);
             }
             return;
         }
         let KeyVerdict { verdict, surplus } = classify(
             Key {
                 owned: &owned,
-                firm: input.firm.iter().any(|set| set.find(&key).is_some()),
+                confirmed: input.confirmed.iter().any(|set| set.find(&key).is_some()),
                 wanted,
-                filed: input.files.has(&key),
+                kept_in_file: input.files.has(&key),
                 take_over: (input.take_over)(&key),
                 ..self.key(input)
             },
@@ -123,9 +123,9 @@ impl TablePlan {
                 if owned.is_empty() {
                     let foreign = ForeignKey::of(other);
                     findings.conflicts.push((key, foreign.clone()));
-                    self.special.insert(key, Verdict::Conflict(foreign).into());
+                    self.overrides.insert(key, Verdict::Conflict(foreign).into());
                 } else {
-                    self.hold(key, other, findings);
+                    self.block(key, other, findings);
                 }
                 return;
             }
@@ -151,7 +151,7 @@ impl TablePlan {
             }
             Verdict::Provided(found) => findings.provided.push((key, found.clone())),
             Verdict::Lost(found) => findings.lost.push((key, found.clone())),
-            Verdict::Act { before: Some(before), .. } if !self.marks.contains(&before.protocol) => {
+            Verdict::Act { before: Some(before), .. } if !self.mark_protocols.contains(&before.protocol) => {
                 self.guard_foreign = true;
             }
             // The two sets say the same already.
@@ -175,7 +175,7 @@ impl TablePlan {
             Verdict::Act { reason: None, before: None, .. } if owned.is_empty() => return,
             _ => {}
         }
-        self.special.insert(key, KeyVerdict { verdict, surplus });
+        self.overrides.insert(key, KeyVerdict { verdict, surplus });
     }
 
     /// What is known about a key that is neither recorded nor wanted.
@@ -183,12 +183,12 @@ impl TablePlan {
         Key {
             owned: &[],
             in_doubt: input.in_doubt,
-            firm: false,
+            confirmed: false,
             wanted: None,
             protocol: self.view.protocol,
-            marks: &self.marks,
-            filed: false,
-            stays_static: input.files.wanted,
+            mark_protocols: &self.mark_protocols,
+            kept_in_file: false,
+            accepts_static: input.files.wanted,
             take_over: false,
             is_own: false,
         }
@@ -196,9 +196,9 @@ impl TablePlan {
 
     /// `ip route change` changes the first row of a key, and a listing does not tell which row that is. So if others have a row with
     /// the same key, topo leaves its own row as it is and keeps it.
-    fn hold(&mut self, key: Prefix, other: &LiveRoute, findings: &mut TableFindings) {
-        findings.held.push((key, other.describe()));
-        self.special.insert(key, Verdict::NotSelected.into());
+    fn block(&mut self, key: Prefix, other: &LiveRoute, findings: &mut TableFindings) {
+        findings.blocked_keys.push((key, other.describe()));
+        self.overrides.insert(key, Verdict::NotSelected.into());
     }
 
     pub(super) fn recorded_protocol(&self) -> Option<u8> {
@@ -208,7 +208,8 @@ impl TablePlan {
     /// Notes a row of others that wins over a wanted route: a longer prefix inside it, or the same prefix with a lower metric.
     fn note_winner(&self, row: &LiveRoute, same_key: bool, input: &TableInput<'_>, findings: &mut TableFindings) {
         let Some(wanted) = &self.to else { return };
-        let ours = self.marks.contains(&row.protocol) && (row.protocol != STATIC || input.files.has(&row.destination));
+        let ours = self.mark_protocols.contains(&row.protocol)
+            && (row.protocol != STATIC || input.files.has(&row.destination));
         // A recorded row with another metric goes in the same run.
         let is_recorded = |set: &&RouteSet| {
             set.view.table == self.view.table
@@ -236,7 +237,7 @@ impl TablePlan {
         let Some(pods) = covering(to, &key).filter(|pods| to.own.contains(&pods.owner)) else { return };
         // topo removes recorded rows anyway.
         let is_ours = |set: &&RouteSet| set.find(&key).is_some_and(|route| route.next_hop == next_hop);
-        if self.marks.contains(&row.protocol) && input.recorded.iter().any(is_ours) {
+        if self.mark_protocols.contains(&row.protocol) && input.recorded.iter().any(is_ours) {
             return;
         }
         if pods.destination != key {
@@ -260,17 +261,17 @@ impl TablePlan {
         if let Verdict::Conflict(foreign) = &verdict {
             findings.led_away.push((row.clone(), here && foreign.can_be_taken));
         } else {
-            self.guard_foreign |= !self.marks.contains(&row.protocol);
-            self.special.insert(key, verdict.into());
+            self.guard_foreign |= !self.mark_protocols.contains(&row.protocol);
+            self.overrides.insert(key, verdict.into());
         }
     }
 
     /// Takes out of the wanted routes what others have or provide. topo neither writes nor records it.
     fn leave_out(&mut self, findings: &TableFindings) {
         let others = findings.conflicts.iter().map(|(key, ..)| key).chain(findings.provided.iter().map(|(key, _)| key));
-        let lacks: BTreeSet<Prefix> = others.chain(findings.deferred.iter().map(|(key, _)| key)).copied().collect();
-        if let Some(to) = self.to.as_mut().filter(|_| !lacks.is_empty()) {
-            to.lacks = Arc::new(to.lacks.union(&lacks).copied().collect());
+        let excluded: BTreeSet<Prefix> = others.chain(findings.deferred.iter().map(|(key, _)| key)).copied().collect();
+        if let Some(to) = self.to.as_mut().filter(|_| !excluded.is_empty()) {
+            to.excluded = Arc::new(to.excluded.union(&excluded).copied().collect());
         }
     }
 }
@@ -319,14 +320,14 @@ fn settle(
     let Some(base) = base else {
         let mut set = (*recorded.last()?).clone();
         set.rows = all.into_values().collect();
-        set.lacks = Arc::default();
+        set.excluded = Arc::default();
         return Some(set);
     };
     let mut set = (*base).clone();
     let missing: BTreeSet<Prefix> =
         base.routes().map(|route| route.destination).filter(|key| !all.contains_key(key)).collect();
     if !missing.is_empty() {
-        set.lacks = Arc::new(set.lacks.union(&missing).copied().collect());
+        set.excluded = Arc::new(set.excluded.union(&missing).copied().collect());
     }
     Some(set)
 }

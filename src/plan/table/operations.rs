@@ -15,7 +15,7 @@ use crate::resource::{Action, Phase, Reason, Token};
 impl TablePlan {
     /// All operations, sorted by destination.
     pub fn operations(&self, reasons: &Reasons<'_>, memo: &mut Memo) -> Vec<Operation> {
-        let ordinary = |destination: &Prefix| self.special.is_empty() || !self.special.contains_key(destination);
+        let ordinary = |destination: &Prefix| self.overrides.is_empty() || !self.overrides.contains_key(destination);
         let mut operations: Vec<Operation> = match (&self.from, &self.to) {
             // A whole set comes. Each row says who owns it.
             (None, Some(to)) => {
@@ -30,7 +30,7 @@ impl TablePlan {
                 .collect(),
         };
         let ordinary = operations.len();
-        for (key, KeyVerdict { verdict, surplus }) in &self.special {
+        for (key, KeyVerdict { verdict, surplus }) in &self.overrides {
             let changes = matches!(verdict, Verdict::Act { action: Action::Import | Action::Change, .. });
             operations.extend(surplus.iter().map(|surplus| self.surplus_operation(key, surplus, changes, reasons)));
             operations.extend(self.special_operation(key, verdict, reasons));
@@ -50,11 +50,11 @@ impl TablePlan {
         take: impl FnMut(Operation) -> ControlFlow<()>,
     ) -> ControlFlow<()> {
         match (&self.from, &self.to) {
-            (None, Some(to)) if self.special.is_empty() => {
+            (None, Some(to)) if self.overrides.is_empty() => {
                 let rows = to.rows.as_slice().iter();
                 rows.filter_map(|row| Some(addition(to.route(row)?, Some(row.owner), reasons))).try_for_each(take)
             }
-            (Some(from), None) if self.special.is_empty() => {
+            (Some(from), None) if self.overrides.is_empty() => {
                 from.routes().map(|route| self.operation(RouteChange::Remove(route), reasons)).try_for_each(take)
             }
             _ => self.operations(reasons, memo).into_iter().try_for_each(take),
@@ -62,7 +62,7 @@ impl TablePlan {
     }
 
     /// Leaves routes alone that go from here and stay in another table of topo's.
-    pub fn leave_to(&mut self, other: &RouteSet) {
+    pub fn hand_over_to(&mut self, other: &RouteSet) {
         let keys: Vec<Prefix> = self
             .from
             .iter()
@@ -71,16 +71,16 @@ impl TablePlan {
             .map(|route| route.destination)
             .filter(|key| {
                 other.find(key).is_some()
-                    && self.special.get(key).is_none_or(|judged| judged.verdict != Verdict::NotSelected)
+                    && self.overrides.get(key).is_none_or(|judged| judged.verdict != Verdict::NotSelected)
             })
             .collect();
-        self.special.extend(keys.into_iter().map(|key| (key, Verdict::Gone.into())));
+        self.overrides.extend(keys.into_iter().map(|key| (key, Verdict::Gone.into())));
     }
 
     /// Whether rows only go, in the phase Retire. None: there is nothing to do.
-    pub fn only_loses(&self, memo: &mut Memo) -> Option<bool> {
+    pub fn only_removes(&self, memo: &mut Memo) -> Option<bool> {
         // One row that comes is enough to know. Mostly many come, so this ends soon.
-        if let (true, Some(from), Some(to)) = (self.special.is_empty(), &self.from, &self.to) {
+        if let (true, Some(from), Some(to)) = (self.overrides.is_empty(), &self.from, &self.to) {
             let walked = from.for_each_change(to, memo, |change| match change {
                 RouteChange::Remove(_) => ControlFlow::Continue(()),
                 RouteChange::Add(_) | RouteChange::Change { .. } => ControlFlow::Break(()),
@@ -184,14 +184,14 @@ impl TablePlan {
     /// Whether there is nothing to do. If the two sets are equal, this computes no operations.
     pub fn is_settled(&self, memo: &mut Memo) -> bool {
         let acts = self
-            .special
+            .overrides
             .values()
             .any(|judged| matches!(judged.verdict, Verdict::Act { .. }) || !judged.surplus.is_empty());
         if acts {
             return false;
         }
         let judged_otherwise = |change: RouteChange| {
-            if self.special.contains_key(&change.destination()) {
+            if self.overrides.contains_key(&change.destination()) {
                 ControlFlow::Continue(())
             } else {
                 ControlFlow::Break(())
@@ -208,7 +208,7 @@ impl TablePlan {
 
     /// The phases in which there is something to do. If a whole set comes or goes, this computes no operations.
     pub fn phases(&self, reasons: &Reasons<'_>, memo: &mut Memo) -> BTreeSet<Phase> {
-        if self.special.is_empty() {
+        if self.overrides.is_empty() {
             match (&self.from, &self.to) {
                 (None, Some(to)) => return to.routes().next().map(|_| Phase::Install).into_iter().collect(),
                 (Some(from), None) => return from.routes().next().map(|_| self.retires).into_iter().collect(),
@@ -223,25 +223,25 @@ impl TablePlan {
     pub fn select(&mut self, keep: &dyn Fn(&Operation) -> bool, reasons: &Reasons<'_>, memo: &mut Memo) {
         let left: Vec<Operation> =
             self.operations(reasons, memo).into_iter().filter(|operation| !keep(operation)).collect();
-        let mut lacks: BTreeSet<Prefix> = BTreeSet::new();
+        let mut excluded: BTreeSet<Prefix> = BTreeSet::new();
         for operation in left {
             let key = operation.route.destination;
             if matches!(operation.action, Action::Add | Action::Import)
                 || matches!(operation.reason, Reason::TakenOver(_))
             {
-                lacks.insert(key);
+                excluded.insert(key);
             }
-            self.special.insert(key, Verdict::NotSelected.into());
+            self.overrides.insert(key, Verdict::NotSelected.into());
         }
-        if let Some(to) = self.to.as_mut().filter(|_| !lacks.is_empty()) {
-            to.lacks = Arc::new(to.lacks.union(&lacks).copied().collect());
+        if let Some(to) = self.to.as_mut().filter(|_| !excluded.is_empty()) {
+            to.excluded = Arc::new(to.excluded.union(&excluded).copied().collect());
         }
     }
 
     /// The part of a token that may be recorded. The place gave the token while the table was as wanted.
     pub fn recordable(&self, token: Token) -> Option<Token> {
         // A change that was left for another run makes the live routes differ from the record.
-        let has_left = self.special.values().any(|judged| judged.verdict == Verdict::NotSelected);
+        let has_left = self.overrides.values().any(|judged| judged.verdict == Verdict::NotSelected);
         match (self.has_strays || has_left, self.has_winners) {
             (true, _) => None,
             (false, true) => Some(token.without_foreign()),
@@ -256,7 +256,7 @@ impl TablePlan {
             to.find(key).map(|route| (route, to.view.protocol))
         };
         let recorded = || self.from.iter().chain(&self.doubts);
-        self.special.iter().any(|(key, judged)| {
+        self.overrides.iter().any(|(key, judged)| {
             judged.verdict == Verdict::NotSelected
                 && recorded().any(|set| set.find(key).map(|route| (route, set.view.protocol)) != becomes(key))
         })
@@ -264,7 +264,7 @@ impl TablePlan {
 
     /// Whether the plan adds a route to this destination, or changes it.
     pub fn writes(&self, destination: &Prefix) -> bool {
-        match self.special.get(destination).map(|judged| &judged.verdict) {
+        match self.overrides.get(destination).map(|judged| &judged.verdict) {
             Some(Verdict::Act { action, .. }) => matches!(action, Action::Add | Action::Change),
             Some(_) => false,
             None => {

@@ -11,7 +11,7 @@ use super::places::Places;
 use crate::network::{MAIN_TABLE, NextHop, Prefix};
 use crate::plan::{Before, Change, Line, Part, Plan, SettingLine, Summary, What};
 use crate::resource::Known;
-use crate::resource::words::{Told, Words};
+use crate::resource::words::{Heading, Words};
 use crate::resource::{Action, Place, Reason, natural_order};
 
 /// Equal lines of several parts become one line, if a change has at most so many lines.
@@ -61,7 +61,7 @@ impl Writer<'_> {
         };
         let mut reason_nodes: Vec<&str> = changes.iter().filter_map(Change::reason_node).collect();
         reason_nodes.sort_by(|one, other| natural_order(one, other));
-        let told = Told {
+        let told = Heading {
             action: change.action,
             reason: &change.reason,
             places: &places,

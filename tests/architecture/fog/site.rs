@@ -204,7 +204,7 @@ fn done(verdict: Verdict, touched: bool) -> StepEnd {
     }
     for ListedPlan { id, to, .. } in verdict.resources {
         let outcome = match to {
-            Some(to) => Outcome::Done { lacks: Vec::new(), token: None, attributes: Some((*to.attributes).clone()) },
+            Some(to) => Outcome::Done { excluded: Vec::new(), token: None, attributes: Some((*to.attributes).clone()) },
             None => Outcome::Removed,
         };
         end.outcomes.push((id, outcome));

@@ -1,7 +1,7 @@
 //! How changes and records of zones are told.
 
 use topo::network::Prefix;
-use topo::resource::words::{NamedRow, Recorded, Told, Words, removed};
+use topo::resource::words::{Heading, NamedRow, Recorded, Words, removed};
 use topo::resource::{Action, Reason, Shape};
 
 use super::compare::routes_in;
@@ -11,7 +11,7 @@ pub(super) struct ZoneWords;
 pub(super) struct RouteWords;
 
 impl Words for ZoneWords {
-    fn heading(&self, told: &Told<'_>) -> String {
+    fn heading(&self, told: &Heading<'_>) -> String {
         let zone = told.places;
         match (told.action, told.reason) {
             (Action::Import, _) => format!("the zone {zone} is already as wanted"),

@@ -1,16 +1,16 @@
 //! A step on a node: one exchange.
 
+mod requests;
 mod settle;
-mod works;
 
 use std::sync::Arc;
 
 use self::settle::{describe, settle_batch};
 use super::look::lacking;
 use super::nodes::NodeSite;
-use super::progress::{Batch, Prepared};
+use super::progress::{Batch, PendingStep};
 use crate::backend::{Begun, Moment, StepEnd};
-use crate::exchange::node::{Filed, Reply, Written};
+use crate::exchange::node::{FileOutcome, Reply, RouteOutcome};
 use crate::network::Memo;
 use crate::plan::Operation;
 use crate::transport::{Target, TransportError};
@@ -25,19 +25,19 @@ impl NodeSite {
         let (Some(target), Some(transport)) = (target(), self.transport.clone()) else {
             return Begun::Ended(StepEnd::failed("The state does not say how to reach this place."));
         };
-        let (works, prepared) = self.works(moment, memo);
-        if works.is_empty() {
+        let (requests, prepared) = self.requests(moment, memo);
+        if requests.is_empty() {
             return Begun::Ended(StepEnd { skipped: prepared.skipped, ..StepEnd::default() });
         }
         Begun::Sent(Box::pin(async move {
-            let replies = transport.exchange(&target, &works).await;
+            let replies = transport.exchange(&target, &requests).await;
             self.heard(prepared, replies)
         }))
     }
 
     /// Reads the replies of a step.
-    fn heard(&self, prepared: Prepared, replies: Result<Vec<Reply>, TransportError>) -> StepEnd {
-        let Prepared { place, topology, batches, files, others, first_other, skipped } = prepared;
+    fn heard(&self, prepared: PendingStep, replies: Result<Vec<Reply>, TransportError>) -> StepEnd {
+        let PendingStep { place, topology, batches, files, others, first_other, skipped } = prepared;
         let mut end = StepEnd { skipped, ..StepEnd::default() };
         let mut all = self.progress();
         let progress = all.entry(place.clone()).or_default();
@@ -68,15 +68,15 @@ impl NodeSite {
         let of_files = replies.iter().skip(first_other + others.len());
         let of_writes = of_files.clone().skip(files.len());
         let outcomes = of_files.take(files.len()).map(|reply| match reply {
-            Reply::Filed(filed) => Some(filed.clone()),
+            Reply::FileOutcome(filed) => Some(filed.clone()),
             _ => None,
         });
-        let outcomes: Vec<Option<Filed>> = outcomes.collect();
+        let outcomes: Vec<Option<FileOutcome>> = outcomes.collect();
         let written = of_writes.map(|reply| match reply {
-            Reply::Written(written) => Some(written.clone()),
+            Reply::RouteOutcome(written) => Some(written.clone()),
             _ => None,
         });
-        let written: Vec<Option<Written>> = written.collect();
+        let written: Vec<Option<RouteOutcome>> = written.collect();
         for reply in &replies {
             if let Reply::Marker(Some(said)) = reply {
                 let message = format!(

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::backend::node::nodes::NodeSite;
 use crate::backend::node::progress::{Batch, File, Progress};
 use crate::backend::{Backend, Moment, OnNodes, ResourceEnd, Settled, StepEnd, of_kind};
-use crate::exchange::node::{Activation, Filed, Reply, Written};
+use crate::exchange::node::{Activation, FileOutcome, Reply, RouteOutcome};
 use crate::network::Prefix;
 use crate::plan::{Operation, PlacePlan, TablePlan};
 use crate::resource::{Action, Record, ResourceId, SharedJson};
@@ -48,7 +48,7 @@ impl Progress {
     }
 
     /// Reads the outcomes of files.
-    pub(super) fn settle_files(&mut self, files: &[File], replies: Vec<Option<Filed>>, end: &mut StepEnd) {
+    pub(super) fn settle_files(&mut self, files: &[File], replies: Vec<Option<FileOutcome>>, end: &mut StepEnd) {
         let mut failed = end.failure.take();
         let mut replies = replies.into_iter();
         for file in files {
@@ -56,18 +56,18 @@ impl Progress {
             end.operations += usize::from(!checks);
             let reply = replies.next().flatten();
             let is_touched = match &reply {
-                None | Some(Filed::Done { .. }) => !checks,
-                Some(Filed::PutBack(_)) => true,
-                Some(Filed::Moved | Filed::Refused(_)) => false,
+                None | Some(FileOutcome::Done { .. }) => !checks,
+                Some(FileOutcome::PutBack(_)) => true,
+                Some(FileOutcome::Moved | FileOutcome::Refused(_)) => false,
             };
             if is_touched {
                 end.touched = true;
                 self.touch_files(std::slice::from_ref(file));
             }
             match reply {
-                Some(Filed::Done { .. }) if checks => {}
-                Some(Filed::Done { token, table: rows, restored }) => {
-                    self.filed.insert(file.id.clone(), token);
+                Some(FileOutcome::Done { .. }) if checks => {}
+                Some(FileOutcome::Done { token, table: rows, restored }) => {
+                    self.file_tokens.insert(file.id.clone(), token);
                     self.tokens.extend(file.table.map(|table| (table, rows)));
                     if let Some(action) = file.action {
                         *end.done.entry(action).or_default() += 1;
@@ -84,12 +84,12 @@ impl Progress {
                         ));
                     }
                 }
-                Some(Filed::Moved) => {
+                Some(FileOutcome::Moved) => {
                     failed.get_or_insert(format!(
                         "{name} or the network configuration around it has changed since the plan. topo did not change it."
                     ));
                 }
-                Some(Filed::Refused(said) | Filed::PutBack(said)) => _ = failed.get_or_insert(said),
+                Some(FileOutcome::Refused(said) | FileOutcome::PutBack(said)) => _ = failed.get_or_insert(said),
                 None => _ = failed.get_or_insert(format!("The node did not report the outcome of {name}.")),
             }
         }
@@ -103,8 +103,8 @@ fn lacks_since(moment: &Moment<'_>, id: &ResourceId, table: &TablePlan) -> Vec<P
         Some(Record::InDoubt { to: Some(to), .. }) => to.routes.as_ref(),
         _ => None,
     };
-    let lacks = table.to.iter().flat_map(|to| to.lacks.iter());
-    lacks.filter(|key| written.is_some_and(|set| !set.lacks.contains(*key))).copied().collect()
+    let excluded = table.to.iter().flat_map(|to| to.excluded.iter());
+    excluded.filter(|key| written.is_some_and(|set| !set.excluded.contains(*key))).copied().collect()
 }
 
 /// The attributes of a resource, if they differ from those that the state of this run has.
@@ -134,14 +134,14 @@ impl NodeSite {
         for (id, resource) in &planned.resources {
             let is_set = progress.set.contains(id);
             let is_planned = resource.listed.as_ref().is_some_and(|listed| !listed.phases.is_empty());
-            let is_not_done = if is_planned { !is_set } else { failed || progress.held };
+            let is_not_done = if is_planned { !is_set } else { failed || progress.deferred };
             let outcome = if is_not_done || resource.is_partial() {
                 // A refused change leaves the resource as it was, whatever else was written there.
                 let has_own_write = resource.file.is_some() || resource.listed.is_some();
                 let wrote = progress.wrote && (!has_own_write || progress.touched_files.contains(id));
                 if wrote || (in_doubt && planned.unseen.is_some()) { Outcome::StillInDoubt } else { Outcome::Untouched }
             } else if resource.to().is_some() {
-                let mut lacks = progress.lacks.get(id).cloned().unwrap_or_default();
+                let mut excluded = progress.excluded.get(id).cloned().unwrap_or_default();
                 let mut attributes = None;
                 let mut given = None;
                 if let Some(to) = resource.listed.as_ref().and_then(|listed| listed.to.as_ref()).filter(|_| is_planned)
@@ -151,17 +151,17 @@ impl NodeSite {
                 if let Some(file) = &resource.file {
                     // A written file leaves out the same routes as the kernel.
                     if file.change.is_some() {
-                        lacks = progress.lacks.values().flatten().copied().collect();
-                        lacks.sort_unstable();
-                        lacks.dedup();
+                        excluded = progress.excluded.values().flatten().copied().collect();
+                        excluded.sort_unstable();
+                        excluded.dedup();
                     }
-                    given = progress.filed.get(id).or(file.token.as_ref());
+                    given = progress.file_tokens.get(id).or(file.token.as_ref());
                     attributes = attributes_since(moment, id, &file.attributes);
                 }
                 let token = resource.token(|table| progress.tokens.get(&table.view.table).cloned(), given);
-                let token = token.filter(|_| lacks.is_empty());
-                lacks.extend(since.remove(id).unwrap_or_default());
-                Outcome::Done { lacks, token, attributes }
+                let token = token.filter(|_| excluded.is_empty());
+                excluded.extend(since.remove(id).unwrap_or_default());
+                Outcome::Done { excluded, token, attributes }
             } else {
                 Outcome::Removed
             };
@@ -170,7 +170,7 @@ impl NodeSite {
     }
 }
 
-pub(super) fn settle_batch(backends: OnNodes, batch: &Batch, written: &[Option<Written>]) -> Settled {
+pub(super) fn settle_batch(backends: OnNodes, batch: &Batch, written: &[Option<RouteOutcome>]) -> Settled {
     let Batch { id, view, operations, write, .. } = batch;
     let Some(backend) = of_kind(backends, &id.kind) else { return Settled::default() };
     // Rows that topo imports unchanged need no write.
@@ -180,7 +180,7 @@ pub(super) fn settle_batch(backends: OnNodes, batch: &Batch, written: &[Option<W
         return Settled { failed: failed.collect(), touched: true, ..Settled::default() };
     };
     // Rows of other metrics say nothing about these operations.
-    if let Written::Done { appeared, vanished, .. } = &mut written {
+    if let RouteOutcome::Done { appeared, vanished, .. } = &mut written {
         for rows in [appeared, vanished] {
             rows.retain(|row| row.metric == view.kernel_metric(row.family()));
         }

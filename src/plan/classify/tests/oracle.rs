@@ -30,14 +30,14 @@ fn without_live_row(key: Key<'_>) -> Verdict {
 fn recorded(key: Key<'_>, live: &[&LiveRoute]) -> Verdict {
     // What was never confirmed may never have been written: then only our very route is ours.
     let still = |row: &LiveRoute| row.next_hop.is_some_and(|hop| key.is_ours(hop));
-    let has_mark = |row: &&&LiveRoute| key.is_mark(row.protocol) && (key.firm || still(row));
+    let has_mark = |row: &&&LiveRoute| key.is_mark(row.protocol) && (key.confirmed || still(row));
     // By hand: boot always; static only where it still is our route, for somebody's own static row is theirs.
     let by_hand = |row: &&&LiveRoute| {
-        (row.protocol == BOOT && (key.firm || still(row))) || (row.protocol == STATIC && still(row))
+        (row.protocol == BOOT && (key.confirmed || still(row))) || (row.protocol == STATIC && still(row))
     };
     let same = |row: &&&LiveRoute| key.wanted.is_some_and(|route| row.next_hop == Some(route.next_hop)) && row.plain;
     let mine: Vec<&&LiveRoute> = live.iter().filter(has_mark).collect();
-    let stays = |protocol: u8| protocol == key.protocol || (protocol == STATIC && key.stays_static);
+    let stays = |protocol: u8| protocol == key.protocol || (protocol == STATIC && key.accepts_static);
     if mine.iter().any(|row| same(row) && stays(row.protocol)) {
         return Verdict::Same;
     }

@@ -21,7 +21,7 @@ use crate::topology::{self, Topology};
 use crate::transport::ssh::{Ssh, SshOptions};
 use crate::transport::{ShellTransport, Transport};
 use crate::ui::Printer;
-use crate::ui::review::{self, Told};
+use crate::ui::review::{self, ReportedReasons};
 
 /// How many events may wait for the terminal. topo drops further ones.
 const EVENTS: usize = 4096;
@@ -292,7 +292,7 @@ pub(super) async fn plan(
         return Ok(None);
     }
     let (events, listener) = events();
-    let progress = review::listen(listener, Told::default(), printer);
+    let progress = review::listen(listener, ReportedReasons::default(), printer);
     let planned = tokio::select! {
         planned = make_plan(inputs, sites, usize::from(global.parallelism), &events) => Some(planned),
         _ = stop.changed() => None,

@@ -5,19 +5,19 @@ use std::sync::Arc;
 
 use crate::backend::netplan;
 use crate::backend::node::nodes::NodeSite;
-use crate::backend::node::progress::{Batch, File, Prepared, Progress};
+use crate::backend::node::progress::{Batch, File, PendingStep, Progress};
 use crate::backend::{Header, Moment, of_kind};
-use crate::exchange::node::{Activation, FileWrite, Listing, Marker, RouteVerb, RouteWrite, Work};
+use crate::exchange::node::{Activation, FileWrite, Listing, Marker, Request, RouteVerb, RouteWrite};
 use crate::network::{MAIN_TABLE, Memo, Prefix, STATIC};
 use crate::plan::{FilePlan, Operation, PlacePlan, ResourcePlan, TablePlan};
 use crate::resource::{Action, Phase, ResourceId};
 
 impl NodeSite {
-    /// The works of a step. They are made when the step starts, so that they leave out rows that lead to a node that
+    /// The requests of a step. They are made when the step starts, so that they leave out rows that lead to a node that
     /// has failed before.
-    pub(super) fn works(&self, moment: &Moment<'_>, memo: &mut Memo) -> (Vec<Work>, Prepared) {
+    pub(super) fn requests(&self, moment: &Moment<'_>, memo: &mut Memo) -> (Vec<Request>, PendingStep) {
         let Moment { place, phase, lost, .. } = *moment;
-        let mut prepared = Prepared {
+        let mut prepared = PendingStep {
             place: place.clone(),
             topology: moment.inputs.topology.clone(),
             batches: Vec::new(),
@@ -34,16 +34,16 @@ impl NodeSite {
         });
         let reasons = moment.plan.reasons(place);
         let mut writes: Vec<RouteWrite> = Vec::new();
-        let mut lacks: Vec<(ResourceId, Prefix)> = Vec::new();
-        let mut held = false;
+        let mut excluded: Vec<(ResourceId, Prefix)> = Vec::new();
+        let mut deferred = false;
         for (id, table) in planned.tables() {
             let file = planned.resources.get(id).and_then(|resource| resource.file.as_ref());
             let now = |operation: &Operation| match file {
                 // Rows of a file alone come and go with the file. Rows that lack only the mark get it before.
                 Some(file) if operation.only_marks() => {
-                    table.judged && file.change.is_some() && operation.phase == phase
+                    table.owns_live_rows && file.change.is_some() && operation.phase == phase
                 }
-                Some(file) => table.judged && file.writes_in(phase),
+                Some(file) => table.owns_live_rows && file.writes_in(phase),
                 None => operation.phase == phase,
             };
             let mut operations = table.operations(&reasons, memo);
@@ -58,20 +58,21 @@ impl NodeSite {
                 }
                 match operation.action {
                     // Another resource may leave the same row to the file.
-                    Action::Import if file.is_some() && table.judged => held = true,
-                    Action::Add | Action::Import => lacks.push((id.clone(), operation.route.destination)),
-                    _ => held = true,
+                    Action::Import if file.is_some() && table.owns_live_rows => deferred = true,
+                    Action::Add | Action::Import => excluded.push((id.clone(), operation.route.destination)),
+                    _ => deferred = true,
                 }
                 // Skip a route only once, even if a file has it, too.
-                if file.is_none() || table.judged {
+                if file.is_none() || table.owns_live_rows {
                     *prepared.skipped.entry(receiver.clone()).or_default() += 1;
                 }
                 false
             });
             let token = progress.tokens.get(&table.view.table);
-            let work = of_kind(self.backends, &id.kind).and_then(|backend| backend.work(table, &operations, token));
-            let write = match work {
-                Some(Work::Write(write)) => Some(join(&mut writes, write)),
+            let request =
+                of_kind(self.backends, &id.kind).and_then(|backend| backend.request(table, &operations, token));
+            let write = match request {
+                Some(Request::Write(write)) => Some(join(&mut writes, write)),
                 _ => None,
             };
             if !operations.is_empty() {
@@ -79,20 +80,20 @@ impl NodeSite {
                 prepared.batches.push(Batch { id, view, in_file: table.in_file, operations, write });
             }
         }
-        progress.held |= held;
-        for (id, destination) in lacks {
-            progress.lacks.entry(id).or_default().push(destination);
+        progress.deferred |= deferred;
+        for (id, destination) in excluded {
+            progress.excluded.entry(id).or_default().push(destination);
         }
         // The file, too, keeps a row whose change was postponed.
-        let writes_files = !progress.held;
-        let mut works = Vec::new();
+        let writes_files = !progress.deferred;
+        let mut requests = Vec::new();
         for (id, resource) in &planned.resources {
             let listed = resource.listed.as_ref().filter(|listed| listed.phases.contains(&phase));
             let Some(change) = listed.and_then(|listed| listed.changes.first()) else { continue };
             let backend = of_kind(self.backends, &id.kind);
-            if let Some(work) = backend.and_then(|backend| backend.resource_work(resource, &header(moment))) {
+            if let Some(request) = backend.and_then(|backend| backend.resource_request(resource, &header(moment))) {
                 prepared.others.push((id.clone(), change.action));
-                works.push(work);
+                requests.push(request);
             }
         }
         // Removals come first, so that nobody reads an old file when its successor is installed.
@@ -101,23 +102,23 @@ impl NodeSite {
         for (id, file) in several {
             let Some(activation) = activation(planned, file, phase) else { continue };
             let tables = planned.resources.get(id).map(|resource| resource.tables.as_slice()).unwrap_or_default();
-            works.push(Work::File(file_write(moment, id, file, tables, progress, activation)));
+            requests.push(Request::File(file_write(moment, id, file, tables, progress, activation)));
             let action = file.change.as_ref().map(|change| change.action);
             let table = tables.first().map(|table| table.view.table);
             prepared.files.push(File { id: id.clone(), activation, action, table });
         }
-        works.extend(writes.into_iter().map(Work::Write));
+        requests.extend(writes.into_iter().map(Request::Write));
         let does_something = !prepared.batches.is_empty()
-            || works.iter().any(|work| !matches!(work, Work::File(file) if file.only_checks()));
+            || requests.iter().any(|request| !matches!(request, Request::File(file) if file.only_checks()));
         if does_something && !progress.wrote && !planned.has_marker && !planned.ends {
-            works.insert(0, Work::WriteMarker(marker(moment, planned)));
+            requests.insert(0, Request::WriteMarker(marker(moment, planned)));
             prepared.first_other = 1;
         }
         let partial = planned.resources.values().any(ResourcePlan::is_partial);
         if planned.ends && moment.is_last && !partial {
-            works.push(Work::RemoveMarker(moment.inputs.topology.to_string()));
+            requests.push(Request::RemoveMarker(moment.inputs.topology.to_string()));
         }
-        (works, prepared)
+        (requests, prepared)
     }
 }
 
@@ -132,12 +133,12 @@ fn file_write(
 ) -> FileWrite {
     let mut routes = tables.iter().find_map(|table| table.to.clone()).filter(|_| file.wanted);
     if let Some(routes) = routes.as_mut() {
-        let left = progress.lacks.values().flatten();
-        let lacks: BTreeSet<Prefix> = routes.lacks.iter().chain(left).copied().collect();
-        routes.lacks = Arc::new(lacks);
+        let left = progress.excluded.values().flatten();
+        let excluded: BTreeSet<Prefix> = routes.excluded.iter().chain(left).copied().collect();
+        routes.excluded = Arc::new(excluded);
     }
     let (table, protocols) =
-        tables.first().map_or((MAIN_TABLE, Vec::new()), |first| (first.view.table, first.marks.clone()));
+        tables.first().map_or((MAIN_TABLE, Vec::new()), |first| (first.view.table, first.mark_protocols.clone()));
     let listing = Listing { table, protocols, known: None };
     netplan::file_write(id, file, &header(moment), routes.as_ref(), listing, activation)
 }

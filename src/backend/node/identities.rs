@@ -12,7 +12,7 @@ use crate::state::{PlaceRecord, State};
 
 /// The record of each place of the topology. topo knows a machine by its id, not by its name.
 #[derive(Default)]
-pub(super) struct Claims {
+pub(super) struct MachineIdentities {
     /// Place of the topology → place of the record.
     sources: HashMap<Place, Place>,
     /// topo saw no machine, so it finds each record by the name.
@@ -23,7 +23,7 @@ pub(super) struct Claims {
     pub(super) replaced: BTreeSet<Place>,
 }
 
-impl Claims {
+impl MachineIdentities {
     /// Compares the machines that answered with the recorded ones.
     pub(super) fn new(
         desired: &Desired,
@@ -32,10 +32,10 @@ impl Claims {
         options: &Options,
         plan: &mut Plan,
     ) -> Self {
-        let mut claims = Self::default();
+        let mut identities = Self::default();
         if !observed.values().any(|observation| observation.seen().is_some()) {
-            claims.by_name = true;
-            return claims;
+            identities.by_name = true;
+            return identities;
         }
         let machine = |place: &Place| {
             observed
@@ -63,24 +63,26 @@ impl Claims {
                 (Some(source), _, _) => {
                     if source != place {
                         plan.findings.push(renamed(source, place));
-                        claims.moved.insert(source.clone());
+                        identities.moved.insert(source.clone());
                     }
-                    claims.sources.insert(place.clone(), source.clone());
+                    identities.sources.insert(place.clone(), source.clone());
                 }
                 (None, Some(record), Some(_)) if record.machine_id.as_deref().is_some_and(|id| !id.is_empty()) => {
                     plan.findings.push(replaced(place));
-                    claims.replaced.insert(place.clone());
-                    Arc::make_mut(&mut plan.owners).begins_anew(place);
+                    identities.replaced.insert(place.clone());
+                    Arc::make_mut(&mut plan.owners).mark_new(place);
                 }
                 (None, Some(_), _) => {
-                    claims.sources.insert(place.clone(), place.clone());
+                    identities.sources.insert(place.clone(), place.clone());
                 }
                 (None, None, _) => {}
             }
         }
         // A place that does not answer cannot have the record that went with its machine to another name.
         let silent = |place: &Place| machine(place).is_none();
-        claims.sources.retain(|place, source| place != source || !silent(place) || !claims.moved.contains(place));
+        identities
+            .sources
+            .retain(|place, source| place != source || !silent(place) || !identities.moved.contains(place));
         // It gets the record of a machine that had the same host, if another place has the name of that machine now.
         let same_host = |wanted: &DesiredPlace, record: &PlaceRecord| {
             let host = |endpoint: &Option<Endpoint>| endpoint.as_ref().map(|one| (one.host.clone(), one.port));
@@ -88,22 +90,22 @@ impl Claims {
         };
         let mut found: Vec<(Place, Place)> = Vec::new();
         for (place, record) in &recorded.places {
-            let lost =
-                claims.replaced.contains(place) || claims.sources.get(place).is_some_and(|source| source != place);
-            if !lost || claims.sources.values().any(|source| source == place) {
+            let lost = identities.replaced.contains(place)
+                || identities.sources.get(place).is_some_and(|source| source != place);
+            if !lost || identities.sources.values().any(|source| source == place) {
                 continue;
             }
             let mut silent =
-                desired.places.iter().filter(|(other, _)| silent(other) && !claims.sources.contains_key(*other));
+                desired.places.iter().filter(|(other, _)| silent(other) && !identities.sources.contains_key(*other));
             let other = silent.find(|(_, wanted)| same_host(wanted, record));
             found.extend(other.map(|(other, _)| (other.clone(), place.clone())));
         }
         for (place, source) in found {
             plan.findings.push(renamed(&source, &place));
-            claims.moved.insert(source.clone());
-            claims.sources.insert(place, source);
+            identities.moved.insert(source.clone());
+            identities.sources.insert(place, source);
         }
-        for (place, source) in &claims.sources {
+        for (place, source) in &identities.sources {
             // If topo never saw the machine and never confirmed the record, no other machine can have it.
             let confirmed = |record: &PlaceRecord| {
                 let is = |record: &Record| !matches!(record, Record::InDoubt { is: None, .. });
@@ -116,9 +118,9 @@ impl Claims {
                 there.any(|(other, _)| machine(other).is_some_and(|id| record.machine_id.as_deref() != Some(id)))
             });
             let machine_gone = reinstalled
-                || claims.replaced.contains(place)
+                || identities.replaced.contains(place)
                 || options.forget.iter().any(|name| place.node() == Some(name.as_str()));
-            if displaced && !machine_gone && !claims.sources.values().any(|source| source == place) {
+            if displaced && !machine_gone && !identities.sources.values().any(|source| source == place) {
                 plan.findings.push(name_taken(place, source));
             }
         }
@@ -128,12 +130,12 @@ impl Claims {
             match (machine(place), record.machine_id.as_deref().filter(|id| !id.is_empty())) {
                 (Some(found), Some(id)) if found != id => {
                     plan.findings.push(replaced(place));
-                    claims.replaced.insert(place.clone());
+                    identities.replaced.insert(place.clone());
                 }
-                _ => _ = claims.sources.insert(place.clone(), place.clone()),
+                _ => _ = identities.sources.insert(place.clone(), place.clone()),
             }
         }
-        claims
+        identities
     }
 
     /// The place under which the state has the record of a place.

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::backend::Settled;
-use crate::exchange::node::{LiveRoute, RouteCommand, RouteVerb, Written};
+use crate::exchange::node::{LiveRoute, RouteCommand, RouteOutcome, RouteVerb};
 use crate::network::{Family, Prefix, Route, STATIC};
 use crate::plan::{Live, Operation, TablePlan};
 use crate::resource::Action;
@@ -22,7 +22,7 @@ pub(super) fn command(table: &TablePlan, operation: &Operation) -> Option<(u8, R
         (Action::Add, _) => Some((0, write(RouteVerb::Add, view.protocol))),
         (Action::Import, Some(before)) if before.protocol == view.protocol => None,
         // systemd-networkd added it for a file of topo, and would add it again.
-        (Action::Import, Some(Live { protocol: STATIC, .. })) if table.stays_static => None,
+        (Action::Import, Some(Live { protocol: STATIC, .. })) if table.accepts_static => None,
         (Action::Import | Action::Change, Some(Live { next_hop, protocol })) => {
             Some((1, write(RouteVerb::Change { from: next_hop, protocol }, view.protocol)))
         }
@@ -33,23 +33,23 @@ pub(super) fn command(table: &TablePlan, operation: &Operation) -> Option<(u8, R
 
 /// Compares the table after the step with the intended rows. A missing row counts as failed and an existing one as
 /// done, whatever `ip` said.
-pub(super) fn settle(operations: &[Operation], written: &Written) -> Settled {
+pub(super) fn settle(operations: &[Operation], written: &RouteOutcome) -> Settled {
     let (token, appeared, vanished, refused, loses) = match written {
-        Written::Moved => {
+        RouteOutcome::Moved => {
             return all_failed(
                 operations,
                 "the routes there have changed since the plan, so topo wrote nothing",
                 false,
             );
         }
-        Written::PutBack { before, after } => {
+        RouteOutcome::PutBack { before, after } => {
             let said = format!(
                 "the node's route back to you would have changed from `{before}` to `{after}`, so topo restored the \
                  old routes at once"
             );
             return all_failed(operations, &said, true);
         }
-        Written::Done { token, appeared, vanished, refused, loses } => (token, appeared, vanished, refused, loses),
+        RouteOutcome::Done { token, appeared, vanished, refused, loses } => (token, appeared, vanished, refused, loses),
     };
     let has = |rows: &[LiveRoute], route: &Route| {
         rows.iter().any(|row| row.destination == route.destination && row.next_hop == Some(route.next_hop))

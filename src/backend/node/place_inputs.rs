@@ -10,7 +10,7 @@ use crate::state::PlaceRecord;
 
 /// What is wanted of one place, and what is recorded of its machine.
 #[derive(Clone, Copy)]
-pub(super) struct Both<'a> {
+pub(super) struct PlaceInputs<'a> {
     pub(super) place: &'a Place,
     pub(super) wanted: Option<&'a DesiredPlace>,
     /// The place under which the machine is recorded.
@@ -18,7 +18,7 @@ pub(super) struct Both<'a> {
     pub(super) record: Option<&'a PlaceRecord>,
 }
 
-impl<'a> Both<'a> {
+impl<'a> PlaceInputs<'a> {
     /// The routes that are wanted, by resource.
     pub(super) fn wanted_routes(&self) -> impl Iterator<Item = (&'a ResourceId, &'a RouteSet)> + use<'a> {
         let resources = self.wanted.into_iter().flat_map(|wanted| &wanted.resources);

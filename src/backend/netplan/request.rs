@@ -1,4 +1,4 @@
-//! The work on files, and on rows that belong only to a file.
+//! The requests about files, and about rows that belong only to a file.
 
 use super::Attributes;
 use super::content::render;

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use super::Place;
 
 /// Every place of two maps in order, with its value in each of them.
-pub fn together<'a, A, B>(
+pub fn merge_join<'a, A, B>(
     one: &'a BTreeMap<Place, A>,
     other: &'a BTreeMap<Place, B>,
 ) -> impl Iterator<Item = (&'a Place, Option<&'a A>, Option<&'a B>)> {
