@@ -2,6 +2,7 @@
 
 pub mod azure_udr;
 mod desired;
+mod difference;
 mod header;
 pub mod mesh;
 pub mod netplan;
@@ -9,6 +10,7 @@ pub mod node;
 pub mod operator;
 mod registry;
 mod site;
+mod site_kind;
 pub mod ssh_static;
 pub mod sysctl;
 mod table_and_metric;
@@ -23,8 +25,9 @@ pub use desired::{Covered, Desired, NetworkTable};
 pub use header::Header;
 use mesh::Mesh;
 use node::Seen;
-pub use registry::{Connect, IsSilentOn, NodeSource, REGISTRY, ReadNodes, Registry, SiteKind, SourceNodes};
+pub use registry::{REGISTRY, Registry};
 pub use site::{Begun, Check, Inputs, LOST, LateError, Moment, Pose, Question, Site, StepEnd, check_late, take_late};
+pub use site_kind::{Connect, IsSilentOn, NodeSource, ReadNodes, SiteKind, SourceNodes};
 
 /// A way to put routes in place. A backend says what it wants, and turns operations into requests and replies into
 /// outcomes. It does no I/O.

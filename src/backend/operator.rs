@@ -73,8 +73,22 @@ impl Given {
     }
 }
 
+/// A text that is not a time span.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum DurationError {
+    /// The unit does not exist.
+    #[error("`{0}` is not a unit of time; use ms, s, m or h")]
+    Unit(Box<str>),
+    /// No number.
+    #[error("`{0}` is not a time; write for example 30s")]
+    Number(Box<str>),
+    /// Longer than topo can count.
+    #[error("`{0}` is out of range")]
+    Range(Box<str>),
+}
+
 /// A time span: plain seconds, or a number with `ms`, `s`, `m` or `h`.
-pub fn parse_duration(text: &str) -> Result<Duration, String> {
+pub fn parse_duration(text: &str) -> Result<Duration, DurationError> {
     let digits = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
     let (number, unit) = text.split_at(digits);
     let factor = match unit {
@@ -82,8 +96,8 @@ pub fn parse_duration(text: &str) -> Result<Duration, String> {
         "" | "s" => 1.0,
         "m" => 60.0,
         "h" => 3600.0,
-        _ => return Err(format!("`{unit}` is not a unit of time; use ms, s, m or h")),
+        _ => return Err(DurationError::Unit(unit.into())),
     };
-    let number: f64 = number.parse().map_err(|_| format!("`{text}` is not a time; write for example 30s"))?;
-    Duration::try_from_secs_f64(number * factor).map_err(|_| format!("`{text}` is out of range"))
+    let number: f64 = number.parse().map_err(|_| DurationError::Number(text.into()))?;
+    Duration::try_from_secs_f64(number * factor).map_err(|_| DurationError::Range(text.into()))
 }

@@ -3,11 +3,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::{Finding, Options, PlacePlan, Plan, ResourcePlan};
+use super::Finding;
 use crate::network::{NextHop, Prefix};
 use crate::resource::words::Setting;
 use crate::resource::{Action, Kind, Phase, Place, Reason, Record, ResourceId, Shape};
-use crate::state::State;
 
 /// One change of something that is listed one by one: of a resource, or of one row in it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -98,29 +97,6 @@ impl ListedPlan {
             (None, None) => true,
             (Some(Record::Settled { is, .. }), Some(to)) => is == to,
             _ => false,
-        }
-    }
-}
-
-impl Plan {
-    /// Adds places whose resources are listed.
-    pub fn add_listed(&mut self, listed: Listed, recorded: &State, options: &Options) {
-        self.answered += listed.answered;
-        for finding in listed.findings {
-            self.add(finding, options);
-        }
-        for (place, ListedPlace { resources, unseen }) in listed.places {
-            let acts = resources.iter().any(|resource| !resource.phases.is_empty());
-            let is_recorded = |resource: &ListedPlan| resource.is_recorded(recorded.record(&place, &resource.id));
-            // Nothing new can be recorded of a place that nobody looked at.
-            let settles = unseen.is_none() && !resources.iter().all(is_recorded);
-            if acts || settles {
-                let ends = resources.iter().all(|resource| resource.to.is_none());
-                let planned =
-                    |one: ListedPlan| (one.id.clone(), ResourcePlan { listed: Some(one), ..ResourcePlan::default() });
-                let resources = resources.into_iter().map(planned).collect();
-                self.places.insert(place, PlacePlan { unseen, resources, ends, acts, ..PlacePlan::default() });
-            }
         }
     }
 }

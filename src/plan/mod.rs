@@ -22,6 +22,7 @@ use std::sync::Arc;
 use self::findings::UNSEEN;
 use crate::network::Memo;
 use crate::resource::{Endpoint, Place, ResourceId, Resources};
+use crate::state::State;
 pub use classify::{ForeignKey, Key, KeyVerdict, Surplus, Verdict, classify};
 pub use findings::{Address, Finding, Remedy, Severity};
 pub use listed::{Listed, ListedChange, ListedPlace, ListedPlan, ListedWhat};
@@ -100,6 +101,27 @@ impl Plan {
     pub fn add(&mut self, finding: Finding, options: &Options) {
         let skips = options.skip_conflicts && finding.severity == Severity::Conflict;
         self.findings.push(if skips { finding.skipped() } else { finding });
+    }
+
+    /// Adds places whose resources are listed.
+    pub fn add_listed(&mut self, listed: Listed, recorded: &State, options: &Options) {
+        self.answered += listed.answered;
+        for finding in listed.findings {
+            self.add(finding, options);
+        }
+        for (place, ListedPlace { resources, unseen }) in listed.places {
+            let acts = resources.iter().any(|resource| !resource.phases.is_empty());
+            let is_recorded = |resource: &ListedPlan| resource.is_recorded(recorded.record(&place, &resource.id));
+            // Nothing new can be recorded of a place that nobody looked at.
+            let settles = unseen.is_none() && !resources.iter().all(is_recorded);
+            if acts || settles {
+                let ends = resources.iter().all(|resource| resource.to.is_none());
+                let planned =
+                    |one: ListedPlan| (one.id.clone(), ResourcePlan { listed: Some(one), ..ResourcePlan::default() });
+                let resources = resources.into_iter().map(planned).collect();
+                self.places.insert(place, PlacePlan { unseen, resources, ends, acts, ..PlacePlan::default() });
+            }
+        }
     }
 
     /// Whether a finding stops the run: topo then writes nothing anywhere.

@@ -4,24 +4,23 @@
 mod change;
 mod files;
 mod group;
+mod line;
 mod listed;
+mod parts;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use self::change::Lines;
-pub use self::change::{Before, Change, Line, Part, SettingLine, What};
+pub use self::change::{Change, Part, What};
 use self::files::{file_changes, shows_routes};
 use self::group::{Group, restricted};
+use self::line::split_reason;
+pub use self::line::{Before, Line, SettingLine};
 use self::listed::listed_changes;
-use super::operation::Live;
+use self::parts::{ChangeKey, SingleKey, single_parts};
 use super::{PlacePlan, Plan};
-use crate::network::{Memo, Route, RouteSet, View};
-use crate::resource::{Action, NaturalName, Place, Reason, ResourceId};
-
-/// A part with more lines than this keeps none of them and computes them on demand. 500 views of a mesh of 5,000 nodes would be
-/// five million lines.
-const KEPT_LINES: usize = 64;
+use crate::network::{Memo, RouteSet, View};
+use crate::resource::{Action, NaturalName, Place, ResourceId};
 
 /// The changes of a plan.
 #[derive(Debug, Default)]
@@ -47,19 +46,6 @@ struct GroupKey<'a> {
     to: Option<(usize, usize)>,
     reasons: (bool, bool),
     id: &'a ResourceId,
-}
-
-/// Changes differ in at least one of these: action, reason, kind and name of the resource.
-type ChangeKey = (Action, Reason, Arc<str>, Arc<str>);
-
-#[derive(PartialEq, Eq, Hash)]
-struct SingleKey {
-    table: u32,
-    metric: Option<u32>,
-    protocol: u8,
-    route: Route,
-    before: Option<Live>,
-    found: Option<Arc<str>>,
 }
 
 impl Summary {
@@ -217,57 +203,6 @@ fn file_of(routes: &Change, all: &[Change]) -> Option<usize> {
     };
     let shares = |change: &Change| routes.members.iter().any(|member| change.members.binary_search(member).is_ok());
     all.iter().position(|change| is_file(change) && shares(change))
-}
-
-/// Lines that were computed place by place, put together by the places that they apply to.
-fn single_parts(lines: HashMap<SingleKey, Vec<u32>>) -> impl Iterator<Item = Part> {
-    type Shared = (u32, Option<u32>, u8, Vec<u32>);
-    let mut parts: BTreeMap<Shared, Vec<Line>> = BTreeMap::new();
-    for (key, members) in lines {
-        let line = line_of(key.route, key.before, key.found, Vec::new());
-        parts.entry((key.table, key.metric, key.protocol, members)).or_default().push(line);
-    }
-    parts.into_iter().map(|((table, metric, protocol, members), mut lines)| {
-        lines.sort_unstable_by(|one, other| {
-            let key = |line: &'_ Line| (line.destination, line.next_hop.clone(), line.before.clone());
-            key(one).cmp(&key(other))
-        });
-        Part {
-            table: Some(table),
-            metric,
-            protocol: Some(protocol),
-            count: members.len() * lines.len(),
-            len: lines.len(),
-            members: members.into(),
-            lines: Lines::Listed(lines),
-            missing: HashMap::new(),
-        }
-    })
-}
-
-/// A line for a route of a node.
-fn line_of(route: Route, before: Option<Live>, found: Option<Arc<str>>, without: Vec<u32>) -> Line {
-    Line {
-        destination: route.destination,
-        next_hop: route.next_hop.into(),
-        name: None,
-        before: before.map(|live| Before { next_hop: live.next_hop.into(), protocol: Some(live.protocol) }),
-        found,
-        without,
-    }
-}
-
-/// Takes the description of what is live out of a reason, so that changes differ by what happened and not by where.
-fn split_reason(reason: Reason) -> (Reason, Option<Arc<str>>) {
-    let found = |text: String| Some(Arc::from(text));
-    match reason {
-        Reason::Altered(text) => (Reason::Altered(String::new()), found(text)),
-        Reason::MarkLost(text) => (Reason::MarkLost(String::new()), found(text)),
-        Reason::Adopted(text) => (Reason::Adopted(String::new()), found(text)),
-        Reason::TakenOver(text) => (Reason::TakenOver(String::new()), found(text)),
-        Reason::Stale(text) => (Reason::Stale(String::new()), found(text)),
-        other => (other, None),
-    }
 }
 
 /// Numbers views by content. It looks at their address first, because most places share a view in memory.

@@ -84,6 +84,11 @@ pub trait Words: Sync {
         None
     }
 
+    /// Whether the resource is a file, and a changed one is told by a unified difference.
+    fn tells_difference(&self) -> bool {
+        false
+    }
+
     /// A setting in words.
     fn setting(&self, action: Action, setting: &Setting) -> String {
         setting.text(action)

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::sync::Arc;
 
-use super::{Lineage, RunId};
+use super::{DocumentError, Lineage, RunId};
 use crate::network::{Rows, View};
 use crate::resource::{Endpoint, Name, Place, Raw, Record, ResourceId, Resources};
 
@@ -67,6 +67,22 @@ impl State {
     /// Whether there are no records at all.
     pub fn is_empty(&self) -> bool {
         self.places.is_empty() && self.kept.places.is_empty()
+    }
+
+    /// Whether it is the state of this topology.
+    pub fn expect_topology(&self, asked: &Name) -> Result<(), DocumentError> {
+        if self.topology == *asked {
+            return Ok(());
+        }
+        Err(DocumentError::OtherTopology { found: self.topology.clone(), asked: asked.clone() })
+    }
+
+    /// Whether it has this lineage.
+    pub fn expect_lineage(&self, expected: Lineage) -> Result<(), DocumentError> {
+        if self.lineage == expected {
+            return Ok(());
+        }
+        Err(DocumentError::OtherLineage { found: self.lineage, expected })
     }
 }
 

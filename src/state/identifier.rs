@@ -31,11 +31,19 @@ impl<const N: usize> Identifier<N> {
     }
 }
 
-impl<const N: usize> FromStr for Identifier<N> {
-    type Err = String;
+/// A text that is not an [`Identifier`].
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{}` is not an identifier of {digits} hexadecimal digits", text.escape_debug())]
+pub struct IdentifierError {
+    text: Box<str>,
+    digits: usize,
+}
 
-    fn from_str(text: &str) -> Result<Self, String> {
-        let refused = || format!("`{}` is not an identifier of {} hexadecimal digits", text.escape_debug(), 2 * N);
+impl<const N: usize> FromStr for Identifier<N> {
+    type Err = IdentifierError;
+
+    fn from_str(text: &str) -> Result<Self, IdentifierError> {
+        let refused = || IdentifierError { text: text.into(), digits: 2 * N };
         if text.len() != 2 * N || !text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f')) {
             return Err(refused());
         }

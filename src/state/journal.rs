@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
 
-use super::{PlaceRecord, RunId, State};
+use super::{JournalError, LineError, PlaceRecord, RunId, State};
 use crate::network::Prefix;
 use crate::resource::{Known, Place, Record, ResourceId, Shape, Token};
 
@@ -94,7 +94,7 @@ pub fn to_lines(entries: &[Entry]) -> Vec<u8> {
 /// Reads a journal, with places of the known kinds. Ignores a last line that is cut off or unreadable: a killed run
 /// leaves such a line, and the resources in it stay in doubt. Any other unreadable line is damage: the error says which one
 /// it is, and what is wrong with it.
-pub fn from_lines(journal: &[u8], known: &Known) -> Result<Vec<Entry>, String> {
+pub fn from_lines(journal: &[u8], known: &Known) -> Result<Vec<Entry>, JournalError> {
     // The part after the last line end is empty or cut off.
     let whole = journal.iter().rposition(|byte| *byte == b'\n').map_or(&[][..], |end| &journal[..=end]);
     let mut entries = Vec::new();
@@ -103,21 +103,21 @@ pub fn from_lines(journal: &[u8], known: &Known) -> Result<Vec<Entry>, String> {
         match read_line(line, known) {
             Ok(entry) => entries.push(entry),
             Err(_) if lines.peek().is_none() && whole.len() == journal.len() => break,
-            Err(reason) => return Err(format!("line {} is damaged: {reason}", at + 1)),
+            Err(reason) => return Err(JournalError { line: at + 1, reason }),
         }
     }
     Ok(entries)
 }
 
-fn read_line(line: &[u8], known: &Known) -> Result<Entry, String> {
-    let line = std::str::from_utf8(line).map_err(|error| error.to_string())?;
-    let Line { sum, entry } = serde_json::from_str(line).map_err(|error| error.to_string())?;
+fn read_line(line: &[u8], known: &Known) -> Result<Entry, LineError> {
+    let line = std::str::from_utf8(line)?;
+    let Line { sum, entry } = serde_json::from_str(line)?;
     if sum != checksum(entry.get()) {
-        return Err("its checksum does not match".to_owned());
+        return Err(LineError::Checksum);
     }
     let Entry::<String> { run, base, seq, at, place, phase, outcomes, machine_id, forget } =
-        serde_json::from_str(entry.get()).map_err(|error| error.to_string())?;
-    let place = known.place(&place).map_err(|error| error.to_string())?;
+        serde_json::from_str(entry.get())?;
+    let place = known.place(&place).map_err(|error| LineError::Place(error.to_string().into()))?;
     Ok(Entry { run, base, seq, at, place, phase, outcomes, machine_id, forget })
 }
 

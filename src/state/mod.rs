@@ -4,9 +4,9 @@
 //! doubt; clear the journal; append outcomes; swap in the folded state; clear the journal; release the lock.
 
 mod commit;
-mod decode;
 mod document;
 mod encode;
+mod error;
 mod identifier;
 mod journal;
 mod local;
@@ -17,9 +17,9 @@ mod store;
 mod wire;
 
 pub use commit::JournalWriter;
-pub use decode::DocumentError;
 pub use document::{Kept, PlaceRecord, State};
-pub use identifier::{Identifier, Lineage, RunId};
+pub use error::{DocumentError, JournalError, LineError};
+pub use identifier::{Identifier, IdentifierError, Lineage, RunId};
 pub use journal::{Entry, Outcome, fold, from_lines, to_lines};
 pub use local::LocalStore;
 pub use lock::{LockError, LockInfo, LockRequest};

@@ -8,17 +8,32 @@ use serde::de::{self, DeserializeSeed, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
-use super::decode::{DocumentError, damaged};
+use super::error::{DocumentError, damaged};
 use super::reader::Reader;
-use super::wire::{Text, VERSION};
+use super::wire::{Text, VERSION, VersionOnly};
 use super::{Kept, PlaceRecord, State};
 use crate::resource::{Endpoint, Known, Place, Raw, Record, Resources};
 
 /// About how many bytes a place takes in a document, with one record.
 const BYTES_OF_PLACE: usize = 250;
 
-/// Reads a document. Places and records of kinds that are not in `known` stay unchanged.
-pub(super) fn read(text: &str, known: &Known) -> Result<State, DocumentError> {
+impl State {
+    /// Reads a document. Places and records of kinds that are not in `known` stay unchanged.
+    pub fn from_json(document: &[u8], known: &Known) -> Result<Self, DocumentError> {
+        if document.is_empty() {
+            return Err(damaged("it is empty (0 bytes)"));
+        }
+        let text = std::str::from_utf8(document).map_err(|error| damaged(format!("it is not UTF-8 text ({error})")))?;
+        read(text, known).map_err(|refusal| match serde_json::from_str(text) {
+            // A newer topo may have written any form, so the version decides before anything else.
+            Ok(VersionOnly { version }) if version > VERSION => DocumentError::Newer(version),
+            Ok(VersionOnly { version: 0 }) => damaged("it has version 0, which does not exist"),
+            _ => refusal,
+        })
+    }
+}
+
+fn read(text: &str, known: &Known) -> Result<State, DocumentError> {
     let mut reader = Reader::new(known, text.len());
     let mut json = serde_json::Deserializer::from_str(text);
     let state = ReadDocument(&mut reader).deserialize(&mut json).and_then(|state| json.end().map(|()| state));
@@ -271,7 +286,7 @@ impl<'de> Visitor<'de> for ReadResources<'_, '_> {
                 };
                 match reader.record(wire) {
                     Ok(record) => record,
-                    Err(reason) => return Err(reader.refuse(damaged(context() + &reason))),
+                    Err(reason) => return Err(reader.refuse(damaged(context() + &reason.to_string()))),
                 }
             } else {
                 Record::Opaque(map.next_value()?)

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use super::decode::{DocumentError, damaged};
+use super::error::{DocumentError, ListError, RecordError, damaged};
 use super::wire::{Address, ListWire, Nullable, RecordWire, ShapeWire, ViewWire};
 use crate::network::{Family, Prefix, RouteSet, Row, Rows, View};
 use crate::resource::{Known, Place, Record, ResourceId, Shape, SharedJson};
@@ -64,7 +64,8 @@ impl<'k> Reader<'k> {
         let mut total = 0;
         for list in lists {
             let id = list.id;
-            let rows = self.list(list)?;
+            let wrong = |reason| damaged(format!("in the list of rows {id}, {reason}"));
+            let rows = self.list(list).map_err(wrong)?;
             total += rows.as_slice().len();
             if total > MOST_ROWS {
                 return Err(damaged(format!("its lists have more than {MOST_ROWS} rows together")));
@@ -87,34 +88,28 @@ impl<'k> Reader<'k> {
     }
 
     /// The complete list of one version.
-    fn list(&mut self, wire: ListWire) -> Result<Rows, DocumentError> {
-        let id = wire.id;
-        let wrong = |what: String| damaged(format!("in the list of rows {id}, {what}"));
+    fn list(&mut self, wire: ListWire) -> Result<Rows, ListError> {
         let mut add: Vec<Row> = Vec::with_capacity(wire.add.len());
         for (destination, Address(owner)) in wire.add {
             if destination.family() != Family::of(owner) {
-                return Err(wrong(format!("{destination} and its owner {owner} are of different families")));
+                return Err(ListError::Families(destination, owner));
             }
             add.push(Row { destination, owner });
         }
         let base = match wire.from {
             None if wire.remove.is_empty() => Rows::default(),
-            None => return Err(wrong("it removes rows, but does not build on a list".to_owned())),
-            Some(from) => self
-                .lists
-                .get(&from)
-                .cloned()
-                .ok_or_else(|| wrong(format!("it builds on the list {from}, which does not come before it")))?,
+            None => return Err(ListError::RemovesFromNothing),
+            Some(from) => self.lists.get(&from).cloned().ok_or(ListError::MissingBase(from))?,
         };
         if wire.remove.is_empty() && add.is_empty() {
             return Ok(base);
         }
         add.sort_unstable_by_key(|row| row.destination);
         if let Some(pair) = add.windows(2).find(|pair| pair[0].destination == pair[1].destination) {
-            return Err(wrong(format!("the destination {} occurs twice", pair[0].destination)));
+            return Err(ListError::Twice(pair[0].destination));
         }
         self.scratch.clear();
-        apply(&mut self.scratch, base.as_slice(), wire.remove.into_iter().collect(), add).map_err(wrong)?;
+        apply(&mut self.scratch, base.as_slice(), wire.remove.into_iter().collect(), add)?;
         Ok(Rows::from_sorted(self.scratch.as_slice()))
     }
 
@@ -129,7 +124,7 @@ impl<'k> Reader<'k> {
         Ok(resource)
     }
 
-    pub(super) fn record(&mut self, wire: RecordWire<'_, &RawValue>) -> Result<Record, String> {
+    pub(super) fn record(&mut self, wire: RecordWire<'_, &RawValue>) -> Result<Record, RecordError> {
         let mut shape = |wire: Nullable<ShapeWire<&RawValue>>| wire.0.map(|wire| self.shape(wire)).transpose();
         match (wire.is, wire.to) {
             (Some(is), Some(to)) if wire.token.is_none() => {
@@ -137,39 +132,40 @@ impl<'k> Reader<'k> {
                 let also = wire.also.into_iter().map(|wire| self.shape(wire)).collect::<Result<_, _>>()?;
                 Ok(Record::InDoubt { is, to, also })
             }
-            (Some(_), Some(_)) => Err("a record in doubt has a token".to_owned()),
-            (Some(_), None) if !wire.also.is_empty() => Err("a settled record has parts in doubt".to_owned()),
+            (Some(_), Some(_)) => Err(RecordError::TokenInDoubt),
+            (Some(_), None) if !wire.also.is_empty() => Err(RecordError::SettledAndInDoubt),
             (Some(is), None) => {
-                let is = shape(is)?.ok_or_else(|| "a settled record is null".to_owned())?;
+                let is = shape(is)?.ok_or(RecordError::SettledNull)?;
                 Ok(Record::Settled { is, token: wire.token.map(std::borrow::Cow::into_owned) })
             }
-            (None, _) => Err("the record has no content".to_owned()),
+            (None, _) => Err(RecordError::Empty),
         }
     }
 
-    fn attributes(&mut self, text: &str) -> Result<SharedJson, String> {
+    fn attributes(&mut self, text: &str) -> Result<SharedJson, RecordError> {
         if let Some((_, shared)) = self.last_attributes.as_ref().filter(|(last, _)| **last == *text) {
             return Ok(shared.clone());
         }
-        let value: Value = serde_json::from_str(text).map_err(|error| error.to_string())?;
+        let value: Value =
+            serde_json::from_str(text).map_err(|error| RecordError::Attributes(error.to_string().into()))?;
         let shared = SharedJson::from(value);
         self.last_attributes = Some((text.into(), shared.clone()));
         Ok(shared)
     }
 
-    fn shape(&mut self, wire: ShapeWire<&RawValue>) -> Result<Shape, String> {
+    fn shape(&mut self, wire: ShapeWire<&RawValue>) -> Result<Shape, RecordError> {
         let attributes = match wire.attributes {
             None => SharedJson::default(),
             Some(text) => self.attributes(text.get())?,
         };
         let (Some(rows), Some(view)) = (wire.rows, wire.view) else {
             if wire.rows.is_some() || wire.view.is_some() || wire.own.is_some() || wire.excluded.is_some() {
-                return Err("a route set is incomplete: it needs both rows and view".to_owned());
+                return Err(RecordError::HalfRouteSet);
             }
             return Ok(Shape { routes: None, attributes });
         };
-        let rows = self.lists.get(&rows).ok_or_else(|| format!("the list of rows {rows} does not exist"))?.clone();
-        let view = self.views.get(&view).ok_or_else(|| format!("the view {view} does not exist"))?.clone();
+        let rows = self.lists.get(&rows).ok_or(RecordError::MissingList(rows))?.clone();
+        let view = self.views.get(&view).ok_or(RecordError::MissingView(view))?.clone();
         let own = wire.own.map_or_else(|| Arc::from([]), |own| own.0);
         if own != self.own {
             self.own = own;
@@ -188,7 +184,7 @@ impl<'k> Reader<'k> {
 
 /// Makes a sorted list without some of its destinations and with further rows, which are sorted too. Cheap for small
 /// changes.
-fn apply(rows: &mut Vec<Row>, mut base: &[Row], remove: BTreeSet<Prefix>, add: Vec<Row>) -> Result<(), String> {
+fn apply(rows: &mut Vec<Row>, mut base: &[Row], remove: BTreeSet<Prefix>, add: Vec<Row>) -> Result<(), ListError> {
     let (mut remove, mut add) = (remove.into_iter().peekable(), add.into_iter().peekable());
     loop {
         let next = match (remove.peek(), add.peek()) {
@@ -203,12 +199,12 @@ fn apply(rows: &mut Vec<Row>, mut base: &[Row], remove: BTreeSet<Prefix>, add: V
         if remove.next_if_eq(&next).is_some() {
             base = match base {
                 [row, after @ ..] if row.destination == next => after,
-                _ => return Err(format!("it removes {next}, which is not in the list")),
+                _ => return Err(ListError::NotThere(next)),
             };
         }
         if let Some(row) = add.next_if(|row| row.destination == next) {
             if base.first().is_some_and(|after| after.destination == next) {
-                return Err(format!("the destination {next} occurs twice"));
+                return Err(ListError::Twice(next));
             }
             rows.push(row);
         }

@@ -2,22 +2,14 @@
 
 use std::collections::BTreeSet;
 
-use super::check::report_no_match;
 use super::diagnostics::{Diagnostic, Reporter};
-use super::document::{Draft, read_patterns};
-use super::format::{Formats, TableFormat, TableRead, Tables};
+use super::draft::{BackendDraft, Draft};
+use super::format::{Formats, Table, Tables};
 use super::glob::matching;
-use super::reader::{Entry, Located, TableReader};
+use super::patterns::{read_patterns, report_no_match};
+use super::reader::{Entry, TableReader};
 use super::suggest::did_you_mean;
 use crate::resource::Name;
-
-pub(super) struct BackendDraft<'a> {
-    pub(super) name: Located<&'a str>,
-    pub(super) format: &'static dyn TableFormat,
-    /// None: all nodes.
-    pub(super) patterns: Option<Vec<Located<&'a str>>>,
-    pub(super) read: TableRead,
-}
 
 /// Reads one table below `[backends]`.
 pub(super) fn read<'a>(entry: &Entry<'a>, mut reader: TableReader<'a>, formats: Formats) -> Option<BackendDraft<'a>> {
@@ -66,7 +58,12 @@ pub(super) fn check(draft: &Draft<'_>, names: &[Name], formats: Formats, report:
         }
         served.push(nodes.into_iter().collect());
     }
-    let tables = Tables::new(draft, &served);
+    let tables = draft.backends.iter().zip(&served).enumerate().map(|(number, (backend, nodes))| {
+        let BackendDraft { name, format, read, .. } = backend;
+        let (backend, given) = (format.id(), &*read.given);
+        Table { number, name: *name, backend, settings: &read.settings, nodes, given }
+    });
+    let tables = Tables { all: tables.collect(), nodes: &draft.nodes, pods: &draft.pods };
     for format in formats {
         format.check(&tables, report);
     }

@@ -1,14 +1,15 @@
 //! Checks of the whole document. All use sorting and look-ups, because a topology can have thousands of nodes.
 
 use std::collections::{BTreeSet, HashSet};
-use std::net::IpAddr;
 
-use crate::network::{Family, Prefix, Row, Rows, number};
+use crate::network::{Family, Row, Rows, number};
 
 use super::diagnostics::{Diagnostic, Reporter, Span};
-use super::document::{Draft, NodeDraft};
+use super::draft::Draft;
 use super::format::Formats;
 use super::glob::matching;
+use super::node_draft::NodeDraft;
+use super::patterns::report_no_match;
 use super::prefix_index::{Entry, PrefixIndex};
 use super::reader::Located;
 use super::{BackendTable, Node, NodeSsh, Subnet, Topology, backends, links};
@@ -219,16 +220,6 @@ fn check_decommissioned(draft: &Draft<'_>, report: &Reporter) {
     }
 }
 
-/// Reports a pattern that matches no node, unless the node may be in a part that is not TOML.
-pub(super) fn report_no_match(pattern: Located<&str>, kind: &str, name: &str, report: &Reporter) {
-    if !report.broken {
-        let message = format!("The pattern `{}` of {kind} `{name}` matches no node.", pattern.value);
-        Diagnostic::warning(pattern.span, message, "no node")
-            .hint("Remove it, or check the spelling of the names in [nodes].")
-            .report_to(report);
-    }
-}
-
 /// The settings that a node can get from its groups.
 struct Merged {
     ssh: NodeSsh,
@@ -320,28 +311,5 @@ impl Join<'_> {
                 .hint("Set the value in the node's own entry, or change the patterns of the groups.")
                 .report_to(self.report);
         }
-    }
-}
-
-/// Names for a sentence: the first three, and the number of others.
-pub(super) fn list_names<'a>(names: impl ExactSizeIterator<Item = &'a str>) -> String {
-    let count = names.len();
-    let shown = if count > 4 { 3 } else { count };
-    let quoted: Vec<String> = names.take(shown).map(|name| format!("`{name}`")).collect();
-    match quoted.split_last() {
-        _ if shown < count => format!("{} and {} more", quoted.join(", "), count - shown),
-        Some((last, others)) if !others.is_empty() => format!("{} and {last}", others.join(", ")),
-        _ => quoted.concat(),
-    }
-}
-
-/// Whether an IPv4 address is the first or the last of its link. No node can have these.
-pub(super) fn edge_of_link(address: IpAddr, cidr: Prefix) -> Option<&'static str> {
-    let edges = Family::of(address) == Family::V4 && cidr.length() <= 30;
-    match address {
-        _ if !edges => None,
-        _ if address == cidr.address() => Some("the network address"),
-        _ if address == cidr.last_address() => Some("the broadcast address"),
-        _ => None,
     }
 }

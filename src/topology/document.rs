@@ -1,104 +1,23 @@
 //! Reads the tables of the document into a draft, and makes the checks that need only one value or table.
 
 use std::net::IpAddr;
-use std::ops::Range;
 
 use crate::network::{Family, Prefix};
 
-use super::backends::{self, BackendDraft};
+use super::backends;
 use super::diagnostics::{Diagnostic, Reporter, Span};
+use super::draft::{Draft, GroupDraft, SubnetDraft};
 use super::format::Formats;
+use super::grammar;
+use super::node_draft::{NodeDraft, OfNode, SettingsDraft};
+use super::patterns::read_patterns;
 use super::reader::{Entry, Located, Subject, TableReader};
 use super::suggest::did_you_mean;
-use super::{grammar, machines};
+use super::toml_text;
 use crate::resource::Name;
 
 /// Keys that make sense only for a single node.
 const KEYS_OF_ONE_NODE: &[&str] = &["address", "pods"];
-
-/// The readable part of the document. Addresses and pod subnets are flat lists, so that checks can sort them.
-#[derive(Default)]
-pub(super) struct Draft<'a> {
-    pub(super) name: Option<Name>,
-    pub(super) decommissioned: Vec<Located<&'a str>>,
-    pub(super) subnets: Vec<SubnetDraft<'a>>,
-    /// Sorted by name.
-    pub(super) nodes: Vec<NodeDraft<'a>>,
-    pub(super) addresses: Vec<OfNode<IpAddr>>,
-    pub(super) pods: Vec<OfNode<Prefix>>,
-    pub(super) groups: Vec<GroupDraft<'a>>,
-    /// The settings for all nodes: how to log in.
-    pub(super) ssh: SettingsDraft<'a>,
-    pub(super) backends: Vec<BackendDraft<'a>>,
-    /// Whether there is a table of a backend, valid or not.
-    pub(super) has_backends: bool,
-}
-
-impl Draft<'_> {
-    /// The addresses of a node.
-    pub(super) fn addresses_of(&self, node: &NodeDraft<'_>) -> impl Iterator<Item = IpAddr> {
-        self.addresses[node.addresses.clone()].iter().map(|address| address.value)
-    }
-
-    /// The pod subnets of a node.
-    pub(super) fn pods_of(&self, node: &NodeDraft<'_>) -> impl Iterator<Item = Prefix> {
-        self.pods[node.pods.clone()].iter().map(|pod| pod.value)
-    }
-}
-
-/// A value of a node.
-pub(super) struct OfNode<T> {
-    pub(super) value: T,
-    /// Index of the node.
-    pub(super) node: u32,
-    pub(super) span: Span,
-}
-
-impl<T> OfNode<T> {
-    pub(super) fn new(Located { value, span }: Located<T>, node: u32) -> Self {
-        Self { value, node, span }
-    }
-}
-
-pub(super) struct SubnetDraft<'a> {
-    pub(super) name: Located<&'a str>,
-    pub(super) cidr: Vec<Located<Prefix>>,
-    pub(super) gateway: Vec<Located<IpAddr>>,
-    pub(super) routed: bool,
-    /// Whether a part of it was unreadable, so that a missing value proves nothing.
-    pub(super) damaged: bool,
-}
-
-pub(super) struct NodeDraft<'a> {
-    pub(super) name: Located<&'a str>,
-    pub(super) addresses: Range<usize>,
-    pub(super) pods: Range<usize>,
-    pub(super) settings: SettingsDraft<'a>,
-    /// Whether some of its addresses were unreadable, so that a missing address proves nothing.
-    pub(super) damaged: bool,
-}
-
-impl AsRef<str> for NodeDraft<'_> {
-    fn as_ref(&self) -> &str {
-        self.name.value
-    }
-}
-
-pub(super) struct GroupDraft<'a> {
-    pub(super) name: Located<&'a str>,
-    pub(super) patterns: Vec<Located<&'a str>>,
-    pub(super) settings: SettingsDraft<'a>,
-}
-
-/// The settings of a node or a group.
-#[derive(Clone, Copy, Default)]
-pub(super) struct SettingsDraft<'a> {
-    pub(super) host: Option<Located<&'a str>>,
-    pub(super) port: Option<Located<u16>>,
-    pub(super) user: Option<Located<&'a str>>,
-    pub(super) sudo: Option<Located<bool>>,
-    pub(super) interface: Option<Located<&'a str>>,
-}
 
 /// Reads the whole document.
 pub(super) fn read(mut root: TableReader<'_>, formats: Formats) -> Draft<'_> {
@@ -155,7 +74,7 @@ fn named<'a>(
             Some(text) if kind == "node" => {
                 let shown = text.escape_debug();
                 Diagnostic::error(entry.span, format!("Node `{}` must be a table.", entry.key), "this is a string")
-                    .hint(format!("Write {} = {{ address = \"{shown}\" }}.", machines::key(entry.key)))
+                    .hint(format!("Write {} = {{ address = \"{shown}\" }}.", toml_text::key(entry.key)))
                     .report_to(report);
                 None
             }
@@ -313,14 +232,6 @@ fn read_group<'a>(entry: &Entry<'a>, mut reader: TableReader<'a>) -> GroupDraft<
     }
     reader.finish();
     GroupDraft { name: entry.name(), patterns: patterns.unwrap_or_default(), settings }
-}
-
-/// Reads `nodes`, a list of patterns.
-pub(super) fn read_patterns<'a>(reader: &mut TableReader<'a>) -> Option<Vec<Located<&'a str>>> {
-    let texts = reader.strings("nodes")?;
-    texts.refuse_empty(|| format!("`nodes` of {} is empty.", reader.subject), Some("For all nodes, write [\"*\"]."));
-    let report = reader.report;
-    Some(texts.filter(|text| grammar::PATTERN.accepts(*text, "a valid pattern for names of nodes", report)).collect())
 }
 
 /// Reads `ssh` and `interface` of a node or a group.

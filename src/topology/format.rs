@@ -5,9 +5,8 @@ use std::collections::BTreeSet;
 
 use serde_json::Value as Json;
 
-use super::backends::BackendDraft;
 use super::diagnostics::Reporter;
-use super::document::Draft;
+use super::node_draft::{NodeDraft, OfNode};
 use super::reader::{Located, TableReader};
 use crate::network::Prefix;
 use crate::resource::Name;
@@ -76,8 +75,10 @@ pub enum RoutesOf {
 
 /// All tables of backends in a document, with the nodes that they serve.
 pub struct Tables<'d> {
-    draft: &'d Draft<'d>,
-    served: &'d [BTreeSet<Name>],
+    /// In the order of their names.
+    pub(super) all: Vec<Table<'d>>,
+    pub(super) nodes: &'d [NodeDraft<'d>],
+    pub(super) pods: &'d [OfNode<Prefix>],
 }
 
 /// A table of a backend.
@@ -87,33 +88,27 @@ pub struct Table<'d> {
     pub number: usize,
     /// Its name.
     pub name: Located<&'d str>,
+    /// The name of its backend.
+    pub(super) backend: &'static str,
     /// Its settings.
     pub settings: &'d Json,
     /// The nodes that it serves.
     pub nodes: &'d BTreeSet<Name>,
-    given: &'d dyn Any,
+    pub(super) given: &'d dyn Any,
 }
 
 impl<'d> Tables<'d> {
-    pub(super) fn new(draft: &'d Draft<'d>, served: &'d [BTreeSet<Name>]) -> Self {
-        Self { draft, served }
-    }
-
     /// The tables of a backend, in the order of their names.
     pub fn of(&self, backend: &str) -> impl Iterator<Item = Table<'d>> {
-        let tables = self.draft.backends.iter().zip(self.served).enumerate();
-        tables.filter(move |(_, (draft, _))| draft.format.id() == backend).map(|(number, (draft, nodes))| {
-            let BackendDraft { name, read, .. } = draft;
-            Table { number, name: *name, settings: &read.settings, nodes, given: &*read.given }
-        })
+        self.all.iter().copied().filter(move |table| table.backend == backend)
     }
 
     /// All pod subnets, each with the name of its node.
     pub fn pods(&self) -> impl Iterator<Item = (Located<Prefix>, &'d str)> {
-        let draft = self.draft;
-        draft.pods.iter().map(|pod| {
+        let nodes = self.nodes;
+        self.pods.iter().map(move |pod| {
             let prefix = Located { value: pod.value, span: pod.span };
-            (prefix, draft.nodes[pod.node as usize].name.value)
+            (prefix, nodes[pod.node as usize].name.value)
         })
     }
 }

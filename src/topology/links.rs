@@ -5,12 +5,12 @@ use std::net::IpAddr;
 
 use crate::network::{Family, Prefix};
 
-use super::check::{edge_of_link, list_names};
 use super::diagnostics::{Diagnostic, Reporter, Span};
-use super::document::{Draft, NodeDraft, SubnetDraft};
+use super::draft::{Draft, SubnetDraft};
 use super::format::RoutesOf;
-use super::machines;
+use super::node_draft::NodeDraft;
 use super::prefix_index::PrefixIndex;
+use super::toml_text::key;
 use crate::resource::Name;
 
 /// Checks subnets, gateways and next hops. `served` are the nodes of each backend.
@@ -209,7 +209,7 @@ fn check_next_hops(draft: &Draft<'_>, served: &[BTreeSet<Name>], homes: &[Option
                     ),
                     "must know the pod subnets",
                 )
-                .hint(format!("If it does, set routed = true in [subnets.{}].", machines::key(shown)))
+                .hint(format!("If it does, set routed = true in [subnets.{}].", key(shown)))
                 .report_to(report),
             }
         }
@@ -223,4 +223,27 @@ fn example(subnet: &SubnetDraft<'_>, family: Family) -> String {
         IpAddr::V6(address) => IpAddr::V6(u128::from(address).saturating_add(1).into()),
     });
     first.map_or_else(|| "…".to_owned(), |address| address.to_string())
+}
+
+/// Names for a sentence: the first three, and the number of others.
+fn list_names<'a>(names: impl ExactSizeIterator<Item = &'a str>) -> String {
+    let count = names.len();
+    let shown = if count > 4 { 3 } else { count };
+    let quoted: Vec<String> = names.take(shown).map(|name| format!("`{name}`")).collect();
+    match quoted.split_last() {
+        _ if shown < count => format!("{} and {} more", quoted.join(", "), count - shown),
+        Some((last, others)) if !others.is_empty() => format!("{} and {last}", others.join(", ")),
+        _ => quoted.concat(),
+    }
+}
+
+/// Whether an IPv4 address is the first or the last of its link. No node can have these.
+fn edge_of_link(address: IpAddr, cidr: Prefix) -> Option<&'static str> {
+    let edges = Family::of(address) == Family::V4 && cidr.length() <= 30;
+    match address {
+        _ if !edges => None,
+        _ if address == cidr.address() => Some("the network address"),
+        _ if address == cidr.last_address() => Some("the broadcast address"),
+        _ => None,
+    }
 }

@@ -8,10 +8,13 @@ use crate::network::Prefix;
 use super::LARGEST_FILE;
 use super::check;
 use super::diagnostics::{Diagnostic, Diagnostics, Reporter, Source, Span};
-use super::document::{Draft, NodeDraft, OfNode, SettingsDraft, read_addresses, read_prefixes};
+use super::document::{read_addresses, read_prefixes};
+use super::draft::Draft;
 use super::format::Formats;
 use super::grammar;
+use super::node_draft::{NodeDraft, OfNode, SettingsDraft};
 use super::reader::{Located, Subject};
+use super::toml_text::{addresses_value, key, list};
 use crate::resource::Name;
 
 /// A machine in the file.
@@ -137,28 +140,9 @@ pub(crate) fn node_lines(machines: &[Machine]) -> String {
     lines
 }
 
-/// A name as a TOML key.
-pub(crate) fn key(name: &str) -> String {
-    if name.contains('.') { format!("\"{name}\"") } else { name.to_owned() }
-}
-
 /// The value in a node's line.
 pub(super) fn node_value(machine: &Machine) -> String {
     let address = addresses_value(&machine.addresses);
     let pods = if machine.pods.is_empty() { String::new() } else { format!(", pods = {}", list(&machine.pods)) };
     format!("{{ address = {address}{pods} }}")
-}
-
-/// A string, or a list for dual stack.
-pub(super) fn addresses_value(addresses: &[IpAddr]) -> String {
-    match addresses {
-        [one] => format!("\"{one}\""),
-        _ => list(addresses),
-    }
-}
-
-/// A TOML list of strings.
-pub(crate) fn list(values: &[impl std::fmt::Display]) -> String {
-    let texts: Vec<String> = values.iter().map(|value| format!("\"{value}\"")).collect();
-    format!("[{}]", texts.join(", "))
 }

@@ -7,7 +7,8 @@ use toml_edit::{DocumentMut, Item, Key, TableLike, Value};
 
 use crate::network::Prefix;
 
-use super::machines::{Machine, addresses_value, key, list, node_value};
+use super::machines::{Machine, node_value};
+use super::toml_text::{addresses_value, key, list};
 
 /// The changes of a rewrite, each with the node's name and a few words.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -1,5 +1,7 @@
 //! Plans and runs on the terminal.
 
+use std::collections::BTreeMap;
+
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
@@ -114,9 +116,7 @@ pub fn outcome(
     let failures = run.failures.iter();
     let mut left: Vec<(Place, usize, String)> =
         failures.map(|failure| (failure.place.clone(), 0, why(&failure.place, &failure.message))).collect();
-    let said = |one: &Skipped| progress::skipped(&one.receiver, one.routes, &one.why);
-    let skipped = run.skipped.iter();
-    left.extend(skipped.map(|one| (one.place.clone(), one.routes, said(one))));
+    left.extend(skipped(&run.skipped, printer.is_json()));
     let not_begun = || "topo did not begin here, because you interrupted the run.".to_owned();
     left.extend(run.left.iter().map(|(place, _)| (place.clone(), 0, not_begun())));
     left.extend(left_out.iter().map(|(place, LeftOut { routes, text })| (place.clone(), *routes, why(place, text))));
@@ -128,6 +128,43 @@ pub fn outcome(
     }
 }
 
+/// What topo skipped, with the number of routes and a sentence. Text names each receiver once, with the routes to it in all
+/// places; each part of a JSON event stands for itself.
+fn skipped(skipped: &[Skipped], is_json: bool) -> impl Iterator<Item = (Place, usize, String)> {
+    let mut routes: BTreeMap<(&str, &str), usize> = BTreeMap::new();
+    for one in skipped {
+        *routes.entry((&one.receiver, &one.why)).or_default() += one.routes;
+    }
+    skipped.iter().map(move |one| {
+        let all = routes.get(&(&*one.receiver, &*one.why)).copied().unwrap_or_default();
+        let number = if is_json { one.routes } else { all };
+        (one.place.clone(), one.routes, progress::skipped(&one.receiver, number, &one.why))
+    })
+}
+
 fn look(printer: Printer) -> Look {
     Look { color: printer.colors_out(), width: super::diagnostics::PLAIN_WIDTH }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::resource::Name;
+
+    #[test]
+    fn a_receiver_is_named_once_however_many_routes_each_place_has() {
+        let one = |place: &str, routes| Skipped {
+            place: Place::from(Name::new(place).expect("a name")),
+            receiver: "node-2".to_owned(),
+            routes,
+            why: "node-2 failed".to_owned(),
+        };
+        let all = [one("node-0", 2), one("node-1", 1)];
+        let said = |is_json| -> Vec<(usize, String)> {
+            skipped(&all, is_json).map(|(_, routes, said)| (routes, said)).collect()
+        };
+        let sentence = || "Skipped 3 routes to node-2: node-2 failed.".to_owned();
+        assert_eq!(said(false), [(2, sentence()), (1, sentence())]);
+        assert_eq!(said(true)[1], (1, "Skipped the route to node-2: node-2 failed.".to_owned()));
+    }
 }

@@ -92,7 +92,7 @@ impl Backend for Note {
     fn questions(&self, _: &str, _: Option<&Shape>, _: Option<&Record>, _: &mut Memo) -> Vec<Request> {
         vec![Request::Values(ValuesInquiry {
             keys: Vec::new(),
-            of_devices: None,
+            of_devices: Vec::new(),
             devices: Vec::new(),
             reached: Vec::new(),
             advertised: false,

@@ -142,6 +142,26 @@ fn drift_in_the_file_and_in_the_value_is_put_back() {
 }
 
 #[test]
+fn forwarding_of_a_device_is_turned_on_and_reverts_as_it_was() {
+    const DEVICE: &str = "net/ipv4/conf/eth0/forwarding";
+    let scene = Scene::new(&[STATIC, FORWARDING]);
+    scene.set(0, FORWARD, "1");
+    scene.set(1, FORWARD, "1");
+    scene.set(1, DEVICE, "0");
+    let before: Vec<_> = scene.world.network.nodes().iter().map(|node| node.settings.clone()).collect();
+    assert!(scene.apply().is_complete());
+    assert_eq!(scene.values(DEVICE), ["1", "1", "1"]);
+    assert!(matches!(scene.run(&Options::default(), 0, 0), Ran::Nothing));
+    // Later somebody turns it off. That is drift, and not what was there before topo.
+    scene.set(0, DEVICE, "0");
+    assert!(scene.apply().is_complete());
+    assert_eq!(scene.values(DEVICE), ["1", "1", "1"]);
+    assert!(scene.done(&destroy(true)).is_complete());
+    let nodes = scene.world.network.nodes();
+    assert!(nodes.iter().zip(&before).all(|(node, before)| node.settings == *before), "{nodes:?}");
+}
+
+#[test]
 fn a_node_that_cannot_forward_gets_no_routes_and_the_next_run_finishes() {
     let scene = Scene::new(&[STATIC, FORWARDING]);
     scene.world.network.nodes()[2].settings.fixed.insert(FORWARD.to_owned());

@@ -28,14 +28,22 @@ impl Settings {
         values.insert("net/ipv6/conf/all/forwarding".to_owned(), "0".to_owned());
         for device in ["all", "default"].iter().chain(devices) {
             values.insert(format!("net/ipv4/conf/{device}/rp_filter"), "0".to_owned());
+            // That of `all` is another name of `ip_forward`.
+            if *device != "all" {
+                values.insert(format!("net/ipv4/conf/{device}/forwarding"), "0".to_owned());
+            }
         }
         Self { values, ..Self::default() }
     }
 
     /// Writes a value, as `sysctl -w` does.
     pub(crate) fn set(&mut self, path: &str, value: &str) {
-        if let Some(live) = self.values.get_mut(path).filter(|_| !self.fixed.contains(path)) {
-            value.clone_into(live);
+        let Some(live) = self.values.get_mut(path).filter(|_| !self.fixed.contains(path)) else { return };
+        let is_new = live != value;
+        value.clone_into(live);
+        if is_new && path == "net/ipv4/ip_forward" {
+            let devices = self.values.iter_mut().filter(|(path, _)| path.starts_with("net/ipv4/conf/"));
+            devices.filter(|(path, _)| path.ends_with("/forwarding")).for_each(|(_, live)| value.clone_into(live));
         }
     }
 
@@ -62,7 +70,7 @@ impl Node {
         let devices: Vec<(IpAddr, String)> =
             inquiry.reached.iter().filter(is_on_link).map(|address| (*address, "eth0".to_owned())).collect();
         let mut keys = inquiry.keys.clone();
-        if let Some(setting) = inquiry.of_devices {
+        for setting in &inquiry.of_devices {
             let found = devices.iter().map(|(_, device)| device);
             keys.extend(inquiry.devices.iter().chain(found).filter_map(|device| setting.of(device)));
         }

@@ -57,7 +57,7 @@ fn act() -> impl Strategy<Value = Act> {
 fn look() -> Request {
     Request::Values(ValuesInquiry {
         keys: keys(),
-        of_devices: Some(DeviceSetting::REVERSE_PATH_FILTER),
+        of_devices: vec![DeviceSetting::REVERSE_PATH_FILTER, DeviceSetting::FORWARDING],
         devices: vec!["default".to_owned(), "gone0".to_owned()],
         reached: ["10.240.0.21", "10.99.0.1", "10.240.0.20"].map(|text| text.parse().expect("an address")).to_vec(),
         advertised: true,

@@ -105,12 +105,12 @@ fn each_changed_byte_before_the_last_line_is_damage() {
         damaged[at] ^= 1;
         let line = if at > ends[0] { 2 } else { 1 };
         let damage = from_lines(&damaged, REGISTRY.known()).expect_err("damage");
-        assert!(damage.starts_with(&format!("line {line} is damaged: ")), "byte {at}: {damage}");
+        assert_eq!(damage.line, line, "byte {at}: {damage}");
     }
     let mut empty_line = whole.clone();
     empty_line.insert(ends[0], b'\n');
     let damage = from_lines(&empty_line, REGISTRY.known()).expect_err("damage");
-    assert!(damage.starts_with("line 2 is damaged: "), "{damage}");
+    assert_eq!(damage.line, 2, "{damage}");
 }
 
 #[test]

@@ -8,15 +8,15 @@ use super::drafts::{AllInputs, TableInputs, subnets_of};
 use super::forwarding::interfaces_of;
 use super::subnet::SubnetVerdict;
 use super::table::DesiredTable;
-use super::work::Findings;
+use super::work::{Findings, Work};
 use super::{
     AZURE_ROUTE, AzureTask, EffectiveCheck, Hop, LiveInterface, LiveTable, Recorded, Route, Seen, SubnetTask,
     TableVerdict, Wanted, routes_in,
 };
-use crate::backend::Covered;
+use crate::backend::{Covered, Inputs};
 use crate::exchange::arm::Document;
 use crate::network::Prefix;
-use crate::plan::{Finding, Options, Owners, Severity};
+use crate::plan::{Finding, Options, Owners, Plan, Severity};
 use crate::resource::{Evidence, Place};
 
 /// How many network interfaces of a subnet are asked for their effective routes, until one answers.
@@ -37,8 +37,22 @@ pub(super) fn covers(wanted: &[Wanted], recorded: &Recorded, seen: Option<&Seen>
     Covered(wishes.map(of).collect())
 }
 
-/// Makes the plan. Without `seen` nobody has looked, and the record is taken for what is live.
-pub(super) fn compare(
+/// Plans Azure. Without `seen` nobody has looked, and topo takes the record for what is live.
+pub(super) fn plan(inputs: &Inputs<'_>, seen: Option<&Seen>, plan: &mut Plan) -> Work {
+    let Inputs { desired, recorded: state, options, .. } = *inputs;
+    let (wanted, recorded) = (Wanted::all(desired), Recorded::of(state));
+    if plan.owners.is_empty() {
+        plan.owners = Owners::new(&desired.places, state, options.destroy).into();
+    }
+    let rows = wanted.iter().flat_map(|wanted| wanted.rows.values()).map(|(address, name)| (*address, name));
+    Arc::make_mut(&mut plan.owners).add_receivers(rows, recorded.receivers(&wanted));
+    let Findings { listed, work } = compare(&wanted, &recorded, seen, &plan.owners, options);
+    plan.add_listed(listed, state, options);
+    work
+}
+
+/// Compares all tables, subnets and network interfaces.
+fn compare(
     wanted: &[Wanted],
     recorded: &Recorded,
     seen: Option<&Seen>,

@@ -5,8 +5,8 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::ARM;
-use super::checks::{outside, space_of};
 use super::findings::refusal;
+use super::space::{outside, space_of};
 use super::table::DesiredTable;
 use super::{Recorded, Seen, SubnetTask, TableClaims, TableTask, TableVerdict, Wanted, key};
 use crate::plan::Options;

@@ -5,6 +5,9 @@ use crate::network::Prefix;
 use crate::plan::findings::{Address, Finding, Remedy, Text};
 use crate::resource::Place;
 
+/// How many names a sentence has at most.
+const NAMED: usize = 5;
+
 /// The codes of findings in Azure, and about machines there.
 pub(super) const CODES: &[&str] = &[
     "association_stays",
@@ -19,6 +22,7 @@ pub(super) const CODES: &[&str] = &[
     "network_missing",
     "outside",
     "region",
+    "space_missing",
     "space_unknown",
     "subnet_missing",
     "table_elsewhere",
@@ -28,6 +32,13 @@ pub(super) const CODES: &[&str] = &[
     "unverified",
     "wins",
 ];
+
+/// The first few names of a list, and how many more there are.
+pub(super) fn some_of(list: &[String]) -> String {
+    let more = list.len().saturating_sub(NAMED);
+    let shown = list.iter().take(NAMED).cloned().collect::<Vec<_>>().join(", ");
+    if more > 0 { format!("{shown} and {more} more") } else { shown }
+}
 
 /// A sentence about a route table that goes on behind its name.
 pub(super) fn table_text(place: &Place, rest: &str) -> Text {

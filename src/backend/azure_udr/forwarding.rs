@@ -4,9 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use super::checks::some_of;
 use super::drafts::{AllInputs, TableInputs, arm, place_of};
-use super::findings::{refusal, table_text};
+use super::findings::{refusal, some_of, table_text};
 use super::interface::InterfaceVerdict;
 use super::work::Findings;
 use super::{

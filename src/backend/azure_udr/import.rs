@@ -30,7 +30,8 @@ pub(super) fn read<'a>(
         };
         let [machines, interfaces, networks] =
             documents.await.map_err(|error: ArmError| Refusal::new(error.to_string()))?;
-        let mut inventory = inventory::read(&machines, &interfaces, &networks).map_err(|sentences| {
+        let mut inventory = inventory::read(&machines, &interfaces, &networks).map_err(|contradictions| {
+            let sentences: Vec<String> = contradictions.iter().map(ToString::to_string).collect();
             Refusal::new(sentences.join("\n")).hint("Nothing was written. Remove one of the two tags in Azure.")
         })?;
         notes.extend(inventory.notes.iter().map(|note| {

@@ -32,18 +32,20 @@ mod route;
 mod routes;
 mod settings;
 mod site;
+mod space;
 mod step;
 mod subnet;
+mod subnet_name;
 mod table;
 mod wanted;
 pub mod words;
 mod work;
 
-use super::{NodeSource, SiteKind};
+use super::site_kind::{NodeSource, SiteKind};
 use crate::resource::{Kind, PlaceKind};
 
 pub use answers::{forwarding_seen, interface_seen, limit_seen, network_seen, subnet_seen, table_seen};
-use compare::covers;
+use compare::{covers, plan};
 pub use connection::AzureSite;
 pub use drafts::arm;
 #[cfg(feature = "azure")]
@@ -60,11 +62,11 @@ pub use record::{
     routes_in, shape_of,
 };
 pub use route::{Hop, Route};
-pub use settings::{BACKEND, Given, IpForwarding, Outside, Settings, SubnetName};
+pub use settings::{BACKEND, Given, IpForwarding, Outside, Settings};
 pub use subnet::SubnetTask;
+pub use subnet_name::SubnetName;
 pub use table::{TableTask, TableVerdict};
 pub use wanted::{Wanted, WantedRoutes};
-use work::plan;
 pub use work::{AzureTask, EffectiveCheck, Work};
 
 /// Resources of Azure Resource Manager, by their ids. Addresses use the last part of the id.

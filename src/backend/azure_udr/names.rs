@@ -1,8 +1,6 @@
 //! Valid names in Azure: "Naming rules and restrictions for Azure resources" (learn.microsoft.com,
 //! azure-resource-manager/management/resource-name-rules). Names become parts of paths, so topo accepts nothing else.
 
-use super::SubnetName;
-
 /// Longest name of a route table, a subnet or a route, in characters.
 pub(super) const LONGEST_NAME: usize = 80;
 /// The longest start of the names of routes: every IPv4 prefix (`255-255-255-255-32`) fits after it.
@@ -58,21 +56,6 @@ pub(super) fn is_prefix(text: &str) -> bool {
 fn begins_as_name(text: &str) -> bool {
     text.starts_with(|first: char| first.is_ascii_alphanumeric())
         && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_.-".contains(&byte))
-}
-
-/// The subnet of `NETWORK/SUBNET` (in this resource group) or `RESOURCE_GROUP/NETWORK/SUBNET`.
-pub(super) fn subnet(text: &str, group: &str) -> Option<SubnetName> {
-    let parts: Vec<&str> = text.splitn(4, '/').collect();
-    let (group, network, subnet) = match parts[..] {
-        [network, subnet] => (group, network, subnet),
-        [group, network, subnet] if is_resource_group(group) => (group, network, subnet),
-        _ => return None,
-    };
-    (is_network(network) && is_name(subnet)).then(|| SubnetName {
-        resource_group: group.to_owned(),
-        network: network.to_owned(),
-        subnet: subnet.to_owned(),
-    })
 }
 
 /// The part of an id that follows a word: the resource group follows `resourceGroups`.
@@ -131,23 +114,8 @@ mod tests {
     }
 
     #[test]
-    fn subnets_have_two_parts_or_three() {
-        let name = |resource_group: &str, network: &str, subnet: &str| {
-            let text = str::to_owned;
-            Some(SubnetName { resource_group: text(resource_group), network: text(network), subnet: text(subnet) })
-        };
-        assert_eq!(subnet("vn/s", "g"), name("g", "vn", "s"));
-        assert_eq!(subnet("(other)/vn/s", "g"), name("(other)", "vn", "s"));
-        for text in ["", "s", "v/s", "vn/", "/vn/s", "a./vn/s", "a/b/vn/s", "vn/..", "vn/s/", "vn//s", "../vn/s"] {
-            assert_eq!(subnet(text, "g"), None, "{text}");
-        }
+    fn a_part_of_an_id_follows_its_word() {
         let id = "/subscriptions/x/resourceGroups/g/providers/Microsoft.Network/virtualNetworks/vn/subnets/s";
-        let of = |id: &str| SubnetName::of_id(id).map(|(subscription, name)| (subscription.to_owned(), name));
-        let found = Some("x".to_owned()).zip(name("g", "vn", "s"));
-        assert_eq!((of(id), of(&id.replace("subnets", "SUBNETS"))), (found.clone(), found));
-        for other in [&id.replace("subnets", "taps"), &id.replace("/x/", "//"), &id[1..], &id[..id.len() - 1]] {
-            assert_eq!(of(other), None, "{other}");
-        }
         assert_eq!((part_of(id, "RESOURCEGROUPS"), part_of(id, "s")), (Some("g"), None));
     }
 }

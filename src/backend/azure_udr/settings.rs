@@ -7,6 +7,7 @@ use crate::topology::reader::{Located, TableReader};
 use crate::topology::{Diagnostic, Span};
 
 use super::names;
+use super::subnet_name::SubnetName;
 
 /// The name of this backend in a topology.
 pub const BACKEND: &str = "azure-udr";
@@ -30,44 +31,6 @@ pub enum IpForwarding {
     Check,
     /// topo turns it on if it is off.
     Enable,
-}
-
-/// A subnet of a virtual network: `NETWORK/SUBNET`, or `RESOURCE_GROUP/NETWORK/SUBNET` if the network is in another
-/// group than the table.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct SubnetName {
-    /// The resource group of the network.
-    pub resource_group: String,
-    /// The virtual network.
-    pub network: String,
-    /// The subnet.
-    pub subnet: String,
-}
-
-impl SubnetName {
-    /// The id of the virtual network.
-    pub fn network_id(&self, subscription: &str) -> String {
-        let Self { resource_group, network, .. } = self;
-        format!(
-            "/subscriptions/{subscription}/resourceGroups/{resource_group}/providers/Microsoft.Network/virtualNetworks/{network}"
-        )
-    }
-
-    /// The id of the subnet.
-    pub fn id(&self, subscription: &str) -> String {
-        format!("{}/subnets/{}", self.network_id(subscription), self.subnet)
-    }
-
-    /// The subscription and the name in the id of a subnet. Ignores case in the fixed words of the id.
-    pub fn of_id(id: &str) -> Option<(&str, Self)> {
-        let parts: Vec<&str> = id.split('/').collect();
-        let &["", _, subscription, _, group, _, _, _, network, _, subnet] = parts.as_slice() else { return None };
-        let [resource_group, network, subnet] = [group, network, subnet].map(str::to_owned);
-        let name = Self { resource_group, network, subnet };
-        (name.id(subscription).eq_ignore_ascii_case(id) && !id.contains("//") && !id.ends_with('/'))
-            .then_some((subscription, name))
-    }
 }
 
 /// One route table, and the subnets that use it.
@@ -172,7 +135,7 @@ impl Settings {
         let texts = reader.strings("subnets");
         let names_subnets = texts.as_ref().is_some_and(|texts| !texts.is_empty_list());
         for text in texts.into_iter().flatten() {
-            if let Some(name) = names::subnet(text.value, own_group) {
+            if let Some(name) = SubnetName::parse(text.value, own_group) {
                 subnets.push(name);
                 spans.push(text.span);
             } else {
@@ -272,7 +235,7 @@ fn not_a_subnet(text: Located<&str>) -> Diagnostic {
     let message = format!("`{}` is not a subnet of a virtual network.", text.value.escape_debug());
     let short = SubnetName::of_id(text.value)
         .map(|(_, name)| format!("{}/{}/{}", name.resource_group, name.network, name.subnet))
-        .filter(|short| names::subnet(short, "").is_some());
+        .filter(|short| SubnetName::parse(short, "").is_some());
     let hint = match short {
         Some(short) => format!("Write \"{short}\"."),
         None if names::is_name(text.value) => format!("Add the virtual network: \"NETWORK/{}\".", text.value),

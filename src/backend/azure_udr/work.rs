@@ -1,12 +1,10 @@
 //! What a run does in Azure, beside the plan.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
-use super::{Hop, InterfaceTask, Recorded, Seen, SubnetTask, TableTask, Wanted, compare::compare};
-use crate::backend::Inputs;
+use super::{Hop, InterfaceTask, SubnetTask, TableTask};
 use crate::network::Prefix;
-use crate::plan::{Finding, Listed, ListedPlan, Owners, Plan};
+use crate::plan::{Finding, Listed, ListedPlan};
 use crate::resource::{Phase, Place};
 
 /// What is done in one place of Azure in one phase. Each step compares the task with the live resource again before it writes.
@@ -49,20 +47,6 @@ impl Work {
     pub fn task(&self, place: &Place, phase: Phase) -> Option<&AzureTask> {
         self.tasks.get(place)?.iter().find(|(at, _)| *at == phase).map(|(_, task)| task)
     }
-}
-
-/// Plans Azure. Without `seen` nobody has looked, and topo takes the record for what is live.
-pub(super) fn plan(inputs: &Inputs<'_>, seen: Option<&Seen>, plan: &mut Plan) -> Work {
-    let Inputs { desired, recorded: state, options, .. } = *inputs;
-    let (wanted, recorded) = (Wanted::all(desired), Recorded::of(state));
-    if plan.owners.is_empty() {
-        plan.owners = Owners::new(&desired.places, state, options.destroy).into();
-    }
-    let rows = wanted.iter().flat_map(|wanted| wanted.rows.values()).map(|(address, name)| (*address, name));
-    Arc::make_mut(&mut plan.owners).add_receivers(rows, recorded.receivers(&wanted));
-    let Findings { listed, work } = compare(&wanted, &recorded, seen, &plan.owners, options);
-    plan.add_listed(listed, state, options);
-    work
 }
 
 /// What comes of the comparison, as far as it is made.

@@ -5,11 +5,10 @@ use std::fmt::Write as _;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use similar::TextDiff;
-
+use super::findings::{file_conflict, no_link, not_loaded, stays_loaded};
 use super::{Attributes, find_links, render, routes_in};
+use crate::backend::difference::unified;
 use crate::backend::header::{Header, Whose};
-use crate::backend::node::findings::{file_conflict, no_link, not_loaded, stays_loaded};
 use crate::exchange::node::{FileForm, FoundFile, Inspected, NetworkConfiguration};
 use crate::network::{Memo, Prefix, RouteSet};
 use crate::plan::findings::{Finding, Severity};
@@ -136,7 +135,7 @@ pub(crate) fn plan_file(
         };
     }
     if let (Some(problem), Some(_), true) = (problem, &change, wanted) {
-        findings.push(no_link(input, &problem));
+        findings.push(no_link(input.place, input.id, &problem));
         change = None;
     }
     let phase = draft.phase_of(change.as_ref(), memo);
@@ -254,7 +253,7 @@ impl Draft<'_> {
         })
         .verdict;
         if !others.is_empty() && !take_over {
-            findings.extend(others.into_iter().map(|found| file_conflict(input, found)));
+            findings.extend(others.into_iter().map(|found| file_conflict(input.place, input.id, found)));
             return None;
         }
         if input.wanted.is_none() {
@@ -380,10 +379,7 @@ fn difference(expected: &[(String, String)], found: &[FoundFile]) -> String {
         }
         let there = there.map_or("", |file| file.text.as_str());
         if wanted != there {
-            let diff = TextDiff::from_lines(there, wanted);
-            text.push_str(
-                &diff.unified_diff().header(&format!("{path} as it is"), &format!("{path} as it is to be")).to_string(),
-            );
+            text.push_str(&unified(path, there, wanted));
         }
     }
     text

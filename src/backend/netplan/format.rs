@@ -18,6 +18,10 @@ impl TableFormat for Netplan {
         BACKEND
     }
 
+    fn codes(&self) -> &'static [&'static str] {
+        super::findings::CODES
+    }
+
     fn read(&self, reader: &mut TableReader<'_>) -> TableRead {
         let given = TableAndMetric::read(reader);
         let file = reader.string("file");

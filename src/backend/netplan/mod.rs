@@ -4,6 +4,7 @@
 mod attributes;
 mod content;
 mod file;
+mod findings;
 mod format;
 mod inquiry;
 mod links;

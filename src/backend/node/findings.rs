@@ -3,7 +3,6 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use crate::backend::netplan::{FileInput, LinkError};
 use crate::backend::ssh_static::KERNEL_ROUTE;
 use crate::exchange::node::LiveRoute;
 use crate::network::Prefix;
@@ -15,12 +14,10 @@ use crate::resource::{Name, Place, ResourceId};
 pub const CODES: &[&str] = &[
     "captures",
     "deferred",
-    "file",
     "in_azure",
     "lineage_lost",
     "lost",
     "name_taken",
-    "not_loaded",
     "not_on_link",
     "other_lineage",
     "own_pods",
@@ -28,7 +25,6 @@ pub const CODES: &[&str] = &[
     "provided",
     "renamed",
     "same_machine",
-    "stays_loaded",
     "stray",
     "wins",
 ];
@@ -242,38 +238,6 @@ fn some_prefixes(all: &[Prefix]) -> String {
     }
 }
 
-/// Somebody else has a file of this name; `found` says which file and whose.
-pub(in crate::backend) fn file_conflict(input: &FileInput<'_>, found: String) -> Finding {
-    let text = Text::around("On ", format!(", {found}."));
-    Finding::conflict(Address::of_key(input.place, &input.id.kind, &*input.id.name), text, found)
-        .edit("Give topo's file another name with `file` in the backend's table.")
-        .remedy(Remedy::SKIP)
-        .remedy(Remedy::TakeOver)
-}
-
-/// No definition can take the routes.
-pub(in crate::backend) fn no_link(input: &FileInput<'_>, problem: &LinkError) -> Finding {
-    let text = Text::around("On ", format!(", {problem}."));
-    Finding::error("file", input.place, text).at(&input.id.kind, &*input.id.name).edit(problem.remedy())
-}
-
-pub(in crate::backend) fn not_loaded(place: &Place, is_alone: bool) -> Finding {
-    let text = if is_alone {
-        " are not in the kernel yet: systemd-networkd loads their file at the next boot or at its next start (activate = \"defer\")."
-    } else {
-        " are not persistent yet: systemd-networkd loads their file at the next boot or at its next start (activate = \"defer\"). \
-         Until then they do not survive a loss of carrier."
-    };
-    Finding::warning("not_loaded", place, Text::around("The routes of ", text))
-        .edit("To have the file loaded at once, leave `activate` out.")
-}
-
-pub(in crate::backend) fn stays_loaded(place: &Place) -> Finding {
-    let text = " may still remember the routes of a file that is removed without being loaded. Until its next start, or until \
-                `netplan apply` runs there, a loss of carrier can bring these routes back.";
-    Finding::warning("stays_loaded", place, Text::around("systemd-networkd on ", text))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -308,9 +272,6 @@ mod tests {
             captures(&one, key, "10.200.1.5".parse().expect("address"), "a DNS server in use"),
             not_on_link(&one, "10.0.0.9".parse().expect("address"), "via 10.0.0.1 dev eth0"),
             in_azure(&one, &backends, Arc::from([key; 5])),
-            not_loaded(&one, true),
-            not_loaded(&one, false),
-            stays_loaded(&one),
         ];
         let plan = Plan { findings, ..Plan::default() };
         let texts: Vec<String> = all(&plan).iter().map(Sentence::text).collect();

@@ -1,15 +1,15 @@
 //! Which file decides about a setting at boot, beside topo's own.
 //!
 //! systemd-sysctl reads all `*.conf` files of the folders sorted by name; of files with one name only that in the first folder
-//! counts, and of several lines about one setting the last one (sysctl.d(5)). A line with a pattern decides only where no line
-//! names the setting (sysctl-main.c). `sysctl --system` of procps reads `/etc/sysctl.conf` after all others (sysctl(8)).
+//! counts, and of several lines about one setting the last one (sysctl.d(5)). A line with a pattern counts only for settings that no
+//! line names (sysctl-main.c). `sysctl --system` of procps reads `/etc/sysctl.conf` after all others (sysctl(8)).
 //! systemd-networkd comes later: `IPForward=` (up to 255) can only turn forwarding on; `IPv4Forwarding=` and `IPv6Forwarding=`
 //! (from 256 on) set what they say (systemd.network(5), networkd.conf(5)).
 
 use std::collections::BTreeMap;
 
+use super::pattern;
 use crate::exchange::node::{FileLines, FoundValues, KernelKey, LAST_SETTINGS_FILE, swap_separators};
-use crate::resource::glob;
 
 /// A line of somebody else's about a setting.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,32 +33,59 @@ pub(super) struct Others {
 
 /// What others say about a setting. `own` is the path of topo's file.
 pub(super) fn others(found: &FoundValues, key: &KernelKey, own: &str) -> Others {
-    let mut named: Option<(bool, Line)> = None;
-    let mut matched: Option<Line> = None;
-    let own_name = name_of(own);
-    for file in in_order(&found.files).filter(|file| file.path != own) {
-        let is_later = file.path == LAST_SETTINGS_FILE || name_of(&file.path) > own_name;
-        for line in &file.lines {
-            let Some((path, value)) = read(line) else { continue };
-            let told = || Line {
-                path: file.path.clone(),
-                text: line.trim().to_owned(),
-                value: value.clone().unwrap_or_default(),
-            };
-            let paths = names_of(key);
-            match &value {
-                Some(_) if paths.contains(&path.as_str()) => named = Some((is_later, told())),
-                Some(_) if paths.iter().any(|name| is_match(&path, name)) => matched = Some(told()),
-                // `-NAME` without a value takes a setting out of the patterns.
-                None if paths.contains(&path.as_str()) => matched = None,
-                _ => {}
-            }
-        }
-    }
+    let of_others = || found.files.iter().filter(|file| file.path != own).cloned();
+    let own_file = FileLines { path: own.to_owned(), lines: vec![format!("{}=", key.path())] };
+    // A file of topo's name in another folder does not count where topo's file is.
+    let with_own: Vec<FileLines> = [own_file].into_iter().chain(of_others()).collect();
+    let later = deciding(&with_own, key).filter(|line| line.path != own);
     let networkd = by_networkd(found, key);
     let off = networkd.clone().filter(|line| line.value == "0");
-    let later = named.clone().filter(|(is_later, _)| *is_later).map(|(_, line)| line);
-    Others { usual: networkd.or(named.map(|(_, line)| line)).or(matched), later: off.or(later) }
+    Others { usual: networkd.or_else(|| deciding(&of_others().collect::<Vec<_>>(), key)), later: off.or(later) }
+}
+
+/// An assignment to a setting, or to all that fit a pattern. Without a line: `-NAME` alone, which only says that no pattern stands
+/// for this setting.
+struct Assignment {
+    path: String,
+    line: Option<Line>,
+}
+
+/// The assignments in the order in which systemd-sysctl makes them. It reads all files first: a later assignment to the same name
+/// takes the place of the earlier one, and goes to the end unless the value is the same (`parse_line`).
+fn assignments(files: &[FileLines]) -> Vec<Assignment> {
+    let mut all: Vec<Assignment> = Vec::new();
+    for file in in_order(files) {
+        for text in &file.lines {
+            let Some((path, value)) = read(text) else { continue };
+            let line = value.map(|value| Line { path: file.path.clone(), text: text.trim().to_owned(), value });
+            let value_of = |line: &Option<Line>| line.as_ref().map(|line| line.value.clone());
+            if let Some(at) = all.iter().position(|one| one.path == path) {
+                if value_of(&all[at].line) == value_of(&line) {
+                    continue;
+                }
+                all.remove(at);
+            }
+            all.push(Assignment { path, line });
+        }
+    }
+    all
+}
+
+/// The assignment that is made last to a setting.
+fn deciding(files: &[FileLines], key: &KernelKey) -> Option<Line> {
+    let all = assignments(files);
+    let is_named = |name: &str| all.iter().any(|one| one.path == name);
+    let names = names_of(key);
+    let sets = |one: &&Assignment| {
+        names.iter().any(|name| {
+            if pattern::is_pattern(&one.path) {
+                !is_named(name) && pattern::matches(&one.path, name)
+            } else {
+                one.path == *name
+            }
+        })
+    };
+    all.iter().filter(|one| one.line.is_some()).rfind(sets)?.line.clone()
 }
 
 fn name_of(path: &str) -> &str {
@@ -101,14 +128,6 @@ fn read(line: &str) -> Option<(String, Option<String>)> {
     let first = name.find(['.', '/'])?;
     let path = if name[first..].starts_with('.') { swap_separators(name) } else { name.to_owned() };
     Some((path, value))
-}
-
-/// Whether a pattern stands for a path. A `*` does not reach over a slash.
-fn is_match(pattern: &str, path: &str) -> bool {
-    let (one, other): (Vec<&str>, Vec<&str>) = (pattern.split('/').collect(), path.split('/').collect());
-    pattern.contains(['*', '?'])
-        && one.len() == other.len()
-        && one.iter().zip(other).all(|(one, other)| glob(one, other))
 }
 
 /// What systemd-networkd does to forwarding. A link on which it is off decides: packets of that link are not forwarded.
@@ -204,8 +223,32 @@ mod tests {
         assert_eq!(usual(&filter("eth0"), &[pattern]), ("/usr/lib/sysctl.d/99-z.conf: 2".to_owned(), String::new()));
         assert_eq!(usual(&filter("all"), &[pattern, "-net.ipv4.conf.all.rp_filter"]), Default::default());
         assert_eq!(usual(&filter("eth0"), &["net.ipv4.*.rp_filter = 2"]), Default::default());
+        let device = "net.ipv4.conf.e[r-t]h[0-9].rp_filter = 0";
+        assert_eq!(usual(&filter("eth0"), &[pattern, device]).0, "/usr/lib/sysctl.d/99-z.conf: 0");
+        assert_eq!(usual(&filter("eth10"), &[pattern, device]).0, "/usr/lib/sysctl.d/99-z.conf: 2");
+        // It does not matter where the exception stands.
+        assert_eq!(usual(&filter("all"), &["-net.ipv4.conf.all.rp_filter", pattern]), Default::default());
+        assert_eq!(
+            usual(&filter("all"), &["net.ipv4.conf.all.rp_filter=1", "-net/ipv4/conf/all/rp_filter"]),
+            Default::default()
+        );
         let named = usual(&filter("eth0.1"), &["net.ipv4.conf.eth0/1.rp_filter = 0", pattern]);
         assert_eq!(named.1, "/usr/lib/sysctl.d/99-z.conf: 0");
+    }
+
+    /// `conf.all.forwarding` is another name of `ip_forward`, which systemd-sysctl does not know.
+    #[test]
+    fn a_pattern_for_the_other_name_counts_by_its_place() {
+        let key = KernelKey::ip_forward();
+        let pattern = "net.ipv4.conf.a[k-m]l.forwarding = 0";
+        let line = |path: &str| format!("{path}: 0");
+        let (early, late) = ("/etc/sysctl.d/10-a.conf", "/etc/sysctl.d/70-a.conf");
+        assert_eq!(said(&key, &[(early, &[pattern])], &[]), (line(early), String::new()));
+        assert_eq!(said(&key, &[(late, &[pattern])], &[]), (line(late), line(late)));
+        let exception = "-net.ipv4.conf.all.forwarding";
+        assert_eq!(said(&key, &[(early, &[exception]), (late, &[pattern])], &[]), Default::default());
+        let named = said(&key, &[(early, &["net.ipv4.ip_forward=1"]), (late, &[pattern])], &[]);
+        assert_eq!(named, (line(late), line(late)));
     }
 
     #[test]

@@ -1,10 +1,11 @@
 //! The content of the file.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use crate::backend::Header;
 use crate::exchange::node::KernelKey;
+use crate::resource::words::Setting;
 
 /// The file that sets these values. One line for each.
 pub(super) fn render(header: &Header, values: &BTreeMap<KernelKey, String>) -> String {
@@ -15,20 +16,16 @@ pub(super) fn render(header: &Header, values: &BTreeMap<KernelKey, String>) -> S
     text
 }
 
-/// The lines of a file that differ from what topo writes, in a few words.
-pub(super) fn difference(live: &str, expected: &str) -> String {
-    let only_in = |one: &str, other: &str| -> Vec<String> {
-        let is_missing = |line: &&str| !other.lines().any(|other| other == *line) && Header::read(line).is_none();
-        let lines = one.lines().filter(is_missing);
-        lines.take(5).map(|line| format!("`{}`", line.chars().take(100).collect::<String>())).collect()
+/// The lines of the file that come, change or go because the topology has changed.
+pub(super) fn lines_changed(before: &BTreeMap<KernelKey, String>, after: &BTreeMap<KernelKey, String>) -> Vec<Setting> {
+    let keys: BTreeSet<&KernelKey> = before.keys().chain(after.keys()).collect();
+    let changed = keys.into_iter().filter(|key| before.get(key) != after.get(key));
+    let setting = |key: &KernelKey| Setting {
+        name: format!("{key} in the file").into(),
+        before: before.get(key).cloned(),
+        after: after.get(key).cloned(),
     };
-    let (more, less) = (only_in(live, expected), only_in(expected, live));
-    match (more.is_empty(), less.is_empty()) {
-        (false, _) => format!("the file has {}", more.join(", ")),
-        (true, false) => format!("the file lacks {}", less.join(", ")),
-        (true, true) if Header::read(live) != Header::read(expected) => "the file has another first line".to_owned(),
-        (true, true) => "the file has other line breaks".to_owned(),
-    }
+    changed.map(setting).collect()
 }
 
 #[cfg(test)]
@@ -45,10 +42,5 @@ mod tests {
         let lines: Vec<&str> = text.lines().collect();
         assert_eq!(Header::read(&text), Some(header));
         assert_eq!(lines[1..], ["net.ipv4.conf.eth0/100.rp_filter = 0", "net.ipv4.ip_forward = 1"]);
-        assert_eq!(difference(&text.replace("= 1", "= 0"), &text), "the file has `net.ipv4.ip_forward = 0`");
-        assert_eq!(difference(lines[0], &text).matches('`').count(), 4);
-        let settings = lines[1..].join("\n");
-        assert_eq!(difference(&settings, &text), "the file has another first line");
-        assert_eq!(difference(text.trim_end(), &text), "the file has other line breaks");
     }
 }

@@ -6,7 +6,7 @@ use crate::exchange::node::KernelKey;
 use crate::plan::findings::{Address, Finding, Remedy, Text};
 
 /// The codes of these findings.
-pub(super) const CODES: &[&str] = &["provided", "no_setting", "advertised", "settings_stay", "lost"];
+pub(super) const CODES: &[&str] = &["provided", "no_setting", "advertised", "turned_off", "settings_stay", "lost"];
 
 fn address(input: &ResourceInput<'_>) -> Address {
     Address::of_key(input.place, &input.id.kind, &*input.id.name)
@@ -70,6 +70,20 @@ pub(super) fn advertised(input: &ResourceInput<'_>, devices: &[&str]) -> Finding
              route.",
             set.join(" ")
         ))
+}
+
+/// Forwarding is off on devices although somebody else keeps it on for the node.
+pub(super) fn turned_off(input: &ResourceInput<'_>, keys: &[KernelKey]) -> Finding {
+    let all: Vec<String> = keys.iter().map(KernelKey::to_string).collect();
+    let text = format!(
+        ", somebody turned forwarding off on a device: {} is 0. The node drops packets of pods that come in there.",
+        all.join(", ")
+    );
+    let set: Vec<String> = all.iter().map(|name| format!("{name}=1")).collect();
+    Finding::warning("turned_off", input.place, Text::around("On ", text))
+        .at(&input.id.kind, &*input.id.name)
+        .found(all.join(", "))
+        .act(format!("Run `sysctl -w {}` there.", set.join(" ")))
 }
 
 /// Live values stay as they are.

@@ -3,9 +3,12 @@
 mod attributes;
 mod boot;
 mod content;
+mod devices;
 mod findings;
 mod format;
+mod pattern;
 mod plan;
+mod settings;
 mod words;
 
 use std::net::IpAddr;
@@ -13,7 +16,8 @@ use std::net::IpAddr;
 use serde::Deserialize;
 
 use self::attributes::Attributes;
-use self::format::Settings;
+pub use self::settings::BACKEND;
+use self::settings::Settings;
 use super::mesh::{Mesh, served};
 use super::node::Seen;
 use super::{Backend, Desired, Header, PlannedResource, ResourceEnd, ResourceInput, Settled};
@@ -22,9 +26,6 @@ use crate::network::{Family, Memo, Prefix};
 use crate::plan::{Operation, ResourcePlan, TablePlan};
 use crate::resource::{Kind, Name, Record, ResourceId, Shape, Token};
 use crate::topology::{BackendTable, Node, Topology};
-
-/// The name of this backend in a topology.
-pub const BACKEND: &str = "sysctl";
 
 /// The name of the file. Files with later names win over it.
 const FILE: &str = "60-topo.conf";
@@ -66,10 +67,10 @@ impl Backend for Sysctl {
                 for device in ["all", "default"].iter().filter_map(|one| DeviceSetting::REVERSE_PATH_FILTER.of(one)) {
                     set(device, filter.value());
                 }
-                attributes.reached = neighbours.of(node);
-                attributes.devices = node.interface.iter().map(ToString::to_string).collect();
             }
             if !attributes.values.is_empty() {
+                attributes.reached = neighbours.of(node);
+                attributes.devices = node.interface.iter().map(ToString::to_string).collect();
                 place.resources.insert(id.clone(), Shape { routes: None, attributes: attributes.to_value().into() });
             }
         }
@@ -78,18 +79,24 @@ impl Backend for Sysctl {
     fn questions(&self, name: &str, wanted: Option<&Shape>, record: Option<&Record>, _: &mut Memo) -> Vec<Request> {
         let wanted = wanted.map(Attributes::of);
         let recorded: Vec<Attributes> = record.into_iter().flat_map(Record::shapes).map(Attributes::of).collect();
-        let mut keys: Vec<KernelKey> =
-            wanted.iter().chain(&recorded).flat_map(|attributes| attributes.values.keys().cloned()).collect();
+        let mut keys: Vec<KernelKey> = wanted
+            .iter()
+            .chain(&recorded)
+            .flat_map(|one| one.values.keys().chain(one.before.keys()).cloned())
+            .collect();
         keys.sort_unstable();
         keys.dedup();
-        let per_device = wanted.as_ref().is_some_and(Attributes::is_per_device);
         let wanted = wanted.unwrap_or_default();
+        let of_devices = [
+            (wanted.is_per_device(), DeviceSetting::REVERSE_PATH_FILTER),
+            (wanted.values.contains_key(&KernelKey::ip_forward()), DeviceSetting::FORWARDING),
+        ];
         vec![Request::Values(ValuesInquiry {
             advertised: wanted.values.contains_key(&KernelKey::ipv6_forwarding()),
             keys,
-            of_devices: per_device.then_some(DeviceSetting::REVERSE_PATH_FILTER),
-            devices: if per_device { wanted.devices } else { Vec::new() },
-            reached: if per_device { wanted.reached } else { Vec::new() },
+            of_devices: of_devices.into_iter().filter(|(is_asked, _)| *is_asked).map(|(_, setting)| setting).collect(),
+            devices: wanted.devices,
+            reached: wanted.reached,
             whole: path_of(name),
         })]
     }

@@ -1,13 +1,14 @@
 //! Wanted × recorded × live: what happens to the settings of one node.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
 use super::attributes::{Attributes, is_of_device};
 use super::boot::{Line, Others, others};
-use super::content::{difference, render};
-use super::{SYSCTL_FILE, findings, path_of};
+use super::content::{lines_changed, render};
+use super::{SYSCTL_FILE, devices, findings, path_of};
+use crate::backend::difference::unified;
 use crate::backend::header::{Header, Whose};
 use crate::backend::{PlannedResource, ResourceInput};
 use crate::exchange::node::{DeviceSetting, FoundValues, KernelKey, ValueWrite, ValuesWrite, WholeFile};
@@ -156,8 +157,11 @@ impl Draft<'_> {
         let recorded = self.recorded.iter().flat_map(|recorded| &recorded.before);
         for (key, before) in recorded {
             let live = found.values.get(key).cloned().flatten();
-            let is_set = |live: &String| {
-                self.recorded.as_ref().is_some_and(|recorded| recorded.values_of(key).any(|value| value == live))
+            let is_set = |live: &String| match DeviceSetting::FORWARDING.device(key) {
+                Some(_) => live == "1",
+                None => {
+                    self.recorded.as_ref().is_some_and(|recorded| recorded.values_of(key).any(|value| value == live))
+                }
             };
             let Some(live) = live.filter(|live| live != before && is_set(live)) else { continue };
             let is_kept = others(found, key, &self.path).usual.is_some_and(|line| line.value == live);
@@ -233,6 +237,8 @@ impl Draft<'_> {
             let line = one.others.later.iter();
             notes.extend(line.map(|line| findings::later(input, &one.key, &one.wanted, line)));
         }
+        let kept_off = devices::kept_off(wanted, found, &self.path);
+        notes.extend(kept_off.iter().map(|(key, line)| findings::later(input, key, "1", line)));
         if self.is_foreign(found) && !take_over {
             let whose = found.whole.as_deref().map_or(Whose::Somebodys, |text| self.whose(text));
             notes.push(findings::file_taken(input, &self.told(&whose)));
@@ -247,10 +253,14 @@ impl Draft<'_> {
         if !provided.is_empty() {
             notes.push(findings::provided(input, &provided));
         }
+        let mut off = devices::turned_off(wanted, found);
+        if !off.is_empty() && provided.iter().any(|(key, _)| *key == KernelKey::ip_forward()) {
+            notes.push(findings::turned_off(input, &std::mem::take(&mut off)));
+        }
         let planned = if all.is_empty() && self.recorded.is_none() {
             PlannedResource { plan: None, guard: SharedJson::default(), findings: Vec::new() }
         } else {
-            self.compare(&all, &provided, found, take_over)
+            self.compare(&all, &off, &provided, found, take_over)
         };
         PlannedResource { findings: notes, ..planned }
     }
@@ -325,26 +335,28 @@ impl Draft<'_> {
     fn compare(
         &self,
         all: &[Judged],
+        off: &[KernelKey],
         provided: &[(KernelKey, Line)],
         found: &FoundValues,
         take_over: bool,
     ) -> PlannedResource {
         let known = self.recorded.as_ref();
+        let before = |one: &Judged| {
+            let before = known.and_then(|known| known.before.get(&one.key)).unwrap_or(&one.live);
+            (one.key.clone(), before.clone())
+        };
+        // What somebody turned off later is not to come back.
+        let off_before = off.iter().filter(|_| known.is_none()).map(|key| (key.clone(), "0".to_owned()));
+        let recorded_before = known.iter().flat_map(|known| devices::before(&known.before));
         let to = Attributes {
             values: all.iter().map(|one| (one.key.clone(), one.wanted.clone())).collect(),
-            before: all
-                .iter()
-                .map(|one| {
-                    let before = known.and_then(|known| known.before.get(&one.key)).unwrap_or(&one.live);
-                    (one.key.clone(), before.clone())
-                })
-                .collect(),
+            before: all.iter().map(before).chain(off_before).chain(recorded_before).collect(),
             left: provided.iter().map(|(key, _)| key.clone()).collect(),
             ..Attributes::default()
         };
         let expected = (!to.values.is_empty()).then(|| render(self.input.header, &to.values));
         let is_file_wrong = found.whole != expected;
-        let is_written = is_file_wrong || all.iter().any(|one| one.is_wrong);
+        let is_written = is_file_wrong || !off.is_empty() || all.iter().any(|one| one.is_wrong);
         let recorded_file =
             known.and_then(|known| known.values.first()).map(|values| render(self.input.header, values));
         let is_recorded = found.whole.is_some() && found.whole == recorded_file;
@@ -361,14 +373,16 @@ impl Draft<'_> {
             (_, None) => Some((Action::Remove, Reason::Edited)),
             (None, _) if known.is_none() => Some((Action::Add, Reason::New)),
             (Some(live), Some(expected)) if known.is_none() => {
-                Some((Action::Change, Reason::Stale(difference(live, expected))))
+                Some((Action::Change, Reason::Stale(unified(&self.path, live, expected))))
             }
             (None, _) => Some((Action::Change, Reason::Missing)),
             (Some(live), _) if !is_recorded && is_file_wrong => {
                 let before = recorded_file.as_deref().unwrap_or_default();
-                Some((Action::Change, Reason::Altered(difference(live, before))))
+                Some((Action::Change, Reason::Altered(unified(&self.path, live, before))))
             }
-            _ if altered.is_some() => Some((Action::Change, Reason::Altered(String::new()))),
+            _ if altered.is_some() || (known.is_some() && !off.is_empty()) => {
+                Some((Action::Change, Reason::Altered(String::new())))
+            }
             _ => Some((Action::Change, Reason::Edited)),
         };
         let settings = |action: Action| -> Vec<Setting> {
@@ -384,14 +398,16 @@ impl Draft<'_> {
             });
             let shown = all.iter().filter(|one| one.is_wrong || action != Action::Change);
             let edited = known.filter(|_| is_recorded).and_then(|known| known.values.first());
+            let shown = shown.map(setting).chain(off.iter().map(devices::turned_on));
             match edited {
-                Some(before) => shown.map(setting).chain(lines_changed(before, &to.values)).collect(),
-                None => shown.map(setting).chain(file).collect(),
+                Some(before) => shown.chain(lines_changed(before, &to.values)).collect(),
+                None => shown.chain(file).collect(),
             }
         };
         let values: Vec<Value> = all
             .iter()
             .map(|one| json!([one.key.path(), one.live, if one.is_wrong { &one.wanted } else { &one.live }]))
+            .chain(off.iter().map(|key| json!([key.path(), "0", "1"])))
             .collect();
         let change = reason.map(|(action, reason)| {
             let (phase, change) = Self::change(action, reason, settings(action));
@@ -402,16 +418,4 @@ impl Draft<'_> {
         let to = (!to.values.is_empty()).then_some(&to);
         self.planned(to, change, guard)
     }
-}
-
-/// The lines of the file that come, change or go because the topology has changed.
-fn lines_changed(before: &BTreeMap<KernelKey, String>, after: &BTreeMap<KernelKey, String>) -> Vec<Setting> {
-    let keys: BTreeSet<&KernelKey> = before.keys().chain(after.keys()).collect();
-    let changed = keys.into_iter().filter(|key| before.get(key) != after.get(key));
-    let setting = |key: &KernelKey| Setting {
-        name: format!("{key} in the file").into(),
-        before: before.get(key).cloned(),
-        after: after.get(key).cloned(),
-    };
-    changed.map(setting).collect()
 }

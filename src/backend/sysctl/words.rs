@@ -8,6 +8,10 @@ use crate::resource::{Action, Reason};
 pub(super) struct SettingsWords;
 
 impl Words for SettingsWords {
+    fn tells_difference(&self) -> bool {
+        true
+    }
+
     fn heading(&self, told: &Heading<'_>) -> String {
         let Heading { places, is_one_place: one, .. } = *told;
         let (get, have, lose, keep) =

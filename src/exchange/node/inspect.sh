@@ -31,16 +31,13 @@ done
 done <<FILES
 $files
 FILES
-# The definitions in all netplan files, without deeper levels. The mark shows that sed read all of it.
+# The definitions in all netplan files, without deeper levels. The mark shows that sed read all of it. Where netplan fails,
+# there is none, so that topo refuses to write a file.
 if [ "$form" = netplan ] && command -v netplan >/dev/null 2>&1; then
-  if definitions=$(netplan get 2>/dev/null); then
-    definitions=$(printf '%s\n~end\n' "$definitions" |
-      sed -n -e 's/^ \{0,4\}[^ -]/>&/p' -e 's/^ \{6\}renderer:/>&/p')
-    case $newline$definitions in
-      *"$newline>~end") printf '%s' "${definitions%'>~end'}" ;;
-      *) failed sed "$definitions" ;;
-    esac
-  else
-    failed 'netplan get' "$(netplan get 2>&1)"
-  fi
+  definitions=$({ netplan get 2>/dev/null; printf '\n~end\n'; } |
+    sed -n -e 's/^ \{0,4\}[^ -]/>&/p' -e 's/^ \{6\}renderer:/>&/p')
+  case $newline$definitions in
+    *"$newline>~end") printf '%s' "${definitions%'>~end'}" ;;
+    *) failed sed "$definitions" ;;
+  esac
 fi

@@ -144,17 +144,18 @@ fn listed(body: &str) -> Result<Reply, Untrusted> {
     };
     Ok(match (read(ours), read(foreign)) {
         (Ok(ours), Ok(foreign)) => Reply::Listed(Listed { token, ours, foreign }),
-        (Err(why), _) | (_, Err(why)) => Reply::Unknown(why),
+        (Err(row), _) | (_, Err(row)) => Reply::Unknown(row.to_string()),
     })
 }
 
+/// A row that topo cannot read.
+#[derive(Debug, thiserror::Error)]
+#[error("topo cannot read this row of the routing table there: `{}`. Please report it.", clean(.0))]
+struct UnreadableRow(String);
+
 /// The rows of a table. A row that cannot be read could have any key, so that nothing is known about any of them.
-fn rows(text: &str) -> Result<Vec<LiveRoute>, String> {
-    let read = |line: &str| {
-        let odd =
-            || format!("topo cannot read this row of the routing table there: `{}`. Please report it.", clean(line));
-        parse_line(line).ok_or_else(odd)
-    };
+fn rows(text: &str) -> Result<Vec<LiveRoute>, UnreadableRow> {
+    let read = |line: &str| parse_line(line).ok_or_else(|| UnreadableRow(line.to_owned()));
     text.lines().filter(|line| !line.trim().is_empty()).map(read).collect()
 }
 

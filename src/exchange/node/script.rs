@@ -1,4 +1,4 @@
-//! Renders an exchange as one POSIX shell script. The script needs only `sh`, iproute2 and coreutils. It is one
+//! Renders an exchange as one POSIX shell script. The script needs only `sh`, iproute2, coreutils and grep. It is one
 //! function that the last line calls, so the shell reads all of it before the first command runs. A connection that
 //! breaks in the middle cannot leave half of it undone.
 

@@ -27,10 +27,13 @@ impl DeviceSetting {
     /// The check of the source addresses of IPv4 packets: 0 off, 1 strict, 2 loose. The kernel goes by the larger of the
     /// values of `all` and of the device (Documentation/networking/ip-sysctl.rst).
     pub const REVERSE_PATH_FILTER: Self = Self { before: "net/ipv4/conf/", after: "/rp_filter" };
+    /// Whether the node forwards IPv4 packets that come in on the device. A write of [`KernelKey::ip_forward`] that changes its value
+    /// sets this on all devices (net/ipv4/devinet.c, `inet_forward_change`).
+    pub const FORWARDING: Self = Self { before: "net/ipv4/conf/", after: "/forwarding" };
     /// Whether the kernel accepts router advertisements: 0 no, 1 only while it does not forward, 2 always.
     pub const ACCEPT_ADVERTISEMENTS: Self = Self { before: "net/ipv6/conf/", after: "/accept_ra" };
 
-    const ALL: [Self; 2] = [Self::REVERSE_PATH_FILTER, Self::ACCEPT_ADVERTISEMENTS];
+    const ALL: [Self; 3] = [Self::REVERSE_PATH_FILTER, Self::FORWARDING, Self::ACCEPT_ADVERTISEMENTS];
 
     /// The setting of a device. None for a name that topo does not use in a path.
     pub fn of(self, device: &str) -> Option<KernelKey> {
@@ -116,8 +119,8 @@ pub fn swap_separators(text: &str) -> String {
 pub struct ValuesInquiry {
     /// The settings.
     pub keys: Vec<KernelKey>,
-    /// A setting to read for each of the devices below.
-    pub of_devices: Option<DeviceSetting>,
+    /// Settings to read for each of the devices below.
+    pub of_devices: Vec<DeviceSetting>,
     /// Names of devices that are known already.
     pub devices: Vec<String>,
     /// Addresses whose device is asked for. They are on-link, or they belong to a subnet that is connected there.

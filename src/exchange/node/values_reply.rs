@@ -81,7 +81,7 @@ mod tests {
     fn inquiry() -> ValuesInquiry {
         ValuesInquiry {
             keys: vec![KernelKey::ip_forward(), KernelKey::ipv6_forwarding()],
-            of_devices: Some(DeviceSetting::REVERSE_PATH_FILTER),
+            of_devices: vec![DeviceSetting::REVERSE_PATH_FILTER, DeviceSetting::FORWARDING],
             devices: Vec::new(),
             reached: vec!["10.240.0.21".parse().expect("an address")],
             advertised: true,

@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use super::Nonce;
 use super::question::questions;
 use super::quote::quoted;
-use super::values::{DeviceSetting, KernelKey, ValuesInquiry, ValuesWrite};
+use super::values::{KernelKey, ValuesInquiry, ValuesWrite};
 
 /// Shell functions for the request that reads values.
 pub(super) const READING: &str = include_str!("values.sh");
@@ -32,25 +32,19 @@ fn path_word(path: &str) -> &str {
     if is_path(path) { path } else { "/etc/sysctl.d/." }
 }
 
-fn device_setting(script: &mut String, setting: DeviceSetting, device: &str) {
-    if let Some(key) = setting.of(device) {
-        let _ = writeln!(script, "note '{}'", key.path());
-    }
-}
-
 pub(super) fn read_values(script: &mut String, inquiry: &ValuesInquiry) {
     script.push_str("begin values\n");
     for key in &inquiry.keys {
         let _ = writeln!(script, "note '{}'", key.path());
     }
-    if let Some(setting) = inquiry.of_devices {
-        for device in &inquiry.devices {
-            device_setting(script, setting, device);
+    for device in &inquiry.devices {
+        for key in inquiry.of_devices.iter().filter_map(|setting| setting.of(device)) {
+            let _ = writeln!(script, "note '{}'", key.path());
         }
-        reached(script, inquiry, setting);
     }
+    reached(script, inquiry);
     let mut words: BTreeSet<&str> = inquiry.keys.iter().map(KernelKey::last).collect();
-    words.extend(inquiry.of_devices.map(DeviceSetting::last));
+    words.extend(inquiry.of_devices.iter().map(|setting| setting.last()));
     if words.contains("ip_forward") {
         // Another name of the same: `net.ipv4.conf.all.forwarding`.
         words.insert("forwarding");
@@ -77,18 +71,16 @@ pub(super) fn read_values(script: &mut String, inquiry: &ValuesInquiry) {
     let _ = write!(script, "read_noted\nwhole_file '{whole}'\nend\n", whole = path_word(&inquiry.whole));
 }
 
-/// The devices of addresses, and a setting of each of them.
-fn reached(script: &mut String, inquiry: &ValuesInquiry, setting: DeviceSetting) {
-    if inquiry.reached.is_empty() {
+/// The devices of addresses, and the settings of each of them.
+fn reached(script: &mut String, inquiry: &ValuesInquiry) {
+    if inquiry.reached.is_empty() || inquiry.of_devices.is_empty() {
         return;
     }
-    let _ = write!(
-        script,
-        "note_device() {{ note \"{before}$1{after}\"; }}\nif ask_ways '{questions}'; then\n",
-        before = setting.before(),
-        after = setting.after(),
-        questions = questions(&inquiry.reached),
-    );
+    script.push_str("note_device() {\n");
+    for setting in &inquiry.of_devices {
+        let _ = writeln!(script, "note \"{}$1{}\"", setting.before(), setting.after());
+    }
+    let _ = write!(script, "}}\nif ask_ways '{}'; then\n", questions(&inquiry.reached));
     script.push_str(include_str!("values_reached.sh"));
     script.push_str("fi\n");
 }
@@ -156,7 +148,7 @@ mod tests {
     fn a_question_about_a_file_alone_is_a_script() {
         let inquiry = ValuesInquiry {
             keys: Vec::new(),
-            of_devices: None,
+            of_devices: Vec::new(),
             devices: Vec::new(),
             reached: Vec::new(),
             advertised: false,

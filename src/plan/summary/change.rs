@@ -5,8 +5,8 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use super::group::Group;
-use super::split_reason;
-use crate::network::{Memo, NextHop, Prefix, RouteSet};
+use super::line::{Line, SettingLine, split_reason};
+use crate::network::{Memo, RouteSet};
 use crate::plan::Plan;
 use crate::resource::words::Setting;
 use crate::resource::{Action, Reason};
@@ -58,19 +58,6 @@ pub enum What {
     },
 }
 
-/// One thing on which something is set.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SettingLine {
-    /// The place, as a number for [`super::Summary::place`].
-    pub place: u32,
-    /// Which thing in its place; empty for what stands for the whole place.
-    pub key: Arc<str>,
-    /// What is set.
-    pub settings: Vec<Setting>,
-    /// What is live there, where the reason says that.
-    pub found: Option<Arc<str>>,
-}
-
 /// Lines of a change that apply to the same places.
 #[derive(Debug)]
 pub struct Part {
@@ -89,32 +76,6 @@ pub struct Part {
     pub(super) lines: Lines,
     /// Number of lines that a place does not have.
     pub(super) missing: HashMap<u32, usize>,
-}
-
-/// One route of a change, the same on all places of its part but a few.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Line {
-    /// Where the route leads to.
-    pub destination: Prefix,
-    /// The next hop that it gets, or for a removal has.
-    pub next_hop: NextHop,
-    /// Its name, where routes have names.
-    pub name: Option<Arc<str>>,
-    /// The live route that is changed or removed.
-    pub before: Option<Before>,
-    /// What is live there, where the reason says that.
-    pub found: Option<Arc<str>>,
-    /// Places of the part that do not have it: the owner of the destination, and those with a story of their own.
-    pub without: Vec<u32>,
-}
-
-/// A live route that is changed or removed.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Before {
-    /// Its next hop.
-    pub next_hop: NextHop,
-    /// Its route protocol number, where routes have one.
-    pub protocol: Option<u8>,
 }
 
 #[derive(Debug)]

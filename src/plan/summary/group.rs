@@ -5,11 +5,10 @@ use std::net::IpAddr;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use super::change::{Line, Lines, Part};
-use super::{ChangeKey, KEPT_LINES, line_of, split_reason};
+use super::line::{Line, line_of, split_reason};
 use crate::network::{Memo, Prefix, RouteSet, Row, Rows, number};
 use crate::plan::{Operation, Plan, TablePlan};
-use crate::resource::{Action, Place, Reason, ResourceId};
+use crate::resource::{Action, Place, ResourceId};
 
 /// Groups get room for so many members at first.
 const EXPECTED: usize = 16;
@@ -17,16 +16,16 @@ const EXPECTED: usize = 16;
 /// Places whose tables differ in nothing but whose own the rows are.
 #[derive(Debug)]
 pub(super) struct Group {
-    kind: Arc<str>,
-    name: Arc<str>,
+    pub(super) kind: Arc<str>,
+    pub(super) name: Arc<str>,
     /// The change of a sender that owns nothing and has no exceptions.
-    template: TablePlan,
+    pub(super) template: TablePlan,
     /// One of the places; the reasons of all are alike.
-    first: Place,
-    members: Vec<u32>,
+    pub(super) first: Place,
+    pub(super) members: Vec<u32>,
     /// Addresses of the members, IPv4 and IPv6, sorted when all members are in. Most members come in the order of their
     /// addresses.
-    owners: [Vec<(u128, u32)>; 2],
+    pub(super) owners: [Vec<(u128, u32)>; 2],
     except: HashMap<Prefix, Vec<u32>>,
     /// Destinations that move between two owners, by each of the two.
     moved: HashMap<IpAddr, Vec<Prefix>>,
@@ -151,102 +150,11 @@ impl Group {
         let (_, found) = split_reason(operation.reason.clone());
         line_of(operation.route, operation.before, found, without)
     }
-
-    pub(super) fn parts(self: Arc<Self>, plan: &Plan, memo: &mut Memo, changes: &mut BTreeMap<ChangeKey, Vec<Part>>) {
-        let mut parts: BTreeMap<(Action, Reason), Part> = BTreeMap::new();
-        if let Some((key, part)) = self.whole_part(plan) {
-            parts.insert(key, part);
-        } else {
-            self.count_lines(plan, memo, &mut parts);
-        }
-        for ((action, reason), part) in parts {
-            changes.entry((action, reason, Arc::clone(&self.kind), Arc::clone(&self.name))).or_default().push(part);
-        }
-    }
-
-    fn empty_part(&self) -> Part {
-        Part {
-            table: Some(self.template.view.table),
-            metric: self.template.view.metric,
-            protocol: Some(self.template.view.protocol),
-            members: self.members.as_slice().into(),
-            count: 0,
-            len: 0,
-            lines: Lines::Listed(Vec::new()),
-            missing: HashMap::new(),
-        }
-    }
-
-    /// The part of a whole list that comes or goes for one reason. 500 views of a mesh of 5,000 nodes have five million lines, so
-    /// this counts without going through them. None: the lines are few, or differ in their reasons.
-    fn whole_part(self: &Arc<Self>, plan: &Plan) -> Option<((Action, Reason), Part)> {
-        let (set, reasons) = (self.whole_list()?, plan.reasons(&self.first));
-        let (action, reason) = match &self.template.to {
-            Some(_) => (Action::Add, reasons.added_all()?),
-            None => (Action::Remove, reasons.removed_all()?),
-        };
-        let mut part = self.empty_part();
-        for (family, owners) in self.owners.iter().enumerate() {
-            for (at, (number, member)) in owners.iter().enumerate() {
-                // Where several members have an address, it counts for the last one.
-                let is_last = owners.get(at + 1).is_none_or(|(next, _)| next != number);
-                let rows = if is_last { set.count_to(address_of(family, *number)) } else { 0 };
-                if rows > 0 {
-                    *part.missing.entry(*member).or_default() += rows;
-                }
-            }
-        }
-        part.len = set.count_whole();
-        if let [only] = &*part.members {
-            // Nobody has its own rows.
-            part.len -= part.missing.remove(only).unwrap_or(0);
-        }
-        part.count = part.len * part.members.len() - part.missing.values().sum::<usize>();
-        part.lines = Lines::Computed(Arc::clone(self));
-        (part.len > KEPT_LINES).then_some(((action, reason), part))
-    }
-
-    fn count_lines(self: &Arc<Self>, plan: &Plan, memo: &mut Memo, parts: &mut BTreeMap<(Action, Reason), Part>) {
-        let empty = self.empty_part();
-        let members = &empty.members;
-        let _ = self.for_each_line(plan, memo, |operation, line| {
-            let places = members.len() - line.without.len();
-            if places == 0 {
-                return ControlFlow::Continue(());
-            }
-            let (reason, _) = split_reason(operation.reason);
-            let part = parts.entry((operation.action, reason)).or_insert_with(|| Part {
-                members: Arc::clone(members),
-                lines: Lines::Listed(Vec::new()),
-                missing: HashMap::new(),
-                ..empty
-            });
-            part.count += places;
-            part.len += 1;
-            for member in &line.without {
-                *part.missing.entry(*member).or_default() += 1;
-            }
-            match &mut part.lines {
-                Lines::Listed(lines) if lines.len() < KEPT_LINES => lines.push(line),
-                Lines::Listed(_) => part.lines = Lines::Computed(Arc::clone(self)),
-                Lines::Computed(_) => {}
-            }
-            ControlFlow::Continue(())
-        });
-    }
 }
 
 /// An address as its family's place in [`Group::owners`], and a number.
 fn numbered(address: IpAddr) -> (usize, u128) {
     (usize::from(address.is_ipv6()), number(address))
-}
-
-/// The address that [`numbered`] gave a number.
-fn address_of(family: usize, number: u128) -> IpAddr {
-    match (family, u32::try_from(number)) {
-        (0, Ok(number)) => IpAddr::V4(number.into()),
-        _ => IpAddr::V6(number.into()),
-    }
 }
 
 /// Finds rows of a list by destinations in their order.

@@ -3,32 +3,42 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use super::change::{Before, Change, Line, Lines, Part, SettingLine, What};
-use super::split_reason;
+use super::change::{Change, Lines, Part, What};
+use super::line::{Before, Line, SettingLine, split_reason};
 use crate::plan::{ListedChange, ListedWhat, PlacePlan};
 use crate::resource::{Action, Kind, Place, Reason, natural_order};
 
 /// The changes of all places where something is done, by kind, place, action and reason. What stands for a whole place is
 /// told together for all places.
 pub(super) fn listed_changes(planned: &[(&Place, &PlacePlan)]) -> Vec<Change> {
-    type Key = (u8, Option<u32>, Action, Reason);
-    let mut groups: BTreeMap<Key, (&'static Kind, Vec<Item<'_>>)> = BTreeMap::new();
+    type Key<'a> = (u8, Option<u32>, &'a str, Action, Reason);
+    let mut groups: BTreeMap<Key<'_>, (&'static Kind, Vec<Item<'_>>)> = BTreeMap::new();
     let acting = (0_u32..).zip(planned).filter(|(_, (_, plan))| plan.acts);
     let changes = acting.flat_map(|(number, (_, plan))| {
-        plan.listed().flat_map(move |resource| resource.changes.iter().map(move |change| (number, change)))
+        plan.listed().flat_map(move |resource| resource.changes.iter().map(move |change| (number, resource, change)))
     });
-    for (place, change) in changes {
+    for (place, resource, change) in changes {
         let (reason, found) = split_reason(change.reason.clone());
-        let own = (!change.key.is_empty()).then_some(place);
-        let group =
-            groups.entry((change.kind.order, own, change.action, reason)).or_insert_with(|| (change.kind, Vec::new()));
-        group.1.push(Item { place, change, found: found.filter(|found| !found.is_empty()) });
+        let (own, name) = if change.key.is_empty() { (None, &*resource.id.name) } else { (Some(place), "") };
+        let key = (change.kind.order, own, name, change.action, reason);
+        let group = groups.entry(key).or_insert_with(|| (change.kind, Vec::new()));
+        group.1.push(Item {
+            place,
+            resource: &resource.id.name,
+            change,
+            found: found.filter(|found| !found.is_empty()),
+        });
     }
-    groups.into_iter().map(|((_, _, action, reason), (kind, items))| change_of(kind, action, reason, &items)).collect()
+    groups
+        .into_iter()
+        .map(|((_, _, _, action, reason), (kind, items))| change_of(kind, action, reason, &items))
+        .collect()
 }
 
 struct Item<'a> {
     place: u32,
+    /// The name of the resource in its place.
+    resource: &'a Arc<str>,
     change: &'a ListedChange,
     found: Option<Arc<str>>,
 }
@@ -43,8 +53,8 @@ fn change_of(kind: &'static Kind, action: Action, reason: Reason, items: &[Item<
     lines.sort_by_key(|line| line.destination);
     let what = if lines.is_empty() {
         let mut lines: Vec<SettingLine> = items.iter().map(setting_line).collect();
-        // Keys are alike but for numbers in them.
-        lines.sort_by(|one, other| one.place.cmp(&other.place).then_with(|| natural_order(&one.key, &other.key)));
+        // Names are alike but for numbers in them.
+        lines.sort_by(|one, other| one.place.cmp(&other.place).then_with(|| natural_order(&one.name, &other.name)));
         What::Settings(lines)
     } else {
         let len = lines.len();
@@ -62,7 +72,7 @@ fn change_of(kind: &'static Kind, action: Action, reason: Reason, items: &[Item<
     };
     // A change of one thing is told with the thing's name.
     let name = match &what {
-        What::Settings(lines) if lines.len() == 1 => Arc::clone(&lines[0].key),
+        What::Settings(lines) if lines.len() == 1 => Arc::clone(&lines[0].name),
         _ => "".into(),
     };
     Change {
@@ -98,5 +108,12 @@ fn setting_line(item: &Item<'_>) -> SettingLine {
         ListedWhat::Settings(settings) => settings.clone(),
         ListedWhat::Route { .. } => Vec::new(),
     };
-    SettingLine { place: item.place, key: Arc::clone(&item.change.key), settings, found: item.found.clone() }
+    let is_whole = item.change.key.is_empty();
+    let name = if is_whole { item.resource } else { &item.change.key };
+    let is_changed = matches!(item.change.reason, Reason::Altered(_) | Reason::Stale(_));
+    let (difference, found) = match &item.found {
+        Some(text) if is_changed && item.change.kind.words.tells_difference() => (Some(Arc::clone(text)), None),
+        found => (None, found.clone()),
+    };
+    SettingLine { place: item.place, name: Arc::clone(name), is_whole, settings, found, difference }
 }

@@ -1,12 +1,14 @@
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 
+use super::change::Lines;
+use super::line::line_of;
 use super::*;
 use crate::backend::Desired;
 use crate::backend::node::fixture::{World, live, plan_of, prefix, seen};
 use crate::network::{NextHop, Prefix};
 use crate::plan::Options;
-use crate::resource::{Name, natural_order};
+use crate::resource::{Name, Reason, natural_order};
 use crate::state::State;
 
 fn nothing() -> State {

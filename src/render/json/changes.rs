@@ -23,6 +23,10 @@ pub(super) fn change(plan: &Plan, summary: &Summary, number: usize) -> Change {
     let change = &summary.changes[number];
     let places = names(summary, &change.members);
     let suffix = match &change.what {
+        What::Settings(lines) => match lines.first() {
+            Some(line) if line.is_whole && !line.name.is_empty() => format!("[\"{}\"]", line.name),
+            _ => String::new(),
+        },
         What::File { .. } | What::Routes { .. } if !change.name.is_empty() => format!("[\"{}\"]", change.name),
         _ => String::new(),
     };
@@ -123,9 +127,9 @@ fn route(summary: &Summary, change: &plan::Change, part: &Part, line: Line, plac
 /// What is set on one thing.
 fn settings(summary: &Summary, change: &plan::Change, line: &SettingLine) -> Item {
     let place = summary.place(line.place).name();
-    let address = match &*line.key {
+    let address = match &*line.name {
         "" => format!("{}.{place}", change.kind),
-        key => format!("{}.{place}[\"{key}\"]", change.kind),
+        name => format!("{}.{place}[\"{name}\"]", change.kind),
     };
     let values = |side: fn(&Setting) -> Option<&str>| {
         let value = |setting: &Setting| (Arc::from(&*setting.name), side(setting).map(Arc::from));
@@ -133,5 +137,6 @@ fn settings(summary: &Summary, change: &plan::Change, line: &SettingLine) -> Ite
     };
     let before = (change.action != Action::Add).then(|| values(|setting| setting.before.as_deref()));
     let after = (change.action != Action::Remove).then(|| values(|setting| setting.after.as_deref()));
-    Item { address: Some(address), before, after, found: line.found.clone(), ..Item::default() }
+    let (found, difference) = (line.found.clone(), line.difference.clone());
+    Item { address: Some(address), before, after, found, difference, ..Item::default() }
 }

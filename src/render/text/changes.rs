@@ -122,7 +122,7 @@ impl Writer<'_> {
         let foldable = matches!(change.action, Action::Add | Action::Import);
         let shown = if foldable { LISTED } else { lines.len() };
         let row = |line: &SettingLine| {
-            let name = if line.key.is_empty() { self.summary.place(line.place).name() } else { &line.key };
+            let name = if line.is_whole { self.summary.place(line.place).name() } else { &line.name };
             let settings: Vec<String> =
                 line.settings.iter().map(|setting| words.setting(change.action, setting)).collect();
             (clean(name), clean(&settings.join(", ")))
@@ -137,6 +137,7 @@ impl Writer<'_> {
             if let Some(found) = line.found.as_ref().filter(|found| !is_said(found)) {
                 out.push_str(&self.look.paint_lines(DIM, &format!("      live now: {}", clean(found))));
             }
+            self.difference(out, line.difference.as_deref());
         }
         if let left @ 1.. = lines.len() - rows.len() {
             out.push_str(&self.look.paint_lines(DIM, &format!("  … and {left} more")));
@@ -150,6 +151,11 @@ impl Writer<'_> {
         if !definition.is_empty() {
             out.push_str(&self.look.paint_lines(DIM, &format!("      {}", clean(definition))));
         }
+        self.difference(out, difference);
+    }
+
+    /// A unified difference.
+    fn difference(&self, out: &mut String, difference: Option<&str>) {
         for line in difference.into_iter().flat_map(str::lines) {
             let style = match line.as_bytes().first() {
                 Some(b'+') => "32",

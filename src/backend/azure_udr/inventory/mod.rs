@@ -4,6 +4,7 @@
 mod network;
 mod pods;
 mod text;
+mod unfit;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -17,11 +18,10 @@ use crate::topology::machines::Machine;
 use super::{SubnetName, key, name_of};
 use network::Site;
 use pods::Tag;
+use unfit::{Unfit, shown};
 
 pub use super::names::{is_resource_group, is_subscription};
-
-/// How many characters of a text from Azure a sentence shows.
-const LONGEST: usize = 100;
+pub use unfit::Contradiction;
 
 /// The result of reading.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -109,9 +109,8 @@ pub fn networks_of(machines: &[Json], interfaces: &[Json]) -> BTreeSet<String> {
     ids.map(|id| (key(&id), id)).collect::<BTreeMap<_, _>>().into_values().collect()
 }
 
-/// Makes nodes from machines, their interfaces and the networks of those. Contradictions are errors, with a sentence
-/// for each machine.
-pub fn read(machines: &[Json], interfaces: &[Json], networks: &[Json]) -> Result<Inventory, Vec<String>> {
+/// Makes nodes from machines, their interfaces and the networks of those. Contradictions are errors, one for each machine.
+pub fn read(machines: &[Json], interfaces: &[Json], networks: &[Json]) -> Result<Inventory, Vec<Contradiction>> {
     let (interfaces, networks) = (by_id(interfaces), by_id(networks));
     let mut inventory = Inventory::default();
     let mut found = Vec::new();
@@ -121,8 +120,8 @@ pub fn read(machines: &[Json], interfaces: &[Json], networks: &[Json]) -> Result
         let raw_name = machine["name"].as_str().unwrap_or_default();
         let tag = match pods::find(machine) {
             Ok(tag) => tag,
-            Err(reason) => {
-                ambiguous.push(format!("The machine `{}` {reason}", shown(raw_name)));
+            Err(tags) => {
+                ambiguous.push(Contradiction { machine: raw_name.to_owned(), tags });
                 continue;
             }
         };
@@ -193,16 +192,10 @@ fn read_machine<'a>(
     tag: Option<&Tag<'_>>,
     interfaces: &Documents<'a>,
     networks: &Documents<'a>,
-) -> Result<Found<'a>, String> {
-    let name = Name::new(name).map_err(|_| {
-        "its name is not a valid name of a node. A name starts with a letter or digit, then has letters, digits, `-`, \
-         `_` and `.`, at most 63 characters."
-            .to_owned()
-    })?;
-    let id = primary_interface(machine).ok_or("it has no network interface.")?;
-    let interface = interfaces
-        .get(&key(id))
-        .ok_or_else(|| format!("its network interface `{}` does not exist.", shown(name_of(id))))?;
+) -> Result<Found<'a>, Unfit> {
+    let name = Name::new(name).map_err(|_| Unfit::Name)?;
+    let id = primary_interface(machine).ok_or(Unfit::NoInterface)?;
+    let interface = interfaces.get(&key(id)).ok_or_else(|| Unfit::InterfaceMissing(name_of(id).to_owned()))?;
     let address = |configuration: &Json| -> Option<IpAddr> {
         configuration["properties"]["privateIPAddress"].as_str()?.parse().ok()
     };
@@ -212,13 +205,12 @@ fn read_machine<'a>(
     let second = configurations(interface).filter_map(address).find(other_family);
     addresses.extend(second);
     if addresses.is_empty() {
-        return Err("its network interface has no private address.".to_owned());
+        return Err(Unfit::NoAddress);
     }
     let site = Site::find(primary.and_then(subnet_of).unwrap_or_default(), networks)?;
     let pods = tag.map(Tag::prefixes).transpose()?.unwrap_or_default();
     if let Some(lone) = pods.iter().find(|pod| !addresses.iter().any(|own| Family::of(*own) == pod.family())) {
-        let label = lone.family().label();
-        return Err(format!("its tag has the {label} prefix {lone}, but it has no private {label} address."));
+        return Err(Unfit::Family(*lone));
     }
     let forwards = interface["properties"]["enableIPForwarding"] == true;
     Ok(Found { machine: Machine { name, addresses, pods }, site, forwards })
@@ -251,15 +243,6 @@ fn subnet_of(configuration: &Json) -> Option<&str> {
 /// The elements of a list; none if the value is no list.
 fn list(value: &Json) -> impl Iterator<Item = &Json> + Clone {
     value.as_array().into_iter().flatten()
-}
-
-/// A text from Azure, escaped and shortened for a sentence.
-fn shown(text: &str) -> String {
-    let mut shown: String = text.chars().take(LONGEST).flat_map(char::escape_debug).collect();
-    if text.chars().nth(LONGEST).is_some() {
-        shown.push('…');
-    }
-    shown
 }
 
 #[cfg(test)]

@@ -9,7 +9,8 @@ use crate::resource::Name;
 
 use super::super::SubnetName;
 use super::super::names::part_of;
-use super::{Documents, Found, Inventory, Network, Note, NoteKind, Subnet, key, list, shown};
+use super::unfit::{Unfit, shown};
+use super::{Documents, Found, Inventory, Network, Note, NoteKind, Subnet, key, list};
 
 /// The longest name that topo uses unchanged, in bytes: it may add a number or `azure-`.
 const LONGEST_LABEL: usize = 50;
@@ -24,18 +25,21 @@ pub(super) struct Site<'a> {
 }
 
 impl<'a> Site<'a> {
-    /// Finds the subnet with this id. The error is a reason that can follow a colon.
-    pub(super) fn find(id: &'a str, networks: &Documents<'a>) -> Result<Self, String> {
-        let (subscription, name) = SubnetName::of_id(id).ok_or("its network interface is in no subnet.")?;
-        let (network, subnet) = (shown(&name.network), shown(&name.subnet));
+    /// Finds the subnet with this id.
+    pub(super) fn find(id: &'a str, networks: &Documents<'a>) -> Result<Self, Unfit> {
+        let (subscription, name) = SubnetName::of_id(id).ok_or(Unfit::NoSubnet)?;
         let document = networks.get(&key(&name.network_id(subscription))).copied();
-        let document = document.ok_or_else(|| format!("its virtual network `{network}` does not exist."))?;
+        let document = document.ok_or_else(|| Unfit::NetworkMissing(name.network.clone()))?;
         let is_it = |it: &&Json| it["name"].as_str().is_some_and(|own| own.eq_ignore_ascii_case(&name.subnet));
-        let found = list(&document["properties"]["subnets"]).find(is_it);
-        let found = found.ok_or_else(|| format!("its subnet `{network}/{subnet}` does not exist."))?;
+        let of = || (name.network.clone(), name.subnet.clone());
+        let Some(found) = list(&document["properties"]["subnets"]).find(is_it) else {
+            let (network, subnet) = of();
+            return Err(Unfit::SubnetMissing { network, subnet });
+        };
         let cidr = prefixes(&found["properties"]);
         if cidr.is_empty() {
-            return Err(format!("its subnet `{network}/{subnet}` has no address prefix."));
+            let (network, subnet) = of();
+            return Err(Unfit::SubnetWithoutPrefix { network, subnet });
         }
         Ok(Self { subscription, name, cidr, network: document })
     }

@@ -6,7 +6,7 @@ use serde_json::Value as Json;
 
 use crate::network::{Prefix, PrefixError};
 
-use super::shown;
+use super::unfit::{TagError, TagFault};
 
 /// The spelling of the tag in sentences. topo also accepts `podCidr`, `pod_cidr` and similar.
 pub(super) const TAG: &str = "pod-cidr";
@@ -20,8 +20,8 @@ pub(super) struct Tag<'a> {
     value: &'a str,
 }
 
-/// The tag of a machine. If several spellings contradict each other, the error names them.
-pub(super) fn find(machine: &Json) -> Result<Option<Tag<'_>>, String> {
+/// The tag of a machine. The error has two spellings that contradict each other, with their values.
+pub(super) fn find(machine: &Json) -> Result<Option<Tag<'_>>, [(String, String); 2]> {
     let tags = machine["tags"].as_object().into_iter().flatten();
     let mut tags = tags.filter_map(|(key, value)| {
         let letters = key.chars().filter(|letter| !matches!(letter, '-' | '_'));
@@ -35,32 +35,29 @@ pub(super) fn find(machine: &Json) -> Result<Option<Tag<'_>>, String> {
             _ => first.value == other.value,
         };
         if !same {
-            let [one, two] = [first, other].map(|tag| format!("`{}` = `{}`", shown(tag.key), shown(tag.value)));
-            return Err(format!("has two different tags for its pods: {one} and {two}."));
+            return Err([first, other].map(|tag| (tag.key.to_owned(), tag.value.to_owned())));
         }
     }
     Ok(Some(first))
 }
 
 impl Tag<'_> {
-    /// Its prefixes, separated by commas. The error is a reason that can follow a colon.
-    pub(super) fn prefixes(&self) -> Result<Vec<Prefix>, String> {
+    /// Its prefixes, separated by commas.
+    pub(super) fn prefixes(&self) -> Result<Vec<Prefix>, TagError> {
         let mut all: Vec<Prefix> = Vec::new();
         for word in self.value.split(',').map(str::trim) {
-            let reason = match word.parse::<Prefix>() {
-                Ok(prefix) if prefix.is_default() => format!("`{word}` is the default route."),
-                Ok(prefix) if all.contains(&prefix) => format!("`{word}` occurs twice."),
+            let fault = match word.parse::<Prefix>() {
+                Ok(prefix) if prefix.is_default() => TagFault::DefaultRoute(prefix),
+                Ok(prefix) if all.contains(&prefix) => TagFault::Twice(prefix),
                 Ok(prefix) => {
                     all.push(prefix);
                     continue;
                 }
-                Err(_) if self.value.trim().is_empty() => "it is empty.".to_owned(),
-                Err(PrefixError::HostBits { meant, .. }) => {
-                    format!("`{}` has host bits set; the prefix is `{meant}`.", shown(word))
-                }
-                Err(PrefixError::Syntax(_)) => format!("`{}` should look like 10.200.1.0/24.", shown(word)),
+                Err(_) if self.value.trim().is_empty() => TagFault::Empty,
+                Err(PrefixError::HostBits { meant, .. }) => TagFault::HostBits { word: word.to_owned(), meant },
+                Err(PrefixError::Syntax(_)) => TagFault::Syntax(word.to_owned()),
             };
-            return Err(format!("its tag `{}` is not a list of prefixes: {reason}", shown(self.key)));
+            return Err(TagError { tag: self.key.to_owned(), fault });
         }
         Ok(all)
     }

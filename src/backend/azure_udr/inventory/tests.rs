@@ -55,7 +55,7 @@ fn plain_network() -> Json {
 }
 
 /// Reads one machine `a` at 10.0.0.4 with these tags and this change.
-fn one(tags: Json, change: impl FnOnce(&mut Json, &mut Json)) -> Result<Inventory, Vec<String>> {
+fn one(tags: Json, change: impl FnOnce(&mut Json, &mut Json)) -> Result<Inventory, Vec<Contradiction>> {
     let (mut machine, mut interface) = (machine("a", tags), interface("a", "10.0.0.4"));
     change(&mut machine, &mut interface);
     read(&[machine], &[interface], &[plain_network()])
@@ -98,7 +98,7 @@ fn two_spellings_may_not_differ() {
     assert_eq!(one(same, nothing).unwrap().machines.len(), 1);
     let sentences = one(json!({ "pod-cidr": "10.200.0.0/24", "podCidr": "10.200.1.0/24" }), nothing).unwrap_err();
     assert_eq!(
-        sentences,
+        sentences.iter().map(ToString::to_string).collect::<Vec<_>>(),
         ["The machine `a` has two different tags for its pods: `pod-cidr` = `10.200.0.0/24` and `podCidr` = \
              `10.200.1.0/24`."]
     );

@@ -3,7 +3,8 @@
 use std::fmt::Write;
 
 use crate::resource::Name;
-use crate::topology::machines::{key, list, node_lines};
+use crate::topology::machines::node_lines;
+use crate::topology::toml_text::{key, list};
 
 use super::super::names;
 use super::super::settings::BACKEND;
