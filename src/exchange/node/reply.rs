@@ -21,7 +21,7 @@ pub fn parse(output: &[u8], requests: &[Request], nonce: &Nonce) -> Result<Vec<R
         if kind == "lacking" {
             return Ok(vec![Reply::Lacking(body.trim().chars().filter(|c| !c.is_control()).take(200).collect())]);
         }
-        if let Some(why) = failure(body).filter(|_| request.is_question()) {
+        if let Some(why) = failure(body) {
             replies.push(Reply::Unknown(why));
             continue;
         }
@@ -55,8 +55,8 @@ pub(crate) fn clean(text: &str) -> String {
     words.trim().to_owned()
 }
 
-/// A line `failed COMMAND` in the answer to a question says that a command did not work there; what it said stands behind it, each
-/// line with `|` before it. Nothing else of the answer counts then.
+/// A line `failed COMMAND` says that a command did not work there. What it said stands behind it, each line with `|` before it.
+/// Nothing else of the answer counts then.
 fn failure(body: &str) -> Option<String> {
     let mut lines = body.lines().skip_while(|line| !line.starts_with("failed "));
     let command = clean(lines.next()?.strip_prefix("failed ")?);
@@ -159,17 +159,18 @@ fn listed(body: &str) -> Result<Reply, Untrusted> {
     };
     Ok(match (read(ours), read(foreign)) {
         (Ok(ours), Ok(foreign)) => Reply::Listed(Listed { token, ours, foreign }),
-        (Err(why), _) | (_, Err(why)) => Reply::Unknown(why),
+        (Err(row), _) | (_, Err(row)) => Reply::Unknown(row.to_string()),
     })
 }
 
+/// A row that topo cannot read.
+#[derive(Debug, thiserror::Error)]
+#[error("topo cannot read this row of the routing table there: `{}`. Please report it.", clean(.0))]
+struct UnreadableRow(String);
+
 /// The rows of a table. A row that cannot be read could have any key, so that nothing is known about any of them.
-fn rows(text: &str) -> Result<Vec<LiveRoute>, String> {
-    let read = |line: &str| {
-        let odd =
-            || format!("topo cannot read this row of the routing table there: `{}`. Please report it.", clean(line));
-        parse_line(line).ok_or_else(odd)
-    };
+fn rows(text: &str) -> Result<Vec<LiveRoute>, UnreadableRow> {
+    let read = |line: &str| parse_line(line).ok_or_else(|| UnreadableRow(line.to_owned()));
     // A line about the next hop object of the row before it (`print_cache_nexthop_id` of iproute2).
     let is_row = |line: &&str| !line.trim().is_empty() && !line.trim_start().starts_with("nh_info ");
     text.lines().filter(is_row).map(read).collect()
