@@ -125,8 +125,8 @@ pub(super) fn run(
     printer: Printer,
 ) -> Result<Exit, CommandError> {
     let store = context::store_at(path, registry);
-    let context = Session { store: &*store, known: registry.known(), global, printer };
-    context::block_on(context.run(arguments.action))
+    let session = Session { store: &*store, known: registry.known(), global, printer };
+    context::block_on(session.run(arguments.action))
 }
 
 struct Session<'a> {

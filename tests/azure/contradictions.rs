@@ -57,7 +57,7 @@ fn a_table_that_its_subnet_names_is_not_made_anew() {
     assert_eq!(cloud.written(), [""; 0]);
     // Without a record, too.
     std::fs::remove_file(cloud.folder.path().join("state/kthw.json")).unwrap();
-    cloud.topo(&["apply", "-y"]).exits(1).says("contradict each other");
+    cloud.topo(&["apply", "-y"]).exits(3).says("contradict each other");
     assert_eq!((cloud.written(), cloud.routes().len()), (Vec::new(), 3));
 }
 
@@ -80,7 +80,7 @@ fn a_destroy_drops_no_record_of_a_subnet_that_its_table_names() {
     let cloud = Cloud::start(2);
     cloud.apply();
     absent(&cloud, &subnet());
-    cloud.topo(&["destroy", "-y"]).exits(1).says("contradict each other").not("Destroy complete");
+    cloud.topo(&["destroy", "-y"]).exits(3).says("contradict each other").not("Destroy complete");
     assert_eq!(cloud.association(), Some(table()));
     cloud.server.command(Command::ClearFaults);
     cloud.topo(&["destroy", "-y"]).exits(0);

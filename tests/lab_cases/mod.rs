@@ -7,7 +7,6 @@ mod file_scripts_refusals;
 mod forwarding;
 mod hostile;
 mod interrupted;
-mod loading;
 mod machines;
 mod membership;
 mod ownership;
@@ -100,8 +99,6 @@ crate::harness::machine_tests! {
     file_scripts_refusals::files_that_do_harm_are_refused,
     file_scripts::a_deferred_file_is_pending_until_networkd_restarts,
     file_scripts_refusals::what_cannot_be_loaded_is_put_back,
-    loading::loading_leaves_all_of_others_as_it_is,
-    loading::loading_on_trixie_leaves_all_of_others_as_it_is needs "trixie",
     forwarding::forwarding_outlives_a_reboot,
     forwarding::router_advertisements_are_not_lost,
 }

@@ -40,7 +40,7 @@ const PLANNED: [Case; 6] = [
         make: "systemctl stop -q systemd-networkd.socket systemd-networkd",
         unmake: "systemctl start systemd-networkd.socket systemd-networkd",
         exit: 1,
-        says: &["server", "systemd-networkd does not run", "Start systemd-networkd there, or exclude the node"],
+        says: &["server", "systemd-networkd does not run", "Do not start systemd-networkd beside another manager"],
     },
     Case {
         wrong: "a device that nobody manages",

@@ -18,7 +18,7 @@ impl Seen {
         for (id, live) in seen(&self.subnets) {
             let (network, name) = id.rsplit_once("/subnets/").unwrap_or((id, id));
             let shown = format!("{}/{}", name_of(network), name);
-            networks.insert(network.to_owned(), format!("it names its subnet {shown}"));
+            networks.insert(network.to_owned(), format!("its subnet {shown} does"));
             tables.extend(live.table.iter().map(|table| (key(table), format!("the subnet {shown} uses it"))));
         }
         for (id, live) in seen(&self.tables) {
@@ -38,9 +38,7 @@ impl Seen {
         doubt(&mut self.networks, "virtual network", &networks);
         doubt(&mut self.forwardings, "network interface", &interfaces);
     }
-}
 
-impl Seen {
     /// Makes unknown a subnet that uses no table by its own answer, and is used by one that says so.
     fn doubt_old_subnets(&mut self) {
         let users = seen(&self.tables)
@@ -131,7 +129,8 @@ mod tests {
         let (_, found, _) = answers(Evidence::Absent, Evidence::Absent, network());
         assert!(found.is_unknown());
         let (.., found) = answers(Evidence::Absent, subnet(), Evidence::Absent);
-        assert!(found.is_unknown());
+        let text = found.as_ref().known().err().map(|why| why.to_string()).unwrap_or_default();
+        assert!(text.contains("the virtual network v does not exist, but its subnet v/s does. Wait"), "{text}");
     }
 
     #[test]

@@ -162,7 +162,7 @@ fn identify<'a>(
         Some(_) => Machine::Same,
     };
     // The marker counts more than the id: an id can change, and clones have the same.
-    if named == Named::Node(place.name()) || recorded_id == Some(id) {
+    if (named == Named::Node(place.name()) && record.is_some()) || recorded_id == Some(id) {
         return own;
     }
     match named_record.or(by_id) {

@@ -1,5 +1,4 @@
 put_folder=/run/systemd/network
-networkd_settings=/run/systemd/networkd.conf.d
 made_folder=
 refuse() {
   printf 'refused\n'
@@ -164,7 +163,6 @@ write_files() {
         if state_is "${link##*/}" configured; then configured="$configured ${link##*/}"; fi
       fi
     done
-    looked_at=$(date +%s)
     look before
     way_before=$(way)
     if ! load; then
@@ -176,7 +174,10 @@ write_files() {
       remove_added
       put_back_rows
       # If even that does not start networkd, systemd tries again, and the rest should stay as it is.
-      if restart_networkd "$staging/rows.present"; then wrong=; fi
+      if restart_networkd "$staging/rows.present"; then
+        wrong=
+        keep_off
+      fi
       remove_added
       put_back_rows
       unmark_pending
@@ -184,6 +185,7 @@ write_files() {
       went_back
       return
     fi
+    keep_off
   fi
   unmark_pending
   tidy_files
@@ -212,7 +214,6 @@ file_work() {
   fi
   rm -rf /run/topo-file.*
   keep_off
-  cover_off
   if ! file_token; then
     exec 9<&-
     return

@@ -1,6 +1,6 @@
 # All rows of the kernel for family $1, without the parts that change by themselves.
 kernel_rows() {
-  ip -o -d -N "$1" route show table all 2>/dev/null | sed -e '/^[[:space:]]*nh_info /d' -e 's/\\//g' -e 's/ expires -\{0,1\}[0-9]*sec//' -e 's/ error -\{0,1\}[0-9]*//' \
+  ip -o -d -N "$1" route show table all 2>/dev/null | sed -e 's/\\//g' -e 's/ expires -\{0,1\}[0-9]*sec//' -e 's/ error -\{0,1\}[0-9]*//' \
     -e 's/ \(linkdown\|dead\|offload\|offload_failed\|trap\|rt_offload\|rt_trap\|cache\)\>//g' -e 's/[[:space:]][[:space:]]*/ /g' -e 's/ $//' | sort -u
 }
 # Devices of networkd with their addresses.
@@ -18,13 +18,11 @@ put_back_metrics() {
     [ -z "$lifetime" ] || ip addr change "$address" dev "$device" metric "$metric" $lifetime 2>/dev/null
   done
 }
-# networkd numbers its next hops anew.
-default_routes() { sed -n -e 's/ nhid [0-9]*//' -e 's/^1 \(default .*dev [^ ]*\).*/\1/p' "$1" | sort -u; }
+default_routes() { sed -n 's/^1 \(default .*dev [^ ]*\).*/\1/p' "$1" | sort -u; }
 look() {
   kernel_rows -4 >"$staging/rows4.$1"
   kernel_rows -6 >"$staging/rows6.$1"
   live_rows >"$staging/live.$1"
-  look_beside "$1"
   addresses >"$staging/addresses.$1"
   address_metrics >"$staging/metrics.$1"
 }
@@ -48,8 +46,6 @@ lost_rows() {
 }
 # Restores on-link rows first, because other rows need them.
 put_back_rows() {
-  put_back_beside
-  drop_doubled_routers
   put_back_metrics
   look now
   for family in 4 6; do
@@ -58,12 +54,26 @@ put_back_rows() {
     cat "$staging/lost" >>"$staging/restored"
     for pass in -v -e; do
       grep "$pass" ' via ' "$staging/lost" | sed -e 's/^1 /unicast /' -e 's/^2 /local /' -e 's/^3 /broadcast /' -e 's/^4 /anycast /' -e 's/^5 /multicast /' \
-        -e 's/^6 /blackhole /' -e 's/^7 /unreachable /' -e 's/^8 /prohibit /' -e 's/^9 /throw /' -e 's/^/route add /' \
-        -e '/ nhid /s/ \(nexthop \)\{0,1\}via [^ ]* dev [^ ]*\( weight [0-9]*\)\{0,1\}//g' |
+        -e 's/^6 /blackhole /' -e 's/^7 /unreachable /' -e 's/^8 /prohibit /' -e 's/^9 /throw /' -e 's/^/route add /' |
         ip "-$family" -force -batch - >/dev/null 2>&1
     done
   done
   look now
+}
+# A drop-in beside every file in use makes networkd keep the configuration of its links during the restart.
+keep_on() {
+  [ -d "$put_folder" ] || made_folder=$put_folder
+  mkdir -p "$put_folder" || return
+  printf '%s\n' "$in_use" | while IFS= read -r file; do
+    [ -n "$file" ] || continue
+    mkdir -p "$put_folder/${file##*/}.d" && printf '[Network]\nKeepConfiguration=yes\n' >"$put_folder/${file##*/}.d/zz-topo-keep.conf" || exit 1
+  done
+}
+keep_off() {
+  for file in "$put_folder"/*.d/zz-topo-keep.conf; do
+    [ ! -f "$file" ] || { rm -f "$file"; rmdir "${file%/*}" 2>/dev/null; }
+  done
+  [ -z "$made_folder" ] || rmdir "$made_folder" 2>/dev/null
 }
 # If IPv6 routes differ only in the protocol, the kernel keeps the existing one with its protocol.
 blur() { sed "/^[^ ]*:/s/ \(4\|$marks\) \([0-9]*\)\$/ * \2/"; }
@@ -94,24 +104,11 @@ remove_added() {
   live_rows | comm -12 - "$staging/rows.wanted" | comm -23 - "$staging/live.before" |
     sed "s/\([^ ]*\) \([^ ]*\) \([^ ]*\) \([^ ]*\)/route del \1 via \2 proto \3 metric \4 table $table/" | ip -force -batch - >/dev/null 2>&1
 }
-# Restarts networkd so that it leaves all as it is, and waits until the rows in file $1 are live and its links are as before.
+# Restarts networkd, and waits until the rows in file $1 are live and its links are as before.
 restart_networkd() {
   : >"$staging/restarted"
-  if ! keep_on 2>"$staging/said"; then
-    keep_off
-    wrong="topo cannot write drop-ins to /run/systemd: $(cat "$staging/said")"
-    return 1
-  fi
-  cover_on
   systemctl reset-failed systemd-networkd 2>/dev/null
-  said=$(systemctl restart systemd-networkd 2>&1)
-  failed=$?
-  # It has read the drop-ins. A later restart by somebody else must not find them.
-  keep_off
-  cover_ends
-  put_back_lifetimes
-  cover_off
-  if [ "$failed" != 0 ]; then
+  if ! said=$(systemctl restart systemd-networkd 2>&1); then
     wrong="systemd-networkd no longer starts: $said"
     return 1
   fi
@@ -168,13 +165,6 @@ all_is_there() {
     wrong="With the file loaded, these addresses no longer exist: $wrong"
     return 1
   fi
-  for kind in rules4 rules6 nexthops neighbours; do
-    wrong=$(comm -23 "$staging/$kind.before" "$staging/$kind.now" | head -n 5)
-    if [ -n "$wrong" ]; then
-      wrong="With the file loaded, this part of the network configuration no longer exists, and topo cannot restore it: $wrong"
-      return 1
-    fi
-  done
   for family in 4 6; do
     default_routes "$staging/rows$family.before" >"$staging/left"
     default_routes "$staging/rows$family.now" >"$staging/right"
@@ -201,6 +191,7 @@ all_is_there() {
   fi
 }
 load() {
+  keep_on 2>/dev/null || { wrong="topo cannot write drop-ins to $put_folder."; return 1; }
   supersede before
   restart_networkd "$staging/rows.wanted" || return
   supersede after

@@ -16,7 +16,6 @@ pub(super) fn push_functions(script: &mut String) {
     script.push_str(include_str!("file.sh"));
     script.push_str(include_str!("file_checks.sh"));
     script.push_str(include_str!("file_load.sh"));
-    script.push_str(include_str!("file_keep.sh"));
 }
 
 fn form_word(form: FileForm) -> &'static str {
