@@ -15,6 +15,7 @@ mod events;
 mod fake;
 #[cfg(feature = "azure")]
 mod plan;
+mod scripts;
 mod ssh;
 mod state;
 mod topology;

@@ -10,7 +10,7 @@ mod everywhere;
 mod golden;
 mod in_azure;
 mod judged;
-mod kernel;
+pub(crate) mod kernel;
 mod kernel_settings;
 mod looks;
 #[cfg(feature = "azure")]
@@ -25,7 +25,7 @@ mod replies;
 mod scene;
 mod settings;
 mod settings_differential;
-mod world;
+pub(crate) mod world;
 
 /// How many cases a property is tried with; `TOPO_TEST_CASES` multiplies it.
 fn cases(usual: u32) -> u32 {

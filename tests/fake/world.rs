@@ -161,6 +161,8 @@ pub(crate) struct World {
     pub(crate) disk: Disk,
     /// Azure, where there is one. Only a `Cloud` counts messages and writes.
     pub(crate) azure: Option<Arc<dyn Azure>>,
+    /// The connection to the nodes, where it is not that to the fakes.
+    pub(crate) transport: Option<Arc<dyn Transport>>,
     /// Whether the plan of the last run left out something that no outcome tells.
     pub(crate) left_out: AtomicBool,
     /// Whether something was in doubt or could not be looked at when the last run began.

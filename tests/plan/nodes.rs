@@ -102,7 +102,15 @@ impl Shell for Way {
 /// What a script asks.
 fn question(script: &str) -> String {
     let asks = |line: &&str| QUESTIONS.iter().any(|start| line.starts_with(start));
-    script.lines().filter(asks).flat_map(|line| [line, "\n"]).collect()
+    // Without the words of the shell around it.
+    let plain = |line: &str| {
+        let line = line.strip_prefix("if ").unwrap_or(line);
+        let line = line.strip_suffix("; then").or(line.strip_suffix(" &&")).unwrap_or(line);
+        let line = line.strip_prefix("ask_ways '").unwrap_or(line);
+        if line.starts_with("route get ") { line.trim_end_matches('\'').to_owned() } else { line.to_owned() }
+    };
+    let lines: Vec<String> = script.lines().map(plain).collect();
+    lines.iter().map(String::as_str).filter(asks).flat_map(|line| [line, "\n"]).collect()
 }
 
 /// The kinds of frames of a question or a reply.

@@ -257,17 +257,23 @@ impl Draft<'_> {
             return None;
         }
         if input.wanted.is_none() {
+            // A run that was cut off may have left more than the file: what it wrote to load it, and what is loaded.
+            let is_left = judged == Verdict::Gone && settled.is_some();
             // What somebody else took away is not known to be forgotten by networkd.
-            if self.attributes.deferred || judged == Verdict::Gone {
+            if self.attributes.deferred || is_left {
                 findings.push(stays_loaded(input.place));
             }
-            return if judged == Verdict::Gone { None } else { change(Action::Remove, removal_reason(input)) };
+            return if is_left { None } else { change(Action::Remove, removal_reason(input)) };
         }
         let expected = expected.as_deref()?;
         // A file of others may be as wanted, and no file may be wanted.
         if matches!(judged, Verdict::Same | Verdict::Adopt) || there[0].value == wanted {
             if found.pending && !self.attributes.deferred {
                 return change(Action::Change, Reason::NotLoaded);
+            }
+            // The same for a file that is as wanted.
+            if input.record.is_some() && settled.is_none() {
+                return change(Action::Change, Reason::InDoubt);
             }
             // A table that is judged says itself what is adopted.
             let said = settled.is_none_or(|is| Attributes::of(is).same_settings(self.attributes));

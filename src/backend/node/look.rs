@@ -111,6 +111,8 @@ pub(super) fn read(target: &Target, replies: Result<Vec<Reply>, TransportError>,
 pub(super) fn lacking(name: &str, what: &str) -> String {
     let advice = if what.contains("iproute2") || what.split(' ').any(|tool| tool == "ip") {
         "Install iproute2 there (Debian and Ubuntu: `apt install iproute2`). The `ip` of BusyBox is not enough."
+    } else if what.trim() == "grep" {
+        "Install grep there."
     } else {
         "Install coreutils there."
     };

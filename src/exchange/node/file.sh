@@ -97,8 +97,8 @@ is_loaded() {
 }
 write_files() {
   our_files >"$staging/present"
-  runs=yes
-  systemctl is-active --quiet systemd-networkd 2>/dev/null || runs=
+  if [ ! -s "$staging/wanted" ] && [ ! -s "$staging/present" ] && [ "$was_pending" = no ]; then done_with; return; fi
+  networkd_runs || return
   if [ -z "$runs" ] && [ -s "$staging/wanted" ]; then
     refuse 'systemd-networkd does not run on this node, so nothing would read the file. Exclude this node from the netplan backend, or start systemd-networkd.'
     return
@@ -198,9 +198,7 @@ went_back() {
   held=yes
 }
 done_with() {
-  file_token
-  read_rows "$table"
-  split_rows "$rows" "$pattern"
+  file_token && read_rows "$table" && split_rows "$rows" "$pattern" || return
   printf 'done\ntoken %s\ntable %s %s\n' "$token" "$ours_digest" "$foreign_digest"
   [ ! -f "$staging/restored" ] || sed 's/^/+/' "$staging/restored"
 }
@@ -216,7 +214,10 @@ file_work() {
   fi
   rm -rf /run/topo-file.*
   keep_off
-  file_token
+  if ! file_token; then
+    exec 9<&-
+    return
+  fi
   was_pending=$pending
   if [ -n "$known" ] && [ "$token" != "$known" ]; then
     printf 'moved\n'

@@ -171,6 +171,14 @@ check_networkd() {
         ;;
     esac
   done <"$staging/wanted"
-  for number in $(seq "$(wc -l <"$staging/wanted")"); do sections "$staging/want.$number"; done | grep '^\[Route\]' | rows_of 4 >"$staging/rows.wanted"
+  number=0
+  while IFS= read -r path; do
+    number=$((number + 1))
+    sections "$staging/want.$number"
+  done <"$staging/wanted" | grep '^\[Route\]' | rows_of 4 >"$staging/rows.wanted"
+  if [ "$(wc -l <"$staging/rows.wanted")" != "$routes" ]; then
+    failed 'sed and sort' ''
+    return 1
+  fi
   while IFS= read -r path; do sections "$path"; done <"$staging/present" | grep '^\[Route\]' | rows_of 4 >"$staging/rows.present"
 }

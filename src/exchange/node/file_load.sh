@@ -114,10 +114,11 @@ restart_networkd() {
   fi
   deadline=$(($(date +%s) + 20))
   while :; do
+    files_in_use
     wanting "$1" >"$staging/waited"
     if [ -s "$staging/waited" ]; then
       wrong="20 s after the restart of systemd-networkd, the kernel still lacks $(wc -l <"$staging/waited") of the routes in the file, the first is $(head -n 1 "$staging/waited" | cut -d ' ' -f 1,2 | sed 's/ / via /')."
-    elif [ "$(files_in_use)" != "$in_use" ]; then
+    elif [ "$used" != "$in_use" ]; then
       wrong='After its restart, systemd-networkd uses other .network files than before.'
     elif ! systemctl is-active --quiet systemd-networkd; then
       wrong='After its restart, systemd-networkd does not run.'

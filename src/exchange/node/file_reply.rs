@@ -66,9 +66,13 @@ pub(super) fn inspected(body: &str, inquiry: &FileInquiry) -> Result<Inspected, 
                 found.links.extend(name(device).map(|device| FoundLink { device, network_file: name(file) }));
             }
             "file" if found.files.len() < LONGEST_LIST => {
-                let (mode, path) = rest.split_once(' ').unwrap_or((rest, ""));
+                let (mode, rest) = rest.split_once(' ').unwrap_or((rest, ""));
+                let (size, path) = rest.split_once(' ').unwrap_or((rest, ""));
+                let size: usize = size.parse().map_err(|_| Untrusted("the size of a file is damaged"))?;
                 let mut text = quoted_lines(&mut lines);
-                if text.pop() != Some('.') && text.len() < LONGEST_FILE {
+                let is_ended = text.pop() == Some('.');
+                // What is no text has another length here.
+                if size <= LONGEST_FILE && (!is_ended || (text.len() != size && !text.contains('\u{fffd}'))) {
                     return Err(Untrusted("a file is incomplete"));
                 }
                 cut(&mut text, LONGEST_FILE);
@@ -234,7 +238,7 @@ mod tests {
     fn a_configuration_is_read() {
         let found = found(
             "netplan 0.106-2+deb12u1\nnetworkd\npending\nlink lo \nlink eth0 /run/systemd/network/10-netplan-id 0.network\n\
-             file 600 /etc/netplan/60-topo.yaml\n|network:\n|  token 1\r\n||\n|.\nhop 10.0.0.1 eth0\nhop fd00::1 \
+             file 600 22 /etc/netplan/60-topo.yaml\n|network:\n|  token 1\r\n||\n|.\nhop 10.0.0.1 eth0\nhop fd00::1 \
              eth1\nhop 10.9.9.9 eth2\n\
              >network:\n>  ethernets:\n>    eth0: {}",
             &["10.0.0.1", "fd00::1"],
@@ -274,9 +278,17 @@ mod tests {
         for body in ["", "token", "token 0123", "token 0123456789abcdeg", "networkd\ntoken 0123456789abcdef"] {
             assert!(inspected(body, &inquiry(&[])).is_err(), "{body:?}");
         }
-        for rest in
-            ["file 600 /a\n|x", "file 600 /a", "file 9 /a\n|.", "file\n|.", "file 600 \n|.", "file 600 /a\u{7}b\n|."]
-        {
+        for rest in [
+            "file 600 1 /a\n|x",
+            "file 600 0 /a",
+            "file 9 0 /a\n|.",
+            "file\n|.",
+            "file 600 0 \n|.",
+            "file 600 0 /a\u{7}b\n|.",
+            "file 600 /a\n|.",
+            // Half of it.
+            "file 600 4 /a\n|a\n|.",
+        ] {
             assert!(inspected(&format!("token 0123456789abcdef\n{rest}"), &inquiry(&[])).is_err(), "{rest:?}");
         }
         for body in [
@@ -293,7 +305,7 @@ mod tests {
 
     #[test]
     fn any_prefix_of_an_answer_is_read_without_a_panic() {
-        let body = "token 0123456789abcdef\nnetplan ü\nlink ü /ü\nfile 600 /ü\n|ü\n|.\nhops ü\n>network:\n>  ü:\n>    \"ü\\\": '\n>    'ü'': ü";
+        let body = "token 0123456789abcdef\nnetplan ü\nlink ü /ü\nfile 600 3 /ü\n|ü\n|.\nhops ü\n>network:\n>  ü:\n>    \"ü\\\": '\n>    'ü'': ü";
         for at in (0..=body.len()).filter(|at| body.is_char_boundary(*at)) {
             let _ = inspected(&body[..at], &inquiry(&["10.0.0.1"]));
             let _ = file_outcome(&body[at..]);
@@ -304,7 +316,7 @@ mod tests {
     #[test]
     fn sizes_are_capped() {
         let line = format!("|{}\n", "ü".repeat(1000));
-        let body = format!("file 600 /a\n{}|.", line.repeat(1000));
+        let body = format!("file 600 {} /a\n{}|.", 2001 * 1000, line.repeat(1000));
         assert!(found(&body, &[]).files[0].text.len() <= LONGEST_FILE);
         let links = "link eth0 /a\n".repeat(LONGEST_LIST + 1);
         assert_eq!(found(&links, &[]).links.len(), LONGEST_LIST);

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::question::push_questions;
+use super::question::questions;
 use super::quote::{digest_word, marked, pattern, quoted};
 use super::{Activation, FileForm, FileInquiry, FileWrite, Nonce};
 use crate::network::STATIC;
@@ -54,7 +54,7 @@ pub(super) fn inspect(script: &mut String, inquiry: &FileInquiry) {
         script,
         "begin inspect\n\
          form={form} name='{name}' known='{known}'\n\
-         file_token\n\
+         if file_token; then\n\
          printf 'token %s\\n' \"$token\"\n\
          if [ \"$token\" != \"$known\" ]; then\n",
         form = form_word(inquiry.form),
@@ -62,15 +62,12 @@ pub(super) fn inspect(script: &mut String, inquiry: &FileInquiry) {
     );
     script.push_str(include_str!("inspect.sh"));
     if !inquiry.next_hops.is_empty() {
-        script.push_str(
-            "answers=$(ip -force -o -batch - 2>/dev/null <<'COMMANDS' | \
-             sed -n 's/^\\([0-9a-f:.]*\\) \\(.* \\)\\{0,1\\}dev \\([^ ]*\\).*/\\1 \\3/p'\n",
-        );
-        push_questions(script, &inquiry.next_hops);
+        let _ = writeln!(script, "if ask_ways '{}'; then", questions(&inquiry.next_hops));
         // Send the addresses only if they do not share one device.
         let _ = write!(script, include_str!("devices.sh"), count = inquiry.next_hops.len());
+        script.push_str("fi\n");
     }
-    script.push_str("fi\nend\n");
+    script.push_str("fi\nfi\nend\n");
 }
 
 pub(super) fn write_file(script: &mut String, write: &FileWrite, nonce: &Nonce) {
@@ -137,12 +134,12 @@ fn contents(write: &FileWrite, nonce: &Nonce) -> String {
 }
 
 /// The number of routes in a file of topo: counts the keys `to`, as in netplan's lists of routes, in block or flow
-/// style.
+/// style, and the keys `Destination` of drop-ins.
 fn count_routes(content: &str) -> usize {
     content
         .lines()
         .map(|line| line.trim_start().trim_start_matches("- ").trim_start_matches('{').trim_start())
-        .filter(|line| line.starts_with("to: ") || line.starts_with("\"to\": "))
+        .filter(|line| ["to: ", "\"to\": ", "Destination="].iter().any(|key| line.starts_with(key)))
         .count()
 }
 

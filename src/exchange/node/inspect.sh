@@ -1,8 +1,9 @@
 if command -v netplan >/dev/null 2>&1; then
+  # Only for words.
   version=$(dpkg-query -W -f '${Version}' netplan.io 2>/dev/null)
   printf 'netplan %s\n' "${version:-unknown}"
 fi
-if systemctl is-active --quiet systemd-networkd 2>/dev/null; then printf 'networkd\n'; fi
+if networkd_runs && [ -n "$runs" ]; then printf 'networkd\n'; fi
 [ "$pending" = no ] || printf 'pending\n'
 devices=' '
 for device in /sys/class/net/*/ifindex; do
@@ -21,13 +22,22 @@ for link in /run/systemd/netif/links/*; do
   done 2>/dev/null <"$link"
   printf 'link %s %s\n' "${device%% *}" "$file"
 done
-# The dot protects the last line break.
-our_files | while IFS= read -r path; do
-  printf 'file %s %s\n' "$(stat -L -c %a "$path")" "$path"
-  { head -c 1048576 "$path"; printf .; } | sed 's/^/|/'
+# The dot protects the last line break, and shows that all was read.
+[ -z "$files" ] || while IFS= read -r line; do
+  printf 'file %s\n' "$line"
+  path=/${line#*/}
+  { head -c 1048576 "$path" && printf .; } | sed 's/^/|/'
   printf '\n'
-done
-# The definitions in all netplan files, without deeper levels.
-if [ "$form" = netplan ]; then
-  netplan get 2>/dev/null | sed -n -e 's/^ \{0,4\}[^ -]/>&/p' -e 's/^ \{6\}renderer:/>&/p'
+done <<FILES
+$files
+FILES
+# The definitions in all netplan files, without deeper levels. The mark shows that sed read all of it. Where netplan fails,
+# there is none, so that topo refuses to write a file.
+if [ "$form" = netplan ] && command -v netplan >/dev/null 2>&1; then
+  definitions=$({ netplan get 2>/dev/null; printf '\n~end\n'; } |
+    sed -n -e 's/^ \{0,4\}[^ -]/>&/p' -e 's/^ \{6\}renderer:/>&/p')
+  case $newline$definitions in
+    *"$newline>~end") printf '%s' "${definitions%'>~end'}" ;;
+    *) failed sed "$definitions" ;;
+  esac
 fi

@@ -1,8 +1,9 @@
 begin list
 {marked}
-read_rows {table}
-split_rows "$rows" '{pattern}'
+if read_rows {table} &&
+split_rows "$rows" '{pattern}'; then
 printf 'token %s %s\n' "$ours_digest" "$foreign_digest"
 [ "$ours_digest" = '{ours}' ] || printf 'ours\n%s\n' "$ours"
 [ "$ours_digest.$foreign_digest" = '{ours}.{foreign}' ] || printf 'foreign\n%s\n' "$foreign"
+fi
 end

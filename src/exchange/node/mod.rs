@@ -163,8 +163,8 @@ pub enum Reply {
     ValuesSet(ValuesSet),
     /// The only answer if the node lacks what topo needs there.
     Lacking(String),
-    /// To a question about what is live: the node could not answer it, or topo cannot read the answer. Full sentences say why
-    /// and what to do next. What was asked for is neither there nor not there.
+    /// A command failed on the node, or topo cannot read the answer. Full sentences say why and what to do next. What a question
+    /// asked for is neither there nor not there, and a write may have been made, completely or partly.
     Unknown(String),
 }
 

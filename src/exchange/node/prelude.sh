@@ -13,15 +13,75 @@ end() { printf '\n%s end\n' "$nonce"; }
 held=
 newline='
 '
-# Puts all rows of table $1 into $rows; a table that does not exist yet is empty. Rows from router advertisements count
-# down the seconds of their lifetime, which are not part of the route.
+# Says that the command $1 failed, with its last words $2. Nothing else in this part of the answer counts then.
+failed() {
+  held=yes
+  printf '\nfailed %s\n|%.300s\n' "$1" "${2##*"$newline"}"
+}
+# Asks `ip` with the options $1 the questions $2, one a line, and puts what it says into $answer and how it ends into
+# $status. The last question is for the loopback device. Every machine has it, so without an answer to it something cut
+# the answers off, and nothing is known. In a batch, a table that does not exist is no error.
+ask() {
+  # shellcheck disable=SC2086 # split into words on purpose
+  answer=$(ip $1 -batch - 2>&1 <<QUESTIONS
+$2
+link show dev lo
+QUESTIONS
+)
+  status=$?
+  answer=$newline$answer
+  whole=${#answer}
+  answer=${answer%"${newline}1: lo: <"*}
+  [ "${#answer}" -lt "$whole" ] || return 1
+  answer=${answer#"$newline"}
+}
+# Whether $1 are the kernel's words for "no route leads there". Any other error means that the kernel did not answer.
+is_no_route() {
+  case $1 in
+    'RTNETLINK answers: Network is unreachable' | 'RTNETLINK answers: No route to host') ;;
+    'RTNETLINK answers: Invalid argument' | 'RTNETLINK answers: Permission denied') ;;
+    *) return 1 ;;
+  esac
+}
+# Asks for the kernel's way to addresses: $1 has a `route get` for each. Fails where the kernel did not answer one of them.
+ask_ways() {
+  if ! ask '-force -o' "$1"; then
+    failed 'ip route get' "$answer"
+    return 1
+  fi
+  [ "$status" -ne 0 ] || return 0
+  while IFS= read -r line; do
+    case $line in
+      *' dev '* | 'Command failed -:'* | 'unreachable '* | 'prohibit '* | 'blackhole '*) continue ;;
+    esac
+    if ! is_no_route "$line"; then
+      failed 'ip route get' "$line"
+      return 1
+    fi
+  done <<ANSWERS
+$answer
+ANSWERS
+}
+# Puts all rows of table $1 into $rows. Rows from router advertisements count down the seconds of their lifetime, which
+# are not part of the route. A kernel without IPv6 has no rows of it.
 read_rows() {
-  rows4=$(ip -o -d -N -4 route show table "$1" 2>/dev/null)
-  rows6=$(ip -o -d -N -6 route show table "$1" 2>/dev/null)
+  rows6=
+  if ! ask '-o -d -N -4' "route show table $1" || [ "$status" -ne 0 ]; then
+    failed "ip -4 route show table $1" "$answer"
+    return 1
+  fi
+  rows4=$answer
+  if [ -d /proc/sys/net/ipv6 ]; then
+    if ! ask '-o -d -N -6' "route show table $1" || [ "$status" -ne 0 ]; then
+      failed "ip -6 route show table $1" "$answer"
+      return 1
+    fi
+    rows6=$answer
+  fi
   case $rows6 in
     *' expires '*) rows6=$(printf '%s\n' "$rows6" | without_expiry) ;;
   esac
-  rows=$rows4${rows4:+$newline}$rows6
+  rows=$rows4${rows4:+${rows6:+$newline}}$rows6
 }
 without_expiry() {
   while IFS= read -r line; do
@@ -32,17 +92,19 @@ without_expiry() {
   done
 }
 # Splits the rows $1 into $ours (`marked` recognizes them, and the pattern $2 matches them) and $foreign, and takes the
-# digest of each. Starting a process costs more than reading a short table. For a long table, nl numbers the matching
-# lines and puts spaces before the others, so that sort separates them.
+# digest of each. Starting a process costs more than reading a short table. Both parts of a long table together are as long
+# as the table, or a process failed.
 split_rows() {
   ours=
   foreign=
   if [ "${#1}" -gt 20000 ]; then
-    parted=$(printf '%s\n' "$1" | nl -w 1 -s ' ' -b "p$2" | sort)
-    total=$(printf '%s\n' "$parted" | wc -l)
-    count=$(printf '%s\n' "$parted" | cut -c 1 | tr -d ' \n' | wc -c)
-    foreign=$(printf '%s\n' "$parted" | head -n "$((total - count))")
-    ours=$(printf '%s\n' "$parted" | tail -n "$count" | cut -d ' ' -f 2- | sort)
+    ours=$(printf '%s\n' "$1" | grep -e "$2")
+    foreign=$(printf '%s\n' "$1" | grep -v -e "$2")
+    both=$ours${ours:+${foreign:+$newline}}$foreign
+    if [ "${#both}" -ne "${#1}" ]; then
+      failed "grep '$2'" ''
+      return 1
+    fi
   else
     rest=$1$newline
     while [ -n "$rest" ]; do
@@ -63,16 +125,47 @@ OURS
 $foreign
 FOREIGN
 )
+  case ${#digests}:$digests in
+    "151:"*"  /dev/fd/3$newline"*"  /dev/fd/4") ;;
+    *)
+      failed sha256sum "$digests"
+      return 1
+      ;;
+  esac
   ours_digest=${digests%"${digests#????????????????}"}
   digests=${digests#*"$newline"}
   foreign_digest=${digests%"${digests#????????????????}"}
 }
+# Puts what differs between the rows $1 and $2 into $differences, as `comm -3` prints it. The mark is behind all rows, and
+# only in the second list.
+compare_rows() {
+  first=$(printf '%s\n' "$1" | sort)
+  second=$(printf '%s\n' "$2" | sort)
+  differences=
+  if [ "${#first}.${#second}" = "${#1}.${#2}" ]; then
+    differences=$(comm -3 /dev/fd/3 /dev/fd/4 3<<FIRST 4<<SECOND
+$first
+FIRST
+$second
+~end
+SECOND
+)
+  fi
+  case $newline$differences in
+    *"$newline	~end") differences=${differences%"	~end"} ;;
+    *)
+      failed 'sort and comm' ''
+      return 1
+      ;;
+  esac
+}
 # The route of packets back to the operator: next hop, device and source address in the answer of `ip route get`. Its
-# other words (lifetimes, path MTU) change by themselves.
+# other words (lifetimes, path MTU) change by themselves. Fails where the kernel does not answer.
 way() (
   [ -n "$peer" ] || return 0
   set -f
   said=$(ip -o route get "$peer" 2>&1)
+  status=$?
   found=
   # shellcheck disable=SC2086 # split into words on purpose
   set -- $said
@@ -83,4 +176,5 @@ way() (
     shift
   done
   printf '%s\n' "${found:-$said}"
+  [ "$status.${found:+found}" = 0.found ] || is_no_route "$said"
 )

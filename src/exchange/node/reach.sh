@@ -1,11 +1,10 @@
-# Check short answers without starting a process.
-if [ "${#answers}" -gt 20000 ]; then
-  kinds=$(printf '%s\n' "$answers" | cut -d ' ' -f 2,4 | sort -u | tr '\n' ';')
-  case $kinds in
-    'dev src;' | 'from dev;' | 'dev src;from dev;') answers= ;;
-  esac
+# Check short answers without starting a process. The mark shows that grep read all of a long one.
+if [ "${#answer}" -gt 20000 ]; then
+  odd=$(printf '%s\n~end\n' "$answer" |
+    grep -v -x -e '[0-9.]* dev [^ ]* src .*' -e '[0-9a-f:.]* from :: dev [^ ]* .*')
+  [ "$odd" != '~end' ] || answer=
 else
-  rest=$answers$newline
+  rest=$answer$newline
   while [ -n "$rest" ]; do
     case ${rest%%"$newline"*} in
       *' via '* | local* | broadcast* | multicast* | unreachable* | blackhole* | prohibit*) break ;;
@@ -13,7 +12,6 @@ else
       *) break ;;
     esac
   done
-  [ -n "$rest" ] || answers=
+  [ -n "$rest" ] || answer=
 fi
-[ -z "$answers" ] || printf '%s\n' "$answers"
-end
+[ -z "$answer" ] || printf '%s\n' "$answer"

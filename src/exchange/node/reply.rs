@@ -21,7 +21,7 @@ pub fn parse(output: &[u8], requests: &[Request], nonce: &Nonce) -> Result<Vec<R
         if kind == "lacking" {
             return Ok(vec![Reply::Lacking(body.trim().chars().filter(|c| !c.is_control()).take(200).collect())]);
         }
-        if let Some(why) = failure(body).filter(|_| request.is_question()) {
+        if let Some(why) = failure(body) {
             replies.push(Reply::Unknown(why));
             continue;
         }
@@ -55,8 +55,8 @@ pub(crate) fn clean(text: &str) -> String {
     words.trim().to_owned()
 }
 
-/// A line `failed COMMAND` in the answer to a question says that a command did not work there; what it said stands behind it, each
-/// line with `|` before it. Nothing else of the answer counts then.
+/// A line `failed COMMAND` says that a command did not work there. What it said stands behind it, each line with `|` before it.
+/// Nothing else of the answer counts then.
 fn failure(body: &str) -> Option<String> {
     let mut lines = body.lines().skip_while(|line| !line.starts_with("failed "));
     let command = clean(lines.next()?.strip_prefix("failed ")?);

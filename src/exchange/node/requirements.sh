@@ -1,5 +1,5 @@
 lacking=
-for tool in ip cat comm cut head mkdir mv nl rm rmdir sha256sum sort tail tr wc; do
+for tool in ip cat comm cut grep mkdir mv rm rmdir sha256sum sort; do
   command -v "$tool" >/dev/null 2>&1 || lacking="$lacking $tool"
 done
 if [ -z "$lacking" ]; then

@@ -1,4 +1,4 @@
-//! Renders an exchange as one POSIX shell script. The script needs only `sh`, iproute2 and coreutils. It is one
+//! Renders an exchange as one POSIX shell script. The script needs only `sh`, iproute2, coreutils and grep. It is one
 //! function that the last line calls, so the shell reads all of it before the first command runs. A connection that
 //! breaks in the middle cannot leave half of it undone.
 
@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::net::IpAddr;
 
-use super::question::push_questions;
+use super::question::questions;
 use super::quote::{digest_word, marked, pattern};
 use super::{
     Listing, Marker, Nonce, Request, RouteCommand, RouteVerb, RouteWrite, destination_text, file_script, values_script,
@@ -97,10 +97,9 @@ fn list(script: &mut String, listing: &Listing) {
 /// `ip route get` answers `ADDRESS dev …` (IPv4) or `ADDRESS from :: dev …` (IPv6) for an on-link address. The node
 /// sends the answers only if one of them differs from that.
 fn reach(script: &mut String, next_hops: &[IpAddr]) {
-    script.push_str("begin reach\nanswers=$(ip -force -o -batch - 2>&1 <<'COMMANDS'\n");
-    push_questions(script, next_hops);
-    script.push_str("COMMANDS\n)\n");
+    let _ = writeln!(script, "begin reach\nif ask_ways '{}'; then", questions(next_hops));
     script.push_str(include_str!("reach.sh"));
+    script.push_str("fi\nend\n");
 }
 
 /// Guard, the route back before, one batch, the route back after. `comm` prints what changed in the table. After a
@@ -111,7 +110,7 @@ fn write_routes(script: &mut String, write: &RouteWrite, is_behind_file: bool) {
     let (look, mut guard) = if is_behind_file {
         (format!("before=$rows_before_file_{table}"), "[ -z \"$held\" ]".to_owned())
     } else {
-        (format!("read_rows {table}\nbefore=$rows"), "true".to_owned())
+        (format!("read_rows {table} && before=$rows"), "true".to_owned())
     };
     if let Some(known) = &listing.known {
         let _ = write!(guard, " && [ \"$ours_digest\" = '{}' ]", digest_word(Some(known), Token::ours));
@@ -136,15 +135,19 @@ fn write_routes(script: &mut String, write: &RouteWrite, is_behind_file: bool) {
 /// Asks which routes win for an address in each written destination. A plain lookup uses only the main table.
 fn winners(write: &RouteWrite) -> String {
     let kept = write.commands.iter().filter(|command| command.verb != RouteVerb::Delete);
-    let (mut questions, mut wanted) = (String::new(), BTreeSet::new());
+    let (mut questions, mut wanted) = (Vec::new(), BTreeSet::new());
     for Route { destination, next_hop } in kept.map(|command| command.route) {
-        let _ = writeln!(questions, "route get fibmatch {}", probe_address(&destination));
+        questions.push(format!("route get fibmatch {}", probe_address(&destination)));
         wanted.insert(format!("{} via {next_hop}\n", destination_text(&destination)));
     }
     if write.listing.table != MAIN_TABLE || wanted.is_empty() {
         return String::new();
     }
-    format!(include_str!("winners.sh"), questions = questions, wanted = wanted.into_iter().collect::<String>())
+    format!(
+        include_str!("winners.sh"),
+        questions = questions.join("\n"),
+        wanted = wanted.into_iter().collect::<String>()
+    )
 }
 
 /// The address in a prefix to ask for: its second one, because the first often belongs to a bridge.
@@ -189,10 +192,7 @@ mod tests {
 
     /// The output of the part of a script that filters the answers of `ip route get`.
     fn shown(answers: &str) -> String {
-        let script = format!(
-            "newline='\n'\nend() {{ :; }}\nanswers=$(cat <<'END'\n{answers}\nEND\n)\n{}",
-            include_str!("reach.sh")
-        );
+        let script = format!("newline='\n'\nanswer=$(cat <<'END'\n{answers}\nEND\n)\n{}", include_str!("reach.sh"));
         let output = Command::new("sh").arg("-c").arg(script).output().expect("sh runs");
         String::from_utf8_lossy(&output.stdout).trim_end().to_owned()
     }

@@ -39,20 +39,31 @@ write_whole_file() {
   else
     said=$(rm -f "$path" 2>&1) || return
   fi
+  found=$(content 2>&1)
+  [ "$found" = "$after" ] || { said='the file is not as written'; return 1; }
 }
 put_whole_file_back() {
   [ -n "$touched" ] || return 0
   if [ -n "$before" ]; then
-    said=$(mv -f "$old" "$path" 2>&1) || left="$left${newline}topo cannot put $path back: $said"
+    said=$(mv -f "$old" "$path" 2>&1)
   else
-    said=$(rm -f "$path" 2>&1) || left="$left${newline}topo cannot remove $path: $said"
+    said=$(rm -f "$path" 2>&1)
   fi
+  found=$(content 2>&1)
+  [ "$found" = "$before" ] || left="$left${newline}topo cannot put $path back: $said"
+}
+# Removes the temporary files beside topo's file. Once more if it failed: nothing looks for them later.
+tidy() {
+  for try in first second; do
+    rm -f "$new" "$old" 2>/dev/null
+    [ -e "$new" ] || [ -e "$old" ] || return 0
+  done
 }
 set_values() {
   moved= trouble= changed= touched= left=
   new=${path%/*}/.${path##*/}.new
   old=${path%/*}/.${path##*/}.old
-  found=$(content 2>&1)
+  found=$(content 2>&1) || moved=yes
   [ "$found" = "$before" ] || moved=yes
   each_value is_as_seen
   if [ -n "$moved" ] || [ -n "$held" ]; then
@@ -66,14 +77,17 @@ set_values() {
     quote "$path is not a file of its own. Move it away, and run topo again."
     return
   fi
-  rm -f "$new" "$old" 2>/dev/null
-  way_before=$(way)
+  tidy
+  if ! way_before=$(way); then
+    failed "ip route get $peer" "$way_before"
+    return
+  fi
   if [ "$found" != "$after" ]; then
     write_whole_file || trouble="topo cannot write $path: $said"
   fi
   [ -n "$trouble" ] || each_value set_value
   [ -n "$trouble" ] || each_value is_as_set
-  way_after=$(way)
+  way_after=$(way) || way_after='not known'
   if [ -z "$trouble" ] && [ "$way_before" != "$way_after" ]; then
     trouble="The node's route back to you would have changed from '$way_before' to '$way_after'."
   fi
@@ -86,5 +100,5 @@ set_values() {
   else
     printf 'done\n'
   fi
-  rm -f "$new" "$old" 2>/dev/null
+  tidy
 }

@@ -1,9 +1,9 @@
 # What the node has by router advertisements. The protocol of such routes is 9.
 if [ -d /proc/sys/net/ipv6 ]; then
-  if said=$(ip -o -6 -N route show default 2>&1); then :; else fail 'ip -o -6 -N route show default' "$said"; said=; fi
+  if said=$(ip -o -6 -N route show default 2>&1); then :; else failed 'ip -o -6 -N route show default' "$said"; said=; fi
   rows=$said
   if said=$(ip -o -6 addr show dynamic mngtmpaddr 2>&1); then :; else
-    fail 'ip -o -6 addr show dynamic mngtmpaddr' "$said"
+    failed 'ip -o -6 addr show dynamic mngtmpaddr' "$said"
     said=
   fi
   while read -r line; do

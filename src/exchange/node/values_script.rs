@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use super::Nonce;
-use super::question::push_questions;
+use super::question::questions;
 use super::quote::quoted;
 use super::values::{KernelKey, ValuesInquiry, ValuesWrite};
 
@@ -68,16 +68,7 @@ pub(super) fn read_values(script: &mut String, inquiry: &ValuesInquiry) {
     if inquiry.advertised {
         script.push_str(include_str!("values_advertised.sh"));
     }
-    let _ = write!(
-        script,
-        "read_noted\n\
-         if [ -e '{whole}' ] || [ -L '{whole}' ]; then\n\
-         if said=$(cat '{whole}' 2>&1 && printf .); then printf 'whole\\n'; printf '%s\\n' \"$said\" | sed 's/^/|/'\n\
-         else fail 'cat {whole}' \"$said\"; fi\n\
-         else printf 'none\\n'; fi\n\
-         end\n",
-        whole = path_word(&inquiry.whole),
-    );
+    let _ = write!(script, "read_noted\nwhole_file '{whole}'\nend\n", whole = path_word(&inquiry.whole));
 }
 
 /// The devices of addresses, and the settings of each of them.
@@ -85,14 +76,13 @@ fn reached(script: &mut String, inquiry: &ValuesInquiry) {
     if inquiry.reached.is_empty() || inquiry.of_devices.is_empty() {
         return;
     }
-    script.push_str("answers=$(ip -force -o -batch - 2>&1 <<'COMMANDS'\n");
-    push_questions(script, &inquiry.reached);
-    script.push_str("COMMANDS\n)\nnote_device() {\n");
+    script.push_str("note_device() {\n");
     for setting in &inquiry.of_devices {
         let _ = writeln!(script, "note \"{}$1{}\"", setting.before(), setting.after());
     }
-    script.push_str("}\n");
+    let _ = write!(script, "}}\nif ask_ways '{}'; then\n", questions(&inquiry.reached));
     script.push_str(include_str!("values_reached.sh"));
+    script.push_str("fi\n");
 }
 
 pub(super) fn set_values(script: &mut String, write: &ValuesWrite, nonce: &Nonce) {

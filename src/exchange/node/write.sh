@@ -1,30 +1,32 @@
 begin write
 {marked}
-{look}
-split_rows "$before" '{pattern}'
-if {guard}; then
-way_before=$(way)
+write_rows() {{
+{look} || return
+split_rows "$before" '{pattern}' || return
+if ! {{ {guard}; }}; then
+held=yes
+printf 'moved\n'
+return
+fi
+way_before=$(way) || {{ failed "ip route get $peer" "$way_before"; return; }}
 said=$(ip -force -batch - 2>&1 <<'COMMANDS'
 {commands}COMMANDS
 )
-way_after=$(way)
+way_after=$(way) || way_after='not known'
 if [ "$way_before" != "$way_after" ]; then
 ip -force -batch - >/dev/null 2>&1 <<'COMMANDS'
 {undo}COMMANDS
 held=yes
-printf 'back\n%s\nthen\n%s\n' "$way_before" "$way_after"
-else
-read_rows {table}
-after=$rows
-split_rows "$after" '{pattern}'
-printf 'token %s %s\nsaid\n%s\ndiffers\n' "$ours_digest" "$foreign_digest" "$said"
-after=$(printf '%s\n' "$after" | sort)
-printf '%s\n' "$before" | sort | comm -3 - /dev/fd/3 3<<ROWS
-$after
-ROWS
-{winners}fi
-else
-held=yes
-printf 'moved\n'
+read_rows {table} && compare_rows "$before" "$rows" || return
+if [ -n "$differences" ]; then
+failed "ip -batch" "The way back to you changed to $way_after, and the old routes could not all be put back."
+return
 fi
+printf 'back\n%s\nthen\n%s\n' "$way_before" "$way_after"
+return
+fi
+read_rows {table} && split_rows "$rows" '{pattern}' && compare_rows "$before" "$rows" || return
+printf 'token %s %s\nsaid\n%s\ndiffers\n%s\n' "$ours_digest" "$foreign_digest" "$said" "$differences"
+{winners}}}
+write_rows
 end

@@ -2,10 +2,11 @@ begin file
 form={form} name='{name}' known='{known}' activation={activation} table={table} routes={routes}
 pattern='{pattern}' marks='{marks}'
 {marked}
-read_rows {table}
-rows_before_file_{table}=$rows
 want_files() {{
 :
 {contents}}}
+if read_rows {table}; then
+rows_before_file_{table}=$rows
 file_work
+fi
 end

@@ -58,25 +58,36 @@ impl NodeSite {
             end.failure = Some(lacking(place.name(), what));
             return end;
         }
+        let unknown = replies.iter().find_map(|reply| match reply {
+            Reply::Unknown(why) => Some(why.clone()),
+            _ => None,
+        });
+        end.failure = unknown;
         progress.settle_others(self.backends, &others, replies.get(first_other..).unwrap_or_default(), &mut end);
-        let mut written: Vec<RouteOutcome> = Vec::new();
-        let mut of_files: Vec<FileOutcome> = Vec::new();
-        for reply in replies {
-            match reply {
-                Reply::RouteOutcome(one) => written.push(one),
-                Reply::FileOutcome(one) => of_files.push(one),
-                Reply::Marker(Some(said)) => {
-                    let message = format!(
-                        "topo could not write or remove the marker /etc/topo/{topology} ({said}). Without it, topo \
-                         recognizes this machine only by its id and its routes."
-                    );
-                    end.warnings.push(message);
-                }
-                _ => {}
+        // Each answer by its place: one that is not known must not stand for another one.
+        let of_files = replies.iter().skip(first_other + others.len());
+        let of_writes = of_files.clone().skip(files.len());
+        let outcomes = of_files.take(files.len()).map(|reply| match reply {
+            Reply::FileOutcome(filed) => Some(filed.clone()),
+            _ => None,
+        });
+        let outcomes: Vec<Option<FileOutcome>> = outcomes.collect();
+        let written = of_writes.map(|reply| match reply {
+            Reply::RouteOutcome(written) => Some(written.clone()),
+            _ => None,
+        });
+        let written: Vec<Option<RouteOutcome>> = written.collect();
+        for reply in &replies {
+            if let Reply::Marker(Some(said)) = reply {
+                let message = format!(
+                    "topo could not write or remove the marker /etc/topo/{topology} ({said}). Without it, topo \
+                     recognizes this machine only by its id and its routes."
+                );
+                end.warnings.push(message);
             }
         }
         // Read the outcome of routes even if a file failed: routes of other tables were written all the same.
-        progress.settle_files(&files, of_files, &mut end);
+        progress.settle_files(&files, outcomes, &mut end);
         let mut failed: Vec<(Operation, String)> = Vec::new();
         for batch in batches {
             let settled = settle_batch(self.backends, &batch, &written);

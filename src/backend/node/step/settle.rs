@@ -48,13 +48,13 @@ impl Progress {
     }
 
     /// Reads the outcomes of files.
-    pub(super) fn settle_files(&mut self, files: &[File], replies: Vec<FileOutcome>, end: &mut StepEnd) {
+    pub(super) fn settle_files(&mut self, files: &[File], replies: Vec<Option<FileOutcome>>, end: &mut StepEnd) {
         let mut failed = end.failure.take();
         let mut replies = replies.into_iter();
         for file in files {
             let (name, checks) = (&file.id.name, file.activation == Activation::Check);
             end.operations += usize::from(!checks);
-            let reply = replies.next();
+            let reply = replies.next().flatten();
             let is_touched = match &reply {
                 None | Some(FileOutcome::Done { .. }) => !checks,
                 Some(FileOutcome::PutBack(_)) => true,
@@ -170,12 +170,12 @@ impl NodeSite {
     }
 }
 
-pub(super) fn settle_batch(backends: OnNodes, batch: &Batch, written: &[RouteOutcome]) -> Settled {
+pub(super) fn settle_batch(backends: OnNodes, batch: &Batch, written: &[Option<RouteOutcome>]) -> Settled {
     let Batch { id, view, operations, write, .. } = batch;
     let Some(backend) = of_kind(backends, &id.kind) else { return Settled::default() };
     // Rows that topo imports unchanged need no write.
     let Some(write) = write else { return Settled { done: operations.len(), ..Settled::default() } };
-    let Some(mut written) = written.get(*write).cloned() else {
+    let Some(mut written) = written.get(*write).cloned().flatten() else {
         let failed = (0..operations.len()).map(|index| (index, "the node did not report the outcome".to_owned()));
         return Settled { failed: failed.collect(), touched: true, ..Settled::default() };
     };
