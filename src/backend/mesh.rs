@@ -30,8 +30,9 @@ struct Views {
     last: Option<(ViewKey, Arc<View>)>,
 }
 
-/// Families and subnets of a node's addresses, and how its routes are written.
-type ViewKey = (Vec<(Family, usize)>, Settings);
+/// Families and subnets of a node's addresses, how its routes are written, and the device that the topology names for gateways that are
+/// on-link.
+type ViewKey = (Vec<(Family, usize)>, Settings, Option<Box<str>>);
 
 /// Represents the one link that all nodes share if the topology declares no subnets.
 const SHARED: usize = usize::MAX;
@@ -59,8 +60,10 @@ impl<'a> Mesh<'a> {
             Arc::clone(view)
         } else {
             let links = node.addresses.iter().map(|address| (Family::of(*address), self.link_of(*address)));
-            let key: ViewKey = (links.collect(), writing);
-            let view = views.all.entry(key.clone()).or_insert_with(|| Arc::new(self.view(&key.0, writing)));
+            let links: Vec<(Family, usize)> = links.collect();
+            let device = node.interface.clone().filter(|_| links.iter().any(|(_, at)| self.is_gateway_on_link(*at)));
+            let key: ViewKey = (links, writing, device);
+            let view = views.all.entry(key.clone()).or_insert_with(|| Arc::new(self.view(&key)));
             let view = Arc::clone(view);
             views.last = Some((key, Arc::clone(&view)));
             view
@@ -76,7 +79,7 @@ impl<'a> Mesh<'a> {
     }
 
     /// Whether a node has the view with this key.
-    fn is_of(&self, node: &Node, writing: Settings, (links, of): &ViewKey) -> bool {
+    fn is_of(&self, node: &Node, writing: Settings, (links, of, device): &ViewKey) -> bool {
         let is_in = |address: &IpAddr, family: Family, position: usize| {
             Family::of(*address) == family
                 && match self.subnets.get(position) {
@@ -84,7 +87,9 @@ impl<'a> Mesh<'a> {
                     None => self.subnets.is_empty(),
                 }
         };
+        let names_device = links.iter().any(|(_, at)| self.is_gateway_on_link(*at));
         *of == writing
+            && (!names_device || *device == node.interface)
             && links.len() == node.addresses.len()
             && links.iter().zip(&*node.addresses).all(|((family, at), address)| is_in(address, *family, *at))
     }
@@ -98,12 +103,26 @@ impl<'a> Mesh<'a> {
         }
     }
 
-    fn view(&self, links: &[(Family, usize)], Settings { table, metric, protocol }: Settings) -> View {
-        let mut view = View { table, metric, protocol, device: None, on_link: Vec::new(), via: Vec::new() };
+    fn is_gateway_on_link(&self, position: usize) -> bool {
+        self.subnets.get(position).is_some_and(|subnet| subnet.on_link)
+    }
+
+    fn view(&self, (links, Settings { table, metric, protocol }, device): &ViewKey) -> View {
+        let mut view = View {
+            table: *table,
+            metric: *metric,
+            protocol: *protocol,
+            device: device.clone(),
+            on_link: Vec::new(),
+            via: Vec::new(),
+            gateway_on_link: links.iter().any(|(_, at)| self.is_gateway_on_link(*at)),
+        };
         for (family, position) in links {
             match self.subnets.get(*position) {
                 Some(subnet) => {
-                    view.on_link.extend(subnet.cidr.iter().filter(|prefix| prefix.family() == *family));
+                    // Behind such a gateway, not even the nodes of one subnet see each other.
+                    let seen = subnet.cidr.iter().filter(|prefix| prefix.family() == *family && !subnet.on_link);
+                    view.on_link.extend(seen);
                     view.via.extend(subnet.gateway.iter().filter(|gateway| Family::of(**gateway) == *family));
                 }
                 None => view.on_link.extend(whole(*family)),

@@ -271,6 +271,7 @@ mod tests {
                 device: None,
                 on_link: vec!["10.240.0.0/24".parse().expect("prefix")],
                 via: via.iter().map(|text| text.parse().expect("address")).collect(),
+                gateway_on_link: false,
             }),
             own: Arc::from([own.parse().expect("address")]),
             excluded: Arc::default(),

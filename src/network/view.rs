@@ -23,6 +23,8 @@ pub struct View {
     pub on_link: Vec<Prefix>,
     /// The gateways, at most one of each family.
     pub via: Vec<IpAddr>,
+    /// Whether the gateways answer on the device itself, whatever prefixes are connected there (`RTNH_F_ONLINK`, linux/rtnetlink.h).
+    pub gateway_on_link: bool,
 }
 
 impl View {
@@ -32,6 +34,11 @@ impl View {
             return Some(owner);
         }
         self.via.iter().copied().find(|gateway| Family::of(*gateway) == Family::of(owner))
+    }
+
+    /// The gateways that routes name together with a device, as the kernel has no prefix that contains them.
+    pub fn gateways_on_link(&self) -> &[IpAddr] {
+        if self.gateway_on_link { &self.via } else { &[] }
     }
 
     /// The metric as the kernel lists it. Its defaults are 0 for IPv4 and 1024 for IPv6 (`IP6_RT_PRIO_USER`).
@@ -63,6 +70,7 @@ mod tests {
             device: None,
             on_link: vec!["10.240.0.0/24".parse().expect("prefix")],
             via: vec!["10.240.0.1".parse().expect("address")],
+            gateway_on_link: false,
         };
         let next_hop = |owner: &str| view.next_hop(owner.parse().expect("address")).map(|hop| hop.to_string());
         assert_eq!(next_hop("10.240.0.21").as_deref(), Some("10.240.0.21"));

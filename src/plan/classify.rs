@@ -50,6 +50,8 @@ pub struct Key<'a> {
     pub take_over: bool,
     /// Whether the destination is a pod subnet of the node itself. No route may lead these pods elsewhere.
     pub is_own: bool,
+    /// Whether rows of ours say that their gateway is on-link.
+    pub has_on_link: bool,
 }
 
 /// What follows for the key.
@@ -144,6 +146,7 @@ impl Key<'_> {
         // A row of several next hops, or a blackhole, is nothing that topo writes.
         let form = match (row.plain, &row.attributes) {
             (false, _) => Form::Foreign,
+            (true, Some(attributes)) if self.has_on_link && **attributes == *"onlink" => Form::Plain,
             (true, Some(_)) => Form::Extended,
             (true, None) => Form::Plain,
         };

@@ -30,6 +30,8 @@ pub struct TablePlan {
     pub overrides: BTreeMap<Prefix, KeyVerdict>,
     /// What a look found a record in doubt to be; several sets if the marks differ.
     pub settled: Vec<RouteSet>,
+    /// The device of each gateway that is on-link although no prefix contains it.
+    pub gateway_devices: Vec<(IpAddr, Box<str>)>,
     /// The token that the place gave for the table.
     pub token: Option<Token>,
     /// Whether there are rows with topo's mark that are neither wanted nor recorded. The token then does not stand for the record.
@@ -99,6 +101,8 @@ pub struct TableInput<'a> {
     pub in_file: bool,
     /// The routes that files of topo's keep there.
     pub files: &'a FiledRoutes<'a>,
+    /// The devices that the place named for gateways.
+    pub devices: &'a [(IpAddr, Box<str>)],
 }
 
 /// The routes that files of topo's keep on a node. Whoever reads the file installs them with the protocol static.
@@ -120,6 +124,17 @@ impl FiledRoutes<'_> {
 }
 
 impl TablePlan {
+    /// The device on which a next hop answers although no prefix contains it. None: the kernel finds the device.
+    pub fn device_of(&self, next_hop: IpAddr) -> Option<&str> {
+        self.gateway_devices.iter().find(|(gateway, _)| *gateway == next_hop).map(|(_, device)| &**device)
+    }
+
+    /// The wanted gateways that are on-link, and of which nobody knows the device.
+    pub fn gateways_without_device(&self) -> impl Iterator<Item = IpAddr> {
+        let gateways = self.to.iter().flat_map(|set| set.view.gateways_on_link()).copied();
+        gateways.filter(|gateway| self.device_of(*gateway).is_none())
+    }
+
     /// Judges one table by its recorded and wanted routes and its live rows. There is at least one set of routes.
     pub fn new(mut input: TableInput<'_>) -> Option<(Self, TableFindings)> {
         let view = input.wanted.or(input.recorded.first().copied()).map(|set| Arc::clone(&set.view))?;
@@ -132,6 +147,7 @@ impl TablePlan {
             to: input.wanted.cloned(),
             overrides: BTreeMap::new(),
             settled: Vec::new(),
+            gateway_devices: gateway_devices(&input),
             token: input.listed.map(|listed| listed.token.clone()),
             has_strays: false,
             has_winners: false,
@@ -153,6 +169,21 @@ impl TablePlan {
         }
         Some((plan, findings))
     }
+}
+
+/// The device of each gateway that is on-link: the one that the topology names, or else the one that the place named.
+fn gateway_devices(input: &TableInput<'_>) -> Vec<(IpAddr, Box<str>)> {
+    let mut devices: Vec<(IpAddr, Box<str>)> = Vec::new();
+    for view in input.wanted.iter().chain(input.recorded).map(|set| &set.view) {
+        for gateway in view.gateways_on_link() {
+            let named = || input.devices.iter().find(|(of, _)| of == gateway).map(|(_, device)| device.clone());
+            let device = view.device.clone().or_else(named);
+            if !devices.iter().any(|(of, _)| of == gateway) {
+                devices.extend(device.map(|device| (*gateway, device)));
+            }
+        }
+    }
+    devices
 }
 
 #[cfg(test)]

@@ -48,18 +48,20 @@ pub(super) struct ViewWire {
     on_link: Vec<Prefix>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     via: Vec<IpAddr>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    gateway_on_link: bool,
 }
 
 impl ViewWire {
     pub(super) fn new(id: u32, view: &View) -> Self {
         // Takes the view apart, so that the compiler complains here when a view gets a new field.
-        let View { table, metric, protocol, device, on_link, via } = view.clone();
-        Self { id, table, metric, protocol, device, on_link, via }
+        let View { table, metric, protocol, device, on_link, via, gateway_on_link } = view.clone();
+        Self { id, table, metric, protocol, device, on_link, via, gateway_on_link }
     }
 
     pub(super) fn into_view(self) -> (u32, View) {
-        let Self { id, table, metric, protocol, device, on_link, via } = self;
-        (id, View { table, metric, protocol, device, on_link, via })
+        let Self { id, table, metric, protocol, device, on_link, via, gateway_on_link } = self;
+        (id, View { table, metric, protocol, device, on_link, via, gateway_on_link })
     }
 }
 

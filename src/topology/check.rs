@@ -76,7 +76,7 @@ fn build(
     let subnets = draft.subnets.iter().map(|subnet| {
         let cidr = subnet.cidr.iter().map(|prefix| prefix.value).collect();
         let gateway = subnet.gateway.iter().map(|gateway| gateway.value).collect();
-        Some((name(subnet.name)?, Subnet { cidr, gateway }))
+        Some((name(subnet.name)?, Subnet { cidr, gateway, on_link: subnet.on_link.is_some() }))
     });
     let tables = draft.backends.iter().zip(served).map(|(draft, nodes)| {
         let settings = draft.read.settings.clone();

@@ -155,7 +155,14 @@ pub(super) fn read_addresses<'t>(
 fn read_subnet<'a>(entry: &Entry<'a>, mut reader: TableReader<'a>) -> SubnetDraft<'a> {
     let (subject, report) = (reader.subject, reader.report);
     let damaged = report.broken;
-    let mut subnet = SubnetDraft { name: entry.name(), cidr: Vec::new(), gateway: Vec::new(), routed: false, damaged };
+    let mut subnet = SubnetDraft {
+        name: entry.name(),
+        cidr: Vec::new(),
+        gateway: Vec::new(),
+        routed: false,
+        on_link: None,
+        damaged,
+    };
     if let Some(texts) = reader.strings("cidr") {
         texts.refuse_empty(|| format!("Subnet `{}` has no prefix.", entry.key), None);
         subnet.damaged |= !read_prefixes(texts, report, |prefix| subnet.cidr.push(prefix));
@@ -171,6 +178,7 @@ fn read_subnet<'a>(entry: &Entry<'a>, mut reader: TableReader<'a>) -> SubnetDraf
         subnet.damaged |= !read_addresses(texts, subject, "gateway", report, |gateway| subnet.gateway.push(gateway));
     }
     subnet.routed = reader.boolean("routed").is_some_and(|routed| routed.value);
+    subnet.on_link = reader.boolean("on_link").filter(|on_link| on_link.value).map(|on_link| on_link.span);
     reader.finish();
     subnet
 }

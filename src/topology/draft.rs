@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use super::diagnostics::Span;
 use super::format::{TableFormat, TableRead};
 use super::node_draft::{NodeDraft, OfNode, SettingsDraft};
 use super::reader::Located;
@@ -43,6 +44,8 @@ pub(super) struct SubnetDraft<'a> {
     pub(super) cidr: Vec<Located<Prefix>>,
     pub(super) gateway: Vec<Located<IpAddr>>,
     pub(super) routed: bool,
+    /// The position of `on_link = true`.
+    pub(super) on_link: Option<Span>,
     /// Whether a part of it was unreadable, so that a missing value proves nothing.
     pub(super) damaged: bool,
 }

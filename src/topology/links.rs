@@ -85,6 +85,16 @@ fn check_pods_on_link(draft: &Draft<'_>, index: &PrefixIndex, cidrs: &[(Prefix, 
 }
 
 fn check_gateways(subnet: &SubnetDraft<'_>, report: &Reporter) {
+    if let Some(span) = subnet.on_link {
+        if subnet.gateway.is_empty() && !subnet.damaged {
+            let message = format!("Subnet `{}` has `on_link = true` and no gateway.", subnet.name.value);
+            Diagnostic::error(span, message, "without a gateway")
+                .hint("Add the router that its nodes reach on their device: gateway = \"172.31.1.1\".")
+                .report_to(report);
+        }
+        // Such a gateway may have any address.
+        return;
+    }
     for gateway in &subnet.gateway {
         let home = subnet.cidr.iter().find(|cidr| cidr.value.contains(gateway.value));
         let shown = subnet.name.value;
@@ -119,6 +129,8 @@ struct Roles<'a> {
     from: BTreeSet<&'a Routers>,
     /// Those of its owners; empty if it has none.
     to: BTreeSet<&'a Routers>,
+    /// Number of its nodes.
+    nodes: usize,
 }
 
 /// For each node, the backends whose routes the network uses to forward to and from it.
@@ -165,6 +177,7 @@ fn check_next_hops(
             let (Some(home), true) = (home, Family::of(address.value) == family) else { continue };
             let node = address.node as usize;
             let roles = &mut roles[*home as usize];
+            roles.nodes += 1;
             if sends[node] {
                 roles.from.insert(&routers[node]);
             }
@@ -190,7 +203,9 @@ fn check_next_hops(
                     left.copied().collect()
                 }),
             };
-            let others: Vec<usize> = others.iter().copied().filter(|owner| *owner != number).collect();
+            // Behind a gateway that is on-link, the nodes of one subnet do not see each other either.
+            let is_apart = |owner: usize| owner != number || (subnet.on_link.is_some() && roles[number].nodes > 1);
+            let others: Vec<usize> = others.iter().copied().filter(|owner| is_apart(*owner)).collect();
             if others.is_empty() {
                 continue;
             }

@@ -66,6 +66,8 @@ pub struct Subnet {
     pub cidr: Vec<Prefix>,
     /// The addresses through which its nodes reach nodes in other subnets, at most one of each family.
     pub gateway: Vec<IpAddr>,
+    /// Whether the gateway is on the link although no prefix of a node contains it, and everything goes through it.
+    pub on_link: bool,
 }
 
 /// A machine.

@@ -128,10 +128,16 @@ fn route_command() -> impl Strategy<Value = RouteCommand> {
             let family = destination.family();
             let verb = match verb {
                 0 => RouteVerb::Add,
-                1 => RouteVerb::Change { from: hop(family, from), protocol: BOOT },
+                1 => RouteVerb::Change { from: hop(family, from), protocol: BOOT, on_link: None },
                 _ => RouteVerb::Delete,
             };
-            RouteCommand { verb, route: Route { destination, next_hop: hop(family, number) }, protocol, metric }
+            RouteCommand {
+                verb,
+                route: Route { destination, next_hop: hop(family, number) },
+                protocol,
+                metric,
+                on_link: None,
+            }
         },
     )
 }

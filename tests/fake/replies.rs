@@ -80,6 +80,10 @@ impl Node {
                 Request::Identify => Reply::Identity(self.identity()),
                 Request::List(listing) => Reply::Listed(self.list(listing)),
                 Request::Reach(hops) => Reply::NotOnLink(self.not_on_link(hops)),
+                // All machines of this world have one device.
+                Request::Devices(gateways) => {
+                    Reply::Devices(gateways.iter().map(|gateway| (*gateway, "eth0".into())).collect())
+                }
                 Request::Inspect(inquiry) => Reply::Inspected(self.inspect(inquiry)),
                 Request::Values(inquiry) => Reply::Values(self.values(inquiry)),
                 Request::SetValues(write) => {
@@ -253,14 +257,15 @@ fn probe(destination: &Prefix) -> IpAddr {
 }
 
 fn inverse(command: &RouteCommand) -> RouteCommand {
-    match command.verb {
-        RouteVerb::Add => RouteCommand { verb: RouteVerb::Delete, ..*command },
-        RouteVerb::Delete => RouteCommand { verb: RouteVerb::Add, ..*command },
-        RouteVerb::Change { from, protocol } => RouteCommand {
-            verb: RouteVerb::Change { from: command.route.next_hop, protocol: command.protocol },
-            route: Route { next_hop: from, ..command.route },
-            protocol,
+    match &command.verb {
+        RouteVerb::Add => RouteCommand { verb: RouteVerb::Delete, ..command.clone() },
+        RouteVerb::Delete => RouteCommand { verb: RouteVerb::Add, ..command.clone() },
+        RouteVerb::Change { from, protocol, .. } => RouteCommand {
+            verb: RouteVerb::Change { from: command.route.next_hop, protocol: command.protocol, on_link: None },
+            route: Route { next_hop: *from, ..command.route },
+            protocol: *protocol,
             metric: command.metric,
+            on_link: None,
         },
     }
 }

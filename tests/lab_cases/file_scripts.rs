@@ -254,6 +254,7 @@ fn assert_life<'a>(
             route: Route { destination: to.parse().expect("a prefix"), next_hop: address(&via) },
             protocol: if protocol == "static" { 4 } else { 201 },
             metric: None,
+            on_link: None,
         });
         Request::Write(RouteWrite { listing: listing(), guard_foreign: false, commands: commands.collect() })
     };

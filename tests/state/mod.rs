@@ -55,6 +55,7 @@ pub(crate) fn view() -> Arc<View> {
         device: None,
         on_link: vec![prefix("10.240.0.0/16")],
         via: vec![],
+        gateway_on_link: false,
     })
 }
 

@@ -52,6 +52,7 @@ fn large() -> State {
                     format!("10.{}.{}.1", 240 + subnet / 256, subnet % 256).parse().expect("address"),
                     format!("fd00:240:{subnet:x}::1").parse().expect("address"),
                 ],
+                gateway_on_link: false,
             })
         })
         .collect();

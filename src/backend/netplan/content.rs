@@ -47,6 +47,9 @@ fn netplan(header: &Header, sections: &BTreeMap<&Link, Vec<Route>>, view: &View)
             let _ = writeln!(text, "    {}:\n      routes:", quoted(&link.id));
             for route in routes {
                 let _ = write!(text, "      - {{to: \"{}\", via: \"{}\"", route.destination, route.next_hop);
+                if view.gateways_on_link().contains(&route.next_hop) {
+                    text.push_str(", on-link: true");
+                }
                 if view.table != MAIN_TABLE {
                     let _ = write!(text, ", table: {}", view.table);
                 }
@@ -68,6 +71,9 @@ fn networkd(header: &Header, routes: &[Route], view: &View) -> String {
             "\n[Route]\nDestination={}\nGateway={}\nProtocol={}\n",
             route.destination, route.next_hop, view.protocol
         );
+        if view.gateways_on_link().contains(&route.next_hop) {
+            text.push_str("GatewayOnLink=yes\n");
+        }
         if view.table != MAIN_TABLE {
             let _ = writeln!(text, "Table={}", view.table);
         }
@@ -135,6 +141,7 @@ mod tests {
             device: None,
             on_link: vec!["0.0.0.0/0".parse().expect("prefix"), "::/0".parse().expect("prefix")],
             via: Vec::new(),
+            gateway_on_link: false,
         };
         RouteSet {
             rows: [row("10.200.1.0/24", "10.240.0.21"), row("fd00:200:1::/64", "fd00:240::21")].into_iter().collect(),

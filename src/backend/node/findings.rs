@@ -21,6 +21,7 @@ pub const CODES: &[&str] = &[
     "lost",
     "name_taken",
     "new_machine_id",
+    "no_device",
     "not_on_link",
     "other_lineage",
     "other_machine",
@@ -299,8 +300,15 @@ pub(super) fn captures(place: &Place, destination: Prefix, address: IpAddr, what
         .edit("Take that pod subnet out of the topology, or give the pods another one.")
 }
 
+/// A gateway that should be on-link, and of which nobody knows the device.
+pub(super) fn no_device(place: &Place, gateway: IpAddr) -> Finding {
+    let text = format!(", the kernel knows no device that leads to the gateway {gateway}.");
+    Finding::error("no_device", place, Text::around("On ", text))
+        .edit("Set the device with `interface` in the node's entry, or correct the gateway.")
+}
+
 /// What to do about next hops that are not on the link.
-const DECLARE_LINKS: &str = "Declare the networks of the nodes in [subnets], with a gateway where one leads to the others, or correct the address.";
+const DECLARE_LINKS: &str = "Declare the networks of the nodes in [subnets], with a gateway where one leads to the others (and on_link = true where the nodes have addresses of 32 bits), or correct the address.";
 
 /// Next hops that are not on the link, and the way to the first of them.
 pub(super) fn not_on_link(place: &Place, next_hops: &[IpAddr], way: &str) -> Finding {

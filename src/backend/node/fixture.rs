@@ -81,6 +81,7 @@ impl World {
                     device: None,
                     on_link: vec![prefix_of(network(member.subnet), 19)],
                     via: vec![v4(network(member.subnet) + 1)],
+                    gateway_on_link: false,
                 })
             });
             let set = RouteSet {

@@ -101,6 +101,7 @@ pub(super) fn read(target: &Target, replies: Result<Vec<Reply>, TransportError>,
             }
             (Request::Values(inquiry), Reply::Values(found)) => seen.values.push((inquiry.whole.clone(), found)),
             (Request::Reach(_), Reply::NotOnLink(found)) => seen.not_on_link.extend(found),
+            (Request::Devices(_), Reply::Devices(found)) => seen.devices.extend(found),
             _ => return other(),
         }
     }

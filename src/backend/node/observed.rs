@@ -31,6 +31,8 @@ pub struct Seen {
     pub tables: Vec<(u32, Listed)>,
     /// Next hops that are not on-link, each with the answer of the kernel.
     pub not_on_link: Vec<(IpAddr, String)>,
+    /// The devices that lead to gateways that are on-link.
+    pub devices: Vec<(IpAddr, Box<str>)>,
     /// Files that keep routes, by name, and what they depend on.
     pub files: Vec<(String, Inspected)>,
     /// Settings of the kernel, each with the path of the file that keeps them.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::addresses::Addresses;
 use super::checks::Uncovered;
+use super::findings::no_device;
 use super::identities::MachineIdentities;
 use super::observed::{Observation, Seen};
 use super::off_link::OffLink;
@@ -103,6 +104,9 @@ impl Plan {
             settles |= entry.is_some_and(Record::is_in_doubt) && seen.is_some();
             let mut tables = Vec::with_capacity(1);
             context.each_table(id, *shape, *entry, |table, findings| {
+                if seen.is_some() && *id.kind != NETPLAN_FILE {
+                    self.findings.extend(table.gateways_without_device().map(|gateway| no_device(place, gateway)));
+                }
                 // Without a look there are no findings.
                 for finding in seen.map(|_| findings.into_findings(place, id)).into_iter().flatten() {
                     self.add(finding, options);
@@ -317,6 +321,7 @@ impl<'a> Context<'a> {
                 owns_live_rows,
                 in_file,
                 files: &self.files,
+                devices: self.seen.map(|seen| seen.devices.as_slice()).unwrap_or_default(),
             });
             let Some((mut plan, findings)) = made else { continue };
             // Whether others provide a route shows in the kernel, where another resource puts the routes.

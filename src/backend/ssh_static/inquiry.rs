@@ -23,6 +23,12 @@ pub(super) fn known(
     Some(if recorded.is_same(wanted, memo) { token.clone() } else { token.without_foreign() })
 }
 
+/// Gateways that answer on a device that the topology does not name.
+pub(super) fn gateways(wanted: Option<&RouteSet>, recorded: &[&RouteSet]) -> BTreeSet<IpAddr> {
+    let views = wanted.into_iter().chain(recorded.iter().copied()).map(|set| &set.view);
+    views.filter(|view| view.device.is_none()).flat_map(|view| view.gateways_on_link()).copied().collect()
+}
+
 /// Next hops of the routes to add or change.
 pub(super) fn next_hops(wanted: Option<&RouteSet>, record: Option<&Record>, memo: &mut Memo) -> BTreeSet<IpAddr> {
     let Some(wanted) = wanted else { return BTreeSet::new() };

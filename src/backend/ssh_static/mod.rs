@@ -73,7 +73,13 @@ impl Backend for SshStatic {
             listing.known = inquiry::known(is.routes.as_ref(), wanted, token, memo);
         }
         let mut requests: Vec<Request> = tables.into_iter().map(Request::List).collect();
-        let next_hops = inquiry::next_hops(wanted, record, memo);
+        // A row that somebody removed must be put back, too, so the device of a gateway is always asked for.
+        let (gateways, mut next_hops) =
+            (inquiry::gateways(wanted, &recorded), inquiry::next_hops(wanted, record, memo));
+        next_hops.retain(|hop| !wanted.is_some_and(|wanted| wanted.view.gateways_on_link().contains(hop)));
+        if !gateways.is_empty() {
+            requests.push(Request::Devices(gateways.into_iter().collect()));
+        }
         if !next_hops.is_empty() {
             requests.push(Request::Reach(next_hops.into_iter().collect()));
         }

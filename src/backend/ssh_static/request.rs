@@ -1,6 +1,7 @@
 //! Turns operations into commands, and replies into outcomes.
 
 use std::collections::BTreeSet;
+use std::net::IpAddr;
 
 use crate::backend::Settled;
 use crate::exchange::node::{LiveRoute, RouteCommand, RouteOutcome, RouteVerb};
@@ -17,14 +18,19 @@ pub(super) fn command(table: &TablePlan, operation: &Operation) -> Option<(u8, R
         Family::V4 => view.metric,
         Family::V6 => Some(view.kernel_metric(Family::V6)),
     };
-    let write = |verb, protocol| RouteCommand { verb, route: operation.route, protocol, metric };
+    let on_link = |next_hop: IpAddr| table.device_of(next_hop).map(Box::from);
+    let write = |verb, protocol| {
+        let route = operation.route;
+        RouteCommand { verb, route, protocol, metric, on_link: on_link(route.next_hop) }
+    };
     match (operation.action, operation.before) {
         (Action::Add, _) => Some((0, write(RouteVerb::Add, view.protocol))),
         (Action::Import, Some(before)) if before.protocol == view.protocol => None,
         // systemd-networkd added it for a file of topo, and would add it again.
         (Action::Import, Some(Live { protocol: STATIC, .. })) if table.accepts_static => None,
         (Action::Import | Action::Change, Some(Live { next_hop, protocol })) => {
-            Some((1, write(RouteVerb::Change { from: next_hop, protocol }, view.protocol)))
+            let change = RouteVerb::Change { from: next_hop, protocol, on_link: on_link(next_hop) };
+            Some((1, write(change, view.protocol)))
         }
         (Action::Remove, Some(before)) => Some((2, write(RouteVerb::Delete, before.protocol))),
         _ => None,

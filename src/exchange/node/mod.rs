@@ -47,6 +47,8 @@ pub enum Request {
     List(Listing),
     /// Asks which of these next hops are on-link.
     Reach(Vec<IpAddr>),
+    /// Asks which device leads to each of these gateways.
+    Devices(Vec<IpAddr>),
     /// Writes the marker `/etc/topo/NAME`.
     WriteMarker(Marker),
     /// Removes the marker of this topology, and then `/etc/topo` if it is empty.
@@ -67,7 +69,10 @@ pub enum Request {
 impl Request {
     /// Whether it only asks.
     pub fn is_question(&self) -> bool {
-        matches!(self, Self::Identify | Self::List(_) | Self::Reach(_) | Self::Inspect(_) | Self::Values(_))
+        matches!(
+            self,
+            Self::Identify | Self::List(_) | Self::Reach(_) | Self::Devices(_) | Self::Inspect(_) | Self::Values(_)
+        )
     }
 }
 
@@ -112,7 +117,7 @@ pub struct RouteWrite {
 }
 
 /// One line for `ip -batch`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RouteCommand {
     /// What to do with the route.
     pub verb: RouteVerb,
@@ -122,10 +127,12 @@ pub struct RouteCommand {
     pub protocol: u8,
     /// The metric, if it is not the kernel's default.
     pub metric: Option<u32>,
+    /// The device on which the next hop answers though no prefix contains it (`onlink`). None: the kernel finds the device.
+    pub on_link: Option<Box<str>>,
 }
 
 /// What a [`RouteCommand`] does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RouteVerb {
     /// Adds a route. The kernel refuses if the key is taken.
     Add,
@@ -135,6 +142,8 @@ pub enum RouteVerb {
         from: IpAddr,
         /// Protocol before.
         protocol: u8,
+        /// The device of the old next hop, if that was on-link without a prefix.
+        on_link: Option<Box<str>>,
     },
     /// Removes a route. The kernel refuses if next hop or protocol differ.
     Delete,
@@ -149,6 +158,8 @@ pub enum Reply {
     Listed(Listed),
     /// To [`Request::Reach`]: the next hops that are not on-link, and the kernel's answer for each.
     NotOnLink(Vec<(IpAddr, String)>),
+    /// To [`Request::Devices`]: the device of each gateway. Gateways to which the kernel knows no way are missing.
+    Devices(Vec<(IpAddr, Box<str>)>),
     /// To [`Request::WriteMarker`] and [`Request::RemoveMarker`]: an error text if it failed.
     Marker(Option<String>),
     /// To [`Request::Write`].

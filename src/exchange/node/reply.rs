@@ -5,6 +5,7 @@ use std::net::IpAddr;
 
 use super::frame::{Frames, token};
 use super::live::parse_line;
+use super::values::is_device;
 use super::{
     Identity, Listed, LiveRoute, Marker, Nonce, Part, Reply, Request, RouteOutcome, Untrusted, file_reply, values_reply,
 };
@@ -29,6 +30,7 @@ pub fn parse(output: &[u8], requests: &[Request], nonce: &Nonce) -> Result<Vec<R
             (Request::Identify, "identity") => identified(body)?,
             (Request::List(_), "list") => listed(body)?,
             (Request::Reach(next_hops), "reach") => Reply::NotOnLink(not_on_link(body, next_hops)),
+            (Request::Devices(gateways), "devices") => Reply::Devices(devices(body, gateways)),
             (Request::WriteMarker(_) | Request::RemoveMarker(_), "marker") => {
                 let said = body.trim();
                 Reply::Marker((!said.is_empty()).then(|| clean(said)))
@@ -205,6 +207,18 @@ fn not_on_link(body: &str, next_hops: &[IpAddr]) -> Vec<(IpAddr, String)> {
         .filter(|hop| !fine.contains(*hop))
         .map(|hop| (*hop, said.get(hop).map_or_else(|| "the kernel has no route to it".to_owned(), |line| clean(line))))
         .collect()
+}
+
+/// The devices in answers of `ip route get`: `172.31.1.1 dev eth0 …`, or `172.31.1.1 via 172.31.1.1 dev eth0 …` where a route with
+/// that next hop leads there.
+fn devices(body: &str, gateways: &[IpAddr]) -> Vec<(IpAddr, Box<str>)> {
+    let device = |line: &str| {
+        let mut words = line.split_ascii_whitespace();
+        let gateway: IpAddr = words.next()?.parse().ok()?;
+        let device = words.skip_while(|word| *word != "dev").nth(1)?;
+        (gateways.contains(&gateway) && is_device(device)).then(|| (gateway, device.into()))
+    };
+    body.lines().filter_map(device).collect()
 }
 
 fn written(body: &str, commands: usize) -> Result<RouteOutcome, Untrusted> {

@@ -42,6 +42,7 @@ pub fn render(requests: &[Request], nonce: &Nonce) -> String {
             Request::Identify => script.push_str(include_str!("identify.sh")),
             Request::List(listing) => list(&mut script, listing),
             Request::Reach(next_hops) => reach(&mut script, next_hops),
+            Request::Devices(gateways) => devices_of(&mut script, gateways),
             Request::WriteMarker(marker) => write_marker(&mut script, marker),
             Request::RemoveMarker(name) => {
                 script.push_str(&format!(include_str!("remove_marker.sh"), topology = name));
@@ -100,6 +101,15 @@ fn reach(script: &mut String, next_hops: &[IpAddr]) {
     let _ = writeln!(script, "begin reach\nif ask_ways '{}'; then", questions(next_hops));
     script.push_str(include_str!("reach.sh"));
     script.push_str("fi\nend\n");
+}
+
+/// The answers with a device are few: a subnet has one gateway of each family.
+fn devices_of(script: &mut String, gateways: &[IpAddr]) {
+    let _ = write!(
+        script,
+        "begin devices\nif ask_ways '{}'; then printf '%s\\n' \"$answer\"; fi\nend\n",
+        questions(gateways)
+    );
 }
 
 /// Guard, the route back before, one batch, the route back after. `comm` prints what changed in the table. After a
@@ -161,27 +171,34 @@ fn probe_address(destination: &Prefix) -> IpAddr {
 
 /// A command as a line for `ip -batch`.
 fn line(table: u32, command: &RouteCommand) -> String {
-    let RouteCommand { verb, route: Route { destination, next_hop }, protocol, metric } = command;
-    let verb = match verb {
-        RouteVerb::Add => "add",
-        RouteVerb::Change { .. } => "change",
-        RouteVerb::Delete => "del",
+    let RouteCommand { verb, route: Route { destination, next_hop }, protocol, metric, on_link } = command;
+    let (verb, on_link) = match verb {
+        RouteVerb::Add => ("add", on_link.as_ref()),
+        RouteVerb::Change { .. } => ("change", on_link.as_ref()),
+        // Next hop and protocol are enough to find the row.
+        RouteVerb::Delete => ("del", None),
     };
+    let on_link = on_link.map(|device| format!(" dev {device} onlink")).unwrap_or_default();
     let table = if table == MAIN_TABLE { String::new() } else { format!(" table {table}") };
     let metric = metric.map(|metric| format!(" metric {metric}")).unwrap_or_default();
-    format!("route {verb} {} via {next_hop} proto {protocol}{table}{metric}\n", destination_text(destination))
+    format!("route {verb} {} via {next_hop}{on_link} proto {protocol}{table}{metric}\n", destination_text(destination))
 }
 
 /// The command that undoes another one.
 fn inverse(command: &RouteCommand) -> RouteCommand {
-    match command.verb {
-        RouteVerb::Add => RouteCommand { verb: RouteVerb::Delete, ..*command },
-        RouteVerb::Delete => RouteCommand { verb: RouteVerb::Add, ..*command },
-        RouteVerb::Change { from, protocol } => RouteCommand {
-            verb: RouteVerb::Change { from: command.route.next_hop, protocol: command.protocol },
-            route: Route { next_hop: from, ..command.route },
-            protocol,
+    match &command.verb {
+        RouteVerb::Add => RouteCommand { verb: RouteVerb::Delete, ..command.clone() },
+        RouteVerb::Delete => RouteCommand { verb: RouteVerb::Add, ..command.clone() },
+        RouteVerb::Change { from, protocol, on_link } => RouteCommand {
+            verb: RouteVerb::Change {
+                from: command.route.next_hop,
+                protocol: command.protocol,
+                on_link: command.on_link.clone(),
+            },
+            route: Route { next_hop: *from, ..command.route },
+            protocol: *protocol,
             metric: command.metric,
+            on_link: on_link.clone(),
         },
     }
 }

@@ -32,6 +32,7 @@ fn judged(recorded: bool, wanted: bool, live: &[LiveRoute], take_over: bool) -> 
         mark_protocols: &[201],
         take_over,
         is_own: false,
+        has_on_link: false,
     };
     label(&classify(key, &live.iter().collect::<Vec<_>>()).verdict)
 }
@@ -164,6 +165,7 @@ fn for_each_key(take: &mut dyn FnMut(Key<'_>)) {
                     accepts_static,
                     take_over: bit(4),
                     is_own: false,
+                    has_on_link: false,
                 });
             }
         }
@@ -270,6 +272,7 @@ fn what_is_judged_otherwise_than_before_is_listed() {
             accepts_static: true,
             take_over: false,
             is_own: false,
+            has_on_link: false,
         };
         let rows: Vec<LiveRoute> = live.iter().map(|(hop, protocol)| row(*hop, *protocol)).collect();
         let rows: Vec<&LiveRoute> = rows.iter().collect();
@@ -308,6 +311,7 @@ fn a_plan_loses_no_attribute_that_it_does_not_show() {
             accepts_static: false,
             take_over,
             is_own: false,
+            has_on_link: false,
         };
         let row = with_mtu(row(hop, protocol));
         let (old, new) = (oracle::classify(key, &[&row]), classify(key, &[&row]));
@@ -348,6 +352,7 @@ fn no_route_may_lead_the_nodes_own_pods_away() {
             accepts_static: false,
             take_over,
             is_own: true,
+            has_on_link: false,
         };
         let row = row(20, protocol);
         assert_eq!(label(&oracle::classify(key, &[&row])), "gone");

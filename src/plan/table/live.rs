@@ -178,6 +178,11 @@ impl TablePlan {
         self.overrides.insert(key, KeyVerdict { verdict, surplus });
     }
 
+    /// Whether rows of ours say that their gateway is on-link.
+    fn is_on_link(&self) -> bool {
+        self.to.iter().chain(&self.from).chain(&self.doubts).any(|set| set.view.gateway_on_link)
+    }
+
     /// What is known about a key that is neither recorded nor wanted.
     fn key<'k>(&'k self, input: &TableInput<'_>) -> Key<'k> {
         Key {
@@ -191,6 +196,7 @@ impl TablePlan {
             accepts_static: input.files.wanted,
             take_over: false,
             is_own: false,
+            has_on_link: self.is_on_link(),
         }
     }
 
