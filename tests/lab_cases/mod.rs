@@ -91,6 +91,7 @@ crate::harness::machine_tests! {
     persistence_trouble::an_apply_that_is_killed_goes_on_from_there,
     persistence_trouble::a_node_without_power_in_the_middle_of_an_apply,
     persistence_shapes::every_shape_keeps_its_routes,
+    persistence_shapes::nodes_behind_an_on_link_gateway_keep_their_routes,
     persistence_shapes::a_bond_keeps_its_routes needs "bond",
     persistence_shapes::a_vlan_keeps_its_routes needs "vlan",
     persistence_shapes::drop_ins_and_netplan_replace_each_other,

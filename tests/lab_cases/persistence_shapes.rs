@@ -77,6 +77,64 @@ pub fn every_shape_keeps_its_routes() {
     assert_last(&machines, names, persistent, ["static", "static", "201"]);
 }
 
+const APART: &str = "one 10.240.0.20 10.200.0.0/24 --shape apart\n\
+    two 10.240.0.21 10.200.1.0/24 --shape apart\n\
+    drop-in 10.240.0.22 10.200.2.0/24 --shape apart\n";
+
+/// Addresses have 32 bits, and everything goes through a gateway that no prefix contains.
+pub fn nodes_behind_an_on_link_gateway_keep_their_routes() {
+    let machines = Machines::up(LabOptions { nodes: Some(APART), ..LabOptions::default() });
+    let names = ["one", "two", "drop-in"];
+    let before = Condition::of(&machines, &names);
+    machines.write(
+        "topo.toml",
+        "[topology]\nname = \"kthw\"\n[ssh]\nuser = \"root\"\n\
+         [subnets.cloud]\ncidr = \"10.240.0.0/24\"\ngateway = \"10.240.0.1\"\non_link = true\nrouted = true\n\
+         [backends.ssh-static]\n[backends.netplan]\nnodes = [\"one\", \"two\"]\n\
+         [backends.drop-ins]\ntype = \"netplan\"\nnodes = [\"drop-in\"]\npersist = \"networkd\"\n\
+         [nodes]\none = { address = \"10.240.0.20\", pods = [\"10.200.0.0/24\"] }\n\
+         two = { address = \"10.240.0.21\", pods = [\"10.200.1.0/24\"], interface = \"eth0\" }\n\
+         drop-in = { address = \"10.240.0.22\", pods = [\"10.200.2.0/24\"] }\n",
+    );
+    let assert_mesh = || {
+        for (number, (name, protocol)) in names.into_iter().zip(["static", "static", "201"]).enumerate() {
+            let others = (0..3).filter(|other| *other != number);
+            let wanted: Vec<String> =
+                others.map(|other| format!("10.200.{other}.0/24 via 10.240.0.1 proto {protocol}")).collect();
+            eventually(&format!("the rows of {name}: {wanted:?}"), || pod_rows(&machines, name) == wanted);
+        }
+        machines.assert_pods_meet(names[0], names[1]);
+        machines.assert_pods_meet(names[1], names[2]);
+        assert_no_changes(&machines);
+    };
+    let watch = machines.watch();
+    apply(&machines, adds(3 * 2 + 3));
+    assert_mesh();
+    watch.assert_lost_nothing();
+    for events in [
+        [Event::Reboot, Event::Restart, Event::CarrierLoss],
+        [Event::Restart, Event::CarrierLoss, Event::Reboot],
+        [Event::CarrierLoss, Event::Reboot, Event::Restart],
+    ] {
+        let events: Vec<_> = names.into_iter().zip(events).collect();
+        happen(&machines, &events);
+        assert_mesh();
+    }
+    // A row that goes by hand comes back with its device: with the one that the node named, and with that of the topology.
+    for name in ["one", "two"] {
+        machines.node(name).run("ip route del 10.200.2.0/24");
+    }
+    machines.topo(&["apply", "-y"]).exits(0);
+    for name in ["one", "two"] {
+        let row = machines.node(name).run("ip -o route show 10.200.2.0/24");
+        assert!(row.contains("via 10.240.0.1 dev eth0 ") && row.contains("onlink"), "{name}: {row}");
+    }
+    machines.assert_pods_meet(names[1], names[2]);
+    assert_no_changes(&machines);
+    assert_plan(&machines.topo(&["destroy", "-y"]).exits(0), destroys(3 * 2 + 3));
+    before.assert_is_now(&machines);
+}
+
 pub fn a_bond_keeps_its_routes() {
     assert_shape("bond");
 }
