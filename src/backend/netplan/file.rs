@@ -124,6 +124,10 @@ pub(crate) fn plan_file(
         Some(found) => draft.judge(found, routes, memo, &mut findings),
         None => draft.by_record(recorded_attributes.as_deref(), memo),
     };
+    // Others keep all of its routes, so there is no file and nothing to record.
+    if matches!(change, Some((Action::Import, _))) && found.is_some_and(|found| found.files.is_empty()) {
+        return None;
+    }
     // What belongs to the file alone and is not live is brought back by loading it again, where it is loaded at once; and it
     // goes with the file, also where that has gone already.
     let unsettled = |memo: &mut Memo| tables.iter().any(|table| table.owns_live_rows && !table.is_settled(memo));

@@ -123,7 +123,10 @@ impl Plan {
             let inspected = seen.and_then(|seen| seen.file(&id.name));
             let input = FileInput { place, id, header: &files.header, wanted, record, inspected, options };
             let planned = plan_file(&input, &resource.tables, memo, &mut files.memo);
-            let Some((file, findings)) = planned else { continue };
+            let Some((file, findings)) = planned else {
+                resources.remove(id);
+                continue;
+            };
             resource.file = Some(file);
             // topo neither writes nor records a file of somebody else.
             if findings.iter().any(|finding| finding.severity == Severity::Conflict) {

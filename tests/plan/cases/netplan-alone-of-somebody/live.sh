@@ -1,0 +1,4 @@
+kthw
+netplan
+protocol=static
+mesh 20 21
