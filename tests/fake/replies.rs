@@ -127,6 +127,7 @@ impl Node {
         let default = |row: &&TableRow| row.table == MAIN_TABLE && row.destination.is_default();
         Identity {
             machine_id: self.machine_id.clone(),
+            user: None,
             markers: self.markers.values().cloned().collect(),
             peer: self.peer,
             addresses: addresses.clone().map(|(address, _)| *address).collect(),

@@ -164,4 +164,5 @@ cp -a /sys/class/net "$folder/class/net"
 mount --bind "$folder/class" /sys/class
 PATH=$folder/bin:$PATH
 export PATH
-exec sh -s -- "${operator:-10.240.0.250} 40000 $first 22"
+# shellcheck disable=SC2086 # split into words on purpose
+exec ${as:-} sh -s -- "${operator:-10.240.0.250} 40000 $first 22"

@@ -23,6 +23,7 @@ pub const CODES: &[&str] = &[
     "new_machine_id",
     "no_device",
     "not_on_link",
+    "not_root",
     "other_lineage",
     "other_machine",
     "own_pods",
@@ -300,6 +301,13 @@ pub(super) fn captures(place: &Place, destination: Prefix, address: IpAddr, what
         .edit("Take that pod subnet out of the topology, or give the pods another one.")
 }
 
+/// topo logs in as a user who cannot change anything.
+pub(super) fn not_root(place: &Place) -> Finding {
+    let text = ", topo logs in as a user who is not root. Only root can change routes and files there.";
+    Finding::error("not_root", place, Text::around("On ", text.to_owned()))
+        .edit("Log in as root, or set sudo = true under [ssh].")
+}
+
 /// A gateway that should be on-link, and of which nobody knows the device.
 pub(super) fn no_device(place: &Place, gateway: IpAddr) -> Finding {
     let text = format!(", the kernel knows no device that leads to the gateway {gateway}.");
@@ -409,6 +417,8 @@ mod tests {
             not_on_link(&one, &[address], "uses 10.0.0.1 on eth0"),
             not_on_link(&two, &[address; 12], "says `Network is unreachable`"),
             not_on_links(&two, 9900, (&one, address, "uses 10.0.0.1 on eth0")),
+            no_device(&one, address),
+            not_root(&one),
             in_azure(&one, &backends, Arc::from([key; 5])),
         ];
         let plan = Plan { findings, ..Plan::default() };

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::addresses::Addresses;
 use super::checks::Uncovered;
-use super::findings::no_device;
+use super::findings::{no_device, not_root};
 use super::identities::MachineIdentities;
 use super::observed::{Observation, Seen};
 use super::off_link::OffLink;
@@ -65,6 +65,8 @@ pub fn plan(inputs: &Inputs<'_>, backends: OnNodes, observed: &BTreeMap<Place, O
         if let Some(one) = plan.place(inputs, &both, &mut files, observation, &identities, memo) {
             if let Some(seen) = observation.seen() {
                 off_link.add(place, &one, seen);
+                let user = seen.identity.user.filter(|_| one.acts);
+                plan.findings.extend(user.map(|_| not_root(place)));
             }
             planned.push((place.clone(), one));
         }

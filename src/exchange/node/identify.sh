@@ -5,6 +5,13 @@ if [ -e /etc/machine-id ]; then
   read -r machine </etc/machine-id
 fi
 printf 'machine %s\npeer %s\n' "$machine" "$peer"
+# The user in whose name this runs, unless that is root. Linux has it in the second of four numbers (proc_pid_status(5)).
+while read -r word user effective rest; do
+  if [ "$word" = Uid: ]; then
+    [ "$effective" = 0 ] || printf 'user %s\n' "$effective"
+    break
+  fi
+done </proc/self/status
 # Every machine in Azure has this asset tag.
 chassis=
 [ -r /sys/class/dmi/id/chassis_asset_tag ] && read -r chassis </sys/class/dmi/id/chassis_asset_tag

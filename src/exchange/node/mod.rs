@@ -184,6 +184,8 @@ pub enum Reply {
 pub struct Identity {
     /// Content of `/etc/machine-id`; empty if there is none.
     pub machine_id: String,
+    /// The id of the user in whose name the questions were asked; none for root.
+    pub user: Option<u32>,
     /// The markers of all topologies.
     pub markers: Vec<Marker>,
     /// Address of the operator according to the node's sshd.

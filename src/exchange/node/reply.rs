@@ -93,6 +93,7 @@ fn identity(body: &str) -> Identity {
                     id.clone_into(&mut identity.machine_id);
                 }
             }
+            Some("user") => identity.user = words.next().and_then(|word| word.parse().ok()),
             Some("peer") => identity.peer = words.next().and_then(|word| word.parse().ok()),
             Some("marker") => {
                 if let Some(marker) = marker(words) {
