@@ -44,7 +44,7 @@ rp_filter = "loose"
 "#;
 
 /// A machine with systemd-networkd, which does at a restart what the real one does with the routes of drop-ins.
-const NETWORKD: &str = r#"
+pub(super) const NETWORKD: &str = r#"
 mount -t tmpfs tmpfs /run
 ip addr add 10.240.0.10/24 dev eth0
 ip link set lo up
