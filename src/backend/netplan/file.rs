@@ -125,7 +125,9 @@ pub(crate) fn plan_file(
         None => draft.by_record(recorded_attributes.as_deref(), memo),
     };
     // Others keep all of its routes, so there is no file and nothing to record.
-    if matches!(change, Some((Action::Import, _))) && found.is_some_and(|found| found.files.is_empty()) {
+    let is_empty =
+        found.zip(routes).is_some_and(|(found, routes)| found.files.is_empty() && routes.routes().next().is_none());
+    if is_empty && matches!(change, Some((Action::Import, _))) {
         return None;
     }
     // What belongs to the file alone and is not live is brought back by loading it again, where it is loaded at once; and it
