@@ -62,7 +62,7 @@ ask_ways() {
 $answer
 ANSWERS
 }
-# Puts all rows of table $1 into $rows. Rows from router advertisements count down the seconds of their lifetime, which
+# Puts all rows of table $1 into $rows. Rows with a lifetime, as from router advertisements, count down its seconds, which
 # are not part of the route. A kernel without IPv6 has no rows of it.
 read_rows() {
   rows6=
@@ -86,7 +86,7 @@ read_rows() {
 without_expiry() {
   while IFS= read -r line; do
     case $line in
-      *' expires '*) rest="${line#* expires } "; line="${line%% expires *} ${rest#* }" ;;
+      *' expires '*) rest="${line#* expires } "; line="${line%% expires *} expires ${rest#* }" ;;
     esac
     printf '%s\n' "$line"
   done
