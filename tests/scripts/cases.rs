@@ -15,7 +15,7 @@ echo 0 >/proc/sys/net/ipv4/ip_forward
 for device in all default eth0; do echo 0 >/proc/sys/net/ipv4/conf/$device/rp_filter; done
 ";
 
-const FIRST: &str = r#"
+pub(super) const FIRST: &str = r#"
 [topology]
 name = "kthw"
 [nodes]
@@ -44,7 +44,7 @@ rp_filter = "loose"
 "#;
 
 /// A machine with systemd-networkd, which does at a restart what the real one does with the routes of drop-ins.
-const NETWORKD: &str = r#"
+pub(super) const NETWORKD: &str = r#"
 mount -t tmpfs tmpfs /run
 ip addr add 10.240.0.10/24 dev eth0
 ip link set lo up
@@ -83,7 +83,7 @@ sleep 0.02
 touch /run/systemd/netif/links/3'
 "#;
 
-const FILE_FIRST: &str = r#"
+pub(super) const FILE_FIRST: &str = r#"
 [topology]
 name = "kthw"
 [nodes]

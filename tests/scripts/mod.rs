@@ -5,3 +5,4 @@ mod cases;
 mod looks;
 mod machine;
 mod runs;
+mod winners;
