@@ -68,7 +68,8 @@ impl Registry {
 
     /// Everything that a topology wants.
     pub fn desire(&self, topology: &Topology) -> Desired {
-        let places = topology.nodes.iter().filter(|(_, node)| node.managed).map(|(name, node)| {
+        let mut places = Vec::with_capacity(topology.nodes.len());
+        places.extend(topology.nodes.iter().filter(|(_, node)| node.managed).map(|(name, node)| {
             let host = node.ssh.host.clone().or_else(|| node.addresses.first().copied().map(address_text));
             let endpoint = host.map(|host| Endpoint {
                 host,
@@ -79,8 +80,8 @@ impl Registry {
             let resources = Resources::with_capacity(topology.backends.len());
             let (addresses, is_translated) = (Arc::clone(&node.addresses), node.nat);
             (Place::from(name.clone()), DesiredPlace { endpoint, addresses, is_translated, resources })
-        });
-        let mut desired = Desired { places: places.collect(), ..Desired::default() };
+        }));
+        let mut desired = Desired { places: places.into_iter().collect(), ..Desired::default() };
         let mesh = Mesh::new(topology);
         for (name, table) in &topology.backends {
             if let Some(backend) = self.on_nodes.iter().find(|backend| backend.id() == table.backend) {

@@ -121,7 +121,7 @@ pub struct TableReader<'a> {
 impl<'a> TableReader<'a> {
     /// A reader for a table of a file, named at `span`.
     pub(super) fn new(report: &'a Reporter, subject: Subject<'a>, span: Span, file: u32, table: TableView<'a>) -> Self {
-        Self { report, subject, span, first: (file, table), rest: Vec::new(), known: Vec::with_capacity(4), found: 0 }
+        Self { report, subject, span, first: (file, table), rest: Vec::new(), known: Vec::with_capacity(8), found: 0 }
     }
 
     /// Adds the document's root of another file.
@@ -208,6 +208,10 @@ impl<'a> TableReader<'a> {
 
     /// The entry with a key. Marks the key as known.
     pub fn entry(&mut self, key: &'static str) -> Option<Entry<'a>> {
+        // Most tables have few of the keys that they can have. Once these are read, nothing is left to look through.
+        if self.found == self.count() && !self.known.contains(&key) {
+            return None;
+        }
         let mut found: Option<Entry<'a>> = None;
         let mut count = 0;
         for entry in self.all_of(key) {

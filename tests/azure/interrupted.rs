@@ -83,7 +83,7 @@ fn kill(life: &str, at: usize, answered: bool, about: &str) -> bool {
     cloud.server.command(Command::Latency { milliseconds: SLOW });
     let mut child = cloud.begin(&arguments(life));
     let mut ended = None;
-    await_that(about, || {
+    let came = within(Duration::from_secs(120), || {
         let status = child.try_wait().unwrap();
         let log = cloud.server.log();
         let request = log.iter().filter(|it| it.service == "arm").nth(at);
@@ -92,6 +92,14 @@ fn kill(life: &str, at: usize, answered: bool, about: &str) -> bool {
         is_due || ended.is_some()
     });
     child.kill().unwrap();
+    if !came {
+        let said = Said::new(&child.wait_with_output().unwrap());
+        let line = |it: &crate::arm::Exchange| {
+            format!("{} {} {}: {:?}, {} to {:?} ms\n", it.service, it.method, it.path, it.status, it.began, it.ended)
+        };
+        let log: String = cloud.server.log().iter().map(line).collect();
+        panic!("{about}: the request did not come, and the run did not end.\n{log}{}\n{}", said.out, said.err);
+    }
     child.wait().unwrap();
     if let Some(ended) = ended {
         assert!(ended.success(), "{about}: {ended}");

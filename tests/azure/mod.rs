@@ -97,12 +97,20 @@ fn topology(workers: u8, backend: &str) -> String {
     )
 }
 
-fn await_that(what: &str, mut condition: impl FnMut() -> bool) {
-    let patience = Instant::now() + Duration::from_secs(60);
+fn await_that(what: &str, condition: impl FnMut() -> bool) {
+    assert!(within(Duration::from_secs(60), condition), "waited in vain: {what}");
+}
+
+/// Whether a condition comes true in time.
+fn within(limit: Duration, mut condition: impl FnMut() -> bool) -> bool {
+    let patience = Instant::now() + limit;
     while !condition() {
-        assert!(Instant::now() < patience, "waited in vain: {what}");
+        if Instant::now() >= patience {
+            return false;
+        }
         std::thread::sleep(Duration::from_millis(1));
     }
+    true
 }
 
 impl Cloud {

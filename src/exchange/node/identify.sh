@@ -15,10 +15,9 @@ for file in /etc/topo/*; do
   case ${file##*/} in *[!A-Za-z0-9._-]*) continue ;; esac
   [ -f "$file" ] || continue
   [ -r "$file" ] || failed "cat $file" ''
-  first=
-  second=
-  { read -r first; read -r second; } <"$file"
-  printf 'marker %s %.100s %.100s \n' "${file##*/}" "$first" "$second"
+  lines=
+  while [ "${#lines}" -lt 300 ] && read -r line; do lines="$lines $line"; done <"$file"
+  printf 'marker %s%.300s\n' "${file##*/}" "$lines"
 done
 for file in /etc/resolv.conf /run/systemd/resolve/resolv.conf; do
   [ -r "$file" ] || continue

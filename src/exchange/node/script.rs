@@ -69,7 +69,7 @@ pub fn render(requests: &[Request], nonce: &Nonce) -> String {
 /// The node does not send unchanged parts. If topo's rows have changed, it always sends the others' rows, too: they may
 /// now have topo's keys.
 fn write_marker(script: &mut String, Marker { topology, lineage, protocol, node, machine_id, serial }: &Marker) {
-    let line = |name: &str, value: Option<String>| value.map(|value| format!("{name} {value}\\n")).unwrap_or_default();
+    let line = |name: &str, value: Option<String>| value.map(|value| format!("{name} {value}\n")).unwrap_or_default();
     let known = [
         line("node", node.clone()),
         line("machine", machine_id.clone()),

@@ -1,15 +1,17 @@
 begin marker
+wanted='lineage {lineage}
+protocol {protocol}
+{known}'
 # Once more if it failed: nothing else writes it later.
 for try in first second; do
 said=$({{
 mkdir -p /etc/topo &&
-printf 'lineage {lineage}\nprotocol {protocol}\n{known}' >'/etc/topo/.{topology}.new' &&
+printf '%s' "$wanted" >'/etc/topo/.{topology}.new' &&
 mv -f '/etc/topo/.{topology}.new' '/etc/topo/{topology}'
 }} 2>&1)
-first=
-second=
-[ ! -r '/etc/topo/{topology}' ] || {{ read -r first; read -r second; }} <'/etc/topo/{topology}'
-[ "$first.$second" != 'lineage {lineage}.protocol {protocol}' ] || break
-[ "$try" = first ] || printf '%s\n' "${{said:-the file is not there}}"
+found=
+[ ! -r '/etc/topo/{topology}' ] || while read -r line; do found=$found$line$newline; done <'/etc/topo/{topology}'
+[ "$found" != "$wanted" ] || break
+[ "$try" = first ] || printf '%s\n' "${{said:-the file is not as written}}"
 done
 end
