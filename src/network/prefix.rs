@@ -64,6 +64,16 @@ impl Prefix {
         }
     }
 
+    /// An address in it that stands for all of them when the kernel is asked for its way there: the second one, because the first
+    /// often belongs to a bridge.
+    pub fn probe(&self) -> IpAddr {
+        match self.address() {
+            IpAddr::V4(address) if self.length() < 31 => IpAddr::V4((u32::from(address) + 2).into()),
+            IpAddr::V6(address) if self.length() < 127 => IpAddr::V6((u128::from(address) + 2).into()),
+            address => address,
+        }
+    }
+
     /// Whether this is `0.0.0.0/0` or `::/0`.
     pub fn is_default(&self) -> bool {
         self.length() == 0

@@ -344,7 +344,10 @@ fn plain(reply: &Reply) -> Reply {
             }
             Reply::Listed(listed)
         }
-        Reply::NotOnLink(found) => Reply::NotOnLink(found.into_iter().map(|(hop, _)| (hop, String::new())).collect()),
+        Reply::Reached { not_on_link, tunnels } => Reply::Reached {
+            not_on_link: not_on_link.into_iter().map(|(hop, _)| (hop, String::new())).collect(),
+            tunnels,
+        },
         Reply::RouteOutcome(RouteOutcome::PutBack { .. }) => {
             Reply::RouteOutcome(RouteOutcome::PutBack { before: String::new(), after: String::new() })
         }

@@ -5,8 +5,8 @@ use std::hash::{Hash, Hasher};
 use std::net::IpAddr;
 
 use topo::exchange::node::{
-    FileOutcome, Identity, Listed, Listing, LiveRoute, Part, Reply, Request, RouteCommand, RouteOutcome, RouteVerb,
-    RouteWrite, ValuesSet,
+    FileOutcome, FoundWay, Identity, Listed, Listing, LiveRoute, Part, Reply, Request, RouteCommand, RouteOutcome,
+    RouteVerb, RouteWrite, ValuesSet,
 };
 use topo::network::{Family, MAIN_TABLE, Prefix, Route};
 use topo::resource::Token;
@@ -79,11 +79,14 @@ impl Node {
             .map(|work| match work {
                 Request::Identify => Reply::Identity(self.identity()),
                 Request::List(listing) => Reply::Listed(self.list(listing)),
-                Request::Reach(hops) => Reply::NotOnLink(self.not_on_link(hops)),
                 // All machines of this world have one device.
                 Request::Devices(gateways) => {
                     Reply::Devices(gateways.iter().map(|gateway| (*gateway, "eth0".into())).collect())
                 }
+                Request::Reach(hops) => Reply::Reached { not_on_link: self.not_on_link(hops), tunnels: Vec::new() },
+                // It has no rules of its own, so nobody asks about packets of pods.
+                Request::Ways(packets) => Reply::Ways(packets.iter().map(|packet| self.found_way(packet.to)).collect()),
+                Request::Kept(_) => Reply::Kept(Vec::new()),
                 Request::Inspect(inquiry) => Reply::Inspected(self.inspect(inquiry)),
                 Request::Values(inquiry) => Reply::Values(self.values(inquiry)),
                 Request::SetValues(write) => {
@@ -139,6 +142,8 @@ impl Node {
                 .filter(default)
                 .filter_map(|row| if let Way::Via(hop) = row.way { Some(hop) } else { None })
                 .collect(),
+            rules: Vec::new(),
+            on_devices: Vec::new(),
             in_azure: self.chassis.as_deref().and_then(|tag| tag.lines().next()).map(str::trim) == Some(AZURE),
         }
     }
@@ -148,9 +153,28 @@ impl Node {
         let known = listing.known.as_ref();
         Listed {
             ours: if known.map(Token::ours) == Some(token.ours()) { Part::AsKnown } else { Part::Sent(ours) },
+            tunnels: Vec::new(),
             foreign: if known == Some(&token) { Part::AsKnown } else { Part::Sent(foreign) },
             token,
         }
+    }
+
+    fn found_way(&self, to: IpAddr) -> FoundWay {
+        let rows = self.lookup(MAIN_TABLE, to);
+        let Some(row) = rows.first().filter(|row| row.way != Way::Blackhole) else {
+            return FoundWay::Dropped(self.way_to(to));
+        };
+        let hops: Vec<IpAddr> = rows
+            .iter()
+            .flat_map(|row| match &row.way {
+                Way::Via(hop) => vec![*hop],
+                Way::Multi(hops) => hops.clone(),
+                _ => Vec::new(),
+            })
+            .collect();
+        let next_hop = if let [only] = hops[..] { Some(only) } else { None };
+        let said = format!("{} {hops:?}", row.destination);
+        FoundWay::Route { next_hop, device: Some("eth0".to_owned()), table: MAIN_TABLE, said }
     }
 
     fn not_on_link(&self, hops: &[IpAddr]) -> Vec<(IpAddr, String)> {

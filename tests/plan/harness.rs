@@ -103,7 +103,11 @@ fn replies_that_are_recorded_anew_lead_to_the_same_plan() {
         eprintln!("skipped: no network namespace can be made here: {reason}");
         return;
     }
-    for case in ["mixed-drift", "netplan-refusals", "dual-stack-drift"] {
+    let of_the_kernel = ["rule-to-another-table", "rules-for-pods", "rule-not-asked", "tunnel", "tunnel-first-plan"];
+    let of_others = ["own-pods-by-a-next-hop", "attributes", "netplan-of-somebody-taken-over"];
+    for case in
+        ["mixed-drift", "netplan-refusals", "dual-stack-drift"].into_iter().chain(of_the_kernel).chain(of_others)
+    {
         let copy = altered(case, |_| ());
         let record = Mode { record: true, ..Mode::default() };
         assert_eq!(check(copy.path(), record), [""; 0], "{case}");

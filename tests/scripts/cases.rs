@@ -15,7 +15,7 @@ echo 0 >/proc/sys/net/ipv4/ip_forward
 for device in all default eth0; do echo 0 >/proc/sys/net/ipv4/conf/$device/rp_filter; done
 ";
 
-const FIRST: &str = r#"
+pub(super) const FIRST: &str = r#"
 [topology]
 name = "kthw"
 [nodes]
@@ -83,7 +83,7 @@ sleep 0.02
 touch /run/systemd/netif/links/3'
 "#;
 
-const FILE_FIRST: &str = r#"
+pub(super) const FILE_FIRST: &str = r#"
 [topology]
 name = "kthw"
 [nodes]

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use topo::exchange::node::{
-    self, DeviceSetting, FileForm, FileInquiry, KernelKey, Listing, Nonce, Part, Reply, Request, ValuesInquiry,
+    self, DeviceSetting, FileForm, FileInquiry, KernelKey, Listing, Nonce, Packet, Part, Reply, Request, ValuesInquiry,
 };
 
 use super::machine::{Fault, Machine, Mode, Programs};
@@ -36,6 +36,17 @@ echo 3 >/sys/class/net/eth0/ifindex
 printf 'ADMIN_STATE=configured\nNETWORK_FILE=/etc/systemd/network/eth0.network\n' >/run/systemd/netif/links/3
 ln -s 00000000000000000000000000000001 /run/systemd/units/invocation:systemd-networkd.service
 echo 00000000000000000000000000000001 >/run/topo/60-topo.yaml.pending
+ip route add 10.200.0.0/24 dev eth0
+ip tuntap add dev wg0 mode tun
+ip addr add 10.9.0.1/24 dev wg0
+ip link set wg0 up
+ip route add 10.200.3.0/24 via 10.9.0.2 proto 201
+mkdir -p /sys/class/net/wg0
+echo 65534 >/sys/class/net/wg0/type
+ip rule add from 10.200.0.0/24 lookup 100
+ip route add default via 10.240.0.99 table 100
+echo 1 >/proc/sys/net/ipv4/ip_forward
+printf 'network:\n  ethernets:\n    eth0:\n      routes: [{to: 10.200.2.0/24, via: 10.240.0.99}]\n' >/etc/netplan/50-other.yaml
 stub systemctl '[ "$*" = "is-active --quiet systemd-networkd" ]'
 stub dpkg-query 'printf 0.106-2+deb12u1'
 stub netplan '[ "$*" = get ] && printf "network:\n  version: 2\n  renderer: networkd\n  ethernets:\n    eth0:\n      addresses:\n      - \"10.240.0.10/24\"\n"'
@@ -48,7 +59,8 @@ fn inquiry(form: FileForm, name: &str) -> Request {
 
 fn requests() -> Vec<Request> {
     let list = |table| Request::List(Listing { table, protocols: vec![201], known: None });
-    let hops = ["10.240.0.21", "10.99.0.1", "fd00:240::21"].map(|hop| hop.parse().expect("an address")).to_vec();
+    let hops =
+        ["10.240.0.21", "10.99.0.1", "fd00:240::21", "10.9.0.2"].map(|hop| hop.parse().expect("an address")).to_vec();
     let all = DeviceSetting::REVERSE_PATH_FILTER.of("all").expect("a device");
     let values = ValuesInquiry {
         keys: vec![KernelKey::ip_forward(), KernelKey::ipv6_forwarding(), all],
@@ -58,12 +70,17 @@ fn requests() -> Vec<Request> {
         advertised: true,
         whole: "/etc/sysctl.d/60-topo.conf".to_owned(),
     };
+    let address = |text: &str| text.parse().expect("an address");
+    let ways =
+        [None, Some((address("10.200.0.2"), "eth0".to_owned()))].map(|from| Packet { to: address("10.200.2.2"), from });
     vec![
         Request::Identify,
         list(254),
         // There is no such table.
         list(103),
         Request::Reach(hops),
+        Request::Ways(ways.to_vec()),
+        Request::Kept(["10.200.1.0/24", "10.200.2.0/24"].map(|key| key.parse().expect("a prefix")).to_vec()),
         inquiry(FileForm::Netplan, "60-topo.yaml"),
         inquiry(FileForm::Networkd, "60-topo.conf"),
         Request::Values(values),

@@ -1,6 +1,8 @@
 //! The scripts that topo runs on nodes, in a namespace, while their commands go wrong.
 
+mod attributes;
 mod cases;
 mod looks;
 mod machine;
 mod runs;
+mod winners;

@@ -149,7 +149,7 @@ enum End {
 }
 
 impl Stage {
-    fn new(programs: &Arc<Programs>, setup: &str) -> Result<Self, String> {
+    pub(super) fn new(programs: &Arc<Programs>, setup: &str) -> Result<Self, String> {
         let machine = Arc::new(Machine::new(programs, setup)?);
         let real = Arc::new(Real {
             machine,
@@ -166,6 +166,16 @@ impl Stage {
         let transport = OneReal { shell: ShellTransport(RealShell(Arc::clone(&real))), fakes: Wires(others) };
         let world = World { transport: Some(Arc::new(transport)), ..World::default() };
         Ok(Self { world: Arc::new(world), real, name: Name::new("kthw").expect("a name") })
+    }
+
+    /// A run in which all goes well.
+    pub(super) fn apply(&self, text: &str, options: &Options) -> Ran {
+        self.world.run(&self.name, &desired(text), options, 0, 0)
+    }
+
+    /// What a shell script says there.
+    pub(super) fn by_hand(&self, script: &str) -> String {
+        self.real.machine.by_hand(script)
     }
 
     /// A run, and what goes wrong in it: with which exchange, and how.

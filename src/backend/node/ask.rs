@@ -3,11 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::look::{question, read};
+use super::look::{question, read, target};
 use super::machines::{Machine, Machines};
 use super::nodes::{Look, NodeSite};
 use super::observed::Observation;
+use super::ways::Ways;
 use crate::backend::{Inputs, LOST, Pose, Question};
+use crate::exchange::node::Request;
 use crate::resource::Place;
 
 /// What is said of a place that nobody can reach.
@@ -47,6 +49,49 @@ impl NodeSite {
                 _ => {}
             }
         }
+        drop(looks);
+        let asked: BTreeSet<Place> = questions.iter().map(|question| question.place.clone()).collect();
+        questions.extend(self.further_questions(inputs, |place| !asked.contains(place)));
+        questions
+    }
+
+    /// Nodes with rules of their own are asked which ways packets take, in a look of its own: others have nothing to do with it.
+    pub(super) fn further_questions<'a>(
+        self: &Arc<Self>,
+        inputs: &Inputs<'a>,
+        is_due: impl Fn(&Place) -> bool,
+    ) -> Vec<Question<'a>> {
+        let mut questions = Vec::new();
+        for (place, look) in self.looks().iter_mut().filter(|(place, look)| !look.has_ways && is_due(place)) {
+            let wanted = inputs.desired.places.get(place);
+            let record = look.source.as_ref().and_then(|source| inputs.recorded.places.get(source));
+            let Some(seen) = look.observation.seen() else { continue };
+            let ways = Ways::new(wanted, record, seen);
+            look.has_ways = true;
+            let mut requests = Vec::new();
+            if !ways.expected.is_empty() {
+                requests.push(Request::Ways(ways.packets()));
+            }
+            let contested = ways.contested();
+            if !contested.is_empty() {
+                requests.push(Request::Kept(contested));
+            }
+            let Some(target) = target(place, wanted, record).filter(|_| !requests.is_empty()) else { continue };
+            self.ways().insert(place.clone(), ways);
+            let (site, at) = (Arc::clone(self), place.clone());
+            let pose: Pose<'a> = Box::new(move |_| {
+                Box::pin(async move {
+                    let replies = site.transport.as_ref()?.exchange(&target, &requests).await;
+                    let answer = read(&target, replies, &requests);
+                    let error = answer.unreachable().map(str::to_owned);
+                    if let Some(look) = site.looks().get_mut(&at) {
+                        look.observation.add(answer);
+                    }
+                    error
+                })
+            });
+            questions.push(Question { place: place.clone(), pose });
+        }
         questions
     }
 
@@ -70,7 +115,7 @@ impl NodeSite {
             let asked = question(site.backends, &at, wanted, record, memo);
             let silent = if asked.is_some() { LOST } else { NO_ENDPOINT };
             let silent = Observation::Unreachable(silent.to_owned());
-            site.looks().insert(at.clone(), Look { source, observation: silent });
+            site.looks().insert(at.clone(), Look { source, observation: silent, has_ways: false });
             Box::pin(async move {
                 let Some((target, requests)) = asked else { return Some(NO_ENDPOINT.to_owned()) };
                 let replies = site.transport.as_ref()?.exchange(&target, &requests).await;

@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::machines::Why;
+use super::words::listed;
 use crate::backend::ssh_static::KERNEL_ROUTE;
 use crate::exchange::node::LiveRoute;
 use crate::network::Prefix;
@@ -17,6 +18,7 @@ pub const CODES: &[&str] = &[
     "captures",
     "deferred",
     "in_azure",
+    "kept_by_file",
     "lineage_lost",
     "lost",
     "name_taken",
@@ -31,8 +33,11 @@ pub const CODES: &[&str] = &[
     "protocol_taken",
     "provided",
     "renamed",
+    "rule",
+    "rule_unknown",
     "same_machine",
     "stray",
+    "tunnel",
     "wins",
 ];
 
@@ -227,19 +232,6 @@ pub(super) fn takes_a_part(place: &Place, kind: &str, network: Prefix, first: Pr
         .at(kind, first.to_string())
         .found(network.to_string())
         .edit("Give the pods another subnet, or leave the node out with `nodes` in the backend's table.")
-}
-
-/// A few words in a list, the others counted.
-fn listed(all: &[String]) -> String {
-    const LISTED: usize = 4;
-    let (shown, more) = all.split_at(all.len().min(LISTED));
-    let more = if more.is_empty() { String::new() } else { format!(" and {} more", more.len()) };
-    match shown.split_last() {
-        None => "none".to_owned(),
-        Some((last, [])) => format!("{last}{more}"),
-        Some((_, _)) if !more.is_empty() => format!("{}{more}", shown.join(", ")),
-        Some((last, first)) => format!("{} and {last}", first.join(", ")),
-    }
 }
 
 pub(super) fn renamed(from: &Place, to: &Place) -> Finding {

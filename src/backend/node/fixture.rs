@@ -124,7 +124,12 @@ pub(crate) fn seen(state: &State, name: &str, edit: impl Fn(&mut Vec<LiveRoute>)
         .collect();
     edit(&mut rows);
     let (ours, foreign) = rows.into_iter().partition(|row| row.protocol == 201);
-    let listed = Listed { token: Token::of("a", "b"), ours: Part::Sent(ours), foreign: Part::Sent(foreign) };
+    let listed = Listed {
+        token: Token::of("a", "b"),
+        tunnels: Vec::new(),
+        ours: Part::Sent(ours),
+        foreign: Part::Sent(foreign),
+    };
     let seen = Seen { tables: vec![(MAIN_TABLE, listed)], ..Seen::default() };
     (place, Observation::Seen(Box::new(seen)))
 }

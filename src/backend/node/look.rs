@@ -21,16 +21,22 @@ pub(super) fn question(
 ) -> Option<(Target, Vec<Request>)> {
     let mut ids: BTreeSet<&ResourceId> = wanted.iter().flat_map(|wanted| wanted.resources.keys()).collect();
     ids.extend(record.iter().flat_map(|record| record.resources.keys()));
-    let endpoint = wanted
-        .and_then(|wanted| wanted.endpoint.clone())
-        .or_else(|| record.and_then(|record| record.endpoint.clone()))?;
+    let target = target(place, wanted, record)?;
     let mut requests = vec![Request::Identify];
     for id in ids {
         let Some(backend) = of_kind(backends, &id.kind) else { continue };
         let shape = wanted.and_then(|wanted| wanted.resources.get(id));
         requests.extend(backend.questions(&id.name, shape, record.and_then(|record| record.resources.get(id)), memo));
     }
-    Some((Target { name: place.node_name()?, endpoint }, joined(requests, wanted, record)))
+    Some((target, joined(requests, wanted, record)))
+}
+
+/// How to reach a place; none if nobody knows.
+pub(super) fn target(place: &Place, wanted: Option<&DesiredPlace>, record: Option<&PlaceRecord>) -> Option<Target> {
+    let endpoint = wanted
+        .and_then(|wanted| wanted.endpoint.clone())
+        .or_else(|| record.and_then(|record| record.endpoint.clone()))?;
+    Some(Target { name: place.node_name()?, endpoint })
 }
 
 /// Several resources of a place may ask for one table: list it once. Rows of any of them are topo's.
@@ -100,8 +106,13 @@ pub(super) fn read(target: &Target, replies: Result<Vec<Reply>, TransportError>,
                 seen.files.push((inquiry.name.clone(), inspected));
             }
             (Request::Values(inquiry), Reply::Values(found)) => seen.values.push((inquiry.whole.clone(), found)),
-            (Request::Reach(_), Reply::NotOnLink(found)) => seen.not_on_link.extend(found),
             (Request::Devices(_), Reply::Devices(found)) => seen.devices.extend(found),
+            (Request::Reach(_), Reply::Reached { not_on_link, tunnels }) => {
+                seen.not_on_link.extend(not_on_link);
+                seen.tunnels.extend(tunnels);
+            }
+            (Request::Ways(_), Reply::Ways(found)) => seen.ways = Some(found),
+            (Request::Kept(_), Reply::Kept(found)) => seen.kept = found,
             _ => return other(),
         }
     }
@@ -137,7 +148,7 @@ mod tests {
 
     fn listed() -> Reply {
         let none: Part<Vec<LiveRoute>> = Part::Sent(Vec::new());
-        Reply::Listed(Listed { token: Token::of("a", "b"), ours: none.clone(), foreign: none })
+        Reply::Listed(Listed { token: Token::of("a", "b"), tunnels: Vec::new(), ours: none.clone(), foreign: none })
     }
 
     /// Why a place with these replies was not looked at.

@@ -17,8 +17,12 @@ mod place_inputs;
 mod plan;
 mod progress;
 mod replan;
+mod rules;
 mod site;
 mod step;
+mod tunnels;
+mod ways;
+mod words;
 
 pub use findings::CODES;
 pub use nodes::NodeSite;

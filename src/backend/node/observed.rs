@@ -4,7 +4,8 @@ use std::net::IpAddr;
 
 use crate::backend::netplan::{Attributes, NETPLAN_FILE};
 use crate::backend::{OnNodes, of_kind};
-use crate::exchange::node::{FoundValues, Identity, Inspected, Listed, Part};
+use crate::exchange::node::{FoundValues, FoundWay, Identity, Inspected, Listed, Part};
+use crate::network::Prefix;
 use crate::plan::DesiredPlace;
 use crate::resource::{Record, ResourceId, Shape, Token};
 use crate::state::PlaceRecord;
@@ -33,6 +34,12 @@ pub struct Seen {
     pub not_on_link: Vec<(IpAddr, String)>,
     /// The devices that lead to gateways that are on-link.
     pub devices: Vec<(IpAddr, Box<str>)>,
+    /// New next hops behind a tunnel, each with its device.
+    pub tunnels: Vec<(IpAddr, String)>,
+    /// Destinations that files of others name, each with the path of the file.
+    pub kept: Vec<(Prefix, String)>,
+    /// The ways of packets that topo asked about; none if there was nothing to ask.
+    pub ways: Option<Vec<FoundWay>>,
     /// Files that keep routes, by name, and what they depend on.
     pub files: Vec<(String, Inspected)>,
     /// Settings of the kernel, each with the path of the file that keeps them.
@@ -53,6 +60,16 @@ impl Observation {
         match self {
             Self::Seen(seen) => Some(seen),
             _ => None,
+        }
+    }
+}
+
+impl Observation {
+    /// Adds the answers to further questions. Where one of them has no answer, the place was not looked at.
+    pub(super) fn add(&mut self, answer: Self) {
+        match (self, answer) {
+            (Self::Seen(seen), Self::Seen(answer)) => (seen.ways, seen.kept) = (answer.ways, answer.kept),
+            (observation, answer) => *observation = answer,
         }
     }
 }

@@ -144,7 +144,10 @@ mod tests {
             let (at, observation) = seen(&nothing, "node-0", |_| ());
             let Observation::Seen(mut seen) = observation else { panic!() };
             let none = Part::Sent(Vec::new());
-            seen.tables = vec![(table, Listed { token: Token::of("a", "b"), ours: none, foreign: Part::Sent(rows) })];
+            seen.tables = vec![(
+                table,
+                Listed { token: Token::of("a", "b"), tunnels: Vec::new(), ours: none, foreign: Part::Sent(rows) },
+            )];
             seen.not_on_link = vec![(world.0[1].address, "via 10.128.0.1 dev eth0".to_owned())];
             let answers = vec![(at, Observation::Seen(seen))];
             plan_of(&desired, &nothing, answers, &Options::default())

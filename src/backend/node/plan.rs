@@ -62,6 +62,11 @@ pub fn plan(inputs: &Inputs<'_>, backends: OnNodes, observed: &BTreeMap<Place, O
         }
         plan.check_azure(place, wanted, observation, &mut uncovered);
         addresses.check(place, wanted, observation, &mut plan);
+        if let Some(seen) = observation.seen() {
+            plan.check_ways(place, wanted, seen);
+            plan.check_kept(place, seen);
+            plan.check_tunnels(place, wanted, seen);
+        }
         if let Some(one) = plan.place(inputs, &both, &mut files, observation, &identities, memo) {
             if let Some(seen) = observation.seen() {
                 off_link.add(place, &one, seen);

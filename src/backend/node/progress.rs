@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use super::ways::Ways;
 use crate::exchange::node::Activation;
 use crate::network::{Prefix, View};
 use crate::plan::Operation;
@@ -40,6 +41,8 @@ pub(super) struct PendingStep {
     /// Position of the first of their requests.
     pub(super) first_other: usize,
     pub(super) skipped: BTreeMap<Name, usize>,
+    /// The question behind all writes which way packets take now, with its position.
+    pub(super) ways: Option<(usize, Ways)>,
 }
 
 /// A file that a step writes or checks.

@@ -21,7 +21,7 @@ impl Site for NodeSite {
         match late {
             _ if self.transport.is_none() => Vec::new(),
             None => self.questions(inputs),
-            Some(place) if self.looks().contains_key(place) => Vec::new(),
+            Some(place) if self.looks().contains_key(place) => self.further_questions(inputs, |other| other == place),
             Some(place) => self.question(inputs, place, Some(place)).into_iter().collect(),
         }
     }

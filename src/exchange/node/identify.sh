@@ -32,28 +32,47 @@ for file in /etc/resolv.conf /run/systemd/resolve/resolv.conf; do
     [ "$word" = nameserver ] && printf 'resolver %s\n' "$value"
   done <"$file"
 done
+devices=
+# Tells what the answer says. $1 are the rules that the kernel has by itself. Only where there are others, topo has to know the
+# rules, and the devices of the addresses.
 tell_addresses() {
+  rules=
   while IFS= read -r line; do
     case $line in
       'default '*) printf '%s\n' "$line" ;;
       [0-9]*': '*' inet'*)
+        device=${line#*": "}
         line=${line#*" inet"}
         address=${line#* }
         printf 'inet%s %s\n' "${line%% *}" "${address%% *}"
+        devices="${devices}on ${device%% *} ${address%% *}$newline"
         ;;
+      [0-9]*':	'*) rules="${rules}rule $1 ${line%" "}$newline" ;;
     esac
   done <<ANSWER
 $answer
 ANSWER
+  [ -z "$rules" ] || [ "$rules" = "$2" ] || printf '%s' "$rules$devices"
 }
-if ask '-o -N' "addr show${newline}route show default" && [ "$status" -eq 0 ]; then
-  tell_addresses
+# Whether all was answered. A kernel that has no rules says so to question $1, which is the last one.
+is_answered() {
+  [ "$status" -ne 0 ] || return 0
+  end="${newline}Dump terminated${newline}Command failed -:$1"
+  case $answer in
+    *'Command failed -:'*'Command failed -:'*) return 1 ;;
+    *"RTNETLINK answers: Operation not supported$end") ;;
+    *"RTNETLINK answers: Address family not supported by protocol$end") ;;
+    *) return 1 ;;
+  esac
+}
+if ask '-force -o -N' "addr show${newline}route show default${newline}rule show" && is_answered 3; then
+  tell_addresses 4 "rule 4 0:	from all lookup 255${newline}rule 4 32766:	from all lookup 254${newline}rule 4 32767:	from all lookup 253$newline"
 else
   failed 'ip addr show' "$answer"
 fi
 if [ -d /proc/sys/net/ipv6 ]; then
-  if ask '-o -N -6' 'route show default' && [ "$status" -eq 0 ]; then
-    tell_addresses
+  if ask '-force -o -N -6' "route show default${newline}rule show" && is_answered 2; then
+    tell_addresses 6 "rule 6 0:	from all lookup 255${newline}rule 6 32766:	from all lookup 254$newline"
   else
     failed 'ip -6 route show default' "$answer"
   fi

@@ -3,6 +3,7 @@ begin list
 if read_rows {table} &&
 split_rows "$rows" '{pattern}'; then
 printf 'token %s %s\n' "$ours_digest" "$foreign_digest"
+tell_tunnels "$ours" '^.* via '
 [ "$ours_digest" = '{ours}' ] || printf 'ours\n%s\n' "$ours"
 [ "$ours_digest.$foreign_digest" = '{ours}.{foreign}' ] || printf 'foreign\n%s\n' "$foreign"
 fi

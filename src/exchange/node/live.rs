@@ -109,7 +109,7 @@ pub(crate) fn parse_line(line: &str) -> Option<LiveRoute> {
             // The seconds that are left change by themselves.
             "expires" => {
                 attributes.push(word);
-                words.next();
+                words.next_if(|word| word.ends_with("sec"));
             }
             state if STATE.split(' ').any(|known| known == state) => {}
             attribute => attributes.push(attribute),
@@ -194,6 +194,7 @@ mod tests {
             ("1 10.200.52.0/24 nhid 7 via 10.240.0.21 dev d0 proto 3 scope 0 ", "nhid 7"),
             ("1 fd02::/64 via fd00:240::21 dev d0 proto 3 scope 0 metric 1024 mtu 1400 pref low", "mtu 1400 pref low"),
             ("1 fd03::/64 via fd00:240::21 dev d0 proto 3 scope 0 metric 1024 expires 99sec pref medium", "expires"),
+            ("1 fd06::/64 via fd00:240::21 dev d0 proto 3 scope 0 metric 1024 expires pref medium", "expires"),
             (
                 "1 fd05::/64 via fd00:240::21 dev d0 proto 3 scope 0 src fd00:240::20 metric 1024 pref medium",
                 "src fd00:240::20",

@@ -6,6 +6,7 @@ mod file;
 mod file_reply;
 mod file_script;
 mod frame;
+mod kept;
 mod live;
 mod nonce;
 mod part;
@@ -16,6 +17,8 @@ mod script;
 mod values;
 mod values_reply;
 mod values_script;
+mod ways;
+mod words;
 
 pub use file::{
     Activation, Definition, FileForm, FileInquiry, FileOutcome, FileWrite, FoundFile, FoundLink, Inspected,
@@ -32,10 +35,11 @@ pub use values::{
     swap_separators,
 };
 pub use values_script::{LAST_SETTINGS_FILE, SETTINGS_FOLDERS};
+pub use ways::{FoundWay, Packet};
 
 use std::net::IpAddr;
 
-use crate::network::{Prefix, Route};
+use crate::network::{Family, Prefix, Route};
 use crate::resource::Token;
 
 /// One request of an exchange.
@@ -49,6 +53,10 @@ pub enum Request {
     Reach(Vec<IpAddr>),
     /// Asks which device leads to each of these gateways.
     Devices(Vec<IpAddr>),
+    /// Asks which ways packets take, by all rules of the kernel.
+    Ways(Vec<Packet>),
+    /// Asks which files of others name these destinations.
+    Kept(Vec<Prefix>),
     /// Writes the marker `/etc/topo/NAME`.
     WriteMarker(Marker),
     /// Removes the marker of this topology, and then `/etc/topo` if it is empty.
@@ -71,7 +79,14 @@ impl Request {
     pub fn is_question(&self) -> bool {
         matches!(
             self,
-            Self::Identify | Self::List(_) | Self::Reach(_) | Self::Devices(_) | Self::Inspect(_) | Self::Values(_)
+            Self::Identify
+                | Self::List(_)
+                | Self::Reach(_)
+                | Self::Devices(_)
+                | Self::Ways(_)
+                | Self::Kept(_)
+                | Self::Inspect(_)
+                | Self::Values(_)
         )
     }
 }
@@ -156,8 +171,17 @@ pub enum Reply {
     Identity(Identity),
     /// To [`Request::List`].
     Listed(Listed),
-    /// To [`Request::Reach`]: the next hops that are not on-link, and the kernel's answer for each.
-    NotOnLink(Vec<(IpAddr, String)>),
+    /// To [`Request::Reach`].
+    Reached {
+        /// The next hops that are not on-link, and the kernel's answer for each.
+        not_on_link: Vec<(IpAddr, String)>,
+        /// Those behind a tunnel, each with its device.
+        tunnels: Vec<(IpAddr, String)>,
+    },
+    /// To [`Request::Ways`]: one for each packet.
+    Ways(Vec<FoundWay>),
+    /// To [`Request::Kept`]: the destinations that files name, each with the path of the file.
+    Kept(Vec<(Prefix, String)>),
     /// To [`Request::Devices`]: the device of each gateway. Gateways to which the kernel knows no way are missing.
     Devices(Vec<(IpAddr, Box<str>)>),
     /// To [`Request::WriteMarker`] and [`Request::RemoveMarker`]: an error text if it failed.
@@ -198,8 +222,41 @@ pub struct Identity {
     pub resolvers: Vec<IpAddr>,
     /// Default gateways.
     pub gateways: Vec<IpAddr>,
+    /// All rules of each address family that has others than the kernel has by itself.
+    pub rules: Vec<Rule>,
+    /// The addresses with their devices, if there are such rules.
+    pub on_devices: Vec<OnDevice>,
     /// Whether it is a machine in Azure, according to the asset tag of its chassis.
     pub in_azure: bool,
+}
+
+/// A rule that says for which packets a routing table counts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rule {
+    /// The address family.
+    pub family: Family,
+    /// The rule as `ip -N rule show` prints it, with its action in words: `32765: from 10.200.0.0/24 lookup 100`.
+    pub text: String,
+}
+
+impl Rule {
+    /// The command that removes it.
+    pub fn removal(&self) -> String {
+        let family = if self.family == Family::V6 { " -6" } else { "" };
+        let (priority, rule) = self.text.split_once(": ").unwrap_or(("", &self.text));
+        format!("`ip{family} rule del {rule} priority {priority}`")
+    }
+}
+
+/// An address of a device.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OnDevice {
+    /// The name of the device.
+    pub device: String,
+    /// The address.
+    pub address: IpAddr,
+    /// Its subnet.
+    pub network: Prefix,
 }
 
 /// The routes of one table.
@@ -207,6 +264,8 @@ pub struct Identity {
 pub struct Listed {
     /// The token, for comparison with later answers of the same place.
     pub token: Token,
+    /// The next hops of our rows that are behind a tunnel, sorted, each with the device. The node always tells them.
+    pub tunnels: Vec<(IpAddr, String)>,
     /// Rows that carry our mark.
     pub ours: Part<Vec<LiveRoute>>,
     /// All other rows.

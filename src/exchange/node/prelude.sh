@@ -40,12 +40,14 @@ is_no_route() {
   case $1 in
     'RTNETLINK answers: Network is unreachable' | 'RTNETLINK answers: No route to host') ;;
     'RTNETLINK answers: Invalid argument' | 'RTNETLINK answers: Permission denied') ;;
+    'RTNETLINK answers: Invalid cross-device link') ;;
     *) return 1 ;;
   esac
 }
-# Asks for the kernel's way to addresses: $1 has a `route get` for each. Fails where the kernel did not answer one of them.
+# Asks for the kernel's way to addresses: $1 has a `route get` for each, and questions for devices behind them. Fails where the
+# kernel did not answer one of them. $2 are more options for ip.
 ask_ways() {
-  if ! ask '-force -o' "$1"; then
+  if ! ask "-force -o ${2:-}" "$1"; then
     failed 'ip route get' "$answer"
     return 1
   fi
@@ -53,6 +55,7 @@ ask_ways() {
   while IFS= read -r line; do
     case $line in
       *' dev '* | 'Command failed -:'* | 'unreachable '* | 'prohibit '* | 'blackhole '*) continue ;;
+      'inet'*' forwarding '* | [0-9]*': '*': <'*) continue ;;
     esac
     if ! is_no_route "$line"; then
       failed 'ip route get' "$line"
@@ -62,7 +65,7 @@ ask_ways() {
 $answer
 ANSWERS
 }
-# Puts all rows of table $1 into $rows. Rows from router advertisements count down the seconds of their lifetime, which
+# Puts all rows of table $1 into $rows. Rows with a lifetime, as from router advertisements, count down its seconds, which
 # are not part of the route. A kernel without IPv6 has no rows of it.
 read_rows() {
   rows6=
@@ -86,9 +89,27 @@ read_rows() {
 without_expiry() {
   while IFS= read -r line; do
     case $line in
-      *' expires '*) rest="${line#* expires } "; line="${line%% expires *} ${rest#* }" ;;
+      *' expires '*) rest="${line#* expires } "; line="${line%% expires *} expires ${rest#* }" ;;
     esac
     printf '%s\n' "$line"
+  done
+}
+# Tells of the next hops behind devices that do not use them: the kind of their link is none (ARPHRD_NONE), as WireGuard's. $1 are
+# rows or answers, and $2 is what stands before the next hop in them. The mark shows that sed read all of it.
+tell_tunnels() {
+  for device in /sys/class/net/*/type; do
+    kind=
+    [ ! -r "$device" ] || read -r kind <"$device"
+    [ "$kind" = 65534 ] || continue
+    device=${device%/type}
+    device=${device##*/}
+    case $device in *[!A-Za-z0-9_.:@-]*) continue ;; esac
+    case $1 in *" dev $device "*) ;; *) continue ;; esac
+    behind=$(printf '%s\n~end\n' "$1" | sed -n -e "s/$2\([0-9a-f.:]*\)\( from ::\)\{0,1\} dev $device .*/tunnel $device \1/p" -e '/^~end$/p')
+    case $newline$behind in
+      *"$newline~end") printf '%s' "${behind%'~end'}" ;;
+      *) failed sed "$behind" ;;
+    esac
   done
 }
 # Splits the rows $1 into $ours (`marked` recognizes them, and the pattern $2 matches them) and $foreign, and takes the

@@ -1,3 +1,4 @@
+tell_tunnels "$answer" '^'
 # Check short answers without starting a process. The mark shows that grep read all of a long one.
 if [ "${#answer}" -gt 20000 ]; then
   odd=$(printf '%s\n~end\n' "$answer" |

@@ -4,12 +4,15 @@
 use std::net::IpAddr;
 
 use super::frame::{Frames, token};
+use super::kept;
 use super::live::parse_line;
 use super::values::is_device;
+use super::words::clean;
 use super::{
-    Identity, Listed, LiveRoute, Marker, Nonce, Part, Reply, Request, RouteOutcome, Untrusted, file_reply, values_reply,
+    Identity, Listed, LiveRoute, Marker, Nonce, OnDevice, Part, Reply, Request, RouteOutcome, Rule, Untrusted,
+    file_reply, values_reply, ways,
 };
-use crate::network::PrefixError;
+use crate::network::{Family, Prefix, PrefixError};
 use crate::resource::Name;
 
 /// Parses the output of a rendered exchange into one reply for each request, or a single [`Reply::Lacking`].
@@ -29,8 +32,13 @@ pub fn parse(output: &[u8], requests: &[Request], nonce: &Nonce) -> Result<Vec<R
         replies.push(match (request, kind) {
             (Request::Identify, "identity") => identified(body)?,
             (Request::List(_), "list") => listed(body)?,
-            (Request::Reach(next_hops), "reach") => Reply::NotOnLink(not_on_link(body, next_hops)),
             (Request::Devices(gateways), "devices") => Reply::Devices(devices(body, gateways)),
+            (Request::Reach(next_hops), "reach") => {
+                let (tunnels, rest) = tunnels(body);
+                Reply::Reached { not_on_link: not_on_link(rest, next_hops), tunnels }
+            }
+            (Request::Kept(destinations), "kept") => Reply::Kept(kept::found(body, destinations)),
+            (Request::Ways(packets), "ways") => Reply::Ways(ways::found(body, packets)?),
             (Request::WriteMarker(_) | Request::RemoveMarker(_), "marker") => {
                 let said = body.trim();
                 Reply::Marker((!said.is_empty()).then(|| clean(said)))
@@ -45,16 +53,6 @@ pub fn parse(output: &[u8], requests: &[Request], nonce: &Nonce) -> Result<Vec<R
     }
     frames.finish()?;
     Ok(replies)
-}
-
-/// A node's words, safe for a message: without control characters, and short.
-pub(crate) fn clean(text: &str) -> String {
-    let mut words: String =
-        text.chars().map(|c| if c == '\n' { ' ' } else { c }).filter(|c| !c.is_control()).take(300).collect();
-    if words.len() < text.trim().len() {
-        words.push('…');
-    }
-    words.trim().to_owned()
 }
 
 /// A line `failed COMMAND` says that a command did not work there. What it said stands behind it, each line with `|` before it.
@@ -105,19 +103,48 @@ fn identity(body: &str) -> Identity {
             Some("inet" | "inet6") => {
                 let word = words.next().unwrap_or_default();
                 identity.addresses.extend(word.split('/').next().and_then(|word| word.parse::<IpAddr>().ok()));
-                identity.networks.extend(match word.parse() {
-                    Ok(network) | Err(PrefixError::HostBits { meant: network, .. }) => Some(network),
-                    Err(PrefixError::Syntax(_)) => None,
-                });
+                identity.networks.extend(network_of(word));
             }
             Some("default") => {
                 let hop = words.skip_while(|word| *word != "via").skip(1).find(|word| !word.starts_with("inet"));
                 identity.gateways.extend(hop.and_then(|word| word.parse::<IpAddr>().ok()));
             }
+            Some("on") => {
+                let (device, word) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
+                let address = word.split('/').next().and_then(|word| word.parse().ok());
+                let on = |(address, network)| OnDevice { device: device.to_owned(), address, network };
+                identity.on_devices.extend(address.zip(network_of(word)).map(on));
+            }
+            Some("rule") => {
+                let family = if words.next() == Some("6") { Family::V6 } else { Family::V4 };
+                identity.rules.push(Rule { family, text: rule_text(words) });
+            }
             _ => {}
         }
     }
     identity
+}
+
+/// A rule in words. `-N` prints actions as numbers (`FR_ACT_BLACKHOLE` and the following ones).
+fn rule_text<'a>(words: impl Iterator<Item = &'a str>) -> String {
+    let mut words: Vec<&str> = words.collect();
+    if let Some(last) = words.last_mut() {
+        *last = match *last {
+            "6" => "blackhole",
+            "7" => "unreachable",
+            "8" => "prohibit",
+            other => other,
+        };
+    }
+    clean(&words.join(" "))
+}
+
+/// The subnet of an address with its length.
+fn network_of(word: &str) -> Option<Prefix> {
+    match word.parse() {
+        Ok(network) | Err(PrefixError::HostBits { meant: network, .. }) => Some(network),
+        Err(PrefixError::Syntax(_)) => None,
+    }
 }
 
 /// `NAME lineage HEX protocol N node NAME machine HEX serial N`. Older versions of topo wrote the first two alone.
@@ -143,9 +170,25 @@ fn is_hexadecimal(word: &str) -> bool {
     word.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
+/// The lines `tunnel DEVICE ADDRESS` at the beginning of a text, sorted, and the rest of it.
+fn tunnels(body: &str) -> (Vec<(IpAddr, String)>, &str) {
+    let mut rest = body;
+    let mut found = Vec::new();
+    while let Some(line) = rest.strip_prefix("tunnel ") {
+        let (line, behind) = line.split_once('\n').unwrap_or((line, ""));
+        let words = line.split_once(' ');
+        found.extend(words.and_then(|(device, hop)| Some((hop.trim().parse().ok()?, clean(device)))));
+        rest = behind;
+    }
+    found.sort_unstable();
+    found.dedup();
+    (found, rest)
+}
+
 fn listed(body: &str) -> Result<Reply, Untrusted> {
     let (first, rest) = body.split_once('\n').unwrap_or((body, ""));
     let token = token(first)?;
+    let (tunnels, rest) = tunnels(rest);
     let (ours, foreign) = match rest.strip_prefix("foreign\n").or((rest == "foreign").then_some("")) {
         Some(foreign) => (None, Some(foreign)),
         None => match rest.strip_prefix("ours\n") {
@@ -161,7 +204,7 @@ fn listed(body: &str) -> Result<Reply, Untrusted> {
         Some(text) => rows(text).map(Part::Sent),
     };
     Ok(match (read(ours), read(foreign)) {
-        (Ok(ours), Ok(foreign)) => Reply::Listed(Listed { token, ours, foreign }),
+        (Ok(ours), Ok(foreign)) => Reply::Listed(Listed { token, tunnels, ours, foreign }),
         (Err(row), _) | (_, Err(row)) => Reply::Unknown(row.to_string()),
     })
 }

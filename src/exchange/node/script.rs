@@ -9,9 +9,10 @@ use std::net::IpAddr;
 use super::question::questions;
 use super::quote::{digest_word, marked, pattern};
 use super::{
-    Listing, Marker, Nonce, Request, RouteCommand, RouteVerb, RouteWrite, destination_text, file_script, values_script,
+    Listing, Marker, Nonce, Request, RouteCommand, RouteVerb, RouteWrite, destination_text, file_script, kept,
+    values_script, ways,
 };
-use crate::network::{MAIN_TABLE, Prefix, Route};
+use crate::network::{MAIN_TABLE, Route};
 use crate::resource::Token;
 
 /// Renders the requests of one exchange.
@@ -43,6 +44,8 @@ pub fn render(requests: &[Request], nonce: &Nonce) -> String {
             Request::List(listing) => list(&mut script, listing),
             Request::Reach(next_hops) => reach(&mut script, next_hops),
             Request::Devices(gateways) => devices_of(&mut script, gateways),
+            Request::Ways(packets) => ways::push(&mut script, packets),
+            Request::Kept(destinations) => kept::push(&mut script, destinations),
             Request::WriteMarker(marker) => write_marker(&mut script, marker),
             Request::RemoveMarker(name) => {
                 script.push_str(&format!(include_str!("remove_marker.sh"), topology = name));
@@ -147,7 +150,7 @@ fn winners(write: &RouteWrite) -> String {
     let kept = write.commands.iter().filter(|command| command.verb != RouteVerb::Delete);
     let (mut questions, mut wanted) = (Vec::new(), BTreeSet::new());
     for Route { destination, next_hop } in kept.map(|command| command.route) {
-        questions.push(format!("route get fibmatch {}", probe_address(&destination)));
+        questions.push(format!("route get fibmatch {}", destination.probe()));
         wanted.insert(format!("{} via {next_hop}\n", destination_text(&destination)));
     }
     if write.listing.table != MAIN_TABLE || wanted.is_empty() {
@@ -158,15 +161,6 @@ fn winners(write: &RouteWrite) -> String {
         questions = questions.join("\n"),
         wanted = wanted.into_iter().collect::<String>()
     )
-}
-
-/// The address in a prefix to ask for: its second one, because the first often belongs to a bridge.
-fn probe_address(destination: &Prefix) -> IpAddr {
-    match destination.address() {
-        IpAddr::V4(address) if destination.length() < 31 => IpAddr::V4((u32::from(address) + 2).into()),
-        IpAddr::V6(address) if destination.length() < 127 => IpAddr::V6((u128::from(address) + 2).into()),
-        address => address,
-    }
 }
 
 /// A command as a line for `ip -batch`.
@@ -209,7 +203,10 @@ mod tests {
 
     /// The output of the part of a script that filters the answers of `ip route get`.
     fn shown(answers: &str) -> String {
-        let script = format!("newline='\n'\nanswer=$(cat <<'END'\n{answers}\nEND\n)\n{}", include_str!("reach.sh"));
+        let script = format!(
+            "tell_tunnels() {{ :; }}\nnewline='\n'\nanswer=$(cat <<'END'\n{answers}\nEND\n)\n{}",
+            include_str!("reach.sh")
+        );
         let output = Command::new("sh").arg("-c").arg(script).output().expect("sh runs");
         String::from_utf8_lossy(&output.stdout).trim_end().to_owned()
     }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::{TableFindings, TableInput, TablePlan};
 use crate::exchange::node::{Listed, LiveRoute};
-use crate::network::{KERNEL, STATIC};
+use crate::network::{BOOT, KERNEL, STATIC};
 use crate::network::{Prefix, RouteSet, Row};
 use crate::plan::ForeignKey;
 use crate::plan::classify::{Key, KeyVerdict, Verdict, classify};
@@ -238,11 +238,16 @@ impl TablePlan {
 
     /// Judges a row that leads the node's own pods elsewhere. It wins over the bridge that they are behind.
     fn judge_own(&mut self, input: &TableInput<'_>, listed: &Listed, row: &LiveRoute, findings: &mut TableFindings) {
-        let (Some(to), Some(next_hop)) = (&self.to, row.next_hop) else { return };
+        let Some(to) = &self.to else { return };
+        // A row over a device may be the bridge's own. Other programs have blackholes on purpose, with longer prefixes for the pods.
+        let is_by_hand = !row.plain && matches!(row.protocol, BOOT | STATIC);
+        if row.next_hop.is_none() && !is_by_hand {
+            return;
+        }
         let key = row.destination;
         let Some(pods) = covering(to, &key).filter(|pods| to.own.contains(&pods.owner)) else { return };
         // topo removes recorded rows anyway.
-        let is_ours = |set: &&RouteSet| set.find(&key).is_some_and(|route| route.next_hop == next_hop);
+        let is_ours = |set: &&RouteSet| set.find(&key).is_some_and(|route| Some(route.next_hop) == row.next_hop);
         if self.mark_protocols.contains(&row.protocol) && input.recorded.iter().any(is_ours) {
             return;
         }

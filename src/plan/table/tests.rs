@@ -58,6 +58,26 @@ fn a_route_that_leads_the_nodes_own_pods_away_is_named_in_every_plan() {
 }
 
 #[test]
+fn the_nodes_own_pods_may_be_in_no_hole_either() {
+    let world = World::mesh(3, 3);
+    let (desired, state) = (world.desired(), world.state());
+    for (protocol, is_told) in [(BOOT, true), (4, true), (80, false)] {
+        // A blackhole, or a row of several next hops.
+        let hole = |rows: &mut Vec<LiveRoute>| {
+            let row = live("172.16.0.0/24", "10.128.0.10", protocol);
+            rows.push(LiveRoute { next_hop: None, device: None, plain: false, ..row });
+        };
+        let take_over = vec!["kernel_route.node-0[\"172.16.0.0/24\"]".parse().expect("pattern")];
+        for take_over in [Vec::new(), take_over] {
+            let plan = plan(&desired, &state, &Options { take_over, ..Options::default() }, hole);
+            let found = own_pods(&plan);
+            assert_eq!((plan.is_stopped(), found.len()), (is_told, usize::from(is_told)), "{found:?}");
+            assert!(operations(&plan).is_empty());
+        }
+    }
+}
+
+#[test]
 fn a_bridge_that_wins_and_a_default_route_lead_nothing_away() {
     let world = World::mesh(3, 3);
     let (desired, state) = (world.desired(), world.state());

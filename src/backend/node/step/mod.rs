@@ -3,16 +3,19 @@
 mod requests;
 mod settle;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use self::settle::{describe, settle_batch};
 use super::look::lacking;
 use super::nodes::NodeSite;
 use super::progress::{Batch, PendingStep};
+use super::ways::{LedAway, Traffic, Ways};
 use crate::backend::{Begun, Moment, StepEnd};
 use crate::exchange::node::{FileOutcome, Reply, RouteOutcome};
-use crate::network::Memo;
+use crate::network::{Memo, Prefix};
 use crate::plan::Operation;
+use crate::resource::Action;
 use crate::transport::{Target, TransportError};
 
 impl NodeSite {
@@ -37,7 +40,7 @@ impl NodeSite {
 
     /// Reads the replies of a step.
     fn heard(&self, prepared: PendingStep, replies: Result<Vec<Reply>, TransportError>) -> StepEnd {
-        let PendingStep { place, topology, batches, files, others, first_other, skipped } = prepared;
+        let PendingStep { place, topology, batches, files, others, first_other, skipped, ways } = prepared;
         let mut end = StepEnd { skipped, ..StepEnd::default() };
         let mut all = self.progress();
         let progress = all.entry(place.clone()).or_default();
@@ -58,8 +61,10 @@ impl NodeSite {
             end.failure = Some(lacking(place.name(), what));
             return end;
         }
-        let unknown = replies.iter().find_map(|reply| match reply {
-            Reply::Unknown(why) => Some(why.clone()),
+        let of_ways = ways.as_ref().map(|(at, _)| *at);
+        let unknown = replies.iter().enumerate().find_map(|(at, reply)| match reply {
+            // All is written by then.
+            Reply::Unknown(why) if Some(at) != of_ways => Some(why.clone()),
             _ => None,
         });
         end.failure = unknown;
@@ -89,6 +94,7 @@ impl NodeSite {
         // Read the outcome of routes even if a file failed: routes of other tables were written all the same.
         progress.settle_files(&files, outcomes, &mut end);
         let mut failed: Vec<(Operation, String)> = Vec::new();
+        let mut written_now: BTreeSet<Prefix> = BTreeSet::new();
         for batch in batches {
             let settled = settle_batch(self.backends, &batch, &written);
             let Batch { view, in_file, operations, .. } = batch;
@@ -96,6 +102,12 @@ impl NodeSite {
             for (at, operation) in operations.iter().enumerate() {
                 match settled.failed.iter().find(|(index, _)| *index == at) {
                     Some((_, said)) => failed.push((operation.clone(), said.clone())),
+                    None if operation.action != Action::Remove => {
+                        written_now.insert(operation.route.destination);
+                        if !in_file {
+                            *end.done.entry(operation.action).or_default() += 1;
+                        }
+                    }
                     None if !in_file => *end.done.entry(operation.action).or_default() += 1,
                     None => {}
                 }
@@ -104,10 +116,50 @@ impl NodeSite {
             progress.tokens.extend(settled.token.map(|token| (view.table, token)));
             end.warnings.extend(settled.warnings);
         }
+        if let Some((at, ways)) = ways {
+            end.warnings.extend(led_away(&ways, replies.get(at), &written_now));
+            if let Some(Reply::Ways(found)) = replies.get(at) {
+                let lost = ways.not_in_force(found);
+                let told = |(key, said): &(Prefix, &str)| {
+                    format!("The route to {key} is not in force: the kernel uses `{said}`.")
+                };
+                let told: Vec<String> = lost.iter().take(5).map(told).collect();
+                let more = lost.len() - told.len();
+                let more = if more > 0 { format!(" {more} more routes are not in force.") } else { String::new() };
+                if end.failure.is_none() && !lost.is_empty() {
+                    end.failure = Some(format!(
+                        "{}{more} Somebody else's configuration has brought another route back.",
+                        told.join(" ")
+                    ));
+                }
+            }
+        }
         progress.wrote |= end.touched;
         if end.failure.is_none() && !failed.is_empty() {
             end.failure = Some(describe(&failed));
         }
         end
     }
+}
+
+/// Packets that do not take the routes which were written now. The write itself told of those that the node sends.
+fn led_away(ways: &Ways, reply: Option<&Reply>, written: &BTreeSet<Prefix>) -> Vec<String> {
+    let found = match reply {
+        Some(Reply::Ways(found)) => found,
+        Some(Reply::Unknown(why)) => {
+            return vec![format!("topo could not ask which way packets of pods take now: {why}")];
+        }
+        _ => return vec!["topo could not ask which way packets of pods take now: the answer is missing.".to_owned()],
+    };
+    let mut all = ways.led_away(found, |destination| written.contains(destination));
+    all.retain(|cause| cause.traffic != Traffic::OfNode);
+    let told = |cause: &LedAway| match cause.table {
+        Some(table) => format!(
+            "{} take table {table} ({}), not the routes of topo; look at `ip rule`",
+            cause.packets(),
+            cause.said
+        ),
+        None => format!("the kernel drops {} ({}); look at `ip rule`", cause.packets(), cause.said),
+    };
+    all.iter().map(told).collect()
 }

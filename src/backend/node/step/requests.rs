@@ -8,7 +8,7 @@ use crate::backend::node::nodes::NodeSite;
 use crate::backend::node::progress::{Batch, File, PendingStep, Progress};
 use crate::backend::{Header, Moment, of_kind};
 use crate::exchange::node::{Activation, FileWrite, Listing, Marker, Request, RouteVerb, RouteWrite};
-use crate::network::{MAIN_TABLE, Memo, Prefix, STATIC};
+use crate::network::{MAIN_TABLE, Memo, Prefix, Route, STATIC};
 use crate::plan::{FilePlan, Operation, PlacePlan, ResourcePlan, TablePlan};
 use crate::resource::{Action, Phase, ResourceId};
 
@@ -25,6 +25,7 @@ impl NodeSite {
             others: Vec::new(),
             first_other: 0,
             skipped: BTreeMap::new(),
+            ways: None,
         };
         let Some(planned) = moment.planned() else { return (Vec::new(), prepared) };
         let mut all = self.progress();
@@ -113,6 +114,25 @@ impl NodeSite {
         if does_something && !progress.wrote && !planned.is_marker_current && !planned.ends {
             requests.insert(0, Request::WriteMarker(marker(moment, planned)));
             prepared.first_other = 1;
+        }
+        // Rules may lead packets past what is written now, and files of others may bring their rows back.
+        let is_write = |request: &Request| match request {
+            Request::Write(_) => true,
+            Request::File(file) => !file.only_checks(),
+            _ => false,
+        };
+        let ways = self.ways().get(place).filter(|_| requests.iter().any(is_write)).cloned();
+        let is_kept = |route: &Route| {
+            moment.is_last
+                && planned.tables().any(|(_, table)| {
+                    table.view.table == MAIN_TABLE
+                        && table.to.as_ref().is_some_and(|to| to.find(&route.destination) == Some(*route))
+                })
+        };
+        let ways = ways.map(|ways| ways.after_write(is_kept)).filter(|ways| !ways.expected.is_empty());
+        if let Some(ways) = ways {
+            requests.push(Request::Ways(ways.packets()));
+            prepared.ways = Some((requests.len() - 1, ways));
         }
         let partial = planned.resources.values().any(ResourcePlan::is_partial);
         if planned.ends && moment.is_last && !partial {
