@@ -22,14 +22,14 @@ old_of() { printf '%s/.%s.old' "${1%/*}" "$name"; }
 # have become empty.
 tidy_files() {
   case $form in
-    netplan) remove "/etc/netplan/.$name.new" "/etc/netplan/.$name.old" || left=$said ;;
+    netplan) remove "/etc/netplan/.$name.new" "/etc/netplan/.$name.old" || remains=$said ;;
     *)
       for path in /etc/systemd/network/*.d/".$name".new /etc/systemd/network/*.d/".$name".old; do
-        [ ! -f "$path" ] || remove "$path" || left=$said
+        [ ! -f "$path" ] || remove "$path" || remains=$said
       done
       ;;
   esac
-  [ -z "$folders" ] || while IFS= read -r folder; do remove_folder "$folder" || left=$said; done <<FOLDERS
+  [ -z "$folders" ] || while IFS= read -r folder; do remove_folder "$folder" || remains=$said; done <<FOLDERS
 $folders
 FOLDERS
 }
@@ -140,7 +140,7 @@ mark_pending() {
 }
 # Notes about other files are obsolete, too, if networkd has read those files since.
 unmark_pending() {
-  remove "/run/topo/$name.pending" || left=$said
+  remove "/run/topo/$name.pending" || remains=$said
   if ! runs_as=$(invocation); then
     failed "readlink $unit" "$runs_as"
     return 1
@@ -149,7 +149,7 @@ unmark_pending() {
     said=
     [ -f "$waits" ] || continue
     read -r said <"$waits"
-    [ "$said" = "$runs_as" ] || remove "$waits" || left=$said
+    [ "$said" = "$runs_as" ] || remove "$waits" || remains=$said
   done
 }
 # Sets $loaded if networkd has read all routes of the files already, so that nothing needs to be loaded (only the first line
@@ -282,14 +282,14 @@ go_back() {
 }
 went_back() {
   tidy_files
-  if [ -n "$left" ]; then failed rm "$left"; fi
+  if [ -n "$remains" ]; then failed rm "$remains"; fi
   printf 'back\n'
   quoted "$wrong"
   held=yes
 }
 done_with() {
-  if [ -n "$left" ]; then
-    failed rm "$left"
+  if [ -n "$remains" ]; then
+    failed rm "$remains"
     return
   fi
   file_token && read_rows "$table" && split_rows "$rows" "$pattern" || return
@@ -308,7 +308,7 @@ file_work() {
       return
     fi
   fi
-  left=
+  remains=
   folders=
   restored=
   note=/run/topo/.$name.folders
@@ -316,9 +316,9 @@ file_work() {
     case $folder in /etc/systemd/network/*.d | "$put_folder" | "$put_folder"/*.d) folders=$folders$newline$folder ;; esac
   done <"$note"
   remove_staging
-  keep_off || left=$said
-  if [ -n "$left" ]; then
-    failed rm "$left"
+  keep_off || remains=$said
+  if [ -n "$remains" ]; then
+    failed rm "$remains"
   elif file_token; then
     was_pending=$pending
     if [ -n "$known" ] && [ "$token" != "$known" ]; then
@@ -332,10 +332,10 @@ file_work() {
       if said=$(want_files 2>&1); then write_files; else refuse "topo cannot write the file to /run: $said"; fi
       tidy_files
       remove_staging
-      if [ -z "$left" ]; then
-        remove "$note" && remove_folder /run/topo || left=$said
+      if [ -z "$remains" ]; then
+        remove "$note" && remove_folder /run/topo || remains=$said
       fi
-      if [ -n "$left" ]; then failed rm "$left"; fi
+      if [ -n "$remains" ]; then failed rm "$remains"; fi
     fi
   fi
   exec 9<&-
@@ -346,5 +346,5 @@ remove_staging() {
     set -- /run/topo-file.*
     [ -e "$1" ] || return 0
   done
-  left=${said:-"$1 is there still"}
+  remains=${said:-"$1 is there still"}
 }

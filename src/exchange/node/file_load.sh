@@ -139,7 +139,9 @@ USED
 }
 keep_off() {
   for file in "$put_folder"/*.d/zz-topo-keep.conf; do
-    [ ! -f "$file" ] || remove "$file" || return
+    if [ -f "$file" ]; then
+      remove "$file" && remove_folder "${file%/*}" || return
+    fi
   done
 }
 # If IPv6 routes differ only in the protocol, the kernel keeps the existing one with its protocol.
@@ -227,7 +229,8 @@ restart_networkd() {
     if [ -n "$got" ]; then
       count_lines "$got"
       first=${got%%"$newline"*}
-      wrong="20 s after the restart of systemd-networkd, the kernel still lacks $count of the routes in the file, the first is ${first%% *}."
+      next_hop=${first#* }
+      wrong="20 s after the restart of systemd-networkd, the kernel still lacks $count of the routes in the file, the first is ${first%% *} via ${next_hop%% *}."
     elif [ "$used" != "$in_use" ]; then
       wrong='After its restart, systemd-networkd uses other .network files than before.'
     elif [ "$runs_as" = "$run_before" ]; then
