@@ -94,10 +94,10 @@ fn kill(life: &str, at: usize, answered: bool, about: &str) -> bool {
     child.kill().unwrap();
     if !came {
         let said = Said::new(&child.wait_with_output().unwrap());
-        let line = |it: &crate::arm::Exchange| {
+        let told = |it: &crate::arm::Exchange| {
             format!("{} {} {}: {:?}, {} to {:?} ms\n", it.service, it.method, it.path, it.status, it.began, it.ended)
         };
-        let log: String = cloud.server.log().iter().map(line).collect();
+        let log: String = cloud.server.log().iter().map(told).collect();
         panic!("{about}: the request did not come, and the run did not end.\n{log}{}\n{}", said.out, said.err);
     }
     child.wait().unwrap();

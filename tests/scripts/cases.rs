@@ -78,7 +78,7 @@ if ! grep -q -s -x KeepConfiguration=yes /run/systemd/network/eth0.network.d/*.c
 fi
 while read -r row; do ip route append $row 2>/dev/null; done </run/fake/new
 mv /run/fake/new /run/fake/installed
-ln -s -f -n "$(printf %032d "$(date +%s%N | tail -c 12)")" /run/systemd/units/invocation:systemd-networkd.service
+ln -s -f -n "$(printf %032d "1$(date +%s%N | tail -c 12)")" /run/systemd/units/invocation:systemd-networkd.service
 sleep 0.02
 touch /run/systemd/netif/links/3'
 "#;

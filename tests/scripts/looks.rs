@@ -10,7 +10,7 @@ use super::machine::{Fault, Machine, Mode, Programs};
 use super::runs::tries_all;
 
 /// Without `TOPO_ALL_FAILURES`, one in this many is tried. The number of modes is no multiple of it, so each of them comes up.
-const SHARE: usize = 3;
+const SHARE: usize = 5;
 
 /// A node with all that a look asks for.
 const SETUP: &str = r#"

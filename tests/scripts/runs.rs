@@ -22,8 +22,8 @@ use crate::fake::world::{Ran, Wires, World};
 const MODES: [Mode; 6] = [Mode::Message, Mode::Silent, Mode::Nothing, Mode::Half, Mode::Killed, Mode::Behind];
 
 /// Without `TOPO_ALL_FAILURES`, one in this many is tried, and fewer of files, which take longer. Both are prime, so each mode comes up.
-const SHARE: usize = 13;
-const SHARE_OF_FILES: usize = 61;
+const SHARE: usize = 17;
+const SHARE_OF_FILES: usize = 97;
 
 /// Whether all are tried: it takes long.
 pub(super) fn tries_all() -> bool {

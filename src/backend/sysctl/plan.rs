@@ -153,6 +153,8 @@ impl Draft<'_> {
             settings.push(Setting { name: self.path.clone().into(), before: there, after: None });
         } else if let Some(whose) = whose {
             notes.push(findings::lost(self.input, &self.told(&whose)));
+        } else if self.is_in_doubt {
+            settings.push(self.tidied());
         }
         let recorded = self.recorded.iter().flat_map(|recorded| &recorded.before);
         for (key, before) in recorded {
@@ -187,6 +189,12 @@ impl Draft<'_> {
         let guard = if is_ours || found.whole.is_none() { self.guard(found, &values) } else { Value::Null };
         let planned = self.planned(None, change.filter(|_| !guard.is_null()), guard);
         PlannedResource { findings: notes, ..planned }
+    }
+
+    /// What a write does where nothing is wrong after a run that did not finish.
+    fn tidied(&self) -> Setting {
+        let [before, after] = ["in doubt", "checked"].map(|word| Some(word.to_owned()));
+        Setting { name: self.path.clone().into(), before, after }
     }
 
     fn guard(&self, found: &FoundValues, values: &[Value]) -> Value {
@@ -363,6 +371,8 @@ impl Draft<'_> {
         let taken = take_over && (self.is_foreign(found) || all.iter().any(|one| one.verdict == Verdict::TakenOver));
         let altered = all.iter().find(|one| one.verdict == Verdict::Altered);
         let reason = match (&found.whole, &expected) {
+            // A run that was cut off may have left its copies of the file. Only a write removes them.
+            _ if !is_written && self.is_in_doubt => Some((Action::Change, Reason::InDoubt)),
             _ if !is_written && known.is_some() => None,
             _ if !is_written => Some((Action::Import, Reason::Adopted(String::new()))),
             _ if taken => Some((if known.is_some() { Action::Change } else { Action::Add }, {
@@ -396,9 +406,10 @@ impl Draft<'_> {
                 before: found.whole.as_ref().map(|_| "other content".to_owned()),
                 after: expected.as_ref().map(|_| "written".to_owned()),
             });
+            let tidied = (!is_written && self.is_in_doubt).then(|| self.tidied());
             let shown = all.iter().filter(|one| one.is_wrong || action != Action::Change);
             let edited = known.filter(|_| is_recorded).and_then(|known| known.values.first());
-            let shown = shown.map(setting).chain(off.iter().map(devices::turned_on));
+            let shown = shown.map(setting).chain(off.iter().map(devices::turned_on)).chain(tidied);
             match edited {
                 Some(before) => shown.chain(lines_changed(before, &to.values)).collect(),
                 None => shown.chain(file).collect(),

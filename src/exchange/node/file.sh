@@ -1,124 +1,225 @@
 put_folder=/run/systemd/network
-made_folder=
 refuse() {
   printf 'refused\n'
-  printf '%s\n' "$@" | head -n 30 | cut -c 1-400 | sed 's/^/|/'
+  quoted "$@"
   held=yes
 }
+# Prints the first 30 lines, each with a mark before it.
+quoted() {
+  for text; do printf '%s\n' "$text"; done | {
+    number=0
+    while [ "$number" -lt 30 ] && IFS= read -r line; do
+      number=$((number + 1))
+      printf '|%.400s\n' "$line"
+    done
+  }
+}
 shortened() { printf '%s\n' "$1" | sed "s#$staging/[a-z]*##g" | head -n 20; }
-# Wanted file N is $staging/want.N, and its path is line N of $staging/wanted.
+# Wanted file N is $staging/want.N, and its path is line N of $wanted.
 new_of() { printf '%s/.%s.new' "${1%/*}" "$name"; }
 old_of() { printf '%s/.%s.old' "${1%/*}" "$name"; }
-# Removes the temporary files beside topo's files, including those of a killed run.
+# Removes the temporary files beside topo's files, including those of a killed run, and folders that were made in vain or
+# have become empty.
 tidy_files() {
   case $form in
-    netplan) rm -f "/etc/netplan/.$name.new" "/etc/netplan/.$name.old" ;;
+    netplan) remove "/etc/netplan/.$name.new" "/etc/netplan/.$name.old" || remains=$said ;;
     *)
       for path in /etc/systemd/network/*.d/".$name".new /etc/systemd/network/*.d/".$name".old; do
-        [ ! -f "$path" ] || { rm -f "$path"; rmdir "${path%/*}" 2>/dev/null; }
+        [ ! -f "$path" ] || remove "$path" || remains=$said
       done
       ;;
   esac
-  # Remove folders that were made in vain, or have become empty.
-  if [ "$form" = networkd ] && [ -f "$staging/folders" ]; then
-    while IFS= read -r folder; do rmdir "$folder" 2>/dev/null; done <"$staging/folders"
-  fi
+  [ -z "$folders" ] || while IFS= read -r folder; do remove_folder "$folder" || remains=$said; done <<FOLDERS
+$folders
+FOLDERS
+}
+# Notes the folders that are to go when they are empty, for the next run if something ends this one.
+note_folders() {
+  case $form in
+    networkd)
+      folders=$folders$newline$(printf '%s\n' "$wanted" "$present" | while IFS= read -r path; do [ -z "$path" ] || printf '%s\n' "${path%/*}"; done)
+      ;;
+  esac
+  folders=$folders$newline$(
+    printf '%s\n' "$in_use" | while IFS= read -r file; do
+      [ -z "$file" ] || [ -d "$put_folder/${file##*/}.d" ] || printf '%s\n' "$put_folder/${file##*/}.d"
+    done
+    [ -d "$put_folder" ] || printf '%s\n' "$put_folder"
+  )
+  said=$({ mkdir -p /run/topo && printf '%s\n' "$folders" >"$note"; } 2>&1)
 }
 # Writes the new files beside the old ones, under names that nobody reads.
 write_new() {
   number=0
-  while IFS= read -r path; do
+  [ -z "$wanted" ] || while IFS= read -r path; do
     number=$((number + 1))
-    folder=${path%/*}
+    new=$(new_of "$path")
     if [ "$form" = networkd ]; then
-      printf '%s\n' "$folder" >>"$staging/folders"
-      said=$(mkdir -p "$folder" 2>&1) || return
-      said=$(cp "$staging/want.$number" "$(new_of "$path")" 2>&1) || return
+      said=$({ mkdir -p "${path%/*}" && cp "$staging/want.$number" "$new"; } 2>&1) || return
     else
-      said=$(umask 077; cp "$staging/want.$number" "$(new_of "$path")" 2>&1) || return
+      said=$(umask 077; cp "$staging/want.$number" "$new" 2>&1) || return
     fi
-  done <"$staging/wanted"
+  done <<WANTED
+$wanted
+WANTED
+}
+is_among() { case $newline$2$newline in *"$newline$1$newline"*) ;; *) return 1 ;; esac; }
+# Whether the files are those of the list $1, and no others, with the content of the files $2.1, $2.2, …
+are_files() {
+  files_now=$(our_files)
+  [ "$files_now" = "$1" ] || { said="these files are there: $files_now"; return 1; }
+  number=0
+  [ -z "$1" ] || while IFS= read -r path; do
+    number=$((number + 1))
+    said="$path has another content"
+    is_same "$path" "$2.$number" || return
+  done <<FILES
+$1
+FILES
+}
+# Keeps a copy of the present files.
+keep_present() {
+  number=0
+  [ -z "$present" ] || while IFS= read -r path; do
+    number=$((number + 1))
+    said=$(cp -p "$path" "$staging/was.$number" 2>&1) || return
+    is_same "$path" "$staging/was.$number" || return
+  done <<PRESENT
+$present
+PRESENT
 }
 install_files() {
-  while IFS= read -r path; do
-    if [ -f "$path" ]; then said=$(ln -f "$path" "$(old_of "$path")" 2>&1) || return; fi
-  done <"$staging/present"
-  while IFS= read -r path; do
+  [ -z "$present" ] || while IFS= read -r path; do
+    old=$(old_of "$path")
+    said=$(ln -f "$path" "$old" 2>&1) || return
+    said="$old is not there"
+    [ -f "$old" ] || return
+  done <<PRESENT
+$present
+PRESENT
+  [ -z "$wanted" ] || while IFS= read -r path; do
     new=$(new_of "$path")
     said=$({ sync "$new" && mv -f "$new" "$path"; } 2>&1) || return
-  done <"$staging/wanted"
-  while IFS= read -r path; do
-    if ! grep -q -x -F -e "$path" "$staging/wanted"; then
-      printf '%s\n' "${path%/*}" >>"$staging/folders"
+  done <<WANTED
+$wanted
+WANTED
+  [ -z "$present" ] || while IFS= read -r path; do
+    if ! is_among "$path" "$wanted"; then
       said=$(rm -f "$path" 2>&1) || return
     fi
-  done <"$staging/present"
+  done <<PRESENT
+$present
+PRESENT
+  are_files "$wanted" "$staging/want"
 }
+# Puts the old files back, and fails if they are not as they were.
 put_back_files() {
-  while IFS= read -r path; do
-    if ! grep -q -x -F -e "$path" "$staging/present"; then rm -f "$path"; fi
-  done <"$staging/wanted"
-  while IFS= read -r path; do
-    if [ -f "$(old_of "$path")" ]; then mv -f "$(old_of "$path")" "$path"; fi
-  done <"$staging/present"
-  if [ "$form" = netplan ]; then generate >/dev/null 2>&1; fi
+  [ -z "$wanted" ] || while IFS= read -r path; do
+    is_among "$path" "$present" || remove "$path" || return
+  done <<WANTED
+$wanted
+WANTED
+  [ -z "$present" ] || while IFS= read -r path; do
+    old=$(old_of "$path")
+    [ ! -f "$old" ] || said=$(mv -f "$old" "$path" 2>&1) || said=$(mv -f "$old" "$path" 2>&1) || return
+  done <<PRESENT
+$present
+PRESENT
+  are_files "$present" "$staging/was" || return
+  if [ "$form" = netplan ]; then
+    said=$(generate 2>&1) || said=$(generate 2>&1) || return
+    [ -n "$was" ] || return 0
+    differ "$staging/$was/$generated" "$put_folder" || return
+    said="netplan's output is not as before: $more$less"
+    [ -z "$more$less" ]
+  fi
 }
-mark_pending() { mkdir -p /run/topo && invocation >"/run/topo/$name.pending"; }
+mark_pending() {
+  runs_as=$(invocation) || { said="readlink $unit failed: $runs_as"; return 1; }
+  said=$({ mkdir -p /run/topo && printf '%s\n' "$runs_as" >"/run/topo/$name.pending"; } 2>&1)
+}
 # Notes about other files are obsolete, too, if networkd has read those files since.
 unmark_pending() {
-  rm -f "/run/topo/$name.pending"
-  for note in /run/topo/*.pending; do
+  remove "/run/topo/$name.pending" || remains=$said
+  if ! runs_as=$(invocation); then
+    failed "readlink $unit" "$runs_as"
+    return 1
+  fi
+  for waits in /run/topo/*.pending; do
     said=
-    [ -f "$note" ] && read -r said <"$note"
-    [ "$said" = "$(invocation)" ] || rm -f "$note"
+    [ -f "$waits" ] || continue
+    read -r said <"$waits"
+    [ "$said" = "$runs_as" ] || remove "$waits" || remains=$said
   done
-  rmdir /run/topo 2>/dev/null
 }
-# Whether networkd has read all routes of the files already, so that nothing needs to be loaded (only the first line or
-# the mode differs).
+# Sets $loaded if networkd has read all routes of the files already, so that nothing needs to be loaded (only the first line
+# or the mode differs). Fails where that is not known.
 is_loaded() {
-  [ -n "$runs" ] && [ "$was_pending" = no ] && [ -s "$staging/rows.wanted" ] && [ -z "$(wanting "$staging/rows.wanted")" ] || return
+  loaded=
+  [ -n "$runs" ] && [ "$was_pending" = no ] && [ -n "$rows_wanted" ] || return 0
+  wanting "$rows_wanted" || return
+  [ -z "$got" ] || return 0
   start=/run/systemd/units/invocation:systemd-networkd.service
+  # The folder itself is the mark that find looked into it.
   case $form in
     netplan)
-      differ "$staging/after/$generated" "$put_folder"
-      [ ! -s "$staging/more" ] && [ ! -s "$staging/less" ] || return
-      newer=$(find "$put_folder" -name '10-netplan-*' -newer "$start" 2>&1)
+      differ "$staging/after/$generated" "$put_folder" || return
+      [ -z "$more$less" ] || return 0
+      around=$put_folder
+      newer=$(find "$around" -path "$around" -print -o -name '10-netplan-*' -newer "$start" -print 2>&1)
       ;;
     *)
-      cmp -s "$staging/rows.present" "$staging/rows.wanted" && cmp -s "$staging/present" "$staging/wanted" || return
-      newer=$(find /etc/systemd/network -name "$name" -newer "$start" 2>&1)
+      [ "$rows_present.$present" = "$rows_wanted.$wanted" ] || return 0
+      around=/etc/systemd/network
+      newer=$(find "$around" -path "$around" -print -o -name "$name" -newer "$start" -print 2>&1)
       ;;
   esac
-  [ -z "$newer" ] || return
+  [ "$newer" = "$around" ] || return 0
   # After loading, topo removes its rows beside those of the file.
-  live_rows | comm -23 - "$staging/rows.wanted" | grep "^[^ ]* [^ ]* \($marks\) " | join - "$staging/rows.wanted" >"$staging/left"
-  [ ! -s "$staging/left" ]
+  marked_rows && joined "$got" "$rows_wanted" || return
+  [ -n "$got" ] || loaded=yes
 }
 write_files() {
-  our_files >"$staging/present"
-  if [ ! -s "$staging/wanted" ] && [ ! -s "$staging/present" ] && [ "$was_pending" = no ]; then done_with; return; fi
+  present=$(our_files)
+  if [ -z "$wanted" ] && [ -z "$present" ] && [ "$was_pending" = no ]; then
+    # A run that was cut off behind the load leaves its note.
+    [ ! -f "/run/topo/$name.pending" ] || unmark_pending
+    done_with
+    return
+  fi
   networkd_runs || return
-  if [ -z "$runs" ] && [ -s "$staging/wanted" ]; then
+  if [ -z "$runs" ] && [ -n "$wanted" ]; then
     refuse 'systemd-networkd does not run on this node, so nothing would read the file. Exclude this node from the netplan backend, or start systemd-networkd.'
     return
   fi
   "check_$form" || return
+  if ! note_folders; then
+    refuse "topo cannot write to /run/topo: $said"
+    return
+  fi
   if ! write_new; then
     refuse "topo cannot write the file: $said"
     return
   fi
-  while IFS= read -r path; do
+  [ -z "$present" ] || while IFS= read -r path; do
     if [ ! -w "${path%/*}" ]; then
       refuse "topo cannot write to the folder ${path%/*}. Check whether the file system is read-only."
       return
     fi
-  done <"$staging/present"
+  done <<PRESENT
+$present
+PRESENT
   if [ "$activation" = check ]; then tidy_files; done_with; return; fi
 
-  loaded=
-  ! is_loaded || loaded=yes
-  if ! said=$(mark_pending 2>&1); then
+  is_loaded || return
+  # If networkd does not run, nothing has read the file that topo removes.
+  loads=
+  if [ "$activation" = load ] && [ -n "$runs" ] && [ -z "$loaded" ]; then
+    loads=yes
+    look_before || return
+  fi
+  keep_present || { failed cp "$said"; return; }
+  if ! mark_pending; then
     refuse "topo cannot write to /run/topo: $said"
     return
   fi
@@ -128,13 +229,14 @@ write_files() {
   elif [ "$form" = netplan ]; then
     if ! said=$(generate 2>&1); then
       wrong="With the file in place, netplan reports: $(shortened "$said")"
-    else
-      differ "$staging/after/$generated" "$put_folder"
-      [ ! -s "$staging/more" ] && [ ! -s "$staging/less" ] || wrong="With the file in place, netplan's output differs from its output for the copy: $(cat "$staging/more" "$staging/less" | head -n 20)"
+    elif ! differ "$staging/after/$generated" "$put_folder"; then
+      wrong="With the file in place, netplan's output could not be compared."
+    elif [ -n "$more$less" ]; then
+      wrong="With the file in place, netplan's output differs from its output for the copy: $(shortened "$more$less")"
     fi
   fi
   if [ -n "$wrong" ]; then
-    put_back_files
+    put_back_files || failed "putting $name back" "$said"
     [ "$was_pending" = yes ] || unmark_pending
     went_back
     return
@@ -145,62 +247,56 @@ write_files() {
     done_with
     return
   fi
-
-  # If networkd does not run, nothing has read the file that topo removes.
-  if [ -n "$runs" ] && [ -z "$loaded" ]; then
-    our_destinations=$(cat "$staging/rows.present" "$staging/rows.wanted" | cut -d ' ' -f 1 | sort -u)
-    managed=' '
-    links=
-    configured=
-    for link in /run/systemd/netif/links/*; do
-      if grep -q '^NETWORK_FILE=' "$link" 2>/dev/null; then
-        for device in /sys/class/net/*/ifindex; do
-          index=
-          read -r index <"$device"
-          [ "$index" != "${link##*/}" ] || { device=${device%/ifindex}; managed="$managed${device##*/} "; }
-        done
-        links="$links ${link##*/}"
-        if state_is "${link##*/}" configured; then configured="$configured ${link##*/}"; fi
-      fi
-    done
-    look before
-    way_before=$(way)
-    if ! load; then
-      reason=$wrong
-      put_back_files
-      # Restore topo's rows, too. Do it while networkd restarts, because networkd adds next hops to IPv6 rows that have others.
-      marked() { return 1; }
-      our_destinations=
-      remove_added
-      put_back_rows
-      # If even that does not start networkd, systemd tries again, and the rest should stay as it is.
-      if restart_networkd "$staging/rows.present"; then
-        wrong=
-        keep_off
-      fi
-      remove_added
-      put_back_rows
-      unmark_pending
-      wrong=$reason${wrong:+" The restart with the old file failed, too: $wrong"}
-      went_back
-      return
-    fi
-    keep_off
+  if [ -n "$loads" ] && ! load; then
+    go_back
+    return
   fi
-  unmark_pending
+  if ! keep_off; then
+    failed rm "$said"
+    return
+  fi
   tidy_files
+  unmark_pending
   done_with
+}
+# After a load that failed: the old files, and networkd with them.
+go_back() {
+  reason=${wrong:-A command failed.}
+  put_back_files || failed "putting $name back" "$said"
+  # Restore topo's rows, too. Do it while networkd restarts, because networkd adds next hops to IPv6 rows that have others.
+  marked() { return 1; }
+  our_destinations=
+  remove_added
+  put_back_rows
+  # If even that does not start networkd, systemd tries again, and the rest should stay as it is.
+  if ! restart_networkd "$rows_present"; then
+    failed 'systemctl restart systemd-networkd' "${wrong:-A command failed.}"
+  elif ! keep_off; then
+    failed rm "$said"
+  fi
+  remove_added
+  put_back_rows
+  unmark_pending
+  wrong=$reason
+  went_back
 }
 went_back() {
   tidy_files
+  if [ -n "$remains" ]; then failed rm "$remains"; fi
   printf 'back\n'
-  printf '%s\n' "$wrong" | head -n 30 | cut -c 1-400 | sed 's/^/|/'
+  quoted "$wrong"
   held=yes
 }
 done_with() {
+  if [ -n "$remains" ]; then
+    failed rm "$remains"
+    return
+  fi
   file_token && read_rows "$table" && split_rows "$rows" "$pattern" || return
   printf 'done\ntoken %s\ntable %s %s\n' "$token" "$ours_digest" "$foreign_digest"
-  [ ! -f "$staging/restored" ] || sed 's/^/+/' "$staging/restored"
+  [ -z "$restored" ] || while IFS= read -r line; do printf '+%s\n' "$line"; done <<RESTORED
+$restored
+RESTORED
 }
 # Only one run at a time on a node. Removes what a killed run left.
 file_work() {
@@ -212,24 +308,43 @@ file_work() {
       return
     fi
   fi
-  rm -rf /run/topo-file.*
-  keep_off
-  if ! file_token; then
-    exec 9<&-
-    return
-  fi
-  was_pending=$pending
-  if [ -n "$known" ] && [ "$token" != "$known" ]; then
-    printf 'moved\n'
-    held=yes
-  elif ! staging=$(mktemp -d /run/topo-file.XXXXXXXX 2>&1); then
-    refuse "topo cannot make a folder in /run: $staging"
-  else
-    : >"$staging/wanted"
-    tidy_files
-    if said=$(want_files 2>&1); then write_files; else refuse "topo cannot write the file to /run: $said"; fi
-    tidy_files
-    rm -rf "$staging"
+  remains=
+  folders=
+  restored=
+  note=/run/topo/.$name.folders
+  [ ! -f "$note" ] || while IFS= read -r folder; do
+    case $folder in /etc/systemd/network/*.d | "$put_folder" | "$put_folder"/*.d) folders=$folders$newline$folder ;; esac
+  done <"$note"
+  remove_staging
+  keep_off || remains=$said
+  if [ -n "$remains" ]; then
+    failed rm "$remains"
+  elif file_token; then
+    was_pending=$pending
+    if [ -n "$known" ] && [ "$token" != "$known" ]; then
+      printf 'moved\n'
+      held=yes
+    elif ! staging=$(mktemp -d /run/topo-file.XXXXXXXX 2>&1) || [ ! -d "$staging" ]; then
+      refuse "topo cannot make a folder in /run: $staging"
+      remove_staging
+    else
+      tidy_files
+      if said=$(want_files 2>&1); then write_files; else refuse "topo cannot write the file to /run: $said"; fi
+      tidy_files
+      remove_staging
+      if [ -z "$remains" ]; then
+        remove "$note" && remove_folder /run/topo || remains=$said
+      fi
+      if [ -n "$remains" ]; then failed rm "$remains"; fi
+    fi
   fi
   exec 9<&-
+}
+remove_staging() {
+  for try in first second; do
+    said=$(rm -rf /run/topo-file.* 2>&1)
+    set -- /run/topo-file.*
+    [ -e "$1" ] || return 0
+  done
+  remains=${said:-"$1 is there still"}
 }

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::question::questions;
 use super::quote::{digest_word, marked, pattern, quoted};
-use super::{Activation, FileForm, FileInquiry, FileWrite, Nonce};
+use super::{Activation, FileForm, FileInquiry, FileWrite};
 use crate::network::STATIC;
 use crate::resource::Token;
 
@@ -13,6 +13,7 @@ pub(super) const COMMON: &str = include_str!("file_common.sh");
 
 /// Shell functions for the requests that write files.
 pub(super) fn push_functions(script: &mut String) {
+    script.push_str(include_str!("file_lists.sh"));
     script.push_str(include_str!("file.sh"));
     script.push_str(include_str!("file_checks.sh"));
     script.push_str(include_str!("file_load.sh"));
@@ -70,7 +71,7 @@ pub(super) fn inspect(script: &mut String, inquiry: &FileInquiry) {
     script.push_str("fi\nfi\nend\n");
 }
 
-pub(super) fn write_file(script: &mut String, write: &FileWrite, nonce: &Nonce) {
+pub(super) fn write_file(script: &mut String, write: &FileWrite) {
     let table = write.listing.table;
     // The path comes from a state file, so do not trust it.
     let strange = if is_name(&write.name) {
@@ -89,6 +90,8 @@ pub(super) fn write_file(script: &mut String, write: &FileWrite, nonce: &Nonce) 
         );
         return;
     }
+    let mut files: Vec<&(String, String)> = write.files.iter().collect();
+    files.sort();
     // Anybody may have static rows. The file's content tells which ones are topo's.
     let marks = write.listing.protocols.iter().filter(|protocol| **protocol != STATIC).map(u8::to_string);
     let marks: Vec<String> = marks.chain(["none".to_owned()]).collect();
@@ -108,27 +111,22 @@ pub(super) fn write_file(script: &mut String, write: &FileWrite, nonce: &Nonce) 
         pattern = pattern(&write.listing),
         marks = marks.join("\\|"),
         marked = marked(&write.listing),
-        contents = contents(write, nonce),
+        wanted = paths(&files),
+        contents = contents(&files),
     );
 }
 
-/// Puts the files into the staging folder.
-fn contents(write: &FileWrite, nonce: &Nonce) -> String {
+/// Their paths as lines, in the order in which a shell lists them.
+fn paths(files: &[&(String, String)]) -> String {
+    let paths: Vec<&str> = files.iter().map(|(path, _)| path.as_str()).collect();
+    quoted(&paths.join("\n"))
+}
+
+/// Puts the files into the staging folder. The shell writes them itself, so that no program can lose a part of them.
+fn contents(files: &[&(String, String)]) -> String {
     let mut script = String::new();
-    for (number, (path, content)) in (1..).zip(&write.files) {
-        let mut delimiter = nonce.as_str().to_owned();
-        while content.contains(&delimiter) {
-            delimiter.push('x');
-        }
-        // A here-document ends with a line break. Cut it off if the content has none.
-        let (program, line_break) =
-            if content.ends_with('\n') || content.is_empty() { ("cat", "") } else { ("head -c -1", "\n") };
-        let _ = write!(
-            script,
-            "{program} >\"$staging/want.{number}\" <<'{delimiter}' || return\n{content}{line_break}{delimiter}\n\
-             printf '%s\\n' {} >>\"$staging/wanted\" || return\n",
-            quoted(path),
-        );
+    for (number, (_, content)) in (1..).zip(files) {
+        let _ = writeln!(script, "printf %s {} >\"$staging/want.{number}\" || return", quoted(content));
     }
     script
 }
@@ -145,7 +143,7 @@ fn count_routes(content: &str) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Listing, Request, render};
+    use super::super::{Listing, Nonce, Request, render};
     use super::*;
 
     fn write(form: FileForm, name: &str, path: &str, content: &str) -> FileWrite {
@@ -190,14 +188,14 @@ mod tests {
     }
 
     #[test]
-    fn no_content_ends_its_heredoc() {
+    fn no_content_ends_its_word() {
         let nonce = Nonce::random();
-        let word = nonce.as_str();
-        let content = format!("a\n{word}\n{word}x\nb");
-        let script = script(write(FileForm::Netplan, "a.yaml", "/etc/netplan/a.yaml", &content), &nonce);
-        assert!(
-            script.contains(&format!("head -c -1 >\"$staging/want.1\" <<'{word}xx' || return\n{content}\n{word}xx\n"))
-        );
+        let content = "a\n'; reboot; '\nb";
+        let script = script(write(FileForm::Netplan, "a.yaml", "/etc/netplan/a.yaml", content), &nonce);
+        let word = r"'a
+'\''; reboot; '\''
+b'";
+        assert!(script.contains(&format!("printf %s {word} >\"$staging/want.1\" || return\n")), "{script}");
     }
 
     #[test]

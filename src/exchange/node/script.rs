@@ -57,7 +57,7 @@ pub fn render(requests: &[Request], nonce: &Nonce) -> String {
                 write_routes(&mut script, write, is_behind_file);
             }
             Request::Inspect(inquiry) => file_script::inspect(&mut script, inquiry),
-            Request::File(write) => file_script::write_file(&mut script, write, nonce),
+            Request::File(write) => file_script::write_file(&mut script, write),
             Request::Values(inquiry) => values_script::read_values(&mut script, inquiry),
             Request::SetValues(write) => values_script::set_values(&mut script, write, nonce),
         }

@@ -1,5 +1,6 @@
 begin file
 form={form} name='{name}' known='{known}' activation={activation} table={table} routes={routes}
+wanted={wanted}
 pattern='{pattern}' marks='{marks}'
 {marked}
 want_files() {{
