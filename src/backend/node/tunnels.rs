@@ -21,8 +21,8 @@ impl Plan {
             return;
         }
         // All resources of a node have the same rows.
-        let sets = wanted.iter().flat_map(|wanted| wanted.resources.values());
-        let Some(set) = sets.filter_map(|shape| shape.routes.as_ref()).next() else { return };
+        let mut sets = wanted.iter().flat_map(|wanted| wanted.resources.values());
+        let Some(set) = sets.find_map(|shape| shape.routes.as_ref()) else { return };
         for (device, hops) in devices {
             let behind: Vec<_> = set.routes().filter(|route| hops.contains(&route.next_hop)).collect();
             if let Some(first) = behind.first() {
@@ -32,7 +32,7 @@ impl Plan {
     }
 }
 
-/// WireGuard and other tunnels without addresses on the link find the peer by the destination of a packet.
+/// Tunnels without addresses on the link, such as `WireGuard`, find the peer by the destination of a packet.
 fn behind_tunnel(place: &Place, device: &str, first: Prefix, count: usize) -> Finding {
     let (routes, lead) = match count {
         1 => (format!("the route to {first}"), "leads"),

@@ -250,7 +250,10 @@ impl LedAway {
 /// The wanted routes whose key has a row of somebody else: typed by hand, or of a program that configures the network.
 fn contested(set: &RouteSet, record: Option<&PlaceRecord>, seen: &Seen) -> Vec<Route> {
     let rows = seen.table(set.view.table).into_iter().flat_map(Listed::rows);
+    // A plan warns of a row with another metric, and does not change it.
+    let is_here = |row: &&LiveRoute| row.metric == set.view.kernel_metric(row.family());
     let rows = rows.filter(|row| matches!(row.protocol, BOOT | STATIC) && row.next_hop.is_some());
+    let rows = rows.filter(is_here);
     // With a file of netplan, topo's rows are static, too.
     let recorded = record.iter().flat_map(|record| record.resources.values()).flat_map(Record::shapes);
     let recorded: Vec<&RouteSet> = recorded.filter_map(|shape| shape.routes.as_ref()).collect();
@@ -387,6 +390,7 @@ mod tests {
             (row(STATIC, "10.128.0.11"), false),
             (row(80, "10.128.0.1"), false),
             (live("172.16.9.0/24", "10.128.0.1", STATIC), false),
+            (LiveRoute { metric: 5, ..row(STATIC, "10.128.0.1") }, false),
         ] {
             let listed = Listed {
                 token: Token::of("a", "b"),

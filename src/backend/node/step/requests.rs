@@ -122,12 +122,18 @@ impl NodeSite {
             _ => false,
         };
         let ways = self.ways().get(place).filter(|_| requests.iter().any(is_write)).cloned();
+        // Only what this run writes is judged: a plan warns of routes that have lost before.
+        let written: BTreeSet<Route> = if moment.is_last && ways.as_ref().is_some_and(|ways| !ways.contested.is_empty())
+        {
+            let operations = moment.plan.operations(place, memo).into_iter().map(|(_, operation)| operation);
+            operations.filter(|operation| operation.action != Action::Remove).map(|operation| operation.route).collect()
+        } else {
+            BTreeSet::new()
+        };
         let is_kept = |route: &Route| {
-            moment.is_last
-                && planned.tables().any(|(_, table)| {
-                    table.view.table == MAIN_TABLE
-                        && table.to.as_ref().is_some_and(|to| to.find(&route.destination) == Some(*route))
-                })
+            let mut tables = planned.tables().filter(|(_, table)| table.view.table == MAIN_TABLE);
+            written.contains(route)
+                && tables.any(|(_, table)| table.to.as_ref().and_then(|to| to.find(&route.destination)) == Some(*route))
         };
         let ways = ways.map(|ways| ways.after_write(is_kept)).filter(|ways| !ways.expected.is_empty());
         if let Some(ways) = ways {
