@@ -74,9 +74,13 @@ pub fn a_failed_file_step_leaves_routes_that_do_not_last() {
         assert_rows(&machines, "node-0", &[TO_ONE], "static");
         machines.assert_pods_meet("node-0", "node-1");
     };
-    // After the checks: no note can be made, then networkd does not come back.
+    // A check finds that no note can be made, so nothing is written there.
     server.run("echo not a folder >/run/topo");
-    applied(&["topo cannot write to /run/topo"]);
+    machines.topo(&["apply", "-y"]).exits(3).says(&["server: topo cannot write to /run/topo"]);
+    server.run(&format!("! test -e {FILE}"));
+    assert_rows(&machines, "server", &[], "201");
+    assert_rows(&machines, "node-0", &[TO_ONE], "static");
+    // After the checks: networkd does not come back.
     server.run("rm /run/topo; mkdir -p /run/systemd/system/systemd-networkd.service.d");
     server.run("printf '[Service]\\nExecStartPre=/bin/false\\n' >/run/systemd/system/systemd-networkd.service.d/x.conf; systemctl daemon-reload");
     applied(&["systemd-networkd no longer starts"]);

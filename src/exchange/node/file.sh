@@ -270,7 +270,7 @@ go_back() {
   put_back_rows
   # If even that does not start networkd, systemd tries again, and the rest should stay as it is.
   if ! restart_networkd "$rows_present"; then
-    failed 'systemctl restart systemd-networkd' "${wrong:-A command failed.}"
+    failed 'systemctl restart systemd-networkd' "${wrong%%"$newline"*}"
   elif ! keep_off; then
     failed rm "$said"
   fi

@@ -63,7 +63,10 @@ fn failure(body: &str) -> Option<String> {
     let said: Vec<&str> = lines.map_while(|line| line.strip_prefix('|')).collect();
     let said = clean(&said.join("\n"));
     let said = if said.is_empty() { "it gave no reason".to_owned() } else { said };
-    Some(format!("`{command}` failed there: {said}. Run it there to see why, then run topo again."))
+    Some(format!(
+        "`{command}` failed there: {}. Run it there to see why, then run topo again.",
+        said.trim_end_matches('.')
+    ))
 }
 
 /// Whoever can be reached has an address.
