@@ -361,6 +361,7 @@ fn plain(reply: &Reply) -> Reply {
             })
         }
         Reply::Identity(identity) => Reply::Identity(Identity { resolvers: vec![], ..identity }),
+        Reply::Unknown(_) => Reply::Unknown(String::new()),
         other => other,
     }
 }

@@ -113,12 +113,13 @@ impl Node {
                 Request::Write(write) => {
                     let behind = before.as_ref().filter(|(table, _)| *table == write.listing.table);
                     let written = if behind.is_some() && held {
-                        RouteOutcome::Moved
+                        Some(RouteOutcome::Moved)
                     } else {
                         self.write(write, behind.map(|(_, before)| before))
                     };
-                    held |= !matches!(written, RouteOutcome::Done { .. });
-                    Reply::RouteOutcome(written)
+                    held |= !matches!(written, Some(RouteOutcome::Done { .. }));
+                    let unknown = || Reply::Unknown("The old routes could not all be put back.".to_owned());
+                    written.map_or_else(unknown, Reply::RouteOutcome)
                 }
             })
             .collect()
@@ -183,12 +184,13 @@ impl Node {
     }
 
     /// `before` is what was there before a file was written in the same exchange.
-    fn write(&mut self, write: &RouteWrite, before: Option<&Self>) -> RouteOutcome {
+    /// None: the way back to the operator would have changed, and the rows of before did not all come back.
+    fn write(&mut self, write: &RouteWrite, before: Option<&Self>) -> Option<RouteOutcome> {
         let (_, _, token) = before.unwrap_or(self).parts(&write.listing);
         if let Some(known) = &write.listing.known {
             let foreign = write.guard_foreign && known.foreign() != token.foreign();
             if known.ours() != token.ours() || foreign {
-                return RouteOutcome::Moved;
+                return Some(RouteOutcome::Moved);
             }
         }
         self.writes += 1;
@@ -205,7 +207,9 @@ impl Node {
             for command in write.commands.iter().rev() {
                 let _ = self.ours(write.listing.table, &inverse(command));
             }
-            return RouteOutcome::PutBack { before: way_before, after: way_after };
+            let now = self.listed(write.listing.table);
+            let is_same = now.len() == before.len() && now.iter().all(|row| before.contains(row));
+            return is_same.then_some(RouteOutcome::PutBack { before: way_before, after: way_after });
         }
         let after = self.listed(write.listing.table);
         let without = |rows: &[(LiveRoute, String)], others: &[(LiveRoute, String)]| -> Vec<LiveRoute> {
@@ -214,13 +218,13 @@ impl Node {
                 .map(|(row, _)| row.clone())
                 .collect()
         };
-        RouteOutcome::Done {
+        Some(RouteOutcome::Done {
             token: self.parts(&write.listing).2,
             appeared: without(&after, &before),
             vanished: without(&before, &after),
             refused,
             loses: self.loses(write),
-        }
+        })
     }
 
     /// One command of a batch of topo's own.
