@@ -151,7 +151,7 @@ impl Machine {
     pub(super) fn trace(&self, script: &str) -> (Vec<u8>, Vec<usize>) {
         let trace = self.path("trace");
         let _ = fs::remove_file(&trace);
-        let hook = format!("set -T; trap 'echo $LINENO >>{trace}' DEBUG\n");
+        let hook = format!("set -T; trap 'echo $LINENO >>\"{trace}\"' DEBUG\n");
         let output = self.run_with(&["bash", "--posix"], &(hook + script), None);
         let lines = fs::read_to_string(&trace).unwrap_or_default();
         (output, lines.lines().filter_map(|line| line.parse().ok()).collect())
