@@ -6,12 +6,14 @@ if [ -e /etc/machine-id ]; then
 fi
 printf 'machine %s\npeer %s\n' "$machine" "$peer"
 # The user in whose name this runs, unless that is root. Linux has it in the second of four numbers (proc_pid_status(5)).
+effective=
 while read -r word user effective rest; do
   if [ "$word" = Uid: ]; then
     [ "$effective" = 0 ] || printf 'user %s\n' "$effective"
     break
   fi
 done </proc/self/status
+[ -n "$effective" ] || failed 'cat /proc/self/status' ''
 # Every machine in Azure has this asset tag.
 chassis=
 [ -r /sys/class/dmi/id/chassis_asset_tag ] && read -r chassis </sys/class/dmi/id/chassis_asset_tag
