@@ -6,7 +6,7 @@ use std::net::IpAddr;
 
 use super::observed::Seen;
 use super::words::listed;
-use crate::exchange::node::{FoundWay, Listed, LiveRoute, Packet, Rule};
+use crate::exchange::node::{FoundWay, Listed, LiveRoute, Packet, Rule, is_device};
 use crate::network::{BOOT, Family, MAIN_TABLE, Prefix, Route, RouteSet, STATIC};
 use crate::plan::DesiredPlace;
 use crate::resource::Record;
@@ -73,7 +73,7 @@ impl Ways {
         let mut pods: Vec<(Prefix, &str)> = Vec::new();
         for subnet in own {
             let devices = &mut seen.identity.on_devices.iter();
-            match devices.find(|on| subnet.contains(on.address) && is_plain(&on.device)) {
+            match devices.find(|on| subnet.contains(on.address) && is_device(&on.device)) {
                 Some(on) => pods.push((subnet, &on.device)),
                 None => self.without_device.push(subnet),
             }
@@ -100,7 +100,7 @@ impl Ways {
         };
         for Route { destination, next_hop } in routes {
             let mut devices = seen.identity.on_devices.iter();
-            let entrance = devices.find(|on| on.network.contains(next_hop) && is_plain(&on.device));
+            let entrance = devices.find(|on| on.network.contains(next_hop) && is_device(&on.device));
             for there in probes(&destination, &to) {
                 ask(Packet { to: there, from: None }, Traffic::OfNode, destination, Some(next_hop), None);
                 for (subnet, device) in &pods {
@@ -269,11 +269,6 @@ fn contested(set: &RouteSet, record: Option<&PlaceRecord>, seen: &Seen) -> Vec<R
     all.dedup();
     all.truncate(MOST);
     all
-}
-
-/// Whether the name of a device can stand in a question.
-fn is_plain(device: &str) -> bool {
-    !device.is_empty() && device.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_.:@-".contains(&byte))
 }
 
 /// The prefix behind a word of a rule. `all` names none.

@@ -159,19 +159,18 @@ is_loaded() {
   [ -n "$runs" ] && [ "$was_pending" = no ] && [ -n "$rows_wanted" ] || return 0
   wanting "$rows_wanted" || return
   [ -z "$got" ] || return 0
-  start=/run/systemd/units/invocation:systemd-networkd.service
   # The folder itself is the mark that find looked into it.
   case $form in
     netplan)
       differ "$staging/after/$generated" "$put_folder" || return
       [ -z "$more$less" ] || return 0
       around=$put_folder
-      newer=$(find "$around" -path "$around" -print -o -name '10-netplan-*' -newer "$start" -print 2>&1)
+      newer=$(find "$around" -path "$around" -print -o -name '10-netplan-*' -newer "$unit" -print 2>&1)
       ;;
     *)
       [ "$rows_present.$present" = "$rows_wanted.$wanted" ] || return 0
       around=/etc/systemd/network
-      newer=$(find "$around" -path "$around" -print -o -name "$name" -newer "$start" -print 2>&1)
+      newer=$(find "$around" -path "$around" -print -o -name "$name" -newer "$unit" -print 2>&1)
       ;;
   esac
   [ "$newer" = "$around" ] || return 0

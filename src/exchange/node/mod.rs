@@ -30,6 +30,7 @@ pub use nonce::Nonce;
 pub use part::Part;
 pub use reply::parse;
 pub use script::render;
+pub(crate) use values::is_device;
 pub use values::{
     DeviceSetting, FileLines, FoundValues, KernelKey, ValueWrite, ValuesInquiry, ValuesSet, ValuesWrite, WholeFile,
     swap_separators,

@@ -62,7 +62,7 @@ impl DeviceSetting {
 }
 
 /// Whether a text is a name of a network device (at most 15 bytes, `IFNAMSIZ`) without strange characters.
-pub(super) fn is_device(name: &str) -> bool {
+pub(crate) fn is_device(name: &str) -> bool {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b':' | b'@' | b'-');
     !matches!(name, "" | "." | "..") && name.len() <= 15 && name.bytes().all(is_plain)
 }
