@@ -263,13 +263,13 @@ impl Draft<'_> {
             return None;
         }
         if input.wanted.is_none() {
-            // A run that was cut off may have left more than the file: what it wrote to load it, and what is loaded.
-            let is_left = judged == Verdict::Gone && settled.is_some();
+            // In doubt, it is not known to be gone: a run that was cut off may have left what it wrote to load the file.
+            let is_gone = judged == Verdict::Gone && settled.is_some();
             // What somebody else took away is not known to be forgotten by networkd.
-            if self.attributes.deferred || is_left {
+            if self.attributes.deferred || is_gone {
                 findings.push(stays_loaded(input.place));
             }
-            return if is_left { None } else { change(Action::Remove, removal_reason(input)) };
+            return if is_gone { None } else { change(Action::Remove, removal_reason(input)) };
         }
         let expected = expected.as_deref()?;
         // A file of others may be as wanted, and no file may be wanted.

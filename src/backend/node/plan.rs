@@ -111,7 +111,7 @@ impl Plan {
             settles |= entry.is_some_and(Record::is_in_doubt) && seen.is_some();
             let mut tables = Vec::with_capacity(1);
             context.each_table(id, *shape, *entry, |table, findings| {
-                if seen.is_some() && *id.kind != NETPLAN_FILE {
+                if seen.is_some() && !table.in_file {
                     self.findings.extend(table.gateways_without_device().map(|gateway| no_device(place, gateway)));
                 }
                 // Without a look there are no findings.
