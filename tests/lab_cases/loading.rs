@@ -8,10 +8,11 @@ use super::persistence::{node, topology};
 use super::support::{adds, apply};
 use crate::harness::{LabOptions, Machines, within};
 
-/// The address of node-0 is leased for 20 s. On node-1, systemd-networkd reads router advertisements.
+/// The address of node-0 is leased for 20 s. systemd-networkd reads router advertisements on both, and node-1 has a static default route
+/// of IPv6, too.
 const NODES: &str = "server 10.240.0.10,fd00:240::10\n\
     node-0 10.240.0.20 10.200.0.0/24 --shape leased\n\
-    node-1 10.240.0.21 10.200.1.0/24\n\
+    node-1 10.240.0.21,fd00:240::21 10.200.1.0/24\n\
     node-2 10.240.0.22 10.200.2.0/24\n";
 const WATCHED: [&str; 2] = ["node-0", "node-1"];
 /// `PolicyRule` sections without a priority, and advertisements.

@@ -215,7 +215,7 @@ PRESENT
   loads=
   if [ "$activation" = load ] && [ -n "$runs" ] && [ -z "$loaded" ]; then
     loads=yes
-    read_version && look_before || return
+    read_version && look_before && read_next_hops || return
   fi
   keep_present || { failed cp "$said"; return; }
   if ! mark_pending || { [ -n "$loads" ] && ! note_others; }; then

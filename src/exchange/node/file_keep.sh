@@ -18,12 +18,33 @@ read_version() {
   esac
   [ "$version" -lt 257 ] || newer=yes
 }
+# Sets $leaves_next_hops if networkd can leave next hop objects alone. From 257 on, networkd has an object for each router. If it leaves
+# those alone, it adds the router's rows again without an object. The kernel would join such a row with a row of the same destination and
+# metric to one row of two next hops. Such a destination has another row while the router's is missing.
+read_next_hops() {
+  leaves_next_hops=
+  [ -n "$newer" ] || return 0
+  whole sed "$(printf '%s\n~end\n' "$before" | sed -n -e 's/^row6 1 \([^ ]*\) nhid [0-9]* .*proto 9 .*metric \([0-9]*\).*/\1 \2/p' -e '/^~end$/p')" || return
+  leaves_next_hops=yes
+  [ -z "$got" ] || while read -r destination metric; do
+    while IFS= read -r row; do
+      case $row in
+        *' nhid '*) ;;
+        "row6 1 $destination "*" metric $metric "* | "row6 1 $destination "*" metric $metric") leaves_next_hops= ;;
+      esac
+    done <<ROWS
+$before
+ROWS
+  done <<ROUTERS
+$got
+ROUTERS
+}
 # Writes drop-ins for one restart. A link that keeps its configuration by its own settings needs none.
 keep_on() {
   settings='[Network]
 ManageForeignRoutes=no
 ManageForeignRoutingPolicyRules=no'
-  [ -z "$newer" ] || settings=$settings$newline'ManageForeignNextHops=no'
+  [ -z "$leaves_next_hops" ] || settings=$settings$newline'ManageForeignNextHops=no'
   mkdir -p "$put_folder" "$networkd_settings" && printf '%s\n' "$settings" >"$networkd_settings/zz-topo-keep.conf" || return
   [ -z "$in_use" ] || while IFS= read -r file; do
     if keeps_all "$file"; then continue; fi
@@ -185,34 +206,48 @@ cover_off() {
   done <"$covers"
   remove "$covers" || { failed rm "$said"; return 1; }
 }
-# networkd 257 has an object of its own for the next hop of a router. With the objects left alone, its next start adds the row of the
-# router again without that object, as soon as the router is heard. The row of before would stay until it ends.
-drop_doubled_routers() {
+# Waits until the routers of before are heard again. If networkd leaves next hop objects alone, a router's row that is there again
+# without its object replaces the one of before, which would stay until it ends.
+wait_for_routers() {
   [ -n "$newer" ] || return 0
   read_seconds
   deadline=$((seconds + 4))
   while :; do
     list_of '-o -6 -N' 'route show proto 9' || return
     whole sed "$(printf '%s\n~end\n' "$answer" | sed -n -e 's/^\([^ ]*\) nhid \([0-9]*\) via \([^ ]*\) dev \([^ ]*\) .*metric \([0-9]*\).*/\1 \2 \3 \4 \5/p' -e '/^~end$/p')" || return
-    doubled=$got
+    routers=$got
     left=
-    [ -z "$doubled" ] || while read -r destination id gateway device metric; do
-      case $newline$answer in
-        *"$newline$destination via $gateway dev $device "*) ip -6 route del "$destination" nhid "$id" metric "$metric" proto 9 2>/dev/null ;;
-        *) left=yes ;;
-      esac
-    done <<DOUBLED
-$doubled
-DOUBLED
+    if [ -n "$leaves_next_hops" ]; then
+      [ -z "$routers" ] || while read -r destination id gateway device metric; do
+        case $newline$answer in
+          *"$newline$destination via $gateway dev $device "*) ip -6 route del "$destination" nhid "$id" metric "$metric" proto 9 2>/dev/null ;;
+          *) left=yes ;;
+        esac
+      done <<ROUTERS
+$routers
+ROUTERS
+    else
+      whole sed "$(printf '%s\n~end\n' "$before" | sed -n -e 's/^row6 1 \([^ ]*\) nhid [0-9]* via \([^ ]*\) dev \([^ ]*\) .*proto 9 .*metric \([0-9]*\).*/\1 \2 \3 \4/p' -e '/^~end$/p')" || return
+      [ -z "$got" ] || while read -r destination rest; do
+        while read -r there id rest_there; do
+          [ "$there $rest_there" != "$destination $rest" ] || continue 2
+        done <<ROUTERS
+$routers
+ROUTERS
+        left=yes
+      done <<BEFORE
+$got
+BEFORE
+    fi
     read_seconds
     [ -n "$left" ] && [ "$seconds" -lt "$deadline" ] || break
     sleep 0.1
   done
-  [ -n "$doubled" ] || return 0
+  [ -n "$leaves_next_hops" ] && [ -n "$routers" ] || return 0
   list_of '-o -6 -N' 'route show table all' || return
   while read -r destination id rest; do
     case $answer in *" nhid $id "*) ;; *) ip nexthop del id "$id" 2>/dev/null ;; esac
-  done <<DOUBLED
-$doubled
-DOUBLED
+  done <<ROUTERS
+$routers
+ROUTERS
 }

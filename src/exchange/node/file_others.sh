@@ -144,7 +144,7 @@ recover_others() {
     noted ours && our_destinations=$got && noted time && lifetimes_before=$got || return
     whole sed "$(sed -e '/^\(run\|at\|ours\|time\) /d' "$note_of_others" 2>&1)" || return
     before=$got
-    read_version && put_back_lifetimes && cover_off || return
+    read_version && read_next_hops && put_back_lifetimes && cover_off || return
     [ "$runs_as" = "$run_before" ] || put_back_others || return
   fi
   forget_others
@@ -272,7 +272,7 @@ NOW
 }
 # Puts back what is missing, and notes rows of others in $restored. Looks afterwards.
 put_back_others() {
-  look_now && drop_doubled_routers && read_lost || return
+  wait_for_routers && look_now && read_lost || return
   rows_lost=$(printf '%s\n' "$lost" | while read -r kind rest; do case $kind in row[46]) printf '%s\n' "$rest" ;; esac; done)
   [ -z "$rows_lost" ] || restored=$restored${restored:+$newline}$rows_lost
   only "$now" "$before" || return
