@@ -6,6 +6,7 @@ mod file;
 mod file_reply;
 mod file_script;
 mod frame;
+mod gathered;
 mod kept;
 mod live;
 mod nonce;
@@ -18,6 +19,7 @@ mod values;
 mod values_reply;
 mod values_script;
 mod ways;
+mod winners;
 mod words;
 
 pub use file::{

@@ -1,19 +1,20 @@
 //! Reads the framed output of an exchange. topo does not trust a node's output: it refuses output of another form
 //! completely, and treats the rest only as data.
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use super::frame::{Frames, token};
+use super::frame::{Frames, digest, token};
 use super::kept;
 use super::live::parse_line;
 use super::values::is_device;
 use super::words::clean;
 use super::{
-    Identity, Listed, LiveRoute, Marker, Nonce, OnDevice, Part, Reply, Request, RouteOutcome, Rule, Untrusted,
-    file_reply, values_reply, ways,
+    Identity, Listed, LiveRoute, Marker, Nonce, OnDevice, Part, Reply, Request, RouteOutcome, RouteWrite, Rule,
+    Untrusted, file_reply, values_reply, ways, winners,
 };
 use crate::network::{Family, Prefix, PrefixError};
-use crate::resource::Name;
+use crate::resource::{Name, Token};
 
 /// Parses the output of a rendered exchange into one reply for each request, or a single [`Reply::Lacking`].
 pub fn parse(output: &[u8], requests: &[Request], nonce: &Nonce) -> Result<Vec<Reply>, Untrusted> {
@@ -47,7 +48,7 @@ pub fn parse(output: &[u8], requests: &[Request], nonce: &Nonce) -> Result<Vec<R
             (Request::File(_), "file") => Reply::FileOutcome(file_reply::file_outcome(body)?),
             (Request::Values(inquiry), "values") => values_reply::values(body, inquiry)?,
             (Request::SetValues(_), "set") => Reply::ValuesSet(values_reply::set(body)?),
-            (Request::Write(write), "write") => Reply::RouteOutcome(written(body, write.commands.len())?),
+            (Request::Write(write), "write") => Reply::RouteOutcome(written(body, write)?),
             _ => return Err(Untrusted("an unexpected part")),
         });
     }
@@ -190,7 +191,6 @@ fn tunnels(body: &str) -> (Vec<(IpAddr, String)>, &str) {
 
 fn listed(body: &str) -> Result<Reply, Untrusted> {
     let (first, rest) = body.split_once('\n').unwrap_or((body, ""));
-    let token = token(first)?;
     let (tunnels, rest) = tunnels(rest);
     let (ours, foreign) = match rest.strip_prefix("foreign\n").or((rest == "foreign").then_some("")) {
         Some(foreign) => (None, Some(foreign)),
@@ -201,6 +201,14 @@ fn listed(body: &str) -> Result<Reply, Untrusted> {
             },
             None => (None, None),
         },
+    };
+    // A node that was asked for all rows takes no digest.
+    let token = match (first, ours, foreign) {
+        ("token none none", Some(ours), Some(foreign)) => {
+            let text = |rows: &str| digest(rows.strip_prefix('\n').unwrap_or(rows).trim_end_matches('\n'));
+            Token::of(&text(ours), &text(foreign))
+        }
+        _ => token(first)?,
     };
     let read = |text: Option<&str>| match text {
         None => Ok(Part::AsKnown),
@@ -232,18 +240,18 @@ fn not_on_link(body: &str, next_hops: &[IpAddr]) -> Vec<(IpAddr, String)> {
     }
     let mut fine = std::collections::HashSet::new();
     let mut said = std::collections::HashMap::new();
-    for line in body.lines() {
+    for line in body.lines().map(in_words) {
         let words: Vec<&str> = line.split_ascii_whitespace().collect();
         let address = words.first().and_then(|word| word.parse::<IpAddr>().ok());
         match (address, words.get(1).copied()) {
             (Some(address), Some("dev")) => _ = fine.insert(address),
             (Some(address), Some("from")) if words.get(3) == Some(&"dev") => _ = fine.insert(address),
-            (Some(address), _) => _ = said.insert(address, line),
+            (Some(address), _) => _ = said.insert(address, line.clone()),
             (None, Some(second))
                 if matches!(words[0], "local" | "broadcast" | "unreachable" | "blackhole" | "prohibit") =>
             {
                 if let Ok(address) = second.parse() {
-                    said.insert(address, line);
+                    said.insert(address, line.clone());
                 }
             }
             _ => {}
@@ -256,6 +264,23 @@ fn not_on_link(body: &str, next_hops: &[IpAddr]) -> Vec<(IpAddr, String)> {
         .collect()
 }
 
+/// An answer of `ip -d -N route get` without these options: numbers of types in words, and no word about what is usual.
+fn in_words(line: &str) -> String {
+    const TYPES: [&str; 9] =
+        ["", "", "local", "broadcast", "anycast", "multicast", "blackhole", "unreachable", "prohibit"];
+    let (first, rest) = line.split_once(' ').unwrap_or((line, ""));
+    let line = match first.parse::<usize>().ok().and_then(|number| TYPES.get(number)) {
+        Some(&"") => rest.to_owned(),
+        Some(name) => format!("{name} {rest}"),
+        None => line.to_owned(),
+    };
+    let without = |line: String, word: &str| match line.split_once(word) {
+        Some((before, behind)) => format!("{before}{}", behind.trim_start_matches(|c: char| c.is_ascii_digit())),
+        None => line,
+    };
+    without(without(line, " table "), " scope ")
+}
+
 /// The devices in answers of `ip route get`: `172.31.1.1 dev eth0 …`, or `172.31.1.1 via 172.31.1.1 dev eth0 …` where a route with
 /// that next hop leads there.
 fn devices(body: &str, gateways: &[IpAddr]) -> Vec<(IpAddr, Box<str>)> {
@@ -265,16 +290,19 @@ fn devices(body: &str, gateways: &[IpAddr]) -> Vec<(IpAddr, Box<str>)> {
         let device = words.skip_while(|word| *word != "dev").nth(1)?;
         (gateways.contains(&gateway) && is_device(device)).then(|| (gateway, device.into()))
     };
-    body.lines().filter_map(device).collect()
+    body.lines().map(in_words).filter_map(|line| device(&line)).collect()
 }
 
-fn written(body: &str, commands: usize) -> Result<RouteOutcome, Untrusted> {
+fn written(body: &str, write: &RouteWrite) -> Result<RouteOutcome, Untrusted> {
     if body.trim() == "moved" {
         return Ok(RouteOutcome::Moved);
     }
     if let Some(ways) = body.strip_prefix("back\n") {
         let (before, after) = ways.split_once("\nthen\n").ok_or(Untrusted("the route back is missing"))?;
         return Ok(RouteOutcome::PutBack { before: clean(before), after: clean(after) });
+    }
+    if let Some(body) = body.strip_prefix("said\n") {
+        return written_short(body, write);
     }
     let (first, rest) = body.split_once('\n').ok_or(Untrusted("the token is missing"))?;
     let token = token(first)?;
@@ -283,17 +311,52 @@ fn written(body: &str, commands: usize) -> Result<RouteOutcome, Untrusted> {
         Some(rest) => ("", rest),
         None => rest.split_once("\ndiffers").ok_or(Untrusted("the difference is missing"))?,
     };
-    let (differs, loses) = rest.split_once("\nloses").unwrap_or((rest, ""));
+    let (differs, asked) = asked(rest);
     let (mut appeared, mut vanished): (Vec<LiveRoute>, Vec<LiveRoute>) = (Vec::new(), Vec::new());
-    for line in differs.lines() {
+    for line in differs.lines().filter(|line| !line.trim().is_empty()) {
         // comm writes a tab before lines of the second file.
         match line.strip_prefix('\t') {
             Some(line) => appeared.extend(super::live::parse_line(line)),
             None => vanished.extend(super::live::parse_line(line)),
         }
     }
-    let loses = loses.lines().map(clean).filter(|line| !line.is_empty()).collect();
-    Ok(RouteOutcome::Done { token, appeared, vanished, refused: refused(said, commands), loses })
+    let loses = asked.map(|answers| winners::losers(write, answers, &appeared)).unwrap_or_default();
+    Ok(RouteOutcome::Done { token, appeared, vanished, refused: refused(said, write.commands.len()), loses })
+}
+
+/// A text and the answers behind it, if there are some, which routes win.
+fn asked(text: &str) -> (&str, Option<&str>) {
+    text.split_once("\nasked\n").map_or((text, None), |(text, answers)| (text, Some(answers)))
+}
+
+/// What `ip` said, the rows before and after, and the answers which routes win.
+fn written_short(body: &str, write: &RouteWrite) -> Result<RouteOutcome, Untrusted> {
+    let (said, rest) = body.split_once("\nbefore\n").ok_or(Untrusted("the rows before are missing"))?;
+    let (before, rest) = rest.split_once("\nafter\n").ok_or(Untrusted("the rows after are missing"))?;
+    let (after, asked) = asked(rest);
+    let is_row = |line: &&str| !line.is_empty();
+    let marks: Vec<String> = write.listing.protocols.iter().map(|number| format!(" proto {number} ")).collect();
+    let (ours, foreign): (Vec<&str>, Vec<&str>) =
+        after.lines().filter(is_row).partition(|line| marks.iter().any(|mark| line.contains(mark.as_str())));
+    let token = Token::of(&digest(&ours.join("\n")), &digest(&foreign.join("\n")));
+    let mut count: BTreeMap<&str, i32> = BTreeMap::new();
+    after.lines().filter(is_row).for_each(|line| *count.entry(line).or_default() += 1);
+    before.lines().filter(is_row).for_each(|line| *count.entry(line).or_default() -= 1);
+    let rows = |sign: i32| {
+        let rows = count.iter().filter(|(_, count)| **count * sign > 0);
+        rows.filter_map(|(line, _)| parse_line(line)).collect::<Vec<LiveRoute>>()
+    };
+    let loses = asked.map(|answers| {
+        let all: Vec<LiveRoute> = after.lines().filter_map(parse_line).collect();
+        winners::losers(write, answers, &all)
+    });
+    Ok(RouteOutcome::Done {
+        token,
+        appeared: rows(1),
+        vanished: rows(-1),
+        refused: refused(said, write.commands.len()),
+        loses: loses.unwrap_or_default(),
+    })
 }
 
 /// `ip -batch` prints a message and then `Command failed -:LINE`, with lines counted from one.
