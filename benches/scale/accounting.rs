@@ -28,11 +28,11 @@ impl Cgroup {
         let path = before.join(format!("topo-bench-{}", std::process::id()));
         fs::create_dir(&path).map_err(|error| format!("{}: {error}", path.display()))?;
         let cgroup = Self { path, before };
-        cgroup.move_to(&cgroup.path).map_err(|error| format!("{}: {error}", cgroup.path.display()))?;
+        Self::move_to(&cgroup.path).map_err(|error| format!("{}: {error}", cgroup.path.display()))?;
         Ok(cgroup)
     }
 
-    fn move_to(&self, path: &Path) -> io::Result<()> {
+    fn move_to(path: &Path) -> io::Result<()> {
         fs::write(path.join("cgroup.procs"), std::process::id().to_string())
     }
 
@@ -44,7 +44,7 @@ impl Cgroup {
 
 impl Drop for Cgroup {
     fn drop(&mut self) {
-        let moved = self.move_to(&self.before);
+        let moved = Self::move_to(&self.before);
         // What a lab has ended may take a moment.
         let start = Instant::now();
         while fs::remove_dir(&self.path).is_err() {

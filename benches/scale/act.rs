@@ -115,7 +115,7 @@ pub fn inside(lab: &Path, rounds: usize, tools: &Path) -> usize {
     operator.print_processes();
     misses += operator.many_rows(effort);
     if tools != Path::new("none") {
-        let nodes = (0..NODES).map(|node| (address(node), operator.routes(node, "add"))).collect();
+        let nodes = (0..NODES).map(|node| (address(node), routes(node, "add"))).collect();
         let few = Effort { least: 3, most: 3, ..effort };
         let work = rivals::Work { lab, nodes };
         work.print(tools, &operator.meter, few, || operator.settle(), || operator.apply().0.cpu);
@@ -199,19 +199,10 @@ impl Operator {
         self.batch("del");
     }
 
-    /// The routes of the mesh on a node, as commands.
-    fn routes(&self, node: usize, verb: &str) -> String {
-        let others = (0..NODES).filter(|other| *other != node);
-        others.fold(String::new(), |mut text, other| {
-            writeln!(text, "route {verb} {} via {} proto 201", pods(other), address(other)).expect("text");
-            text
-        })
-    }
-
     /// Adds or removes the routes of the mesh with bare ssh; removing is allowed to find nothing.
     fn batch(&self, verb: &str) {
         let words = if verb == "del" { "ip -force -batch - 2>/dev/null; true" } else { "ip -batch -" };
-        finish((0..NODES).map(|node| self.ssh(node, words, &self.routes(node, verb))).collect());
+        finish((0..NODES).map(|node| self.ssh(node, words, &routes(node, verb))).collect());
     }
 
     fn bare(&self, command: &str, input: &str) {
@@ -340,6 +331,15 @@ fn masters() -> usize {
     };
     let processes = std::fs::read_dir("/proc").into_iter().flatten().flatten().map(|entry| entry.path());
     processes.filter(is_master).count()
+}
+
+/// The routes of the mesh on a node, as commands.
+fn routes(node: usize, verb: &str) -> String {
+    let others = (0..NODES).filter(|other| *other != node);
+    others.fold(String::new(), |mut text, other| {
+        writeln!(text, "route {verb} {} via {} proto 201", pods(other), address(other)).expect("text");
+        text
+    })
 }
 
 fn address(node: usize) -> String {

@@ -1,4 +1,4 @@
-//! Other tools that do the same work over SSH: pyinfra and ansible-core, from PyPI.
+//! Other tools that do the same work over SSH: pyinfra and ansible-core, from the Python Package Index.
 
 use std::fs;
 use std::path::{Path, PathBuf};

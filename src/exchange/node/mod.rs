@@ -14,6 +14,7 @@ mod part;
 mod question;
 mod quote;
 mod reply;
+mod route_reply;
 mod script;
 mod values;
 mod values_reply;
