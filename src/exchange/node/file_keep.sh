@@ -19,25 +19,21 @@ read_version() {
   [ "$version" -lt 257 ] || newer=yes
 }
 # Sets $leaves_next_hops if networkd can leave next hop objects alone. From 257 on, networkd has an object for each router. If it leaves
-# those alone, it adds the router's rows again without an object. The kernel would join such a row with a row of the same destination and
-# metric to one row of two next hops. Such a destination has another row while the router's is missing.
+# those alone, it adds the router's rows again without an object, also when it hears the router later. The kernel would join such a
+# default route with a static one of the same metric to one row of two next hops. With a static default route, the router's can be
+# missing for a moment.
 read_next_hops() {
   leaves_next_hops=
   [ -n "$newer" ] || return 0
-  whole sed "$(printf '%s\n~end\n' "$before" | sed -n -e 's/^row6 1 \([^ ]*\) nhid [0-9]* .*proto 9 .*metric \([0-9]*\).*/\1 \2/p' -e '/^~end$/p')" || return
   leaves_next_hops=yes
-  [ -z "$got" ] || while read -r destination metric; do
-    while IFS= read -r row; do
-      case $row in
-        *' nhid '*) ;;
-        "row6 1 $destination "*" metric $metric "* | "row6 1 $destination "*" metric $metric") leaves_next_hops= ;;
-      esac
-    done <<ROWS
+  while IFS= read -r row; do
+    case $row in
+      *' nhid '* | *' proto 9 '*) ;;
+      'row6 1 default '*) leaves_next_hops= ;;
+    esac
+  done <<BEFORE
 $before
-ROWS
-  done <<ROUTERS
-$got
-ROUTERS
+BEFORE
 }
 # Writes drop-ins for one restart. A link that keeps its configuration by its own settings needs none.
 keep_on() {
