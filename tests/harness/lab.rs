@@ -46,7 +46,7 @@ pub struct LabOptions {
     pub operator: Option<&'static str>,
     /// How the network of the nodes is configured, for [`Machines`](super::Machines) only. Default: `plain`.
     pub shape: Option<&'static str>,
-    /// The release of Debian of whole machines: `bookworm` (the default) or `trixie`.
+    /// The release of Debian of whole machines. [`Machines`](super::Machines) sets it: bookworm, unless the test is for another one.
     pub release: Option<&'static str>,
     /// The process whose end is that of the lab too. Default: this one.
     pub owner: Option<u32>,

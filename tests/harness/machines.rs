@@ -1,8 +1,10 @@
 //! A lab of whole machines, as a test sees it: a thin layer over the script `tests/lab/machines`.
 
+use std::cell::Cell;
+use std::collections::BTreeMap;
 use std::ops::Deref;
 use std::process::Stdio;
-use std::sync::OnceLock;
+use std::sync::{Mutex, OnceLock};
 use std::time::Duration;
 
 use super::lab::{Lab, LabOptions, Node, script, text};
@@ -24,18 +26,25 @@ pub fn hindrance() -> Option<String> {
         .clone()
 }
 
-/// The other release of Debian that machines can have.
-pub const TRIXIE: &str = "trixie";
+thread_local! {
+    static RELEASE: Cell<Option<&'static str>> = const { Cell::new(None) };
+}
 
-/// Why machines of the other release cannot run here, if so. As for [`hindrance`], the image is there afterwards.
-pub fn trixie_hindrance() -> Option<String> {
-    static HINDRANCE: OnceLock<Option<String>> = OnceLock::new();
+/// Runs a test whose machines have this release of Debian, if one is given.
+pub fn on_release(release: Option<&'static str>, test: fn()) {
+    RELEASE.set(release);
+    test();
+}
+
+/// Why machines of this other release cannot run here, if so. As for [`hindrance`], the image is there afterwards.
+pub fn hindrance_of_release(release: &'static str) -> Option<String> {
+    static IMAGES: Mutex<BTreeMap<&str, Option<String>>> = Mutex::new(BTreeMap::new());
     let image = || {
         let mut base = script(SCRIPT, ["base"]);
-        let made = base.env("TOPO_LAB_RELEASE", TRIXIE).stdout(Stdio::null()).status().expect("bash starts");
-        (!made.success()).then(|| "the image of trixie could not be made".to_owned())
+        let made = base.env("TOPO_LAB_RELEASE", release).stdout(Stdio::null()).status().expect("bash starts");
+        (!made.success()).then(|| format!("the image of {release} could not be made"))
     };
-    HINDRANCE.get_or_init(image).clone()
+    IMAGES.lock().expect("nobody panics here").entry(release).or_insert_with(image).clone()
 }
 
 /// Why this kernel has no such shape, if so.
@@ -56,7 +65,7 @@ pub struct Machines(Lab);
 impl Machines {
     /// Boots them. Lines of [`LabOptions::nodes`] may end with `--shape SHAPE`.
     pub fn up(options: LabOptions) -> Self {
-        Self(Lab::raise(SCRIPT, options))
+        Self(Lab::raise(SCRIPT, LabOptions { release: RELEASE.get(), ..options }))
     }
 
     /// Ends their DHCP server. For the shape `leased`.

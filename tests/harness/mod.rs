@@ -23,20 +23,31 @@ macro_rules! lab_tests {
 }
 pub(crate) use lab_tests;
 
-/// A test on whole machines: its name, what it needs besides (a shape of their network that a kernel may not have, or the release
-/// `trixie`; or nothing), and itself.
-pub type MachineTest = (&'static str, &'static str, fn());
+/// A test on whole machines.
+pub struct MachineTest {
+    pub name: &'static str,
+    /// A shape of their network that a kernel may not have; or nothing.
+    pub shape: &'static str,
+    /// The release of Debian that they have; none for the usual one.
+    pub release: Option<&'static str>,
+    pub test: fn(),
+}
 
-/// Lists the tests of `lab_cases` on whole machines: `MODULE::FUNCTION, MODULE::FUNCTION needs "SHAPE" or "trixie", …`.
+/// Lists the tests of `lab_cases` on whole machines: `MODULE::FUNCTION, MODULE::FUNCTION needs "SHAPE", MODULE::FUNCTION also on "trixie", …`.
+/// The last one is two tests.
 macro_rules! machine_tests {
-    ($($module:ident :: $test:ident $(needs $shape:literal)?),* $(,)?) => {
+    ($($module:ident :: $test:ident $(needs $shape:literal)? $(also on $release:literal)?),* $(,)?) => {
         /// All tests that need whole machines.
         pub fn on_machines() -> Vec<crate::harness::MachineTest> {
-            vec![$((
-                concat!(stringify!($module), "::", stringify!($test)),
-                concat!($($shape)?),
-                $module::$test as fn(),
-            )),*]
+            let test = |name, shape, release, test| crate::harness::MachineTest { name, shape, release, test };
+            vec![$(
+                test(
+                    concat!(stringify!($module), "::", stringify!($test)), concat!($($shape)?), None, $module::$test as fn()
+                ),
+                $(test(
+                    concat!(stringify!($module), "::", stringify!($test), "_on_", $release), "", Some($release), $module::$test as fn()
+                ),)?
+            )*]
         }
     };
 }
@@ -61,19 +72,16 @@ pub fn run(tests: &[(&'static str, fn())], on_machines: &[MachineTest]) -> ExitC
         let hindrance = hindrance.clone();
         trial(name, test, move || hindrance.map_or(Ok(()), |reason| Err(Hindrance { reason, failure: required })))
     });
-    let on_machines = on_machines.iter().map(|&(name, shape, test)| {
-        trial(name, test, move || {
-            let machines = machines::hindrance();
-            let (machines, shape) = match machines {
-                None if shape == machines::TRIXIE => (machines::trixie_hindrance(), None),
-                machines => (machines, machines::shape_hindrance(shape)),
-            };
-            match (machines, shape) {
+    let on_machines = on_machines.iter().map(|&MachineTest { name, shape, release, test }| {
+        let hindrance = move || {
+            let hindrance = machines::hindrance().or_else(|| release.and_then(machines::hindrance_of_release));
+            match (hindrance, machines::shape_hindrance(shape)) {
                 (Some(reason), _) => Err(Hindrance { reason, failure: required }),
                 (None, Some(reason)) => Err(Hindrance { reason, failure: false }),
                 (None, None) => Ok(()),
             }
-        })
+        };
+        trial(name, move || machines::on_release(release, test), hindrance)
     });
     let trials = in_namespaces.chain(on_machines).collect();
     libtest_mimic::run(&arguments, trials).exit_code()
@@ -85,7 +93,11 @@ struct Hindrance {
     failure: bool,
 }
 
-fn trial(name: &str, test: fn(), may_run: impl FnOnce() -> Result<(), Hindrance> + Send + 'static) -> Trial {
+fn trial(
+    name: &str,
+    test: impl FnOnce() + Send + 'static,
+    may_run: impl FnOnce() -> Result<(), Hindrance> + Send + 'static,
+) -> Trial {
     Trial::ignorable_test(name, move || match may_run() {
         Err(Hindrance { reason, failure: true }) => Err(Failed::from(reason)),
         Err(Hindrance { reason, failure: false }) => Ok(Completion::ignored_with(reason)),

@@ -1,4 +1,4 @@
-//! Watches whether nodes are always reached: a ping every 50 ms to each of their addresses, and an SSH session held open on each.
+//! Watches whether nodes are always reached: a ping every 10 ms to each of their addresses, and an SSH session held open on each.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -47,7 +47,7 @@ impl Watch {
         for node in nodes {
             for address in lab.addresses(&node) {
                 let mut ping = lab.operator("ping");
-                ping.args(["-n", "-O", "-i", "0.05", &address]);
+                ping.args(["-n", "-O", "-i", "0.01", &address]);
                 pings.push(Talk::start(&node, &address, ping, sequence_of_ping));
             }
             let session = lab.ssh_command(&node, "exec cat");
@@ -137,17 +137,18 @@ impl Talk {
 
     fn end(mut self) -> Loss {
         *self.over.lock().expect("nobody panics here") = true;
-        // A packet under way is none that was lost: ping tells about the last one when it sends the next. All lines of a
-        // session are owed, however late.
-        let sent = match self.sent.take() {
-            Some(sender) => {
-                let sent = sender.join().expect("nobody panics here");
-                within(Duration::from_secs(10), || {
-                    self.heard().answered.len() >= sent || self.child.try_wait().is_ok_and(|ended| ended.is_some())
-                });
-                sent
-            }
-            None => self.heard().last,
+        // A packet under way is none that was lost: ping tells about the last one when it sends the next, and an answer may come
+        // later than that. All lines of a session are owed, however late.
+        let sent = if let Some(sender) = self.sent.take() {
+            let sent = sender.join().expect("nobody panics here");
+            within(Duration::from_secs(10), || {
+                self.heard().answered.len() >= sent || self.child.try_wait().is_ok_and(|ended| ended.is_some())
+            });
+            sent
+        } else {
+            let last = self.heard().last;
+            within(Duration::from_secs(1), || (1..=last).all(|sequence| self.heard().answered.contains(&sequence)));
+            last
         };
         let heard = self.heard();
         let silence = if heard.answered.len() < sent { heard.when.elapsed() } else { Duration::ZERO };

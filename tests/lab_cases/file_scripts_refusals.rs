@@ -55,8 +55,9 @@ pub fn files_that_do_harm_are_refused() {
     // What a run left that was killed is no hindrance, and is removed.
     let before = files(&machines, "plain");
     node.run(
-        "mkdir -p /run/topo-file.old /run/systemd/network/10-netplan-eth0.network.d && touch /etc/netplan/.60-topo.yaml.new &&
-        echo x >/run/systemd/network/10-netplan-eth0.network.d/zz-topo-keep.conf",
+        "folder=/run/systemd/network/10-netplan-eth0.network.d
+        mkdir -p /run/topo-file.old /run/topo $folder && touch /etc/netplan/.60-topo.yaml.new &&
+        echo $folder >/run/topo/.60-topo.yaml.folders && echo x >$folder/zz-topo-keep.conf",
     );
     done(file(&machines, "plain", &write(FileForm::Netplan, &first, &good, Activation::Check)));
     assert_eq!(files(&machines, "plain"), before);

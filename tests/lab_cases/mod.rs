@@ -7,6 +7,7 @@ mod file_scripts_refusals;
 mod forwarding;
 mod hostile;
 mod interrupted;
+mod loading;
 mod machines;
 mod membership;
 mod ownership;
@@ -76,7 +77,7 @@ crate::harness::machine_tests! {
     machines::applied_routes_are_put_back_after_a_reboot,
     machines::a_watch_sees_what_is_lost,
     machines::nothing_of_machines_is_left,
-    persistence::routes_outlive_what_happens_to_nodes,
+    persistence::routes_outlive_what_happens_to_nodes also on "trixie",
     persistence_alone::files_alone_put_routes_into_the_kernel,
     persistence_alone::a_deferred_file_waits,
     persistence_owners::files_changed_by_hand_are_put_back,
@@ -88,18 +89,19 @@ crate::harness::machine_tests! {
     persistence_refusals::what_is_seen_when_a_file_is_tried_is_told,
     persistence_refusals::a_file_that_cannot_be_removed_stays_recorded,
     persistence_trouble::a_failed_file_step_leaves_routes_that_do_not_last,
-    persistence_trouble::an_apply_that_is_killed_goes_on_from_there,
+    persistence_trouble::an_apply_that_is_killed_goes_on_from_there also on "trixie",
     persistence_trouble::a_node_without_power_in_the_middle_of_an_apply,
-    persistence_shapes::every_shape_keeps_its_routes,
-    persistence_shapes::nodes_behind_an_on_link_gateway_keep_their_routes,
+    persistence_shapes::every_shape_keeps_its_routes also on "trixie",
+    persistence_shapes::nodes_behind_an_on_link_gateway_keep_their_routes also on "trixie",
     persistence_shapes::a_bond_keeps_its_routes needs "bond",
     persistence_shapes::a_vlan_keeps_its_routes needs "vlan",
     persistence_shapes::drop_ins_and_netplan_replace_each_other,
-    file_scripts::the_configuration_of_every_shape_is_seen,
-    file_scripts::files_come_change_and_go_without_a_loss,
+    file_scripts::the_configuration_of_every_shape_is_seen also on "trixie",
+    file_scripts::files_come_change_and_go_without_a_loss also on "trixie",
     file_scripts_refusals::files_that_do_harm_are_refused,
-    file_scripts::a_deferred_file_is_pending_until_networkd_restarts,
-    file_scripts_refusals::what_cannot_be_loaded_is_put_back,
-    forwarding::forwarding_outlives_a_reboot,
-    forwarding::router_advertisements_are_not_lost,
+    file_scripts::a_deferred_file_is_pending_until_networkd_restarts also on "trixie",
+    file_scripts_refusals::what_cannot_be_loaded_is_put_back also on "trixie",
+    loading::loading_leaves_all_of_others_as_it_is also on "trixie",
+    forwarding::forwarding_outlives_a_reboot also on "trixie",
+    forwarding::router_advertisements_are_not_lost also on "trixie",
 }

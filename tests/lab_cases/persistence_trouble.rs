@@ -38,8 +38,8 @@ fn apply_until(machines: &Machines, name: &str, command: &str) -> Child {
 /// Nothing of a run is under way or left beside the files.
 #[track_caller]
 fn assert_tidy(machines: &Machines, name: &str) {
-    let left =
-        "left=$(ls -d /run/topo-file.* /etc/netplan/.60-* /run/systemd/network/*.d/zz-topo-keep.conf 2>/dev/null)
+    let left = "left=$(ls -d /run/topo-file.* /etc/netplan/.60-* /run/systemd/network/*.d/zz-topo-keep.conf \
+        /run/systemd/networkd.conf.d /run/topo/.covers /run/topo/.before 2>/dev/null)
         echo $left; [ -z \"$left\" ]";
     let tidy = within(Duration::from_secs(30), || machines.node(name).attempt(left).exit == Some(0));
     assert!(tidy, "{name}: {}", machines.node(name).attempt(left).stdout);
@@ -101,7 +101,8 @@ pub fn an_apply_that_is_killed_goes_on_from_there() {
     // Between Install and Persist; and while a file is being loaded.
     let live = "ip route show proto 201 | grep -q 10.200".to_owned();
     let installed = format!("test -e {FILE}");
-    let loading = "ls /run/systemd/network/*.d/zz-topo-keep.conf 2>/dev/null".to_owned();
+    // The drop-ins are there for a part of the restart only.
+    let loading = "ls /run/topo-file.*/restarted 2>/dev/null".to_owned();
     for moment in [live, installed, loading] {
         machines.write("topo.toml", &kthw(BOTH));
         let mut topo = apply_until(&machines, "server", &moment);

@@ -43,7 +43,8 @@ ip_forward = true
 rp_filter = "loose"
 "#;
 
-/// A machine with systemd-networkd, which does at a restart what the real one does with the routes of drop-ins.
+/// A machine with systemd-networkd, which does at a restart what the one of Debian 12 does with the routes of drop-ins and with
+/// what others have: foreign rows and rules stay only if its settings say so, and permanent neighbours and next hop objects never.
 pub(super) const NETWORKD: &str = r#"
 mount -t tmpfs tmpfs /run
 ip addr add 10.240.0.10/24 dev eth0
@@ -51,6 +52,11 @@ ip link set lo up
 ip route add default via 10.240.0.1 proto static
 ip route add 10.201.0.0/24 via 10.240.0.23 proto 80
 ip route add blackhole 10.201.2.0/24 proto 80
+ip addr add 10.240.0.70/24 dev eth0 metric 100 valid_lft 3600 preferred_lft 3600
+ip neigh add 10.240.0.99 lladdr 02:00:00:00:00:99 dev eth0 nud permanent
+ip nexthop add id 7 via 10.240.0.1 dev eth0
+ip route add 10.201.7.0/24 nhid 7 proto 80
+ip rule add from 10.201.0.0/16 lookup 100 pref 500
 mkdir -p /etc/sysctl.d /etc/systemd/network /sys/class/net/eth0 /run/systemd/netif/links /run/systemd/units /run/systemd/network /run/fake
 printf '[Match]\nName=eth0\n' >/etc/systemd/network/eth0.network
 printf 'vm.swappiness = 10\n' >/etc/sysctl.d/10-other.conf
@@ -60,6 +66,7 @@ ln -s 00000000000000000000000000000001 /run/systemd/units/invocation:systemd-net
 : >/run/fake/installed
 stub systemctl 'PATH=/usr/sbin:/usr/bin:/sbin:/bin
 case $* in
+--version) echo "systemd 252 (252.39-1~deb12u1)"; exit 0 ;;
 "is-active --quiet systemd-networkd" | "reset-failed systemd-networkd") exit 0 ;;
 "restart systemd-networkd") ;;
 *) exit 1 ;;
@@ -73,9 +80,15 @@ esac
   esac
 done >/run/fake/new
 grep -v -x -F -f /run/fake/new /run/fake/installed | while read -r row; do ip route del $row 2>/dev/null; done
-if ! grep -q -s -x KeepConfiguration=yes /run/systemd/network/eth0.network.d/*.conf; then
+if ! grep -q -s -x KeepConfiguration=static /run/systemd/network/eth0.network.d/*.conf ||
+  ! grep -q -s -x ManageForeignRoutes=no /run/systemd/networkd.conf.d/*.conf; then
   for protocol in 80 201; do ip -4 route flush proto $protocol dev eth0; done
+  ip rule del pref 500
 fi
+ip neigh del 10.240.0.99 dev eth0
+ip nexthop del id 7
+ip addr del 10.240.0.70/24 dev eth0
+ip addr add 10.240.0.70/24 dev eth0 metric 100 valid_lft 3600 preferred_lft 3600
 while read -r row; do ip route append $row 2>/dev/null; done </run/fake/new
 mv /run/fake/new /run/fake/installed
 ln -s -f -n "$(printf %032d "1$(date +%s%N | tail -c 12)")" /run/systemd/units/invocation:systemd-networkd.service

@@ -44,7 +44,7 @@ note_folders() {
     printf '%s\n' "$in_use" | while IFS= read -r file; do
       [ -z "$file" ] || [ -d "$put_folder/${file##*/}.d" ] || printf '%s\n' "$put_folder/${file##*/}.d"
     done
-    [ -d "$put_folder" ] || printf '%s\n' "$put_folder"
+    for folder in "$put_folder" "$networkd_settings"; do [ -d "$folder" ] || printf '%s\n' "$folder"; done
   )
   said=$({ mkdir -p /run/topo && printf '%s\n' "$folders" >"$note"; } 2>&1)
 }
@@ -215,10 +215,10 @@ PRESENT
   loads=
   if [ "$activation" = load ] && [ -n "$runs" ] && [ -z "$loaded" ]; then
     loads=yes
-    look_before || return
+    read_version && look_before && read_next_hops || return
   fi
   keep_present || { failed cp "$said"; return; }
-  if ! mark_pending; then
+  if ! mark_pending || { [ -n "$loads" ] && ! note_others; }; then
     refuse "topo cannot write to /run/topo: $said"
     return
   fi
@@ -237,6 +237,7 @@ PRESENT
   if [ -n "$wrong" ]; then
     put_back_files || failed "putting $name back" "$said"
     [ "$was_pending" = yes ] || unmark_pending
+    forget_others
     went_back
     return
   fi
@@ -250,10 +251,7 @@ PRESENT
     go_back
     return
   fi
-  if ! keep_off; then
-    failed rm "$said"
-    return
-  fi
+  forget_others || return
   tidy_files
   unmark_pending
   done_with
@@ -261,20 +259,21 @@ PRESENT
 # After a load that failed: the old files, and networkd with them.
 go_back() {
   reason=${wrong:-A command failed.}
+  goes_back=yes
   put_back_files || failed "putting $name back" "$said"
   # Restore topo's rows, too. Do it while networkd restarts, because networkd adds next hops to IPv6 rows that have others.
   marked() { return 1; }
   our_destinations=
   remove_added
-  put_back_rows
+  put_back_others
   # If even that does not start networkd, systemd tries again, and the rest should stay as it is.
   if ! restart_networkd "$rows_present"; then
     failed 'systemctl restart systemd-networkd' "${wrong%%"$newline"*}"
-  elif ! keep_off; then
-    failed rm "$said"
   fi
   remove_added
-  put_back_rows
+  if put_back_others && read_lost; then
+    if [ -n "$lost" ]; then failed 'putting back what others have' "$lost"; else forget_others; fi
+  fi
   unmark_pending
   wrong=$reason
   went_back
@@ -310,15 +309,16 @@ file_work() {
   remains=
   folders=
   restored=
+  goes_back=
   note=/run/topo/.$name.folders
   [ ! -f "$note" ] || while IFS= read -r folder; do
-    case $folder in /etc/systemd/network/*.d | "$put_folder" | "$put_folder"/*.d) folders=$folders$newline$folder ;; esac
+    case $folder in /etc/systemd/network/*.d | "$put_folder" | "$put_folder"/*.d | "$networkd_settings") folders=$folders$newline$folder ;; esac
   done <"$note"
   remove_staging
   keep_off || remains=$said
   if [ -n "$remains" ]; then
     failed rm "$remains"
-  elif file_token; then
+  elif recover_others && cover_off && file_token; then
     was_pending=$pending
     if [ -n "$known" ] && [ "$token" != "$known" ]; then
       printf 'moved\n'
@@ -331,7 +331,8 @@ file_work() {
       if said=$(want_files 2>&1); then write_files; else refuse "topo cannot write the file to /run: $said"; fi
       tidy_files
       remove_staging
-      if [ -z "$remains" ]; then
+      # The drop-ins are there still if networkd does not start any more. The next run removes them, and their folders.
+      if [ -z "$remains" ] && ! is_kept; then
         remove "$note" && remove_folder /run/topo || remains=$said
       fi
       if [ -n "$remains" ]; then failed rm "$remains"; fi

@@ -16,6 +16,8 @@ pub(super) fn push_functions(script: &mut String) {
     script.push_str(include_str!("file_lists.sh"));
     script.push_str(include_str!("file.sh"));
     script.push_str(include_str!("file_checks.sh"));
+    script.push_str(include_str!("file_others.sh"));
+    script.push_str(include_str!("file_keep.sh"));
     script.push_str(include_str!("file_load.sh"));
 }
 

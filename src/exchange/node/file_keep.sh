@@ -1,0 +1,253 @@
+# Keeps what a node has beside topo's routes while systemd-networkd restarts. `KeepConfiguration=yes` alone would make leases endless,
+# and add rules without a priority once more.
+networkd_settings=/run/systemd/networkd.conf.d
+# The stand-ins for leased addresses, a line each: device, address with its length, subnet or none, metric.
+covers=/run/topo/.covers
+# Sets $newer if systemd is 257 or newer. Older ones drop leased and autoconfigured addresses when networkd starts.
+read_version() {
+  newer=
+  said=$(systemctl --version 2>&1)
+  version=${said#systemd }
+  version=${version%%[!0-9]*}
+  case $said.$version in
+    'systemd '*.[1-9]*) ;;
+    *)
+      failed 'systemctl --version' "$said"
+      return 1
+      ;;
+  esac
+  [ "$version" -lt 257 ] || newer=yes
+}
+# Sets $leaves_next_hops if networkd can leave next hop objects alone. From 257 on, networkd has an object for each router. If it leaves
+# those alone, it adds the router's rows again without an object. The kernel would join such a row with a row of the same destination and
+# metric to one row of two next hops. Such a destination has another row while the router's is missing.
+read_next_hops() {
+  leaves_next_hops=
+  [ -n "$newer" ] || return 0
+  whole sed "$(printf '%s\n~end\n' "$before" | sed -n -e 's/^row6 1 \([^ ]*\) nhid [0-9]* .*proto 9 .*metric \([0-9]*\).*/\1 \2/p' -e '/^~end$/p')" || return
+  leaves_next_hops=yes
+  [ -z "$got" ] || while read -r destination metric; do
+    while IFS= read -r row; do
+      case $row in
+        *' nhid '*) ;;
+        "row6 1 $destination "*" metric $metric "* | "row6 1 $destination "*" metric $metric") leaves_next_hops= ;;
+      esac
+    done <<ROWS
+$before
+ROWS
+  done <<ROUTERS
+$got
+ROUTERS
+}
+# Writes drop-ins for one restart. A link that keeps its configuration by its own settings needs none.
+keep_on() {
+  settings='[Network]
+ManageForeignRoutes=no
+ManageForeignRoutingPolicyRules=no'
+  [ -z "$leaves_next_hops" ] || settings=$settings$newline'ManageForeignNextHops=no'
+  mkdir -p "$put_folder" "$networkd_settings" && printf '%s\n' "$settings" >"$networkd_settings/zz-topo-keep.conf" || return
+  [ -z "$in_use" ] || while IFS= read -r file; do
+    if keeps_all "$file"; then continue; fi
+    at=$put_folder/${file##*/}.d
+    mkdir -p "$at" && printf '[Network]\nKeepConfiguration=static\n' >"$at/zz-topo-keep.conf" || return
+  done <<USED
+$in_use
+USED
+}
+keeps_all() {
+  keeps=
+  for path in "$1" /etc/systemd/network/"${1##*/}".d/*.conf "$put_folder/${1##*/}".d/*.conf; do
+    [ -r "$path" ] || continue
+    while read -r line; do
+      case $line in
+        KeepConfiguration*=*)
+          case ${line#*=} in
+            *yes | *true | *on | *1 | *dhcp) keeps=yes ;;
+            *) keeps= ;;
+          esac
+          ;;
+      esac
+    done <"$path"
+  done
+  [ -n "$keeps" ]
+}
+keep_off() {
+  for file in "$put_folder"/*.d/zz-topo-keep.conf "$networkd_settings/zz-topo-keep.conf"; do
+    [ ! -f "$file" ] || remove "$file" || return
+  done
+}
+# Whether a drop-in is there.
+is_kept() {
+  for file in "$put_folder"/*.d/zz-topo-keep.conf "$networkd_settings/zz-topo-keep.conf"; do
+    [ ! -f "$file" ] || return 0
+  done
+  return 1
+}
+# Until systemd 256: for the moment in which they are missing, each leased address is there with another length as well, with a row for
+# its subnet, and each autoconfigured one does not end.
+cover_on() {
+  [ -z "$newer" ] || return 0
+  leases || return
+  [ -z "$got" ] || while read -r device address; do
+    host=${address%/*}
+    subnet=none
+    metric=0
+    while IFS= read -r row; do
+      case $row in
+        'row4 1 '*" dev $device "*' proto 2 '*" src $host "* | 'row4 1 '*" dev $device "*' proto 2 '*" src $host")
+          row=${row#row4 1 }
+          subnet=${row%% *}
+          case $row in *' metric '*) metric=${row##* metric }; metric=${metric%% *} ;; esac
+          break
+          ;;
+      esac
+    done <<ROWS
+$before
+ROWS
+    case $address in
+      # A host's own prefix leaves no room for another one of the same length.
+      */32) cover="$host/31 noprefixroute" ;;
+      *) cover=$host/32 ;;
+    esac
+    printf '%s %s %s %s\n' "$device" "${cover%% *}" "$subnet" "$((metric + 1))" >>"$covers" || return
+    # shellcheck disable=SC2086 # split into words on purpose
+    ip addr add $cover dev "$device" 2>/dev/null
+    [ "$subnet" = none ] || ip route add "$subnet" dev "$device" src "$host" metric "$((metric + 1))" proto boot 2>/dev/null
+  done <<LEASES
+$got
+LEASES
+  [ -z "$lifetimes_before" ] || while read -r device address valid preferred flags; do
+    # shellcheck disable=SC2086 # split into words on purpose
+    case $address in *:*) ip -6 addr change "$address" dev "$device" valid_lft forever preferred_lft forever $flags 2>/dev/null ;; esac
+  done <<LIFETIMES
+$lifetimes_before
+LIFETIMES
+}
+# Puts the leased addresses of IPv4 into $got: those that end some day, and endless ones that rows from DHCP use as their source.
+leases() {
+  whole sed "$(printf '%s\n~end\n' "$before" | sed -n -e 's/^row4 .* dev \([^ ]*\) .*proto 16 .*src \([0-9.]*\).*/\1 \2/p' -e '/^~end$/p')" || return
+  sources=$newline$got$newline
+  leased=$(
+    while read -r kind device address; do
+      case $kind.$address in
+        address.*.*)
+          case $newline$lifetimes_before$newline$sources in
+            *"$newline$device $address "* | *"$newline$device ${address%/*}$newline"*) printf '%s %s\n' "$device" "$address" ;;
+          esac
+          ;;
+      esac
+    done <<BEFORE
+$before
+BEFORE
+    printf '~end\n'
+  )
+  whole 'reading addresses' "$leased"
+}
+# Should this script end here, the stand-ins end by themselves.
+cover_ends() {
+  [ ! -f "$covers" ] || while read -r device address rest; do
+    ip addr change "$address" dev "$device" valid_lft 30 preferred_lft 30 2>/dev/null
+  done <"$covers"
+}
+# Waits until all addresses that end some day do so again, and sets the times of before where they do not.
+put_back_lifetimes() {
+  [ -n "$lifetimes_before" ] || return 0
+  read_seconds
+  deadline=$((seconds + 5))
+  while :; do
+    now=
+    look_at_addresses || return
+    endless=
+    while read -r device address rest; do
+      case $newline$lifetimes in *"$newline$device $address "*) ;; *) endless=$endless$newline"$device $address $rest" ;; esac
+    done <<LIFETIMES
+$lifetimes_before
+LIFETIMES
+    read_seconds
+    [ -n "$endless" ] && [ "$seconds" -lt "$deadline" ] || break
+    sleep 0.1
+  done
+  [ -z "$endless" ] || while read -r device address valid preferred flags; do
+    [ -n "$device" ] || continue
+    passed=$((seconds - looked_at))
+    valid=$((valid > passed ? valid - passed : 1))
+    preferred=$((preferred > passed ? preferred - passed : 0))
+    metric=
+    case $newline$before$newline in
+      *"${newline}metric $device $address "*)
+        metric=${before#*"metric $device $address "}
+        metric="metric ${metric%%"$newline"*}"
+        ;;
+    esac
+    # What it does is looked at afterwards.
+    # shellcheck disable=SC2086 # split into words on purpose
+    ip addr replace "$address" dev "$device" valid_lft "$valid" preferred_lft "$preferred" $flags $metric 2>/dev/null
+  done <<ENDLESS
+$endless
+ENDLESS
+}
+# Removes stand-ins, also those of a killed run.
+cover_off() {
+  [ -f "$covers" ] || return 0
+  while read -r device address subnet metric; do
+    [ "$subnet" = none ] || ip route del "$subnet" dev "$device" metric "$metric" proto boot 2>/dev/null
+    ip addr del "$address" dev "$device" 2>/dev/null
+  done <"$covers"
+  list_of -o 'addr show' || return
+  addresses=$answer
+  list_of '-o -N -4' 'route show table all proto 3' || return
+  while read -r device address subnet metric; do
+    case $newline$addresses in
+      *": $device "*" inet $address "*) failed "ip addr del $address dev $device" ''; return 1 ;;
+    esac
+    case $newline$answer in
+      *"$newline$subnet dev $device "*" metric $metric "*) failed "ip route del $subnet dev $device" ''; return 1 ;;
+    esac
+  done <"$covers"
+  remove "$covers" || { failed rm "$said"; return 1; }
+}
+# Waits until the routers of before are heard again. If networkd leaves next hop objects alone, a router's row that is there again
+# without its object replaces the one of before, which would stay until it ends.
+wait_for_routers() {
+  [ -n "$newer" ] || return 0
+  read_seconds
+  deadline=$((seconds + 4))
+  while :; do
+    list_of '-o -6 -N' 'route show proto 9' || return
+    whole sed "$(printf '%s\n~end\n' "$answer" | sed -n -e 's/^\([^ ]*\) nhid \([0-9]*\) via \([^ ]*\) dev \([^ ]*\) .*metric \([0-9]*\).*/\1 \2 \3 \4 \5/p' -e '/^~end$/p')" || return
+    routers=$got
+    left=
+    if [ -n "$leaves_next_hops" ]; then
+      [ -z "$routers" ] || while read -r destination id gateway device metric; do
+        case $newline$answer in
+          *"$newline$destination via $gateway dev $device "*) ip -6 route del "$destination" nhid "$id" metric "$metric" proto 9 2>/dev/null ;;
+          *) left=yes ;;
+        esac
+      done <<ROUTERS
+$routers
+ROUTERS
+    else
+      whole sed "$(printf '%s\n~end\n' "$before" | sed -n -e 's/^row6 1 \([^ ]*\) nhid [0-9]* via \([^ ]*\) dev \([^ ]*\) .*proto 9 .*metric \([0-9]*\).*/\1 \2 \3 \4/p' -e '/^~end$/p')" || return
+      [ -z "$got" ] || while read -r destination rest; do
+        while read -r there id rest_there; do
+          [ "$there $rest_there" != "$destination $rest" ] || continue 2
+        done <<ROUTERS
+$routers
+ROUTERS
+        left=yes
+      done <<BEFORE
+$got
+BEFORE
+    fi
+    read_seconds
+    [ -n "$left" ] && [ "$seconds" -lt "$deadline" ] || break
+    sleep 0.1
+  done
+  [ -n "$leaves_next_hops" ] && [ -n "$routers" ] || return 0
+  list_of '-o -6 -N' 'route show table all' || return
+  while read -r destination id rest; do
+    case $answer in *" nhid $id "*) ;; *) ip nexthop del id "$id" 2>/dev/null ;; esac
+  done <<ROUTERS
+$routers
+ROUTERS
+}
