@@ -272,7 +272,11 @@ go_back() {
   fi
   remove_added
   if put_back_others && read_lost; then
-    if [ -n "$lost" ]; then failed 'putting back what others have' "$lost"; else forget_others; fi
+    if [ -n "$lost" ]; then
+      failed 'ip -batch' "${reason%%"$newline"*} The old file is back, but this is still missing: ${lost%%"$newline"*}"
+    else
+      forget_others
+    fi
   fi
   unmark_pending
   wrong=$reason

@@ -3,9 +3,9 @@
 networkd_settings=/run/systemd/networkd.conf.d
 # The stand-ins for leased addresses, a line each: device, address with its length, subnet or none, metric.
 covers=/run/topo/.covers
-# Sets $newer if systemd is 257 or newer. Older ones drop leased and autoconfigured addresses when networkd starts.
+# Sets $keeps_leases if systemd is 257 or newer. Older ones drop leased and autoconfigured addresses when networkd starts.
 read_version() {
-  newer=
+  keeps_leases=
   said=$(systemctl --version 2>&1)
   version=${said#systemd }
   version=${version%%[!0-9]*}
@@ -16,28 +16,24 @@ read_version() {
       return 1
       ;;
   esac
-  [ "$version" -lt 257 ] || newer=yes
+  [ "$version" -lt 257 ] || keeps_leases=yes
 }
 # Sets $leaves_next_hops if networkd can leave next hop objects alone. From 257 on, networkd has an object for each router. If it leaves
-# those alone, it adds the router's rows again without an object. The kernel would join such a row with a row of the same destination and
-# metric to one row of two next hops. Such a destination has another row while the router's is missing.
+# those alone, it adds the router's rows again without an object, also when it hears the router later. The kernel would join such a
+# default route with a static one of the same metric to one row of two next hops. Where there is a static default route, the router's
+# can be missing until it is heard again.
 read_next_hops() {
   leaves_next_hops=
-  [ -n "$newer" ] || return 0
-  whole sed "$(printf '%s\n~end\n' "$before" | sed -n -e 's/^row6 1 \([^ ]*\) nhid [0-9]* .*proto 9 .*metric \([0-9]*\).*/\1 \2/p' -e '/^~end$/p')" || return
+  [ -n "$keeps_leases" ] || return 0
   leaves_next_hops=yes
-  [ -z "$got" ] || while read -r destination metric; do
-    while IFS= read -r row; do
-      case $row in
-        *' nhid '*) ;;
-        "row6 1 $destination "*" metric $metric "* | "row6 1 $destination "*" metric $metric") leaves_next_hops= ;;
-      esac
-    done <<ROWS
+  while IFS= read -r row; do
+    case $row in
+      *' nhid '* | *' proto 9 '*) ;;
+      'row6 1 default '*) leaves_next_hops= ;;
+    esac
+  done <<BEFORE
 $before
-ROWS
-  done <<ROUTERS
-$got
-ROUTERS
+BEFORE
 }
 # Writes drop-ins for one restart. A link that keeps its configuration by its own settings needs none.
 keep_on() {
@@ -71,22 +67,18 @@ keeps_all() {
   done
   [ -n "$keeps" ]
 }
-keep_off() {
-  for file in "$put_folder"/*.d/zz-topo-keep.conf "$networkd_settings/zz-topo-keep.conf"; do
-    [ ! -f "$file" ] || remove "$file" || return
-  done
-}
-# Whether a drop-in is there.
+# Whether a drop-in is there, which is $file then.
 is_kept() {
   for file in "$put_folder"/*.d/zz-topo-keep.conf "$networkd_settings/zz-topo-keep.conf"; do
     [ ! -f "$file" ] || return 0
   done
   return 1
 }
+keep_off() { while is_kept; do remove "$file" || return; done; }
 # Until systemd 256: for the moment in which they are missing, each leased address is there with another length as well, with a row for
 # its subnet, and each autoconfigured one does not end.
 cover_on() {
-  [ -z "$newer" ] || return 0
+  [ -z "$keeps_leases" ] || return 0
   leases || return
   [ -z "$got" ] || while read -r device address; do
     host=${address%/*}
@@ -206,10 +198,10 @@ cover_off() {
   done <"$covers"
   remove "$covers" || { failed rm "$said"; return 1; }
 }
-# Waits until the routers of before are heard again. If networkd leaves next hop objects alone, a router's row that is there again
-# without its object replaces the one of before, which would stay until it ends.
+# If networkd leaves next hop objects alone, its next start adds the row of each router again without an object, as soon as it hears the
+# router. Waits for that, and removes the row of before, which would stay until it ends.
 wait_for_routers() {
-  [ -n "$newer" ] || return 0
+  [ -n "$leaves_next_hops" ] || return 0
   read_seconds
   deadline=$((seconds + 4))
   while :; do
@@ -217,37 +209,36 @@ wait_for_routers() {
     whole sed "$(printf '%s\n~end\n' "$answer" | sed -n -e 's/^\([^ ]*\) nhid \([0-9]*\) via \([^ ]*\) dev \([^ ]*\) .*metric \([0-9]*\).*/\1 \2 \3 \4 \5/p' -e '/^~end$/p')" || return
     routers=$got
     left=
-    if [ -n "$leaves_next_hops" ]; then
-      [ -z "$routers" ] || while read -r destination id gateway device metric; do
-        case $newline$answer in
-          *"$newline$destination via $gateway dev $device "*) ip -6 route del "$destination" nhid "$id" metric "$metric" proto 9 2>/dev/null ;;
-          *) left=yes ;;
-        esac
-      done <<ROUTERS
+    [ -z "$routers" ] || while read -r destination id gateway device metric; do
+      case $newline$answer in
+        *"$newline$destination via $gateway dev $device "*) ip -6 route del "$destination" nhid "$id" metric "$metric" proto 9 2>/dev/null ;;
+        *) left=yes ;;
+      esac
+    done <<ROUTERS
 $routers
 ROUTERS
-    else
-      whole sed "$(printf '%s\n~end\n' "$before" | sed -n -e 's/^row6 1 \([^ ]*\) nhid [0-9]* via \([^ ]*\) dev \([^ ]*\) .*proto 9 .*metric \([0-9]*\).*/\1 \2 \3 \4/p' -e '/^~end$/p')" || return
-      [ -z "$got" ] || while read -r destination rest; do
-        while read -r there id rest_there; do
-          [ "$there $rest_there" != "$destination $rest" ] || continue 2
-        done <<ROUTERS
-$routers
-ROUTERS
-        left=yes
-      done <<BEFORE
-$got
-BEFORE
-    fi
     read_seconds
     [ -n "$left" ] && [ "$seconds" -lt "$deadline" ] || break
     sleep 0.1
   done
-  [ -n "$leaves_next_hops" ] && [ -n "$routers" ] || return 0
+  [ -n "$routers" ] || return 0
   list_of '-o -6 -N' 'route show table all' || return
   while read -r destination id rest; do
     case $answer in *" nhid $id "*) ;; *) ip nexthop del id "$id" 2>/dev/null ;; esac
   done <<ROUTERS
 $routers
 ROUTERS
+}
+# Whether the default route $1 is a router's that networkd has dropped with its next hop object. It comes back with the router's next
+# advertisement. Until then there is a static one.
+comes_back() {
+  [ -n "$keeps_leases" ] && [ -z "$leaves_next_hops" ] || return 1
+  while IFS= read -r row; do
+    case $row in
+      'row6 1 default nhid '*" ${1#default6 1 default } "*' proto 9 '*) return 0 ;;
+    esac
+  done <<BEFORE
+$before
+BEFORE
+  return 1
 }

@@ -174,6 +174,7 @@ read_lost() {
     while IFS= read -r line; do
       case $line in
         row[46]*) is_row_of_others "${line#* }" || continue ;;
+        default6*) ! comes_back "$line" || continue ;;
       esac
       printf '%s\n' "$line"
     done <<LOST
@@ -272,12 +273,14 @@ NOW
 }
 # Puts back what is missing, and notes rows of others in $restored. Looks afterwards.
 put_back_others() {
-  wait_for_routers && look_now && read_lost || return
+  # systemd 252 can drop an autoconfigured address once more when it hears the router.
+  put_back_lifetimes && wait_for_routers && look_now && read_lost || return
   rows_lost=$(printf '%s\n' "$lost" | while read -r kind rest; do case $kind in row[46]) printf '%s\n' "$rest" ;; esac; done)
   [ -z "$rows_lost" ] || restored=$restored${restored:+$newline}$rows_lost
   only "$now" "$before" || return
   more=$got
   whole sort "$({ commands_for_doubled_rules; commands_for_lost; printf '~end\n'; } | sort -s -k 1,1)" || return
+  [ -n "$got" ] || return 0
   commands=$got
   for family in 4 6; do
     whole sed "$(printf '%s\n~end\n' "$commands" | sed -n -e "s/^[0-9] $family //p" -e '/^~end$/p')" || return
