@@ -4,12 +4,14 @@
 //! Planning is measured in instructions of whole processes, counted by valgrind: they do not depend on what else the machine
 //! does. The time is printed beside them and decides nothing. `cargo bench -- check` compares instructions with
 //! benches/baseline.txt, and `cargo bench -- record` writes that file anew. `cargo bench -- write FOLDER` writes the
-//! topologies and states that are measured, for a profiler. Over SSH, topo and the reference are timed by turns, and the
-//! median of the ratios of neighbours decides. The exit code is 1 where a bar is missed.
+//! topologies and states that are measured, for a profiler. Over SSH, it is the CPU time of topo, of ssh and of the nodes together, by
+//! turns with the reference, and the median of the ratios of neighbours decides. The exit code is 1 where a bar is missed.
 #![allow(clippy::print_stdout, reason = "figures are for people")]
 #![allow(unreachable_pub, reason = "a binary has no outside")]
 #![allow(clippy::cast_precision_loss, reason = "figures have three digits")]
 
+#[path = "scale/accounting.rs"]
+mod accounting;
 #[path = "scale/act.rs"]
 mod act;
 #[path = "scale/baseline.rs"]
@@ -24,6 +26,8 @@ mod pair;
 mod planning;
 #[path = "scale/process.rs"]
 mod process;
+#[path = "scale/rivals.rs"]
+mod rivals;
 #[path = "scale/world.rs"]
 mod world;
 
@@ -39,7 +43,7 @@ fn main() -> ExitCode {
             floor::run();
             0
         }
-        ["child-act", lab, rounds] => act::inside(lab.as_ref(), rounds.parse().unwrap_or(1)),
+        ["child-act", lab, rounds, tools] => act::inside(lab.as_ref(), rounds.parse().unwrap_or(1), tools.as_ref()),
         ["write", folder] => {
             planning::write_all(folder.as_ref());
             0

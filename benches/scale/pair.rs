@@ -62,7 +62,7 @@ impl Pair {
 
     /// Prints a line; with a bar, tells whether it was missed.
     pub fn print(&self, what: &str, bar: Option<f64>) -> usize {
-        let (verdict, missed) = verdict(bar.map(|bar| (self.ratio() <= bar, format!("≤ {bar:.1} ×"))));
+        let (verdict, missed) = verdict(bar.map(|bar| (self.ratio() <= bar, format!("≤ {bar} ×"))));
         println!(
             "{what:<58} {:>10} {:>10} {:>7.2} ×  {verdict}  ({} pairs)",
             milliseconds(self.topo()),

@@ -15,7 +15,7 @@ use crate::exit::Exit;
 use crate::network::Memo;
 use crate::plan::{self, Options, Plan};
 use crate::report::Timed;
-use crate::resource::{AddressPattern, Name, Place, Record, ResourceId};
+use crate::resource::{AddressPattern, Name, Place, Record, ResourceId, Shape};
 use crate::state::{LocalStore, Revision, State, Store};
 use crate::topology::{self, Topology};
 use crate::transport::ssh::{Ssh, SshOptions};
@@ -143,12 +143,24 @@ pub(super) async fn read_state(store: Arc<dyn Store>, name: &Name) -> Result<Rec
     Ok(Recorded { state, revision, store })
 }
 
+/// From so many routes of a node on, connections compress: a write of them then sends a tenth.
+const MANY_ROUTES: usize = 200;
+
+/// Whether there is a node with many routes.
+fn has_many_routes(desired: &Desired, state: &State) -> bool {
+    let wanted = desired.places.values().flat_map(|place| place.resources.values());
+    let recorded = state.records().flat_map(|(.., record)| record.shapes());
+    let is_long = |shape: &Shape| shape.routes.as_ref().is_some_and(|set| set.rows.as_slice().len() > MANY_ROUTES);
+    wanted.chain(recorded).any(is_long)
+}
+
 /// The connection to the nodes.
-fn transport(global: &GlobalArguments) -> Result<Arc<dyn Transport>, CommandError> {
+fn transport(global: &GlobalArguments, compress: bool) -> Result<Arc<dyn Transport>, CommandError> {
     let options = SshOptions {
         parallelism: usize::from(global.parallelism),
         connect_timeout: global.connect_timeout,
         node_timeout: global.node_timeout,
+        compress,
         ssh_config: global.ssh_config.clone(),
         known_hosts: global.known_hosts.clone(),
         reply_limit: REPLY_LIMIT,
@@ -168,7 +180,7 @@ pub(super) fn sites(
     state: &State,
     looks: bool,
 ) -> Result<Sites, CommandError> {
-    let nodes = if looks { Some(transport(global)?) } else { None };
+    let nodes = if looks { Some(transport(global, has_many_routes(desired, state))?) } else { None };
     let mut sites: Sites = vec![Arc::new(node::NodeSite::new(registry.on_nodes, nodes))];
     for site in registry.sites() {
         if !(site.wanted)(desired).is_empty() || state.places.keys().any(|place| place.kind() == site.place) {

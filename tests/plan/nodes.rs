@@ -12,8 +12,8 @@ use super::record;
 /// What stands in recorded replies for the word that frames them.
 pub(super) const NONCE: &str = "topo0000000000000000";
 /// How lines begin that say what a script asks; the others are the same in each look.
-const QUESTIONS: [&str; 7] =
-    ["begin ", "read_rows ", "split_rows ", "[ \"$ours_digest", "form=", "route get ", "note '"];
+const QUESTIONS: [&str; 8] =
+    ["begin ", "read_rows ", "part_rows ", "split_rows ", "[ \"$ours_digest", "form=", "route get ", "note '"];
 
 pub(super) struct Nodes {
     case: Arc<Case>,
@@ -107,8 +107,10 @@ fn question(script: &str) -> String {
         let line = line.strip_prefix("if ").unwrap_or(line);
         let line = line.strip_suffix("; then").or(line.strip_suffix(" &&")).unwrap_or(line);
         let line = line.strip_prefix("ask_ways '").unwrap_or(line);
-        if line.starts_with("route get ") { line.trim_end_matches('\'').to_owned() } else { line.to_owned() }
+        if line.starts_with("route get ") { line.split('\'').next().unwrap_or_default() } else { line }.to_owned()
     };
+    // Each question is gathered first, and stands once more where its answer is read.
+    let script = script.split_once("\nquestions6=").map_or(script, |(_, behind)| behind);
     let lines: Vec<String> = script.lines().map(plain).collect();
     lines.iter().map(String::as_str).filter(asks).flat_map(|line| [line, "\n"]).collect()
 }

@@ -49,6 +49,7 @@ fn options(node: &Sshd) -> SshOptions {
         parallelism: 16,
         connect_timeout: Duration::from_secs(10),
         node_timeout: Duration::from_secs(30),
+        compress: false,
         ssh_config: Some(node.client_config("")),
         known_hosts: Some(node.known_hosts(&[&format!("[127.0.0.1]:{}", node.port)])),
         reply_limit: 32 << 20,

@@ -1,6 +1,6 @@
 //! Turns operations into commands, and replies into outcomes.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use crate::backend::Settled;
@@ -57,24 +57,28 @@ pub(super) fn settle(operations: &[Operation], written: &RouteOutcome) -> Settle
         }
         RouteOutcome::Done { token, appeared, vanished, refused, loses } => (token, appeared, vanished, refused, loses),
     };
-    let has = |rows: &[LiveRoute], route: &Route| {
-        rows.iter().any(|row| row.destination == route.destination && row.next_hop == Some(route.next_hop))
+    let routes = |rows: &[LiveRoute]| -> BTreeSet<Route> {
+        let route = |row: &LiveRoute| Some(Route { destination: row.destination, next_hop: row.next_hop? });
+        rows.iter().filter_map(route).collect()
     };
+    let appeared = routes(appeared);
     // A row with the same destination and another next hop has replaced the intended one.
-    let gone: BTreeSet<Prefix> = vanished.iter().map(|row| row.destination).collect();
+    let mut by_destination: BTreeMap<Prefix, Vec<&LiveRoute>> = BTreeMap::new();
+    for row in vanished {
+        by_destination.entry(row.destination).or_default().push(row);
+    }
     let mut settled = Settled { touched: true, token: Some(token.clone()), ..Settled::default() };
     for (index, operation) in operations.iter().enumerate() {
         let needless = operation.action == Action::Import
             && operation.before.is_some_and(|before| before.next_hop == operation.route.next_hop)
-            && !has(appeared, &operation.route)
-            && !gone.contains(&operation.route.destination)
+            && !appeared.contains(&operation.route)
+            && !by_destination.contains_key(&operation.route.destination)
             && refused.is_empty();
         let in_force = match operation.action {
-            Action::Add | Action::Change | Action::Import => has(appeared, &operation.route) || needless,
+            Action::Add | Action::Change | Action::Import => appeared.contains(&operation.route) || needless,
             // Another row of the key may have the same next hop with another protocol.
-            Action::Remove => vanished.iter().any(|row| {
-                row.destination == operation.route.destination
-                    && row.next_hop == Some(operation.route.next_hop)
+            Action::Remove => by_destination.get(&operation.route.destination).into_iter().flatten().any(|row| {
+                row.next_hop == Some(operation.route.next_hop)
                     && operation.before.is_none_or(|before| before.protocol == row.protocol)
             }),
             Action::Forget => true,

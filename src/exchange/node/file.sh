@@ -235,7 +235,7 @@ PRESENT
     fi
   fi
   if [ -n "$wrong" ]; then
-    put_back_files || failed "putting $name back" "$said"
+    put_back_files || failed_to "put $name back" "$said"
     [ "$was_pending" = yes ] || unmark_pending
     forget_others
     went_back
@@ -260,7 +260,7 @@ PRESENT
 go_back() {
   reason=${wrong:-A command failed.}
   goes_back=yes
-  put_back_files || failed "putting $name back" "$said"
+  put_back_files || failed_to "put $name back" "$said"
   # Restore topo's rows, too. Do it while networkd restarts, because networkd adds next hops to IPv6 rows that have others.
   marked() { return 1; }
   our_destinations=

@@ -133,7 +133,7 @@ $before
 BEFORE
     printf '~end\n'
   )
-  whole 'reading addresses' "$leased"
+  whole 'ip and sed' "$leased"
 }
 # Should this script end here, the stand-ins end by themselves.
 cover_ends() {

@@ -1,5 +1,9 @@
 //! The frames of a reply, and the tokens in them.
 
+use std::fmt::Write as _;
+
+use sha2::{Digest, Sha256};
+
 use crate::resource::Token;
 
 /// A reply that is not a valid answer to the exchange.
@@ -47,7 +51,7 @@ impl<'a> Frames<'a> {
     }
 }
 
-/// `token HEX HEX`: the digests over our rows and over those of others.
+/// The two words of a line `token HEX HEX`: the digests over our rows and over those of others.
 pub(super) fn token(line: &str) -> Result<Token, Untrusted> {
     let mut words = line.strip_prefix("token ").ok_or(Untrusted("the token is missing"))?.split(' ');
     let mut part = || {
@@ -56,4 +60,25 @@ pub(super) fn token(line: &str) -> Result<Token, Untrusted> {
         digest.then_some(word).ok_or(Untrusted("the token is damaged"))
     };
     Ok(Token::of(part()?, part()?))
+}
+
+/// The digest that a node takes of rows, each but the last with a newline: the beginning of `sha256sum`.
+pub(super) fn digest(rows: &str) -> String {
+    let digest = Sha256::new().chain_update(rows).chain_update("\n").finalize();
+    digest.iter().take(8).fold(String::with_capacity(16), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::digest;
+
+    #[test]
+    fn a_digest_is_that_of_sha256sum() {
+        // printf '\n' | sha256sum; printf '1 a\n1 b\n' | sha256sum
+        assert_eq!(digest(""), "01ba4719c80b6fe9");
+        assert_eq!(digest("1 a\n1 b"), "92f323504354180b");
+    }
 }

@@ -39,9 +39,12 @@ devices=
 # rules, and the devices of the addresses.
 tell_addresses() {
   rules=
-  while IFS= read -r line; do
+  separators=$IFS
+  IFS=$newline
+  set -f
+  for line in $answer; do
     case $line in
-      'default '*) printf '%s\n' "$line" ;;
+      '1 default '*) printf '%s\n' "${line#1 }" ;;
       [0-9]*': '*' inet'*)
         device=${line#*": "}
         line=${line#*" inet"}
@@ -49,11 +52,15 @@ tell_addresses() {
         printf 'inet%s %s\n' "${line%% *}" "${address%% *}"
         devices="${devices}on ${device%% *} ${address%% *}$newline"
         ;;
-      [0-9]*':	'*) rules="${rules}rule $1 ${line%" "}$newline" ;;
+      [0-9]*':	'*)
+        # With -d it says who made the rule.
+        line=${line%" proto "*}
+        rules="${rules}rule $1 ${line%" "}$newline"
+        ;;
     esac
-  done <<ANSWER
-$answer
-ANSWER
+  done
+  set +f
+  IFS=$separators
   [ -z "$rules" ] || [ "$rules" = "$2" ] || printf '%s' "$rules$devices"
 }
 # Whether all was answered. A kernel that has no rules says so to question $1, which is the last one.
@@ -67,13 +74,14 @@ is_answered() {
     *) return 1 ;;
   esac
 }
-if ask '-force -o -N' "addr show${newline}route show default${newline}rule show" && is_answered 3; then
+if hear 4 1 '-force -o -d -N' "addr show${newline}route show default${newline}rule show" && is_answered 3; then
   tell_addresses 4 "rule 4 0:	from all lookup 255${newline}rule 4 32766:	from all lookup 254${newline}rule 4 32767:	from all lookup 253$newline"
 else
   failed 'ip addr show' "$answer"
 fi
-if [ -d /proc/sys/net/ipv6 ]; then
-  if ask '-force -o -N -6' "route show default${newline}rule show" && is_answered 2; then
+[ -n "$ipv6" ] || note_ipv6
+if [ "$ipv6" = yes ]; then
+  if hear 6 1 '-force -o -d -N -6' "route show default${newline}rule show" && is_answered 2; then
     tell_addresses 6 "rule 6 0:	from all lookup 255${newline}rule 6 32766:	from all lookup 254$newline"
   else
     failed 'ip -6 route show default' "$answer"

@@ -1,7 +1,9 @@
 begin list
 {marked}
-if read_rows {table} &&
-split_rows "$rows" '{pattern}'; then
+ours_digest=none
+foreign_digest=none
+if read_rows {table} {part} &&
+{split} "$rows" '{pattern}'; then
 printf 'token %s %s\n' "$ours_digest" "$foreign_digest"
 tell_tunnels "$ours" '^.* via '
 [ "$ours_digest" = '{ours}' ] || printf 'ours\n%s\n' "$ours"

@@ -6,6 +6,7 @@ mod file;
 mod file_reply;
 mod file_script;
 mod frame;
+mod gathered;
 mod kept;
 mod live;
 mod nonce;
@@ -13,11 +14,13 @@ mod part;
 mod question;
 mod quote;
 mod reply;
+mod route_reply;
 mod script;
 mod values;
 mod values_reply;
 mod values_script;
 mod ways;
+mod winners;
 mod words;
 
 pub use file::{

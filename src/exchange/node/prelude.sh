@@ -18,6 +18,11 @@ failed() {
   held=yes
   printf '\nfailed %s\n|%.300s\n' "$1" "${2##*"$newline"}"
 }
+# The same where no single command failed: $1 is what could not be done.
+failed_to() {
+  held=yes
+  printf '\nfailed-to %s\n|%.300s\n' "$1" "${2##*"$newline"}"
+}
 # Asks `ip` with the options $1 the questions $2, one a line, and puts what it says into $answer and how it ends into
 # $status. The last question is for the loopback device. Every machine has it, so without an answer to it something cut
 # the answers off, and nothing is known. In a batch, a table that does not exist is no error.
@@ -44,10 +49,57 @@ is_no_route() {
     *) return 1 ;;
   esac
 }
+# Asks in one process of `ip` what `hear` is about to ask, because its start costs more than the answers. $1 is 4, or 6 for the option
+# -6. Each part of the questions $2 ends with the one for the loopback device. Puts the answers to these parts into $part4_1, $part4_2
+# and so on, or $part6_1, and their number into $gathered4 or $gathered6. Where something cut the answers off, or where there is
+# too much for the shell, `hear` asks once more. Puts all that `ip` says into $all.
+gather() {
+  family=
+  [ "$1" = 4 ] || family=-6
+  # shellcheck disable=SC2086 # none, or one word
+  all=$(ip $family -force -o -d -N -batch - 2>&1 <<QUESTIONS
+$2
+QUESTIONS
+)
+  parts=0
+  part=
+  if [ "${#all}" -le 20000 ]; then
+    separators=$IFS
+    IFS=$newline
+    set -f
+    for line in $all; do
+      case $line in
+        '1: lo: <'*)
+          parts=$((parts + 1))
+          eval "part$1_$parts=\$part"
+          part=
+          ;;
+        *) part=$part${part:+$newline}$line ;;
+      esac
+    done
+    set +f
+    IFS=$separators
+  fi
+  eval "gathered$1=$parts"
+  all=$newline$all
+}
+gathered4=0
+gathered6=0
+# Like `ask` with the options $3 and the questions $4, but takes the answer from part $2 of what was gathered for family $1.
+hear() {
+  eval "parts=\$gathered$1"
+  if [ "${2:-0}" -eq 0 ] || [ "$2" -gt "$parts" ]; then
+    ask "$3" "$4"
+    return
+  fi
+  eval "answer=\$part$1_$2"
+  status=0
+  case $answer in *'Command failed -:'*) status=1 ;; esac
+}
 # Asks for the kernel's way to addresses: $1 has a `route get` for each, and questions for devices behind them. Fails where the
-# kernel did not answer one of them. $2 are more options for ip.
+# kernel did not answer one of them. $2 are more options for ip, and $3 is the part of what was gathered.
 ask_ways() {
-  if ! ask "-force -o ${2:-}" "$1"; then
+  if ! hear 4 "${3:-}" "-force -o ${2:-}" "$1"; then
     failed 'ip route get' "$answer"
     return 1
   fi
@@ -65,17 +117,39 @@ ask_ways() {
 $answer
 ANSWERS
 }
-# Puts all rows of table $1 into $rows. Rows with a lifetime, as from router advertisements, count down its seconds, which
-# are not part of the route. A kernel without IPv6 has no rows of it.
+# Whether the kernel has rows of IPv6 beside those for links and for the loopback device. In this file, each row has destination,
+# source, next hop and others, in hexadecimal digits without colons (rt6_info_route of Linux).
+uses_ipv6() {
+  [ -d /proc/sys/net/ipv6 ] || return
+  [ -r /proc/net/ipv6_route ] || return 0
+  none=00000000000000000000000000000000
+  while read -r destination length source source_length next_hop metric rest; do
+    case $next_hop.$destination.$length.$metric in
+      "$none".fe[89ab]* | "$none".ff* | "$none.${none%0}1.80."*) ;;
+      # What the kernel has where it has no default route.
+      "$none.$none.00.ffffffff") ;;
+      *) return 0 ;;
+    esac
+  done </proc/net/ipv6_route
+  return 1
+}
+# Notes in $ipv6 whether to ask for IPv6 in what follows. Else it is looked up each time.
+ipv6=
+note_ipv6() {
+  ipv6=no
+  ! uses_ipv6 || ipv6=yes
+}
+# Puts all rows of table $1 into $rows, from part $2 of what was gathered. Rows with a lifetime, as from router advertisements, count
+# down its seconds, which are not part of the route.
 read_rows() {
   rows6=
-  if ! ask '-o -d -N -4' "route show table $1" || [ "$status" -ne 0 ]; then
+  if ! hear 4 "${2:-}" '-o -d -N -4' "route show table $1" || [ "$status" -ne 0 ]; then
     failed "ip -4 route show table $1" "$answer"
     return 1
   fi
   rows4=$answer
-  if [ -d /proc/sys/net/ipv6 ]; then
-    if ! ask '-o -d -N -6' "route show table $1" || [ "$status" -ne 0 ]; then
+  if [ "$ipv6" = yes ] || { [ -z "$ipv6" ] && uses_ipv6; }; then
+    if ! hear 6 "${2:-}" '-o -d -N -6' "route show table $1" || [ "$status" -ne 0 ]; then
       failed "ip -6 route show table $1" "$answer"
       return 1
     fi
@@ -112,10 +186,9 @@ tell_tunnels() {
     esac
   done
 }
-# Splits the rows $1 into $ours (`marked` recognizes them, and the pattern $2 matches them) and $foreign, and takes the
-# digest of each. Starting a process costs more than reading a short table. Both parts of a long table together are as long
-# as the table, or a process failed.
-split_rows() {
+# Splits the rows $1 into $ours (`marked` recognizes them, and the pattern $2 matches them) and $foreign. Starting a process costs more
+# than reading a short table. Both parts of a long table together are as long as the table, or a process failed.
+part_rows() {
   ours=
   foreign=
   if [ "${#1}" -gt 20000 ]; then
@@ -123,23 +196,26 @@ split_rows() {
     foreign=$(printf '%s\n' "$1" | grep -v -e "$2")
     both=$ours${ours:+${foreign:+$newline}}$foreign
     if [ "${#both}" -ne "${#1}" ]; then
-      failed "grep '$2'" ''
+      failed_to 'read a long table with grep' ''
       return 1
     fi
-  else
-    rest=$1$newline
-    while [ -n "$rest" ]; do
-      line=${rest%%"$newline"*}
-      rest=${rest#*"$newline"}
-      if [ -z "$line" ]; then
-        continue
-      elif marked "$line"; then
-        ours=$ours${ours:+$newline}$line
-      else
-        foreign=$foreign${foreign:+$newline}$line
-      fi
-    done
+    return
   fi
+  rest=$1$newline
+  while [ -n "$rest" ]; do
+    line=${rest%%"$newline"*}
+    rest=${rest#*"$newline"}
+    if [ -z "$line" ]; then
+      continue
+    elif marked "$line"; then
+      ours=$ours${ours:+$newline}$line
+    else
+      foreign=$foreign${foreign:+$newline}$line
+    fi
+  done
+}
+# Takes the digests of $ours and $foreign.
+digest_rows() {
   digests=$(sha256sum /dev/fd/3 /dev/fd/4 3<<OURS 4<<FOREIGN
 $ours
 OURS
@@ -157,6 +233,7 @@ FOREIGN
   digests=${digests#*"$newline"}
   foreign_digest=${digests%"${digests#????????????????}"}
 }
+split_rows() { part_rows "$1" "$2" && digest_rows; }
 # Puts what differs between the rows $1 and $2 into $differences, as `comm -3` prints it. The mark is behind all rows, and
 # only in the second list.
 compare_rows() {
@@ -175,27 +252,37 @@ SECOND
   case $newline$differences in
     *"$newline	~end") differences=${differences%"	~end"} ;;
     *)
-      failed 'sort and comm' ''
+      failed_to 'compare the routes of before and after with sort and comm' ''
       return 1
       ;;
   esac
 }
-# The route of packets back to the operator: next hop, device and source address in the answer of `ip route get`. Its
-# other words (lifetimes, path MTU) change by themselves. Fails where the kernel does not answer.
-way() (
+# Puts the route of packets back to the operator into $way: next hop, device and source address in the answer of `ip route get`, which
+# is part $1 of what was gathered. Its other words (lifetimes, path MTU) change by themselves. Fails where the kernel does not answer.
+find_way() {
+  way=
   [ -n "$peer" ] || return 0
+  hear 4 "${1:-}" '-force -o -d -N' "route get $peer" || { way=$answer; return 1; }
+  words_of_way "$answer"
+  [ -z "$way" ] || [ "$status" -ne 0 ] || return 0
+  way=${answer%%"$newline"*}
+  is_no_route "$way"
+}
+words_of_way() {
   set -f
-  said=$(ip -o route get "$peer" 2>&1)
-  status=$?
-  found=
   # shellcheck disable=SC2086 # split into words on purpose
-  set -- $said
+  set -- $1
+  set +f
   while [ $# -gt 1 ]; do
     case $1 in
-      via | dev | src) found="$found $1 $2"; shift ;;
+      via | dev | src) way="$way $1 $2"; shift ;;
     esac
     shift
   done
-  printf '%s\n' "${found:-$said}"
-  [ "$status.${found:+found}" = 0.found ] || is_no_route "$said"
-)
+}
+way() {
+  find_way
+  answered=$?
+  printf '%s\n' "$way"
+  return "$answered"
+}

@@ -1,15 +1,15 @@
-tell_tunnels "$answer" '^'
+tell_tunnels "$answer" '^1 '
 # Check short answers without starting a process. The mark shows that grep read all of a long one.
 if [ "${#answer}" -gt 20000 ]; then
   odd=$(printf '%s\n~end\n' "$answer" |
-    grep -v -x -e '[0-9.]* dev [^ ]* src .*' -e '[0-9a-f:.]* from :: dev [^ ]* .*')
+    grep -v -x -e '1 [0-9.]* dev [^ ]* \(.* \)\{0,1\}src .*' -e '1 [0-9a-f:.]* from :: dev [^ ]* .*')
   [ "$odd" != '~end' ] || answer=
 else
   rest=$answer$newline
   while [ -n "$rest" ]; do
     case ${rest%%"$newline"*} in
-      *' via '* | local* | broadcast* | multicast* | unreachable* | blackhole* | prohibit*) break ;;
-      *.*' dev '*' src '* | *:*' from :: dev '*) rest=${rest#*"$newline"} ;;
+      *' via '*) break ;;
+      '1 '*.*' dev '*' src '* | '1 '*:*' from :: dev '*) rest=${rest#*"$newline"} ;;
       *) break ;;
     esac
   done

@@ -3,17 +3,17 @@
 
 use std::net::IpAddr;
 
-use super::frame::{Frames, token};
+use super::frame::{Frames, digest, token};
 use super::kept;
 use super::live::parse_line;
 use super::values::is_device;
 use super::words::clean;
 use super::{
-    Identity, Listed, LiveRoute, Marker, Nonce, OnDevice, Part, Reply, Request, RouteOutcome, Rule, Untrusted,
-    file_reply, values_reply, ways,
+    Identity, Listed, LiveRoute, Marker, Nonce, OnDevice, Part, Reply, Request, Rule, Untrusted, file_reply,
+    route_reply, values_reply, ways,
 };
 use crate::network::{Family, Prefix, PrefixError};
-use crate::resource::Name;
+use crate::resource::{Name, Token};
 
 /// Parses the output of a rendered exchange into one reply for each request, or a single [`Reply::Lacking`].
 pub fn parse(output: &[u8], requests: &[Request], nonce: &Nonce) -> Result<Vec<Reply>, Untrusted> {
@@ -47,7 +47,7 @@ pub fn parse(output: &[u8], requests: &[Request], nonce: &Nonce) -> Result<Vec<R
             (Request::File(_), "file") => Reply::FileOutcome(file_reply::file_outcome(body)?),
             (Request::Values(inquiry), "values") => values_reply::values(body, inquiry)?,
             (Request::SetValues(_), "set") => Reply::ValuesSet(values_reply::set(body)?),
-            (Request::Write(write), "write") => Reply::RouteOutcome(written(body, write.commands.len())?),
+            (Request::Write(write), "write") => Reply::RouteOutcome(route_reply::written(body, write)?),
             _ => return Err(Untrusted("an unexpected part")),
         });
     }
@@ -55,18 +55,22 @@ pub fn parse(output: &[u8], requests: &[Request], nonce: &Nonce) -> Result<Vec<R
     Ok(replies)
 }
 
-/// A line `failed COMMAND` says that a command did not work there. What it said stands behind it, each line with `|` before it.
-/// Nothing else of the answer counts then.
+/// A line `failed COMMAND` says that a command did not work there, and `failed-to PUT FILE BACK` that something of several commands
+/// did not. What was said stands behind it, each line with `|` before it. Nothing else of the answer counts then.
 fn failure(body: &str) -> Option<String> {
-    let mut lines = body.lines().skip_while(|line| !line.starts_with("failed "));
-    let command = clean(lines.next()?.strip_prefix("failed ")?);
+    const START: [&str; 2] = ["failed ", "failed-to "];
+    let mut lines = body.lines().skip_while(|line| !START.iter().any(|start| line.starts_with(start)));
+    let line = lines.next()?;
     let said: Vec<&str> = lines.map_while(|line| line.strip_prefix('|')).collect();
     let said = clean(&said.join("\n"));
     let said = if said.is_empty() { "it gave no reason".to_owned() } else { said };
-    Some(format!(
-        "`{command}` failed there: {}. Run it there to see why, then run topo again.",
-        said.trim_end_matches('.')
-    ))
+    let said = said.trim_end_matches('.');
+    Some(if let Some(command) = line.strip_prefix(START[0]) {
+        format!("`{}` failed there: {said}. Run it there to see why, then run topo again.", clean(command))
+    } else {
+        let what = clean(line.trim_start_matches(START[1]));
+        format!("The node could not {what}: {said}. Run topo again: it tries once more.")
+    })
 }
 
 /// Whoever can be reached has an address.
@@ -190,7 +194,6 @@ fn tunnels(body: &str) -> (Vec<(IpAddr, String)>, &str) {
 
 fn listed(body: &str) -> Result<Reply, Untrusted> {
     let (first, rest) = body.split_once('\n').unwrap_or((body, ""));
-    let token = token(first)?;
     let (tunnels, rest) = tunnels(rest);
     let (ours, foreign) = match rest.strip_prefix("foreign\n").or((rest == "foreign").then_some("")) {
         Some(foreign) => (None, Some(foreign)),
@@ -201,6 +204,14 @@ fn listed(body: &str) -> Result<Reply, Untrusted> {
             },
             None => (None, None),
         },
+    };
+    // A node that was asked for all rows takes no digest.
+    let token = match (first, ours, foreign) {
+        ("token none none", Some(ours), Some(foreign)) => {
+            let text = |rows: &str| digest(rows.strip_prefix('\n').unwrap_or(rows).trim_end_matches('\n'));
+            Token::of(&text(ours), &text(foreign))
+        }
+        _ => token(first)?,
     };
     let read = |text: Option<&str>| match text {
         None => Ok(Part::AsKnown),
@@ -232,18 +243,18 @@ fn not_on_link(body: &str, next_hops: &[IpAddr]) -> Vec<(IpAddr, String)> {
     }
     let mut fine = std::collections::HashSet::new();
     let mut said = std::collections::HashMap::new();
-    for line in body.lines() {
+    for line in body.lines().map(in_words) {
         let words: Vec<&str> = line.split_ascii_whitespace().collect();
         let address = words.first().and_then(|word| word.parse::<IpAddr>().ok());
         match (address, words.get(1).copied()) {
             (Some(address), Some("dev")) => _ = fine.insert(address),
             (Some(address), Some("from")) if words.get(3) == Some(&"dev") => _ = fine.insert(address),
-            (Some(address), _) => _ = said.insert(address, line),
+            (Some(address), _) => _ = said.insert(address, line.clone()),
             (None, Some(second))
                 if matches!(words[0], "local" | "broadcast" | "unreachable" | "blackhole" | "prohibit") =>
             {
                 if let Ok(address) = second.parse() {
-                    said.insert(address, line);
+                    said.insert(address, line.clone());
                 }
             }
             _ => {}
@@ -256,6 +267,23 @@ fn not_on_link(body: &str, next_hops: &[IpAddr]) -> Vec<(IpAddr, String)> {
         .collect()
 }
 
+/// An answer of `ip -d -N route get` without these options: numbers of types in words, and no word about what is usual.
+fn in_words(line: &str) -> String {
+    const TYPES: [&str; 9] =
+        ["", "", "local", "broadcast", "anycast", "multicast", "blackhole", "unreachable", "prohibit"];
+    let (first, rest) = line.split_once(' ').unwrap_or((line, ""));
+    let line = match first.parse::<usize>().ok().and_then(|number| TYPES.get(number)) {
+        Some(&"") => rest.to_owned(),
+        Some(name) => format!("{name} {rest}"),
+        None => line.to_owned(),
+    };
+    let without = |line: String, word: &str| match line.split_once(word) {
+        Some((before, behind)) => format!("{before}{}", behind.trim_start_matches(|c: char| c.is_ascii_digit())),
+        None => line,
+    };
+    without(without(line, " table "), " scope ")
+}
+
 /// The devices in answers of `ip route get`: `172.31.1.1 dev eth0 …`, or `172.31.1.1 via 172.31.1.1 dev eth0 …` where a route with
 /// that next hop leads there.
 fn devices(body: &str, gateways: &[IpAddr]) -> Vec<(IpAddr, Box<str>)> {
@@ -265,55 +293,7 @@ fn devices(body: &str, gateways: &[IpAddr]) -> Vec<(IpAddr, Box<str>)> {
         let device = words.skip_while(|word| *word != "dev").nth(1)?;
         (gateways.contains(&gateway) && is_device(device)).then(|| (gateway, device.into()))
     };
-    body.lines().filter_map(device).collect()
-}
-
-fn written(body: &str, commands: usize) -> Result<RouteOutcome, Untrusted> {
-    if body.trim() == "moved" {
-        return Ok(RouteOutcome::Moved);
-    }
-    if let Some(ways) = body.strip_prefix("back\n") {
-        let (before, after) = ways.split_once("\nthen\n").ok_or(Untrusted("the route back is missing"))?;
-        return Ok(RouteOutcome::PutBack { before: clean(before), after: clean(after) });
-    }
-    let (first, rest) = body.split_once('\n').ok_or(Untrusted("the token is missing"))?;
-    let token = token(first)?;
-    let rest = rest.strip_prefix("said\n").ok_or(Untrusted("the output of ip is missing"))?;
-    let (said, rest) = match rest.strip_prefix("differs") {
-        Some(rest) => ("", rest),
-        None => rest.split_once("\ndiffers").ok_or(Untrusted("the difference is missing"))?,
-    };
-    let (differs, loses) = rest.split_once("\nloses").unwrap_or((rest, ""));
-    let (mut appeared, mut vanished): (Vec<LiveRoute>, Vec<LiveRoute>) = (Vec::new(), Vec::new());
-    for line in differs.lines() {
-        // comm writes a tab before lines of the second file.
-        match line.strip_prefix('\t') {
-            Some(line) => appeared.extend(super::live::parse_line(line)),
-            None => vanished.extend(super::live::parse_line(line)),
-        }
-    }
-    let loses = loses.lines().map(clean).filter(|line| !line.is_empty()).collect();
-    Ok(RouteOutcome::Done { token, appeared, vanished, refused: refused(said, commands), loses })
-}
-
-/// `ip -batch` prints a message and then `Command failed -:LINE`, with lines counted from one.
-fn refused(said: &str, commands: usize) -> Vec<(usize, String)> {
-    let mut message = String::new();
-    let mut refused = Vec::new();
-    for line in said.lines() {
-        match line.rsplit_once("Command failed -:").and_then(|(_, number)| number.trim().parse::<usize>().ok()) {
-            Some(number) if (1..=commands).contains(&number) => {
-                refused.push((number - 1, clean(&std::mem::take(&mut message))));
-            }
-            Some(_) => message.clear(),
-            None => {
-                let line = line.trim_start_matches("RTNETLINK answers: ").trim_start_matches("Error: ");
-                message.push_str(line);
-                message.push(' ');
-            }
-        }
-    }
-    refused
+    body.lines().map(in_words).filter_map(|line| device(&line)).collect()
 }
 
 #[cfg(test)]
@@ -357,6 +337,8 @@ mod tests {
             assert!(why.starts_with("`ip -4 route show table 254` failed there: Cannot allocate memory[1m"), "{why}");
             assert!(!why.contains(char::is_control), "{why}");
         }
+        let Ok(Reply::Unknown(why)) = list("failed-to read a long table with grep\n|") else { panic!() };
+        assert!(why.starts_with("The node could not read a long table with grep: it gave no reason."), "{why}");
         assert!(list("").is_err() && list("ours\nforeign").is_err());
     }
 

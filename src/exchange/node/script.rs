@@ -2,28 +2,41 @@
 //! function that the last line calls, so the shell reads all of it before the first command runs. A connection that
 //! breaks in the middle cannot leave half of it undone.
 
-use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::net::IpAddr;
 
+use super::frame::digest;
 use super::question::questions;
-use super::quote::{digest_word, marked, pattern};
+use super::quote::{digest_word, marked, pattern, quoted};
 use super::{
-    Listing, Marker, Nonce, Request, RouteCommand, RouteVerb, RouteWrite, destination_text, file_script, kept,
-    values_script, ways,
+    Listing, Marker, Nonce, Request, RouteCommand, RouteVerb, RouteWrite, destination_text, file_script, gathered,
+    kept, values_script, ways, winners,
 };
-use crate::network::{MAIN_TABLE, Route};
+use crate::network::{Family, MAIN_TABLE, Route};
 use crate::resource::Token;
+
+/// Up to this size, the rows before and after a short write are sent, in bytes; else the node compares them, and sends what differs.
+const MOST_SENT: usize = 20_000;
+/// The same for a write with many commands, which goes over a connection that compresses.
+const MOST_COMPARED: usize = 1_000_000;
+
+/// A part of a script as a shell needs it: without comments and indentation, which need not travel. It has no text of several lines that
+/// begins with either.
+pub(super) fn bare(code: &str) -> String {
+    let lines = code.lines().map(str::trim_start).filter(|line| !line.starts_with("# "));
+    lines.flat_map(|line| [line, "\n"]).collect()
+}
 
 /// Renders the requests of one exchange.
 pub fn render(requests: &[Request], nonce: &Nonce) -> String {
     let mut script = String::from("topo() {\nnonce=");
     script.push_str(nonce.as_str());
     script.push('\n');
-    script.push_str(include_str!("prelude.sh"));
+    script.push_str(&bare(include_str!("prelude.sh")));
     // A node that has answered once has everything it needs.
     if requests.contains(&Request::Identify) {
-        script.push_str(include_str!("requirements.sh"));
+        gathered::push_questions(&mut script, requests);
+        script.push_str(&bare(include_str!("requirements.sh")));
     }
     let about_files = |request: &Request| matches!(request, Request::Inspect(_) | Request::File(_));
     if requests.iter().any(about_files) {
@@ -40,10 +53,10 @@ pub fn render(requests: &[Request], nonce: &Nonce) -> String {
     }
     for (index, request) in requests.iter().enumerate() {
         match request {
-            Request::Identify => script.push_str(include_str!("identify.sh")),
-            Request::List(listing) => list(&mut script, listing),
-            Request::Reach(next_hops) => reach(&mut script, next_hops),
-            Request::Devices(gateways) => devices_of(&mut script, gateways),
+            Request::Identify => script.push_str(&bare(include_str!("identify.sh"))),
+            Request::List(listing) => list(&mut script, listing, gathered::part(requests, index)),
+            Request::Reach(next_hops) => reach(&mut script, next_hops, gathered::part(requests, index)),
+            Request::Devices(gateways) => devices_of(&mut script, gateways, gathered::part(requests, index)),
             Request::Ways(packets) => ways::push(&mut script, packets),
             Request::Kept(destinations) => kept::push(&mut script, destinations),
             Request::WriteMarker(marker) => write_marker(&mut script, marker),
@@ -62,13 +75,15 @@ pub fn render(requests: &[Request], nonce: &Nonce) -> String {
             Request::Values(inquiry) => values_script::read_values(&mut script, inquiry),
             Request::SetValues(write) => values_script::set_values(&mut script, write, nonce),
         }
+        // What was gathered before is not so any more.
+        if matches!(request, Request::Write(_) | Request::File(_) | Request::SetValues(_)) {
+            script.push_str("gathered4=0\ngathered6=0\nipv6=\n");
+        }
     }
     script.push_str("printf '\\n%s done\\n' \"$nonce\"\n}\ntopo \"$@\"\n");
     script
 }
 
-/// The node does not send unchanged parts. If topo's rows have changed, it always sends the others' rows, too: they may
-/// now have topo's keys.
 fn write_marker(script: &mut String, Marker { topology, lineage, protocol, node, machine_id, serial }: &Marker) {
     let line = |name: &str, value: Option<String>| value.map(|value| format!("{name} {value}\n")).unwrap_or_default();
     let known = [
@@ -85,12 +100,17 @@ fn write_marker(script: &mut String, Marker { topology, lineage, protocol, node,
     ));
 }
 
-fn list(script: &mut String, listing: &Listing) {
+/// The node does not send unchanged parts. If topo's rows have changed, it always sends the others' rows, too: they may
+/// now have topo's keys. Where topo knows nothing to compare with, the node takes no digest.
+fn list(script: &mut String, listing: &Listing, part: usize) {
     let known = listing.known.as_ref();
+    let split = if known.is_some() { "split_rows" } else { "part_rows" };
     let _ = write!(
         script,
         include_str!("list.sh"),
         table = listing.table,
+        part = part,
+        split = split,
         marked = marked(listing),
         pattern = pattern(listing),
         ours = digest_word(known, Token::ours),
@@ -98,39 +118,64 @@ fn list(script: &mut String, listing: &Listing) {
     );
 }
 
-/// `ip route get` answers `ADDRESS dev …` (IPv4) or `ADDRESS from :: dev …` (IPv6) for an on-link address. The node
+/// `ip route get` answers `1 ADDRESS dev …` (IPv4) or `1 ADDRESS from :: dev …` (IPv6) for an on-link address. The node
 /// sends the answers only if one of them differs from that.
-fn reach(script: &mut String, next_hops: &[IpAddr]) {
-    let _ = writeln!(script, "begin reach\nif ask_ways '{}'; then", questions(next_hops));
-    script.push_str(include_str!("reach.sh"));
+fn reach(script: &mut String, next_hops: &[IpAddr], part: usize) {
+    let _ = writeln!(script, "begin reach\nif ask_ways '{}' '-d -N' {part}; then", questions(next_hops));
+    script.push_str(&bare(include_str!("reach.sh")));
     script.push_str("fi\nend\n");
 }
 
 /// The answers with a device are few: a subnet has one gateway of each family.
-fn devices_of(script: &mut String, gateways: &[IpAddr]) {
+fn devices_of(script: &mut String, gateways: &[IpAddr], part: usize) {
     let _ = write!(
         script,
-        "begin devices\nif ask_ways '{}'; then printf '%s\\n' \"$answer\"; fi\nend\n",
+        "begin devices\nif ask_ways '{}' '-d -N' {part}; then printf '%s\\n' \"$answer\"; fi\nend\n",
         questions(gateways)
     );
 }
 
-/// Guard, the route back before, one batch, the route back after. `comm` prints what changed in the table. After a
-/// file, "before" means before the file, and nothing is written if the file was not.
+/// Guard, the route back before, one batch, the route back after. After a file, "before" means before the file, and nothing is
+/// written if the file was not.
 fn write_routes(script: &mut String, write: &RouteWrite, is_behind_file: bool) {
     let listing = &write.listing;
     let table = listing.table;
     let (look, mut guard) = if is_behind_file {
-        (format!("before=$rows_before_file_{table}"), "[ -z \"$held\" ]".to_owned())
+        (format!("before=$rows_before_file_{table} way_part=0"), "[ -z \"$held\" ]".to_owned())
     } else {
-        (format!("read_rows {table} && before=$rows"), "true".to_owned())
+        let ask = format!("gather 4 \"route show table {table}\nlink show dev lo\n$ask_way\"");
+        (format!("{ask}\nway_part=2\nread_rows {table} 1 && before=$rows"), "true".to_owned())
     };
     if let Some(known) = &listing.known {
-        let _ = write!(guard, " && [ \"$ours_digest\" = '{}' ]", digest_word(Some(known), Token::ours));
+        // No digest is needed to see that there is none of topo's.
+        if known.ours() == digest("") && !write.guard_foreign {
+            guard.push_str(" && [ -z \"$ours\" ]");
+        } else {
+            let ours = digest_word(Some(known), Token::ours);
+            let _ = write!(guard, " && digest_rows && [ \"$ours_digest\" = '{ours}' ]");
+        }
         if write.guard_foreign {
             let _ = write!(guard, " && [ \"$foreign_digest\" = '{}' ]", digest_word(Some(known), Token::foreign));
         }
     }
+    let commands: String = write.commands.iter().map(|command| line(table, command)).collect();
+    // What is short is asked for in the same process. The rows are last, where they may be left out.
+    let asked = winners::questions(write);
+    let is_long = write.commands.len() > winners::MOST;
+    let mut questions = format!("$ask_way\n{asked}{}link show dev lo", if asked.is_empty() { "" } else { "\n" });
+    if !is_long {
+        let _ = write!(questions, "\nroute show table {table}\nlink show dev lo");
+    }
+    let is_v6 = |command: &RouteCommand| command.route.destination.family() == Family::V6;
+    let back = |of: fn(&RouteVerb) -> bool| {
+        let commands = write.commands.iter().rev().filter(|command| of(&command.verb));
+        commands.map(|command| line(table, &inverse(command))).collect::<String>()
+    };
+    let on_link_back: String = {
+        let commands = write.commands.iter().rev();
+        let removed = commands.filter(|command| command.verb == RouteVerb::Delete && command.on_link.is_some());
+        removed.map(|command| line(table, &inverse(command))).collect()
+    };
     let _ = write!(
         script,
         include_str!("write.sh"),
@@ -139,28 +184,15 @@ fn write_routes(script: &mut String, write: &RouteWrite, is_behind_file: bool) {
         pattern = pattern(listing),
         look = look,
         guard = guard,
-        commands = write.commands.iter().map(|command| line(table, command)).collect::<String>(),
-        undo = write.commands.iter().rev().map(|command| line(table, &inverse(command))).collect::<String>(),
-        winners = winners(write),
+        commands = quoted(commands.trim_end()),
+        ipv6 = if write.commands.iter().any(is_v6) { "ipv6=yes" } else { "note_ipv6" },
+        questions = questions,
+        added_back = quoted(&on_link_back),
+        changed_back = quoted(&back(|verb| matches!(verb, RouteVerb::Change { .. }))),
+        rows_part = if is_long { 0 } else { 4 },
+        most = if is_long { MOST_COMPARED } else { MOST_SENT },
+        winners = winners::script(&asked),
     );
-}
-
-/// Asks which routes win for an address in each written destination. A plain lookup uses only the main table.
-fn winners(write: &RouteWrite) -> String {
-    let kept = write.commands.iter().filter(|command| command.verb != RouteVerb::Delete);
-    let (mut questions, mut wanted) = (Vec::new(), BTreeSet::new());
-    for Route { destination, next_hop } in kept.map(|command| command.route) {
-        questions.push(format!("route get fibmatch {}", destination.probe()));
-        wanted.insert(format!("{} via {next_hop}\n", destination_text(&destination)));
-    }
-    if write.listing.table != MAIN_TABLE || wanted.is_empty() {
-        return String::new();
-    }
-    format!(
-        include_str!("winners.sh"),
-        questions = questions.join("\n"),
-        wanted = wanted.into_iter().collect::<String>()
-    )
 }
 
 /// A command as a line for `ip -batch`.
@@ -213,16 +245,16 @@ mod tests {
 
     #[test]
     fn only_answers_that_are_on_link_are_kept_quiet() {
-        let fine = "10.240.0.21 dev eth0 src 10.240.0.20 uid 0 \\    cache \n\
-                    fd00::21 from :: dev eth0 proto kernel src fd00::20 metric 256 pref medium";
+        let fine = "1 10.240.0.21 dev eth0 table 254 src 10.240.0.20 uid 0 \\    cache \n\
+                    1 fd00::21 from :: dev eth0 table 254 proto 2 scope 0 src fd00::20 metric 256 pref medium";
         assert_eq!(shown(fine), "");
         assert_eq!(shown(&format!("{fine}\n").repeat(400)), "", "a long one goes through other tools");
         for odd in [
-            "local 10.240.0.20 dev lo src 10.240.0.20 uid 0 \\    cache <local>",
-            "broadcast 10.240.0.255 dev eth0 src 10.240.0.20 uid 0 \\    cache",
-            "99.1.1.1 via 10.240.0.1 dev eth0 src 10.240.0.20 uid 0 \\    cache",
-            "fd99::1 from :: via fe80::1 dev eth0 src fd00::20",
-            "local fd00::20 from :: dev lo proto kernel src fd00::20",
+            "2 10.240.0.20 dev lo table 255 src 10.240.0.20 uid 0 \\    cache <local>",
+            "3 10.240.0.255 dev eth0 table 255 src 10.240.0.20 uid 0 \\    cache",
+            "1 99.1.1.1 via 10.240.0.1 dev eth0 table 254 src 10.240.0.20 uid 0 \\    cache",
+            "1 fd99::1 from :: via fe80::1 dev eth0 table 254 src fd00::20",
+            "2 fd00::20 from :: dev lo table 255 proto 2 scope 0 src fd00::20",
             "RTNETLINK answers: Network is unreachable\nCommand failed -:1",
         ] {
             assert_eq!(shown(odd), odd);

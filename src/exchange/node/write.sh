@@ -1,21 +1,35 @@
 begin write
 {marked}
+commands={commands}
+ask_way="${{peer:+route get $peer$newline}}link show dev lo"
+{ipv6}
 write_rows() {{
 {look} || return
-split_rows "$before" '{pattern}' || return
+part_rows "$before" '{pattern}' || return
 if ! {{ {guard}; }}; then
 held=yes
 printf 'moved\n'
 return
 fi
-way_before=$(way) || {{ failed "ip route get $peer" "$way_before"; return; }}
-said=$(ip -force -batch - 2>&1 <<'COMMANDS'
-{commands}COMMANDS
-)
-way_after=$(way) || way_after='not known'
-if [ "$way_before" != "$way_after" ]; then
-ip -force -batch - >/dev/null 2>&1 <<'COMMANDS'
-{undo}COMMANDS
+find_way "$way_part" || {{ failed "ip route get $peer" "$way"; return; }}
+way_before=$way
+gather 4 "$commands
+link show dev lo
+{questions}"
+said=${{all%%"${{newline}}1: lo: <"*}}
+said=${{said#"$newline"}}
+find_way 2 || way='not known'
+if [ "$way_before" != "$way" ]; then
+way_after=$way
+undo=$({{
+printf '%s\n' {added_back}
+printf '%s\n' "$commands" | sed -n -e 's/^route del /route add /p'
+printf '%s\n' {changed_back}
+printf '%s\n' "$commands" | sed -n -e '/^route add /!d' -e 's/^route add /route del /' -e 's/ dev [^ ]* onlink / /' -e p
+}})
+ip -force -batch - >/dev/null 2>&1 <<COMMANDS
+$undo
+COMMANDS
 held=yes
 read_rows {table} && compare_rows "$before" "$rows" || return
 if [ -n "$differences" ]; then
@@ -25,8 +39,13 @@ fi
 printf 'back\n%s\nthen\n%s\n' "$way_before" "$way_after"
 return
 fi
-read_rows {table} && split_rows "$rows" '{pattern}' && compare_rows "$before" "$rows" || return
+read_rows {table} {rows_part} || return
+if [ "$((${{#before}} + ${{#rows}}))" -le {most} ]; then
+printf 'said\n%s\nbefore\n%s\nafter\n%s\n' "$said" "$before" "$rows"
+else
+split_rows "$rows" '{pattern}' && compare_rows "$before" "$rows" || return
 printf 'token %s %s\nsaid\n%s\ndiffers\n%s\n' "$ours_digest" "$foreign_digest" "$said" "$differences"
+fi
 {winners}}}
 write_rows
 end

@@ -2,13 +2,14 @@ begin marker
 wanted='lineage {lineage}
 protocol {protocol}
 {known}'
-# Once more if it failed: nothing else writes it later.
-for try in first second; do
-said=$({{
-mkdir -p /etc/topo &&
+put_marker() {{
+{{ [ -d /etc/topo ] || mkdir -p /etc/topo; }} &&
 printf '%s' "$wanted" >'/etc/topo/.{topology}.new' &&
 mv -f '/etc/topo/.{topology}.new' '/etc/topo/{topology}'
-}} 2>&1)
+}}
+# Once more if it failed: nothing else writes it later.
+for try in first second; do
+if [ "$try" = first ]; then put_marker 2>/dev/null; else said=$(put_marker 2>&1); fi
 found=
 [ ! -r '/etc/topo/{topology}' ] || while read -r line; do found=$found$line$newline; done <'/etc/topo/{topology}'
 [ "$found" != "$wanted" ] || break

@@ -13,9 +13,15 @@ use crate::transport::{TransportError, chain};
 const STDERR_LIMIT: usize = 64 << 10;
 /// The first output of the shell that reads the script, on standard error. From then on the script runs.
 const STARTED: &str = "topo:script-started";
-/// Quoted for any login shell, including csh and fish. topo needs messages in English. The script finds
-/// `SSH_CONNECTION`, which sudo drops, in `$1`.
-const PLAIN: &str = r#"sh -c 'LC_ALL=C; export LC_ALL; exec sh -s -- "$SSH_CONNECTION"'"#;
+/// The text before and after a script, so that it runs as a whole or not at all. A shell runs what it has read so far: it would run
+/// a part of a script that is cut on the way, with a last line such as `10.200.1.0/2` instead of `/24`. But it reads a group up to
+/// its end before it runs anything in it. No command in the script can read the rest of it. topo needs messages in English. An error
+/// of the shell may show the line with the first output, so that has quotes. Tried with dash, bash and BusyBox.
+const BEFORE: &str = "{\nexec </dev/null\nLC_ALL=C\nexport LC_ALL\necho topo:'script-started' >&2\n";
+const AFTER: &str = "\n}\n";
+/// For any login shell, including csh and fish. The script finds `SSH_CONNECTION`, which sudo drops, in `$1`.
+const PLAIN: &str = r#"sh -s -- "$SSH_CONNECTION""#;
+/// topo needs the messages of sudo in English.
 const SUDO: &str = r#"sh -c 'LC_ALL=C; export LC_ALL; exec sudo -n -- sh -s -- "$SSH_CONNECTION"'"#;
 
 /// The settings of an exchange.
@@ -85,32 +91,23 @@ impl Exchange<'_> {
             }
             Ok(Err(Cut::ReplyLimit)) => Err(ExchangeError::Failed(self.about.too_long(limit))),
             Ok(Err(Cut::Io(error))) => Err(ExchangeError::Broken(error.to_string())),
-            Err(_) => Err(ExchangeError::Failed(self.about.timed_out(self.options.node_timeout))),
+            Err(_) => Err(ExchangeError::Failed(Sentence::timed_out(self.options.node_timeout))),
         }
     }
 }
 
 /// Writes the script and closes the pipe. It is not an error if the other side stops reading.
 async fn send(mut stdin: impl AsyncWrite + Unpin, script: &[u8]) -> Result<(), Cut> {
-    let (before, after) = frame(getrandom::u64().unwrap_or_default());
     let written = async {
-        stdin.write_all(before.as_bytes()).await?;
+        stdin.write_all(BEFORE.as_bytes()).await?;
         stdin.write_all(script).await?;
-        stdin.write_all(after.as_bytes()).await?;
+        stdin.write_all(AFTER.as_bytes()).await?;
         stdin.shutdown().await
     };
     match written.await {
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(Cut::Io(error)),
         _ => Ok(()),
     }
-}
-
-/// The text before and after a script, so that it runs as a whole or not at all. A shell runs what it has read so far:
-/// it would run a part of a script that is cut on the way, with a last line such as `10.200.1.0/2` instead of `/24`.
-/// Also, no command in the script can read the rest of it. Tried with dash, bash and BusyBox.
-fn frame(random: u64) -> (String, String) {
-    let end = format!("topo-end-{random:016x}");
-    (format!("eval \"$(cat <<'{end}'\necho {STARTED} >&2\n"), format!("\n{end}\n)\"\n"))
 }
 
 /// Reads to the end. Keeps `keep` bytes and says whether there were more. More than `limit` is an error.
@@ -137,29 +134,32 @@ mod tests {
     use std::io::Write;
     use std::process::{Command, Stdio};
 
-    use super::{STARTED, frame};
+    use super::{AFTER, BEFORE, STARTED};
 
-    fn run(text: &str) -> (String, String) {
-        let mut shell = Command::new("sh");
-        shell.args(["-s", "--", "argument"]).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut shell = shell.spawn().unwrap();
-        shell.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
-        let output = shell.wait_with_output().unwrap();
-        (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap())
+    /// What a shell says that reads this text; none if it is not here.
+    fn run(shell: &[&str], text: &str) -> Option<(String, String)> {
+        let mut command = Command::new(shell[0]);
+        command.args(&shell[1..]).args(["-s", "--", "argument"]);
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().ok()?;
+        child.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
+        let output = child.wait_with_output().unwrap();
+        Some((String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap()))
     }
 
     #[test]
     fn a_script_runs_as_a_whole_or_not_at_all() {
         let script = "echo \"$1\"\ncat <<'EOF'\n) ' \\\" ` $(\nEOF\n# don't\ncat\nprintf last";
-        let (before, after) = frame(7);
-        let whole = format!("{before}{script}{after}");
+        let whole = format!("{BEFORE}{script}{AFTER}");
         let expected = ("argument\n) ' \\\" ` $(\nlast".to_owned(), format!("{STARTED}\n"));
-        assert_eq!(run(&whole), expected);
-        // The script needs everything but the last newline.
-        assert_eq!(run(whole.trim_end()), expected);
-        for length in 0..whole.trim_end().len() {
-            let (stdout, stderr) = run(&whole[..length]);
-            assert!(stdout.is_empty() && !stderr.contains(STARTED), "{length}: {stdout:?} {stderr:?}");
+        for shell in [&["sh"][..], &["dash"], &["bash", "--posix"], &["busybox", "sh"]] {
+            let Some(all) = run(shell, &whole) else { continue };
+            assert_eq!(all, expected, "{shell:?}");
+            // The script needs everything but the last newline.
+            assert_eq!(run(shell, whole.trim_end()).unwrap(), expected, "{shell:?}");
+            for length in 0..whole.trim_end().len() {
+                let (stdout, stderr) = run(shell, &whole[..length]).unwrap();
+                assert!(stdout.is_empty() && !stderr.contains(STARTED), "{shell:?} {length}: {stdout:?} {stderr:?}");
+            }
         }
     }
 }

@@ -129,6 +129,9 @@ impl Login<'_> {
         command.arg("-F").arg(self.configuration.path()).arg("-E").arg(&log).arg("-S").arg(&control);
         command.args(["-M", "-f", "-N", "-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=yes", "-o"]);
         command.arg(format!("ControlPersist={}s", whole_seconds(idle)));
+        if self.options.compress {
+            command.args(["-o", "Compression=yes"]);
+        }
         if learned.by_name {
             command.arg("-o").arg(format!("HostKeyAlias={}", self.at.name));
         }

@@ -12,6 +12,8 @@ pub struct SshOptions {
     pub connect_timeout: Duration,
     /// The time limit for one exchange with a connected node.
     pub node_timeout: Duration,
+    /// Whether connections compress: for tables with many rows. For short scripts it would only cost time.
+    pub compress: bool,
     /// A file to use instead of ssh's own configuration, as with `ssh -F`.
     pub ssh_config: Option<PathBuf>,
     /// A file to check host keys against instead of ssh's own.
@@ -26,6 +28,7 @@ impl Default for SshOptions {
             parallelism: 32,
             connect_timeout: Duration::from_secs(10),
             node_timeout: Duration::from_secs(60),
+            compress: false,
             ssh_config: None,
             known_hosts: None,
             reply_limit: 32 << 20,
