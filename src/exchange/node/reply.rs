@@ -374,6 +374,16 @@ mod tests {
     }
 
     #[test]
+    fn the_gateway_of_a_default_route_is_read_in_both_families() {
+        let default = |rest: &str| identity(&format!("default {rest}\n")).gateways;
+        let addresses =
+            |texts: &[&str]| texts.iter().map(|text| text.parse().expect("address")).collect::<Vec<IpAddr>>();
+        assert_eq!(default("via 10.240.0.1 dev eth0 proto 4"), addresses(&["10.240.0.1"]));
+        assert_eq!(default("via inet6 fe80::1 dev eth0"), addresses(&["fe80::1"]));
+        assert_eq!(default("dev tun0 scope 253"), addresses(&[]));
+    }
+
+    #[test]
     fn only_the_very_word_puts_a_machine_into_azure() {
         let body = |line: &str| format!("machine ab\n{line}\nmarker in lineage ab protocol 201\nresolver azure\n");
         assert!(identity(&body("in azure")).in_azure);
