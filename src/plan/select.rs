@@ -73,7 +73,7 @@ mod tests {
     #[test]
     fn of_what_is_listed_the_selected_resources_are_done_and_the_others_are_left() {
         let node = |name: &str| Place::from(Name::new(name).expect("name"));
-        let id: ResourceId = "sysctl/sysctl".parse().expect("resource");
+        let id: ResourceId = "cloud/table".parse().expect("resource");
         let planned = |_| {
             let phases = vec![Phase::Prepare];
             let listed = ListedPlan { id: id.clone(), changes: Vec::new(), is: None, to: None, phases };
@@ -81,7 +81,7 @@ mod tests {
             PlacePlan { resources, acts: true, ..PlacePlan::default() }
         };
         let places = ["node-0", "node-1"].map(node);
-        for (pattern, kept) in [("sysctl.node-1", &places[1..]), ("sysctl.*", &places[..]), ("kernel_route.*", &[])] {
+        for (pattern, kept) in [("table.node-1", &places[1..]), ("table.*", &places[..]), ("list.*", &[])] {
             let places = places.iter().map(|place| (place.clone(), planned(place))).collect();
             let mut plan = Plan { places, ..Plan::default() };
             let targets = vec![pattern.parse().expect("pattern")];
