@@ -273,7 +273,8 @@ go_back() {
   remove_added
   if put_back_others && read_lost; then
     if [ -n "$lost" ]; then
-      failed 'ip -batch' "${reason%%"$newline"*} The old file is back, but this is still missing: ${lost%%"$newline"*}"
+      reason=${reason%%"$newline"*}
+      failed_to 'put back all that others had' "${reason%.}. The old file is back, but this is still missing: ${lost%%"$newline"*}"
     else
       forget_others
     fi
