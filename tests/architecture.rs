@@ -6,6 +6,7 @@ mod note;
 mod order;
 mod places;
 mod program;
+mod promises;
 mod source;
 mod toys;
 mod words;

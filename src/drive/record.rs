@@ -63,3 +63,33 @@ pub(super) fn begin(state: &State, plan: &Plan, run: RunId) -> State {
     }
     next
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::backend::node::fixture::{World, place};
+    use crate::plan::PlacePlan;
+
+    #[test]
+    fn the_machine_id_that_was_seen_is_recorded_and_no_empty_one() {
+        let state = World::mesh(2, 2).state();
+        let known = |id: Option<&str>| {
+            let mut state = state.clone();
+            state.places.get_mut(&place("node-0")).expect("recorded").machine_id = id.map(Into::into);
+            state
+        };
+        for (before, seen, after) in [
+            (None, Some("aa"), Some("aa")),
+            (Some("aa"), Some("bb"), Some("bb")),
+            (Some("aa"), Some(""), Some("aa")),
+            (None, Some(""), None),
+            (Some("aa"), None, Some("aa")),
+        ] {
+            let planned = PlacePlan { machine_id: seen.map(Into::into), ..PlacePlan::default() };
+            let plan = Plan { places: [(place("node-0"), planned)].into(), ..Plan::default() };
+            let next = begin(&known(before), &plan, RunId::random().expect("random numbers"));
+            let record = &next.places[&place("node-0")];
+            assert_eq!(record.machine_id.as_deref(), after, "{before:?}, then {seen:?}");
+        }
+    }
+}

@@ -104,6 +104,18 @@ impl From<Verdict> for KeyVerdict {
     }
 }
 
+impl KeyVerdict {
+    /// Whether this live row of the key goes.
+    pub fn removes(&self, row: &LiveRoute) -> bool {
+        let removed = match &self.verdict {
+            Verdict::Act { action: Action::Remove, before, .. } => *before,
+            _ => None,
+        };
+        let mut gone = removed.into_iter().chain(self.surplus.iter().map(|surplus| surplus.live));
+        gone.any(|live| row.next_hop == Some(live.next_hop) && row.protocol == live.protocol)
+    }
+}
+
 /// Judges one key by the live rows that have it.
 pub fn classify(key: Key<'_>, live: &[&LiveRoute]) -> KeyVerdict {
     let wanted = key.wanted.map(|route| route.next_hop);

@@ -214,6 +214,39 @@ impl Owners {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::backend::node::fixture::{World, kernel_route, place};
+
+    #[test]
+    fn a_node_is_known_by_each_address_that_a_record_in_doubt_has() {
+        let world = World::mesh(2, 2);
+        let mut moved = world.clone();
+        moved.0[1].address = "10.128.0.99".parse().expect("address");
+        let node = place("node-1");
+        let shape =
+            |world: &World| world.desired().places[&node].resources.get(&kernel_route()).expect("wanted").clone();
+        let mut state = world.state();
+        let doubt = Record::InDoubt { is: Some(shape(&world)), to: Some(shape(&moved)), also: vec![shape(&world)] };
+        state.places.get_mut(&node).expect("recorded").resources.insert(kernel_route(), doubt);
+        let owners = Owners::new(&BTreeMap::new(), &state, false);
+        for address in [world.0[1].address, moved.0[1].address] {
+            assert_eq!(owners.name(address).map(Name::as_str), Some("node-1"), "{address}");
+        }
+    }
+
+    #[test]
+    fn a_reason_that_is_the_same_for_all_rows_is_that_of_each_row() {
+        let (known, all) = (World::mesh(1, 2), World::mesh(2, 2));
+        let owners = Owners::new(&all.desired().places, &known.state(), false);
+        let owner = Some(all.0[0].address);
+        let new = owners.reasons(&place("node-1"));
+        assert_eq!((new.added_all(), new.removed_all()), (Some(Reason::NewNode), None));
+        assert_eq!(new.added(owner), Reason::NewNode);
+        assert_eq!(owners.reasons(&place("node-0")).added_all(), None, "that depends on the owner");
+        let owners = Owners::new(&known.desired().places, &all.state(), false);
+        let gone = owners.reasons(&place("node-1"));
+        assert_eq!((gone.added_all(), gone.removed_all()), (None, Some(Reason::NotWanted)));
+        assert_eq!(gone.removed(owner), Reason::NotWanted);
+    }
 
     #[test]
     fn nodes_on_which_nothing_is_kept_are_known_by_the_routes_that_lead_to_them() {

@@ -59,3 +59,60 @@ impl ResourcePlan {
         (found.next(), found.collect())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::backend::node::fixture::{World, kernel_route, place, plan_of, seen};
+    use crate::plan::{FilePlan, Options};
+    use crate::resource::{Phase, SharedJson, Token};
+
+    fn shape(text: &str) -> Shape {
+        Shape { routes: None, attributes: SharedJson::from(json!({ "text": text })) }
+    }
+
+    #[test]
+    fn a_file_in_doubt_is_one_of_its_sides_or_what_it_becomes() {
+        let file = FilePlan {
+            wanted: true,
+            attributes: shape("wanted").attributes,
+            change: None,
+            is_left: false,
+            phase: Phase::Persist,
+            token: None,
+            is_loaded: false,
+            has_table: false,
+        };
+        let planned = ResourcePlan { file: Some(file), ..ResourcePlan::default() };
+        let before = Record::InDoubt {
+            is: Some(shape("old")),
+            to: Some(shape("meant")),
+            also: vec![shape("old"), shape("wanted"), shape("older")],
+        };
+        let place = PlacePlan { acts: true, ..PlacePlan::default() };
+        let (is, to) = (Some(shape("old")), Some(shape("wanted")));
+        let after = Record::InDoubt { is, to, also: vec![shape("meant"), shape("older")] };
+        assert_eq!(planned.record_at_start(Some(before), &place), Some(after));
+    }
+
+    #[test]
+    fn a_record_that_is_as_wanted_gets_the_token_of_the_look() {
+        let world = World::mesh(3, 3);
+        let (desired, mut state) = (world.desired(), world.state());
+        // An earlier run did not note its outcome.
+        let resources = &mut state.places.get_mut(&place("node-0")).expect("recorded").resources;
+        let is = desired.places[&place("node-0")].resources.get(&kernel_route()).expect("wanted").clone();
+        let before = Record::InDoubt { is: None, to: Some(is.clone()), also: Vec::new() };
+        resources.insert(kernel_route(), before.clone());
+        let plan = plan_of(&desired, &state, vec![seen(&state, "node-0", |_| ())], &Options::default());
+        let placed = &plan.places[&place("node-0")];
+        assert!(!placed.acts);
+        let after = Record::Settled { is, token: Some(Token::of("a", "b")) };
+        assert_eq!(
+            placed.resources.get(&kernel_route()).expect("planned").record_at_start(Some(before), placed),
+            Some(after)
+        );
+    }
+}

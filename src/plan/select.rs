@@ -63,3 +63,36 @@ impl Plan {
         self.places = places;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::{ListedPlan, PlacePlan, ResourcePlan, Selection};
+    use crate::resource::Name;
+
+    #[test]
+    fn of_what_is_listed_the_selected_resources_are_done_and_the_others_are_left() {
+        let node = |name: &str| Place::from(Name::new(name).expect("name"));
+        let id: ResourceId = "cloud/table".parse().expect("resource");
+        let planned = |_| {
+            let phases = vec![Phase::Prepare];
+            let listed = ListedPlan { id: id.clone(), changes: Vec::new(), is: None, to: None, phases };
+            let resources = [(id.clone(), ResourcePlan { listed: Some(listed), ..ResourcePlan::default() })].into();
+            PlacePlan { resources, acts: true, ..PlacePlan::default() }
+        };
+        let places = ["node-0", "node-1"].map(node);
+        for (pattern, kept) in [("table.node-1", &places[1..]), ("table.*", &places[..]), ("list.*", &[])] {
+            let places = places.iter().map(|place| (place.clone(), planned(place))).collect();
+            let mut plan = Plan { places, ..Plan::default() };
+            let targets = vec![pattern.parse().expect("pattern")];
+            let selection = Selection { targets, ..Selection::default() };
+            plan.select(&Options { selection, ..Options::default() }, &mut Memo::default());
+            assert_eq!(plan.places.keys().cloned().collect::<Vec<_>>(), kept, "{pattern}");
+            for planned in plan.places.values() {
+                let resource = planned.resources.get(&id).expect("planned");
+                assert!(planned.acts && !resource.is_left);
+                assert_eq!(resource.listed.as_ref().map(|listed| &*listed.phases), Some(&[Phase::Prepare][..]));
+            }
+        }
+    }
+}

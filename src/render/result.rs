@@ -18,6 +18,8 @@ pub struct Outcome<'a> {
     pub run: &'a RunOutcome,
     /// What is left to do: the place, the number of routes, and the reason in a sentence.
     pub left: Vec<(Place, usize, String)>,
+    /// Whether another run can do some of that. It cannot do what the user leaves to others.
+    pub can_continue: bool,
     /// How many requests topo has sent, by service.
     pub requests: &'a [Requests],
 }
@@ -88,8 +90,10 @@ pub fn result(outcome: &Outcome<'_>, look: Look) -> String {
         out.push('\n');
         out.push_str(&wrapped(&text, look.width, "", ""));
     }
-    let command = verb.to_lowercase();
-    let _ = write!(out, "\nRun topo {command} again to continue.\n");
+    if outcome.can_continue {
+        let command = verb.to_lowercase();
+        let _ = write!(out, "\nRun topo {command} again to continue.\n");
+    }
     out
 }
 
@@ -113,14 +117,16 @@ mod tests {
     }
 
     fn of(run: &RunOutcome) -> Outcome<'_> {
-        Outcome { destroy: false, run, left: Vec::new(), requests: &[] }
+        Outcome { destroy: false, run, left: Vec::new(), can_continue: true, requests: &[] }
     }
 
     #[test]
     fn the_end_of_a_run_says_what_is_left() {
         let run =
             |done: &[(Action, usize)]| RunOutcome { done: done.iter().copied().collect(), ..RunOutcome::default() };
-        let end = |destroy, run: &RunOutcome, left| result(&Outcome { destroy, run, left, requests: &[] }, LOOK);
+        let end = |destroy, run: &RunOutcome, left| {
+            result(&Outcome { destroy, run, left, can_continue: true, requests: &[] }, LOOK)
+        };
         let mut done = run(&[(Action::Add, 12)]);
         assert_eq!(end(false, &done, Vec::new()), "Apply complete! Resources: 12 added, 0 changed, 0 destroyed.\n");
         done.done.insert(Action::Import, 3);

@@ -6,8 +6,9 @@ use crate::backend::node::fixture::{World, live, place, plan_of, prefix, seen};
 use crate::backend::{Desired, REGISTRY};
 use crate::network::Memo;
 use crate::plan::findings::{Address, FORGOTTEN, Finding, Remedy, Text};
-use crate::plan::{Options, Plan, Summary};
-use crate::resource::{Name, Place};
+use crate::plan::{ListedChange, ListedPlan, ListedWhat, Options, PlacePlan, Plan, ResourcePlan, Summary};
+use crate::resource::words::RouteWords;
+use crate::resource::{Action, Kind, Name, Phase, Place, PlaceKind, Reason, ResourceId};
 use crate::state::State;
 
 fn nothing() -> State {
@@ -227,6 +228,31 @@ fn dropped_records_are_listed() {
 Plan: 0 to add, 0 to change, 0 to destroy.
 "
     );
+}
+
+#[test]
+fn routes_that_do_not_last_are_those_on_nodes_where_others_change_elsewhere() {
+    static CLOUD: PlaceKind = PlaceKind { id: "cloud", form: "cloud:ID", order: 9, name: |id| id, is_id: |_| true };
+    static TABLE: Kind =
+        Kind { id: "table", noun: "table", order: 91, retires: 1, only_seen: false, words: &RouteWords };
+    let end = REGISTRY.known().words("kernel_route").transience().expect("an end");
+    let last = |plan: &Plan| {
+        let summary = Summary::new(plan, &mut Memo::default());
+        let text = text::plan(plan, &summary, look(false), true, REGISTRY.known());
+        let last = text.trim_end().rsplit("\n\n").next().map(|last| last.replace('\n', " "));
+        last.unwrap_or_default()
+    };
+    let mut plan = planned(&World::mesh(3, 3).desired(), &nothing(), Vec::new());
+    assert_eq!(last(&plan), format!("These routes {end}"));
+    let what = ListedWhat::Settings(Vec::new());
+    let change = ListedChange { kind: &TABLE, key: "".into(), action: Action::Add, reason: Reason::Edited, what };
+    let backend = Name::new("cloud").expect("name");
+    let id = ResourceId { backend, kind: TABLE.id.into(), name: "".into() };
+    let phases = vec![Phase::Install];
+    let listed = ListedPlan { id: id.clone(), changes: vec![change], is: None, to: None, phases };
+    let resources = [(id, ResourcePlan { listed: Some(listed), ..ResourcePlan::default() })].into();
+    plan.places.insert(Place::new(&CLOUD, "table"), PlacePlan { resources, acts: true, ..PlacePlan::default() });
+    assert_eq!(last(&plan), format!("The routes on nodes {end}"));
 }
 
 #[test]

@@ -269,21 +269,31 @@ fn boot() -> String {
 fn user() -> String {
     let named = |name: &str| std::env::var(name).ok().filter(|user| !user.is_empty());
     let own = std::fs::metadata("/proc/self").map(|own| own.uid().to_string()).unwrap_or_default();
-    let listed = || {
-        let users = text_of("/etc/passwd");
-        let of = |line: &str| {
-            let mut fields = line.split(':');
-            let user = fields.next()?;
-            (fields.nth(1)? == own).then(|| user.to_owned())
-        };
-        users.lines().find_map(of)
-    };
+    let listed = || user_of(&text_of("/etc/passwd"), &own);
     named("USER").or_else(|| named("LOGNAME")).or_else(listed).unwrap_or_else(|| format!("uid-{own}"))
+}
+
+/// The name of the user with a number, in the lines of passwd(5): `root:x:0:0:…`.
+fn user_of(users: &str, number: &str) -> Option<String> {
+    let of = |line: &str| {
+        let mut fields = line.split(':');
+        let user = fields.next()?;
+        (fields.nth(1)? == number).then(|| user.to_owned())
+    };
+    users.lines().find_map(of)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_user_is_found_by_number() {
+        let users = "root:x:0:0:root:/root:/bin/bash\n+\nalice:x:1000:0::/home/alice:/bin/sh\nbob:x:0:1000::/:\n";
+        assert_eq!(user_of(users, "1000").as_deref(), Some("alice"));
+        assert_eq!(user_of(users, "0").as_deref(), Some("root"), "the first one");
+        assert_eq!(user_of(users, "1001"), None);
+    }
 
     #[test]
     fn a_file_that_was_removed_or_replaced_is_no_longer_the_lock() {

@@ -84,7 +84,7 @@ impl<S: Shell> Transport for ShellTransport<S> {
             tracing::debug!(node = %at.name, %script, "script");
             let output = output?;
             node::parse(&output, requests, &nonce)
-                .map_err(|untrusted| TransportError::Interrupted(format!("{}: {untrusted}", at.name)))
+                .map_err(|untrusted| TransportError::Interrupted(untrusted.to_string()))
         })
     }
 

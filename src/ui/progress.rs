@@ -1,7 +1,8 @@
 //! Progress of a run on standard error, and its events on standard output in JSON mode.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, IsTerminal};
+use std::sync::Arc;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
@@ -17,6 +18,8 @@ pub struct Progress {
     /// Hidden if nothing is in progress.
     bar: ProgressBar,
     told: ReportedReasons,
+    /// The sentences of this run so far, each with the first place that it was about.
+    said: BTreeMap<String, Box<str>>,
 }
 
 /// Why topo could not look at places, as the plan reported it. Many places may have the same reason, and one line is enough.
@@ -42,7 +45,7 @@ impl Progress {
     pub fn new(printer: Printer, told: ReportedReasons) -> Self {
         // In JSON mode, a bar would break up the events on a terminal that shows both streams.
         let shows_bar = io::stderr().is_terminal() && !printer.is_json();
-        Self { printer, shows_bar, bar: ProgressBar::hidden(), told }
+        Self { printer, shows_bar, bar: ProgressBar::hidden(), told, said: BTreeMap::new() }
     }
 
     /// Handles the next event.
@@ -61,9 +64,21 @@ impl Progress {
         if matches!(event, Event::StepFailed { place, text, .. } if self.told.has(place, text)) {
             return;
         }
-        if let Some((line, is_error)) = line(event) {
-            let line = paint(&line, is_error, self.printer.colors_err());
-            self.bar.suspend(|| self.printer.note(&line));
+        if let Some(line) = line(event) {
+            let text = paint(&self.shortened(&line), line.is_error, self.printer.colors_err());
+            self.bar.suspend(|| self.printer.note(&text));
+        }
+    }
+
+    /// The line; a long sentence is said once, and then the line names the place that it was said of.
+    fn shortened(&mut self, line: &Line) -> String {
+        let Some(place) = &line.place else { return line.text.clone() };
+        match self.said.get(&line.text) {
+            Some(first) if **first != **place => format!("{place}: the same as on {first}."),
+            _ => {
+                self.said.insert(line.text.clone(), (&**place).into());
+                format!("{place}: {}", line.text)
+            }
         }
     }
 
@@ -107,9 +122,16 @@ pub(super) fn skipped(receiver: &str, routes: usize, why: &str) -> String {
     format!("Skipped {what} to {receiver}: {why}.")
 }
 
-/// The line for an event, if it needs one, and whether the line reports an error. The plan's notes report nodes that
-/// topo could not look at, too, but only after all other nodes have answered.
-fn line(event: &Event) -> Option<(String, bool)> {
+/// What is to be said of an event.
+struct Line {
+    place: Option<Arc<str>>,
+    text: String,
+    is_error: bool,
+}
+
+/// The line for an event, if it needs one. The plan's notes report nodes that topo could not look at, too, but only after all
+/// other nodes have answered.
+fn line(event: &Event) -> Option<Line> {
     let (place, text, is_error) = match event {
         Event::StepFailed { place, text, .. } => (Some(place), text.clone(), true),
         Event::Finding(Found { places, text, .. }) => (places.first(), text.clone(), false),
@@ -118,7 +140,7 @@ fn line(event: &Event) -> Option<(String, bool)> {
     };
     // A node's output must not control the terminal.
     let text: String = text.chars().map(|c| if c.is_control() && c != '\n' { '\u{fffd}' } else { c }).collect();
-    Some((place.map_or_else(|| text.clone(), |place| format!("{place}: {text}")), is_error))
+    Some(Line { place: place.cloned(), text, is_error })
 }
 
 fn paint(line: &str, is_error: bool, color: bool) -> String {
@@ -137,15 +159,27 @@ mod tests {
     #[test]
     fn only_what_went_wrong_is_worth_a_line() {
         let node = || "node-1".into();
-        let text =
-            |event: Event| line(&event).map(|(text, is_error)| format!("{text}{}", if is_error { " !" } else { "" }));
+        let mut progress =
+            Progress::new(Printer::new(false, super::super::ColorChoice::Never), ReportedReasons::default());
+        let mut text = |event: Event| {
+            let line = line(&event)?;
+            Some(format!("{}{}", progress.shortened(&line), if line.is_error { " !" } else { "" }))
+        };
         let failed = Event::StepFailed { place: node(), phase: Phase::Install, text: "It broke \u{1b}[2J.".to_owned() };
         assert_eq!(text(failed).as_deref(), Some("node-1: It broke \u{fffd}[2J. !"));
         let why = "node-2 failed".to_owned();
-        let skipped =
+        let mut skipped =
             |routes| text(Event::Skipped { place: node(), receiver: "node-2".into(), routes, text: why.clone() });
         assert_eq!(skipped(3).as_deref(), Some("node-1: Skipped 3 routes to node-2: node-2 failed."));
         assert_eq!(skipped(1).as_deref(), Some("node-1: Skipped the route to node-2: node-2 failed."));
+        let again = |place: &str| Event::StepFailed {
+            place: place.into(),
+            phase: Phase::Install,
+            text: "It broke.".to_owned(),
+        };
+        assert_eq!(text(again("node-1")).as_deref(), Some("node-1: It broke. !"));
+        assert_eq!(text(again("node-3")).as_deref(), Some("node-3: the same as on node-1. !"));
+        assert_eq!(text(again("node-1")).as_deref(), Some("node-1: It broke. !"));
         for quiet in [
             Event::ObserveStarted { places: 3 },
             // The plan reports it.
@@ -160,8 +194,8 @@ mod tests {
     #[test]
     fn without_a_terminal_there_is_no_bar() {
         let printer = Printer::new(false, super::super::ColorChoice::Never);
-        let mut progress =
-            Progress { printer, shows_bar: false, bar: ProgressBar::hidden(), told: ReportedReasons::default() };
+        let mut progress = Progress::new(printer, ReportedReasons::default());
+        progress.shows_bar = false;
         progress.event(&Event::ObserveStarted { places: 3 }.now());
         assert_eq!(progress.bar.length(), None);
         progress.shows_bar = true;

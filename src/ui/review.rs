@@ -120,7 +120,9 @@ pub fn outcome(
     let not_begun = || "topo did not begin here, because you interrupted the run.".to_owned();
     left.extend(run.left.iter().map(|(place, _)| (place.clone(), 0, not_begun())));
     left.extend(left_out.iter().map(|(place, LeftOut { routes, text })| (place.clone(), *routes, why(place, text))));
-    let outcome = text::Outcome { destroy, run, left, requests };
+    let is_unseen = |(_, left): &(_, LeftOut)| left.routes == 0;
+    let can_continue = !run.is_complete() || left_out.iter().any(is_unseen);
+    let outcome = text::Outcome { destroy, run, left, can_continue, requests };
     if printer.is_json() {
         printer.event(json::result(&outcome));
     } else {

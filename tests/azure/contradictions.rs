@@ -87,3 +87,24 @@ fn a_destroy_drops_no_record_of_a_subnet_that_its_table_names() {
     assert_eq!((cloud.table(), cloud.association()), (None, None));
     assert_eq!(cloud.state()["places"], json!({}));
 }
+
+/// All reads of the subnet show it as it was before topo gave it the table.
+fn older(cloud: &Cloud) {
+    let (method, path) = (Some("GET".to_owned()), Some(subnet()));
+    cloud.server.command(Command::Fault(Fault { method, path, skip: 0, times: 100, effect: Effect::Older }));
+}
+
+#[test]
+fn a_subnet_that_its_table_names_is_not_without_a_table() {
+    let cloud = Cloud::start(2);
+    cloud.apply();
+    older(&cloud);
+    let said = "uses no route table, but the route table kubernetes-routes says that the subnet uses it";
+    cloud.topo(&["plan", "--detailed-exitcode"]).exits(5).says(said).not("1 to add");
+    cloud.topo(&["destroy", "-y"]).exits(3).says(said).not("Destroy complete");
+    assert_eq!(cloud.association(), Some(table()));
+    cloud.server.command(Command::ClearFaults);
+    cloud.topo(&["destroy", "-y"]).exits(0);
+    assert_eq!((cloud.table(), cloud.association()), (None, None));
+    assert_eq!(cloud.state()["places"], json!({}));
+}

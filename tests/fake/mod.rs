@@ -25,6 +25,7 @@ mod replies;
 mod scene;
 mod settings;
 mod settings_differential;
+mod stopped;
 pub(crate) mod world;
 
 /// How many cases a property is tried with; `TOPO_TEST_CASES` multiplies it.

@@ -128,7 +128,14 @@ impl Transport for Wires {
                     None => Ok(node.exchange(requests)),
                 }
             };
-            if writes { network.fate.effect(act, || ()).await } else { act() }
+            if !writes {
+                return act();
+            }
+            let written = network.fate.effect(act, || ()).await;
+            if self.0.stops_after.load(Ordering::SeqCst) > 0 && self.0.stops_after.fetch_sub(1, Ordering::SeqCst) == 1 {
+                self.0.stop.send_replace(true);
+            }
+            written
         })
     }
 
@@ -163,6 +170,10 @@ pub(crate) struct World {
     pub(crate) azure: Option<Arc<dyn Azure>>,
     /// The connection to the nodes, where it is not that to the fakes.
     pub(crate) transport: Option<Arc<dyn Transport>>,
+    /// The user asks to stop once the next run has sent so many writes to nodes; 0 never.
+    pub(crate) stops_after: AtomicUsize,
+    /// Whether the user has asked to stop.
+    pub(crate) stop: watch::Sender<bool>,
     /// Whether the plan of the last run left out something that no outcome tells.
     pub(crate) left_out: AtomicBool,
     /// Whether something was in doubt or could not be looked at when the last run began.
@@ -247,7 +258,7 @@ impl World {
             });
         }
         let (events, mut listener) = mpsc::channel(4096);
-        let (_stop, stop) = watch::channel(false);
+        self.stop.send_replace(false);
         let run = Run {
             plan,
             desired: &desired,
@@ -259,7 +270,7 @@ impl World {
             topology: name.clone(),
             options,
             events,
-            stop,
+            stop: self.stop.subscribe(),
         };
         let ran = runtime().block_on(async {
             tokio::select! {

@@ -73,6 +73,11 @@ impl Machines {
         self.0.verb("leases", &["off"]);
     }
 
+    /// Lets their DHCP server name another gateway from now on. For the shape `leased`.
+    pub fn lease_with_gateway(&self, gateway: &str) {
+        self.0.verb("leases", &[gateway]);
+    }
+
     /// One of them.
     pub fn node<'a>(&'a self, name: &'a str) -> Machine<'a> {
         Machine(self.0.node(name))

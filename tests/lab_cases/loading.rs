@@ -80,8 +80,18 @@ pub fn loading_leaves_all_of_others_as_it_is() {
         std::mem::replace(&mut last, now) < now
     });
     assert!(renewed, "{last:?}");
-    watch.assert_lost_nothing();
     assert_as_before("after a renewal");
+
+    // A lease that comes while the file is loaded names another gateway.
+    machines.lease_with_gateway("10.240.0.10");
+    apply(&machines, adds(2));
+    let mut gateways = String::new();
+    let replaced = within(Duration::from_secs(10), || {
+        gateways = machines.node("node-0").run("ip -4 route show default");
+        gateways.starts_with("default via 10.240.0.10 dev eth0 proto dhcp ") && gateways.lines().count() == 1
+    });
+    assert!(replaced, "{gateways}");
+    watch.assert_lost_nothing();
 
     machines.end_leases();
     let expired = within(Duration::from_secs(40), || {

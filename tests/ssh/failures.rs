@@ -17,8 +17,8 @@ fn an_unknown_host_key_is_refused() {
     let node = Sshd::start("");
     let options = SshOptions { known_hosts: Some(node.known_hosts(&["other"])), ..options(&node) };
     let sentence = unreachable(run_once(options, &target("node-0", node.port), "echo ok"));
-    assert!(sentence.starts_with("The host key of node-0 (127.0.0.1) is unknown: "), "{sentence}");
-    assert!(sentence.contains(&format!("`ssh-keyscan -p {} 127.0.0.1`", node.port)), "{sentence}");
+    assert!(sentence.starts_with("The host key is unknown: "), "{sentence}");
+    assert!(sentence.contains(&format!("`ssh-keyscan -p {} ADDRESS`", node.port)), "{sentence}");
 }
 
 #[test]
@@ -39,7 +39,7 @@ fn a_changed_host_key_is_refused_whatever_is_known_by_name() {
         let text = format!("{known_as} {key}node-0 {}", node.host_key());
         let options = SshOptions { known_hosts: Some(node.known_hosts_text(&text)), ..options(&node) };
         let sentence = unreachable(run_once(options, &target("node-0", node.port), "echo ok"));
-        assert!(sentence.starts_with("The host key of node-0 (127.0.0.1)"), "{sentence}");
+        assert!(sentence.starts_with("The host key "), "{sentence}");
         assert!(key == other_kind || known_as == "127.0.0.1" || sentence.contains("has changed"), "{sentence}");
         assert!(!node.log().contains("Accepted"), "{}", node.log());
     }
@@ -57,8 +57,8 @@ fn a_refused_key_is_said_once() {
     let node = Sshd::start("LogLevel VERBOSE");
     fs::write(node.path().join("authorized"), "").unwrap();
     let sentence = unreachable(run_once(options(&node), &target("node-0", node.port), "echo ok"));
-    assert!(sentence.starts_with("node-0 (127.0.0.1) refused the login as root@127.0.0.1: "), "{sentence}");
-    assert!(sentence.contains("Permission denied (publickey") && sentence.contains("ssh-add -l"), "{sentence}");
+    assert!(sentence.starts_with("The login as root was refused: Permission denied (publickey"), "{sentence}");
+    assert!(sentence.contains("ssh-add -l"), "{sentence}");
     assert_eq!(node.log().matches("Connection from ").count(), 1, "{}", node.log());
 }
 
@@ -75,7 +75,7 @@ fn where_nothing_listens_it_is_said_at_once() {
     let config = node.client_config(&format!("Match exec \"{leave}\""));
     let options = SshOptions { ssh_config: Some(config), ..options(&node) };
     let sentence = unreachable(run_once(options, &target("node-0", port), "echo ok"));
-    assert!(sentence.starts_with("topo cannot reach node-0 (127.0.0.1): it refused the connection"), "{sentence}");
+    assert!(sentence.starts_with("The connection was refused (port "), "{sentence}");
     let log = fs::read_to_string(log).unwrap();
     assert_eq!(log.lines().filter(|line| line.contains(" -M ")).count(), 1, "it was tried again: {log}");
 }
@@ -91,7 +91,7 @@ fn a_server_that_says_nothing_is_given_up() {
     let start = Instant::now();
     let sentence =
         unreachable(run_once(SshOptions { connect_timeout: Duration::from_secs(1), ..options(&node) }, &at, ""));
-    assert!(sentence.contains("did not answer within 1 s") && sentence.contains("--connect-timeout"), "{sentence}");
+    assert!(sentence.contains("no answer within 1 s") && sentence.contains("--connect-timeout"), "{sentence}");
     assert!(start.elapsed() < PATIENCE, "{:?}", start.elapsed());
 }
 
@@ -103,10 +103,10 @@ fn sudo_that_asks_for_a_password_is_refused() {
     for (text, says) in [
         (
             "echo 'sudo: a password is required' >&2; exit 1",
-            "node-0 (127.0.0.1) refuses sudo -n to root@127.0.0.1: sudo: a password is required.",
+            "sudo -n is refused to root: sudo: a password is required.",
         ),
         ("printf 'sudo: \\033[2Jsorry\\n' >&2; exit 1", "sudo: \\u{1b}[2Jsorry."),
-        ("echo not here >&2; exit 127", "did not start a shell"),
+        ("echo not here >&2; exit 127", "No shell started"),
     ] {
         let at = tempfile::tempdir().unwrap();
         let sudo = at.path().join("sudo");
@@ -131,7 +131,7 @@ fn sudo_that_is_missing_is_said() {
     let mut target = target("node-0", node.port);
     target.endpoint.sudo = true;
     let sentence = unreachable(run_once(options(&node), &target, "echo ok"));
-    assert!(sentence.contains("root@127.0.0.1 cannot start sudo on node-0"), "{sentence}");
+    assert!(sentence.contains("sudo does not start for root"), "{sentence}");
 }
 
 #[test]
@@ -158,7 +158,7 @@ fn an_account_without_a_shell_is_said() {
     }
     let node = Sshd::start("ForceCommand echo 'This account is not available' >&2; exit 1");
     let sentence = unreachable(run_once(options(&node), &target("node-0", node.port), "echo ok"));
-    assert!(sentence.contains("did not start a shell for root@127.0.0.1: This account is not available"), "{sentence}");
+    assert!(sentence.contains("No shell started for root: This account is not available"), "{sentence}");
 }
 
 #[test]
@@ -174,7 +174,7 @@ fn hostile_hosts_and_users_never_reach_ssh() {
         host.clone_into(&mut at.endpoint.host);
         at.endpoint.user = Some(user.to_owned());
         let sentence = unreachable(run_once(options(&node), &at, "echo ok"));
-        assert!(sentence.contains("topo did not contact"), "{sentence}");
+        assert!(sentence.contains("topo did not connect"), "{sentence}");
     }
 }
 

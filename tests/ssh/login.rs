@@ -112,7 +112,7 @@ fn an_unknown_jump_host_is_named_and_not_trusted_by_the_nodes_name() {
         ..options(&node)
     };
     let sentence = super::unreachable(run_once(options, &target("node-0", node.port), "echo ok"));
-    assert!(sentence.contains(&format!("its jump host [127.0.0.1]:{} is unknown", jump.port)), "{sentence}");
+    assert!(sentence.contains(&format!("the jump host [127.0.0.1]:{} is unknown", jump.port)), "{sentence}");
     assert!(!jump.log().contains("Accepted"), "{}", jump.log());
 }
 

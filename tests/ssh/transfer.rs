@@ -66,7 +66,7 @@ fn endless_output_is_cut_and_its_script_ended() {
         let pid = node.path().join("pid");
         let script = format!("echo $$ > '{}'\nexec yes {stream}", pid.display());
         let sentence = interrupted(run_once(SshOptions { reply_limit: 1 << 20, ..options(&node) }, &at, &script));
-        assert!(sentence.contains("node-0") && sentence.contains("more than 1 MiB"), "{sentence}");
+        assert!(sentence.contains("more than 1 MiB"), "{sentence}");
         let process = format!("/proc/{}", std::fs::read_to_string(pid).unwrap().trim());
         let start = Instant::now();
         while std::path::Path::new(&process).exists() {
@@ -91,7 +91,7 @@ fn a_script_that_hangs_is_cut_and_the_connection_stays_good() {
         let pid = std::fs::read_to_string(pid).unwrap();
         assert!(Command::new("kill").arg(pid.trim()).status().unwrap().success(), "it did not hang");
         let sentence = interrupted(hung.map(|reply| String::from_utf8(reply).unwrap()));
-        assert!(sentence.contains("node-0 (127.0.0.1) did not finish within 3 s"), "{sentence}");
+        assert!(sentence.contains("The node did not finish within 3 s"), "{sentence}");
         assert_eq!(ssh.run(&at, b"echo ok").await.unwrap(), b"ok\n");
         ssh.close().await;
     });
@@ -121,7 +121,7 @@ fn a_session_that_breaks_is_interrupted_and_then_replaced() {
         // The script ends the sshd process that serves it, as a machine that goes down would.
         let broken = ssh.run(&at, b"kill -9 $PPID").await;
         let sentence = interrupted(broken.map(|reply| String::from_utf8(reply).unwrap()));
-        assert!(sentence.contains("The session with node-0"), "{sentence}");
+        assert!(sentence.contains("The session broke off"), "{sentence}");
         assert_eq!(ssh.run(&at, b"echo ok").await.unwrap(), b"ok\n");
         ssh.close().await;
     });

@@ -231,6 +231,13 @@ fn what_a_binary_does_not_know_is_kept_with_the_lists_that_it_points_to() {
     let written = String::from_utf8(state.to_json()).expect("text");
     assert!(written.contains(&format!("\"vnet:a\":{vnet}")), "{written}");
     assert!(!state.is_empty());
+    let mut state = state;
+    state.places.clear();
+    assert!(!state.is_empty(), "topo may have created what it does not know");
+    let mut known = read(SMALL.as_bytes()).expect("document");
+    assert!(!known.is_empty());
+    known.places.clear();
+    assert!(known.is_empty());
 
     // A binary that knows the kind reads what this one wrote.
     let whole = State::from_json(written.as_bytes(), &OTHER).expect("document");

@@ -110,7 +110,11 @@ fn a_lock_that_cannot_be_judged_from_here_is_held_until_it_is_removed() {
         let (_folder, store) = store();
         left_behind(&store, &info);
         for _ in 0..2 {
-            let Err(LockError::Held(found)) = wait(store.lock(&request(), Duration::ZERO)) else { panic!("held") };
+            let error = wait(store.lock(&request(), Duration::ZERO)).expect_err("held");
+            let hint = error.hint();
+            assert!(hint.contains(&format!("`topo state unlock {}`", info.id)), "{hint}");
+            assert_eq!(hint.contains("Wait until the lock is free"), !info.manual, "nobody waits for a person: {hint}");
+            let LockError::Held(found) = error else { panic!("held") };
             assert_eq!(*found, info);
         }
         assert!(matches!(wait(store.unlock("0011")), Err(LockError::OtherId { .. })));

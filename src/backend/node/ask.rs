@@ -82,7 +82,7 @@ impl NodeSite {
             let pose: Pose<'a> = Box::new(move |_| {
                 Box::pin(async move {
                     let replies = site.transport.as_ref()?.exchange(&target, &requests).await;
-                    let answer = read(&target, replies, &requests);
+                    let answer = read(replies, &requests);
                     let error = answer.unreachable().map(str::to_owned);
                     if let Some(look) = site.looks().get_mut(&at) {
                         look.observation.add(answer);
@@ -119,7 +119,7 @@ impl NodeSite {
             Box::pin(async move {
                 let Some((target, requests)) = asked else { return Some(NO_ENDPOINT.to_owned()) };
                 let replies = site.transport.as_ref()?.exchange(&target, &requests).await;
-                let observation = read(&target, replies, &requests);
+                let observation = read(replies, &requests);
                 let error = observation.unreachable().map(str::to_owned);
                 if let Some(look) = site.looks().get_mut(&at) {
                     look.observation = observation;

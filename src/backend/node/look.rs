@@ -80,19 +80,16 @@ fn joined(requests: Vec<Request>, wanted: Option<&DesiredPlace>, record: Option<
 }
 
 /// Reads the answers of a place. It was looked at where each question has its answer, else not at all.
-pub(super) fn read(target: &Target, replies: Result<Vec<Reply>, TransportError>, requests: &[Request]) -> Observation {
+pub(super) fn read(replies: Result<Vec<Reply>, TransportError>, requests: &[Request]) -> Observation {
     let replies = match replies {
         Ok(replies) => replies,
         Err(error) => return Observation::Unreachable(error.to_string()),
     };
-    let name = target.name.as_str();
     if let [Reply::Lacking(what)] = replies.as_slice() {
-        return Observation::Unreachable(lacking(name, what));
+        return Observation::Unreachable(lacking(what));
     }
-    let other = || {
-        let reason = format!("{name} did not answer what topo asked. Run topo again, and look at what answers there.");
-        Observation::Unreachable(reason)
-    };
+    let other =
+        || Observation::Unreachable("The node did not answer what topo asked. Look at what answers there.".to_owned());
     if replies.len() != requests.len() {
         return other();
     }
@@ -120,7 +117,7 @@ pub(super) fn read(target: &Target, replies: Result<Vec<Reply>, TransportError>,
 }
 
 /// The sentence about what a node lacks.
-pub(super) fn lacking(name: &str, what: &str) -> String {
+pub(super) fn lacking(what: &str) -> String {
     let advice = if what.contains("iproute2") || what.split(' ').any(|tool| tool == "ip") {
         "Install iproute2 there (Debian and Ubuntu: `apt install iproute2`). The `ip` of BusyBox is not enough."
     } else if what.trim() == "grep" {
@@ -128,19 +125,14 @@ pub(super) fn lacking(name: &str, what: &str) -> String {
     } else {
         "Install coreutils there."
     };
-    format!("{name} does not have everything that topo needs on a node: {what}. {advice}")
+    format!("Not everything that topo needs is installed there: {what}. {advice}")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::exchange::node::{Identity, Listed, Listing, LiveRoute, Part};
-    use crate::resource::{Endpoint, Name, Token};
-
-    fn target() -> Target {
-        let endpoint = Endpoint { host: "10.240.0.20".to_owned(), port: None, user: None, sudo: false };
-        Target { name: Name::new("node-0").expect("name"), endpoint }
-    }
+    use crate::resource::Token;
 
     fn requests() -> Vec<Request> {
         vec![Request::Identify, Request::List(Listing { table: 254, protocols: vec![201], known: None })]
@@ -153,7 +145,7 @@ mod tests {
 
     /// Why a place with these replies was not looked at.
     fn unseen(replies: Vec<Reply>) -> Option<String> {
-        match read(&target(), Ok(replies), &requests()) {
+        match read(Ok(replies), &requests()) {
             Observation::Seen(_) => None,
             Observation::Unreachable(why) => Some(why),
             Observation::NotAsked => panic!("it was asked"),
@@ -166,7 +158,7 @@ mod tests {
         assert_eq!(unseen(vec![identity(), listed()]), None);
         for replies in [vec![], vec![identity()], vec![identity(), listed(), listed()], vec![listed(), identity()]] {
             let why = unseen(replies).expect("an answer is missing");
-            assert!(why.starts_with("node-0 did not answer what topo asked."), "{why}");
+            assert!(why.starts_with("The node did not answer what topo asked."), "{why}");
         }
         let unknown = Reply::Unknown("`ip` failed there.".to_owned());
         assert_eq!(unseen(vec![identity(), unknown]).as_deref(), Some("`ip` failed there."));

@@ -235,7 +235,7 @@ PRESENT
     fi
   fi
   if [ -n "$wrong" ]; then
-    put_back_files || failed "putting $name back" "$said"
+    put_back_files || failed_to "put $name back" "$said"
     [ "$was_pending" = yes ] || unmark_pending
     forget_others
     went_back
@@ -260,7 +260,7 @@ PRESENT
 go_back() {
   reason=${wrong:-A command failed.}
   goes_back=yes
-  put_back_files || failed "putting $name back" "$said"
+  put_back_files || failed_to "put $name back" "$said"
   # Restore topo's rows, too. Do it while networkd restarts, because networkd adds next hops to IPv6 rows that have others.
   marked() { return 1; }
   our_destinations=
@@ -273,7 +273,8 @@ go_back() {
   remove_added
   if put_back_others && read_lost; then
     if [ -n "$lost" ]; then
-      failed 'ip -batch' "${reason%%"$newline"*} The old file is back, but this is still missing: ${lost%%"$newline"*}"
+      reason=${reason%%"$newline"*}
+      failed_to 'put back all that others had' "${reason%.}. The old file is back, but this is still missing: ${lost%%"$newline"*}"
     else
       forget_others
     fi

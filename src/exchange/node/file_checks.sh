@@ -272,7 +272,7 @@ WANTED
   rows_wanted=$got
   count_lines "$rows_wanted"
   if [ "$count" != "$routes" ]; then
-    failed "sed '$staging/want.*'" "$count of $routes routes were read."
+    failed_to 'read the new file' "$count of $routes routes were read."
     return 1
   fi
   [ -z "$present" ] || while IFS= read -r path; do

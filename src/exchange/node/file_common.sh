@@ -62,7 +62,7 @@ file_token() {
     case $shape.${#digest} in
       [0-7]*' '*[0-9]..67) ;;
       *)
-        failed "stat and sha256sum $path" "$shape$newline$digest"
+        failed "sha256sum $path" "$shape$newline$digest"
         return 1
         ;;
     esac

@@ -133,7 +133,7 @@ $before
 BEFORE
     printf '~end\n'
   )
-  whole 'reading addresses' "$leased"
+  whole 'ip and sed' "$leased"
 }
 # Waits until networkd has taken up its links. It drops leased addresses then, which can be after `systemctl restart` has ended, and
 # would drop stand-ins that end some day.

@@ -5,7 +5,7 @@ whole() {
   case $got in
     *"$newline~end") ;;
     *)
-      failed "$1" "$2"
+      failed_to "read a list with $1" "$2"
       return 1
       ;;
   esac

@@ -165,6 +165,21 @@ is_row_of_others() {
       ;;
   esac
 }
+# Whether the default route $1 came with a lease, and its device has another one from a lease now.
+is_of_old_lease() {
+  has_row "$before" "row4 ${1#* } " && has_row "$now" 'row4 1 default via ' " dev ${1##* dev } "
+}
+# Whether the list $1 has a row from a lease that begins with $2 and has the words $3.
+has_row() {
+  while IFS= read -r row; do
+    case $row in
+      "$2"*'proto 16 '*) case $row in *"${3:-}"*) return 0 ;; esac ;;
+    esac
+  done <<ROWS
+$1
+ROWS
+  return 1
+}
 # Puts the lines of the list of before that are missing now into $lost, without those that do not matter.
 read_lost() {
   only "$before" "$now" || return
@@ -174,6 +189,7 @@ read_lost() {
     while IFS= read -r line; do
       case $line in
         row[46]*) is_row_of_others "${line#* }" || continue ;;
+        default4*) ! is_of_old_lease "$line" || continue ;;
         default6*) ! comes_back "$line" || continue ;;
       esac
       printf '%s\n' "$line"
@@ -271,6 +287,21 @@ BEFORE
 $more
 NOW
 }
+# Prints commands that remove rows of a lease which has another gateway since the restart: systemd 257 does not know its rows of before.
+commands_for_old_leases() {
+  [ -z "$more" ] || while read -r kind number destination via gateway dev device rest; do
+    case $kind.$via.$dev.$rest in row4.via.dev.*'proto 16 '*' metric '*) ;; *) continue ;; esac
+    while IFS= read -r row; do
+      case $row in
+        "row4 $number $destination via "*" dev $device "*'proto 16 '*" metric ${rest##* metric }") printf '0 4 route del %s\n' "${row#"row4 $number "}" ;;
+      esac
+    done <<NOW
+$kept
+NOW
+  done <<MORE
+$more
+MORE
+}
 # Puts back what is missing, and notes rows of others in $restored. Looks afterwards.
 put_back_others() {
   # systemd 252 can drop an autoconfigured address once more when it hears the router.
@@ -279,7 +310,9 @@ put_back_others() {
   [ -z "$rows_lost" ] || restored=$restored${restored:+$newline}$rows_lost
   only "$now" "$before" || return
   more=$got
-  whole sort "$({ commands_for_doubled_rules; commands_for_lost; printf '~end\n'; } | sort -s -k 1,1)" || return
+  common "$now" "$before" || return
+  kept=$got
+  whole sort "$({ commands_for_doubled_rules; commands_for_old_leases; commands_for_lost; printf '~end\n'; } | sort -s -k 1,1)" || return
   [ -n "$got" ] || return 0
   commands=$got
   for family in 4 6; do

@@ -320,6 +320,8 @@ mod tests {
         assert!(found(&body, &[]).files[0].text.len() <= LONGEST_FILE);
         let links = "link eth0 /a\n".repeat(LONGEST_LIST + 1);
         assert_eq!(found(&links, &[]).links.len(), LONGEST_LIST);
+        let files = "file 600 0 /a\n|.\n".repeat(LONGEST_LIST + 1);
+        assert_eq!(found(&files, &[]).files.len(), LONGEST_LIST);
         assert!(found(&format!("link {} /a", "x".repeat(LONGEST_NAME + 1)), &[]).links.is_empty());
         let Ok(FileOutcome::Refused(reason)) = file_outcome(&format!("refused\n{}", line.repeat(100))) else {
             panic!("it is sound")

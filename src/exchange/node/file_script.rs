@@ -190,6 +190,30 @@ mod tests {
     }
 
     #[test]
+    fn netplan_gets_one_file_and_networkd_one_for_each_device() {
+        let nonce = Nonce::random();
+        for (form, name, paths, is_written) in [
+            (FileForm::Netplan, "60-topo.yaml", ["/etc/netplan/60-topo.yaml"; 2], false),
+            (
+                FileForm::Networkd,
+                "60-topo.conf",
+                ["a", "b"].map(|link| match link {
+                    "a" => "/etc/systemd/network/a.network.d/60-topo.conf",
+                    _ => "/etc/systemd/network/b.network.d/60-topo.conf",
+                }),
+                true,
+            ),
+        ] {
+            let mut write = write(form, name, paths[0], "text\n");
+            assert!(script(write.clone(), &nonce).contains("want_files()"));
+            write.files.push((paths[1].to_owned(), "text\n".to_owned()));
+            let script = script(write, &nonce);
+            assert_eq!(script.contains("want_files()"), is_written, "{form:?}");
+            assert_eq!(script.contains("does not use files with this path"), !is_written, "{form:?}");
+        }
+    }
+
+    #[test]
     fn no_content_ends_its_word() {
         let nonce = Nonce::random();
         let content = "a\n'; reboot; '\nb";

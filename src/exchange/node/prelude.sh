@@ -18,6 +18,11 @@ failed() {
   held=yes
   printf '\nfailed %s\n|%.300s\n' "$1" "${2##*"$newline"}"
 }
+# The same where no single command failed: $1 is what could not be done.
+failed_to() {
+  held=yes
+  printf '\nfailed-to %s\n|%.300s\n' "$1" "${2##*"$newline"}"
+}
 # Asks `ip` with the options $1 the questions $2, one a line, and puts what it says into $answer and how it ends into
 # $status. The last question is for the loopback device. Every machine has it, so without an answer to it something cut
 # the answers off, and nothing is known. In a batch, a table that does not exist is no error.
@@ -118,9 +123,11 @@ uses_ipv6() {
   [ -d /proc/sys/net/ipv6 ] || return
   [ -r /proc/net/ipv6_route ] || return 0
   none=00000000000000000000000000000000
-  while read -r destination length source source_length next_hop rest; do
-    case $next_hop.$destination in
-      "$none".fe[89ab]* | "$none".ff* | "$none.$none" | "$none.${none%0}1") ;;
+  while read -r destination length source source_length next_hop metric rest; do
+    case $next_hop.$destination.$length.$metric in
+      "$none".fe[89ab]* | "$none".ff* | "$none.${none%0}1.80."*) ;;
+      # What the kernel has where it has no default route.
+      "$none.$none.00.ffffffff") ;;
       *) return 0 ;;
     esac
   done </proc/net/ipv6_route
@@ -189,7 +196,7 @@ part_rows() {
     foreign=$(printf '%s\n' "$1" | grep -v -e "$2")
     both=$ours${ours:+${foreign:+$newline}}$foreign
     if [ "${#both}" -ne "${#1}" ]; then
-      failed "grep '$2'" ''
+      failed_to 'read a long table with grep' ''
       return 1
     fi
     return
@@ -245,7 +252,7 @@ SECOND
   case $newline$differences in
     *"$newline	~end") differences=${differences%"	~end"} ;;
     *)
-      failed 'sort and comm' ''
+      failed_to 'compare the routes of before and after with sort and comm' ''
       return 1
       ;;
   esac

@@ -55,18 +55,22 @@ pub fn parse(output: &[u8], requests: &[Request], nonce: &Nonce) -> Result<Vec<R
     Ok(replies)
 }
 
-/// A line `failed COMMAND` says that a command did not work there. What it said stands behind it, each line with `|` before it.
-/// Nothing else of the answer counts then.
+/// A line `failed COMMAND` says that a command did not work there, and `failed-to PUT FILE BACK` that something of several commands
+/// did not. What was said stands behind it, each line with `|` before it. Nothing else of the answer counts then.
 fn failure(body: &str) -> Option<String> {
-    let mut lines = body.lines().skip_while(|line| !line.starts_with("failed "));
-    let command = clean(lines.next()?.strip_prefix("failed ")?);
+    const START: [&str; 2] = ["failed ", "failed-to "];
+    let mut lines = body.lines().skip_while(|line| !START.iter().any(|start| line.starts_with(start)));
+    let line = lines.next()?;
     let said: Vec<&str> = lines.map_while(|line| line.strip_prefix('|')).collect();
     let said = clean(&said.join("\n"));
     let said = if said.is_empty() { "it gave no reason".to_owned() } else { said };
-    Some(format!(
-        "`{command}` failed there: {}. Run it there to see why, then run topo again.",
-        said.trim_end_matches('.')
-    ))
+    let said = said.trim_end_matches('.');
+    Some(if let Some(command) = line.strip_prefix(START[0]) {
+        format!("`{}` failed there: {said}. Run it there to see why, then run topo again.", clean(command))
+    } else {
+        let what = clean(line.trim_start_matches(START[1]));
+        format!("The node could not {what}: {said}. Run topo again: it tries once more.")
+    })
 }
 
 /// Whoever can be reached has an address.
@@ -333,6 +337,8 @@ mod tests {
             assert!(why.starts_with("`ip -4 route show table 254` failed there: Cannot allocate memory[1m"), "{why}");
             assert!(!why.contains(char::is_control), "{why}");
         }
+        let Ok(Reply::Unknown(why)) = list("failed-to read a long table with grep\n|") else { panic!() };
+        assert!(why.starts_with("The node could not read a long table with grep: it gave no reason."), "{why}");
         assert!(list("").is_err() && list("ours\nforeign").is_err());
     }
 
@@ -365,6 +371,16 @@ mod tests {
         assert!(matches!(identify("machine \npeer \ninet6 fd00::20/64"), Ok(Reply::Identity(_))));
         assert!(matches!(identify("machine ab\npeer "), Ok(Reply::Unknown(why)) if why.contains("ip addr show")));
         assert!(identify("inet 10.240.0.20/24").is_err());
+    }
+
+    #[test]
+    fn the_gateway_of_a_default_route_is_read_in_both_families() {
+        let default = |rest: &str| identity(&format!("default {rest}\n")).gateways;
+        let addresses =
+            |texts: &[&str]| texts.iter().map(|text| text.parse().expect("address")).collect::<Vec<IpAddr>>();
+        assert_eq!(default("via 10.240.0.1 dev eth0 proto 4"), addresses(&["10.240.0.1"]));
+        assert_eq!(default("via inet6 fe80::1 dev eth0"), addresses(&["fe80::1"]));
+        assert_eq!(default("dev tun0 scope 253"), addresses(&[]));
     }
 
     #[test]

@@ -167,14 +167,9 @@ fn write_routes(script: &mut String, write: &RouteWrite, is_behind_file: bool) {
         let _ = write!(questions, "\nroute show table {table}\nlink show dev lo");
     }
     let is_v6 = |command: &RouteCommand| command.route.destination.family() == Family::V6;
-    let back = |of: fn(&RouteVerb) -> bool| {
-        let commands = write.commands.iter().rev().filter(|command| of(&command.verb));
-        commands.map(|command| line(table, &inverse(command))).collect::<String>()
-    };
-    let on_link_back: String = {
-        let commands = write.commands.iter().rev();
-        let removed = commands.filter(|command| command.verb == RouteVerb::Delete && command.on_link.is_some());
-        removed.map(|command| line(table, &inverse(command))).collect()
+    let back = |of: fn(&RouteCommand) -> bool| {
+        let commands = write.commands.iter().rev().filter(|command| of(command));
+        commands.filter_map(inverse).map(|command| line(table, &command)).collect::<String>()
     };
     let _ = write!(
         script,
@@ -187,8 +182,8 @@ fn write_routes(script: &mut String, write: &RouteWrite, is_behind_file: bool) {
         commands = quoted(commands.trim_end()),
         ipv6 = if write.commands.iter().any(is_v6) { "ipv6=yes" } else { "note_ipv6" },
         questions = questions,
-        added_back = quoted(&on_link_back),
-        changed_back = quoted(&back(|verb| matches!(verb, RouteVerb::Change { .. }))),
+        added_back = quoted(&back(|command| command.verb == RouteVerb::Delete && command.on_link.is_some())),
+        changed_back = quoted(&back(|command| matches!(command.verb, RouteVerb::Change { .. }))),
         rows_part = if is_long { 0 } else { 4 },
         most = if is_long { MOST_COMPARED } else { MOST_SENT },
         winners = winners::script(&asked),
@@ -210,12 +205,12 @@ fn line(table: u32, command: &RouteCommand) -> String {
     format!("route {verb} {} via {next_hop}{on_link} proto {protocol}{table}{metric}\n", destination_text(destination))
 }
 
-/// The command that undoes another one.
-fn inverse(command: &RouteCommand) -> RouteCommand {
+/// The command that undoes another one. None: the script takes back what was added by itself.
+fn inverse(command: &RouteCommand) -> Option<RouteCommand> {
     match &command.verb {
-        RouteVerb::Add => RouteCommand { verb: RouteVerb::Delete, ..command.clone() },
-        RouteVerb::Delete => RouteCommand { verb: RouteVerb::Add, ..command.clone() },
-        RouteVerb::Change { from, protocol, on_link } => RouteCommand {
+        RouteVerb::Add => None,
+        RouteVerb::Delete => Some(RouteCommand { verb: RouteVerb::Add, ..command.clone() }),
+        RouteVerb::Change { from, protocol, on_link } => Some(RouteCommand {
             verb: RouteVerb::Change {
                 from: command.route.next_hop,
                 protocol: command.protocol,
@@ -225,13 +220,48 @@ fn inverse(command: &RouteCommand) -> RouteCommand {
             protocol: *protocol,
             metric: command.metric,
             on_link: on_link.clone(),
-        },
+        }),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use std::process::Command;
+
+    use super::super::{Nonce, Request, render};
+    use super::*;
+
+    #[test]
+    fn what_was_removed_and_changed_is_put_back_as_it_was() {
+        let command = |verb: RouteVerb, destination: &str, on_link: Option<&str>| RouteCommand {
+            verb,
+            route: Route {
+                destination: destination.parse().expect("prefix"),
+                next_hop: "10.240.0.21".parse().expect("address"),
+            },
+            protocol: 202,
+            metric: Some(50),
+            on_link: on_link.map(Into::into),
+        };
+        let before = "10.240.0.22".parse().expect("address");
+        let change = RouteVerb::Change { from: before, protocol: 201, on_link: Some("eth1".into()) };
+        let commands = vec![
+            command(RouteVerb::Add, "10.200.0.0/24", Some("eth0")),
+            command(RouteVerb::Delete, "10.200.1.0/24", Some("eth0")),
+            command(RouteVerb::Delete, "10.200.2.0/24", None),
+            command(change, "10.200.3.0/24", Some("eth0")),
+        ];
+        let listing = Listing { table: 100, protocols: vec![201], known: None };
+        let write = RouteWrite { listing, guard_foreign: false, commands };
+        let script = render(&[Request::Write(write)], &Nonce::random());
+        let end = "onlink proto 202 table 100 metric 50";
+        for line in [
+            &format!("printf '%s\\n' 'route add 10.200.1.0/24 via 10.240.0.21 dev eth0 {end}\n'"),
+            "printf '%s\\n' 'route change 10.200.3.0/24 via 10.240.0.22 dev eth1 onlink proto 201 table 100 metric 50\n'",
+        ] {
+            assert!(script.contains(line), "{line}\n{script}");
+        }
+    }
 
     /// The output of the part of a script that filters the answers of `ip route get`.
     fn shown(answers: &str) -> String {

@@ -14,8 +14,10 @@ pub struct KernelKey(Arc<str>);
 /// A setting that each network device has, beside `all` and `default`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DeviceSetting {
-    before: &'static str,
-    after: &'static str,
+    /// The path before the name of the device.
+    pub(super) before: &'static str,
+    /// The path after the name of the device.
+    pub(super) after: &'static str,
 }
 
 /// Whether the node forwards IPv4 packets.
@@ -38,16 +40,6 @@ impl DeviceSetting {
     /// The setting of a device. None for a name that topo does not use in a path.
     pub fn of(self, device: &str) -> Option<KernelKey> {
         is_device(device).then(|| KernelKey(format!("{}{device}{}", self.before, self.after).into()))
-    }
-
-    /// The path before the name of the device.
-    pub(super) fn before(self) -> &'static str {
-        self.before
-    }
-
-    /// The path after the name of the device.
-    pub(super) fn after(self) -> &'static str {
-        self.after
     }
 
     /// The last part of its paths.

@@ -78,7 +78,7 @@ fn reached(script: &mut String, inquiry: &ValuesInquiry) {
     }
     script.push_str("note_device() {\n");
     for setting in &inquiry.of_devices {
-        let _ = writeln!(script, "note \"{}$1{}\"", setting.before(), setting.after());
+        let _ = writeln!(script, "note \"{}$1{}\"", setting.before, setting.after);
     }
     let _ = write!(script, "}}\nif ask_ways '{}'; then\n", questions(&inquiry.reached));
     script.push_str(include_str!("values_reached.sh"));
@@ -133,7 +133,7 @@ pub(super) fn set_values(script: &mut String, write: &ValuesWrite, nonce: &Nonce
 
 #[cfg(test)]
 mod tests {
-    use super::super::values::{ValueWrite, WholeFile};
+    use super::super::values::{DeviceSetting, ValueWrite, WholeFile};
     use super::super::{Request, render};
     use super::*;
 
@@ -158,6 +158,30 @@ mod tests {
         assert!(script.contains("case $1 in *'*'* | *'?'* | *'['*) ;;"), "{script}");
         let check = std::process::Command::new("sh").args(["-n", "-c", &script]).output().expect("sh");
         assert!(check.status.success(), "{}", String::from_utf8_lossy(&check.stderr));
+    }
+
+    #[test]
+    fn a_setting_is_asked_for_on_each_device_and_in_each_file() {
+        let inquiry = ValuesInquiry {
+            keys: vec![KernelKey::ip_forward()],
+            of_devices: vec![DeviceSetting::REVERSE_PATH_FILTER, DeviceSetting::ACCEPT_ADVERTISEMENTS],
+            devices: vec!["eth0".to_owned()],
+            reached: vec!["10.240.0.1".parse().expect("address")],
+            advertised: false,
+            whole: "/etc/sysctl.d/60-x.conf".to_owned(),
+        };
+        let script = render(&[Request::Values(inquiry)], &Nonce::random());
+        for line in [
+            "note 'net/ipv4/ip_forward'",
+            "note 'net/ipv4/conf/eth0/rp_filter'",
+            "note 'net/ipv6/conf/eth0/accept_ra'",
+            "note \"net/ipv4/conf/$1/rp_filter\"",
+            "note \"net/ipv6/conf/$1/accept_ra\"",
+        ] {
+            assert!(script.contains(&format!("\n{line}\n")), "{line}\n{script}");
+        }
+        let about = "case $1 in *accept_ra* | *forwarding* | *ip_forward* | *rp_filter* | ";
+        assert!(script.contains(about), "{script}");
     }
 
     #[test]

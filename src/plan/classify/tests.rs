@@ -331,6 +331,36 @@ fn a_plan_loses_no_attribute_that_it_does_not_show() {
 }
 
 #[test]
+fn onlink_is_an_attribute_of_topos_only_where_its_gateways_are_on_link() {
+    // Whether topo writes it, the attribute, the recorded next hop, the live row, the verdict.
+    for (has_on_link, attribute, recorded, (hop, protocol), expected) in [
+        (true, "onlink", None, (21, BOOT), "import: adopted"),
+        (true, "onlink", Some(22), (22, 201), "change: topology"),
+        (true, "mtu 1400", None, (21, BOOT), "provided"),
+        (true, "mtu 1400", Some(22), (22, 201), "change: altered"),
+        (false, "onlink", None, (21, BOOT), "provided"),
+        (false, "onlink", Some(22), (22, 201), "change: altered"),
+    ] {
+        let owned: Vec<IpAddr> = recorded.map(self::hop).into_iter().collect();
+        let key = Key {
+            owned: &owned,
+            in_doubt: false,
+            confirmed: recorded.is_some(),
+            wanted: Some(Route { destination: "10.200.1.0/24".parse().expect("prefix"), next_hop: self::hop(21) }),
+            protocol: 201,
+            mark_protocols: &[201],
+            kept_in_file: false,
+            accepts_static: false,
+            take_over: false,
+            is_own: false,
+            has_on_link,
+        };
+        let row = LiveRoute { attributes: Some(attribute.into()), ..row(hop, protocol) };
+        assert_eq!(label(&classify(key, &[&row]).verdict), expected, "{has_on_link}: {row:?}");
+    }
+}
+
+#[test]
 fn no_route_may_lead_the_nodes_own_pods_away() {
     // CASES N1: protocol, taken over, verdict as it was, as it is.
     for (protocol, take_over, after) in [
@@ -375,5 +405,24 @@ fn what_nobody_looked_at_is_not_known() {
             live: Evidence::Unknown(Why::NotAsked),
         };
         assert_eq!(judge::judge(&claim).verdict, judge::Verdict::NotKnown);
+    }
+}
+
+#[test]
+fn a_thing_without_marks_that_somebody_made_as_wanted_is_adopted() {
+    let (recorded, wanted) = ([1], 2);
+    let live = [2, 1, 3].map(|value| judge::Live { value: Some(value), owner: Owner::Unmarked, form: Form::Plain });
+    // What is live, the verdict: as wanted, as recorded, as neither.
+    for (at, expected) in [(0, judge::Verdict::Adopt), (1, judge::Verdict::Edited), (2, judge::Verdict::Conflict)] {
+        let claim = Claim {
+            wanted: Some(&wanted),
+            recorded: &recorded,
+            confirmed: true,
+            in_doubt: false,
+            take_over: false,
+            kept_free: false,
+            live: Evidence::Seen(&live[at..=at]),
+        };
+        assert_eq!(judge::judge(&claim).verdict, expected, "{:?}", live[at]);
     }
 }

@@ -70,9 +70,7 @@ impl Group {
                 // Where several members have an address, it counts for the last one.
                 let is_last = owners.get(at + 1).is_none_or(|(next, _)| next != number);
                 let rows = if is_last { set.count_to(address_of(family, *number)) } else { 0 };
-                if rows > 0 {
-                    *part.missing.entry(*member).or_default() += rows;
-                }
+                *part.missing.entry(*member).or_default() += rows;
             }
         }
         part.len = set.count_whole();

@@ -75,6 +75,16 @@ fn a_mesh_that_comes_or_goes_is_told_as_the_plan_has_it() {
 }
 
 #[test]
+fn a_part_keeps_sixty_four_lines_and_computes_more() {
+    for (nodes, kept) in [(64, true), (65, false)] {
+        let summary = Summary::new(&unseen(&World::mesh(nodes, nodes).desired(), &nothing()), &mut Memo::default());
+        let parts = summary.changes[0].parts();
+        assert_eq!((parts.len(), parts[0].len), (1, nodes as usize));
+        assert_eq!(matches!(parts[0].lines, Lines::Listed(_)), kept, "{nodes}");
+    }
+}
+
+#[test]
 fn a_mesh_without_gateways_is_told_as_the_plan_has_it() {
     let world = World::mesh(200, 80);
     let mut desired = world.desired();

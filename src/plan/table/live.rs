@@ -172,7 +172,8 @@ impl TablePlan {
             {
                 return;
             }
-            Verdict::Act { reason: None, before: None, .. } if owned.is_empty() => return,
+            // The sets differ in it, and say the same. A recorded route that is missing has a reason.
+            Verdict::Act { reason: None, before: None, .. } => return,
             _ => {}
         }
         self.overrides.insert(key, KeyVerdict { verdict, surplus });
@@ -246,9 +247,13 @@ impl TablePlan {
         }
         let key = row.destination;
         let Some(pods) = covering(to, &key).filter(|pods| to.own.contains(&pods.owner)) else { return };
-        // topo removes recorded rows anyway.
+        // topo removes recorded rows anyway, also those that somebody changed.
         let is_ours = |set: &&RouteSet| set.find(&key).is_some_and(|route| Some(route.next_hop) == row.next_hop);
         if self.mark_protocols.contains(&row.protocol) && input.recorded.iter().any(is_ours) {
+            return;
+        }
+        let here = row.metric == self.view.kernel_metric(row.family());
+        if here && self.overrides.get(&key).is_some_and(|judged| judged.removes(row)) {
             return;
         }
         if pods.destination != key {
@@ -265,7 +270,6 @@ impl TablePlan {
             return;
         }
         // An operation can only name the metric of its own table.
-        let here = row.metric == self.view.kernel_metric(row.family());
         let own = Key { take_over: here && (input.take_over)(&key), is_own: true, ..self.key(input) };
         let KeyVerdict { verdict, .. } = classify(own, &[row]);
         findings.stray.retain(|stray| stray != row);

@@ -177,11 +177,7 @@ fn a_doubt_whose_two_rows_are_both_there_keeps_both_sides() {
         rows.push(live("172.16.1.0/24", "10.128.0.12", 201));
         rows.dedup();
     });
-    let (_, table) = plan.places[&place("node-0")].tables().next().expect("a table");
-    let key = "172.16.1.0/24".parse().expect("prefix");
-    let hops: Vec<String> =
-        table.settled.iter().filter_map(|set| set.find(&key)).map(|route| route.next_hop.to_string()).collect();
-    assert_eq!(hops, ["10.128.0.11", "10.128.0.12"]);
+    assert_eq!(settled(&plan, "172.16.1.0/24"), ["10.128.0.11", "10.128.0.12"]);
     assert!(operations(&plan).iter().all(|one| one.action == Action::Remove && one.phase == Phase::Retire));
 }
 
@@ -200,4 +196,111 @@ fn a_recorded_row_with_the_old_metric_is_no_competitor() {
     };
     assert_eq!(competitors(&|_| ()), 0);
     assert_eq!(competitors(&|rows| rows.push(live("172.16.1.0/24", "10.128.0.99", 4))), 1);
+    assert_eq!(competitors(&|rows| rows.push(live("172.16.1.0/25", "10.128.0.99", 201))), 1, "it is not recorded");
+}
+
+#[test]
+fn no_other_row_is_taken_for_the_bridge_of_the_nodes_own_pods() {
+    let world = World::mesh(3, 3);
+    let (desired, state) = (world.desired(), world.state());
+    let intruder = LiveRoute { metric: 5, ..live("172.16.0.0/24", "10.128.0.10", 4) };
+    let link = LiveRoute { next_hop: None, ..live("10.128.0.0/19", "10.128.0.10", KERNEL) };
+    let behind = LiveRoute { metric: 6, next_hop: None, ..live("172.16.0.0/24", "10.128.0.10", KERNEL) };
+    for beside in [vec![], vec![link], vec![behind]] {
+        let plan = plan(&desired, &state, &Options::default(), |rows| {
+            rows.push(intruder.clone());
+            rows.extend(beside.clone());
+        });
+        assert_eq!(own_pods(&plan).len(), 1, "{beside:?}");
+        assert!(plan.is_stopped(), "{beside:?}");
+    }
+}
+
+/// What the look found the record in doubt to be: the next hops of a destination.
+fn settled(plan: &Plan, destination: &str) -> Vec<String> {
+    let (_, table) = plan.places[&place("node-0")].tables().next().expect("a table");
+    let key = destination.parse().expect("prefix");
+    table.settled.iter().filter_map(|set| set.find(&key)).map(|route| route.next_hop.to_string()).collect()
+}
+
+#[test]
+fn a_doubt_is_settled_by_the_row_that_is_there() {
+    let world = World::mesh(3, 3);
+    let (state, moved) = in_doubt(&world);
+    for (next_hop, other) in [("10.128.0.11", "10.128.0.12"), ("10.128.0.12", "10.128.0.11")] {
+        let plan = plan(&moved.desired(), &state, &Options::default(), |rows| {
+            rows.clear();
+            rows.push(live("172.16.1.0/24", next_hop, 201));
+        });
+        assert_eq!(settled(&plan, "172.16.1.0/24"), [next_hop], "and not {other}");
+        assert!(settled(&plan, "172.16.2.0/24").is_empty(), "it is not there");
+    }
+}
+
+#[test]
+fn pods_that_move_to_the_node_lose_the_recorded_route_and_no_other() {
+    let world = World::mesh(3, 3);
+    let state = world.state();
+    let mut moved = world.clone();
+    let pods = std::mem::take(&mut moved.0[1].pods);
+    moved.0[0].pods.extend(pods);
+    let desired = moved.desired();
+    let as_recorded = plan(&desired, &state, &Options::default(), |_| ());
+    assert!(!as_recorded.is_stopped(), "{:?}", as_recorded.findings);
+    let done: Vec<String> = operations(&as_recorded).iter().map(words).collect();
+    assert_eq!(done, ["Prepare: remove 172.16.1.0/24 via 10.128.0.11 proto 201: becomes_own"]);
+    // Somebody changed the recorded row. It goes as well, so it leads nothing away.
+    for (next_hop, protocol, reason) in
+        [("10.128.0.99", 201, "altered"), ("10.128.0.99", BOOT, "altered"), ("10.128.0.11", BOOT, "mark_lost")]
+    {
+        let plan = plan(&desired, &state, &Options::default(), |rows| {
+            rows.retain(|row| row.destination.to_string() != "172.16.1.0/24");
+            rows.push(live("172.16.1.0/24", next_hop, protocol));
+        });
+        assert!(!plan.is_stopped(), "{reason}: {:?}", plan.findings);
+        let done: Vec<String> = operations(&plan).iter().map(words).collect();
+        assert_eq!(done, [format!("Prepare: remove 172.16.1.0/24 via {next_hop} proto {protocol}: {reason}")]);
+    }
+    // A row of somebody else beside it.
+    let plan = plan(&desired, &state, &Options::default(), |rows| rows.push(live("172.16.1.0/24", "10.128.0.99", 4)));
+    assert!(plan.is_stopped() && plan.findings[0].code == "own_pods", "{:?}", plan.findings);
+}
+
+#[test]
+fn operations_are_sorted_by_destination() {
+    let world = World::mesh(4, 4);
+    let state = world.state();
+    let mut fewer = world.clone();
+    fewer.0.remove(3);
+    let plan = plan(&fewer.desired(), &state, &Options::default(), |rows| {
+        rows.retain(|row| row.destination.to_string() != "172.16.1.0/24");
+    });
+    let done: Vec<String> = operations(&plan).iter().map(words).collect();
+    assert_eq!(
+        done,
+        [
+            "Install: add 172.16.1.0/24 via 10.128.0.11: missing",
+            "Retire: remove 172.16.3.0/24 via 10.128.0.13 proto 201: node_removed"
+        ]
+    );
+}
+
+#[test]
+fn onlink_is_no_attribute_of_others_where_gateways_are_on_link() {
+    // node-1 is in another subnet, behind the gateway 10.128.0.1.
+    let world = World::mesh(2, 1);
+    for (gateway_on_link, action) in [(true, Some(Action::Import)), (false, None)] {
+        let mut desired = world.desired();
+        for shape in desired.places.values_mut().flat_map(|place| place.resources.values_mut()) {
+            let set = shape.routes.as_mut().expect("routes");
+            std::sync::Arc::make_mut(&mut set.view).gateway_on_link = gateway_on_link;
+        }
+        let nothing = State { places: std::collections::BTreeMap::new(), ..world.state() };
+        let plan = plan(&desired, &nothing, &Options::default(), |rows| {
+            let by_hand = live("172.16.1.0/24", "10.128.0.1", BOOT);
+            rows.push(LiveRoute { attributes: Some("onlink".into()), ..by_hand });
+        });
+        let done: Vec<Action> = operations(&plan).iter().map(|operation| operation.action).collect();
+        assert_eq!(done, Vec::from_iter(action), "{:?}", plan.findings);
+    }
 }

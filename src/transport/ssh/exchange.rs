@@ -91,7 +91,7 @@ impl Exchange<'_> {
             }
             Ok(Err(Cut::ReplyLimit)) => Err(ExchangeError::Failed(self.about.too_long(limit))),
             Ok(Err(Cut::Io(error))) => Err(ExchangeError::Broken(error.to_string())),
-            Err(_) => Err(ExchangeError::Failed(self.about.timed_out(self.options.node_timeout))),
+            Err(_) => Err(ExchangeError::Failed(Sentence::timed_out(self.options.node_timeout))),
         }
     }
 }

@@ -88,7 +88,8 @@ impl Failure {
     }
 }
 
-/// Writes the sentences about one node.
+/// Writes the sentences about one node. They do not name it, because its name stands before them. So the same cause on many nodes
+/// has the same text, and is told once.
 pub(super) struct Sentence<'a> {
     at: &'a Target,
 }
@@ -98,21 +99,15 @@ impl<'a> Sentence<'a> {
         Self { at }
     }
 
-    /// The node's name, with its address if that is another text.
-    fn node(&self) -> String {
-        let (name, host) = (&self.at.name, &self.at.endpoint.host);
-        if name.as_str() == host { name.to_string() } else { format!("{name} ({host})") }
-    }
-
-    /// `user@host`, as far as both are given.
-    fn login(&self) -> String {
-        let endpoint = &self.at.endpoint;
-        endpoint.user.as_ref().map_or_else(|| endpoint.host.clone(), |user| format!("{user}@{}", endpoint.host))
+    /// Who logs in, if the topology says it.
+    fn user(&self) -> &str {
+        self.at.endpoint.user.as_deref().unwrap_or("the user of ssh's configuration")
     }
 
     /// The `ssh` command for the same login by hand.
     fn by_hand(&self) -> String {
-        format!("ssh {}{}", self.port(), self.login())
+        let user = self.at.endpoint.user.as_ref().map(|user| format!("{user}@")).unwrap_or_default();
+        format!("ssh {}{user}ADDRESS", self.port())
     }
 
     /// The option for the port, if one is given.
@@ -120,14 +115,26 @@ impl<'a> Sentence<'a> {
         self.at.endpoint.port.map(|port| format!("-p {port} ")).unwrap_or_default()
     }
 
-    pub(super) fn closed(&self) -> TransportError {
-        TransportError::Unreachable(format!("topo did not contact {}: topo is about to end.", self.at.name))
+    /// The words of ssh, without the host where it is the one of the topology.
+    fn words(&self, said: &str) -> String {
+        let host = &self.at.endpoint.host;
+        let said = telling_line(said);
+        let ways = [
+            (format!("ssh: connect to host {host} port "), "port "),
+            (format!("ssh: Could not resolve hostname {host}: "), ""),
+            (format!("{}@{host}: ", self.at.endpoint.user.as_deref().unwrap_or_default()), ""),
+        ];
+        let shorter = ways.iter().find_map(|(start, instead)| Some(format!("{instead}{}", said.strip_prefix(start)?)));
+        shorter.unwrap_or(said)
     }
 
-    pub(super) fn unsafe_endpoint(&self, found: &UnsafeEndpoint) -> TransportError {
+    pub(super) fn closed() -> TransportError {
+        TransportError::Unreachable("topo did not connect, because it is about to end.".to_owned())
+    }
+
+    pub(super) fn unsafe_endpoint(found: &UnsafeEndpoint) -> TransportError {
         TransportError::Unreachable(format!(
-            "topo did not contact {}: {found}. Correct it in the topology, or in the state if somebody has edited it.",
-            self.at.name
+            "topo did not connect: {found}. Correct it in the topology, or in the state if somebody has edited it."
         ))
     }
 
@@ -139,85 +146,90 @@ impl<'a> Sentence<'a> {
         options: &SshOptions,
         said: &str,
     ) -> TransportError {
-        let (node, login, by_hand) = (self.node(), self.login(), self.by_hand());
-        let said = telling_line(said);
+        let by_hand = self.by_hand();
+        let said = self.words(said);
         let address = resolved.map_or_else(|| self.at.endpoint.host.clone(), Resolved::known_as);
         let file = options.known_hosts.as_ref();
         let file = file.map_or_else(|| "known_hosts".to_owned(), |file| sanitise(&file.display().to_string()));
         let of = failure.key_of();
         let jump = of.as_ref().filter(|of| **of != address && *of != self.at.name.as_str());
-        let whose = |happened: &str| match jump {
-            Some(jump) => {
-                let jump = sanitise(jump);
-                format!("topo did not log in to {node}: the host key of its jump host {jump} {happened}")
-            }
-            None => format!("The host key of {node} {happened}"),
-        };
-        let cannot = |why: &str| format!("topo cannot reach {node}: {why}");
+        let key = jump.map_or_else(
+            || "The host key".to_owned(),
+            |jump| format!("topo did not log in: the host key of the jump host {}", sanitise(jump)),
+        );
         let text = match failure.kind {
-            FailureKind::NoClient => cannot(
-                "the OpenSSH client is not installed on this machine (`ssh` is not in PATH). Install it (Debian and \
-                 Ubuntu: `apt install openssh-client`).",
-            ),
-            FailureKind::Local => cannot(&format!(
-                "ssh does not start on this machine ({said}). Check free space, open files and permissions here."
-            )),
+            FailureKind::NoClient => {
+                "The OpenSSH client is not installed on this machine (`ssh` is not in PATH). Install it (Debian \
+                                      and Ubuntu: `apt install openssh-client`)."
+                    .to_owned()
+            }
+            FailureKind::Local => {
+                format!(
+                    "ssh does not start on this machine ({said}). Check free space, open files and permissions here."
+                )
+            }
             FailureKind::Configuration => {
-                cannot(&format!("ssh does not accept its configuration: {said}. Correct it and run topo again."))
+                format!("ssh does not accept its configuration: {said}. Correct it and run topo again.")
             }
             FailureKind::HostKeyRevoked => format!(
-                "topo did not log in to {node}: {file} marks its host key as revoked. Nothing was sent. Find out why \
-                 that machine still uses this key."
+                "topo did not log in: {file} marks the host key as revoked. Nothing was sent. Find out why the machine still uses \
+                 this key."
             ),
+            // Each of them needs a look of its own, so the text names the entry.
             FailureKind::HostKeyChanged => {
                 let entry = sanitise(of.as_deref().unwrap_or(&address));
                 let file_argument = options.known_hosts.as_ref().map(|_| format!(" -f '{file}'")).unwrap_or_default();
                 format!(
-                    "{}: it differs from the key in {file}. Nothing was sent. Either somebody reinstalled the \
+                    "{key} has changed: it differs from the key in {file}. Nothing was sent. Either somebody reinstalled the \
                      machine, or somebody intercepts the connection. Compare the fingerprint on the machine itself \
                      (`ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub`). Only if it is right, remove the old key \
-                     with `ssh-keygen -R '{entry}'{file_argument}` and log in once by hand (`{by_hand}`).",
-                    whose("has changed")
+                     with `ssh-keygen -R '{entry}'{file_argument}` and log in once by hand (`{by_hand}`)."
                 )
             }
-            FailureKind::HostKeyUnknown => format!(
-                "{}: {file} has no key of this type for its address or its name. Nothing was sent. Log in once by hand \
-                 (`{by_hand}`) and compare the fingerprint. Or check the output of `ssh-keyscan {}{}`, and add it to \
-                 {file}.",
-                whose("is unknown"),
-                self.port(),
-                self.at.endpoint.host
-            ),
-            FailureKind::Denied => format!(
-                "{node} refused the login as {login}: {said}. Check the user name. Check that the agent has your key \
-                 (`ssh-add -l`), or that IdentityFile names a key without a passphrase. `{by_hand}` must log in \
-                 without a question."
-            ),
-            FailureKind::HostUnknown => cannot(&format!(
-                "this machine cannot resolve its host name ({said}). Check the name, or set an address in `ssh.host`."
-            )),
-            FailureKind::Refused => {
-                cannot(&format!("it refused the connection ({said}). Check that sshd runs there, and check the port."))
+            FailureKind::HostKeyUnknown => {
+                let scan = match jump {
+                    Some(_) => String::new(),
+                    None => {
+                        format!(" Or check the output of `ssh-keyscan {}ADDRESS`, and add it to {file}.", self.port())
+                    }
+                };
+                format!(
+                    "{key} is unknown: {file} has no key of this type for the address or the name. Nothing was sent. Log in once \
+                     by hand (`{by_hand}`) and compare the fingerprint.{scan}"
+                )
             }
-            FailureKind::NoRoute if said.contains("No route to host") => cannot(&format!(
-                "nobody answers at its address ({said}). Check that the machine runs, and check its address. If only other \
+            FailureKind::Denied => format!(
+                "The login as {} was refused: {said}. Check the user name. Check that the agent has your key (`ssh-add -l`), or \
+                 that IdentityFile names a key without a passphrase. `{by_hand}` must log in without a question.",
+                self.user()
+            ),
+            FailureKind::HostUnknown => format!(
+                "This machine cannot resolve the host name ({said}). Check the name, or set an address in `ssh.host`."
+            ),
+            FailureKind::Refused => {
+                format!("The connection was refused ({said}). Check that sshd runs there, and check the port.")
+            }
+            FailureKind::NoRoute if said.contains("No route to host") => format!(
+                "Nothing answers at the address ({said}). Check that the machine runs, and check its address. If only other \
                  machines can reach it, set a jump host in ssh's configuration (ProxyJump)."
-            )),
-            FailureKind::NoRoute => cannot(&format!(
-                "this machine has no route to it ({said}). Check the network, or set a jump host in ssh's \
+            ),
+            FailureKind::NoRoute => format!(
+                "This machine has no route to the address ({said}). Check the network, or set a jump host in ssh's \
                  configuration (ProxyJump)."
-            )),
-            FailureKind::TimedOut => cannot(&format!(
-                "it did not answer within {} s ({said}). Check that the machine runs and that no firewall blocks the \
+            ),
+            FailureKind::TimedOut => format!(
+                "There was no answer within {} s ({said}). Check that the machine runs and that no firewall blocks the \
                  connection, or raise --connect-timeout.",
                 whole_seconds(options.connect_timeout)
-            )),
-            FailureKind::Dropped => cannot(&format!(
-                "its sshd, or that of its jump host, closed the connection before the login, {} times ({said}). Lower \
+            ),
+            FailureKind::Dropped => format!(
+                "The sshd there, or that of the jump host, closed the connection before the login, {} times ({said}). Lower \
                  --parallelism, or raise MaxStartups in sshd_config there.",
                 failure.tried
-            )),
-            FailureKind::Other => cannot(&format!("{said}. Check that `{by_hand}` logs in without a question.")),
+            ),
+            FailureKind::Other => {
+                format!("ssh could not log in: {said}. Check that `{by_hand}` logs in without a question.")
+            }
         };
         TransportError::Unreachable(text)
     }
@@ -225,10 +237,9 @@ impl<'a> Sentence<'a> {
     /// The connection works, but opens no session.
     pub(super) fn not_opened(&self, reason: &str, said: &str) -> TransportError {
         TransportError::Unreachable(format!(
-            "{} opened no session over the connection: {}. Nothing ran there. Check MaxSessions and the account on \
-             that machine. `{}` must work without a question.",
-            self.node(),
-            reason_text(reason, said),
+            "The connection works, but sshd opened no session: {}. Nothing ran there. Check MaxSessions and the account there. \
+             `{}` must work without a question.",
+            self.reason_text(reason, said),
             self.by_hand()
         ))
     }
@@ -236,27 +247,24 @@ impl<'a> Sentence<'a> {
     /// The connection broke after topo had sent the script.
     pub(super) fn broken(&self, reason: &str, said: &str) -> TransportError {
         TransportError::Interrupted(format!(
-            "The session with {} broke off: {}. The node may have made some of the changes. Run topo again: it looks \
-             at the node first, and continues from there.",
-            self.node(),
-            reason_text(reason, said)
+            "The session broke off: {}. The node may have made some of the changes. Run topo again: it looks at the node first, \
+             and continues from there.",
+            self.reason_text(reason, said)
         ))
     }
 
-    pub(super) fn timed_out(&self, limit: Duration) -> TransportError {
+    pub(super) fn timed_out(limit: Duration) -> TransportError {
         TransportError::Interrupted(format!(
-            "{} did not finish within {} s, so topo ended the session. The node may have made some of the changes, or \
+            "The node did not finish within {} s, so topo ended the session. It may have made some of the changes, or \
              may still make them. If the machine is slow, raise --node-timeout. Then run topo again.",
-            self.node(),
             whole_seconds(limit)
         ))
     }
 
     pub(super) fn too_long(&self, limit: usize) -> TransportError {
         TransportError::Interrupted(format!(
-            "{} sent more than {} MiB, so topo ended the session. The node may have made some of the changes. Check \
+            "The node sent more than {} MiB, so topo ended the session. It may have made some of the changes. Check \
              what a login prints there (`{}`), and run topo again.",
-            self.node(),
             (limit >> 20).max(1),
             self.by_hand()
         ))
@@ -264,7 +272,7 @@ impl<'a> Sentence<'a> {
 
     /// The node opened the session, but the shell for the script never started.
     pub(super) fn no_shell(&self, sudo: bool, stderr: &str, status: Option<i32>) -> TransportError {
-        let (node, login) = (self.node(), self.login());
+        let user = self.user();
         let of_sudo = stderr.lines().map(str::trim).rfind(|line| line.starts_with("sudo: ") || line.contains(" sudo"));
         let ending = status.map_or_else(String::new, |status| format!(" (exit status {status})"));
         let said = match stderr.trim() {
@@ -273,27 +281,27 @@ impl<'a> Sentence<'a> {
         };
         let text = match of_sudo {
             Some(line) if sudo && status == Some(127) => format!(
-                "{login} cannot start sudo on {node}: {}. Nothing ran there. Install sudo there, or log in as root and \
-                 remove `sudo` from the topology.",
+                "sudo does not start for {user}: {}. Nothing ran there. Install sudo there, or log in as root and remove `sudo` \
+                 from the topology.",
                 sanitise(line)
             ),
             Some(line) if sudo => format!(
-                "{node} refuses sudo -n to {login}: {}. Nothing ran there. Allow sudo without a password there \
-                 (`NOPASSWD` in a file in /etc/sudoers.d), or log in as root.",
+                "sudo -n is refused to {user}: {}. Nothing ran there. Allow sudo without a password there (`NOPASSWD` in a file \
+                 in /etc/sudoers.d), or log in as root.",
                 sanitise(line)
             ),
             _ => format!(
-                "{node} did not start a shell for {login}: {said}. Nothing ran there. Check that the account has a \
-                 login shell, that `sh` exists, and that sshd forces no other command."
+                "No shell started for {user}: {said}. Nothing ran there. Check that the account has a login shell, that `sh` \
+                 exists, and that sshd forces no other command."
             ),
         };
         TransportError::Unreachable(text)
     }
-}
 
-// Prefer the words of ssh itself, if there are any.
-fn reason_text(reason: &str, said: &str) -> String {
-    if said.trim().is_empty() { sanitise(reason) } else { telling_line(said) }
+    /// Prefers the words of ssh itself, if there are any.
+    fn reason_text(&self, reason: &str, said: &str) -> String {
+        if said.trim().is_empty() { sanitise(reason) } else { self.words(said) }
+    }
 }
 
 #[cfg(test)]

@@ -58,10 +58,10 @@ impl Ssh {
 
     async fn exchange(&self, at: &Target, script: &[u8]) -> Result<Vec<u8>, TransportError> {
         let about = Sentence::new(at);
-        destination::check(at).map_err(|found| about.unsafe_endpoint(&found))?;
-        let _permit = self.exchanges.acquire().await.map_err(|_| about.closed())?;
+        destination::check(at).map_err(|found| Sentence::unsafe_endpoint(&found))?;
+        let _permit = self.exchanges.acquire().await.map_err(|_| Sentence::closed())?;
         if self.closed.load(Ordering::Acquire) {
-            return Err(about.closed());
+            return Err(Sentence::closed());
         }
         self.cleaned.get_or_init(|| leftovers::clean(self.configuration.directory())).await;
 

@@ -58,7 +58,7 @@ impl NodeSite {
             }
         };
         if let [Reply::Lacking(what)] = replies.as_slice() {
-            end.failure = Some(lacking(place.name(), what));
+            end.failure = Some(lacking(what));
             return end;
         }
         let of_ways = ways.as_ref().map(|(at, _)| *at);
