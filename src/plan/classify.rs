@@ -145,7 +145,7 @@ impl Key<'_> {
         self.mark_protocols.contains(&protocol) && (protocol != STATIC || self.kept_in_file)
     }
 
-    /// Whether it is the wanted route, as systemd-networkd adds it for a file of topo's.
+    /// Whether it is the wanted route, as it comes from a file of topo's.
     fn is_row_of_file(&self, row: &LiveRoute) -> bool {
         let is_static = row.protocol == STATIC && self.accepts_static && self.is_mark(STATIC);
         is_static && row.plain && self.wanted.is_some_and(|wanted| row.next_hop == Some(wanted.next_hop))
