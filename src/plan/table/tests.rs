@@ -304,3 +304,23 @@ fn onlink_is_no_attribute_of_others_where_gateways_are_on_link() {
         assert_eq!(done, Vec::from_iter(action), "{:?}", plan.findings);
     }
 }
+
+#[test]
+fn a_change_that_was_not_selected_keeps_the_record_in_doubt_and_an_addition_does_not() {
+    let world = World::mesh(4, 4);
+    let (mut moved, mut fewer) = (world.clone(), world.clone());
+    for node in [1, 2] {
+        let pods = std::mem::take(&mut moved.0[node].pods);
+        moved.0[3].pods.extend(pods);
+        fewer.0[node].pods.clear();
+    }
+    let excludes = vec!["*[\"172.16.1.0/24\"]".parse().expect("pattern")];
+    let options = Options { selection: Selection { excludes, ..Selection::default() }, ..Options::default() };
+    for (before, after, is_partial) in [(&world, &moved, true), (&world, &fewer, true), (&fewer, &world, false)] {
+        let plan = plan(&after.desired(), &before.state(), &options, |_| ());
+        let done: Vec<String> = operations(&plan).iter().map(words).collect();
+        assert!(done.len() == 1 && done[0].contains("172.16.2.0/24"), "{done:?}");
+        let (_, table) = plan.places[&place("node-0")].tables().next().expect("a table");
+        assert_eq!(table.is_partial(), is_partial, "{done:?}");
+    }
+}
