@@ -261,9 +261,30 @@ fn pods_that_move_to_the_node_lose_the_recorded_route_and_no_other() {
         let done: Vec<String> = operations(&plan).iter().map(words).collect();
         assert_eq!(done, [format!("Prepare: remove 172.16.1.0/24 via {next_hop} proto {protocol}: {reason}")]);
     }
-    // A row of somebody else beside it.
-    let plan = plan(&desired, &state, &Options::default(), |rows| rows.push(live("172.16.1.0/24", "10.128.0.99", 4)));
-    assert!(plan.is_stopped() && plan.findings[0].code == "own_pods", "{:?}", plan.findings);
+    // A row of somebody else beside it. If the user takes it over, both go.
+    let take_over = vec!["kernel_route.node-0[\"172.16.1.0/24\"]".parse().expect("pattern")];
+    let take_over = Options { take_over, ..Options::default() };
+    for (ours, reason) in [("10.128.0.11", "becomes_own"), ("10.128.0.99", "altered")] {
+        for theirs in ["10.128.0.98", "10.128.0.99"] {
+            let both = |rows: &mut Vec<LiveRoute>| {
+                rows.retain(|row| row.destination.to_string() != "172.16.1.0/24");
+                rows.push(live("172.16.1.0/24", ours, 201));
+                rows.push(live("172.16.1.0/24", theirs, 4));
+            };
+            let stopped = plan(&desired, &state, &Options::default(), both);
+            assert!(stopped.is_stopped() && stopped.findings[0].code == "own_pods", "{:?}", stopped.findings);
+            let taken = plan(&desired, &state, &take_over, both);
+            assert!(!taken.is_stopped(), "{:?}", taken.findings);
+            let mut done: Vec<String> = operations(&taken).iter().map(words).collect();
+            done.sort();
+            let mut all = [
+                format!("Prepare: remove 172.16.1.0/24 via {ours} proto 201: {reason}"),
+                format!("Prepare: remove 172.16.1.0/24 via {theirs} proto 4: taken_over"),
+            ];
+            all.sort();
+            assert_eq!(done, all);
+        }
+    }
 }
 
 #[test]
