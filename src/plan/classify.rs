@@ -119,7 +119,8 @@ impl KeyVerdict {
 /// Judges one key by the live rows that have it.
 pub fn classify(key: Key<'_>, live: &[&LiveRoute]) -> KeyVerdict {
     let wanted = key.wanted.map(|route| route.next_hop);
-    let values: Vec<judge::Live<IpAddr>> = live.iter().map(|row| key.value(row)).collect();
+    let has_row_of_file = live.iter().any(|row| key.is_row_of_file(row));
+    let values: Vec<judge::Live<IpAddr>> = live.iter().map(|row| key.value(row, has_row_of_file)).collect();
     let Judgement { verdict, live: meant, surplus } = judge::judge(&Claim {
         wanted: wanted.as_ref(),
         recorded: key.owned,
@@ -144,9 +145,18 @@ impl Key<'_> {
         self.mark_protocols.contains(&protocol) && (protocol != STATIC || self.kept_in_file)
     }
 
-    /// A live row, as the ownership table takes it.
-    fn value(&self, row: &LiveRoute) -> judge::Live<IpAddr> {
-        let is_current = row.protocol == self.protocol || (row.protocol == STATIC && self.accepts_static);
+    /// Whether it is the wanted route, as it comes from a file of topo's.
+    fn is_row_of_file(&self, row: &LiveRoute) -> bool {
+        let is_static = row.protocol == STATIC && self.accepts_static && self.is_mark(STATIC);
+        is_static && row.plain && self.wanted.is_some_and(|wanted| row.next_hop == Some(wanted.next_hop))
+    }
+
+    /// A live row, as the ownership table takes it. Beside a row of a file, no other one stays: loading the file removes those, too.
+    fn value(&self, row: &LiveRoute, has_row_of_file: bool) -> judge::Live<IpAddr> {
+        let is_current = match row.protocol {
+            STATIC if self.accepts_static => true,
+            protocol => protocol == self.protocol && !has_row_of_file,
+        };
         let owner = match row.protocol {
             protocol if self.is_mark(protocol) => Owner::Ours { is_current },
             BOOT => Owner::ByHand,

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 pub use lab::{Lab, LabOptions, Reply};
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
 pub use machines::Machines;
+pub use watch::Watch;
 
 /// Lists the tests of `lab_cases`: `MODULE::FUNCTION, …`.
 macro_rules! lab_tests {

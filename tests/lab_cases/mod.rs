@@ -1,6 +1,7 @@
 //! The tests that need a lab. Each is a `pub fn()` that panics when it fails; name it here, or it does not run.
 
 mod commands;
+mod cuts;
 mod families;
 mod file_scripts;
 mod file_scripts_refusals;
@@ -102,6 +103,7 @@ crate::harness::machine_tests! {
     file_scripts::a_deferred_file_is_pending_until_networkd_restarts also on "trixie",
     file_scripts_refusals::what_cannot_be_loaded_is_put_back also on "trixie",
     loading::loading_leaves_all_of_others_as_it_is also on "trixie",
+    cuts::scripts_that_are_cut_anywhere_lose_nothing,
     forwarding::forwarding_outlives_a_reboot also on "trixie",
     forwarding::router_advertisements_are_not_lost also on "trixie",
 }

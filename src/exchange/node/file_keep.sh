@@ -135,6 +135,24 @@ BEFORE
   )
   whole 'ip and sed' "$leased"
 }
+# Waits until networkd has taken up its links. It drops leased addresses then, which can be after `systemctl restart` has ended, and
+# would drop stand-ins that end some day.
+wait_for_links() {
+  [ -f "$covers" ] || return 0
+  read_seconds
+  deadline=$((seconds + 5))
+  for link in $links; do
+    until is_taken_up "$link"; do
+      read_seconds
+      [ "$seconds" -lt "$deadline" ] || return 0
+      sleep 0.05
+    done
+  done
+}
+is_taken_up() {
+  [ "/run/systemd/netif/links/$1" -nt "$staging/restarted" ] || return
+  state_is "$1" configuring || state_is "$1" configured || state_is "$1" failed
+}
 # Should this script end here, the stand-ins end by themselves.
 cover_ends() {
   [ ! -f "$covers" ] || while read -r device address rest; do

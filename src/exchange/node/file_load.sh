@@ -79,6 +79,8 @@ restart_networkd() {
   fi
   # networkd has read the drop-ins. A later restart by somebody else must not find them.
   keep_off || { failed rm "$said"; return 1; }
+  touch -h -r "$unit" "$staging/restarted" 2>/dev/null
+  wait_for_links
   cover_ends
   put_back_lifetimes && cover_off || return
   read_seconds

@@ -249,8 +249,9 @@ fn what_is_judged_otherwise_than_before_is_listed() {
         ("P1", &[22, 21], true, true, true, &[(22, 201), (21, 201)], "same", &[(22, 201)]),
         ("P1", &[22, 21], true, true, true, &[(21, 201), (22, 201)], "same", &[(22, 201)]),
         ("P1", &[21, 22], false, true, true, &[(21, STATIC), (22, STATIC)], "same", &[(22, STATIC)]),
-        // A file was loaded beside the row that it was to replace.
-        ("P1", &[21], false, true, true, &[(21, 201), (21, STATIC)], "same", &[(21, STATIC)]),
+        // A file was loaded beside the row that it was to replace. That one goes, in whatever order they are listed: the next load
+        // would remove it as well, and no row would be left.
+        ("P1", &[21], false, true, true, &[(21, 201), (21, STATIC)], "same", &[(21, 201)]),
         ("P1", &[21], true, false, true, &[(21, STATIC), (21, 201)], "same", &[(21, 201)]),
         // Both sides of a doubt are there, and neither is right.
         ("P1", &[22, 9], true, true, true, &[(22, 201), (9, 201)], "change: topology", &[(9, 201)]),
