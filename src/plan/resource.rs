@@ -175,3 +175,58 @@ pub fn align(resources: &mut Resources<ResourcePlan>) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::backend::node::fixture::{World, kernel_route, place, prefix};
+    use crate::plan::{FiledRoutes, TableInput};
+
+    /// A new table of node-0, without the routes that others have.
+    fn table(in_file: bool, excluded: &[&str]) -> ResourcePlan {
+        let desired = World::mesh(3, 3).desired();
+        let shape = desired.places[&place("node-0")].resources.get(&kernel_route()).expect("wanted");
+        let mut set = shape.routes.clone().expect("routes");
+        set.excluded = Arc::new(excluded.iter().map(|key| prefix(key)).collect());
+        let input = TableInput {
+            mark_protocols: vec![201],
+            own_protocols: vec![201],
+            recorded: &[],
+            elsewhere: &[],
+            in_doubt: false,
+            confirmed: Vec::new(),
+            wanted: Some(&set),
+            listed: None,
+            take_over: &|_| false,
+            owns_live_rows: true,
+            in_file,
+            files: &FiledRoutes::default(),
+            devices: &[],
+        };
+        let (table, _) = TablePlan::new(input).expect("a table");
+        ResourcePlan { tables: vec![table], ..ResourcePlan::default() }
+    }
+
+    #[test]
+    fn a_file_leaves_out_what_the_kernels_table_leaves_to_others_and_gives_it_no_gaps() {
+        const ONE: &str = "172.16.1.0/24";
+        const TWO: &str = "172.16.2.0/24";
+        let ids = ["a/one", "a/two"].map(|id| id.parse::<ResourceId>().expect("resource"));
+        for (in_file, before, after) in [
+            ([false, true], [vec![ONE], vec![]], [vec![ONE], vec![ONE]]),
+            ([false, true], [vec![], vec![TWO]], [vec![], vec![TWO]]),
+            ([false, true], [vec![ONE], vec![TWO]], [vec![ONE], vec![ONE, TWO]]),
+            ([true, true], [vec![ONE], vec![TWO]], [vec![ONE], vec![TWO]]),
+            ([false, false], [vec![ONE], vec![TWO]], [vec![ONE], vec![TWO]]),
+        ] {
+            let planned = ids.iter().cloned().zip(in_file.iter().zip(&before).map(|(file, keys)| table(*file, keys)));
+            let mut resources: Resources<ResourcePlan> = planned.collect();
+            align(&mut resources);
+            let left_out = |id: &ResourceId| {
+                let to = resources.get(id).and_then(|resource| resource.tables[0].to.as_ref()).expect("routes");
+                to.excluded.iter().map(ToString::to_string).collect::<Vec<_>>()
+            };
+            assert_eq!(ids.each_ref().map(left_out), after, "{in_file:?} {before:?}");
+        }
+    }
+}

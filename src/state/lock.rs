@@ -288,6 +288,19 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_lock_file_names_its_holder_or_nobody() {
+        let folder = tempfile::tempdir().expect("folder");
+        let path = folder.path().join("lock");
+        let info = LockInfo::of_this_process("apply", true).expect("info");
+        let whole = serde_json::to_string(&info).expect("JSON");
+        for (content, found) in [("", None), (&whole[..whole.len() - 1], None), (&whole, Some(info.clone()))] {
+            std::fs::write(&path, content).expect("file");
+            assert_eq!(read(&File::open(&path).expect("file")).expect("read"), found, "{content}");
+            assert_eq!(holder(&path).is_known(), found.is_some());
+        }
+    }
+
+    #[test]
     fn a_user_is_found_by_number() {
         let users = "root:x:0:0:root:/root:/bin/bash\n+\nalice:x:1000:0::/home/alice:/bin/sh\nbob:x:0:1000::/:\n";
         assert_eq!(user_of(users, "1000").as_deref(), Some("alice"));

@@ -101,6 +101,19 @@ fn a_damaged_state_is_refused_and_not_written_over() {
 }
 
 #[test]
+fn recovery_puts_the_copy_of_the_last_write_back_and_keeps_what_was_damaged() {
+    let at = Folder::new();
+    written(&at.store, &mesh(2));
+    let recovered = wait(at.store.recover()).expect("nothing is damaged");
+    assert!(recovered.serial.is_none() && recovered.kept.is_empty() && at.files().len() == 2);
+    fs::write(at.path("kthw.json"), "{").expect("file");
+    let recovered = wait(at.store.recover()).expect("recovered");
+    assert_eq!((recovered.serial, recovered.kept.len()), (Some(mesh(2).serial), 1));
+    assert_eq!(fs::read_to_string(&recovered.kept[0]).expect("the damaged file"), "{");
+    assert_eq!(wait(at.store.read()).expect("read").state, Some(mesh(2)));
+}
+
+#[test]
 fn a_link_is_written_through() {
     let at = Folder::new();
     let link = at.folder.path().join("link.json");

@@ -214,6 +214,19 @@ mod tests {
     }
 
     #[test]
+    fn only_a_check_leaves_nothing_on_the_node() {
+        for (activation, word) in
+            [(Activation::Check, "check"), (Activation::Load, "load"), (Activation::Defer, "defer")]
+        {
+            let write = write(FileForm::Netplan, "60-topo.yaml", "/etc/netplan/60-topo.yaml", "text\n");
+            let write = FileWrite { activation, ..write };
+            assert_eq!(write.only_checks(), word == "check");
+            let script = script(write, &Nonce::random());
+            assert!(script.contains(&format!("activation={word}")), "{script}");
+        }
+    }
+
+    #[test]
     fn no_content_ends_its_word() {
         let nonce = Nonce::random();
         let content = "a\n'; reboot; '\nb";

@@ -9,7 +9,7 @@ use crate::exchange::node::{Listed, LiveRoute};
 use crate::network::{BOOT, KERNEL, STATIC};
 use crate::network::{Prefix, RouteSet, Row};
 use crate::plan::ForeignKey;
-use crate::plan::classify::{Key, KeyVerdict, Verdict, classify};
+use crate::plan::classify::{Key, KeyVerdict, Surplus, Verdict, classify};
 use crate::plan::operation::Live;
 use crate::resource::Action;
 
@@ -277,8 +277,25 @@ impl TablePlan {
             findings.led_away.push((row.clone(), here && foreign.can_be_taken));
         } else {
             self.guard_foreign |= !self.mark_protocols.contains(&row.protocol);
-            self.overrides.insert(key, verdict.into());
+            self.remove_too(key, verdict, input);
         }
+    }
+
+    /// Removes a row that the user takes over, beside the rows of the key that go anyway.
+    fn remove_too(&mut self, key: Prefix, verdict: Verdict, input: &TableInput<'_>) {
+        let recorded = input.recorded.iter().find_map(|set| Some((set.find(&key)?.next_hop, set.view.protocol)));
+        // Without a verdict, the recorded row is there as it is recorded.
+        let ours = recorded.map(|(next_hop, protocol)| Live { next_hop, protocol });
+        let ours = ours.map(|live| Verdict::Act { action: Action::Remove, reason: None, before: Some(live) });
+        let before = self.overrides.remove(&key).or(ours.map(KeyVerdict::from));
+        let judged = match (before, verdict) {
+            (Some(before), Verdict::Act { reason, before: Some(live), .. }) => {
+                let surplus = [before.surplus, vec![Surplus { live, reason }]].concat();
+                KeyVerdict { surplus, ..before }
+            }
+            (_, verdict) => verdict.into(),
+        };
+        self.overrides.insert(key, judged);
     }
 
     /// Takes out of the wanted routes what others have or provide. topo neither writes nor records it.

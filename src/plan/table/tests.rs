@@ -261,9 +261,30 @@ fn pods_that_move_to_the_node_lose_the_recorded_route_and_no_other() {
         let done: Vec<String> = operations(&plan).iter().map(words).collect();
         assert_eq!(done, [format!("Prepare: remove 172.16.1.0/24 via {next_hop} proto {protocol}: {reason}")]);
     }
-    // A row of somebody else beside it.
-    let plan = plan(&desired, &state, &Options::default(), |rows| rows.push(live("172.16.1.0/24", "10.128.0.99", 4)));
-    assert!(plan.is_stopped() && plan.findings[0].code == "own_pods", "{:?}", plan.findings);
+    // A row of somebody else beside it. If the user takes it over, both go.
+    let take_over = vec!["kernel_route.node-0[\"172.16.1.0/24\"]".parse().expect("pattern")];
+    let take_over = Options { take_over, ..Options::default() };
+    for (ours, reason) in [("10.128.0.11", "becomes_own"), ("10.128.0.99", "altered")] {
+        for theirs in ["10.128.0.98", "10.128.0.99"] {
+            let both = |rows: &mut Vec<LiveRoute>| {
+                rows.retain(|row| row.destination.to_string() != "172.16.1.0/24");
+                rows.push(live("172.16.1.0/24", ours, 201));
+                rows.push(live("172.16.1.0/24", theirs, 4));
+            };
+            let stopped = plan(&desired, &state, &Options::default(), both);
+            assert!(stopped.is_stopped() && stopped.findings[0].code == "own_pods", "{:?}", stopped.findings);
+            let taken = plan(&desired, &state, &take_over, both);
+            assert!(!taken.is_stopped(), "{:?}", taken.findings);
+            let mut done: Vec<String> = operations(&taken).iter().map(words).collect();
+            done.sort();
+            let mut all = [
+                format!("Prepare: remove 172.16.1.0/24 via {ours} proto 201: {reason}"),
+                format!("Prepare: remove 172.16.1.0/24 via {theirs} proto 4: taken_over"),
+            ];
+            all.sort();
+            assert_eq!(done, all);
+        }
+    }
 }
 
 #[test]
@@ -302,5 +323,25 @@ fn onlink_is_no_attribute_of_others_where_gateways_are_on_link() {
         });
         let done: Vec<Action> = operations(&plan).iter().map(|operation| operation.action).collect();
         assert_eq!(done, Vec::from_iter(action), "{:?}", plan.findings);
+    }
+}
+
+#[test]
+fn a_change_that_was_not_selected_keeps_the_record_in_doubt_and_an_addition_does_not() {
+    let world = World::mesh(4, 4);
+    let (mut moved, mut fewer) = (world.clone(), world.clone());
+    for node in [1, 2] {
+        let pods = std::mem::take(&mut moved.0[node].pods);
+        moved.0[3].pods.extend(pods);
+        fewer.0[node].pods.clear();
+    }
+    let excludes = vec!["*[\"172.16.1.0/24\"]".parse().expect("pattern")];
+    let options = Options { selection: Selection { excludes, ..Selection::default() }, ..Options::default() };
+    for (before, after, is_partial) in [(&world, &moved, true), (&world, &fewer, true), (&fewer, &world, false)] {
+        let plan = plan(&after.desired(), &before.state(), &options, |_| ());
+        let done: Vec<String> = operations(&plan).iter().map(words).collect();
+        assert!(done.len() == 1 && done[0].contains("172.16.2.0/24"), "{done:?}");
+        let (_, table) = plan.places[&place("node-0")].tables().next().expect("a table");
+        assert_eq!(table.is_partial(), is_partial, "{done:?}");
     }
 }
