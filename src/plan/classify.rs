@@ -131,7 +131,8 @@ pub fn classify(key: Key<'_>, live: &[&LiveRoute]) -> KeyVerdict {
         live: Evidence::Seen(&values),
     });
     let row = meant.map(|at| live[at]);
-    let surplus = surplus.into_iter().filter_map(|at| key.surplus(live[at]));
+    let twin = |at: &usize| verdict == judge::Verdict::Same && row.is_some_and(|row| key.is_twin(row, live[*at]));
+    let surplus = surplus.into_iter().filter(|at| !twin(at)).filter_map(|at| key.surplus(live[at]));
     KeyVerdict { verdict: key.verdict(verdict, row), surplus: surplus.collect() }
 }
 
@@ -173,6 +174,15 @@ impl Key<'_> {
             (true, None) => Form::Plain,
         };
         judge::Live { value: row.next_hop, owner, form }
+    }
+
+    /// Whether two rows differ only in that one says `onlink`, as the one from a file can do. No command removes just one of them, and
+    /// loading the file leaves one.
+    fn is_twin(&self, one: &LiveRoute, other: &LiveRoute) -> bool {
+        let says = |row: &LiveRoute| row.attributes.as_deref().is_some_and(|words| *words == *"onlink");
+        let bare = |row: &LiveRoute| row.attributes.is_none();
+        let differ = (says(one) && bare(other)) || (bare(one) && says(other));
+        self.kept_in_file && differ && as_live(one).is_some() && as_live(one) == as_live(other)
     }
 
     fn surplus(&self, row: &LiveRoute) -> Option<Surplus> {

@@ -88,6 +88,13 @@ keep_present() {
 $present
 PRESENT
 }
+# Until netplan has run, its output is that of the file which was there. A kill in between would make it look like a change of somebody
+# else's, so that file is kept for the next run. After a boot the output is that of the files.
+note_output() {
+  [ "$form" = netplan ] && [ -n "$present" ] && [ ! -f "$output_of" ] || return 0
+  said=$({ cp -p "$present" "$output_of.new" && mv -f "$output_of.new" "$output_of"; } 2>&1)
+}
+forget_output() { remove "$output_of" "$output_of.new" || remains=$said; }
 install_files() {
   [ -z "$present" ] || while IFS= read -r path; do
     old=$(old_of "$path")
@@ -128,6 +135,7 @@ PRESENT
   are_files "$present" "$staging/was" || return
   if [ "$form" = netplan ]; then
     said=$(generate 2>&1) || said=$(generate 2>&1) || return
+    forget_output
     [ -n "$was" ] || return 0
     differ "$staging/$was/$generated" "$put_folder" || return
     said="netplan's output is not as before: $more$less"
@@ -218,7 +226,7 @@ PRESENT
     read_version && look_before && read_next_hops || return
   fi
   keep_present || { failed cp "$said"; return; }
-  if ! mark_pending || { [ -n "$loads" ] && ! note_others; }; then
+  if ! mark_pending || ! note_output || { [ -n "$loads" ] && ! note_others; }; then
     refuse "topo cannot write to /run/topo: $said"
     return
   fi
@@ -232,6 +240,8 @@ PRESENT
       wrong="With the file in place, netplan's output could not be compared."
     elif [ -n "$more$less" ]; then
       wrong="With the file in place, netplan's output differs from its output for the copy: $(shortened "$more$less")"
+    else
+      forget_output
     fi
   fi
   if [ -n "$wrong" ]; then
@@ -316,6 +326,7 @@ file_work() {
   restored=
   goes_back=
   note=/run/topo/.$name.folders
+  output_of=/run/topo/.$name.output
   [ ! -f "$note" ] || while IFS= read -r folder; do
     case $folder in /etc/systemd/network/*.d | "$put_folder" | "$put_folder"/*.d | "$networkd_settings") folders=$folders$newline$folder ;; esac
   done <"$note"

@@ -159,6 +159,13 @@ check_netplan() {
     rows_of 4 "$more" || return
     rows_present=$got
   fi
+  rows_of_output=
+  if [ -f "$output_of" ] && tree output "$output_of"; then
+    differ "$staging/base/$generated" "$staging/output/$generated" || return
+    allowed=$allowed$newline$more
+    rows_of 4 "$more" || return
+    rows_of_output=$got
+  fi
   if [ -n "$want" ]; then
     if ! tree after "$want"; then
       refuse "netplan does not accept the file $name. It says:" "$(shortened "$said")"
@@ -249,6 +256,7 @@ DESTINATIONS
   fi
 }
 check_networkd() {
+  rows_of_output=
   rows_wanted=
   rows_present=
   number=0

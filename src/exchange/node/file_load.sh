@@ -30,7 +30,7 @@ SECOND
 superseded() {
   marked_rows || return
   ours=$got
-  common "$others" "$rows_present" || return
+  whole sort "$(printf '%s\n' "$rows_present" "$rows_of_output" '~end' | sort -u)" && common "$others" "$got" || return
   whole sort "$(printf '%s\n' "$ours" "$got" '~end' | sort -u)" && joined "$got" "$rows_wanted" || return
   commands=$(
     while read -r destination gateway protocol metric new_gateway new_protocol new_metric; do

@@ -106,7 +106,7 @@ read_managed() {
 # What is there before the load.
 look_before() {
   read_managed
-  our_destinations=$(printf '%s\n' "$rows_present" "$rows_wanted" | while read -r destination rest; do printf '%s\n' "$destination"; done)
+  our_destinations=$(printf '%s\n' "$rows_present" "$rows_of_output" "$rows_wanted" | while read -r destination rest; do printf '%s\n' "$destination"; done)
   look_now || return
   before=$now
   live_before=$live

@@ -287,6 +287,34 @@ fn what_is_judged_otherwise_than_before_is_listed() {
 }
 
 #[test]
+fn a_row_of_a_file_that_says_onlink_is_no_surplus_beside_the_same_row_without_it() {
+    let owned = [hop(21)];
+    let on_link = LiveRoute { attributes: Some("onlink".into()), ..row(21, 201) };
+    for (kept_in_file, rows, surplus) in [
+        (true, [&row(21, 201), &on_link], 0),
+        (true, [&on_link, &row(21, 201)], 0),
+        (false, [&row(21, 201), &on_link], 1),
+        (true, [&row(21, 201), &with_mtu(row(21, 201))], 1),
+    ] {
+        let key = Key {
+            owned: &owned,
+            in_doubt: true,
+            confirmed: true,
+            wanted: Some(Route { destination: "10.200.1.0/24".parse().expect("prefix"), next_hop: hop(21) }),
+            protocol: 201,
+            mark_protocols: &[201],
+            kept_in_file,
+            accepts_static: false,
+            take_over: false,
+            is_own: false,
+            has_on_link: false,
+        };
+        let new = classify(key, &rows);
+        assert_eq!((new.verdict, new.surplus.len()), (Verdict::Same, surplus), "{kept_in_file} {rows:?}");
+    }
+}
+
+#[test]
 fn a_plan_loses_no_attribute_that_it_does_not_show() {
     // CASES N3: case, recorded next hop, live row, taken over, verdict as it was, as it is.
     for (recorded, (hop, protocol), take_over, before, after) in [

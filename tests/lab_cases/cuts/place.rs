@@ -154,7 +154,9 @@ impl<'a> Place<'a> {
         let reached =
             within(Duration::from_secs(60), || is_reached() || topo.try_wait().is_ok_and(|end| end.is_some()));
         let reached = reached && is_reached();
-        self.reboot();
+        if reached {
+            self.reboot();
+        }
         (Reply::new(&topo.wait_with_output().expect("topo ends")), reached)
     }
 

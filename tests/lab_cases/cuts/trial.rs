@@ -85,7 +85,10 @@ impl<'a> Worker<'a> {
             self.learn(scene);
         }
         let (place, expected) = (&self.place, &self.expected[&scene]);
-        let is_power = matches!(trial.how, How::Power);
+        let watch = (!matches!(trial.how, How::Power)).then(|| place.watch());
+        self.prepare(scene);
+        let (reply, reached) = place.cut(scene, &trial.hit, &trial.how);
+        let is_power = reached && matches!(trial.how, How::Power);
         // A value of the kernel that is left on is not after a reboot.
         let forgets = is_power && scene.form == Form::Settings && scene.operation == Operation::Remove;
         let shown = |snapshot: &str| -> String {
@@ -102,9 +105,6 @@ impl<'a> Worker<'a> {
                 wrong.push(format!("{what}:\n{}", difference(&shown(expected), &found)));
             }
         };
-        let watch = (!is_power).then(|| place.watch());
-        self.prepare(scene);
-        let (reply, reached) = place.cut(scene, &trial.hit, &trial.how);
 
         match reply.exit {
             Some(0) => is_now("it says that all is done", &expected.after, &mut wrong),
