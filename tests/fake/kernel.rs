@@ -78,6 +78,8 @@ pub(crate) struct Node {
     pub(crate) chassis: Option<String>,
     /// Rows of others that topo has changed or removed.
     pub(crate) trespasses: Vec<String>,
+    /// A destination whose rows go with the next write, whoever has them.
+    pub(crate) loses_with_write: Option<Prefix>,
     /// Number of writes that were begun.
     pub(crate) writes: usize,
     pub(crate) configuration: Configuration,

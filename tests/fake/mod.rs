@@ -26,6 +26,7 @@ mod scene;
 mod settings;
 mod settings_differential;
 mod stopped;
+mod taken_along;
 pub(crate) mod world;
 
 /// How many cases a property is tried with; `TOPO_TEST_CASES` multiplies it.

@@ -202,6 +202,9 @@ impl Node {
                 refused.push((index, said));
             }
         }
+        if let Some(destination) = self.loses_with_write.take() {
+            self.rows.retain(|row| row.destination != destination);
+        }
         let way_after = self.peer.map(|peer| self.way_to(peer)).unwrap_or_default();
         if way_before != way_after {
             for command in write.commands.iter().rev() {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::ways::Ways;
 use crate::exchange::node::Activation;
-use crate::network::{Prefix, View};
+use crate::network::{Prefix, RouteSet, View};
 use crate::plan::Operation;
 use crate::resource::{Action, Name, Place, ResourceId, Token};
 
@@ -41,6 +41,8 @@ pub(super) struct PendingStep {
     /// Position of the first of their requests.
     pub(super) first_other: usize,
     pub(super) skipped: BTreeMap<Name, usize>,
+    /// What is wanted in each routing table that the step may write.
+    pub(super) kept: Vec<RouteSet>,
     /// The question behind all writes which way packets take now, with its position.
     pub(super) ways: Option<(usize, Ways)>,
 }

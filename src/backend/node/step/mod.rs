@@ -2,11 +2,13 @@
 
 mod requests;
 mod settle;
+mod taken_along;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use self::settle::{describe, settle_batch};
+use self::taken_along::{disappeared, taken_along};
 use super::look::lacking;
 use super::nodes::NodeSite;
 use super::progress::{Batch, PendingStep};
@@ -40,7 +42,7 @@ impl NodeSite {
 
     /// Reads the replies of a step.
     fn heard(&self, prepared: PendingStep, replies: Result<Vec<Reply>, TransportError>) -> StepEnd {
-        let PendingStep { place, topology, batches, files, others, first_other, skipped, ways } = prepared;
+        let PendingStep { place, topology, batches, files, others, first_other, skipped, kept, ways } = prepared;
         let mut end = StepEnd { skipped, ..StepEnd::default() };
         let mut all = self.progress();
         let progress = all.entry(place.clone()).or_default();
@@ -95,6 +97,7 @@ impl NodeSite {
         progress.settle_files(&files, outcomes, &mut end);
         let mut failed: Vec<(Operation, String)> = Vec::new();
         let mut written_now: BTreeSet<Prefix> = BTreeSet::new();
+        let gone = taken_along(&kept, &batches, &written);
         for batch in batches {
             let settled = settle_batch(self.backends, &batch, &written);
             let Batch { view, in_file, operations, .. } = batch;
@@ -138,6 +141,8 @@ impl NodeSite {
         if end.failure.is_none() && !failed.is_empty() {
             end.failure = Some(describe(&failed));
         }
+        // The token of the table would stand for routes that are not there. The step has failed, so the next look asks for all.
+        end.failure = end.failure.take().or_else(|| disappeared(&gone));
         end
     }
 }

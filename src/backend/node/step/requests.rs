@@ -24,6 +24,7 @@ impl NodeSite {
             files: Vec::new(),
             others: Vec::new(),
             first_other: 0,
+            kept: Vec::new(),
             skipped: BTreeMap::new(),
             ways: None,
         };
@@ -107,6 +108,9 @@ impl NodeSite {
             let action = file.change.as_ref().map(|change| change.action);
             let table = tables.first().map(|table| table.view.table);
             prepared.files.push(File { id: id.clone(), activation, action, table });
+        }
+        if !writes.is_empty() {
+            prepared.kept = planned.tables().filter_map(|(_, table)| table.to.clone()).collect();
         }
         requests.extend(writes.into_iter().map(Request::Write));
         let does_something = !prepared.batches.is_empty()
