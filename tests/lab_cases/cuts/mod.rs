@@ -35,8 +35,8 @@ enum Part {
 const PARTS: [(Part, &str); 4] =
     [(Part::Before, "before"), (Part::Write, "write"), (Part::Load, "load window"), (Part::After, "afterwards")];
 
-/// The different commands of each scene.
-type Commands = BTreeMap<Scene, Vec<(Part, Hit)>>;
+/// The different commands of each scene, and the number of the machine where they ran.
+type Commands = BTreeMap<Scene, (usize, Vec<(Part, Hit)>)>;
 
 /// Functions that change something, and beginnings of commands that do.
 const WRITES: [&str; 7] =
@@ -74,18 +74,19 @@ fn commands(hits: &[Hit]) -> Vec<(Part, Hit)> {
 fn chosen(scenes: &Commands) -> Vec<Trial> {
     let mut trials = Vec::new();
     let mut places: BTreeMap<(Part, &str, &str), Vec<_>> = BTreeMap::new();
-    for (&scene, commands) in scenes {
+    for (&scene, (machine, commands)) in scenes {
         for (part, hit) in commands {
+            let trial =
+                Trial { scene, machine: *machine, part: *part, hit: hit.clone(), how: How::Kill, only_there: false };
             if *part == Part::Load {
-                trials.push(Trial { scene, part: *part, hit: hit.clone(), how: How::Kill });
+                trials.push(trial);
             } else {
-                places.entry((*part, &hit.function, &hit.text)).or_default().push((scene, hit));
+                places.entry((*part, &hit.function, &hit.text)).or_default().push(trial);
             }
         }
     }
-    for (number, ((part, ..), places)) in places.into_iter().enumerate() {
-        let (scene, hit) = places[number % places.len()];
-        trials.push(Trial { scene, part, hit: hit.clone(), how: How::Kill });
+    for (number, places) in places.into_values().enumerate() {
+        trials.push(places[number % places.len()].clone());
     }
     // In an order in which neighbours have little in common.
     let mut step = trials.len() * 61 / 100 + 1;
@@ -112,6 +113,14 @@ fn chosen(scenes: &Commands) -> Vec<Trial> {
     all
 }
 
+/// Takes a trial for a machine: one of its own, if there is one, since no other has all commands of that run.
+fn next(queue: &Mutex<Vec<Trial>>, machine: usize) -> Option<Trial> {
+    let mut left = queue.lock().expect("nobody panics here");
+    let own = left.iter().position(|trial| trial.machine == machine);
+    let at = own.or_else(|| left.iter().position(|trial| !trial.only_there))?;
+    Some(left.remove(at))
+}
+
 /// A table of what was cut: of how many commands.
 fn matrix(scenes: &Commands, done: &[(Trial, bool, usize)]) -> String {
     let mut text = format!("{:<28}", "cut / commands");
@@ -119,7 +128,7 @@ fn matrix(scenes: &Commands, done: &[(Trial, bool, usize)]) -> String {
         let _ = write!(text, "{name:>14}");
     }
     let _ = writeln!(text, "{:>14}{:>8}{:>8}", "in restart", "power", "wrong");
-    for (&scene, commands) in scenes {
+    for (&scene, (_, commands)) in scenes {
         let _ = write!(text, "{:<28}", scene.name());
         let of = || done.iter().filter(move |(trial, reached, _)| trial.scene == scene && *reached);
         let is_late = |trial: &Trial| matches!(trial.how, How::Late(_));
@@ -144,7 +153,7 @@ pub fn scripts_that_are_cut_anywhere_lose_nothing() {
     // For one that looks for something: only trials whose label has these words.
     let words = std::env::var("TOPO_CUTS").unwrap_or_default();
     let scenes = Mutex::new(Commands::new());
-    let workers: Vec<Worker> = std::thread::scope(|threads| {
+    let mut workers: Vec<Worker> = std::thread::scope(|threads| {
         let workers: Vec<_> = (0..count)
             .map(|number| {
                 let (machines, scenes) = (&machines, &scenes);
@@ -153,7 +162,7 @@ pub fn scripts_that_are_cut_anywhere_lose_nothing() {
                     for (index, scene) in Scene::all().into_iter().enumerate() {
                         if (index + index / 3) % count == number {
                             let commands = commands(&worker.learn(scene));
-                            scenes.lock().expect("nobody panics here").insert(scene, commands);
+                            scenes.lock().expect("nobody panics here").insert(scene, (number, commands));
                         }
                     }
                     worker
@@ -164,7 +173,7 @@ pub fn scripts_that_are_cut_anywhere_lose_nothing() {
     });
     let scenes = scenes.into_inner().expect("nobody panics here");
     let loads = |scene: &Scene| !matches!(scene.form, Form::Routes | Form::Settings);
-    for (scene, commands) in &scenes {
+    for (scene, (_, commands)) in &scenes {
         let has = commands.iter().any(|(part, _)| *part == Part::Load);
         assert_eq!(has, loads(scene), "{}: are the drop-ins for loading seen?", scene.name());
     }
@@ -176,31 +185,30 @@ pub fn scripts_that_are_cut_anywhere_lose_nothing() {
     }
     eprintln!("{} cuts to try, after {:.0?}", trials.len(), start.elapsed());
     let (queue, done) = (Mutex::new(trials), Mutex::new(Vec::new()));
-    std::thread::scope(|threads| {
-        for mut worker in workers {
-            let (queue, done) = (&queue, &done);
-            threads.spawn(move || {
-                loop {
-                    let mut left = queue.lock().expect("nobody panics here");
-                    if left.is_empty() {
-                        break;
+    while !queue.lock().expect("nobody panics here").is_empty() {
+        std::thread::scope(|threads| {
+            for (number, worker) in workers.iter_mut().enumerate() {
+                let (queue, done) = (&queue, &done);
+                threads.spawn(move || {
+                    while let Some(trial) = next(queue, number) {
+                        let (reached, wrong) = worker.try_one(&trial);
+                        for what in &wrong {
+                            eprintln!("WRONG: {}: {what}", trial.label());
+                        }
+                        if !reached && wrong.is_empty() && trial.machine != number {
+                            let trial = Trial { only_there: true, ..trial };
+                            queue.lock().expect("nobody panics here").push(trial);
+                            continue;
+                        }
+                        if is_all {
+                            eprintln!("{}: {}", if reached { "cut" } else { "not reached" }, trial.label());
+                        }
+                        done.lock().expect("nobody panics here").push((trial, reached, wrong.len()));
                     }
-                    // One whose good run this machine has had.
-                    let at = left.iter().position(|trial| worker.knows(trial.scene)).unwrap_or(0);
-                    let trial = left.remove(at);
-                    drop(left);
-                    let (reached, wrong) = worker.try_one(&trial);
-                    if is_all {
-                        eprintln!("{}: {}", if reached { "cut" } else { "not reached" }, trial.label());
-                    }
-                    for what in &wrong {
-                        eprintln!("WRONG: {}: {what}", trial.label());
-                    }
-                    done.lock().expect("nobody panics here").push((trial, reached, wrong.len()));
-                }
-            });
-        }
-    });
+                });
+            }
+        });
+    }
     let done = done.into_inner().expect("nobody panics here");
     let reached = || done.iter().filter(|(_, reached, _)| *reached);
     let power = reached().filter(|(trial, ..)| matches!(trial.how, How::Power)).count();

@@ -12,9 +12,13 @@ use crate::lab_cases::support::NO_CHANGES;
 #[derive(Clone, Debug)]
 pub(super) struct Trial {
     pub(super) scene: Scene,
+    /// The number of the machine where the command ran.
+    pub(super) machine: usize,
     pub(super) part: Part,
     pub(super) hit: Hit,
     pub(super) how: How,
+    /// Whether it was not reached on another machine.
+    pub(super) only_there: bool,
 }
 
 impl Trial {
@@ -109,6 +113,8 @@ impl<'a> Worker<'a> {
         match reply.exit {
             Some(0) => is_now("it says that all is done", &expected.after, &mut wrong),
             Some(3) if reached => {}
+            // Killed before its first word.
+            Some(1) if reached && trial.part == Part::Before && reply.stderr.contains("Nothing ran there.") => {}
             _ => wrong.push(format!("it ends with {}", said(&reply))),
         }
         if is_power {
