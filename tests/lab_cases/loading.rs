@@ -18,13 +18,17 @@ const WATCHED: [&str; 2] = ["node-0", "node-1"];
 /// `PolicyRule` sections without a priority, and advertisements.
 const RULES: &str =
     "network: {version: 2, ethernets: {eth0: {accept-ra: true, routing-policy: [{from: 10.203.0.0/24, table: 101}]}}}";
-const RADVD: &str =
-    "interface eth0 { AdvSendAdvert on; MinRtrAdvInterval 3; MaxRtrAdvInterval 4; prefix fd77::/64 { }; };";
+const RADVD: &str = "interface eth0 { AdvSendAdvert on; AdvManagedFlag on; MinRtrAdvInterval 3; MaxRtrAdvInterval 4; prefix fd77::/64 { }; };";
+/// Leases addresses of IPv6 for two minutes, which is the shortest time.
+const DHCPV6: &str = "ip address add fd78::1/64 dev eth0 && setsid dnsmasq --conf-file=/dev/null --port=0 --leasefile-ro --user=root \
+    --pid-file=/run/dhcpv6.pid --log-facility=/run/dhcpv6.log --interface=eth0 --dhcp-range=fd78::100,fd78::1ff,64,120";
+/// Rows of others on node-1, so that lists are long.
+const MANY: u32 = 10_000;
 
 pub fn loading_leaves_all_of_others_as_it_is() {
     let machines = Machines::up(LabOptions { nodes: Some(NODES), ipv6: true, ..LabOptions::default() });
     machines.node("server").run(&format!(
-        "sysctl -q -w net.ipv6.conf.all.forwarding=1; echo '{RADVD}' >/run/radvd.conf; radvd -C /run/radvd.conf -p /run/radvd.pid"
+        "sysctl -q -w net.ipv6.conf.all.forwarding=1; echo '{RADVD}' >/run/radvd.conf; radvd -C /run/radvd.conf -p /run/radvd.pid; {DHCPV6}"
     ));
     for (name, own) in [("node-0", "10.240.0.70/32"), ("node-1", "10.240.0.71/32")] {
         let machine = machines.node(name);
@@ -38,9 +42,16 @@ pub fn loading_leaves_all_of_others_as_it_is() {
             ip rule add from 10.201.0.0/16 lookup 100 pref 500 && ip rule add to 10.201.9.0/24 lookup 100 &&
             ip -6 rule add to fd01:9::/64 lookup 100"
         ));
-        let heard = within(Duration::from_secs(20), || machine.run("ip -6 address show dev eth0").contains("fd77:"));
+        let heard = within(Duration::from_secs(20), || {
+            let addresses = machine.run("ip -6 address show dev eth0");
+            addresses.contains("fd77:") && addresses.contains("fd78:")
+        });
         assert!(heard, "{name} hears no router");
     }
+    machines.node("node-1").run(&format!(
+        "for a in $(seq 0 {}); do for b in $(seq 0 249); do echo \"route add 10.64.$a.$b via 10.240.0.1 proto 80\"; done; done | ip -batch -",
+        MANY / 250 - 1
+    ));
     let before = WATCHED.map(|name| things(&machines, name));
     assert!(before[0].contains("10.240.0.20/24 metric 100") && before[0].contains("10.203.0.0/24"), "{}", before[0]);
     let assert_as_before = |when: &str| {
