@@ -19,8 +19,8 @@ pub struct LiveRoute {
     pub metric: u32,
     /// Whether it is a plain route (`RTN_UNICAST` without type of service and source prefix, and with one next hop), such as topo writes.
     pub plain: bool,
-    /// What else `ip` prints of a route by a next hop and topo does not write, in its words: `mtu 1400`, `src 10.240.0.20`, `onlink`;
-    /// none: nothing.
+    /// What else `ip` prints of a route by a next hop, in its words: `mtu 1400`, `src 10.240.0.20`, `onlink`; none: nothing. Of these, topo
+    /// writes `onlink` alone, where gateways are on-link.
     pub attributes: Option<Box<str>>,
 }
 
