@@ -201,6 +201,7 @@ mod tests {
             owns_live_rows: true,
             in_file,
             files: &FiledRoutes::default(),
+            beaten: None,
             devices: &[],
         };
         let (table, _) = TablePlan::new(input).expect("a table");

@@ -64,6 +64,8 @@ pub struct TableFindings {
     pub stray: Vec<LiveRoute>,
     /// Rows that win over a wanted route for some or all of its addresses: the wanted destination, and a description of the row.
     pub wins: Vec<(Prefix, String)>,
+    /// Rows beside a wanted one with the same key, where nobody knows which of the two the place uses.
+    pub beside: Vec<(Prefix, String)>,
     /// Keys of topo's that it cannot change, because somebody else has a row with the same key.
     pub blocked_keys: Vec<(Prefix, String)>,
     /// Rows that lead the node's own pods elsewhere, each with whether `--take-over` can remove the row.
@@ -101,6 +103,9 @@ pub struct TableInput<'a> {
     pub in_file: bool,
     /// The routes that files of topo's keep there.
     pub files: &'a FiledRoutes<'a>,
+    /// Routes beside which somebody else has a row of the same key that the place uses instead, each with what it says about them. None:
+    /// the place cannot be asked about this table.
+    pub beaten: Option<&'a [(Prefix, String)]>,
     /// The devices that the place named for gateways.
     pub devices: &'a [(IpAddr, Box<str>)],
 }

@@ -207,7 +207,14 @@ impl Node {
         }
         let way_after = self.peer.map(|peer| self.way_to(peer)).unwrap_or_default();
         if way_before != way_after {
-            for command in write.commands.iter().rev() {
+            // In the order of the script.
+            let undone: [fn(&RouteVerb) -> bool; 3] = [
+                |verb| matches!(verb, RouteVerb::Delete),
+                |verb| matches!(verb, RouteVerb::Change { .. }),
+                |verb| matches!(verb, RouteVerb::Add),
+            ];
+            for command in undone.iter().flat_map(|is_it| write.commands.iter().filter(|command| is_it(&command.verb)))
+            {
                 let _ = self.ours(write.listing.table, &inverse(command));
             }
             let now = self.listed(write.listing.table);

@@ -69,8 +69,9 @@ impl NodeSite {
             let ways = Ways::new(wanted, record, seen);
             look.has_ways = true;
             let mut requests = Vec::new();
-            if !ways.expected.is_empty() {
-                requests.push(Request::Ways(ways.packets()));
+            let asked = ways.clone().in_look();
+            if !asked.expected.is_empty() {
+                requests.push(Request::Ways(asked.packets()));
             }
             let contested = ways.contested();
             if !contested.is_empty() {
@@ -82,7 +83,11 @@ impl NodeSite {
             let pose: Pose<'a> = Box::new(move |_| {
                 Box::pin(async move {
                     let replies = site.transport.as_ref()?.exchange(&target, &requests).await;
-                    let answer = read(replies, &requests);
+                    let mut answer = read(replies, &requests);
+                    if let Observation::Seen(seen) = &mut answer {
+                        let beaten = seen.ways.iter().flat_map(|found| asked.not_in_force(found)).collect();
+                        seen.beaten = beaten;
+                    }
                     let error = answer.unreachable().map(str::to_owned);
                     if let Some(look) = site.looks().get_mut(&at) {
                         look.observation.add(answer);

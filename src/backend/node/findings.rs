@@ -51,6 +51,7 @@ impl TableFindings {
         all.extend(self.provided.iter().map(|(key, found)| provided(place, kind, key, found)));
         all.extend(self.lost.iter().map(|(key, found)| lost(place, kind, key, found)));
         all.extend(self.wins.iter().map(|(key, found)| wins(place, kind, key, found)));
+        all.extend(self.beside.iter().map(|(key, found)| beside(place, kind, key, found)));
         all.extend(self.deferred.iter().map(|(key, found)| deferred(place, kind, key, found)));
         all.extend(self.led_away.iter().map(|(row, can_be_taken)| led_away(place, kind, row, *can_be_taken)));
         all.extend(self.partly_led_away.iter().map(|(pods, row)| partly_led_away(place, kind, pods, row)));
@@ -100,6 +101,15 @@ fn lost(place: &Place, kind: &str, key: &Prefix, found: &str) -> Finding {
 
 fn wins(place: &Place, kind: &str, key: &Prefix, found: &str) -> Finding {
     let text = format!(", another route takes precedence over the route to {key}: {found}.");
+    Finding::warning("wins", place, Text::around("On ", text))
+        .at(kind, key.to_string())
+        .found(found)
+        .act("Remove the other route, or take the destination out of the topology.")
+}
+
+fn beside(place: &Place, kind: &str, key: &Prefix, found: &str) -> Finding {
+    let text =
+        format!(", somebody else has a second route to {key} beside topo's, which may take precedence: {found}.");
     Finding::warning("wins", place, Text::around("On ", text))
         .at(kind, key.to_string())
         .found(found)
@@ -384,6 +394,7 @@ mod tests {
             provided(&one, kind, &key, found),
             lost(&one, kind, &key, found),
             wins(&one, kind, &key, found),
+            beside(&one, kind, &key, found),
             deferred(&one, kind, &key, found),
             led_away(&one, kind, &live("10.200.1.0/24", "10.0.0.9", 3), true),
             led_away(&one, kind, &live("10.200.1.0/24", "10.0.0.9", 3), false),

@@ -40,6 +40,8 @@ pub struct Seen {
     pub kept: Vec<(Prefix, String)>,
     /// The ways of packets that topo asked about; none if there was nothing to ask.
     pub ways: Option<Vec<FoundWay>>,
+    /// Routes of topo's beside which somebody else has a row that the kernel uses instead, each with the kernel's answer.
+    pub beaten: Vec<(Prefix, String)>,
     /// Files that keep routes, by name, and what they depend on.
     pub files: Vec<(String, Inspected)>,
     /// Settings of the kernel, each with the path of the file that keeps them.
@@ -68,7 +70,9 @@ impl Observation {
     /// Adds the answers to further questions. Where one of them has no answer, the place was not looked at.
     pub(super) fn add(&mut self, answer: Self) {
         match (self, answer) {
-            (Self::Seen(seen), Self::Seen(answer)) => (seen.ways, seen.kept) = (answer.ways, answer.kept),
+            (Self::Seen(seen), Self::Seen(answer)) => {
+                (seen.ways, seen.beaten, seen.kept) = (answer.ways, answer.beaten, answer.kept);
+            }
             (observation, answer) => *observation = answer,
         }
     }

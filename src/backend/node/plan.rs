@@ -13,7 +13,7 @@ use super::off_link::OffLink;
 use super::place_inputs::{Compared, PlaceInputs, resources_of};
 use crate::backend::netplan::{Attributes, FileInput, FileMemo, NETPLAN_FILE, plan_file, routes_found};
 use crate::backend::{Header, Inputs, OnNodes, PlannedResource, ResourceInput, of_kind};
-use crate::network::{Memo, Prefix, RouteSet, STATIC};
+use crate::network::{MAIN_TABLE, Memo, Prefix, RouteSet, STATIC};
 use crate::plan::findings::{FORGOTTEN, Finding, Severity, Text};
 use crate::plan::{
     FilePlan, FiledRoutes, Options, Owners, PlacePlan, Plan, ResourcePlan, TableFindings, TableInput, TablePlan, align,
@@ -331,6 +331,7 @@ impl<'a> Context<'a> {
                 owns_live_rows,
                 in_file,
                 files: &self.files,
+                beaten: self.seen.filter(|_| key.table == MAIN_TABLE).map(|seen| seen.beaten.as_slice()),
                 devices: self.seen.map(|seen| seen.devices.as_slice()).unwrap_or_default(),
             });
             let Some((mut plan, findings)) = made else { continue };

@@ -46,6 +46,9 @@ pub(super) struct Ways {
     pub(super) expected: Vec<Expected>,
     /// Wanted routes whose key has a row of somebody else with another next hop. Files may keep such rows.
     pub(super) contested: Vec<Route>,
+    /// Wanted and recorded routes of the main table beside which somebody has a row of the same key. Only the kernel knows which of the
+    /// two it uses.
+    pub(super) shared: Vec<Route>,
     /// The node's own pod subnets that no device has an address in.
     pub(super) without_device: Vec<Prefix>,
 }
@@ -59,7 +62,9 @@ impl Ways {
         // All resources of a node have the same rows.
         let mut sets = wanted.iter().flat_map(|wanted| wanted.resources.values());
         let Some(set) = sets.find_map(|shape| shape.routes.as_ref()) else { return ways };
-        ways.contested = contested(set, record, seen);
+        let others = rows_of_others(set, record, seen);
+        ways.contested = contested(&others);
+        ways.shared = shared(set, record, seen, &others);
         for family in families {
             let rules: Vec<&Rule> = rules.iter().filter(|rule| rule.family == family).collect();
             ways.add(set, family, &rules, seen);
@@ -126,28 +131,29 @@ impl Ways {
         self.contested.iter().map(|route| route.destination).collect()
     }
 
+    /// The questions of a look: also about routes beside which somebody else has a row.
+    pub(super) fn in_look(mut self) -> Self {
+        self.expected.extend(self.shared.iter().map(Expected::contested));
+        self
+    }
+
     /// The questions behind a write: also about contested routes that are wanted there now, and in force if nobody brings back
     /// another row.
     pub(super) fn after_write(mut self, is_wanted: impl Fn(&Route) -> bool) -> Self {
-        self.contested.retain(is_wanted);
-        let of_node = |route: &Route| Expected {
-            packet: Packet { to: route.destination.probe(), from: None },
-            traffic: Traffic::Contested,
-            destination: route.destination,
-            next_hop: Some(route.next_hop),
-            table: MAIN_TABLE,
-            device: None,
-        };
-        self.expected.extend(self.contested.iter().map(of_node));
+        let contested: BTreeSet<Route> = self.contested.iter().chain(&self.shared).copied().filter(is_wanted).collect();
+        self.expected.extend(contested.iter().map(Expected::contested));
         self
     }
 
     /// The contested routes that are not in force, each with the answer of the kernel.
-    pub(super) fn not_in_force<'f>(&self, found: &'f [FoundWay]) -> Vec<(Prefix, &'f str)> {
+    pub(super) fn not_in_force(&self, found: &[FoundWay]) -> Vec<(Prefix, String)> {
         let contested = self.expected.iter().zip(found).filter(|(expected, _)| expected.traffic == Traffic::Contested);
         let lost = contested.filter_map(|(expected, found)| match found {
             FoundWay::Route { next_hop, .. } if *next_hop == expected.next_hop => None,
-            FoundWay::Route { said, .. } | FoundWay::Dropped(said) => Some((expected.destination, said.as_str())),
+            FoundWay::Route { said, .. } => Some((expected.destination, format!("the kernel uses `{said}`"))),
+            FoundWay::Dropped(said) => {
+                Some((expected.destination, format!("the kernel drops packets to it (`{said}`)")))
+            }
             FoundWay::NotForwarded(_) => None,
         });
         lost.collect()
@@ -247,28 +253,63 @@ impl LedAway {
     }
 }
 
-/// The wanted routes whose key has a row of somebody else: typed by hand, or of a program that configures the network.
-fn contested(set: &RouteSet, record: Option<&PlaceRecord>, seen: &Seen) -> Vec<Route> {
+impl Expected {
+    /// The question whether the kernel uses a route of the main table.
+    fn contested(route: &Route) -> Self {
+        Self {
+            packet: Packet { to: route.destination.probe(), from: None },
+            traffic: Traffic::Contested,
+            destination: route.destination,
+            next_hop: Some(route.next_hop),
+            table: MAIN_TABLE,
+            device: None,
+        }
+    }
+}
+
+/// Rows of others that have the key of a wanted route, which is beside each, and another next hop.
+fn rows_of_others<'s>(set: &RouteSet, record: Option<&PlaceRecord>, seen: &'s Seen) -> Vec<(&'s LiveRoute, Route)> {
     let rows = seen.table(set.view.table).into_iter().flat_map(Listed::rows);
     // A plan warns of a row with another metric, and does not change it.
     let is_here = |row: &&LiveRoute| row.metric == set.view.kernel_metric(row.family());
-    let rows = rows.filter(|row| matches!(row.protocol, BOOT | STATIC) && row.next_hop.is_some());
-    let rows = rows.filter(is_here);
     // With a file of netplan, topo's rows are static, too.
-    let recorded = record.iter().flat_map(|record| record.resources.values()).flat_map(Record::shapes);
-    let recorded: Vec<&RouteSet> = recorded.filter_map(|shape| shape.routes.as_ref()).collect();
+    let recorded = recorded_sets(record);
     let is_ours = |row: &&LiveRoute| {
         let route = |set: &&RouteSet| set.find(&row.destination);
         recorded.iter().filter_map(route).any(|route| Some(route.next_hop) == row.next_hop)
     };
-    let rows = rows.filter(|row| !is_ours(row));
+    let rows = rows.filter(is_here).filter(|row| !is_ours(row));
     let of_key = rows.filter_map(|row| Some((row, set.find(&row.destination)?)));
-    let mut all: Vec<Route> =
-        of_key.filter(|(row, route)| row.next_hop != Some(route.next_hop)).map(|(_, route)| route).collect();
-    all.sort_unstable();
-    all.dedup();
-    all.truncate(MOST);
-    all
+    of_key.filter(|(row, route)| row.next_hop != Some(route.next_hop)).collect()
+}
+
+fn recorded_sets(record: Option<&PlaceRecord>) -> Vec<&RouteSet> {
+    let recorded = record.iter().flat_map(|record| record.resources.values()).flat_map(Record::shapes);
+    recorded.filter_map(|shape| shape.routes.as_ref()).collect()
+}
+
+/// The wanted routes whose key has a row of somebody else: typed by hand, or of a program that configures the network.
+fn contested(others: &[(&LiveRoute, Route)]) -> Vec<Route> {
+    some_of(others.iter().filter(|(row, _)| matches!(row.protocol, BOOT | STATIC) && row.next_hop.is_some()))
+}
+
+/// The wanted and recorded routes of the main table that are live and have a row of somebody else beside them.
+fn shared(set: &RouteSet, record: Option<&PlaceRecord>, seen: &Seen, others: &[(&LiveRoute, Route)]) -> Vec<Route> {
+    let Some(listed) = seen.table(MAIN_TABLE).filter(|_| set.view.table == MAIN_TABLE) else { return Vec::new() };
+    let recorded = recorded_sets(record);
+    let is_recorded = |route: &Route| {
+        recorded.iter().any(|of| of.view.same_key(&set.view) && of.find(&route.destination) == Some(*route))
+    };
+    let is_live = |route: &Route| {
+        let is_it = |row: &LiveRoute| row.destination == route.destination && row.next_hop == Some(route.next_hop);
+        listed.ours.is_as_known() || listed.rows().any(is_it)
+    };
+    some_of(others.iter().filter(|(_, route)| is_recorded(route) && is_live(route)))
+}
+
+fn some_of<'o>(others: impl Iterator<Item = &'o (&'o LiveRoute, Route)>) -> Vec<Route> {
+    let routes: BTreeSet<Route> = others.map(|(_, route)| *route).collect();
+    routes.into_iter().take(MOST).collect()
 }
 
 /// The prefix behind a word of a rule. `all` names none.

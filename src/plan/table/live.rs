@@ -62,8 +62,10 @@ impl TablePlan {
             || findings.conflicts.iter().any(marked)
             || findings.led_away.iter().any(|(row, _)| is_marked(row))
             || findings.partly_led_away.iter().any(|(_, row)| is_marked(row));
-        self.has_winners =
-            !findings.wins.is_empty() || !findings.led_away.is_empty() || !findings.partly_led_away.is_empty();
+        self.has_winners = !findings.wins.is_empty()
+            || !findings.beside.is_empty()
+            || !findings.led_away.is_empty()
+            || !findings.partly_led_away.is_empty();
         self.leave_out(findings);
     }
 
@@ -93,6 +95,8 @@ impl TablePlan {
                 wanted.is_some_and(|to| owned != [to.next_hop]) || self.recorded_protocol() != Some(self.view.protocol);
             if wanted.is_some() && changes {
                 self.block(key, live[0], findings);
+            } else if wanted.is_some() {
+                note_beside(input, key, live, findings);
             }
             return;
         }
@@ -130,11 +134,10 @@ impl TablePlan {
                 return;
             }
         }
-        // It is chance which of two rows with one key wins.
         if verdict == Verdict::Same {
             let ours = wanted.map(|to| to.next_hop);
-            let others = stay.iter().filter(|row| row.next_hop != ours);
-            findings.wins.extend(others.map(|row| (key, format!("the same prefix {}", row.describe()))));
+            let others: Vec<&LiveRoute> = stay.iter().copied().filter(|row| row.next_hop != ours).collect();
+            note_beside(input, key, &others, findings);
         }
         match &verdict {
             Verdict::Conflict(foreign) => {
@@ -305,6 +308,15 @@ impl TablePlan {
         if let Some(to) = self.to.as_mut().filter(|_| !excluded.is_empty()) {
             to.excluded = Arc::new(to.excluded.union(&excluded).copied().collect());
         }
+    }
+}
+
+/// Notes rows of others beside a route of topo's with the same key. It is the order of the two which decides, and a listing of both
+/// parts of a table does not tell it, so the place was asked.
+fn note_beside(input: &TableInput<'_>, key: Prefix, others: &[&LiveRoute], findings: &mut TableFindings) {
+    match input.beaten {
+        Some(beaten) => findings.wins.extend(beaten.iter().filter(|(of, _)| *of == key).cloned()),
+        None => findings.beside.extend(others.iter().map(|row| (key, row.describe()))),
     }
 }
 

@@ -123,9 +123,7 @@ impl NodeSite {
             end.warnings.extend(led_away(&ways, replies.get(at), &written_now));
             if let Some(Reply::Ways(found)) = replies.get(at) {
                 let lost = ways.not_in_force(found);
-                let told = |(key, said): &(Prefix, &str)| {
-                    format!("The route to {key} is not in force: the kernel uses `{said}`.")
-                };
+                let told = |(key, said): &(Prefix, String)| format!("The route to {key} is not in force: {said}.");
                 let told: Vec<String> = lost.iter().take(5).map(told).collect();
                 let more = lost.len() - told.len();
                 let more = if more > 0 { format!(" {more} more routes are not in force.") } else { String::new() };

@@ -127,7 +127,8 @@ impl NodeSite {
         };
         let ways = self.ways().get(place).filter(|_| requests.iter().any(is_write)).cloned();
         // Only what this run writes is judged: a plan warns of routes that have lost before.
-        let written: BTreeSet<Route> = if moment.is_last && ways.as_ref().is_some_and(|ways| !ways.contested.is_empty())
+        let written: BTreeSet<Route> = if moment.is_last
+            && ways.as_ref().is_some_and(|ways| !ways.contested.is_empty() || !ways.shared.is_empty())
         {
             let operations = moment.plan.operations(place, memo).into_iter().map(|(_, operation)| operation);
             operations.filter(|operation| operation.action != Action::Remove).map(|operation| operation.route).collect()
