@@ -208,13 +208,11 @@ impl Node {
         let way_after = self.peer.map(|peer| self.way_to(peer)).unwrap_or_default();
         if way_before != way_after {
             // In the order of the script.
-            let undone: [fn(&RouteVerb) -> bool; 3] = [
-                |verb| matches!(verb, RouteVerb::Delete),
-                |verb| matches!(verb, RouteVerb::Change { .. }),
-                |verb| matches!(verb, RouteVerb::Add),
-            ];
-            for command in undone.iter().flat_map(|is_it| write.commands.iter().filter(|command| is_it(&command.verb)))
-            {
+            let of = |is_it: fn(&RouteVerb) -> bool| write.commands.iter().filter(move |command| is_it(&command.verb));
+            let removed = of(|verb| matches!(verb, RouteVerb::Delete));
+            let changed = of(|verb| matches!(verb, RouteVerb::Change { .. })).rev();
+            let added = of(|verb| matches!(verb, RouteVerb::Add));
+            for command in removed.chain(changed).chain(added) {
                 let _ = self.ours(write.listing.table, &inverse(command));
             }
             let now = self.listed(write.listing.table);

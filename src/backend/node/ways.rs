@@ -448,4 +448,48 @@ mod tests {
             assert!(Ways::new(wanted, record, &seen).contested.is_empty());
         }
     }
+
+    #[test]
+    fn the_kernel_is_asked_about_a_recorded_route_beside_which_somebody_has_another() {
+        let beside = live("172.16.1.0/24", "10.128.0.1", 186);
+        let (world, ours) = (World::mesh(2, 2), live("172.16.1.0/24", "10.128.0.11", 201));
+        let (desired, state) = (world.desired(), world.state());
+        let (wanted, record) = (desired.places.get(&place("node-0")), state.places.get(&place("node-0")));
+        let ways = |record, ours: Part<Vec<LiveRoute>>, beside: &LiveRoute| {
+            let foreign = Part::Sent(vec![beside.clone()]);
+            let listed = Listed { token: Token::of("a", "b"), tunnels: Vec::new(), ours, foreign };
+            Ways::new(wanted, record, &Seen { tables: vec![(MAIN_TABLE, listed)], ..Seen::default() }).in_look()
+        };
+        for (record, ours, beside, is_asked) in [
+            (record, Part::AsKnown, beside.clone(), true),
+            (record, Part::Sent(vec![ours.clone()]), beside.clone(), true),
+            (record, Part::AsKnown, LiveRoute { next_hop: None, plain: false, ..beside.clone() }, true),
+            (record, Part::Sent(Vec::new()), beside.clone(), false),
+            (None, Part::Sent(vec![ours]), beside.clone(), false),
+            (record, Part::AsKnown, LiveRoute { metric: 5, ..beside.clone() }, false),
+            (record, Part::AsKnown, live("172.16.9.0/24", "10.128.0.1", 186), false),
+        ] {
+            let asked = ways(record, ours.clone(), &beside);
+            assert_eq!(asked.packets().len(), usize::from(is_asked), "{ours:?} {beside:?}");
+        }
+
+        let asked = ways(record, Part::AsKnown, &beside);
+        let route = |hop: &str| FoundWay::Route {
+            next_hop: Some(hop.parse().expect("address")),
+            device: Some("eth0".to_owned()),
+            table: MAIN_TABLE,
+            said: "172.16.1.0/24 via HOP".to_owned(),
+        };
+        for (found, said) in [
+            (route("10.128.0.11"), None),
+            (route("10.128.0.1"), Some("the kernel uses `172.16.1.0/24 via HOP`")),
+            (
+                FoundWay::Dropped("Invalid argument".to_owned()),
+                Some("the kernel drops packets to it (`Invalid argument`)"),
+            ),
+        ] {
+            let lost = asked.not_in_force(&[found]);
+            assert_eq!(lost.first().map(|(_, said)| said.as_str()), said);
+        }
+    }
 }

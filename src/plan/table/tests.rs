@@ -1,10 +1,10 @@
 //! What is found in tables of whole nodes, and what is done there.
 
 use crate::backend::Desired;
+use crate::backend::node::Observation;
 use crate::backend::node::fixture::{World, kernel_route, live, place, plan_of, seen};
 use crate::exchange::node::LiveRoute;
-use crate::network::Memo;
-use crate::network::{BOOT, KERNEL};
+use crate::network::{BOOT, KERNEL, MAIN_TABLE, Memo};
 use crate::plan::{Finding, Operation, Options, Plan, Selection, Severity};
 use crate::resource::{Action, Phase, Record};
 use crate::state::State;
@@ -323,6 +323,34 @@ fn onlink_is_no_attribute_of_others_where_gateways_are_on_link() {
         });
         let done: Vec<Action> = operations(&plan).iter().map(|operation| operation.action).collect();
         assert_eq!(done, Vec::from_iter(action), "{:?}", plan.findings);
+    }
+}
+
+#[test]
+fn a_second_route_with_the_key_of_topos_is_told_only_where_it_may_win() {
+    let world = World::mesh(3, 3);
+    for (table, told) in [(MAIN_TABLE, 0), (100, 1)] {
+        let (mut desired, mut state) = (world.desired(), world.state());
+        let shapes = desired.places.values_mut().flat_map(|place| place.resources.values_mut());
+        for set in shapes.filter_map(|shape| shape.routes.as_mut()) {
+            std::sync::Arc::make_mut(&mut set.view).table = table;
+        }
+        for (at, place) in &desired.places {
+            for (id, is) in &place.resources {
+                let settled = Record::Settled { is: is.clone(), token: None };
+                state.places.get_mut(at).expect("recorded").resources.insert(id.clone(), settled);
+            }
+        }
+        let beside = |rows: &mut Vec<LiveRoute>| rows.push(live("172.16.1.0/24", "10.128.0.1", BOOT));
+        let (at, mut observation) = seen(&state, "node-0", beside);
+        let Observation::Seen(answer) = &mut observation else { panic!() };
+        answer.tables[0].0 = table;
+        // The kernel answers for the main table alone, and says there that topo's route is the one.
+        let plan = plan_of(&desired, &state, vec![(at, observation)], &Options::default());
+        let found: Vec<String> = plan.findings.iter().map(|finding| finding.text.about("node-0")).collect();
+        assert_eq!(found.len(), told, "{found:?}");
+        assert!(found.iter().all(|text| text.contains("which may take precedence: via 10.128.0.1")), "{found:?}");
+        assert!(operations(&plan).is_empty());
     }
 }
 
