@@ -186,8 +186,10 @@ impl Key<'_> {
     }
 
     fn surplus(&self, row: &LiveRoute) -> Option<Surplus> {
+        let is_extended = self.value(row, false).form == Form::Extended;
         let reason = match (self.wanted, self.in_doubt) {
-            (None, _) => None,
+            (None, _) if !is_extended => None,
+            (None, _) => Some(Reason::Altered(row.describe())),
             (Some(_), true) => Some(Reason::InDoubt),
             (Some(_), false) => Some(Reason::Altered(row.describe())),
         };

@@ -205,9 +205,9 @@ impl<V: PartialEq> Claim<'_, V> {
             (_, false, _) => Verdict::Altered,
             (false, true, _) if one.owner == Owner::Unmarked => Verdict::Adopt,
             (false, true, _) => Verdict::MarkLost,
+            // A plan shows what a change or a removal loses.
+            (true, true, _) if one.form == Form::Extended => Verdict::Altered,
             (true, true, None) => Verdict::Remove,
-            // A plan shows what a change loses.
-            (true, true, Some(_)) if one.form == Form::Extended => Verdict::Altered,
             (true, true, Some(_)) => Verdict::Edited,
         };
         with_surplus(verdict, meant)

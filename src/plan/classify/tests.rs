@@ -205,9 +205,9 @@ fn with_attributes(key: &Key<'_>, old: Verdict, live: &[&LiveRoute]) -> Verdict 
             Verdict::Act { action: Action::Change, reason, before: Some(*before) }
         }
         (Action::Import, _) => Verdict::Provided(row.describe()),
-        (Action::Change, None) => {
+        (Action::Change | Action::Remove, None) => {
             let reason = Some(Reason::Altered(row.describe()));
-            Verdict::Act { action: Action::Change, reason, before: Some(*before) }
+            Verdict::Act { action: *action, reason, before: Some(*before) }
         }
         _ => old,
     }
@@ -311,6 +311,35 @@ fn a_row_of_a_file_that_says_onlink_is_no_surplus_beside_the_same_row_without_it
         };
         let new = classify(key, &rows);
         assert_eq!((new.verdict, new.surplus.len()), (Verdict::Same, surplus), "{kept_in_file} {rows:?}");
+    }
+}
+
+#[test]
+fn a_removal_shows_the_attributes_that_go_with_the_route() {
+    let owned = [hop(21), hop(22)];
+    let key = Key {
+        owned: &owned,
+        in_doubt: false,
+        confirmed: true,
+        wanted: None,
+        protocol: 201,
+        mark_protocols: &[201],
+        kept_in_file: false,
+        accepts_static: false,
+        take_over: false,
+        is_own: false,
+        has_on_link: false,
+    };
+    let altered = |row: &LiveRoute| Some(Reason::Altered(row.describe()));
+    for (one, other) in [(false, false), (true, false), (false, true), (true, true)] {
+        let rows = [(21, one), (22, other)].map(|(hop, has)| if has { with_mtu(row(hop, 201)) } else { row(hop, 201) });
+        let KeyVerdict { verdict, surplus } = classify(key, &[&rows[0], &rows[1]]);
+        let Verdict::Act { action: Action::Remove, reason, before: Some(before) } = verdict else {
+            panic!("{verdict:?}")
+        };
+        assert_eq!((before.next_hop, reason), (hop(21), altered(&rows[0]).filter(|_| one)));
+        assert_eq!(surplus.len(), 1);
+        assert_eq!((surplus[0].live.next_hop, &surplus[0].reason), (hop(22), &altered(&rows[1]).filter(|_| other)));
     }
 }
 
