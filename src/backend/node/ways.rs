@@ -270,6 +270,8 @@ impl Expected {
 /// Rows of others that have the key of a wanted route, which is beside each, and another next hop.
 fn rows_of_others<'s>(set: &RouteSet, record: Option<&PlaceRecord>, seen: &'s Seen) -> Vec<(&'s LiveRoute, Route)> {
     let rows = seen.table(set.view.table).into_iter().flat_map(Listed::rows);
+    // With a mark of its own, topo knows its rows at once.
+    let rows = rows.filter(|row| row.protocol != set.view.protocol || row.protocol == STATIC);
     // A plan warns of a row with another metric, and does not change it.
     let is_here = |row: &&LiveRoute| row.metric == set.view.kernel_metric(row.family());
     // With a file of netplan, topo's rows are static, too.
