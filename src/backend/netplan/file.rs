@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::findings::{file_conflict, no_link, not_loaded, stays_loaded};
-use super::{Attributes, find_links, render, routes_in};
+use super::{Attributes, LinkError, find_links, render, routes_in};
 use crate::backend::difference::unified;
 use crate::backend::header::{Header, Whose};
 use crate::exchange::node::{FileForm, FoundFile, Inspected, NetworkConfiguration};
@@ -29,6 +29,8 @@ pub(crate) struct FileInput<'a> {
     pub(crate) wanted: Option<&'a Shape>,
     pub(crate) record: Option<&'a Record>,
     pub(crate) inspected: Option<&'a Inspected>,
+    /// Whether root looked.
+    pub(crate) is_root: bool,
     pub(crate) options: &'a Options,
 }
 
@@ -120,7 +122,10 @@ pub(crate) fn plan_file(
     }
     let wanted = input.wanted.is_some();
     let draft = Draft { input, attributes: &attributes, tables };
-    let mut change = match found {
+    // Only root can read the files of netplan. The place has an error of its own for what cannot be written.
+    let is_hidden = !input.is_root && problem == Some(LinkError::Unreadable);
+    let problem = problem.filter(|_| !is_hidden);
+    let mut change = match found.filter(|_| !is_hidden) {
         Some(found) => draft.judge(found, routes, memo, &mut findings),
         None => draft.by_record(recorded_attributes.as_deref(), memo),
     };

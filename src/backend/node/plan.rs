@@ -128,7 +128,8 @@ impl Plan {
         for &(id, wanted, record) in all.iter().filter(|(id, ..)| *id.kind == NETPLAN_FILE) {
             let Some(resource) = resources.get_mut(id) else { continue };
             let inspected = seen.and_then(|seen| seen.file(&id.name));
-            let input = FileInput { place, id, header: &files.header, wanted, record, inspected, options };
+            let is_root = seen.is_none_or(|seen| seen.identity.user.is_none());
+            let input = FileInput { place, id, header: &files.header, wanted, record, inspected, is_root, options };
             let planned = plan_file(&input, &resource.tables, memo, &mut files.memo);
             let Some((file, findings)) = planned else {
                 resources.remove(id);
