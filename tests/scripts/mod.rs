@@ -6,3 +6,4 @@ mod looks;
 mod machine;
 mod runs;
 mod winners;
+mod words;

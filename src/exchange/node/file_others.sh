@@ -20,9 +20,11 @@ list_of() {
     [ "$status" -ne 0 ] || return 0
     case $answer in
       *'Command failed -:'*'Command failed -:'*) ;;
-      'RTNETLINK answers: Operation not supported'*'Command failed -:1' | 'RTNETLINK answers: Address family not supported by protocol'*'Command failed -:1')
-        answer=
-        return 0
+      *'Command failed -:1')
+        if is_not_in_kernel "${answer%%"$newline"*}"; then
+          answer=
+          return 0
+        fi
         ;;
     esac
   fi

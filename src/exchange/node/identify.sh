@@ -69,8 +69,7 @@ is_answered() {
   end="${newline}Dump terminated${newline}Command failed -:$1"
   case $answer in
     *'Command failed -:'*'Command failed -:'*) return 1 ;;
-    *"RTNETLINK answers: Operation not supported$end") ;;
-    *"RTNETLINK answers: Address family not supported by protocol$end") ;;
+    *"$end") said=${answer%"$end"} && is_not_in_kernel "${said##*"$newline"}" ;;
     *) return 1 ;;
   esac
 }

@@ -49,6 +49,13 @@ is_no_route() {
     *) return 1 ;;
   esac
 }
+# Whether $1 are the kernel's words for a dump of what it was built without: IPv6, rules, next hop objects.
+is_not_in_kernel() {
+  case $1 in
+    'RTNETLINK answers: Operation not supported' | 'RTNETLINK answers: Address family not supported by protocol') ;;
+    *) return 1 ;;
+  esac
+}
 # Asks in one process of `ip` what `hear` is about to ask, because its start costs more than the answers. $1 is 4, or 6 for the option
 # -6. Each part of the questions $2 ends with the one for the loopback device. Puts the answers to these parts into $part4_1, $part4_2
 # and so on, or $part6_1, and their number into $gathered4 or $gathered6. Where something cut the answers off, or where there is
