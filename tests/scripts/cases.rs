@@ -1,7 +1,7 @@
 //! The runs that are tried, and the machines for them.
 
 /// A machine with routes and settings of others.
-const SETUP: &str = r"
+pub(super) const SETUP: &str = r"
 mount -t tmpfs tmpfs /run
 ip addr add 10.240.0.10/24 dev eth0
 ip link set lo up

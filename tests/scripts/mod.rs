@@ -2,6 +2,7 @@
 
 mod attributes;
 mod cases;
+mod folders;
 mod looks;
 mod machine;
 mod runs;

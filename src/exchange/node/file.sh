@@ -54,6 +54,7 @@ write_new() {
   [ -z "$wanted" ] || while IFS= read -r path; do
     number=$((number + 1))
     new=$(new_of "$path")
+    if [ -d "$path" ]; then said="$path is a folder"; return 1; fi
     if [ "$form" = networkd ]; then
       said=$({ mkdir -p "${path%/*}" && cp "$staging/want.$number" "$new"; } 2>&1) || return
     else

@@ -3,6 +3,10 @@ wanted='lineage {lineage}
 protocol {protocol}
 {known}'
 put_marker() {{
+if [ -d '/etc/topo/{topology}' ]; then
+printf 'it is a folder\n' >&2
+return 1
+fi
 {{ [ -d /etc/topo ] || mkdir -p /etc/topo; }} &&
 printf '%s' "$wanted" >'/etc/topo/.{topology}.new' &&
 mv -f '/etc/topo/.{topology}.new' '/etc/topo/{topology}'
