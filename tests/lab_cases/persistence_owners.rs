@@ -230,3 +230,30 @@ pub fn files_with_as_many_routes_as_others() {
     machines.topo(&["destroy", "-y"]).exits(0);
     before.assert_is_now(&machines);
 }
+
+/// All that is wanted stands in somebody else's file: there is nothing to write, to record or to load.
+pub fn routes_that_others_provide_are_left_to_them() {
+    let machines = Machines::up(LabOptions::default());
+    let routes = [("server", &[0, 1][..]), ("node-0", &[1]), ("node-1", &[0])];
+    for (name, pods) in routes {
+        let route = |pod: &u8| format!("{{to: 10.200.{pod}.0/24, via: 10.240.0.2{pod}}}");
+        let list = pods.iter().map(route).collect::<Vec<_>>().join(", ");
+        let theirs = format!("network: {{version: 2, ethernets: {{eth0: {{routes: [{list}]}}}}}}");
+        let install = format!("umask 077; echo '{theirs}' >/etc/netplan/55-theirs.yaml; netplan generate");
+        machines.node(name).run(&install);
+        machines.node(name).restart_networkd();
+    }
+    let before = Condition::of(&machines, &KTHW_NODES);
+    let start = KTHW_NODES.map(|name| started(&machines, name));
+    for backends in ["[backends.netplan]\n", BOTH] {
+        machines.write("topo.toml", &kthw(backends));
+        for command in [&["plan", "--detailed-exitcode"][..], &["apply", "-y"]] {
+            let said = machines.topo(command).exits(0).said();
+            assert!(said.contains("already provides the route") && said.contains("No changes."), "{said}");
+        }
+        assert!(!has_state(&machines), "a state was written");
+        before.assert_is_now(&machines);
+        assert_eq!(start, KTHW_NODES.map(|name| started(&machines, name)), "networkd was restarted");
+    }
+    assert_rows(&machines, "server", &["10.200.0.0/24 via 10.240.0.20", "10.200.1.0/24 via 10.240.0.21"], "static");
+}
