@@ -34,6 +34,7 @@ crate::harness::lab_tests! {
     ownership::recorded_rows_and_what_became_of_them,
     ownership::rows_that_were_there_before,
     ownership::conflicts_stop_the_run_before_its_first_write,
+    ownership::own_pods_led_away_by_hand,
     membership::nodes_come_go_and_change,
     membership::a_node_dies,
     membership::a_recorded_node_is_away_while_another_comes,
