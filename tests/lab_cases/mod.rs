@@ -52,6 +52,7 @@ crate::harness::lab_tests! {
     refusals::machines_in_azure,
     families::dual_stack_and_ipv6_only,
     families::table_metric_and_mark_are_changed,
+    families::next_hops_on_a_link_of_another_table,
     commands::a_part_is_selected,
     commands::plans_without_a_look_and_events,
     commands::nobody_to_ask_and_nobody_to_read,
