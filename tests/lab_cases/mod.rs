@@ -79,6 +79,7 @@ crate::harness::machine_tests! {
     machines::a_vlan_comes_up_with_its_address needs "vlan",
     machines::applied_routes_are_put_back_after_a_reboot,
     machines::a_watch_sees_what_is_lost,
+    machines::clones_are_repaired_as_advised,
     machines::nothing_of_machines_is_left,
     persistence::routes_outlive_what_happens_to_nodes also on "trixie",
     persistence_alone::files_alone_put_routes_into_the_kernel,
