@@ -90,6 +90,7 @@ crate::harness::machine_tests! {
     persistence_owners::a_lost_state_adopts_files_and_rows,
     persistence_owners::files_with_as_many_routes_as_others,
     persistence_owners::routes_that_others_provide_are_left_to_them,
+    persistence_owners::a_file_of_others_keeps_another_route,
     persistence_refusals::what_is_seen_before_the_first_write_stops_it,
     persistence_refusals::what_is_seen_when_a_file_is_tried_is_told,
     persistence_refusals::a_file_that_cannot_be_removed_stays_recorded,
