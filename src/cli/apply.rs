@@ -257,8 +257,7 @@ mod tests {
                 let expected = match (complete, incomplete, touched, is_open) {
                     // What was in doubt before is settled by a run that did everything.
                     (true, false, ..) => Exit::Done,
-                    (true, true, ..) => Exit::Partial,
-                    (false, _, true, _) | (false, _, false, true) => Exit::Partial,
+                    (true, true, ..) | (false, _, true, _) | (false, _, false, true) => Exit::Partial,
                     (false, _, false, false) => Exit::NothingChanged,
                 };
                 let case = format!("complete {complete}, incomplete {incomplete}, touched {touched}, open {is_open}");

@@ -155,8 +155,8 @@ mod tests {
         {
             for level in [Level::ERROR, Level::WARN, Level::INFO, Level::DEBUG, Level::TRACE] {
                 let logs = |target: &str| logged(verbose).would_enable(target, &level);
-                assert_eq!(logs("topo::transport::arm"), own.is_some_and(|most| level <= most), "{verbose} {level}");
-                assert_eq!(logs("azure_core::error"), others.is_some_and(|most| level <= most), "{verbose} {level}");
+                assert_eq!(logs("topo::drive"), own.is_some_and(|most| level <= most), "{verbose} {level}");
+                assert_eq!(logs("reqwest::connect"), others.is_some_and(|most| level <= most), "{verbose} {level}");
             }
         }
     }

@@ -142,7 +142,7 @@ fn broken_proxy() -> String {
     let address = format!("http://{}", listener.local_addr().unwrap());
     std::thread::spawn(move || {
         for mut stream in listener.incoming().flatten() {
-            let _ = std::io::Read::read(&mut stream, &mut [0; 65536]);
+            let _ = std::io::Read::read(&mut stream, &mut [0; 8192]);
             let _ = stream.write_all(b"HTTP/1.1 502 Bad Gateway\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
         }
     });
