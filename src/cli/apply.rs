@@ -240,3 +240,29 @@ fn exit_of(outcome: &RunOutcome, incomplete: bool, is_open: bool) -> Exit {
         Exit::NothingChanged
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::resource::{Name, Phase};
+
+    #[test]
+    fn only_a_run_that_left_nothing_open_is_done() {
+        let place = Place::from(Name::new("node-0").expect("name"));
+        let flags = [false, true];
+        for (complete, touched) in flags.into_iter().flat_map(|complete| flags.map(|touched| (complete, touched))) {
+            let left = if complete { Vec::new() } else { vec![(place.clone(), Phase::Install)] };
+            let outcome = RunOutcome { left, touched, ..RunOutcome::default() };
+            for (incomplete, is_open) in flags.into_iter().flat_map(|one| flags.map(|other| (one, other))) {
+                let expected = match (complete, incomplete, touched, is_open) {
+                    // What was in doubt before is settled by a run that did everything.
+                    (true, false, ..) => Exit::Done,
+                    (true, true, ..) | (false, _, true, _) | (false, _, false, true) => Exit::Partial,
+                    (false, _, false, false) => Exit::NothingChanged,
+                };
+                let case = format!("complete {complete}, incomplete {incomplete}, touched {touched}, open {is_open}");
+                assert_eq!(exit_of(&outcome, incomplete, is_open), expected, "{case}");
+            }
+        }
+    }
+}

@@ -189,9 +189,8 @@ impl Key<'_> {
         let is_extended = self.value(row, false).form == Form::Extended;
         let reason = match (self.wanted, self.in_doubt) {
             (None, _) if !is_extended => None,
-            (None, _) => Some(Reason::Altered(row.describe())),
             (Some(_), true) => Some(Reason::InDoubt),
-            (Some(_), false) => Some(Reason::Altered(row.describe())),
+            (None, _) | (Some(_), false) => Some(Reason::Altered(row.describe())),
         };
         as_live(row).map(|live| Surplus { live, reason })
     }

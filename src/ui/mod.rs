@@ -10,6 +10,9 @@ pub mod review;
 use std::io::{self, IsTerminal, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use tracing::level_filters::LevelFilter;
+use tracing_subscriber::filter::Targets;
+
 use crate::report::{Event, Timed};
 
 /// Whether topo failed to write to standard output although somebody still reads it.
@@ -113,23 +116,48 @@ impl Printer {
 /// Sends the log to standard error: only topo's own warnings at level 0, what topo does at 1, everything from 2. What dependencies log
 /// is for those who look for a mistake in topo.
 pub fn log(verbose: u8, printer: Printer) {
-    use tracing::level_filters::LevelFilter;
-    use tracing_subscriber::filter::Targets;
     use tracing_subscriber::layer::SubscriberExt as _;
     use tracing_subscriber::util::SubscriberInitExt as _;
-    let level = match verbose {
-        0 => LevelFilter::WARN,
-        1 => LevelFilter::INFO,
-        _ => LevelFilter::DEBUG,
-    };
-    // Tests may set a second subscriber, which fails; the first one stays.
-    let of_others = if verbose < 2 { LevelFilter::OFF } else { level };
-    let targets = Targets::new().with_default(of_others).with_target("topo", level);
     let subscriber = tracing_subscriber::fmt()
-        .with_max_level(level)
+        .with_max_level(level(verbose))
         .with_writer(io::stderr)
         .with_ansi(printer.colors_err())
         .with_target(false)
         .finish();
-    let _ = subscriber.with(targets).try_init();
+    // Tests may set a second subscriber, which fails; the first one stays.
+    let _ = subscriber.with(logged(verbose)).try_init();
+}
+
+fn level(verbose: u8) -> LevelFilter {
+    match verbose {
+        0 => LevelFilter::WARN,
+        1 => LevelFilter::INFO,
+        _ => LevelFilter::DEBUG,
+    }
+}
+
+/// Who may log what.
+fn logged(verbose: u8) -> Targets {
+    let of_others = if verbose < 2 { LevelFilter::OFF } else { level(verbose) };
+    Targets::new().with_default(of_others).with_target("topo", level(verbose))
+}
+
+#[cfg(test)]
+mod tests {
+    use tracing::Level;
+
+    use super::*;
+
+    #[test]
+    fn what_dependencies_log_is_for_those_who_look_for_a_mistake() {
+        for (verbose, own, others) in
+            [(0, Some(Level::WARN), None), (1, Some(Level::INFO), None), (2, Some(Level::DEBUG), Some(Level::DEBUG))]
+        {
+            for level in [Level::ERROR, Level::WARN, Level::INFO, Level::DEBUG, Level::TRACE] {
+                let logs = |target: &str| logged(verbose).would_enable(target, &level);
+                assert_eq!(logs("topo::drive"), own.is_some_and(|most| level <= most), "{verbose} {level}");
+                assert_eq!(logs("reqwest::connect"), others.is_some_and(|most| level <= most), "{verbose} {level}");
+            }
+        }
+    }
 }

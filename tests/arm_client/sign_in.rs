@@ -136,6 +136,40 @@ fn what_entra_says_is_told_with_what_to_do_about_it() {
     }
 }
 
+/// A proxy that answers everything with HTTP 502; its address.
+fn broken_proxy() -> String {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = format!("http://{}", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            let _ = std::io::Read::read(&mut stream, &mut [0; 8192]);
+            let _ = stream.write_all(b"HTTP/1.1 502 Bad Gateway\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
+        }
+    });
+    address
+}
+
+#[test]
+fn a_proxy_that_does_not_lead_to_entra_is_told_as_such() {
+    let (server, proxy) = (ArmServer::start(0), broken_proxy());
+    let client = [("AZURE_TENANT_ID", "tenant"), ("AZURE_CLIENT_ID", "client"), ("AZURE_CLIENT_SECRET", "hidden")];
+    // It answers in the place of Entra, or does not connect topo with it.
+    for (variable, sentence, hint) in [
+        (
+            "AZURE_AUTHORITY_HOST",
+            "it answered with HTTP 502 Bad Gateway",
+            "A proxy or another server in between answered. Check the proxy (HTTPS_PROXY)",
+        ),
+        ("HTTPS_PROXY", "tunnel error", "Check the network, the proxy (HTTPS_PROXY) and AZURE_AUTHORITY_HOST"),
+    ] {
+        let error = sign_in(&server, &[&client[..], &[(variable, proxy.as_str())]].concat()).unwrap_err();
+        assert!(error.contains("ERROR SignIn") && error.contains(sentence) && error.contains(hint), "{error}");
+        // All that a sign-in needs is set.
+        assert!(!error.contains("az login") && !error.contains("set AZURE_TENANT_ID"), "{error}");
+    }
+    assert!(server.log().is_empty());
+}
+
 #[test]
 fn a_server_that_topo_does_not_trust_is_asked_once() {
     let (server, other) = (ArmServer::start(0), ArmServer::start(0));

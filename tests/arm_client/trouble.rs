@@ -301,7 +301,11 @@ fn a_server_that_stumbles_is_asked_again_but_not_for_ever() {
     let error = block_on(arm.get(ResourceType::Subnet, &subnet())).unwrap_err();
     assert_eq!(error.kind, ArmErrorKind::Unexpected);
     let text = check_sentence(&error);
-    assert!(text.contains("HTTP 502") && text.contains("\\u{1b}"), "{text}");
+    assert!(text.contains("a proxy or another server in between answered with HTTP 502: "), "{text}");
+    assert!(text.contains("\\u{1b}") && text.contains("Check the proxy (HTTPS_PROXY)"), "{text}");
+    server.command(Effect::Garbage { status: 502, text: "<html>Bad gateway".into() }.next("PUT", "/routeTables/"));
+    let error = block_on(arm.put(ResourceType::Table, &table(), &table_with(&[]), None));
+    assert!(error.is_ok(), "a write that never arrived is sent again: {error:?}");
     server.command(Effect::Garbage { status: 200, text: "<html>Sign in".into() }.next("GET", "/subnets/"));
     assert_eq!(block_on(arm.get(ResourceType::Subnet, &subnet())).unwrap_err().kind, ArmErrorKind::Unexpected);
 }

@@ -228,6 +228,26 @@ fn that_nobody_is_signed_in_is_said_once() {
 }
 
 #[test]
+fn a_refused_sign_in_leaves_no_line_of_a_log() {
+    let cloud = Cloud::start(1);
+    let description = "AADSTS7000222: The provided client secret keys for app 'client' are expired.".to_owned();
+    cloud.server.command(Command::RefuseSignIn { error: "invalid_client".to_owned(), description });
+    let said = |arguments: &[&str]| {
+        let mut process = cloud.process(arguments);
+        process.env_remove("IDENTITY_ENDPOINT").env_remove("IDENTITY_HEADER");
+        process.env("AZURE_AUTHORITY_HOST", cloud.server.endpoint());
+        process.envs([("AZURE_TENANT_ID", "t"), ("AZURE_CLIENT_ID", "c"), ("AZURE_CLIENT_SECRET", "hidden")]);
+        Said::new(&process.output().unwrap()).says("AADSTS7000222").not("hidden")
+    };
+    let levels = [" ERROR ", " WARN ", " INFO ", "DEBUG "];
+    let is_of_log = |line: &&str| levels.iter().any(|level| line.contains(level));
+    let quiet = said(&["plan"]).err;
+    assert_eq!(quiet.lines().find(is_of_log), None, "{quiet}");
+    let loud = said(&["-vv", "plan"]).err;
+    assert!(loud.lines().any(|line| is_of_log(&line)), "{loud}");
+}
+
+#[test]
 fn that_the_endpoint_does_not_answer_is_said_once() {
     let cloud = Cloud::start(1);
     // A port that was free a moment ago.

@@ -57,6 +57,8 @@ impl Bench {
     fn run(&self, arguments: &[&str]) -> (String, String, i32) {
         let authorities = self.server.authority_file();
         let variables = [
+            // `ssh` has to be there.
+            ("PATH", "/usr/bin:/bin".to_owned()),
             ("TOPO_AZURE_ENDPOINT", self.server.endpoint()),
             ("TOPO_AZURE_CERTIFICATE_AUTHORITIES", authorities.to_str().unwrap().to_owned()),
         ];
@@ -178,6 +180,60 @@ fn what_is_written_is_valid() {
         let (out, err, code) = bench.run(&["validate"]);
         assert_eq!((code, err.as_str()), (0, ""), "{out}{}", bench.text());
     }
+}
+
+/// Peers the two networks of [`add_network`], both sides connected.
+fn peer(bench: &Bench) {
+    for (name, remote, space) in [(NETWORK, "other", "10.250.0.0/16"), ("other", NETWORK, "10.240.0.0/16")] {
+        let properties = json!({
+            "peeringState": "Connected", "allowVirtualNetworkAccess": true, "allowForwardedTraffic": true,
+            "remoteVirtualNetwork": { "id": network_path(&format!("virtualNetworks/{remote}")) },
+            "remoteAddressSpace": { "addressPrefixes": [space] },
+        });
+        let peerings = json!([{ "name": format!("to-{remote}"), "properties": properties }]);
+        let body = json!({ "properties": { "virtualNetworkPeerings": peerings } });
+        bench.merge(network_path(&format!("virtualNetworks/{name}")), body);
+    }
+}
+
+#[test]
+fn what_is_written_for_peered_networks_works() {
+    let bench = Bench::new(2);
+    add_network(&bench);
+    let running = json!({ "properties": { "instanceView": { "statuses": [{ "code": "PowerState/running" }] } } });
+    let far = compute_path("virtualMachines/far");
+    bench.merge(far.clone(), running);
+    let interface = network_path("networkInterfaces/far-nic");
+    bench.merge(interface, json!({ "properties": { "virtualMachine": { "id": far } } }));
+    peer(&bench);
+    let (out, err, code) = bench.init(&[]);
+    assert_eq!((code, err.as_str()), (0, ""), "{out}");
+    let (out, err, code) = bench.run(&["validate"]);
+    assert_eq!((code, err.as_str()), (0, ""), "{out}{}", bench.text());
+    let (out, err, code) = bench.run(&["apply", "-y"]);
+    assert_eq!(code, 0, "{out}{err}");
+    for confirmed in [
+        "kubernetes-subnet: 3 routes are in force (effective routes of worker-0-nic).",
+        "kubernetes-subnet: 3 routes are in force (effective routes of far-nic).",
+    ] {
+        assert!(out.contains(confirmed), "{out}{err}");
+    }
+    // Each table leads to the pods of both networks.
+    for (table, network) in [("kubernetes-vnet-routes", NETWORK), ("other-routes", "other")] {
+        let table = network_path(&format!("routeTables/{table}"));
+        let live = bench.server.look(&table).unwrap();
+        let routes = live["properties"]["routes"].as_array().unwrap().iter();
+        let hops: Vec<_> = routes
+            .map(|route| (&route["properties"]["addressPrefix"], &route["properties"]["nextHopIpAddress"]))
+            .collect();
+        let wanted =
+            [("10.200.0.0/24", "10.240.0.20"), ("10.200.1.0/24", "10.240.0.21"), ("10.200.50.0/24", "10.250.0.20")];
+        assert_eq!(json!(hops), json!(wanted), "{live}");
+        let subnet = network_path(&format!("virtualNetworks/{network}/subnets/{SUBNET}"));
+        assert_eq!(bench.server.look(&subnet).unwrap()["properties"]["routeTable"]["id"], json!(table));
+    }
+    let (out, err, code) = bench.run(&["plan", "--detailed-exitcode"]);
+    assert_eq!(code, 0, "{out}{err}");
 }
 
 #[test]

@@ -243,3 +243,18 @@ fn a_row_of_the_kernel_and_one_of_a_file_stand_beside_each_other_and_one_goes() 
         scene.converge();
     }
 }
+
+#[test]
+fn a_machine_with_a_new_machine_id_and_its_marker_loses_what_topo_wrote() {
+    for persistence in [Persistence::KERNEL, Persistence::BOTH, Persistence::FILE] {
+        for applies_again in [false, true] {
+            let mut scene = Scene::new(Draft::v4(&[&[], &[2]]).with(persistence).build(), &[]);
+            scene.go(&How::Apply);
+            (0..2).for_each(|machine| scene.renew_machine_id(machine));
+            if applies_again {
+                scene.go(&How::Apply);
+            }
+            scene.destroy();
+        }
+    }
+}

@@ -141,7 +141,8 @@ impl Scene {
         self.world.check(&self.name, desired, true);
     }
 
-    fn destroy(&mut self) {
+    /// Destroys, and nothing of topo is left on any node.
+    pub(super) fn destroy(&mut self) {
         let mut desired = self.desired();
         desired.places.values_mut().for_each(|place| place.resources.clear());
         let options = Options { skip_conflicts: true, destroy: true, ..Options::default() };

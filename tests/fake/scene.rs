@@ -89,6 +89,12 @@ impl Scene {
         nodes[machine].rows.push(TableRow { way, protocol, owner: Owner::Us, ..row });
     }
 
+    /// A machine gets a new machine-id, and keeps all else: the repair of a clone.
+    pub(super) fn renew_machine_id(&mut self, machine: usize) {
+        self.ids += 1;
+        self.world.network.nodes()[machine].machine_id = format!("{:032x}", self.ids);
+    }
+
     pub(super) fn edit(&mut self, edit: &Edit) {
         match edit {
             Edit::Add(machine, count) => {

@@ -130,3 +130,51 @@ fn assert_plan_wins(lab: &Lab) {
     let reply = lab.topo(&["plan", "--no-refresh"]).exits(0);
     assert!(reply.said().contains(super::support::NO_CHANGES), "{reply:?}");
 }
+
+const ANOTHER_TABLE: &str = r#"
+[topology]
+name = "kthw"
+[nodes]
+server = { address = ["10.9.0.10", "fd00:9::10"], interface = "eth1", ssh = { host = "10.240.0.10" } }
+node-0 = { address = ["10.9.0.20", "fd00:9::20"], pods = ["10.200.0.0/24", "fd00:200::/64"], interface = "eth1", ssh = { host = "10.240.0.20" } }
+node-1 = { address = ["10.9.0.21", "fd00:9::21"], pods = ["10.200.1.0/24", "fd00:200:1::/64"], interface = "eth1", ssh = { host = "10.240.0.21" } }
+[ssh]
+user = "root"
+[backends.ssh-static]
+table = 103
+"#;
+
+/// The link of the next hops has its connected routes in the table of the routes alone, as machines with several networks have it.
+pub fn next_hops_on_a_link_of_another_table() {
+    let lab = Lab::up(LabOptions { ipv6: true, ..LabOptions::default() });
+    for (name, number) in [("server", 10), ("node-0", 20), ("node-1", 21)] {
+        lab.node(name).run(&format!(
+            "ip link add eth1 type veth peer name far && echo 1 >/proc/sys/net/ipv6/conf/far/disable_ipv6
+            ip link set eth1 addrgenmode none && ip link set eth1 up && ip link set far up
+            ip addr add 10.9.0.{number}/24 dev eth1 noprefixroute && ip addr add fd00:9::{number}/64 dev eth1 noprefixroute nodad
+            ip route add 10.9.0.0/24 dev eth1 table 103 proto kernel src 10.9.0.{number}
+            ip -6 route add fd00:9::/64 dev eth1 table 103 proto kernel"
+        ));
+    }
+    let before = Tables::of(&lab, &KTHW_NODES);
+    lab.write("topo.toml", ANOTHER_TABLE);
+    apply(&lab, adds(8));
+    let row = |pods: u8| {
+        let v4 = format!("10.200.{pods}.0/24 via 10.9.0.2{pods} dev eth1 table 103 proto 201 scope 0");
+        let v6 = ["fd00:200::/64 via fd00:9::20", "fd00:200:1::/64 via fd00:9::21"][usize::from(pods)];
+        [v4, format!("{v6} dev eth1 table 103 proto 201 scope 0 metric 1024 pref medium")]
+    };
+    let [zero, one] = [row(0), row(1)];
+    let [zero, one] = [&zero, &one].map(|rows| rows.each_ref().map(String::as_str));
+    let after = before.clone().with("server", &[zero, one].concat()).with("node-0", &one).with("node-1", &zero);
+    after.assert_are_live(&lab);
+
+    // What is lost there is found lost there.
+    for typed in ["ip route", "ip -6 route"] {
+        let prefix = if typed == "ip route" { "10.200.1.0/24" } else { "fd00:200:1::/64" };
+        lab.node("node-0").run(&format!("{typed} del {prefix} table 103"));
+    }
+    apply(&lab, adds(2));
+    after.assert_are_live(&lab);
+    destroy_leaves(&lab, &before);
+}

@@ -6,7 +6,9 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use super::routes_by_hand::namespaces_in_use;
-use super::support::{KTHW_NODES, Tables, adds, applied_kthw, apply, assert_no_changes, destroy_leaves, kthw_tables};
+use super::support::{
+    KTHW, KTHW_NODES, Tables, adds, applied_kthw, apply, assert_no_changes, destroy_leaves, has_state, kthw_tables,
+};
 use crate::harness::{LabOptions, Machines, eventually};
 
 /// Routes by hand, of several protocols: typed, topo's mark, Calico's, and one that leads nowhere.
@@ -246,4 +248,35 @@ fn groups() -> String {
     let find = "d=$(mktemp -d); mount -t cgroup2 lab $d; find $d -name 'topo-lab-*'; umount $d; rmdir $d";
     let output = Command::new("unshare").args(["--mount", "--propagation", "private", "sh", "-c", find]).output();
     String::from_utf8_lossy(&output.expect("unshare starts").stdout).into_owned()
+}
+
+/// Two machines with one machine-id are refused, until one of them has another.
+pub fn clones_are_repaired_as_advised() {
+    let machines = Machines::up(LabOptions::default());
+    machines.write("topo.toml", KTHW);
+    let id = machines.node("node-0").run("cat /etc/machine-id");
+    let clone = machines.node("node-1");
+    clone.run(&format!("echo {} >/etc/machine-id", id.trim()));
+    clone.reboot();
+    let said = machines.topo(&["apply", "-y"]).exits(1).said();
+    assert!(said.contains("node-0, node-1 have the same machine-id") && !has_state(&machines), "{said}");
+
+    // The commands of the advice, as they stand there.
+    let advised = said.split("run `").nth(1).and_then(|rest| rest.split('`').next()).expect("commands in the advice");
+    clone.run(advised);
+    clone.reboot();
+    assert_ne!(clone.run("cat /etc/machine-id"), id);
+    apply(&machines, adds(4));
+
+    // A machine that topo has on record, too; its marker says which one it is. The reboot takes its route along.
+    clone.run(&format!("echo {} >/etc/machine-id", id.trim()));
+    machines.topo(&["apply", "-y"]).exits(1).says(&["node-0, node-1 have the same machine-id"]);
+    clone.run(advised);
+    clone.reboot();
+    apply(&machines, adds(1));
+    machines.topo(&["destroy", "-y"]).exits(0);
+    for name in KTHW_NODES {
+        assert!(!machines.node(name).routes().contains("proto 201"));
+        assert_eq!(machines.node(name).attempt("ls -A /etc/topo").stdout, "");
+    }
 }

@@ -131,7 +131,7 @@ pub fn an_unreachable_new_node_comes_later() {
     assert_eq!(recorded(&lab), ["kernel_route.server[\"10.200.0.0/24\"]"]);
 
     // As before, and said again.
-    lab.topo(&["apply", "-y", "--connect-timeout", "1s"]).says(&["node-1"]);
+    lab.topo(&["apply", "-y", "--connect-timeout", "1s"]).exits(3).says(&["node-1"]);
     rest.assert_are_live(&lab);
 
     lab.node("node-1").mended();

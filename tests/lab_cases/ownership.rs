@@ -165,3 +165,32 @@ pub fn conflicts_stop_the_run_before_its_first_write() {
     after.with("node-0", &["10.200.1.128/25 via 10.240.0.10 proto 80 scope 0"]).assert_are_live(&lab);
     destroy_leaves(&lab, &before.with("node-0", &["10.200.1.128/25 via 10.240.0.10 proto 80 scope 0"]));
 }
+
+/// All pod routes typed on a node, the one to its own pods included.
+pub fn own_pods_led_away_by_hand() {
+    let lab = Lab::up(LabOptions::default());
+    let before = Tables::of(&lab, &KTHW_NODES);
+    lab.write("topo.toml", KTHW);
+    let node = lab.node("node-0");
+    let typed = "ip route replace 10.200.0.0/24 via 10.240.0.20";
+    let bridge = "10.200.0.0/24 dev cnio0 proto kernel scope link src 10.200.0.1";
+    // Before the bridge came up, so that its route is behind the typed one, and afterwards, which puts the typed one in its place.
+    let down = "ip addr del 10.200.0.1/24 dev cnio0";
+    let up = "ip addr add 10.200.0.1/24 dev cnio0";
+    for (commands, is_replaced) in [(format!("{down} && {typed} && {up}"), false), (typed.to_owned(), true)] {
+        node.run(&commands);
+        let found = Tables::of(&lab, &KTHW_NODES);
+        let named = ["node-0", "leads the node's own pod subnet 10.200.0.0/24 away", "`ip route del 10.200.0.0/24 via"];
+        lab.topo(&["plan"]).exits(1).says(&named);
+        lab.topo(&["apply", "-y"]).exits(1).says(&named);
+        found.assert_are_live(&lab);
+        lab.topo(&["apply", "-y", "--take-over", "kernel_route.node-0[\"10.200.0.0/24\"]"]).exits(0);
+        assert_no_changes(&lab);
+        if is_replaced {
+            node.run(&format!("ip route add {bridge}"));
+        }
+        kthw_tables(&before).assert_are_live(&lab);
+        lab.assert_pods_meet("node-0", "node-1");
+        destroy_leaves(&lab, &before);
+    }
+}

@@ -230,3 +230,69 @@ pub fn files_with_as_many_routes_as_others() {
     machines.topo(&["destroy", "-y"]).exits(0);
     before.assert_is_now(&machines);
 }
+
+/// All that is wanted stands in somebody else's file: there is nothing to write, to record or to load.
+pub fn routes_that_others_provide_are_left_to_them() {
+    let machines = Machines::up(LabOptions::default());
+    let routes = [("server", &[0, 1][..]), ("node-0", &[1]), ("node-1", &[0])];
+    for (name, pods) in routes {
+        let route = |pod: &u8| format!("{{to: 10.200.{pod}.0/24, via: 10.240.0.2{pod}}}");
+        let list = pods.iter().map(route).collect::<Vec<_>>().join(", ");
+        let theirs = format!("network: {{version: 2, ethernets: {{eth0: {{routes: [{list}]}}}}}}");
+        let install = format!("umask 077; echo '{theirs}' >/etc/netplan/55-theirs.yaml; netplan generate");
+        machines.node(name).run(&install);
+        machines.node(name).restart_networkd();
+    }
+    let before = Condition::of(&machines, &KTHW_NODES);
+    let start = KTHW_NODES.map(|name| started(&machines, name));
+    for backends in ["[backends.netplan]\n", BOTH] {
+        machines.write("topo.toml", &kthw(backends));
+        for command in [&["plan", "--detailed-exitcode"][..], &["apply", "-y"]] {
+            let said = machines.topo(command).exits(0).said();
+            assert!(said.contains("already provides the route") && said.contains("No changes."), "{said}");
+        }
+        assert!(!has_state(&machines), "a state was written");
+        before.assert_is_now(&machines);
+        assert_eq!(start, KTHW_NODES.map(|name| started(&machines, name)), "networkd was restarted");
+    }
+    assert_rows(&machines, "server", &["10.200.0.0/24 via 10.240.0.20", "10.200.1.0/24 via 10.240.0.21"], "static");
+}
+
+/// Somebody else's file keeps another route to pods, and the kernel goes by it: nothing is said to be done before that file is mended.
+pub fn a_file_of_others_keeps_another_route() {
+    let machines = Machines::up(LabOptions::default());
+    let server = machines.node("server");
+    let theirs = "network: {version: 2, ethernets: {eth0: {routes: [{to: 10.200.0.0/24, via: 10.240.0.99}]}}}";
+    let install = format!("umask 077; echo '{theirs}' >/etc/netplan/55-theirs.yaml; netplan generate");
+    server.run(&install);
+    server.restart_networkd();
+    let before = Condition::of(&machines, &KTHW_NODES);
+    machines.write("topo.toml", &kthw(BOTH));
+    let keeps = "the file /etc/netplan/55-theirs.yaml keeps another route to 10.200.0.0/24";
+    machines.topo(&["plan"]).exits(1).says(&[keeps, "belongs to somebody else"]);
+    let take_over = "kernel_route.server[\"10.200.0.0/24\"]";
+    machines.topo(&["plan", "--take-over", take_over]).exits(0).says(&[keeps, "comes back when that file is loaded"]);
+
+    let lost = "The route to 10.200.0.0/24 is not in force: the kernel uses `10.200.0.0/24 via 10.240.0.99";
+    let goes_by = |next_hop: &str| {
+        let way = server.run("ip -o route get 10.200.0.2");
+        assert!(way.contains(&format!("via {next_hop} ")), "{way}");
+    };
+    for command in [&["apply", "-y", "--take-over", take_over][..], &["apply", "-y"], &["apply", "-y"]] {
+        let said = machines.topo(command).exits(3).says(&[keeps, lost]).said();
+        assert!(!said.contains("Apply complete"), "{said}");
+        goes_by("10.240.0.99");
+        machines.topo(&["plan", "--detailed-exitcode"]).exits(2).says(&[keeps, "takes precedence"]);
+    }
+
+    server.run("mv /etc/netplan/55-theirs.yaml /root && netplan generate");
+    server.restart_networkd();
+    machines.topo(&["apply", "-y"]).exits(0);
+    assert_no_changes(&machines);
+    goes_by("10.240.0.20");
+    assert_rows(&machines, "server", &["10.200.0.0/24 via 10.240.0.20", "10.200.1.0/24 via 10.240.0.21"], "static");
+    machines.topo(&["destroy", "-y"]).exits(0);
+    server.run("mv /root/55-theirs.yaml /etc/netplan/ && netplan generate");
+    server.restart_networkd();
+    before.assert_is_now(&machines);
+}

@@ -44,6 +44,22 @@ fn init_from_machines_writes_a_topology_that_is_valid() {
 }
 
 #[test]
+fn machines_of_another_editor_and_without_full_names_are_read() {
+    let (_holder, path) = directory("kthw");
+    let text = "\u{feff}10.240.0.10 server\r\n10.240.0.20 node-0 10.200.0.0/24\r\n10.240.0.21 node-1 10.200.1.0/24\r\n";
+    fs::write(path.join("machines.txt"), text).expect("write");
+    let (out, err, code) = topo(&path, &["init", "--from", "machines.txt"], "");
+    assert_eq!((code, err.as_str()), (0, ""), "{out}");
+    assert!(out.starts_with("Wrote topo.toml: 3 nodes, 2 pod subnets."), "{out}");
+    let written = fs::read_to_string(path.join("topo.toml")).expect("text");
+    let nodes = "\n[nodes]\n\
+        server = { address = \"10.240.0.10\" }\n\
+        node-0 = { address = \"10.240.0.20\", pods = [\"10.200.0.0/24\"] }\n\
+        node-1 = { address = \"10.240.0.21\", pods = [\"10.200.1.0/24\"] }\n";
+    assert!(written.contains(nodes), "{written}");
+}
+
+#[test]
 fn what_init_leaves_in_a_comment_can_be_uncommented() {
     for arguments in [&["init"][..], &["init", "--from", "-"]] {
         let (_holder, path) = directory("x");

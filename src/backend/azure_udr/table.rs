@@ -126,6 +126,12 @@ impl TableTask {
         self.claims.ids.is_empty() && self.desired.as_ref().is_some_and(is_of)
     }
 
+    /// Whether a last write that Azure gave up on may have been topo's: in a table that topo made, or after a write of unknown end.
+    fn may_have_failed_it(&self) -> bool {
+        let table = &self.claims.table;
+        table.iter().any(|(table, _)| table.made) || (self.claims.in_doubt && !table.is_empty())
+    }
+
     /// The name that addresses have.
     pub(super) fn name(&self) -> &str {
         self.place.name()
@@ -164,7 +170,7 @@ impl TableTask {
         let mut body = live.map(|live| live.document.body.clone());
         let mut of_table = Vec::new();
         let mut table = self.table(live, &mut body, &mut of_table);
-        if self.desired.is_some() && self.claims.table.is_empty() && live.is_some_and(|live| live.failed) {
+        if self.desired.is_some() && live.is_some_and(|live| live.failed && !self.may_have_failed_it()) {
             verdict.findings.push(table_failed(&self.place));
         }
         let (routes_is, routes_to, of_routes) = self.routes(live, &mut body, &mut verdict);
@@ -276,7 +282,7 @@ impl TableTask {
             }
         }
         // What others left behind like that is no drift of what topo has recorded.
-        if live.failed && is.is_some() {
+        if live.failed && self.may_have_failed_it() {
             words.push(setting("provisioning state", Some("Failed"), Some("Succeeded")));
             drift.push("provisioning state: Failed".to_owned());
         }

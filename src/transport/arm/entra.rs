@@ -42,7 +42,7 @@ pub(super) async fn token(
             form.extend([("client_assertion_type", ASSERTION), ("client_assertion", token.as_str())]);
         }
     }
-    let lost = |error: reqwest::Error| WayFailure::Connection(chain(&error.without_url()));
+    let lost = |error: reqwest::Error| WayFailure::Unreachable(chain(&error.without_url()));
     let response = http.post(url).form(&form).send().await.map_err(lost)?;
     let status = response.status();
     let text = response.text().await.map_err(lost)?;

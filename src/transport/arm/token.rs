@@ -63,6 +63,9 @@ impl SignInError {
             text.split("AADSTS").nth(1).unwrap_or_default().chars().take_while(char::is_ascii_digit).collect();
         match code.as_str() {
             "" if super::text::is_untrusted(&text) => super::text::TRUST,
+            "" if self.is_unreachable() => {
+                "Check the network, the proxy (HTTPS_PROXY) and AZURE_AUTHORITY_HOST, and run topo again."
+            }
             "" if text.contains("HTTP 502") || text.contains("HTTP 504") || text.contains("HTTP 407") => {
                 "A proxy or another server in between answered. Check the proxy (HTTPS_PROXY) and the network."
             }
@@ -85,6 +88,12 @@ impl SignInError {
             }
             _ => "Correct what Microsoft Entra names, and run topo again.",
         }
+    }
+
+    /// Whether Microsoft Entra did not answer: what topo needs for a sign-in is there.
+    fn is_unreachable(&self) -> bool {
+        let Self::Refused(tried) = self else { return false };
+        tried.iter().any(|one| matches!(one.cause, WayFailure::Unreachable(_)))
     }
 }
 
@@ -118,6 +127,9 @@ pub enum WayFailure {
     /// The identity service did not answer.
     #[error("{0}")]
     Connection(String),
+    /// Microsoft Entra did not answer, or nothing leads to it.
+    #[error("{0}")]
+    Unreachable(String),
     /// Microsoft Entra refused. Its own words, which begin with a code.
     #[error("{0}")]
     Entra(String),

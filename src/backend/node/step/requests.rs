@@ -10,7 +10,7 @@ use crate::backend::{Header, Moment, of_kind};
 use crate::exchange::node::{Activation, FileWrite, Listing, Marker, Request, RouteVerb, RouteWrite};
 use crate::network::{MAIN_TABLE, Memo, Prefix, Route, STATIC};
 use crate::plan::{FilePlan, Operation, PlacePlan, ResourcePlan, TablePlan};
-use crate::resource::{Action, Phase, ResourceId};
+use crate::resource::{Action, Phase, Reason, ResourceId};
 
 impl NodeSite {
     /// The requests of a step. They are made when the step starts, so that they leave out rows that lead to a node that
@@ -126,7 +126,9 @@ impl NodeSite {
             _ => false,
         };
         let ways = self.ways().get(place).filter(|_| requests.iter().any(is_write)).cloned();
-        // Only what this run writes is judged: a plan warns of routes that have lost before.
+        // Only what this run writes is judged: a plan warns of routes that have lost before. A file in doubt is written once more.
+        let is_in_doubt = |file: &FilePlan| file.change.as_ref().is_some_and(|change| change.reason == Reason::InDoubt);
+        let writes_again = moment.is_last && planned.files().any(|(_, file)| file.wanted && is_in_doubt(file));
         let written: BTreeSet<Route> = if moment.is_last
             && ways.as_ref().is_some_and(|ways| !ways.contested.is_empty() || !ways.shared.is_empty())
         {
@@ -137,7 +139,7 @@ impl NodeSite {
         };
         let is_kept = |route: &Route| {
             let mut tables = planned.tables().filter(|(_, table)| table.view.table == MAIN_TABLE);
-            written.contains(route)
+            (writes_again || written.contains(route))
                 && tables.any(|(_, table)| table.to.as_ref().and_then(|to| to.find(&route.destination)) == Some(*route))
         };
         let ways = ways.map(|ways| ways.after_write(is_kept)).filter(|ways| !ways.expected.is_empty());
