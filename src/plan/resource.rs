@@ -202,6 +202,7 @@ mod tests {
             in_file,
             files: &FiledRoutes::default(),
             beaten: None,
+            networks: &[],
             devices: &[],
         };
         let (table, _) = TablePlan::new(input).expect("a table");

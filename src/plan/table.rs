@@ -72,6 +72,8 @@ pub struct TableFindings {
     pub led_away: Vec<(LiveRoute, bool)>,
     /// Rows that lead a part of the node's own pods elsewhere: the pod subnet, and the row.
     pub partly_led_away: Vec<(Prefix, LiveRoute)>,
+    /// Networks of the node's own pods to which no row leads, although the node has an address there.
+    pub cut_off: Vec<Prefix>,
     /// Keys of subnets that were the node's own. A bridge still has them.
     pub deferred: Vec<(Prefix, String)>,
 }
@@ -106,6 +108,9 @@ pub struct TableInput<'a> {
     /// Routes beside which somebody else has a row of the same key that the place uses instead, each with what it says about them. None:
     /// the place cannot be asked about this table.
     pub beaten: Option<&'a [(Prefix, String)]>,
+    /// The networks that the place has addresses in. They have rows in the table, unless somebody has removed these. Empty: the table
+    /// is none that has such rows.
+    pub networks: &'a [Prefix],
     /// The devices that the place named for gateways.
     pub devices: &'a [(IpAddr, Box<str>)],
 }

@@ -55,6 +55,7 @@ impl TableFindings {
         all.extend(self.deferred.iter().map(|(key, found)| deferred(place, kind, key, found)));
         all.extend(self.led_away.iter().map(|(row, can_be_taken)| led_away(place, kind, row, *can_be_taken)));
         all.extend(self.partly_led_away.iter().map(|(pods, row)| partly_led_away(place, kind, pods, row)));
+        all.extend(self.cut_off.iter().map(|network| cut_off(place, kind, network)));
         all.extend(self.stray.iter().map(|row| stray(place, kind, row)));
         all
     }
@@ -151,6 +152,16 @@ fn partly_led_away(place: &Place, kind: &str, pods: &Prefix, row: &LiveRoute) ->
         .at(kind, key.to_string())
         .found(found)
         .act(format!("If nobody needs it, run {} there.", removal(row)))
+}
+
+fn cut_off(place: &Place, kind: &str, network: &Prefix) -> Finding {
+    let text = format!(
+        ", no route leads to the node's own pods {network}, although the node has an address there. Somebody has removed or replaced \
+         the route of their bridge. Packets to these pods get lost."
+    );
+    Finding::warning("own_pods", place, Text::around("On ", text)).at(kind, network.to_string()).act(format!(
+        "Run `ip route add {network} dev DEVICE` there, with the device that has the address (`ip -br address`)."
+    ))
 }
 
 fn stray(place: &Place, kind: &str, row: &LiveRoute) -> Finding {
@@ -399,6 +410,7 @@ mod tests {
             led_away(&one, kind, &live("10.200.1.0/24", "10.0.0.9", 3), true),
             led_away(&one, kind, &live("10.200.1.0/24", "10.0.0.9", 3), false),
             partly_led_away(&one, kind, &key, &live("10.200.1.128/25", "10.0.0.9", 3)),
+            cut_off(&one, kind, &key),
             same_id(&one, "ab", false),
             same_id(&one, "ab", true),
             new_id(&one),

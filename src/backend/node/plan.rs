@@ -315,6 +315,7 @@ impl<'a> Context<'a> {
                     own_protocols.push(set.view.protocol);
                 }
             }
+            let in_main = self.seen.filter(|_| key.table == MAIN_TABLE);
             let confirmed = record.iter().filter(|_| listed.is_some()).flat_map(|record| record.confirmed());
             let made = TablePlan::new(TableInput {
                 mark_protocols: self.marks(key.table),
@@ -332,7 +333,8 @@ impl<'a> Context<'a> {
                 owns_live_rows,
                 in_file,
                 files: &self.files,
-                beaten: self.seen.filter(|_| key.table == MAIN_TABLE).map(|seen| seen.beaten.as_slice()),
+                beaten: in_main.map(|seen| seen.beaten.as_slice()),
+                networks: in_main.map(|seen| seen.identity.networks.as_slice()).unwrap_or_default(),
                 devices: self.seen.map(|seen| seen.devices.as_slice()).unwrap_or_default(),
             });
             let Some((mut plan, findings)) = made else { continue };

@@ -39,6 +39,7 @@ impl TablePlan {
         for row in listed.rows() {
             self.judge_own(input, listed, row, findings);
         }
+        self.judge_networks(input, listed, findings);
         if input.in_doubt {
             let one_mark = input.recorded.iter().all(|set| Some(set.view.protocol) == self.recorded_protocol());
             let one_row = self.overrides.values().all(|judged| judged.surplus.is_empty());
@@ -62,7 +63,8 @@ impl TablePlan {
             || findings.conflicts.iter().any(marked)
             || findings.led_away.iter().any(|(row, _)| is_marked(row))
             || findings.partly_led_away.iter().any(|(_, row)| is_marked(row));
-        self.has_winners = !findings.wins.is_empty()
+        self.has_winners = !findings.cut_off.is_empty()
+            || !findings.wins.is_empty()
             || !findings.beside.is_empty()
             || !findings.led_away.is_empty()
             || !findings.partly_led_away.is_empty();
@@ -282,6 +284,20 @@ impl TablePlan {
             self.guard_foreign |= !self.mark_protocols.contains(&row.protocol);
             self.remove_too(key, verdict, input);
         }
+    }
+
+    /// Notes pods of the node that its packets do not reach: the row that the kernel made with their bridge's address is gone. Somebody
+    /// who types a route with the same key replaces it, and it does not come back with the removal of that route.
+    fn judge_networks(&self, input: &TableInput<'_>, listed: &Listed, findings: &mut TableFindings) {
+        let Some(to) = self.to.as_ref().filter(|_| !listed.foreign.is_as_known()) else { return };
+        let is_own = |network: &&Prefix| covering(to, network).is_some_and(|pods| to.own.contains(&pods.owner));
+        // An address of all bits has no row of its own there.
+        let is_host = |network: &Prefix| *network == Prefix::host(network.address());
+        let has_row = |network: &Prefix| {
+            listed.rows().any(|row| row.destination == *network && (row.next_hop.is_none() || row.protocol == KERNEL))
+        };
+        let cut_off = input.networks.iter().filter(is_own).filter(|network| !is_host(network) && !has_row(network));
+        findings.cut_off.extend(cut_off.copied());
     }
 
     /// Removes a row that the user takes over, beside the rows of the key that go anyway.

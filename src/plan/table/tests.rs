@@ -327,6 +327,34 @@ fn onlink_is_no_attribute_of_others_where_gateways_are_on_link() {
 }
 
 #[test]
+fn pods_to_which_no_route_leads_are_named_where_the_node_has_an_address_there() {
+    let world = World::mesh(3, 3);
+    let (desired, state) = (world.desired(), world.state());
+    let bridge = LiveRoute { next_hop: None, ..live("172.16.0.0/24", "10.128.0.1", KERNEL) };
+    let typed = live("172.16.0.0/24", "10.128.0.10", BOOT);
+    for (network, rows, told) in [
+        ("172.16.0.0/24", &[][..], true),
+        ("172.16.0.0/26", &[&bridge], true),
+        ("172.16.0.0/24", &[&typed], true),
+        ("172.16.0.0/24", &[&typed, &bridge], false),
+        ("172.16.0.0/24", &[&bridge], false),
+        // The bridge is not there yet, or its address is one of 32 bits, as some networks of pods have it.
+        ("10.128.0.0/19", &[], false),
+        ("172.16.0.1/32", &[], false),
+        // The pods of another node.
+        ("172.16.1.0/24", &[], false),
+    ] {
+        let (at, mut observation) = seen(&state, "node-0", |live| live.extend(rows.iter().map(|row| (*row).clone())));
+        let Observation::Seen(answer) = &mut observation else { panic!() };
+        answer.identity.networks = vec![network.parse().expect("prefix")];
+        let plan = plan_of(&desired, &state, vec![(at, observation)], &Options::default());
+        let found: Vec<String> = plan.findings.iter().map(|finding| finding.text.about("node-0")).collect();
+        let is_told = found.iter().any(|text| text.contains("no route leads to the node's own pods 172.16.0.0/2"));
+        assert_eq!(is_told, told, "{network} {rows:?}: {found:?}");
+    }
+}
+
+#[test]
 fn a_second_route_with_the_key_of_topos_is_told_only_where_it_may_win() {
     let world = World::mesh(3, 3);
     for (table, told) in [(MAIN_TABLE, 0), (100, 1)] {
