@@ -1,7 +1,9 @@
 //! Wanted routes that a write took with it.
 
+use std::collections::HashSet;
+
 use crate::backend::node::progress::Batch;
-use crate::exchange::node::RouteOutcome;
+use crate::exchange::node::{LiveRoute, RouteOutcome};
 use crate::network::{Route, RouteSet};
 use crate::plan::Operation;
 
@@ -12,6 +14,9 @@ pub(super) fn taken_along(kept: &[RouteSet], batches: &[Batch], written: &[Optio
         let Some(RouteOutcome::Done { appeared, vanished, .. }) = outcome else { continue };
         let mine = || batches.iter().filter(|batch| batch.write == Some(at));
         let Some(table) = mine().next().map(|batch| batch.view.table) else { continue };
+        // A write of a new mark has all rows in both lists.
+        let key = |row: &LiveRoute| (row.destination, row.next_hop, row.metric);
+        let appeared: HashSet<_> = appeared.iter().map(key).collect();
         for row in vanished {
             let Some(next_hop) = row.next_hop else { continue };
             let route = Route { destination: row.destination, next_hop };
@@ -25,9 +30,7 @@ pub(super) fn taken_along(kept: &[RouteSet], batches: &[Batch], written: &[Optio
                 operation.route.destination == row.destination && before
             };
             if kept.iter().any(wanted)
-                && !appeared.iter().any(|new| {
-                    (new.destination, new.next_hop, new.metric) == (row.destination, row.next_hop, row.metric)
-                })
+                && !appeared.contains(&key(row))
                 && !mine().any(|batch| {
                     batch.view.kernel_metric(row.family()) == row.metric && batch.operations.iter().any(is_meant)
                 })
