@@ -80,8 +80,7 @@ fn chosen(scenes: &Commands) -> Vec<Trial> {
     let mut places: BTreeMap<(Part, &str, &str), Vec<_>> = BTreeMap::new();
     for (&scene, (machine, commands)) in scenes {
         for (part, hit) in commands {
-            let trial =
-                Trial { scene, machine: *machine, part: *part, hit: hit.clone(), how: How::Kill, only_there: false };
+            let trial = Trial::kill(scene, *machine, *part, hit);
             if *part == Part::Load {
                 trials.push(trial);
             } else {
@@ -122,14 +121,7 @@ fn chosen(scenes: &Commands) -> Vec<Trial> {
     };
     let changed = Scene { form: Form::Netplan, operation: Operation::Change };
     let (machine, commands) = &scenes[&changed];
-    let killed = |(part, hit): &(Part, Hit)| Trial {
-        scene: changed,
-        machine: *machine,
-        part: *part,
-        hit: hit.clone(),
-        how: How::Kill,
-        only_there: false,
-    };
+    let killed = |(part, hit): &(Part, Hit)| Trial::kill(changed, *machine, *part, hit);
     let mut first: Vec<Trial> = commands.iter().map(killed).filter(is_once_wrong).collect();
     assert_eq!(first.len(), ONCE_WRONG.len(), "{first:?}");
     first.extend(all);

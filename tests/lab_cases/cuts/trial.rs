@@ -22,6 +22,11 @@ pub(super) struct Trial {
 }
 
 impl Trial {
+    /// A kill before a command of the run on this machine.
+    pub(super) fn kill(scene: Scene, machine: usize, part: Part, hit: &Hit) -> Self {
+        Self { scene, machine, part, hit: hit.clone(), how: How::Kill, only_there: false }
+    }
+
     pub(super) fn label(&self) -> String {
         let Hit { script, line, time, function, text, .. } = &self.hit;
         format!(
