@@ -66,6 +66,8 @@ pub struct TableFindings {
     pub wins: Vec<(Prefix, String)>,
     /// Rows beside a wanted one with the same key, where nobody knows which of the two the place uses.
     pub beside: Vec<(Prefix, String)>,
+    /// Protocols of rows of others that have the key of a wanted route, and stay beside it or can come back.
+    pub contested: Vec<u8>,
     /// Keys of topo's that it cannot change, because somebody else has a row with the same key.
     pub blocked_keys: Vec<(Prefix, String)>,
     /// Rows that lead the node's own pods elsewhere, each with whether `--take-over` can remove the row.

@@ -144,6 +144,7 @@ impl Node {
                 .collect(),
             links: vec![FoundLink { device: "eth0".to_owned(), network_file: Some(NETWORK_FILE.to_owned()) }],
             devices: inquiry.next_hops.iter().map(|hop| (*hop, "eth0".to_owned())).collect(),
+            managers: Vec::new(),
             definitions: vec![Definition { kind: "ethernets".to_owned(), id: "eth0".to_owned(), renderer: None }],
         };
         Inspected { token, found: Part::Sent(found) }

@@ -54,7 +54,7 @@ const PLANNED: [Case; 6] = [
         make: "sed -i 's/renderer: networkd/renderer: NetworkManager/' /etc/netplan/01-netcfg.yaml",
         unmake: "sed -i 's/renderer: NetworkManager/renderer: networkd/' /etc/netplan/01-netcfg.yaml",
         exit: 1,
-        says: &["server", "NetworkManager manages", "Set `renderer: networkd`"],
+        says: &["server", "give eth0 to NetworkManager", "Set `renderer: networkd`"],
     },
     Case {
         wrong: "a broken file",

@@ -105,6 +105,14 @@ uses() {
   } >"/run/systemd/netif/links/$(cat "/sys/class/net/$1/ifindex")"
 }
 
+# network_manager DEVICE…: NetworkManager has noted that it manages these devices.
+network_manager() {
+  mkdir -p /run/NetworkManager/devices
+  for device; do
+    printf '[device]\nmanaged=true\nnm-owned=false\n' >"/run/NetworkManager/devices/$(cat "/sys/class/net/$device/ifindex")"
+  done
+}
+
 # netplan [KIND [ID]]: netplan 0.106 and a file of somebody else with the definition of eth0. What `netplan get` says of it all stands
 # in /run/netplan.get, as netplan prints it.
 netplan() {

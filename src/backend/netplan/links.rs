@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use super::attributes::{Attributes, Link, gather};
-use crate::exchange::node::{FileForm, NetworkConfiguration};
+use crate::exchange::node::{FileForm, NetworkConfiguration, OtherManager};
 use crate::network::RouteSet;
 
 /// Why a file cannot keep routes on a node. Each sentence continues after the node's name.
@@ -16,9 +16,12 @@ pub enum LinkError {
     /// There is no netplan.
     #[error("netplan is not installed, so none of its files can keep the routes")]
     NoNetplan,
-    /// systemd-networkd does not run.
+    /// systemd-networkd does not run, and topo does not know what runs in its place.
     #[error("systemd-networkd does not run: something else keeps the network, such as NetworkManager or ifupdown")]
     NoNetworkd,
+    /// Another program manages the device.
+    #[error("{1} manages {0}, and systemd-networkd does not")]
+    OtherManager(Box<str>, OtherManager),
     /// The kernel has no device for a next hop.
     #[error("the kernel knows no device for the next hop {0}")]
     NoDevice(IpAddr),
@@ -28,8 +31,8 @@ pub enum LinkError {
     /// systemd-networkd does not manage the device.
     #[error("systemd-networkd does not manage {0}, so no file could keep routes on it")]
     Unmanaged(Box<str>),
-    /// The device belongs to `NetworkManager`.
-    #[error("NetworkManager manages {0}, and topo cannot keep routes there yet")]
+    /// The files of netplan give the device to `NetworkManager`.
+    #[error("the files of netplan give {0} to NetworkManager, and topo cannot keep routes there yet")]
     NetworkManager(Box<str>),
     /// A file that netplan has not written configures the device.
     #[error("{1} configures {0}, and netplan did not write that file")]
@@ -47,8 +50,8 @@ impl LinkError {
     pub fn remedy(&self) -> &'static str {
         match self {
             Self::NoNetplan => "Install netplan.io there, or set persist = \"networkd\" in the backend's table.",
-            Self::NoNetworkd => {
-                "topo cannot keep routes in their files yet. Exclude the node with `nodes` in the backend's table: ssh-static writes \
+            Self::NoNetworkd | Self::OtherManager(..) => {
+                "topo cannot keep routes in the files of other programs yet. Exclude the node with `nodes` in the backend's table: ssh-static writes \
                  its routes until the next boot. Do not start systemd-networkd beside another manager: that can cut the node off."
             }
             Self::NoDevice(_) => "Correct the address, or set the device with `interface` in the node's entry.",
@@ -80,7 +83,9 @@ pub fn find_links(
     found: &NetworkConfiguration,
 ) -> Result<Vec<Link>, LinkError> {
     if !found.networkd {
-        return Err(LinkError::NoNetworkd);
+        let devices =
+            || wanted.interface.as_deref().into_iter().chain(found.devices.iter().map(|(_, device)| &**device));
+        return Err(devices().find_map(|device| managed_by_other(device, found)).unwrap_or(LinkError::NoNetworkd));
     }
     if wanted.form() == FileForm::Netplan && found.netplan.is_none() {
         return Err(LinkError::NoNetplan);
@@ -129,7 +134,7 @@ fn resolve(device: &str, form: FileForm, found: &NetworkConfiguration) -> Result
         return Err(if foreign {
             LinkError::NetworkManager(device.into())
         } else {
-            LinkError::Unmanaged(device.into())
+            managed_by_other(device, found).unwrap_or_else(|| LinkError::Unmanaged(device.into()))
         });
     };
     let file = path.rsplit('/').next().unwrap_or(path);
@@ -145,6 +150,11 @@ fn resolve(device: &str, form: FileForm, found: &NetworkConfiguration) -> Result
         return Err(LinkError::NetworkManager(device.into()));
     }
     Ok(Link { device: device.into(), id: id.into(), kind: definition.kind.as_str().into(), hops: Vec::new() })
+}
+
+fn managed_by_other(device: &str, found: &NetworkConfiguration) -> Option<LinkError> {
+    let (_, manager) = found.managers.iter().find(|(managed, _)| managed == device)?;
+    Some(LinkError::OtherManager(device.into(), *manager))
 }
 
 #[cfg(test)]
@@ -197,8 +207,16 @@ mod tests {
         let generated = Some("/run/systemd/network/10-netplan-eth0.network");
         assert_eq!(netdef(None, "ethernets", "eth0", None), Err(LinkError::Unmanaged("eth0".into())));
         let manager = Some("NetworkManager");
-        assert_eq!(netdef(None, "ethernets", "eth0", manager), Err(LinkError::NetworkManager("eth0".into())));
-        assert_eq!(netdef(generated, "ethernets", "eth0", manager), Err(LinkError::NetworkManager("eth0".into())));
+        let refused = LinkError::NetworkManager("eth0".into());
+        assert_eq!(netdef(None, "ethernets", "eth0", manager), Err(refused.clone()));
+        assert_eq!(netdef(generated, "ethernets", "eth0", manager), Err(refused));
+        // What networkd keeps is networkd's, also if another program says that it manages the device.
+        let mut found = configuration(generated, "ethernets", "eth0", None);
+        found.managers = vec![("eth1".into(), OtherManager::NetworkManager), ("eth0".into(), OtherManager::Ifupdown)];
+        assert!(resolve("eth0", FileForm::Netplan, &found).is_ok());
+        found.links[0].network_file = None;
+        let refused = Err(LinkError::OtherManager("eth0".into(), OtherManager::Ifupdown));
+        assert_eq!(resolve("eth0", FileForm::Netplan, &found), refused);
         assert!(matches!(netdef(generated, "ethernets", "id0", None), Err(LinkError::Undefined(..))));
         assert!(matches!(netdef(Some("/etc/systemd/network/x.network"), "", "", None), Err(LinkError::NotNetplan(..))));
         let found = configuration(generated, "ethernets", "eth0", None);

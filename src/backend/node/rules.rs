@@ -91,7 +91,8 @@ fn kept_by_file(place: &Place, path: &str, destinations: &[Prefix]) -> Finding {
         _ => ("other", "routes", "them", "they come"),
     };
     let text = format!(
-        ", the file {path} keeps {other} {route} to {}. Even if topo takes {it} over, {comes} back when that file is loaded.",
+        ", the file {path} keeps {other} {route} to {}. Even if topo takes {it} over, {comes} back whenever that file is loaded, also at a \
+         reboot, and the kernel may use {it} then.",
         listed(&all)
     );
     Finding::warning("kept_by_file", place, Text::around("On ", text))

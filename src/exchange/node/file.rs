@@ -50,6 +50,8 @@ pub struct NetworkConfiguration {
     pub files: Vec<FoundFile>,
     /// The network devices that networkd knows.
     pub links: Vec<FoundLink>,
+    /// The devices that another program than networkd manages, and this program.
+    pub managers: Vec<(String, OtherManager)>,
     /// The device that the kernel uses for each next hop asked for. Next hops without a device are missing.
     pub devices: Vec<(IpAddr, String)>,
     /// The definitions in all of the node's netplan files; only for [`FileForm::Netplan`].
@@ -66,6 +68,24 @@ pub struct FoundFile {
     pub mode: u32,
     /// Its content. Bytes that are not UTF-8 are replaced, and content beyond one MiB is cut.
     pub text: String,
+}
+
+/// A program that manages network devices in the place of systemd-networkd.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OtherManager {
+    /// `NetworkManager` runs and manages the device (`managed=true` in `/run/NetworkManager/devices/INDEX`).
+    NetworkManager,
+    /// `ifup` has configured the device (`/run/network/ifstate`).
+    Ifupdown,
+}
+
+impl std::fmt::Display for OtherManager {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str(match self {
+            Self::NetworkManager => "NetworkManager",
+            Self::Ifupdown => "ifupdown",
+        })
+    }
 }
 
 /// A network device as networkd sees it (`/run/systemd/netif/links`).

@@ -3,7 +3,9 @@
 use std::net::IpAddr;
 
 use super::frame::{Untrusted, token as table_token};
-use super::{Definition, FileInquiry, FileOutcome, FoundFile, FoundLink, Inspected, NetworkConfiguration, Part};
+use super::{
+    Definition, FileInquiry, FileOutcome, FoundFile, FoundLink, Inspected, NetworkConfiguration, OtherManager, Part,
+};
 use crate::resource::Token;
 
 /// The longest content of a file, in bytes; the rest is cut.
@@ -79,6 +81,15 @@ pub(super) fn inspected(body: &str, inquiry: &FileInquiry) -> Result<Inspected, 
                 let mode = u32::from_str_radix(mode, 8).map_err(|_| Untrusted("the mode of a file is damaged"))?;
                 let path = name(path).ok_or(Untrusted("the path of a file is damaged"))?;
                 found.files.push(FoundFile { path, mode, text });
+            }
+            "manager" if found.managers.len() < LONGEST_LIST => {
+                let (manager, device) = rest.split_once(' ').unwrap_or((rest, ""));
+                let manager = match manager {
+                    "NetworkManager" => Some(OtherManager::NetworkManager),
+                    "ifupdown" => Some(OtherManager::Ifupdown),
+                    _ => None,
+                };
+                found.managers.extend(name(device).zip(manager));
             }
             "hops" => {
                 let device = name(rest);

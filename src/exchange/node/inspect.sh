@@ -22,6 +22,19 @@ for link in /run/systemd/netif/links/*; do
   done 2>/dev/null <"$link"
   printf 'link %s %s\n' "${device%% *}" "$file"
 done
+# What else manages devices. Only for words: what cannot be read is left out.
+if [ -d /run/NetworkManager/devices ] && systemctl is-active --quiet NetworkManager 2>/dev/null; then
+  for state in /run/NetworkManager/devices/*; do
+    device=${devices#*" ${state##*/}:"}
+    [ "$device" != "$devices" ] || continue
+    while read -r line; do
+      [ "$line" != managed=true ] || printf 'manager NetworkManager %s\n' "${device%% *}"
+    done 2>/dev/null <"$state"
+  done
+fi
+[ ! -r /run/network/ifstate ] || while IFS='=' read -r device line; do
+  printf 'manager ifupdown %s\n' "$device"
+done </run/network/ifstate
 # The dot protects the last line break, and shows that all was read.
 [ -z "$files" ] || while IFS= read -r line; do
   printf 'file %s\n' "$line"

@@ -25,7 +25,7 @@ mod words;
 
 pub use file::{
     Activation, Definition, FileForm, FileInquiry, FileOutcome, FileWrite, FoundFile, FoundLink, Inspected,
-    NetworkConfiguration,
+    NetworkConfiguration, OtherManager,
 };
 pub use frame::Untrusted;
 pub use live::LiveRoute;

@@ -59,15 +59,20 @@ impl TablePlan {
         // If such a token was recorded, it would hide a row with topo's mark that is not recorded.
         let marked = |(_, foreign): &(Prefix, ForeignKey)| self.mark_protocols.contains(&foreign.protocol);
         let is_marked = |row: &LiveRoute| self.mark_protocols.contains(&row.protocol);
+        // Such a row can be a part of what topo takes for its own rows.
+        let is_among_ours =
+            |protocol: &u8| input.own_protocols.contains(protocol) || (self.accepts_static && *protocol == STATIC);
         self.has_strays = !findings.stray.is_empty()
             || findings.conflicts.iter().any(marked)
             || findings.led_away.iter().any(|(row, _)| is_marked(row))
-            || findings.partly_led_away.iter().any(|(_, row)| is_marked(row));
+            || findings.partly_led_away.iter().any(|(_, row)| is_marked(row))
+            || findings.contested.iter().any(is_among_ours);
         self.has_winners = !findings.cut_off.is_empty()
             || !findings.wins.is_empty()
             || !findings.beside.is_empty()
             || !findings.led_away.is_empty()
-            || !findings.partly_led_away.is_empty();
+            || !findings.partly_led_away.is_empty()
+            || !findings.contested.is_empty();
         self.leave_out(findings);
     }
 
@@ -113,6 +118,14 @@ impl TablePlan {
             },
             live,
         );
+        // What others configure can come back beside the written row.
+        let comes_back = |row: &&&LiveRoute| {
+            matches!(row.protocol, BOOT | STATIC) && row.next_hop.is_some_and(|hop| !owned.contains(&hop))
+        };
+        if let Some(to) = wanted {
+            let others = live.iter().filter(comes_back).filter(|row| row.next_hop != Some(to.next_hop));
+            findings.contested.extend(others.map(|row| row.protocol));
+        }
         let goes = |row: &LiveRoute| {
             let is_row = |live: Live| row.next_hop == Some(live.next_hop) && row.protocol == live.protocol;
             surplus.iter().any(|surplus| is_row(surplus.live))
@@ -330,6 +343,7 @@ impl TablePlan {
 /// Notes rows of others beside a route of topo's with the same key. It is the order of the two which decides, and a listing of both
 /// parts of a table does not tell it, so the place was asked.
 fn note_beside(input: &TableInput<'_>, key: Prefix, others: &[&LiveRoute], findings: &mut TableFindings) {
+    findings.contested.extend(others.iter().map(|row| row.protocol));
     match input.beaten {
         Some(beaten) => findings.wins.extend(beaten.iter().filter(|(of, _)| *of == key).cloned()),
         None => findings.beside.extend(others.iter().map(|row| (key, row.describe()))),
