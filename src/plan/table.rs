@@ -3,7 +3,7 @@
 mod live;
 mod operations;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -34,9 +34,11 @@ pub struct TablePlan {
     pub gateway_devices: Vec<(IpAddr, Box<str>)>,
     /// The token that the place gave for the table.
     pub token: Option<Token>,
-    /// Whether there are rows with topo's mark that are neither wanted nor recorded. The token then does not stand for the record.
+    /// Whether rows that look like topo's are not topo's: neither wanted nor recorded, or of others with a wanted key. The token then
+    /// does not stand for the record.
     pub has_strays: bool,
-    /// Whether rows of others win over wanted ones. topo then lists them at each look, because it warns about them.
+    /// Whether rows of others win over wanted ones, or may come back beside them. topo then lists them at each look, because it warns
+    /// about them.
     pub has_winners: bool,
     /// Whether topo changes a row without its mark. The guard then includes the rows of others.
     pub guard_foreign: bool,
@@ -67,7 +69,7 @@ pub struct TableFindings {
     /// Rows beside a wanted one with the same key, where nobody knows which of the two the place uses.
     pub beside: Vec<(Prefix, String)>,
     /// Protocols of rows of others that have the key of a wanted route, and stay beside it or can come back.
-    pub contested: Vec<u8>,
+    pub contested: BTreeSet<u8>,
     /// Keys of topo's that it cannot change, because somebody else has a row with the same key.
     pub blocked_keys: Vec<(Prefix, String)>,
     /// Rows that lead the node's own pods elsewhere, each with whether `--take-over` can remove the row.

@@ -51,8 +51,8 @@ impl LinkError {
         match self {
             Self::NoNetplan => "Install netplan.io there, or set persist = \"networkd\" in the backend's table.",
             Self::NoNetworkd | Self::OtherManager(..) => {
-                "topo cannot keep routes in the files of other programs yet. Exclude the node with `nodes` in the backend's table: ssh-static writes \
-                 its routes until the next boot. Do not start systemd-networkd beside another manager: that can cut the node off."
+                "topo cannot keep routes in the files of other programs yet. Exclude the node with `nodes` in the backend's table: \
+                 ssh-static writes its routes until the next boot. Do not start systemd-networkd beside another manager: that can cut the node off."
             }
             Self::NoDevice(_) => "Correct the address, or set the device with `interface` in the node's entry.",
             Self::Absent(_) => "Correct `interface` in the node's entry.",

@@ -4,9 +4,9 @@ use crate::backend::Desired;
 use crate::backend::node::Observation;
 use crate::backend::node::fixture::{World, kernel_route, live, place, plan_of, seen};
 use crate::exchange::node::LiveRoute;
-use crate::network::{BOOT, KERNEL, MAIN_TABLE, Memo};
+use crate::network::{BOOT, KERNEL, MAIN_TABLE, Memo, STATIC};
 use crate::plan::{Finding, Operation, Options, Plan, Selection, Severity};
-use crate::resource::{Action, Phase, Record};
+use crate::resource::{Action, Phase, Record, Token};
 use crate::state::State;
 
 /// Plans node-0 of three nodes; its own pods are 172.16.0.0/24, those of node-1 172.16.1.0/24 by way of 10.128.0.11.
@@ -379,6 +379,35 @@ fn a_second_route_with_the_key_of_topos_is_told_only_where_it_may_win() {
         assert_eq!(found.len(), told, "{found:?}");
         assert!(found.iter().all(|text| text.contains("which may take precedence: via 10.128.0.1")), "{found:?}");
         assert!(operations(&plan).is_empty());
+    }
+}
+
+#[test]
+fn a_token_hides_no_row_of_others_that_can_come_back_beside_a_wanted_one() {
+    let world = World::mesh(3, 3);
+    let mut fewer = world.clone();
+    fewer.0[1].pods.clear();
+    let whole = Token::of("a", "b");
+    let take_over = vec!["kernel_route.node-0[\"172.16.1.0/24\"]".parse().expect("pattern")];
+    let options = Options { take_over, ..Options::default() };
+    for (mark, protocol, kept) in [
+        (201, BOOT, Some(whole.without_foreign())),
+        (201, STATIC, Some(whole.without_foreign())),
+        // No file and no person brings back what a routing daemon has.
+        (201, 186, Some(whole.clone())),
+        // topo could not tell such a row from its own.
+        (STATIC, STATIC, None),
+        (STATIC, BOOT, Some(whole.without_foreign())),
+    ] {
+        let mut desired = world.desired();
+        let shapes = desired.places.values_mut().flat_map(|place| place.resources.values_mut());
+        for set in shapes.filter_map(|shape| shape.routes.as_mut()) {
+            std::sync::Arc::make_mut(&mut set.view).protocol = mark;
+        }
+        let theirs = |rows: &mut Vec<LiveRoute>| rows.push(live("172.16.1.0/24", "10.128.0.9", protocol));
+        let plan = plan(&desired, &fewer.state(), &options, theirs);
+        let (_, table) = plan.places[&place("node-0")].tables().next().expect("a table");
+        assert_eq!(table.recordable(whole.clone()), kept, "mark {mark}, protocol {protocol}");
     }
 }
 
